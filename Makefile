@@ -1,0 +1,52 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+T ?= tests/unit
+
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/.runtime: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml $(VENV)/.runtime
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+.PHONY: demo
+demo: $(VENV)/.runtime ## The whole story in one terminal, with the real system
+	$(BIN)/tabard demo
+
+.PHONY: test
+test: $(VENV)/.dev ## The one gate: format, lint, types, layers, tests, docs
+	$(BIN)/ruff format --check src tests bench
+	$(BIN)/ruff check src tests bench
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	AWS_EC2_METADATA_DISABLED=true $(BIN)/pytest -n 2 --dist loadfile
+
+.PHONY: unit
+unit: $(VENV)/.dev ## One part of the tests: make unit T=tests/unit/policy
+	AWS_EC2_METADATA_DISABLED=true $(BIN)/pytest -q $(T)
+
+.PHONY: fix
+fix: $(VENV)/.dev ## Format, and mend what the linter can mend
+	$(BIN)/ruff format src tests bench
+	$(BIN)/ruff check --fix src tests bench
+
+.PHONY: bench
+bench: $(VENV)/.dev ## Ratios measured side by side in one run
+	$(BIN)/python -m bench
+
+.PHONY: conformance
+conformance: $(VENV)/.dev ## Check against reference data (TABARD_REFERENCE_DATA), where present
+	AWS_EC2_METADATA_DISABLED=true $(BIN)/pytest -q tests/conformance -rs
+
+.PHONY: clean
+clean: ## Remove what the targets made
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
