@@ -1,0 +1,245 @@
+"""Who is calling. The signature is verified on every request; nothing here takes anybody's word.
+
+Two steps, because key, date, scope and session are checked before any body is read: `examine` finds the
+key that a request claims and refuses what cannot be right; `authenticate` verifies the signature over
+the payload hash and makes the `Caller`.
+
+AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
+"""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from tabard.access.caller import Caller, caller_of_key, caller_of_session
+from tabard.access.refusals import NotAuthenticated, Refusal, Service
+from tabard.credentials.keyring import Keyring
+from tabard.credentials.token import TokenNotOurs, open_token
+from tabard.model.access_key import AccessKey, AccessKeyStatus
+from tabard.model.session import Session
+from tabard.sigv4.authorization import Authorization, parse_authorization
+from tabard.sigv4.canonical import SignedRequest
+from tabard.sigv4.dates import amz_date_text, parse_amz_date, signing_date
+from tabard.sigv4.errors import SignatureDoesNotMatch
+from tabard.sigv4.verify import (
+    SigningKey,
+    check_signed_headers,
+    mismatch_details,
+    signature_matches,
+    signing_key,
+)
+from tabard.store.ports import Vault
+from tabard.store.snapshot import Snapshot
+
+CLOCK_WINDOW = timedelta(minutes=5)
+"""AWS: "a request must reach AWS within five minutes of the time stamp in the request"."""
+
+S3_CLOCK_WINDOW = timedelta(minutes=15)
+"""S3: RequestTimeTooSkewed beyond 15 minutes, as its error table and SDKs have it."""
+
+_CacheKey = tuple[str, str | bytes, str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What a verified signature has shown to belong together."""
+
+    key: SigningKey
+    session: Session | None
+
+
+class VerifiedKeys:
+    """Signing keys and opened tokens of callers whose signature was right, bounded, newest kept.
+
+    INVARIANT: filled only after a signature verified, so that a stranger cannot flush it; it never extends
+    a session: expiry, revocation, key status and the clock window are checked on every request.
+    """
+
+    def __init__(self, capacity: int = 4096) -> None:
+        self._capacity = capacity
+        self._entries: OrderedDict[_CacheKey, _Known] = OrderedDict()
+
+    def get(self, key: _CacheKey) -> _Known | None:
+        return self._entries.get(key)
+
+    def remember(self, key: _CacheKey, known: _Known) -> None:
+        self._entries[key] = known
+        if len(self._entries) > self._capacity:
+            self._entries.popitem(last=False)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """A request whose key, date, scope and session are in order; its signature is not yet verified."""
+
+    service: Service
+    request: SignedRequest
+    authorization: Authorization
+    access_key: AccessKey | None
+    known: _Known = field(repr=False)
+    cache_key: _CacheKey = field(repr=False)
+    snapshot: Snapshot = field(repr=False)
+
+    @property
+    def region(self) -> str:
+        return self.authorization.scope.region
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticator:
+    """What authentication needs beside the request and the snapshot."""
+
+    vault: Vault = field(repr=False)
+    verified_keys: VerifiedKeys = field(default_factory=VerifiedKeys)
+
+    def examine(
+        self,
+        request: SignedRequest,
+        *,
+        service: Service,
+        snapshot: Snapshot,
+        keyring: Keyring,
+        now: datetime,
+    ) -> Examined:
+        """Find the key a request claims, before its body is read.
+
+        Args:
+            service: the service that the request was identified as; the scope must name it.
+        Raises:
+            NotAuthenticated, in the service's own code; IncompleteSignature (400); HeadersNotSigned (403, S3).
+        """
+        header = request.values.get("authorization")
+        if not header:
+            raise NotAuthenticated(service, Refusal.NO_AUTHENTICATION)
+        authorization = parse_authorization(header)
+        scope = authorization.scope
+        if scope.service != service:
+            raise NotAuthenticated(service, Refusal.WRONG_SCOPE, detail=f"correct service: '{service}'")
+        try:
+            check_signed_headers(request, authorization)
+        except SignatureDoesNotMatch:
+            raise NotAuthenticated(service, Refusal.BAD_SIGNATURE) from None
+        _check_clock(signing_date(request.values), scope.date, service=service, now=now)
+        access_key_id = authorization.access_key_id
+        session_token = request.values.get("x-amz-security-token")
+        if session_token is None:
+            access_key = _long_term_key(access_key_id, service=service, snapshot=snapshot)
+            cache_key: _CacheKey = (
+                access_key_id,
+                access_key.sealed_secret,
+                scope.date,
+                scope.region,
+                scope.service,
+            )
+            known = self.verified_keys.get(cache_key)
+            if known is None:
+                secret = self.vault.open(access_key.sealed_secret, label=access_key_id).decode()
+                known = _Known(signing_key(secret, scope), None)
+            return Examined(service, request, authorization, access_key, known, cache_key, snapshot)
+        cache_key = (access_key_id, session_token, scope.date, scope.region, scope.service)
+        known = self.verified_keys.get(cache_key)
+        if known is None:
+            session = _opened(session_token, access_key_id, service=service, keyring=keyring)
+            known = _Known(signing_key(session.secret_access_key, scope), session)
+        if known.session is not None:
+            _check_alive(known.session, service=service, snapshot=snapshot, now=now)
+        return Examined(service, request, authorization, None, known, cache_key, snapshot)
+
+    def authenticate(self, examined: Examined, payload_hash: str) -> Caller:
+        """Verify the signature over `payload_hash` (hex, or S3's literal) and say who is calling.
+
+        Raises:
+            NotAuthenticated: the signature is not what the key makes of this request.
+        """
+        service = examined.service
+        if not signature_matches(
+            examined.request,
+            examined.authorization,
+            examined.known.key,
+            payload_hash,
+            normalize_path=service != "s3",
+        ):
+            raise NotAuthenticated(
+                service, Refusal.BAD_SIGNATURE, members=_mismatch_members(examined, payload_hash)
+            )
+        self.verified_keys.remember(examined.cache_key, examined.known)
+        session = examined.known.session
+        if session is not None:
+            role = examined.snapshot.roles[session.role_id]
+            return caller_of_session(session, role, examined.snapshot)
+        if examined.access_key is None:
+            raise NotAuthenticated(service, Refusal.UNKNOWN_KEY)
+        caller = caller_of_key(examined.access_key, examined.snapshot)
+        if caller is None:
+            raise NotAuthenticated(service, Refusal.UNKNOWN_KEY)
+        return caller
+
+
+def _check_clock(signed_at: str, scope_date: str, *, service: Service, now: datetime) -> None:
+    """AWS: the credential scope's date is the request's day, and the request is minutes old at most."""
+    moment = parse_amz_date(signed_at)
+    if not signed_at.startswith(scope_date):
+        raise NotAuthenticated(service, Refusal.WRONG_SCOPE, detail=f"the date {signed_at[:8]}")
+    window = S3_CLOCK_WINDOW if service == "s3" else CLOCK_WINDOW
+    if abs(now - moment) > window:
+        relation, edge = ("earlier", now - window) if moment < now else ("later", now + window)
+        raise NotAuthenticated(
+            service,
+            Refusal.CLOCK_SKEW,
+            detail=f"{signed_at} is now {relation} than {amz_date_text(edge)} "
+            f"({amz_date_text(now)} {'-' if moment < now else '+'} {window.seconds // 60} min.)",
+        )
+
+
+def _long_term_key(access_key_id: str, *, service: Service, snapshot: Snapshot) -> AccessKey:
+    """A temporary key id (`ASIA…`) is never stored: without its token it is an unknown key."""
+    access_key = snapshot.access_keys.get(access_key_id)
+    if access_key is None or access_key.status is not AccessKeyStatus.ACTIVE:
+        raise NotAuthenticated(service, Refusal.UNKNOWN_KEY)
+    return access_key
+
+
+def _opened(token: str, access_key_id: str, *, service: Service, keyring: Keyring) -> Session:
+    try:
+        session = open_token(token, keyring)
+    except TokenNotOurs:
+        raise NotAuthenticated(service, Refusal.BAD_SESSION_TOKEN) from None
+    # INVARIANT: a token speaks for its own access key alone.
+    if session.access_key_id != access_key_id:
+        raise NotAuthenticated(service, Refusal.BAD_SESSION_TOKEN)
+    return session
+
+
+def _check_alive(session: Session, *, service: Service, snapshot: Snapshot, now: datetime) -> None:
+    """Expiry, revocation and the role's existence, on every request."""
+    if session.expires_at <= now:
+        raise NotAuthenticated(service, Refusal.EXPIRED_SESSION)
+    if session.role_id not in snapshot.roles or session.account_id != snapshot.account_id:
+        raise NotAuthenticated(service, Refusal.BAD_SESSION_TOKEN)
+    marks = [
+        snapshot.revoked_at("session", session.access_key_id),
+        snapshot.revoked_at("role", session.role_id),
+    ]
+    if session.instance is not None:
+        marks.append(snapshot.revoked_at("instance", session.instance.instance_id))
+        marks.append(snapshot.revoked_at("host", session.instance.host_id))
+    for not_before in marks:
+        if not_before is not None and session.issued_at <= not_before:
+            raise NotAuthenticated(service, Refusal.EXPIRED_SESSION)
+
+
+def _mismatch_members(examined: Examined, payload_hash: str) -> Mapping[str, str]:
+    """S3 answers what it signed, so that a client's author can compare; no secret is in it."""
+    if examined.service != "s3":
+        return {}
+    try:
+        details = mismatch_details(
+            examined.request, examined.authorization, payload_hash, normalize_path=False
+        )
+    except SignatureDoesNotMatch:
+        return {}  # a header that is said to be signed is not there: there is nothing to compare
+    return details.members()

@@ -1,0 +1,159 @@
+"""May they. Every check of a request is decided by the policy engine; there is no other way to a Permit."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from tabard.access.caller import Caller
+from tabard.access.check import Check
+from tabard.access.refusals import AccessDenied, Service
+from tabard.clock import iso8601
+from tabard.policy import (
+    AccessRequest,
+    Decision,
+    PolicyLayers,
+    RequestContext,
+    decide,
+    denial_sentence,
+)
+from tabard.store.snapshot import Snapshot, compile_session_policies
+
+_PROOF = object()
+_QUOTING: frozenset[Service] = frozenset(("s3", "dynamodb", "sqs"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestFacts:
+    """What every decision about one request may see, whoever calls."""
+
+    service: Service
+    region: str
+    source_ip: str
+    secure: bool
+    user_agent: str
+    referer: str
+    request_id: str
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Permit:
+    """Proof that a caller was allowed every check of one request, at one version of the store.
+
+    INVARIANT: made by `authorize` alone; `proof` is a value that nothing outside this module has.
+    """
+
+    caller: Caller
+    checks: tuple[Check, ...]
+    service: Service
+    partition: str
+    account_id: str
+    region: str
+    now: datetime
+    request_id: str
+    snapshot_version: int
+    proof: object = field(repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.proof is not _PROOF:
+            raise TypeError("only authorize makes a Permit")
+
+    def require(self, action: str, resource: str) -> None:
+        """Insist that this very check was among those allowed.
+
+        A handler calls it after reading again inside its transaction: what was decided about is what is done.
+
+        Raises:
+            AccessDenied: it was not; the thing has changed since the decision.
+        """
+        if any(check.action == action and check.resource == resource for check in self.checks):
+            return
+        raise AccessDenied(
+            self.service,
+            f"User: {self.caller.arn} is not authorized to perform: {action} on resource: {resource} "
+            f"because the resource changed while the request was decided; try again",
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Denial:
+    """The first check that was not allowed, and everything its explanation needs."""
+
+    check: Check
+    request: AccessRequest
+    layers: PolicyLayers
+    decision: Decision
+
+
+class Denied(AccessDenied):
+    """AccessDenied, with the denial it came from."""
+
+    def __init__(self, service: Service, sentence: str, denial: Denial) -> None:
+        super().__init__(service, sentence)
+        self.denial = denial
+
+
+def authorize(
+    caller: Caller, checks: Sequence[Check], facts: RequestFacts, snapshot: Snapshot
+) -> Permit:
+    """Decide every check; the first that is not allowed refuses the request.
+
+    Raises:
+        Denied: with the sentence AWS answers, saying which kind of policy decided.
+    """
+    identity = snapshot.identity_policies(caller.owner_id)
+    session = caller.session
+    session_layer = (
+        compile_session_policies(session.session_policies)
+        if session is not None and session.session_policies
+        else None
+    )
+    keys = _request_keys(caller, facts)
+    for check in checks:
+        request = AccessRequest(
+            action=check.action,
+            resource=check.resource,
+            principal=caller.principal,
+            context=RequestContext({**keys, **check.context} if check.context else keys),
+            resource_account=snapshot.account_id,
+        )
+        layers = PolicyLayers(
+            identity=identity, resource=check.resource_policy, boundary=None, session=session_layer
+        )
+        decision = decide(request, layers)
+        if not decision.allowed:
+            raise Denied(
+                facts.service,
+                denial_sentence(request, decision, quote_resource=facts.service in _QUOTING),
+                Denial(check=check, request=request, layers=layers, decision=decision),
+            )
+    return Permit(
+        caller=caller,
+        checks=tuple(checks),
+        service=facts.service,
+        partition=snapshot.partition,
+        account_id=snapshot.account_id,
+        region=facts.region,
+        now=facts.now,
+        request_id=facts.request_id,
+        snapshot_version=snapshot.version,
+        proof=_PROOF,
+    )
+
+
+def _request_keys(caller: Caller, facts: RequestFacts) -> dict[str, tuple[str, ...]]:
+    """AWS: reference_policies_condition-keys.html, "Properties of the request" and "of the network"."""
+    keys: dict[str, tuple[str, ...]] = {
+        **caller.condition_keys,
+        "aws:sourceip": (facts.source_ip,),
+        "aws:securetransport": ("true" if facts.secure else "false",),
+        "aws:currenttime": (iso8601(facts.now),),
+        "aws:epochtime": (str(int(facts.now.timestamp())),),
+        "aws:requestedregion": (facts.region,),
+        "aws:viaawsservice": ("false",),
+    }
+    if facts.user_agent:
+        keys["aws:useragent"] = (facts.user_agent,)
+    if facts.referer:
+        keys["aws:referer"] = (facts.referer,)
+    return keys

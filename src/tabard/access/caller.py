@@ -1,0 +1,135 @@
+"""Who is calling: a value that only `authenticate` makes, after a signature verified."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from tabard.clock import iso8601
+from tabard.model.access_key import AccessKey
+from tabard.model.role import Role
+from tabard.model.session import Session
+from tabard.model.tag import Tag
+from tabard.policy import PolicyPrincipal, PrincipalKind
+from tabard.store.snapshot import Snapshot
+
+_PROOF = object()
+
+
+class CallerKind(StrEnum):
+    """What kind of principal is calling."""
+
+    USER = "user"
+    ASSUMED_ROLE = "assumed-role"
+    ROOT = "root"
+    HOST = "host"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """The authenticated sender of one request.
+
+    `user_id` is what GetCallerIdentity answers as UserId: `AIDA…`, `AROA…:session-name`, the account id for
+    the root, `h-…` for a host. `owner_id` is whose identity policies apply: the user's, role's or host's id,
+    the account id for the root. `condition_keys` (lower case) are what decisions about this caller may see.
+
+    INVARIANT: `proof` is a value that nothing outside `access` has, so nothing else makes a Caller.
+    """
+
+    kind: CallerKind
+    arn: str
+    account_id: str
+    user_id: str
+    owner_id: str
+    access_key_id: str
+    session: Session | None
+    principal: PolicyPrincipal
+    condition_keys: Mapping[str, tuple[str, ...]] = field(repr=False)
+    proof: object = field(repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.proof is not _PROOF:
+            raise TypeError("only authenticate makes a Caller")
+
+
+def caller_of_session(session: Session, role: Role, snapshot: Snapshot) -> Caller:
+    """The assumed role behind a session: `arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION-NAME`."""
+    arn = f"arn:{role.partition}:sts::{role.account_id}:assumed-role/{role.name}/{session.session_name}"
+    user_id = f"{role.role_id}:{session.session_name}"
+    keys = _principal_keys(role.arn, role.account_id, "AssumedRole", user_id, role.tags)
+    keys["aws:tokenissuetime"] = (iso8601(session.issued_at),)
+    for key, value in session.tags:
+        keys[f"aws:principaltag/{key.lower()}"] = (value,)
+    if session.source_identity:
+        keys["aws:sourceidentity"] = (session.source_identity,)
+    facts = session.instance
+    if facts is not None:
+        keys["ec2:roledelivery"] = (facts.role_delivery,)
+        keys["aws:ec2instancesourcevpc"] = (facts.vpc_id,)
+        keys["aws:ec2instancesourceprivateipv4"] = (facts.private_ip_address,)
+        instance = snapshot.instances.get(facts.instance_id)
+        if instance is not None:
+            keys["ec2:sourceinstancearn"] = (
+                f"arn:{role.partition}:ec2:{instance.region}:{role.account_id}:instance/{facts.instance_id}",
+            )
+    return Caller(
+        kind=CallerKind.ASSUMED_ROLE,
+        arn=arn,
+        account_id=role.account_id,
+        user_id=user_id,
+        owner_id=role.role_id,
+        access_key_id=session.access_key_id,
+        session=session,
+        principal=PolicyPrincipal(
+            kind=PrincipalKind.ASSUMED_ROLE, arn=arn, account_id=role.account_id, role_arn=role.arn
+        ),
+        condition_keys=keys,
+        proof=_PROOF,
+    )
+
+
+def caller_of_key(access_key: AccessKey, snapshot: Snapshot) -> Caller | None:
+    """The user, root or host that owns a long-term key; None where its owner is gone."""
+    owner_id = access_key.owner_id
+    account_id, partition = snapshot.account_id, snapshot.partition
+    if (user := snapshot.users.get(owner_id)) is not None:
+        keys = _principal_keys(user.arn, account_id, "User", user.user_id, user.tags)
+        keys["aws:username"] = (user.name,)
+        kind, policy_kind, arn = CallerKind.USER, PrincipalKind.USER, user.arn
+    elif owner_id == account_id:
+        arn = f"arn:{partition}:iam::{account_id}:root"
+        keys = _principal_keys(arn, account_id, "Account", account_id, ())
+        kind, policy_kind = CallerKind.ROOT, PrincipalKind.ROOT
+    elif (host := snapshot.hosts.get(owner_id)) is not None:
+        arn = host.arn
+        keys = _principal_keys(arn, account_id, "Host", host.host_id, ())
+        keys["hosts:hostid"] = (host.host_id,)
+        kind, policy_kind = CallerKind.HOST, PrincipalKind.HOST
+    else:
+        return None
+    return Caller(
+        kind=kind,
+        arn=arn,
+        account_id=account_id,
+        user_id=owner_id,
+        owner_id=owner_id,
+        access_key_id=access_key.access_key_id,
+        session=None,
+        principal=PolicyPrincipal(kind=policy_kind, arn=arn, account_id=account_id),
+        condition_keys=keys,
+        proof=_PROOF,
+    )
+
+
+def _principal_keys(
+    principal_arn: str, account_id: str, principal_type: str, user_id: str, tags: tuple[Tag, ...]
+) -> dict[str, tuple[str, ...]]:
+    """AWS: reference_policies_condition-keys.html, "Properties of the principal"."""
+    keys: dict[str, tuple[str, ...]] = {
+        "aws:principalarn": (principal_arn,),
+        "aws:principalaccount": (account_id,),
+        "aws:principaltype": (principal_type,),
+        "aws:userid": (user_id,),
+    }
+    for tag in tags:
+        keys[f"aws:principaltag/{tag.key.lower()}"] = (tag.value,)
+    return keys

@@ -1,0 +1,147 @@
+"""Make a session: the only caller of `seal`, and only with a Permit."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from tabard.access.authorize import Permit
+from tabard.credentials.keyring import Keyring
+from tabard.credentials.token import seal
+from tabard.errors import AwsError
+from tabard.model.role import Role
+from tabard.model.session import InstanceFacts, MintedSession, Session
+from tabard.names import new_access_key_id, new_secret_access_key
+from tabard.policy import AccessRequest, PolicyLayers, PolicyPrincipal, PrincipalKind, RequestContext, decide
+from tabard.store.snapshot import NO_POLICIES, Snapshot
+
+EC2_SERVICE_PRINCIPAL = "ec2.amazonaws.com"
+
+SHORTEST_INSTANCE_SESSION = timedelta(minutes=20)
+"""botocore refreshes at 15 minutes left and may sign with an expired session for ten more: shorter sessions
+cannot be made safe for it."""
+
+
+class InstanceRoleNotTrusted(AwsError):
+    """The role's trust policy does not let EC2 assume it.
+
+    AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_iam-ec2.html
+    """
+
+    code = "AssumeRoleUnauthorizedAccess"
+    status = 403
+    sentence = (
+        "EC2 cannot assume the role {role_name}. Please see documentation at "
+        "https://docs.aws.amazon.com/IAM/latest/UserGuide/"
+        "troubleshoot_iam-ec2.html#troubleshoot_iam-ec2_errors-info-doc."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mint:
+    """Makes sessions from one snapshot, sealed under one keyring."""
+
+    snapshot: Snapshot = field(repr=False)
+    keyring: Keyring = field(repr=False)
+    instance_session_lifetime: timedelta
+
+    def __post_init__(self) -> None:
+        if self.instance_session_lifetime < SHORTEST_INSTANCE_SESSION:
+            raise ValueError("instance sessions live 20 minutes at least")
+
+    def assume_role(
+        self,
+        permit: Permit,
+        *,
+        role: Role,
+        session_name: str,
+        lifetime: timedelta,
+        session_policies: tuple[str, ...] = (),
+        tags: tuple[tuple[str, str], ...] = (),
+        source_identity: str = "",
+    ) -> MintedSession:
+        """A session for a caller who may `sts:AssumeRole` on the role.
+
+        Raises:
+            AccessDenied: the permit is for something else. PackedPolicyTooLarge.
+        """
+        permit.require("sts:AssumeRole", role.arn)
+        return self._seal(
+            permit,
+            role=role,
+            session_name=session_name,
+            lifetime=lifetime,
+            session_policies=session_policies,
+            tags=tags,
+            source_identity=source_identity,
+            instance=None,
+        )
+
+    def for_instance(self, permit: Permit, *, role: Role, instance: InstanceFacts) -> MintedSession:
+        """A session for an instance, named by its id, if the role's trust policy lets EC2 assume it.
+
+        Raises:
+            AccessDenied: the permit is for another instance. InstanceRoleNotTrusted.
+        """
+        permit.require(
+            "hosts:GetInstanceSession",
+            f"arn:{permit.partition}:ec2:{permit.region}:{permit.account_id}:instance/{instance.instance_id}",
+        )
+        trusted = decide(
+            AccessRequest(
+                action="sts:AssumeRole",
+                resource=role.arn,
+                principal=PolicyPrincipal(
+                    kind=PrincipalKind.SERVICE,
+                    arn=EC2_SERVICE_PRINCIPAL,
+                    account_id="",
+                    service=EC2_SERVICE_PRINCIPAL,
+                ),
+                context=RequestContext({"aws:sourceaccount": (permit.account_id,)}),
+                resource_account=permit.account_id,
+            ),
+            PolicyLayers(
+                identity=NO_POLICIES,
+                resource=self.snapshot.trust_policy(role.role_id),
+                boundary=None,
+                session=None,
+            ),
+        )
+        if not trusted.allowed:
+            raise InstanceRoleNotTrusted(role_name=role.name)
+        return self._seal(
+            permit,
+            role=role,
+            session_name=instance.instance_id,
+            lifetime=self.instance_session_lifetime,
+            session_policies=(),
+            tags=(),
+            source_identity="",
+            instance=instance,
+        )
+
+    def _seal(
+        self,
+        permit: Permit,
+        *,
+        role: Role,
+        session_name: str,
+        lifetime: timedelta,
+        session_policies: tuple[str, ...],
+        tags: tuple[tuple[str, str], ...],
+        source_identity: str,
+        instance: InstanceFacts | None,
+    ) -> MintedSession:
+        issued_at = permit.now.replace(microsecond=0)
+        session = Session(
+            access_key_id=new_access_key_id("ASIA", role.account_id),
+            account_id=role.account_id,
+            role_id=role.role_id,
+            session_name=session_name,
+            issued_at=issued_at,
+            expires_at=issued_at + lifetime,
+            secret_access_key=new_secret_access_key(),
+            instance=instance,
+            session_policies=session_policies,
+            tags=tags,
+            source_identity=source_identity,
+        )
+        return MintedSession(session=session, session_token=seal(session, self.keyring))

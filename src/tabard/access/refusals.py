@@ -1,0 +1,170 @@
+"""How each service says that it does not believe, or does not allow, a caller.
+
+Errors go by service, not by protocol. AWS: the "Common Errors" page of each service's API reference, S3's
+https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html and EC2's
+https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
+"""
+
+from collections.abc import Mapping
+from enum import Enum, auto
+from types import MappingProxyType
+from typing import Literal
+
+from tabard.errors import AwsError
+
+Service = Literal["iam", "sts", "ec2", "s3", "dynamodb", "sqs", "hosts"]
+
+
+class Refusal(Enum):
+    """Why a caller was not believed."""
+
+    NO_AUTHENTICATION = auto()
+    UNKNOWN_KEY = auto()
+    BAD_SIGNATURE = auto()
+    BODY_MISMATCH = auto()
+    CLOCK_SKEW = auto()
+    EXPIRED_SESSION = auto()
+    BAD_SESSION_TOKEN = auto()
+    WRONG_SCOPE = auto()
+
+
+_INVALID_TOKEN = "The security token included in the request is invalid."  # noqa: S105 - AWS's sentence
+_EXPIRED_TOKEN = "The security token included in the request is expired"  # noqa: S105 - AWS's sentence
+_MISMATCH = (
+    "The request signature we calculated does not match the signature you provided. Check your AWS Secret "
+    "Access Key and signing method. Consult the service documentation for details."
+)
+_NOT_VALIDATED = "AWS was not able to validate the provided access credentials"
+_NO_TOKEN = "Request is missing Authentication Token"  # noqa: S105 - AWS's sentence
+
+_Row = tuple[str, int, str]
+
+_QUERY: dict[Refusal, _Row] = {
+    Refusal.NO_AUTHENTICATION: ("MissingAuthenticationToken", 403, _NO_TOKEN),
+    Refusal.UNKNOWN_KEY: ("InvalidClientTokenId", 403, _INVALID_TOKEN),
+    Refusal.BAD_SIGNATURE: ("SignatureDoesNotMatch", 403, _MISMATCH),
+    Refusal.BODY_MISMATCH: ("SignatureDoesNotMatch", 403, _MISMATCH),
+    Refusal.CLOCK_SKEW: ("SignatureDoesNotMatch", 403, "Signature expired: {detail}"),
+    Refusal.EXPIRED_SESSION: ("ExpiredToken", 403, _EXPIRED_TOKEN),
+    Refusal.BAD_SESSION_TOKEN: ("InvalidClientTokenId", 403, _INVALID_TOKEN),
+    Refusal.WRONG_SCOPE: ("SignatureDoesNotMatch", 403, "Credential should be scoped to {detail}."),
+}
+
+_TABLE: dict[Service, dict[Refusal, _Row]] = {
+    "iam": _QUERY,
+    "sts": _QUERY,
+    "hosts": _QUERY,
+    "sqs": _QUERY,
+    "ec2": {
+        Refusal.NO_AUTHENTICATION: ("MissingAuthenticationToken", 403, _NO_TOKEN),
+        Refusal.UNKNOWN_KEY: ("AuthFailure", 401, _NOT_VALIDATED),
+        Refusal.BAD_SIGNATURE: ("AuthFailure", 401, _NOT_VALIDATED),
+        Refusal.BODY_MISMATCH: ("AuthFailure", 401, _NOT_VALIDATED),
+        Refusal.CLOCK_SKEW: ("RequestExpired", 400, "Request has expired."),
+        Refusal.EXPIRED_SESSION: ("RequestExpired", 400, "Request has expired."),
+        Refusal.BAD_SESSION_TOKEN: ("AuthFailure", 401, _NOT_VALIDATED),
+        Refusal.WRONG_SCOPE: ("AuthFailure", 401, "Credential should be scoped to {detail}."),
+    },
+    "s3": {
+        Refusal.NO_AUTHENTICATION: ("AccessDenied", 403, "Access Denied"),
+        Refusal.UNKNOWN_KEY: (
+            "InvalidAccessKeyId",
+            403,
+            "The AWS Access Key Id you provided does not exist in our records.",
+        ),
+        Refusal.BAD_SIGNATURE: (
+            "SignatureDoesNotMatch",
+            403,
+            "The request signature we calculated does not match the signature you provided. "
+            "Check your key and signing method.",
+        ),
+        Refusal.BODY_MISMATCH: (
+            "XAmzContentSHA256Mismatch",
+            400,
+            "The provided 'x-amz-content-sha256' header does not match what was computed.",
+        ),
+        Refusal.CLOCK_SKEW: (
+            "RequestTimeTooSkewed",
+            403,
+            "The difference between the request time and the current time is too large.",
+        ),
+        Refusal.EXPIRED_SESSION: ("ExpiredToken", 400, "The provided token has expired."),
+        Refusal.BAD_SESSION_TOKEN: (
+            "InvalidToken",
+            400,
+            "The provided token is malformed or otherwise invalid.",
+        ),
+        Refusal.WRONG_SCOPE: (
+            "AuthorizationHeaderMalformed",
+            400,
+            "The authorization header is malformed; the credential scope must name {detail}.",
+        ),
+    },
+    "dynamodb": {
+        Refusal.NO_AUTHENTICATION: ("MissingAuthenticationTokenException", 400, _NO_TOKEN),
+        Refusal.UNKNOWN_KEY: ("UnrecognizedClientException", 400, _INVALID_TOKEN),
+        Refusal.BAD_SIGNATURE: ("InvalidSignatureException", 400, _MISMATCH),
+        Refusal.BODY_MISMATCH: ("InvalidSignatureException", 400, _MISMATCH),
+        Refusal.CLOCK_SKEW: ("InvalidSignatureException", 400, "Signature expired: {detail}"),
+        Refusal.EXPIRED_SESSION: ("ExpiredTokenException", 400, _EXPIRED_TOKEN),
+        Refusal.BAD_SESSION_TOKEN: ("UnrecognizedClientException", 400, _INVALID_TOKEN),
+        Refusal.WRONG_SCOPE: (
+            "InvalidSignatureException",
+            400,
+            "Credential should be scoped to {detail}.",
+        ),
+    },
+}
+
+REFUSALS = MappingProxyType(_TABLE)
+
+
+class NotAuthenticated(AwsError):
+    """The caller was not believed; code, status and sentence are the service's own."""
+
+    def __init__(
+        self,
+        service: Service,
+        refusal: Refusal,
+        *,
+        detail: str = "",
+        members: Mapping[str, object] | None = None,
+    ) -> None:
+        self.refusal = refusal
+        self._code, self._status, sentence = REFUSALS[service][refusal]
+        super().__init__(members=members, message=sentence.format(detail=detail))
+
+    @property
+    def error_code(self) -> str:
+        return self._code
+
+    @property
+    def http_status(self) -> int:
+        return self._status
+
+
+_DENIALS: dict[Service, tuple[str, int]] = {
+    "iam": ("AccessDenied", 403),
+    "sts": ("AccessDenied", 403),
+    "hosts": ("AccessDenied", 403),
+    "sqs": ("AccessDenied", 403),
+    "ec2": ("UnauthorizedOperation", 403),
+    "s3": ("AccessDenied", 403),
+    "dynamodb": ("AccessDeniedException", 400),
+}
+
+
+class AccessDenied(AwsError):
+    """The caller is known, and may not. `message` is the sentence that AWS answers."""
+
+    def __init__(self, service: Service, sentence: str) -> None:
+        self._code, self._status = _DENIALS[service]
+        super().__init__(message=sentence)
+
+    @property
+    def error_code(self) -> str:
+        return self._code
+
+    @property
+    def http_status(self) -> int:
+        return self._status

@@ -1,0 +1,43 @@
+"""What an instance's processes write, kept in files of bounded size."""
+
+import asyncio
+import os
+from pathlib import Path
+
+CONSOLE_BYTES = 1024 * 1024
+"""At most this much is kept twice: in console.log and in the console.log.1 before it."""
+
+_READ_BYTES = 64 * 1024
+
+
+class ConsoleLog:
+    """Appends to console.log (mode 0600), and begins it anew when it is full."""
+
+    def __init__(self, path: Path, *, limit_bytes: int = CONSOLE_BYTES) -> None:
+        self._path = path
+        self._former = path.with_name(f"{path.name}.1")
+        self._limit_bytes = limit_bytes
+
+    async def copy(self, stream: asyncio.StreamReader) -> None:
+        """Copy until the stream ends. What cannot be written (a full disk) is lost, and reading goes on."""
+        descriptor = self._open()
+        written = os.fstat(descriptor).st_size
+        try:
+            while chunk := await stream.read(_READ_BYTES):
+                if written + len(chunk) > self._limit_bytes:
+                    os.close(descriptor)
+                    self._path.replace(self._former)
+                    descriptor, written = self._open(), 0
+                written += self._write(descriptor, chunk)
+        finally:
+            os.close(descriptor)
+
+    def _open(self) -> int:
+        return os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+
+    @staticmethod
+    def _write(descriptor: int, chunk: bytes) -> int:
+        try:
+            return os.write(descriptor, chunk)
+        except OSError:
+            return 0

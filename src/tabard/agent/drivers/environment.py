@@ -1,0 +1,110 @@
+"""The environment of an instance's processes: the role at the metadata service is the only credential in it.
+
+SDKs take credentials from the environment, from files and from container endpoints before they ask the metadata
+service, so each of those has to be gone.
+AWS: https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html and
+https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
+"""
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+KEPT_AWS_VARIABLES = frozenset(
+    {
+        "AWS_CA_BUNDLE",
+        "AWS_CLI_AUTO_PROMPT",
+        "AWS_CLI_FILE_ENCODING",
+        "AWS_DATA_PATH",
+        "AWS_DEFAULTS_MODE",
+        "AWS_DEFAULT_OUTPUT",
+        "AWS_DISABLE_REQUEST_COMPRESSION",
+        "AWS_EC2_METADATA_V1_DISABLED",
+        "AWS_MAX_ATTEMPTS",
+        "AWS_METADATA_SERVICE_NUM_ATTEMPTS",
+        "AWS_METADATA_SERVICE_TIMEOUT",
+        "AWS_PAGER",
+        "AWS_REQUEST_CHECKSUM_CALCULATION",
+        "AWS_REQUEST_MIN_COMPRESSION_SIZE_BYTES",
+        "AWS_RESPONSE_CHECKSUM_VALIDATION",
+        "AWS_RETRY_MODE",
+        "AWS_SDK_UA_APP_ID",
+    }
+)
+"""The variables beginning with AWS_ that hold neither credentials, nor a place to find them, nor an endpoint."""
+
+_REMOVED_PREFIXES = ("AWS_", "AMAZON_", "TABARD_")
+_REMOVED = frozenset({"BOTO_CONFIG", "BOTO_PATH", "EC2_ACCESS_KEY", "EC2_SECRET_KEY", "EC2_URL"})
+
+_HOST_VARIABLES = frozenset(
+    {
+        "ALL_PROXY",
+        "HTTPS_PROXY",
+        "HTTP_PROXY",
+        "LANG",
+        "LANGUAGE",
+        "NO_PROXY",
+        "PATH",
+        "REQUESTS_CA_BUNDLE",
+        "SSL_CERT_DIR",
+        "SSL_CERT_FILE",
+        "TMPDIR",
+        "TZ",
+    }
+)
+
+
+def host_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """What an instance that a server starts takes over from that server: where programs are, locale, proxies."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if name.upper() in _HOST_VARIABLES or name.startswith("LC_")
+    }
+
+
+def instance_environment(
+    base: Mapping[str, str],
+    *,
+    metadata_endpoint: str,
+    edge_endpoint: str,
+    region: str,
+    empty_file: str,
+) -> dict[str, str]:
+    """Take every other source of credentials out of `base` and point SDKs at the metadata service and the edge.
+
+    Everything that begins with AWS_ goes unless it is known to be harmless, so a source that AWS invents tomorrow
+    goes as well. `empty_file` stands in for ~/.aws/config and ~/.aws/credentials: it exists, because some SDKs
+    fail on a named file that does not.
+    """
+    kept = {name: value for name, value in base.items() if not _is_removed(name)}
+    bypass = _without_proxy(base, metadata_endpoint, edge_endpoint)
+    return {
+        **kept,
+        "AWS_EC2_METADATA_SERVICE_ENDPOINT": metadata_endpoint,
+        "AWS_ENDPOINT_URL": edge_endpoint,
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+        "AWS_CONFIG_FILE": empty_file,
+        "AWS_SHARED_CREDENTIALS_FILE": empty_file,
+        "NO_PROXY": bypass,
+        "no_proxy": bypass,
+    }
+
+
+def _is_removed(name: str) -> bool:
+    # Windows and some programs do not tell the case of names apart.
+    upper = name.upper()
+    if upper in KEPT_AWS_VARIABLES:
+        return False
+    return upper.startswith(_REMOVED_PREFIXES) or upper in _REMOVED
+
+
+def _without_proxy(base: Mapping[str, str], *endpoints: str) -> str:
+    """Both spellings joined, plus our own hosts; `*` alone already means every host."""
+    entries: dict[str, None] = {}
+    for name in ("NO_PROXY", "no_proxy"):
+        entries.update(dict.fromkeys(entry.strip() for entry in base.get(name, "").split(",")))
+    if "*" in entries:
+        return "*"
+    entries.update(dict.fromkeys(urlsplit(endpoint).hostname or "" for endpoint in endpoints))
+    return ",".join(entry for entry in entries if entry)

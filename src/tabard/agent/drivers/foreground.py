@@ -1,0 +1,73 @@
+"""The foreground form of the process driver: one command with the terminal, folder and streams of its caller."""
+
+import asyncio
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+
+from tabard.agent.drivers.driver import CannotStart, ExitStatus, Running
+from tabard.agent.drivers.process import launch_command
+from tabard.model.messages import DesiredInstance
+
+
+class ForegroundDriver:
+    """Runs one given command as the one instance of its agent; the caller awaits `ended`.
+
+    The command stays in the caller's process group, so that Ctrl-C reaches it as it would without Tabard.
+    """
+
+    def __init__(self, command: Sequence[str], *, base_environment: Mapping[str, str]) -> None:
+        self._command = tuple(command)
+        self._base_environment = dict(base_environment)
+        self.ended: asyncio.Future[ExitStatus] = asyncio.get_running_loop().create_future()
+
+    @property
+    def uid(self) -> int:
+        return os.getuid()
+
+    @property
+    def base_environment(self) -> Mapping[str, str]:
+        return self._base_environment
+
+    def claim(self, path: Path) -> None:
+        """Nothing to do: the command runs as the caller."""
+
+    async def start(
+        self,
+        desired: DesiredInstance,  # noqa: ARG002 - the command takes the place of user data
+        environment: Mapping[str, str],
+        directory: Path,  # noqa: ARG002 - the command runs in the caller's folder
+    ) -> Running:
+        """Start the command with this process's stdin, stdout, stderr and folder."""
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *launch_command(self._command, uid=None, gid=None, allow_new_privileges=True),
+                env=dict(environment),
+            )
+        except OSError as error:
+            raise CannotStart(f"{self._command[0]} cannot be run: {error.strerror}") from error
+        return _ForegroundProcess(process, self.ended)
+
+
+class _ForegroundProcess:
+    def __init__(self, process: asyncio.subprocess.Process, ended: asyncio.Future[ExitStatus]) -> None:
+        self._process = process
+        self._ended = ended
+
+    async def wait(self) -> ExitStatus:
+        status = ExitStatus.of(await self._process.wait())
+        if not self._ended.done():
+            self._ended.set_result(status)
+        return status
+
+    async def stop(self, grace: timedelta) -> None:
+        with suppress(ProcessLookupError):
+            self._process.terminate()
+        try:
+            await asyncio.wait_for(self._process.wait(), grace.total_seconds())
+        except TimeoutError:
+            with suppress(ProcessLookupError):
+                self._process.kill()
+            await self._process.wait()

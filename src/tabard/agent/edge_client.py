@@ -1,0 +1,227 @@
+"""How an agent talks to the edge: the `hosts` service, json 1.1, signed with the host's own key."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Protocol, TypeVar
+
+import msgspec
+
+from tabard.clock import Clock
+from tabard.model.messages import (
+    DeregisterHostRequest,
+    DescribeHostInstancesRequest,
+    DescribeHostInstancesResult,
+    GetInstanceSessionRequest,
+    GetInstanceSessionResult,
+    InstanceReport,
+    Message,
+    RegisterHostRequest,
+    RegisterHostResult,
+    ReportInstancesRequest,
+)
+from tabard.model.session import RoleDelivery
+
+TARGET_PREFIX = "TabardHosts_20261101"
+SERVICE = "hosts"
+_CALL_TIMEOUT_SECONDS = 5.0
+_ANSWER_BYTES = 16 * 1024 * 1024
+
+REFUSAL_CODES = frozenset({"AssumeRoleUnauthorizedAccess", "InstanceProfileNotFound"})
+"""What the edge answers where EC2 itself may not assume a role; the metadata shows them as they are."""
+
+
+class EdgeError(Exception):
+    """A call to the edge did not bring its answer. `code` is AWS's error code, or `Unreachable`."""
+
+    def __init__(self, *, operation: str, code: str, message: str, status: int = 0) -> None:
+        super().__init__(f"{operation}: {code}: {message}")
+        self.operation = operation
+        self.code = code
+        self.message = message
+        self.status = status
+
+
+class EdgeUnreachable(EdgeError):
+    """No answer: the edge is away, too slow, or not speaking HTTP."""
+
+
+class EdgeRefused(EdgeError):
+    """The edge answered with an error."""
+
+
+class MintRefused(EdgeRefused):
+    """EC2 may not assume the instance's role: asking again changes nothing until somebody mends the role."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MintAnswer:
+    """A session, and how long it lives counted from `asked_at_seconds` on this host's monotonic clock."""
+
+    credentials: GetInstanceSessionResult
+    asked_at_seconds: float
+    lifetime_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpAnswer:
+    """An HTTP answer; header names in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+
+class Exchange(Protocol):
+    """Sends one signed request to the edge and reads the whole answer. Raises OSError where there is none."""
+
+    async def __call__(
+        self, *, operation: str, headers: Mapping[str, str], body: bytes, timeout_seconds: float
+    ) -> HttpAnswer: ...
+
+
+class Edge(Protocol):
+    """What an agent asks of the edge. Every call raises EdgeError where its answer does not come."""
+
+    async def describe_host_instances(
+        self, *, known_version: int, wait_seconds: int
+    ) -> DescribeHostInstancesResult:
+        """The host's desired state: at once where it is not `known_version`, else after a change or the wait."""
+
+    async def get_instance_session(self, instance_id: str, role_delivery: RoleDelivery) -> MintAnswer:
+        """A new session. Raises MintRefused where EC2 may not assume the role."""
+
+    async def report_instances(self, reports: tuple[InstanceReport, ...]) -> None:
+        """Tell what is; with no reports, that the host is alive."""
+
+
+M = TypeVar("M", bound=Message)
+
+
+class _ErrorBody(msgspec.Struct, frozen=True):
+    """json 1.1's error: `__type` may carry a namespace before `#` and a link after `:`."""
+
+    type: str = msgspec.field(name="__type", default="")
+    message: str = ""
+    Message: str = ""
+
+
+class EdgeClient:
+    """Calls the `hosts` service for one host (or, to register one, as an administrator)."""
+
+    def __init__(self, host_id: str, exchange: Exchange, *, clock: Clock) -> None:
+        self._host_id = host_id
+        self._exchange = exchange
+        self._clock = clock
+
+    async def describe_host_instances(
+        self, *, known_version: int, wait_seconds: int
+    ) -> DescribeHostInstancesResult:
+        """The host's desired state: at once where it is not `known_version`, else after a change or the wait."""
+        request = DescribeHostInstancesRequest(
+            host_id=self._host_id, known_version=known_version, wait_seconds=wait_seconds
+        )
+        answer = await self._call(
+            "DescribeHostInstances", request, timeout_seconds=wait_seconds + _CALL_TIMEOUT_SECONDS
+        )
+        return _decode("DescribeHostInstances", answer, DescribeHostInstancesResult)
+
+    async def get_instance_session(self, instance_id: str, role_delivery: RoleDelivery) -> MintAnswer:
+        """A new session of the instance's role. Raises MintRefused where EC2 may not assume the role."""
+        asked_at_seconds = self._clock.monotonic_seconds()
+        request = GetInstanceSessionRequest(instance_id=instance_id, role_delivery=role_delivery)
+        answer = await self._call("GetInstanceSession", request)
+        credentials = _decode("GetInstanceSession", answer, GetInstanceSessionResult)
+        return MintAnswer(
+            credentials=credentials,
+            asked_at_seconds=asked_at_seconds,
+            lifetime_seconds=_lifetime_seconds(credentials, answer.headers.get("date")),
+        )
+
+    async def report_instances(self, reports: tuple[InstanceReport, ...]) -> None:
+        """Tell what is; with no reports, that the host is alive."""
+        await self._call("ReportInstances", ReportInstancesRequest(host_id=self._host_id, reports=reports))
+
+    async def register_host(self, request: RegisterHostRequest) -> RegisterHostResult:
+        """Make a host, as an administrator; its secret is in this answer only."""
+        return _decode("RegisterHost", await self._call("RegisterHost", request), RegisterHostResult)
+
+    async def deregister_host(self, host_id: str) -> None:
+        """Remove a host: its instances are terminated and its sessions revoked."""
+        await self._call("DeregisterHost", DeregisterHostRequest(host_id=host_id))
+
+    async def _call(
+        self, operation: str, request: Message, *, timeout_seconds: float = _CALL_TIMEOUT_SECONDS
+    ) -> HttpAnswer:
+        headers = {
+            "content-type": "application/x-amz-json-1.1",
+            "x-amz-target": f"{TARGET_PREFIX}.{operation}",
+        }
+        try:
+            answer = await self._exchange(
+                operation=operation,
+                headers=headers,
+                body=msgspec.json.encode(request),
+                timeout_seconds=timeout_seconds,
+            )
+        except (OSError, TimeoutError) as error:
+            raise EdgeUnreachable(
+                operation=operation, code="Unreachable", message=str(error) or type(error).__name__
+            ) from error
+        if answer.status != 200:
+            raise _error(operation, answer)
+        return answer
+
+
+def _decode(operation: str, answer: HttpAnswer, kind: type[M]) -> M:
+    try:
+        # Not strict: json 1.1 writes times as seconds since 1970, msgspec as ISO 8601. Both are read.
+        return msgspec.json.decode(answer.body, type=kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise EdgeUnreachable(
+            operation=operation, code="Unreachable", message=f"the answer is not of its shape: {error}"
+        ) from error
+    except msgspec.DecodeError as error:
+        # Without its cause: a decoder's words may quote the body, and the body may hold a secret.
+        raise EdgeUnreachable(
+            operation=operation, code="Unreachable", message="the answer is not JSON"
+        ) from error
+
+
+def _error(operation: str, answer: HttpAnswer) -> EdgeError:
+    try:
+        body = msgspec.json.decode(answer.body, type=_ErrorBody)
+    except msgspec.DecodeError:
+        body = _ErrorBody()
+    code = body.type.rpartition("#")[2].partition(":")[0]
+    if not code:
+        return EdgeUnreachable(
+            operation=operation,
+            code="Unreachable",
+            message=f"HTTP {answer.status} without an AWS error",
+            status=answer.status,
+        )
+    kind = MintRefused if operation == "GetInstanceSession" and code in REFUSAL_CODES else EdgeRefused
+    return kind(
+        operation=operation, code=code, message=body.message or body.Message, status=answer.status
+    )
+
+
+def _lifetime_seconds(credentials: GetInstanceSessionResult, date: str | None) -> float:
+    """The stated lifetime, or what is left of it by the edge's own clock (the Date header), if that is less."""
+    stated = float(credentials.lifetime_seconds)
+    try:
+        answered_at = None if date is None else parsedate_to_datetime(date)
+    except ValueError:
+        answered_at = None
+    if answered_at is None:
+        return stated
+    if answered_at.tzinfo is None:
+        answered_at = answered_at.replace(tzinfo=UTC)
+    left = (credentials.expiration - _aware(answered_at)).total_seconds()
+    return max(0.0, min(stated, left))
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment.astimezone(UTC)

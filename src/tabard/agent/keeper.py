@@ -1,0 +1,166 @@
+"""Keeps the facts and the sessions of one running instance in memory, for its metadata service to read."""
+
+import random
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from tabard.agent import rotation
+from tabard.agent.edge_client import MintAnswer
+from tabard.agent.reconcile import RoleOf
+from tabard.agent.rotation import MintRefusal, Rotation
+from tabard.clock import Clock
+from tabard.imds.source import CredentialsView, RefusedCredentials, ServedCredentials
+from tabard.model.messages import DesiredInstance
+from tabard.model.session import RoleDelivery
+
+
+@dataclass(slots=True, eq=False)
+class _Slot:
+    """One session being kept. A slot is replaced, never reused: an answer to a former one finds no home."""
+
+    role: RoleOf
+    rotation: Rotation
+    asking: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Errand:
+    """A session to be asked for now; hand its outcome back to the keeper that gave it."""
+
+    instance_id: str
+    role_delivery: RoleDelivery
+    role: RoleOf
+    slot: _Slot
+
+
+class SessionKeeper:
+    """The `CredentialSource` of one instance: what it answers is always at hand and never expired."""
+
+    def __init__(
+        self,
+        facts: DesiredInstance,
+        *,
+        clock: Clock,
+        rotate_every: timedelta | None,
+        random_source: random.Random,
+    ) -> None:
+        self._facts = facts
+        self._clock = clock
+        self._rotate_every_seconds = None if rotate_every is None else rotate_every.total_seconds()
+        self._random = random_source
+        self._slots: dict[RoleDelivery, _Slot] = {}
+
+    def facts(self) -> DesiredInstance:
+        """What the edge last said about the instance."""
+        return self._facts
+
+    def credentials(self, role_delivery: RoleDelivery) -> CredentialsView:
+        """The last good session until its end, else why there is none, else None."""
+        slot = self._slots.get(role_delivery)
+        if slot is None:
+            return None
+        held = rotation.servable(slot.rotation, now_seconds=self._clock.monotonic_seconds())
+        if held is not None:
+            return ServedCredentials(
+                association_id=slot.role.association_id,
+                role_id=slot.role.role_id,
+                access_key_id=held.credentials.access_key_id,
+                secret_access_key=held.credentials.secret_access_key,
+                session_token=held.credentials.session_token,
+                expires_at=held.credentials.expiration,
+                last_updated=held.credentials.last_updated,
+            )
+        refusal = slot.rotation.refusal
+        if refusal is None:
+            return None
+        return RefusedCredentials(
+            association_id=slot.role.association_id,
+            role_id=slot.role.role_id,
+            code=refusal.code,
+            message=refusal.message,
+            last_updated=refusal.refused_at,
+        )
+
+    @property
+    def sessions(self) -> dict[RoleDelivery, RoleOf]:
+        """Which sessions are kept, served already or not."""
+        return {role_delivery: slot.role for role_delivery, slot in self._slots.items()}
+
+    def serving_association_id(self) -> str:
+        """The association that the metadata shows: known, and its session's first minting decided."""
+        instance_profile = self._facts.instance_profile
+        if instance_profile is None:
+            return ""
+        undecided = any(
+            slot.rotation.session is None and slot.rotation.refusal is None for slot in self._slots.values()
+        )
+        return "" if undecided else instance_profile.association_id
+
+    def update_facts(self, facts: DesiredInstance) -> None:
+        """Tell these facts from now on; sessions of another association are no longer shown from this moment."""
+        self._facts = facts
+
+    def keep_session(self, role_delivery: RoleDelivery, role: RoleOf) -> None:
+        """Begin to keep a session; it is due at once."""
+        now_seconds = self._clock.monotonic_seconds()
+        self._slots[role_delivery] = _Slot(role, rotation.begin(now_seconds=now_seconds))
+
+    def drop_session(self, role_delivery: RoleDelivery) -> None:
+        """Forget a session now, and whatever answer is still on its way for it."""
+        self._slots.pop(role_delivery, None)
+
+    def next_attempt_at_seconds(self) -> float | None:
+        """When a session is due next, on the monotonic clock; None while all are being asked for."""
+        waiting = [slot.rotation.next_attempt_at_seconds for slot in self._slots.values() if not slot.asking]
+        return min(waiting, default=None)
+
+    def take_due(self) -> list[Errand]:
+        """The sessions to ask for now; each is given out once, until its outcome comes back."""
+        now_seconds = self._clock.monotonic_seconds()
+        errands = []
+        for role_delivery, slot in self._slots.items():
+            if not slot.asking and rotation.is_due(slot.rotation, now_seconds=now_seconds):
+                slot.asking = True
+                errands.append(Errand(self._facts.instance_id, role_delivery, slot.role, slot))
+        return errands
+
+    def accept(self, errand: Errand, answer: MintAnswer) -> bool:
+        """Serve a new session at once. False where it is not the one asked for, or no longer wanted."""
+        slot = errand.slot
+        slot.asking = False
+        now_seconds = self._clock.monotonic_seconds()
+        credentials = answer.credentials
+        # INVARIANT: a slot only ever holds sessions of its own association and role. The edge may be ahead of
+        # the facts here; then the next desired state brings a slot for what it minted.
+        if RoleOf(credentials.association_id, credentials.role_id) != slot.role:
+            slot.rotation = rotation.failed(slot.rotation, now_seconds=now_seconds, jitter=self._random.random())
+            return False
+        slot.rotation = rotation.minted(
+            slot.rotation,
+            credentials,
+            asked_at_seconds=answer.asked_at_seconds,
+            lifetime_seconds=answer.lifetime_seconds,
+            now_seconds=now_seconds,
+            rotate_every_seconds=self._rotate_every_seconds,
+            jitter=self._random.random(),
+        )
+        return self._slots.get(errand.role_delivery) is slot
+
+    def accept_refusal(self, errand: Errand, *, code: str, message: str, refused_at: datetime) -> None:
+        """Show why there is no session, once the last good one has ended."""
+        slot = errand.slot
+        slot.asking = False
+        slot.rotation = rotation.refused(
+            slot.rotation,
+            MintRefusal(code=code, message=message, refused_at=refused_at),
+            now_seconds=self._clock.monotonic_seconds(),
+            jitter=self._random.random(),
+        )
+
+    def accept_failure(self, errand: Errand) -> None:
+        """Try again later; what is served stays served until its end."""
+        slot = errand.slot
+        slot.asking = False
+        slot.rotation = rotation.failed(
+            slot.rotation, now_seconds=self._clock.monotonic_seconds(), jitter=self._random.random()
+        )

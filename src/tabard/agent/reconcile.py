@@ -1,0 +1,187 @@
+"""What a host has to do to make its desired state true. Pure: two values in, a list of actions out."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeAlias
+
+from tabard.model.messages import DesiredInstance, InstanceReport
+from tabard.model.session import RoleDelivery
+
+
+@dataclass(frozen=True, slots=True)
+class RoleOf:
+    """Whose session it is: one role by way of one association. Another pair is another session."""
+
+    association_id: str
+    role_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObservedInstance:
+    """What is true of one instance on this host.
+
+    `facts` is what its metadata service tells now, None where it has none (not running). `launched_at` says
+    which launch this is about. `reported` is the last report that the edge has acknowledged.
+    """
+
+    instance_id: str
+    launched_at: datetime
+    report: InstanceReport
+    reported: InstanceReport | None = None
+    facts: DesiredInstance | None = None
+    sessions: Mapping[RoleDelivery, RoleOf] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StartInstance:
+    """Open the metadata listener, then start the main process."""
+
+    desired: DesiredInstance
+
+
+@dataclass(frozen=True, slots=True)
+class StopInstance:
+    """End the main process and the listener; the instance is then `stopped`."""
+
+    instance_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class TerminateInstance:
+    """End the main process and the listener; the instance is then `terminated`."""
+
+    instance_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateFacts:
+    """Tell these facts from now on."""
+
+    desired: DesiredInstance
+
+
+@dataclass(frozen=True, slots=True)
+class FetchSession:
+    """Get and keep a session of this role for this role delivery."""
+
+    instance_id: str
+    role_delivery: RoleDelivery
+    role: RoleOf
+
+
+@dataclass(frozen=True, slots=True)
+class DropSession:
+    """Forget the session of this role delivery at once."""
+
+    instance_id: str
+    role_delivery: RoleDelivery
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Tell the edge."""
+
+    report: InstanceReport
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetInstance:
+    """Remove what the host still keeps of an instance that is over."""
+
+    instance_id: str
+
+
+Action: TypeAlias = (
+    StartInstance
+    | StopInstance
+    | TerminateInstance
+    | UpdateFacts
+    | FetchSession
+    | DropSession
+    | Report
+    | ForgetInstance
+)
+
+
+def reconcile(
+    desired: tuple[DesiredInstance, ...], observed: tuple[ObservedInstance, ...]
+) -> tuple[Action, ...]:
+    """List the actions that lead from what is to what should be, in the order in which to take them.
+
+    An instance that the edge no longer speaks of is terminated: nothing runs unaccounted for. An instance that
+    has stopped by itself stays stopped until it is launched anew (a later `launched_at`).
+    """
+    by_id = {instance.instance_id: instance for instance in observed}
+    actions: list[Action] = []
+    for wanted in desired:
+        present = by_id.pop(wanted.instance_id, None)
+        actions.extend(_absent(wanted) if present is None else _present(wanted, present))
+    for leftover in by_id.values():
+        if _is_over(leftover) or leftover.report.run_state == "stopped":
+            actions.append(ForgetInstance(leftover.instance_id))
+        elif leftover.report.run_state != "shutting-down":
+            actions.append(TerminateInstance(leftover.instance_id))
+    return tuple(actions)
+
+
+def sessions_wanted(desired: DesiredInstance) -> Mapping[RoleDelivery, RoleOf]:
+    """The sessions an instance needs: "2.0" for reads with a metadata token, "1.0" only where those without pass."""
+    instance_profile = desired.instance_profile
+    if (
+        instance_profile is None
+        or not instance_profile.role_id
+        or desired.metadata_options.http_endpoint == "disabled"
+    ):
+        return {}
+    role = RoleOf(instance_profile.association_id, instance_profile.role_id)
+    if desired.metadata_options.http_tokens == "optional":
+        return {"2.0": role, "1.0": role}
+    return {"2.0": role}
+
+
+def _absent(wanted: DesiredInstance) -> Iterator[Action]:
+    if wanted.run_state == "running":
+        yield StartInstance(wanted)
+    else:
+        yield Report(InstanceReport(instance_id=wanted.instance_id, run_state=wanted.run_state))
+
+
+def _present(wanted: DesiredInstance, present: ObservedInstance) -> Iterator[Action]:
+    state = present.report.run_state
+    match wanted.run_state:
+        case "running" if state == "running" and present.facts is not None:
+            yield from _facts_and_sessions(wanted, present, present.facts)
+        case "running" if state == "stopped" and wanted.launched_at > present.launched_at:
+            yield StartInstance(wanted)
+            return
+        case "stopped" if state in ("pending", "running"):
+            yield StopInstance(wanted.instance_id)
+        case "terminated" if state in ("pending", "running", "stopping", "stopped"):
+            yield TerminateInstance(wanted.instance_id)
+        case _:
+            pass
+    if present.report != present.reported:
+        yield Report(present.report)
+
+
+def _facts_and_sessions(
+    wanted: DesiredInstance, present: ObservedInstance, facts: DesiredInstance
+) -> Iterator[Action]:
+    if facts != wanted:
+        yield UpdateFacts(wanted)
+    sessions = sessions_wanted(wanted)
+    for role_delivery in present.sessions:
+        if role_delivery not in sessions:
+            yield DropSession(wanted.instance_id, role_delivery)
+    for role_delivery, role in sessions.items():
+        held = present.sessions.get(role_delivery)
+        if held == role:
+            continue
+        if held is not None:
+            yield DropSession(wanted.instance_id, role_delivery)
+        yield FetchSession(wanted.instance_id, role_delivery, role)
+
+
+def _is_over(observed: ObservedInstance) -> bool:
+    return observed.report.run_state == "terminated"

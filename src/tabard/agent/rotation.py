@@ -1,0 +1,131 @@
+"""When an instance's session is replaced, and what may be served meanwhile. Pure functions of `now_seconds`.
+
+All seconds are of the monotonic clock. `jitter` is a number from 0 up to 1 that the caller draws, so that many
+instances never ask at the same moment and a test can seed every choice.
+
+The numbers follow botocore: it refreshes credentials at 15 minutes before their expiry, insists at 10, and may
+stretch an expiry by minutes on its own; a session with more than 20 minutes left is safe from all of that.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from tabard.model.messages import GetInstanceSessionResult
+
+SAFE_SECONDS = 20 * 60
+_SHORTEST_PACE_SECONDS = 15.0
+_FIRST_RETRY_SECONDS = 1.0
+_LONGEST_RETRY_SECONDS = 60.0
+_LONGEST_RETRY_AFTER_REFUSAL_SECONDS = 15.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldSession:
+    """A session in memory, and when it ends."""
+
+    credentials: GetInstanceSessionResult
+    ends_at_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MintRefusal:
+    """The edge said that this role cannot be assumed for the instance."""
+
+    code: str
+    message: str
+    refused_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rotation:
+    """Where one session stands: what is held, and when to ask next (a fresh one asks at once)."""
+
+    next_attempt_at_seconds: float
+    session: HeldSession | None = None
+    refusal: MintRefusal | None = None
+    failures: int = 0
+
+
+def begin(*, now_seconds: float) -> Rotation:
+    """Start with nothing, due at once."""
+    return Rotation(next_attempt_at_seconds=now_seconds)
+
+
+def is_due(rotation: Rotation, *, now_seconds: float) -> bool:
+    """Whether it is time to ask for a session."""
+    return now_seconds >= rotation.next_attempt_at_seconds
+
+
+def servable(rotation: Rotation, *, now_seconds: float) -> HeldSession | None:
+    """The session to hand out: the last good one until its very end, and never after it."""
+    session = rotation.session
+    return session if session is not None and now_seconds < session.ends_at_seconds else None
+
+
+def pace_seconds(*, lifetime_seconds: float, rotate_every_seconds: float | None) -> float:
+    """How long a session is served before it is replaced.
+
+    Half of the lifetime, and for short ones early enough that a quarter of the time above `SAFE_SECONDS` is left
+    for retries; `rotate_every_seconds` shortens it at will, whatever the lifetime. A lifetime of `SAFE_SECONDS`
+    or less cannot be kept safe: it is replaced at the shortest pace.
+    """
+    pace = min(lifetime_seconds / 2, (lifetime_seconds - SAFE_SECONDS) * 0.75)
+    pace = max(pace, _SHORTEST_PACE_SECONDS)
+    return pace if rotate_every_seconds is None else min(pace, rotate_every_seconds)
+
+
+def minted(
+    rotation: Rotation,
+    credentials: GetInstanceSessionResult,
+    *,
+    asked_at_seconds: float,
+    lifetime_seconds: float,
+    now_seconds: float,
+    rotate_every_seconds: float | None,
+    jitter: float,
+) -> Rotation:
+    """Hold a new session; the former one stays valid at the edge and is simply no longer handed out.
+
+    The lifetime is counted from when it was asked for, the earliest moment that it can have begun. The first
+    renewal falls anywhere within the pace, so that instances started together drift apart; later ones fall
+    within the last fifth of it.
+    """
+    pace = pace_seconds(lifetime_seconds=lifetime_seconds, rotate_every_seconds=rotate_every_seconds)
+    share = jitter if rotation.session is None else 0.8 + 0.2 * jitter
+    return Rotation(
+        next_attempt_at_seconds=now_seconds + max(pace * share, min(1.0, pace)),
+        session=HeldSession(credentials=credentials, ends_at_seconds=asked_at_seconds + lifetime_seconds),
+    )
+
+
+def failed(rotation: Rotation, *, now_seconds: float, jitter: float) -> Rotation:
+    """Ask again later, twice as late each time up to a minute; what is held stays held."""
+    return replace(
+        rotation,
+        next_attempt_at_seconds=now_seconds + _retry_seconds(rotation, _LONGEST_RETRY_SECONDS, jitter),
+        failures=rotation.failures + 1,
+    )
+
+
+def refused(rotation: Rotation, refusal: MintRefusal, *, now_seconds: float, jitter: float) -> Rotation:
+    """Remember why; ask again soon, since a trust policy may be mended at any time. What is held stays held.
+
+    Differs: AWS asks again at the next scheduled refresh only.
+    """
+    wait_seconds = _retry_seconds(rotation, _LONGEST_RETRY_AFTER_REFUSAL_SECONDS, jitter)
+    return replace(
+        rotation,
+        refusal=refusal,
+        next_attempt_at_seconds=now_seconds + wait_seconds,
+        failures=rotation.failures + 1,
+    )
+
+
+def retry_seconds(failures: int, *, longest_seconds: float, jitter: float) -> float:
+    """How long to wait after so many failures in a row: 1, 2, 4 … seconds up to the longest, less up to half."""
+    backoff = min(longest_seconds, _FIRST_RETRY_SECONDS * 2.0 ** min(failures, 16))
+    return backoff * (0.5 + 0.5 * jitter)
+
+
+def _retry_seconds(rotation: Rotation, longest_seconds: float, jitter: float) -> float:
+    return retry_seconds(rotation.failures, longest_seconds=longest_seconds, jitter=jitter)

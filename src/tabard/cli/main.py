@@ -1,0 +1,41 @@
+"""The `tabard` command."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tabard.cli.audit import audit
+from tabard.cli.demo import demo
+from tabard.cli.env import env
+from tabard.cli.processes import agent_process, edge_process
+from tabard.cli.reset import reset
+from tabard.cli.run import run
+from tabard.cli.up import up
+
+app = typer.Typer(
+    name="tabard",
+    help="IAM instance profiles for any machine.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(up)
+app.command(context_settings={"allow_interspersed_args": False})(run)
+app.command()(env)
+app.command()(audit)
+app.command()(reset)
+app.command()(demo)
+app.command(name="edge-process", hidden=True)(edge_process)
+app.command(name="agent-process", hidden=True)(agent_process)
+
+
+def main() -> None:
+    """Run the command line; what the user did wrong is one sentence and exit status 2."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""The keyring: the AES-256-GCM keys under which session tokens are sealed.
+
+A new key is made every day and an old one is kept until no session sealed under it can be alive, so
+that any edge opens any living token with the keyring alone.
+"""
+
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from tabard.model.sealing_key import SealingKey
+from tabard.store.ports import Vault
+
+ROTATE_AFTER = timedelta(days=1)
+LONGEST_SESSION = timedelta(hours=12)
+FORGET_AFTER = ROTATE_AFTER + LONGEST_SESSION + timedelta(hours=12)
+"""A key seals for a day (and a half, should its successor be late) and its last session lives 12 hours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keyring:
+    """Opened keys by id, and the id of the newest, which seals."""
+
+    ciphers: Mapping[int, AESGCM] = field(repr=False)
+    newest_key_id: int
+
+    @property
+    def newest(self) -> AESGCM:
+        return self.ciphers[self.newest_key_id]
+
+
+def open_keyring(keys: Iterable[SealingKey], vault: Vault) -> Keyring:
+    """Decrypt every key of the keyring. Raises ValueError where there is none, or the master key is another."""
+    ordered = sorted(keys, key=lambda key: (key.created_at, key.key_id))
+    if not ordered:
+        raise ValueError("the keyring is empty")
+    ciphers = {
+        key.key_id: AESGCM(vault.open(key.sealed_material, label=_label(key.key_id))) for key in ordered
+    }
+    return Keyring(ciphers, ordered[-1].key_id)
+
+
+def new_sealing_key(vault: Vault, *, now: datetime) -> SealingKey:
+    """Make a random key, encrypted for the store."""
+    key_id = secrets.randbits(32)
+    return SealingKey(
+        key_id=key_id,
+        sealed_material=vault.seal(AESGCM.generate_key(256), label=_label(key_id)),
+        created_at=now,
+    )
+
+
+def rotation_is_due(keys: Iterable[SealingKey], *, now: datetime) -> bool:
+    """Whether the newest key has sealed for a day, or there is none."""
+    newest = max((key.created_at for key in keys), default=None)
+    return newest is None or now - newest >= ROTATE_AFTER
+
+
+def forgettable(keys: Iterable[SealingKey], *, now: datetime) -> tuple[SealingKey, ...]:
+    """The keys that no living session can need; never the newest."""
+    ordered = sorted(keys, key=lambda key: key.created_at)
+    return tuple(
+        key
+        for key, successor in zip(ordered, ordered[1:], strict=False)
+        if now - successor.created_at >= FORGET_AFTER - ROTATE_AFTER
+    )
+
+
+def _label(key_id: int) -> str:
+    return f"sealing-key/{key_id}"

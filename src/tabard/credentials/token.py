@@ -1,0 +1,146 @@
+"""Session tokens: sealed, not stored.
+
+A token is `version (1 byte) ‖ key id (4) ‖ nonce (12) ‖ AES-256-GCM(claims)` in URL-safe base64; version
+and key id are authenticated. Any edge opens it with the keyring alone; what a token says is believed
+because only a holder of the keyring can have sealed it.
+"""
+
+import base64
+import binascii
+import secrets
+import struct
+from datetime import UTC, datetime
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+
+from tabard.credentials.keyring import Keyring
+from tabard.errors import AwsError
+from tabard.model.session import InstanceFacts, RoleDelivery, Session
+
+MAX_TOKEN_CHARACTERS = 6144
+_VERSION = 1
+_HEAD = struct.Struct(">BI")
+_NONCE_BYTES = 12
+_SHORTEST = _HEAD.size + _NONCE_BYTES + 16
+
+
+class PackedPolicyTooLarge(AwsError):
+    """AWS: the session policies and tags together exceed what a session token can carry.
+
+    AWS: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html#API_AssumeRole_Errors
+    """
+
+    code = "PackedPolicyTooLarge"
+    status = 400
+    sentence = (
+        "Packed size of session policies and tags consumes {percent}% of allotted space. "
+        "Please use smaller policies or fewer tags."
+    )
+
+
+class TokenNotOurs(Exception):
+    """The text is not a token that this installation's keyring sealed."""
+
+
+class _Claims(msgspec.Struct, frozen=True, array_like=True):
+    """The claims on the wire, by position. Never reorder; append only, with defaults."""
+
+    access_key_id: str
+    secret_access_key: str
+    account_id: str
+    role_id: str
+    session_name: str
+    issued_at: int
+    expires_at: int
+    instance: tuple[str, str, RoleDelivery, str, str] | None = None
+    session_policies: tuple[str, ...] = ()
+    tags: tuple[tuple[str, str], ...] = ()
+    source_identity: str = ""
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_Claims).decode
+
+
+def seal(session: Session, keyring: Keyring) -> str:
+    """Seal a session under the newest key.
+
+    Raises:
+        PackedPolicyTooLarge: the token would be longer than `MAX_TOKEN_CHARACTERS`.
+    """
+    facts = session.instance
+    claims = _Claims(
+        session.access_key_id,
+        session.secret_access_key,
+        session.account_id,
+        session.role_id,
+        session.session_name,
+        int(session.issued_at.timestamp()),
+        int(session.expires_at.timestamp()),
+        None
+        if facts is None
+        else (facts.instance_id, facts.host_id, facts.role_delivery, facts.vpc_id, facts.private_ip_address),
+        session.session_policies,
+        session.tags,
+        session.source_identity,
+    )
+    head = _HEAD.pack(_VERSION, keyring.newest_key_id)
+    nonce = secrets.token_bytes(_NONCE_BYTES)
+    sealed = head + nonce + keyring.newest.encrypt(nonce, _encode(claims), head)
+    token = base64.urlsafe_b64encode(sealed).decode("ascii").rstrip("=")
+    if len(token) > MAX_TOKEN_CHARACTERS:
+        raise PackedPolicyTooLarge(percent=len(token) * 100 // MAX_TOKEN_CHARACTERS)
+    return token
+
+
+def open_token(token: str, keyring: Keyring) -> Session:
+    """What a token says. Says nothing about expiry or revocation: the caller checks both, every time.
+
+    Raises:
+        TokenNotOurs: not a token, altered, or sealed under a key the keyring does not hold.
+    """
+    if len(token) > MAX_TOKEN_CHARACTERS:
+        raise TokenNotOurs
+    try:
+        sealed = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        raise TokenNotOurs from None
+    if len(sealed) < _SHORTEST:
+        raise TokenNotOurs
+    head = sealed[: _HEAD.size]
+    version, key_id = _HEAD.unpack(head)
+    cipher = keyring.ciphers.get(key_id)
+    if version != _VERSION or cipher is None:
+        raise TokenNotOurs
+    nonce_end = _HEAD.size + _NONCE_BYTES
+    try:
+        claims = _decode(cipher.decrypt(sealed[_HEAD.size : nonce_end], sealed[nonce_end:], head))
+    except (InvalidTag, msgspec.DecodeError):
+        raise TokenNotOurs from None
+    return _session(claims)
+
+
+def _session(claims: _Claims) -> Session:
+    facts = claims.instance
+    return Session(
+        access_key_id=claims.access_key_id,
+        account_id=claims.account_id,
+        role_id=claims.role_id,
+        session_name=claims.session_name,
+        issued_at=datetime.fromtimestamp(claims.issued_at, UTC),
+        expires_at=datetime.fromtimestamp(claims.expires_at, UTC),
+        secret_access_key=claims.secret_access_key,
+        instance=None
+        if facts is None
+        else InstanceFacts(
+            instance_id=facts[0],
+            host_id=facts[1],
+            role_delivery=facts[2],
+            vpc_id=facts[3],
+            private_ip_address=facts[4],
+        ),
+        session_policies=claims.session_policies,
+        tags=claims.tags,
+        source_identity=claims.source_identity,
+    )

@@ -1,0 +1,73 @@
+"""The body of a request: not read before the caller's key, date and session were checked, and bounded."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from aiohttp import StreamReader
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web_protocol import RequestPayloadError
+
+from tabard.errors import AwsError, MalformedRequest, RequestTooLarge
+
+IDLE_SECONDS = 60.0
+"""A body that stands still for this long is given up."""
+
+
+class RequestTimeout(AwsError):
+    """AWS (S3): "Your socket connection to the server was not read from or written to within the timeout"."""
+
+    code = "RequestTimeout"
+    status = 400
+    sentence = "The request body was not sent within the timeout period."
+
+
+class Body:
+    """Reads a request's body once: whole within a bound, or piece by piece."""
+
+    def __init__(
+        self, stream: StreamReader, *, length: int | None, invite: Callable[[], Awaitable[None]] | None
+    ) -> None:
+        """`length` is the declared Content-Length; `invite` sends `100 Continue` where the client waits for it."""
+        self._stream = stream
+        self._invite = invite
+        self.length = length
+
+    async def read(self, limit_bytes: int) -> bytes:
+        """The whole body.
+
+        Raises:
+            RequestTooLarge (413): longer than `limit_bytes`, as soon as that is known.
+        """
+        if self.length is not None and self.length > limit_bytes:
+            raise RequestTooLarge(part="request body", limit_bytes=limit_bytes)
+        if self.length == 0:
+            return b""
+        pieces: list[bytes] = []
+        size = 0
+        async for piece in self.pieces():
+            size += len(piece)
+            if size > limit_bytes:
+                raise RequestTooLarge(part="request body", limit_bytes=limit_bytes)
+            pieces.append(piece)
+        return b"".join(pieces)
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """The body as it arrives.
+
+        Raises:
+            RequestTimeout: nothing came for a minute. MalformedRequest: the client went away or broke framing.
+        """
+        if self._invite is not None:
+            await self._invite()
+            self._invite = None
+        while True:
+            try:
+                async with asyncio.timeout(IDLE_SECONDS):
+                    piece = await self._stream.readany()
+            except TimeoutError:
+                raise RequestTimeout from None
+            except (RequestPayloadError, HttpProcessingError, ConnectionError) as error:
+                raise MalformedRequest(reason="The request body ended before it was complete.") from error
+            if not piece:
+                return
+            yield piece

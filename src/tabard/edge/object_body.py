@@ -1,0 +1,110 @@
+"""The content of an object on its way up: streamed, verified, and never complete before it is.
+
+The last piece is held back until hash, checksums and length have been verified: a body that turns out to
+be wrong ends the upstream's request before its last byte, and no object comes into being.
+"""
+
+import hashlib
+import hmac
+from base64 import b64encode
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tabard.access.refusals import NotAuthenticated, Refusal
+from tabard.edge.body import Body
+from tabard.services.s3.errors import BadDigest, EntityTooLarge, IncompleteBody, MissingContentLength
+from tabard.sigv4.chunked import AwsChunkedDecoder
+from tabard.wire.checksums import CHECKSUM_HEADERS, Checksum, checksum
+
+LARGEST_OBJECT_BYTES = 5 * 1024**3
+UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
+
+
+@dataclass(slots=True)
+class ObjectBody:
+    """One upload: how long its content is, and the content itself, to be read once.
+
+    `checksums` holds, once the content was read, each checksum that the client sent, by header name.
+    """
+
+    body: Body
+    payload_hash: str
+    length: int
+    decoder: AwsChunkedDecoder | None
+    expected: Mapping[str, str]
+    announced_trailers: Sequence[str] = ()
+    checksums: dict[str, str] = field(default_factory=dict)
+
+    async def content(self) -> AsyncIterator[bytes]:
+        """The verified content, its last piece only when everything was verified.
+
+        Raises:
+            NotAuthenticated: hash or chunk signature is wrong. BadDigest, IncompleteBody.
+        """
+        digests = {name: checksum(CHECKSUM_HEADERS[name]) for name in (*self.expected, *self.announced_trailers)}
+        sha256 = hashlib.sha256() if self._hash_is_known else None
+        held, size = b"", 0
+        async for piece in self._decoded():
+            if not piece:
+                continue
+            size += len(piece)
+            if size > self.length:
+                raise IncompleteBody
+            if sha256 is not None:
+                sha256.update(piece)
+            for digest in digests.values():
+                digest.update(piece)
+            if held:
+                yield held
+            held = piece
+        if size != self.length:
+            raise IncompleteBody
+        trailers = self.decoder.finish() if self.decoder is not None else {}
+        if sha256 is not None and not hmac.compare_digest(sha256.hexdigest(), self.payload_hash):
+            raise NotAuthenticated("s3", Refusal.BODY_MISMATCH)
+        self._compare(digests, trailers)
+        if held:
+            yield held
+
+    @property
+    def _hash_is_known(self) -> bool:
+        return self.decoder is None and self.payload_hash != UNSIGNED_PAYLOAD
+
+    async def _decoded(self) -> AsyncIterator[bytes]:
+        async for piece in self.body.pieces():
+            if self.decoder is None:
+                yield piece
+            else:
+                for part in self.decoder.feed(piece):
+                    yield part
+
+    def _compare(self, digests: Mapping[str, Checksum], trailers: Mapping[str, str]) -> None:
+        wanted = {**self.expected, **{name: value for name, value in trailers.items() if name in digests}}
+        for name, digest in digests.items():
+            if name in wanted and not hmac.compare_digest(digest.base64(), wanted[name]):
+                raise BadDigest(algorithm=CHECKSUM_HEADERS[name].upper())
+            self.checksums[name] = digest.base64()
+
+
+def md5_of(content: bytes) -> str:
+    """Content-MD5 of a small body, base64."""
+    return b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
+
+
+def content_length(declared: int | None, decoded: str | None, *, chunked: bool) -> int:
+    """How many bytes of content an upload announces.
+
+    Raises:
+        MissingContentLength (411): it does not say. EntityTooLarge: more than 5 GiB.
+    """
+    if chunked:
+        if decoded is None or not decoded.isascii() or not decoded.isdigit():
+            raise MissingContentLength
+        length = int(decoded)
+    elif declared is None:
+        raise MissingContentLength
+    else:
+        length = declared
+    if length > LARGEST_OBJECT_BYTES:
+        raise EntityTooLarge
+    return length

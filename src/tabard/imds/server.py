@@ -1,0 +1,217 @@
+"""The metadata service of one instance over HTTP, on a loopback port of its own.
+
+AWS: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html and
+https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-v2-how-it-works.html
+"""
+
+import asyncio
+import socket
+from collections.abc import Mapping
+from typing import TypeAlias
+
+import structlog
+from aiohttp import web
+
+from tabard.clock import Clock
+from tabard.imds import tree
+from tabard.imds.gate import Gate, PeerCheck
+from tabard.imds.peer import uid_of_peer
+from tabard.imds.source import CredentialSource
+from tabard.imds.tokens import MetadataTokens, parse_ttl_seconds
+
+METADATA_PEER_REFUSED = "metadata_peer_refused"
+
+TOKEN_PATH = "/latest/api/token"  # noqa: S105 - a path
+TOKEN_HEADER = "X-aws-ec2-metadata-token"  # noqa: S105 - a header's name
+TTL_HEADER = "X-aws-ec2-metadata-token-ttl-seconds"
+
+_LINE_BYTES = 4096
+_HEADER_BYTES = 4096
+_HEADER_COUNT = 64
+_REASONS = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Not Allowed",
+    503: "Service Unavailable",
+}
+_HTTP_HEADERS = {"Server": "EC2ws", "Connection": "close"}
+
+_Headers: TypeAlias = Mapping[str, str]
+
+_log = structlog.get_logger(__name__)
+
+
+class MetadataServer:
+    """Serves one instance's metadata from memory: a request never waits for the edge.
+
+    `uid` is the user id that the instance runs as; None where the machine cannot tell a peer's uid.
+    Differs: a process of the same uid (any local one, where uids cannot be told) can read as the instance.
+    """
+
+    def __init__(
+        self,
+        source: CredentialSource,
+        *,
+        clock: Clock,
+        uid: int | None,
+        peer_check: PeerCheck = uid_of_peer,
+    ) -> None:
+        self._source = source
+        self._clock = clock
+        self._uid = uid
+        self._peer_check = peer_check
+        self._instance_id = source.facts().instance_id
+        self._tokens = MetadataTokens(self._instance_id)
+        self._hosts: frozenset[str] = frozenset()
+        self._endpoint = ""
+        self._server: asyncio.Server | None = None
+        self._http: web.Server | None = None
+        self._gate: Gate | None = None
+
+    @property
+    def endpoint(self) -> str:
+        """`http://127.0.0.1:PORT`, once started."""
+        return self._endpoint
+
+    async def start(self, listener: socket.socket | None = None) -> None:
+        """Listen on a free port of 127.0.0.1, or on `listener`, a bound TCP socket."""
+        listener = listener or socket.create_server(("127.0.0.1", 0))
+        address, port = listener.getsockname()[:2]
+        self._hosts = frozenset({f"{address}:{port}"} | ({address} if port == 80 else set()))
+        self._endpoint = f"http://{address}:{port}"
+        http = web.Server(
+            self._answer,
+            access_log=None,
+            keepalive_timeout=0,
+            lingering_time=0,
+            max_line_size=_LINE_BYTES,
+            max_field_size=_HEADER_BYTES,
+            max_headers=_HEADER_COUNT,
+            read_bufsize=_LINE_BYTES,
+            auto_decompress=False,
+        )
+        gate = Gate(
+            http,
+            uid=self._uid,
+            peer_check=self._peer_check,
+            refusal=_raw(403),
+            on_refused=self._note_refused,
+        )
+        self._server = await asyncio.get_running_loop().create_server(gate, sock=listener)
+        self._http, self._gate = http, gate
+
+    async def close(self) -> None:
+        """Stop listening and end every connection."""
+        if self._server is not None and self._http is not None and self._gate is not None:
+            self._server.close()
+            self._gate.abort_all()
+            await self._http.shutdown(0)
+            self._server = None
+
+    def _note_refused(self, peer_uid: int | None) -> None:
+        _log.warning(METADATA_PEER_REFUSED, instance_id=self._instance_id, peer_uid=peer_uid, uid=self._uid)
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        response = self._decide(request)
+        response.headers.update(_HTTP_HEADERS)
+        response.force_close()
+        return response
+
+    def _decide(self, request: web.BaseRequest) -> web.Response:
+        # A web page can make a name of its own lead here (DNS rebinding): only our own address is believed.
+        if request.headers.getall("Host", []) not in [[host] for host in self._hosts]:
+            return _error(400)
+        if self._source.facts().metadata_options.http_endpoint == "disabled":
+            return _error(403)
+        path = request.raw_path.partition("?")[0]
+        if request.method == "PUT":
+            return self._put(path, request)
+        if path == TOKEN_PATH:
+            return _error(405, {"Allow": "OPTIONS, PUT"})
+        if request.method not in ("GET", "HEAD"):
+            return _error(405, {"Allow": "GET, HEAD, OPTIONS"})
+        return self._get(path, request)
+
+    def _put(self, path: str, request: web.BaseRequest) -> web.Response:
+        """Issue a metadata token.
+
+        AWS: a PUT that carries X-Forwarded-For is refused, and so is one to a dated version's path.
+        """
+        if path != TOKEN_PATH:
+            return _error(403)
+        if "X-Forwarded-For" in request.headers:
+            return _error(403)
+        asked = request.headers.getall(TTL_HEADER, [])
+        ttl_seconds = parse_ttl_seconds(asked[0]) if len(asked) == 1 else None
+        if ttl_seconds is None:
+            return _error(400)
+        token = self._tokens.issue(ttl_seconds=ttl_seconds, now_seconds=self._clock.monotonic_seconds())
+        self._limit_hops(request)
+        return _ok(token.encode(), tree.PLAIN, {TTL_HEADER: str(ttl_seconds)})
+
+    def _limit_hops(self, request: web.BaseRequest) -> None:
+        """Let the answer travel no further than the instance's hop limit.
+
+        INVARIANT: never put back on this connection: a retransmission would go out with the larger TTL.
+        """
+        transport = request.transport
+        accepted = None if transport is None else transport.get_extra_info("socket")
+        if accepted is not None:
+            hop_limit = self._source.facts().metadata_options.http_put_response_hop_limit
+            accepted.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, hop_limit)
+
+    def _get(self, path: str, request: web.BaseRequest) -> web.Response:
+        facts = self._source.facts()
+        presented = request.headers.getall(TOKEN_HEADER, [])
+        headers: dict[str, str] = {}
+        if presented:
+            remaining_seconds = (
+                self._tokens.remaining_seconds(presented[0], now_seconds=self._clock.monotonic_seconds())
+                if len(presented) == 1
+                else None
+            )
+            if remaining_seconds is None:
+                return _error(401)
+            headers[TTL_HEADER] = str(remaining_seconds)
+        elif facts.metadata_options.http_tokens == "required":
+            return _error(401)
+        reading = tree.read(path, facts, self._source.credentials("2.0" if presented else "1.0"))
+        if reading.status != 200:
+            return _error(reading.status, headers)
+        return _ok(reading.document.body, reading.document.content_type, headers)
+
+
+def _ok(body: bytes, content_type: str, headers: _Headers) -> web.Response:
+    return web.Response(body=body, headers={"Content-Type": content_type, "Accept-Ranges": "none", **headers})
+
+
+def _error(status: int, headers: _Headers | None = None) -> web.Response:
+    return web.Response(
+        status=status,
+        reason=_REASONS[status],
+        body=b"" if status == 405 else _page(status),
+        headers={"Content-Type": "text/plain" if status == 405 else "text/html", **(headers or {})},
+    )
+
+
+def _page(status: int) -> bytes:
+    """The body with which EC2 answers every error."""
+    title = f"{status} - {_REASONS[status]}"
+    return (
+        '<?xml version="1.0" encoding="iso-8859-1"?>\n'
+        '<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Transitional//EN"\n'
+        '\t"http://www.w3.org/TR/xhtml1/DTD/xhtml1-transitional.dtd">\n'
+        '<html xmlns="http://www.w3.org/1999/xhtml" xml:lang="en" lang="en">\n'
+        f" <head>\n  <title>{title}</title>\n </head>\n <body>\n  <h1>{title}</h1>\n </body>\n</html>\n"
+    ).encode("ascii")
+
+
+def _raw(status: int) -> bytes:
+    """A whole error answer, for connections that never reach the HTTP server."""
+    body = _page(status)
+    return (
+        f"HTTP/1.1 {status} {_REASONS[status]}\r\nContent-Type: text/html\r\n"
+        f"Content-Length: {len(body)}\r\nServer: EC2ws\r\nConnection: close\r\n\r\n"
+    ).encode("ascii") + body

@@ -1,0 +1,46 @@
+"""What the metadata service reads: the facts of one instance and its credentials, both from memory."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol, TypeAlias
+
+from tabard.model.messages import DesiredInstance
+from tabard.model.session import RoleDelivery
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedCredentials:
+    """A session that may be handed out now; it belongs to one association and one role."""
+
+    association_id: str
+    role_id: str
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+    session_token: str = field(repr=False)
+    expires_at: datetime
+    last_updated: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefusedCredentials:
+    """EC2 may not assume the role: the code and the message that the document shows instead of keys."""
+
+    association_id: str
+    role_id: str
+    code: str
+    message: str
+    last_updated: datetime
+
+
+CredentialsView: TypeAlias = ServedCredentials | RefusedCredentials | None
+"""None: nothing valid to serve at this moment."""
+
+
+class CredentialSource(Protocol):
+    """Answers from memory alone, always at once: a metadata request never mints."""
+
+    def facts(self) -> DesiredInstance:
+        """What the edge last said about the instance."""
+
+    def credentials(self, role_delivery: RoleDelivery) -> CredentialsView:
+        """The session for reads without a metadata token ("1.0") or with one ("2.0")."""

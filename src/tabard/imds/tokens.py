@@ -1,0 +1,65 @@
+"""Metadata tokens: what IMDSv2 asks for before it answers. Stateless, bound to one instance's listener.
+
+AWS: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html
+"""
+
+import base64
+import hashlib
+import hmac
+import re
+import secrets
+import struct
+
+MINIMUM_TTL_SECONDS = 1
+MAXIMUM_TTL_SECONDS = 21_600
+
+_TTL = re.compile(r"[0-9]{1,5}")
+_PREFIX = struct.Struct(">Q8s")
+_MAC_BYTES = 24
+_TEXT_LENGTH = 56
+
+
+def parse_ttl_seconds(text: str) -> int | None:
+    """The lifetime a caller asks for, 1 to 21,600 seconds; None where the header says anything else."""
+    if not _TTL.fullmatch(text):
+        return None
+    ttl_seconds = int(text)
+    return ttl_seconds if MINIMUM_TTL_SECONDS <= ttl_seconds <= MAXIMUM_TTL_SECONDS else None
+
+
+class MetadataTokens:
+    """Issues and checks the metadata tokens of one instance, under a random key that lives as long as this.
+
+    AWS: "The token is an instance-specific key. The token is not valid on other EC2 instances and will be
+    rejected if you attempt to use it outside of the instance on which it was generated."
+    Differs: tokens end with the agent's process; SDKs ask for a new one on 401.
+    """
+
+    def __init__(self, instance_id: str) -> None:
+        self._instance_id = instance_id.encode()
+        self._key = secrets.token_bytes(32)
+
+    def issue(self, *, ttl_seconds: int, now_seconds: float) -> str:
+        """A token valid for `ttl_seconds` from `now_seconds` on the monotonic clock."""
+        ends_at_milliseconds = int((now_seconds + ttl_seconds) * 1000)
+        return self._seal(ends_at_milliseconds, secrets.token_bytes(8))
+
+    def remaining_seconds(self, token: str, *, now_seconds: float) -> int | None:
+        """Whole seconds that the token is still good for, at least 1; None where it is not valid here."""
+        if len(token) != _TEXT_LENGTH or not token.isascii():
+            return None
+        try:
+            ends_at_milliseconds, nonce = _PREFIX.unpack_from(base64.b64decode(token, altchars=b"-_"))
+        except (ValueError, struct.error):
+            return None
+        expected = self._seal(ends_at_milliseconds, nonce)
+        # Compared as text, so that a second spelling of the same bytes is no second token.
+        if not hmac.compare_digest(token, expected):
+            return None
+        remaining_milliseconds = ends_at_milliseconds - int(now_seconds * 1000)
+        return max(1, remaining_milliseconds // 1000) if remaining_milliseconds > 0 else None
+
+    def _seal(self, ends_at_milliseconds: int, nonce: bytes) -> str:
+        prefix = _PREFIX.pack(ends_at_milliseconds, nonce)
+        mac = hmac.new(self._key, prefix + self._instance_id, hashlib.sha256).digest()[:_MAC_BYTES]
+        return base64.urlsafe_b64encode(prefix + mac).decode("ascii")

@@ -1,0 +1,28 @@
+"""Long-term keys: of users, of the account's root, and of hosts."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class AccessKeyStatus(StrEnum):
+    """Whether a long-term key may sign."""
+
+    ACTIVE = "Active"
+    INACTIVE = "Inactive"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessKey:
+    """A long-term key (`AKIA…`) of a user, of the root, or of a host.
+
+    `owner_id` is the user's id (`AIDA…`), the account id for the root, or the host's id (`h-…`).
+    The secret is stored only as `sealed_secret`, encrypted under the master key with the key id as
+    associated data.
+    """
+
+    access_key_id: str
+    owner_id: str
+    sealed_secret: bytes = field(repr=False)
+    status: AccessKeyStatus
+    created_at: datetime

@@ -1,0 +1,32 @@
+"""One event per request: who asked what of which resource, what was decided and why."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+Outcome = Literal["allowed", "denied", "refused", "failed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditEvent:
+    """`outcome`: allowed and answered; denied by policy; refused before a decision (signature, syntax);
+    failed after it was allowed (an upstream or the handler answered an error).
+
+    Names are empty strings where they are not known. `resources` are ARNs; `reason` is the sentence.
+    """
+
+    request_id: str
+    at: datetime
+    service: str
+    operation: str
+    principal_arn: str
+    access_key_id: str
+    source_ip: str
+    user_agent: str
+    region: str
+    resources: tuple[str, ...]
+    outcome: Outcome
+    error_code: str
+    reason: str
+    http_status: int
+    snapshot_version: int

@@ -1,0 +1,22 @@
+"""Hosts: machines that run instances, each a principal of its own."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """A registered host. `ephemeral` hosts are removed, with their instances, when unseen for long."""
+
+    host_id: str
+    name: str
+    partition: str
+    region: str
+    account_id: str
+    registered_at: datetime
+    last_seen_at: datetime
+    ephemeral: bool
+
+    @property
+    def arn(self) -> str:
+        return f"arn:{self.partition}:hosts:{self.region}:{self.account_id}:host/{self.host_id}"

@@ -1,0 +1,98 @@
+"""Instances, and how their metadata service may be used."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+from tabard.model.tag import Tag
+
+
+class InstanceState(StrEnum):
+    """EC2's instance states, with the codes EC2 gives them."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    SHUTTING_DOWN = "shutting-down"
+    TERMINATED = "terminated"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+
+    @property
+    def code(self) -> int:
+        return _STATE_CODES[self]
+
+
+_STATE_CODES = {
+    InstanceState.PENDING: 0,
+    InstanceState.RUNNING: 16,
+    InstanceState.SHUTTING_DOWN: 32,
+    InstanceState.TERMINATED: 48,
+    InstanceState.STOPPING: 64,
+    InstanceState.STOPPED: 80,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetadataOptions:
+    """The five options of an instance's metadata service.
+
+    AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InstanceMetadataOptionsRequest.html
+    """
+
+    http_tokens: Literal["optional", "required"] = "required"
+    http_endpoint: Literal["enabled", "disabled"] = "enabled"
+    http_put_response_hop_limit: int = 2
+    http_protocol_ipv6: Literal["enabled", "disabled"] = "disabled"
+    instance_metadata_tags: Literal["enabled", "disabled"] = "disabled"
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.http_put_response_hop_limit <= 64:
+            raise ValueError("a hop limit is 1 to 64")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instance:
+    """One machine, placed on one host for life. `user_data` is decoded (at most 16 KiB).
+
+    `state_reason` is EC2's pair of code and message, empty where there is none.
+    """
+
+    instance_id: str
+    reservation_id: str
+    owner_account_id: str
+    image_id: str
+    host_id: str
+    instance_type: str
+    region: str
+    availability_zone: str
+    private_ip_address: str
+    mac_address: str
+    state: InstanceState
+    metadata_options: MetadataOptions
+    launched_at: datetime
+    launched_by: str
+    ami_launch_index: int = 0
+    client_token: str = ""
+    user_data: bytes = field(default=b"", repr=False)
+    state_reason_code: str = ""
+    state_reason_message: str = ""
+    state_changed_at: datetime | None = None
+    tags: tuple[Tag, ...] = ()
+
+    @property
+    def private_dns_name(self) -> str:
+        return f"ip-{self.private_ip_address.replace('.', '-')}.{self.region}.compute.internal"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """What an instance is started from; it chooses the driver that starts it."""
+
+    image_id: str
+    name: str
+    description: str
+    driver: Literal["process"]
+    imds_support: Literal["v2.0", ""]
+    architecture: str
+    created_at: datetime

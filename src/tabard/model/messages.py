@@ -1,0 +1,148 @@
+"""What agent and edge say to each other: the shapes of the `hosts` service, in its own JSON names."""
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+DesiredRunState = Literal["running", "stopped", "terminated"]
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, rename="pascal", omit_defaults=True):
+    """Members are written `InstanceId`, as AWS writes them."""
+
+
+class DesiredMetadataOptions(Message):
+    """The five metadata options of one instance."""
+
+    http_tokens: Literal["optional", "required"]
+    http_endpoint: Literal["enabled", "disabled"]
+    http_put_response_hop_limit: int
+    http_protocol_ipv6: Literal["enabled", "disabled"]
+    instance_metadata_tags: Literal["enabled", "disabled"]
+
+
+class DesiredInstanceProfile(Message):
+    """The association an instance should have; `role_name` is empty where the instance profile holds no role."""
+
+    association_id: str
+    instance_profile_arn: str
+    instance_profile_id: str
+    role_name: str = ""
+    role_id: str = ""
+
+
+class InstanceTag(Message):
+    """One tag of an instance."""
+
+    key: str
+    value: str
+
+
+class DesiredInstance(Message):
+    """What a host should make true of one instance, and everything its metadata service tells."""
+
+    instance_id: str
+    run_state: DesiredRunState
+    driver: Literal["process"]
+    image_id: str
+    instance_type: str
+    reservation_id: str
+    account_id: str
+    partition: str
+    region: str
+    availability_zone: str
+    private_ip_address: str
+    private_dns_name: str
+    mac_address: str
+    vpc_id: str
+    subnet_id: str
+    ami_launch_index: int
+    architecture: str
+    launched_at: datetime
+    metadata_options: DesiredMetadataOptions
+    instance_profile: DesiredInstanceProfile | None = None
+    user_data: bytes = b""
+    tags: tuple[InstanceTag, ...] = ()
+
+
+class DescribeHostInstancesRequest(Message):
+    """Ask for a host's desired state; answered at once when it is not `known_version`, else after a change or
+    `wait_seconds` (0 to 60)."""
+
+    host_id: str
+    known_version: int = -1
+    wait_seconds: int = 0
+
+
+class DescribeHostInstancesResult(Message):
+    """The whole desired state of one host at one version."""
+
+    version: int
+    instances: tuple[DesiredInstance, ...] = ()
+
+
+class GetInstanceSessionRequest(Message):
+    """Ask for a session of the role that the instance's instance profile holds."""
+
+    instance_id: str
+    role_delivery: Literal["1.0", "2.0"]
+
+
+class GetInstanceSessionResult(Message):
+    """A session. `lifetime_seconds` counts from the answer: hosts count it on their monotonic clock."""
+
+    access_key_id: str
+    secret_access_key: str
+    session_token: str
+    expiration: datetime
+    last_updated: datetime
+    lifetime_seconds: int
+    role_name: str
+    role_id: str
+    association_id: str
+
+    def __repr__(self) -> str:
+        return f"GetInstanceSessionResult(access_key_id={self.access_key_id!r}, expiration={self.expiration!r})"
+
+
+class InstanceReport(Message):
+    """What a host has seen of one instance; `association_id` is the one it now serves, or empty."""
+
+    instance_id: str
+    run_state: Literal["pending", "running", "stopping", "stopped", "shutting-down", "terminated"]
+    association_id: str = ""
+    reason_code: str = ""
+    reason_message: str = ""
+
+
+class ReportInstancesRequest(Message):
+    """Tell what is; also says that the host is alive."""
+
+    host_id: str
+    reports: tuple[InstanceReport, ...] = ()
+
+
+class RegisterHostRequest(Message):
+    """Make a host, with a key of its own. `ephemeral` hosts live as long as they report."""
+
+    name: str
+    ephemeral: bool = False
+
+
+class RegisterHostResult(Message):
+    """The host's own key: shown once."""
+
+    host_id: str
+    arn: str
+    access_key_id: str
+    secret_access_key: str
+
+    def __repr__(self) -> str:
+        return f"RegisterHostResult(host_id={self.host_id!r}, access_key_id={self.access_key_id!r})"
+
+
+class DeregisterHostRequest(Message):
+    """Remove a host; its instances are terminated and its sessions revoked."""
+
+    host_id: str

@@ -1,0 +1,47 @@
+"""Sessions: temporary credentials of one assumed role."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+RoleDelivery = Literal["1.0", "2.0"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceFacts:
+    """What a session minted for an instance says about that instance."""
+
+    instance_id: str
+    host_id: str
+    role_delivery: RoleDelivery
+    vpc_id: str
+    private_ip_address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """What a sealed session token says. Times are whole seconds, aware, UTC.
+
+    `instance` is None for a session that AssumeRole made. `secret_access_key` signs; it leaves the
+    process only inside the sealed token and in the one answer that hands the session out.
+    """
+
+    access_key_id: str
+    account_id: str
+    role_id: str
+    session_name: str
+    issued_at: datetime
+    expires_at: datetime
+    secret_access_key: str = field(repr=False)
+    instance: InstanceFacts | None = None
+    session_policies: tuple[str, ...] = ()
+    tags: tuple[tuple[str, str], ...] = ()
+    source_identity: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MintedSession:
+    """A session as it is handed out, with the token that carries it."""
+
+    session: Session
+    session_token: str = field(repr=False)

@@ -1,0 +1,149 @@
+"""Conditions, compiled to closures over the request's values.
+
+AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-logic-multiple-context-keys-or-values.html
+and …/reference_policies_condition-single-vs-multi-valued-context-keys.html
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from tabard.policy.document import Condition, StatementEffect
+from tabard.policy.operators import OPERATORS, Test, Unevaluable
+from tabard.policy.pattern import Values
+
+Holds = Callable[[Values], bool]
+Qualifier = Literal["", "forallvalues:", "foranyvalue:"]
+
+_QUALIFIERS: tuple[Qualifier, ...] = ("forallvalues:", "foranyvalue:")
+_IF_EXISTS = "ifexists"
+_NULL = "null"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operator:
+    """A condition operator taken apart: `ForAnyValue:StringLikeIfExists`; `name` is in lower case."""
+
+    qualifier: Qualifier
+    name: str
+    if_exists: bool
+
+
+def parse_operator(text: str) -> Operator | None:
+    """Take an operator apart; None where AWS documents no such operator.
+
+    AWS: "You can add IfExists to the end of any condition operator name except the Null condition"
+    """
+    name = text.lower()
+    qualifier: Qualifier = next((prefix for prefix in _QUALIFIERS if name.startswith(prefix)), "")
+    name = name[len(qualifier) :]
+    if name == _NULL:
+        return Operator(qualifier=qualifier, name=name, if_exists=False)
+    if_exists = name.endswith(_IF_EXISTS)
+    name = name.removesuffix(_IF_EXISTS)
+    if name not in OPERATORS:
+        return None
+    return Operator(qualifier=qualifier, name=name, if_exists=if_exists)
+
+
+def compile_condition(condition: Condition, effect: StatementEffect, *, variables: bool) -> Holds:
+    """The closure that tells whether a condition holds.
+
+    What cannot be evaluated (an unknown operator, an operand that is no number, no range, …) never satisfies
+    an Allow and always lets a Deny stand.
+    """
+    operator = parse_operator(condition.operator)
+    if operator is None:
+        return _unevaluable(effect)
+    key = condition.key.lower()
+    if operator.name == _NULL:
+        return _null(key, condition.values) or _unevaluable(effect)
+    make_test, negated = OPERATORS[operator.name]
+    try:
+        test = make_test(condition.values, variables)
+    except Unevaluable:
+        return _unevaluable(effect)
+    if operator.qualifier == "forallvalues:":
+        return _for_all_values(key, test, negated=negated)
+    if operator.qualifier == "foranyvalue:":
+        return _for_any_value(key, test, negated=negated, if_missing=operator.if_exists)
+    if negated:
+        return _none_matches(key, test)
+    return _one_matches(key, test, if_missing=operator.if_exists)
+
+
+def _unevaluable(effect: StatementEffect) -> Holds:
+    stands = effect is StatementEffect.DENY
+    return lambda values: stands
+
+
+def _null(key: str, wanted: tuple[str, ...]) -> Holds | None:
+    """AWS: "use either true (the key doesn't exist — it is null) or false (the key exists and its value is not
+    null)"
+    """
+    lowered = {value.lower() for value in wanted}
+    if not lowered or not lowered <= {"true", "false"}:
+        return None
+    return lambda values: ("false" if values.get(key) else "true") in lowered
+
+
+def _one_matches(key: str, test: Test, *, if_missing: bool) -> Holds:
+    """AWS: "If the key that you specify in a policy condition is not present in the request context, the values
+    do not match and the condition is false."
+    """
+
+    def holds(values: Values) -> bool:
+        found = values.get(key)
+        if not found:
+            return if_missing
+        for value in found:  # noqa: SIM110 - a generator costs more than the test
+            if test(value, values):
+                return True
+        return False
+
+    return holds
+
+
+def _none_matches(key: str, test: Test) -> Holds:
+    """A negated operator: every value must fail to match, against each operand.
+
+    AWS: "If the policy condition requires that the key is not matched, such as StringNotLike or ArnNotLike,
+    and the right key is not present, the condition is true."
+    """
+
+    def holds(values: Values) -> bool:
+        found = values.get(key)
+        if not found:
+            return True
+        for value in found:  # noqa: SIM110 - as above
+            if test(value, values):
+                return False
+        return True
+
+    return holds
+
+
+def _for_all_values(key: str, test: Test, *, negated: bool) -> Holds:
+    """AWS: "it returns true if there are no keys in the request, or if the key values resolve to a null data
+    set, such as an empty string."
+    """
+
+    def holds(values: Values) -> bool:
+        found = values.get(key)
+        if not found or found == ("",):
+            return True
+        return all(test(value, values) is not negated for value in found)
+
+    return holds
+
+
+def _for_any_value(key: str, test: Test, *, negated: bool, if_missing: bool) -> Holds:
+    """AWS: "A condition operator modified by ForAnyValue returns false" for an empty data set."""
+
+    def holds(values: Values) -> bool:
+        found = values.get(key)
+        if not found:
+            return if_missing
+        return any(test(value, values) is not negated for value in found)
+
+    return holds

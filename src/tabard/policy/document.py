@@ -1,0 +1,96 @@
+"""Policy documents as typed values.
+
+AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tabard.errors import AwsError
+
+CURRENT_VERSION = "2012-10-17"
+FIRST_VERSION = "2008-10-17"
+
+
+class MalformedPolicyDocument(AwsError):
+    """AWS: "The request was rejected because the policy document was malformed." """
+
+    code = "MalformedPolicyDocument"
+    status = 400
+    sentence = "{reason}"
+
+
+class DocumentKind(StrEnum):
+    """What a document is attached to; each kind has rules of its own."""
+
+    IDENTITY = "identity"
+    TRUST = "trust"
+    RESOURCE = "resource"
+    SESSION = "session"
+    BOUNDARY = "boundary"
+
+
+class StatementEffect(StrEnum):
+    """What a statement does where it applies."""
+
+    ALLOW = "Allow"
+    DENY = "Deny"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principals:
+    """Whom a `Principal` or `NotPrincipal` element names; `aws` holds `*`, account ids and ARNs as written."""
+
+    aws: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+    federated: tuple[str, ...] = ()
+    canonical_users: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """One operator on one condition key; any of `values` will do (none of them, where it is negated)."""
+
+    operator: str
+    key: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """One statement: exactly one of actions and not_actions is there.
+
+    `sid` is empty where the statement has none. `resources` and `not_resources` are both empty in a trust
+    policy, and may be in a resource policy: the statement is then about the resource it is attached to.
+    """
+
+    effect: StatementEffect
+    sid: str = ""
+    principals: Principals | None = None
+    not_principals: Principals | None = None
+    actions: tuple[str, ...] = ()
+    not_actions: tuple[str, ...] = ()
+    resources: tuple[str, ...] = ()
+    not_resources: tuple[str, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A policy document; `version` is the policy language's, 2008-10-17 where the text states none."""
+
+    kind: DocumentKind
+    version: str
+    statements: tuple[Statement, ...]
+    document_id: str = ""
+
+
+def require_current_version(document: Document) -> None:
+    """Refuse a document of the older language, as IAM does for managed policies.
+
+    Raises:
+        MalformedPolicyDocument (400).
+    AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_version.html
+    """
+    if document.version != CURRENT_VERSION:
+        raise MalformedPolicyDocument(reason="Policy document must be version 2012-10-17 or greater.")

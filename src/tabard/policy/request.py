@@ -1,0 +1,81 @@
+"""What is asked, by whom, and under which condition keys: the input of one decision.
+
+AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-reqcontext.html
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class RequestContext:
+    """The condition keys and values that one decision may see.
+
+    INVARIANT: keys are lower case (AWS: "Context key names are not case-sensitive") and every value is a
+    tuple of strings; `of` makes both so.
+    """
+
+    values: Mapping[str, tuple[str, ...]]
+
+    @classmethod
+    def of(cls, keys: Mapping[str, str | tuple[str, ...] | list[str]]) -> "RequestContext":
+        """A context from keys in any case, each with one value or several."""
+        return cls(
+            {
+                key.lower(): (value,) if isinstance(value, str) else tuple(value)
+                for key, value in keys.items()
+            }
+        )
+
+    def get(self, key: str) -> tuple[str, ...] | None:
+        """The values of a condition key, named in any case; None where the request has no such key."""
+        return self.values.get(key.lower())
+
+
+class PrincipalKind(StrEnum):
+    """What kind of principal asks."""
+
+    USER = "user"
+    ASSUMED_ROLE = "assumed-role"
+    FEDERATED_USER = "federated-user"
+    ROOT = "root"
+    SERVICE = "service"
+    FEDERATED = "federated"
+    HOST = "host"
+    ANONYMOUS = "anonymous"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyPrincipal:
+    """The principal that policies see.
+
+    `arn` is the session's for an assumed role, whose role is `role_arn` (the IAM user's ARN, for a federated
+    user). `service` is a service principal's name (`ec2.amazonaws.com`). `federated` is the identity provider
+    of a principal of kind FEDERATED. `account_id` is empty for services, providers and the anonymous.
+
+    AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
+    """
+
+    arn: str
+    account_id: str
+    kind: PrincipalKind
+    role_arn: str = ""
+    service: str = ""
+    federated: str = ""
+    canonical_user: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessRequest:
+    """One action on one resource.
+
+    `action` is `service:Name`; `resource` is an ARN, or `*` for actions without a resource. `resource_account`
+    is the account that owns the resource; empty means the principal's own.
+    """
+
+    action: str
+    resource: str
+    principal: PolicyPrincipal
+    context: RequestContext
+    resource_account: str = ""

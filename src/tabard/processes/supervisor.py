@@ -1,0 +1,246 @@
+"""Starts children, waits until they are ready, restarts those that end unasked, and ends them in order."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from tabard.clock import Clock, SystemClock
+from tabard.processes.child import Child
+from tabard.processes.log_file import last_lines
+from tabard.processes.spec import (
+    CHILD_EXITED,
+    CHILD_RESTARTED,
+    CHILD_STARTED,
+    Backoff,
+    ChildEvent,
+    ChildFailed,
+    ChildSpec,
+    ChildState,
+    ChildStatus,
+    EventName,
+)
+
+PROBE_PAUSE_SECONDS = 0.05
+PROBE_TIMEOUT_SECONDS = 5.0
+
+
+@dataclass(slots=True)
+class _Supervised:
+    """One child's place in the supervisor: it outlives the processes that fill it."""
+
+    spec: ChildSpec
+    child: Child | None = None
+    watch: asyncio.Task[None] | None = None
+    state: ChildState = "starting"
+    restarts: int = 0
+    ending: bool = False
+
+
+class Supervisor:
+    """The children of this process.
+
+    Leaving `async with Supervisor(…)` ends them all. Should this process be killed, the kernel ends them
+    (Linux: `launch`). `on_event` and `on_progress(name, waited_seconds)` are called in the loop's thread.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock | None = None,
+        backoff: Backoff | None = None,
+        on_event: Callable[[ChildEvent], None] | None = None,
+        on_progress: Callable[[str, float], None] | None = None,
+    ) -> None:
+        self._clock = clock or SystemClock()
+        self._backoff = backoff or Backoff()
+        self._on_event = on_event
+        self._on_progress = on_progress
+        self._supervised: dict[str, _Supervised] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    async def start(self, *specs: ChildSpec) -> None:
+        """Start these children at once, and return when all are ready.
+
+        Raises:
+            ChildFailed: one ended, or was not ready in time. It is ended; the others run on until `stop`.
+            ValueError: a child of that name is there already.
+        """
+        for spec in specs:
+            if spec.name in self._supervised:
+                raise ValueError(f"a child named {spec.name} is there already")
+            self._supervised[spec.name] = _Supervised(spec=spec)
+        outcomes = await asyncio.gather(
+            *(self._start_first(self._supervised[spec.name]) for spec in specs), return_exceptions=True
+        )
+        for outcome in outcomes:
+            if outcome is not None:
+                raise outcome
+
+    async def replace(self, name: str) -> None:
+        """End a child and start it anew, which empties what it kept in memory.
+
+        Raises:
+            ChildFailed: the new one ended, or was not ready in time.
+        """
+        supervised = self._supervised[name]
+        await self._end(supervised)
+        supervised.ending = False
+        await self._start_first(supervised)
+
+    async def stop(self) -> None:
+        """End every child, the last started first: SIGTERM, its grace, SIGKILL; all are reaped."""
+        try:
+            for supervised in reversed(self._supervised.values()):
+                await self._end(supervised)
+        finally:
+            # Only when this task is itself cancelled on the way is anything left to do here.
+            for supervised in self._supervised.values():
+                supervised.ending = True
+                if supervised.child is not None and not supervised.child.ended.done():
+                    supervised.child.send_signal(9)
+
+    def statuses(self) -> tuple[ChildStatus, ...]:
+        """How each child is just now, in the order of their start."""
+        return tuple(
+            ChildStatus(
+                name=name,
+                state=one.state,
+                pid=one.child.pid if one.child is not None and not one.child.ended.done() else None,
+                restarts=one.restarts,
+            )
+            for name, one in self._supervised.items()
+        )
+
+    def last_log_lines(self, name: str, *, count: int = 20) -> tuple[str, ...]:
+        """The end of a child's log."""
+        return last_lines(self._supervised[name].spec.log_path, count=count)
+
+    async def _start_first(self, supervised: _Supervised) -> None:
+        supervised.state = "starting"
+        supervised.child = child = Child(supervised.spec)
+        try:
+            await self._until_ready(supervised.spec, child)
+        except BaseException:
+            await self._discard(supervised, child)
+            supervised.state = "stopped"
+            raise
+        supervised.state = "running"
+        self._emit(CHILD_STARTED, supervised, child)
+        supervised.watch = asyncio.create_task(self._watch(supervised), name=f"watch {supervised.spec.name}")
+
+    async def _until_ready(self, spec: ChildSpec, child: Child) -> None:
+        began = self._clock.monotonic_seconds()
+        while not await _answers(spec, child):
+            waited = self._clock.monotonic_seconds() - began
+            if child.ended.done():
+                reason = f"ended before it was ready: {describe_exit(child.ended.result())}"
+                raise self._failure(spec, reason)
+            if waited > spec.ready_timeout_seconds:
+                raise self._failure(spec, f"was not ready within {spec.ready_timeout_seconds:g} seconds")
+            if self._on_progress is not None:
+                self._on_progress(spec.name, waited)
+            await asyncio.wait({child.ended}, timeout=PROBE_PAUSE_SECONDS)
+
+    async def _watch(self, supervised: _Supervised) -> None:
+        """Hold one place filled until it is to be empty."""
+        spec, failures = supervised.spec, 0
+        while (child := supervised.child) is not None:
+            began = self._clock.monotonic_seconds()
+            status = await asyncio.shield(child.ended)
+            if supervised.ending or not spec.restart:
+                supervised.state = "stopped"
+                self._emit(CHILD_EXITED, supervised, child, exit_status=status, expected=supervised.ending)
+                return
+            supervised.state = "restarting"
+            self._emit(CHILD_EXITED, supervised, child, exit_status=status, expected=False)
+            calm = self._clock.monotonic_seconds() - began > self._backoff.calm_seconds
+            failures = await self._refill(supervised, failures=0 if calm else failures)
+
+    async def _refill(self, supervised: _Supervised, *, failures: int) -> int:
+        """Start until one is ready; the failures in a row so far."""
+        while True:
+            failures += 1
+            await asyncio.sleep(self._backoff.delay_seconds(failures))
+            supervised.restarts += 1
+            try:
+                supervised.child = child = Child(supervised.spec)
+            except OSError:  # out of processes or descriptors for now
+                continue
+            try:
+                await self._until_ready(supervised.spec, child)
+            except ChildFailed:
+                await self._discard(supervised, child)
+                continue
+            except BaseException:
+                await self._discard(supervised, child)
+                raise
+            supervised.state = "running"
+            self._emit(CHILD_RESTARTED, supervised, child)
+            return failures
+
+    async def _discard(self, supervised: _Supervised, child: Child) -> None:
+        status = await child.end(grace_seconds=0)
+        self._emit(CHILD_EXITED, supervised, child, exit_status=status, expected=False)
+
+    async def _end(self, supervised: _Supervised) -> None:
+        supervised.ending = True
+        watch, child = supervised.watch, supervised.child
+        if watch is not None and supervised.state == "restarting":
+            watch.cancel()  # it waits out a backoff, or for a child that is not ready
+        if child is not None and not child.ended.done():
+            await child.end(grace_seconds=supervised.spec.stop_grace_seconds)
+        if watch is not None:
+            with contextlib.suppress(asyncio.CancelledError):
+                await watch
+        if supervised.child is not None:
+            await supervised.child.end(grace_seconds=0)
+        supervised.state = "stopped"
+
+    def _emit(
+        self,
+        event: EventName,
+        supervised: _Supervised,
+        child: Child,
+        *,
+        exit_status: int | None = None,
+        expected: bool = True,
+    ) -> None:
+        if self._on_event is not None:
+            self._on_event(
+                ChildEvent(
+                    event=event,
+                    child=supervised.spec.name,
+                    pid=child.pid,
+                    exit_status=exit_status,
+                    expected=expected,
+                    restarts=supervised.restarts,
+                )
+            )
+
+    def _failure(self, spec: ChildSpec, reason: str) -> ChildFailed:
+        return ChildFailed(name=spec.name, reason=reason, last_log_lines=last_lines(spec.log_path))
+
+
+async def _answers(spec: ChildSpec, child: Child) -> bool:
+    """Whether the child says it is ready; what has not opened its socket yet says nothing."""
+    if child.ended.done():
+        return False
+    try:
+        return await asyncio.wait_for(spec.ready(), PROBE_TIMEOUT_SECONDS)
+    except (OSError, EOFError, TimeoutError):
+        return False
+
+
+def describe_exit(status: int) -> str:
+    """An exit status in words: `status 1`, or `signal 9`."""
+    return f"signal {-status}" if status < 0 else f"status {status}"

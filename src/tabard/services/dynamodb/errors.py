@@ -1,0 +1,22 @@
+"""DynamoDB's errors that the edge itself answers.
+
+AWS: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html
+"""
+
+from tabard.errors import AwsError
+
+
+class ValidationException(AwsError):
+    """A parameter has a value that cannot be right."""
+
+    code = "ValidationException"
+    status = 400
+    sentence = "{reason}"
+
+
+class ResourceNotFoundException(AwsError):
+    """There is no such table in the caller's account and region."""
+
+    code = "ResourceNotFoundException"
+    status = 400
+    sentence = "Requested resource not found"

@@ -1,0 +1,63 @@
+"""The network an account has in each region without making one. Nominal: instances use their host's own network.
+
+AWS: https://docs.aws.amazon.com/vpc/latest/userguide/default-vpc.html
+Differs: one Availability Zone and one subnet per region; their ids follow from account and region; nothing is
+routed or filtered by them.
+"""
+
+import hashlib
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+
+VPC_CIDR = IPv4Network("172.31.0.0/16")
+SUBNET_CIDR = IPv4Network("172.31.0.0/20")
+
+_RESERVED_AT_START = 4
+_RESERVED_AT_END = 1
+_USABLE = SUBNET_CIDR.num_addresses - _RESERVED_AT_START - _RESERVED_AT_END
+"""AWS: "The first four IP addresses and the last IP address in each subnet CIDR block are not available"."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DefaultVpc:
+    """The ids of one region's default VPC, its subnet and its security group."""
+
+    vpc_id: str
+    subnet_id: str
+    security_group_id: str
+    security_group_name: str
+    availability_zone: str
+
+
+def default_vpc(*, account_id: str, region: str) -> DefaultVpc:
+    """The default VPC of an account in a region: always the same ids for the same two."""
+
+    def nominal_id(prefix: str) -> str:
+        return f"{prefix}-{hashlib.sha256(f'{prefix}/{account_id}/{region}'.encode()).hexdigest()[:17]}"
+
+    return DefaultVpc(
+        vpc_id=nominal_id("vpc"),
+        subnet_id=nominal_id("subnet"),
+        security_group_id=nominal_id("sg"),
+        security_group_name="default",
+        availability_zone=f"{region}a",
+    )
+
+
+def mac_address(instance_id: str) -> str:
+    """A locally administered MAC address that belongs to one instance: `0e:` and forty bits of its id's hash."""
+    return "0e:" + hashlib.sha256(instance_id.encode()).digest()[:5].hex(":")
+
+
+def private_ip_address(instance_id: str, taken: AbstractSet[str]) -> str | None:
+    """An address of the default subnet that is not taken, or None where every one is.
+
+    The first try follows from the instance's id, so that addresses are rarely used again soon.
+    """
+    start = int.from_bytes(hashlib.sha256(instance_id.encode()).digest()[5:9], "big")
+    for step in range(_USABLE):
+        address = str(SUBNET_CIDR[_RESERVED_AT_START + (start + step) % _USABLE])
+        if address not in taken:
+            return address
+    return None

@@ -1,0 +1,206 @@
+"""EC2's errors. AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html"""
+
+from collections.abc import Sequence
+
+from tabard.errors import AwsError
+
+
+class InvalidInstanceIDNotFound(AwsError):
+    """No such instance in this account and region."""
+
+    code = "InvalidInstanceID.NotFound"
+    status = 400
+    sentence = "The instance {subject} not exist"
+
+    @classmethod
+    def among(cls, instance_ids: Sequence[str]) -> "InvalidInstanceIDNotFound":
+        """The error for one or several missing ids, in AWS's grammar."""
+        listed = ", ".join(instance_ids)
+        return cls(subject=f"IDs '{listed}' do" if len(instance_ids) > 1 else f"ID '{listed}' does")
+
+
+class InvalidInstanceIDMalformed(AwsError):
+    """Not an instance id at all."""
+
+    code = "InvalidInstanceID.Malformed"
+    status = 400
+    sentence = 'Invalid id: "{instance_id}" (expecting "i-...")'
+
+
+class InvalidAMIIDNotFound(AwsError):
+    """No such image."""
+
+    code = "InvalidAMIID.NotFound"
+    status = 400
+    sentence = "The image id{plural} '[{image_ids}]' do{es} not exist"
+
+    @classmethod
+    def among(cls, image_ids: Sequence[str]) -> "InvalidAMIIDNotFound":
+        """The error for one or several missing ids, in AWS's grammar."""
+        several = len(image_ids) > 1
+        return cls(
+            image_ids=", ".join(image_ids), plural="s" if several else "", es="" if several else "es"
+        )
+
+
+class InvalidAMIIDMalformed(AwsError):
+    """Not an image id at all."""
+
+    code = "InvalidAMIID.Malformed"
+    status = 400
+    sentence = 'Invalid id: "{image_id}" (expecting "ami-...")'
+
+
+class InvalidAssociationIDNotFound(AwsError):
+    """No such association of an instance profile, or it has ended."""
+
+    code = "InvalidAssociationID.NotFound"
+    status = 400
+    sentence = "An invalid association-id of '{association_id}' was given"
+
+
+class InvalidHostIdNotFound(AwsError):
+    """No such host in this region."""
+
+    code = "InvalidHostId.NotFound"
+    status = 400
+    sentence = "The host ID '{host_id}' does not exist in {region}."
+
+
+class InvalidKeyPairNotFound(AwsError):
+    """No such key pair: Tabard keeps none."""
+
+    code = "InvalidKeyPair.NotFound"
+    status = 400
+    sentence = "The key pair '{key_name}' does not exist"
+
+
+class InvalidSubnetIDNotFound(AwsError):
+    """No such subnet: there is the default one alone."""
+
+    code = "InvalidSubnetID.NotFound"
+    status = 400
+    sentence = "The subnet ID '{subnet_id}' does not exist"
+
+
+class InvalidGroupNotFound(AwsError):
+    """No such security group: there is the default one alone."""
+
+    code = "InvalidGroup.NotFound"
+    status = 400
+    sentence = "The security group '{group}' does not exist"
+
+
+class InvalidParameterValue(AwsError):
+    """A parameter's value is not valid, unsupported or cannot be used."""
+
+    code = "InvalidParameterValue"
+    status = 400
+    sentence = "{reason}"
+
+
+class InvalidParameterCombination(AwsError):
+    """Parameters that do not go together."""
+
+    code = "InvalidParameterCombination"
+    status = 400
+    sentence = "{reason}"
+
+
+class MissingParameter(AwsError):
+    """A parameter that must be there is not."""
+
+    code = "MissingParameter"
+    status = 400
+    sentence = "The request must contain the parameter {parameter}"
+
+
+class UnsupportedOperation(AwsError):
+    """A parameter asks for what Tabard does not do; refused, because ignoring it would mislead."""
+
+    code = "UnsupportedOperation"
+    status = 400
+    sentence = "The parameter {parameter} is not supported here: {reason}."
+
+
+class InvalidNextToken(AwsError):
+    """A NextToken that no earlier answer held."""
+
+    code = "InvalidNextToken"
+    status = 400
+    sentence = "The specified NextToken is not valid. Use the token of the previous answer, unchanged."
+
+
+class FilterLimitExceeded(AwsError):
+    """More filter values than one request may have."""
+
+    code = "FilterLimitExceeded"
+    status = 400
+    sentence = "The maximum number of filter values specified on a single call is {limit}"
+
+
+class TagLimitExceeded(AwsError):
+    """More tags than one resource may have."""
+
+    code = "TagLimitExceeded"
+    status = 400
+    sentence = "The maximum number of tags for a resource is {limit}."
+
+
+class InstanceLimitExceeded(AwsError):
+    """More instances than one request may launch."""
+
+    code = "InstanceLimitExceeded"
+    status = 400
+    sentence = "You have requested {requested} instances; one request may launch {limit} at most."
+
+
+class InsufficientFreeAddressesInSubnet(AwsError):
+    """The default subnet has no private address left."""
+
+    code = "InsufficientFreeAddressesInSubnet"
+    status = 400
+    sentence = "There are not enough free addresses in subnet '{subnet_id}' to satisfy the requested number of instances."
+
+
+class InsufficientInstanceCapacity(AwsError):
+    """There is no host that could run the instance."""
+
+    code = "InsufficientInstanceCapacity"
+    status = 500
+    fault = "Receiver"
+    sentence = "{reason}"
+
+
+class IdempotentParameterMismatch(AwsError):
+    """A client token was used before, with other parameters."""
+
+    code = "IdempotentParameterMismatch"
+    status = 400
+    sentence = (
+        "Arguments on this idempotent request are inconsistent with arguments used in previous request(s)."
+    )
+
+
+class IncorrectInstanceState(AwsError):
+    """The instance is not in a state in which this can be done."""
+
+    code = "IncorrectInstanceState"
+    status = 400
+    sentence = "The instance '{instance_id}' is not in the 'running' or 'stopped' states."
+
+
+class IncorrectState(AwsError):
+    """The resource is not in a state in which this can be done."""
+
+    code = "IncorrectState"
+    status = 400
+    sentence = "{reason}"
+
+
+class DryRunOperation(AwsError):
+    """The caller may; nothing was done because DryRun was asked for."""
+
+    code = "DryRunOperation"
+    status = 412
+    sentence = "Request would have succeeded, but DryRun flag is set."

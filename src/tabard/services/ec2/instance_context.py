@@ -1,0 +1,76 @@
+"""What a decision about an existing instance may see of it, and the check on it."""
+
+from collections.abc import Mapping
+
+from tabard.access.check import Check
+from tabard.model.instance import Instance, MetadataOptions
+from tabard.services.ec2.arns import ec2_arn
+from tabard.services.operation import Facts
+
+Context = dict[str, tuple[str, ...]]
+
+
+def metadata_context(options: MetadataOptions) -> Context:
+    """The condition keys of an instance's metadata options."""
+    return {
+        "ec2:metadatahttptokens": (options.http_tokens,),
+        "ec2:metadatahttpendpoint": (options.http_endpoint,),
+        "ec2:metadatahttpputresponsehoplimit": (str(options.http_put_response_hop_limit),),
+        "ec2:instancemetadatatags": (options.instance_metadata_tags,),
+    }
+
+
+def machine_context(*, instance_type: str, availability_zone: str) -> Context:
+    """The condition keys of an instance's hardware."""
+    return {
+        "ec2:instancetype": (instance_type,),
+        "ec2:availabilityzone": (availability_zone,),
+        "ec2:tenancy": ("default",),
+        "ec2:rootdevicetype": ("ebs",),
+        "ec2:ebsoptimized": ("false",),
+        "ec2:instancemarkettype": ("on-demand",),
+    }
+
+
+def region_context(facts: Facts) -> Context:
+    """The condition key that every action of EC2 has."""
+    return {"ec2:region": (facts.region,)}
+
+
+def visible_instance(instance_id: str, facts: Facts) -> Instance | None:
+    """The instance, if it is in the region that the request is about.
+
+    INVARIANT: an ARN names the request's region; an instance of another region must not answer to it.
+    """
+    instance = facts.snapshot.instances.get(instance_id)
+    return instance if instance is not None and instance.region == facts.region else None
+
+
+def instance_check(
+    action: str, instance_id: str, facts: Facts, more: Mapping[str, tuple[str, ...]] | None = None
+) -> Check:
+    """The check on one instance, with all that policies may say about it.
+
+    An instance that does not exist is checked by its ARN alone.
+    AWS: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html#amazonec2-resources-for-iam-policies
+    """
+    context = region_context(facts) | {"ec2:instanceid": (instance_id,)}
+    instance = visible_instance(instance_id, facts)
+    if instance is not None:
+        context |= machine_context(
+            instance_type=instance.instance_type, availability_zone=instance.availability_zone
+        )
+        context |= metadata_context(instance.metadata_options)
+        association = facts.snapshot.active_association_of(instance_id)
+        if association is not None:
+            context["ec2:instanceprofile"] = (association.instance_profile_arn,)
+        for tag in instance.tags:
+            context[f"aws:resourcetag/{tag.key.lower()}"] = (tag.value,)
+            context[f"ec2:resourcetag/{tag.key.lower()}"] = (tag.value,)
+    context |= dict(more or {})
+    return Check(action=action, resource=ec2_arn(facts, f"instance/{instance_id}"), context=context)
+
+
+def describe_check(action: str, facts: Facts) -> Check:
+    """The check of a Describe operation, which AWS makes on all resources at once."""
+    return Check(action=action, resource="*", context=region_context(facts))

@@ -1,0 +1,83 @@
+"""The instance profile that a request names, and what passing its role needs."""
+
+from collections.abc import Callable
+
+from tabard.access.authorize import Permit
+from tabard.access.check import Check
+from tabard.model.instance_profile import InstanceProfile
+from tabard.services.ec2.arns import ec2_arn
+from tabard.services.ec2.errors import InvalidParameterCombination, InvalidParameterValue, MissingParameter
+from tabard.services.operation import Facts, Request
+from tabard.store.ports import Transaction
+
+Named = Callable[[str], InstanceProfile | None]
+
+
+class IamInstanceProfileSpecification(Request):
+    """An instance profile by name or by ARN, not both."""
+
+    arn: str | None = None
+    name: str | None = None
+
+
+def guard_specification(wanted: IamInstanceProfileSpecification) -> None:
+    """Insist on a name or an ARN. Raises InvalidParameterCombination, MissingParameter (400)."""
+    if wanted.arn and wanted.name:
+        raise InvalidParameterCombination(
+            reason="The parameter 'iamInstanceProfile.name' may not be used in combination with "
+            "'iamInstanceProfile.arn'"
+        )
+    if not wanted.arn and not wanted.name:
+        raise MissingParameter(parameter="iamInstanceProfile.name or iamInstanceProfile.arn")
+
+
+def find_instance_profile(wanted: IamInstanceProfileSpecification, named: Named) -> InstanceProfile | None:
+    """The instance profile that is wanted, if there is one; an ARN must be its ARN to the letter."""
+    if wanted.name:
+        return named(wanted.name)
+    found = named(wanted.arn.rpartition("/")[2]) if wanted.arn else None
+    return found if found is not None and found.arn == wanted.arn else None
+
+
+def pass_role_checks(found: InstanceProfile | None, facts: Facts) -> list[Check]:
+    """The PassRole check on the role that an instance profile holds, if it holds one.
+
+    AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html
+    """
+    role = facts.snapshot.roles.get(found.role_id) if found is not None and found.role_id else None
+    if role is None:
+        return []
+    context = {
+        "iam:passedtoservice": ("ec2.amazonaws.com",),
+        "iam:associatedresourcearn": (ec2_arn(facts, "instance/*"),),
+    }
+    return [Check(action="iam:PassRole", resource=role.arn, context=context)]
+
+
+def passed_instance_profile(
+    permit: Permit, wanted: IamInstanceProfileSpecification, tx: Transaction, *, decided_as: str
+) -> InstanceProfile:
+    """Read the wanted instance profile again; give it only as it was when the request was decided.
+
+    Args:
+        decided_as: the condition key under which the decision saw the instance profile's ARN.
+    Raises:
+        InvalidParameterValue: there is none, or there was none when the request was decided.
+        AccessDenied: it holds another role than the one the caller was allowed to pass.
+    """
+    found = find_instance_profile(wanted, tx.instance_profiles.named)
+    # INVARIANT: a condition on the instance profile was decided about this very one.
+    if found is None or not any(check.context.get(decided_as) == (found.arn,) for check in permit.checks):
+        raise _unknown(wanted)
+    role = tx.roles.get(found.role_id) if found.role_id else None
+    if role is not None:
+        permit.require("iam:PassRole", role.arn)
+    return found
+
+
+def _unknown(wanted: IamInstanceProfileSpecification) -> InvalidParameterValue:
+    value, parameter, kind = (wanted.name, "name", "name") if wanted.name else (wanted.arn, "arn", "ARN")
+    return InvalidParameterValue(
+        reason=f"Value ({value}) for parameter iamInstanceProfile.{parameter} is invalid. "
+        f"Invalid IAM Instance Profile {kind}"
+    )

@@ -1,0 +1,148 @@
+"""Instances: describe and terminate them."""
+
+from collections.abc import Sequence
+
+from tabard.access.authorize import Permit
+from tabard.access.check import Check
+from tabard.model.instance import Instance, InstanceState
+from tabard.services.ec2.arns import ec2_arn
+from tabard.services.ec2.errors import DryRunOperation, InvalidInstanceIDNotFound, MissingParameter
+from tabard.services.ec2.filters import Filter, keep
+from tabard.services.ec2.ids import guard_instance_id
+from tabard.services.ec2.instance_context import instance_check
+from tabard.services.ec2.instance_listing import architecture_of, asked_for, instance_selectors, launch_order
+from tabard.services.ec2.instance_view import instance_view, state_view
+from tabard.services.ec2.lifecycle import ENDING, move
+from tabard.services.ec2.pages import page
+from tabard.services.operation import Facts, Output, Request
+from tabard.store.ports import Transaction
+from tabard.store.snapshot import Snapshot
+
+USER_INITIATED = ("Client.UserInitiatedShutdown", "Client.UserInitiatedShutdown: User initiated shutdown")
+
+
+class DescribeInstancesRequest(Request):
+    """AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html"""
+
+    instance_ids: tuple[str, ...] = ()
+    filters: tuple[Filter, ...] = ()
+    include_managed_resources: bool = False
+    max_results: int | None = None
+    next_token: str | None = None
+    dry_run: bool = False
+
+
+class TerminateInstancesRequest(Request):
+    """AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_TerminateInstances.html"""
+
+    instance_ids: tuple[str, ...] = ()
+    force: bool = False
+    skip_os_shutdown: bool = False
+    dry_run: bool = False
+
+
+def describe_instances(permit: Permit, request: DescribeInstancesRequest, snapshot: Snapshot) -> Output:
+    """Describe the instances of the region, by reservation, oldest first.
+
+    Returns:
+        Reservations with their instances; a page may end within a reservation, as on EC2. A terminated
+        instance stays visible for an hour.
+    Raises:
+        InvalidInstanceID.NotFound, InvalidInstanceID.Malformed, InvalidParameterValue (an unknown filter),
+        InvalidParameterCombination, InvalidNextToken (400 each), DryRunOperation (412).
+    AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html
+    Differs: no eventual consistency; the next Describe sees what was launched.
+    """
+    if request.dry_run:
+        raise DryRunOperation
+    found = asked_for(request.instance_ids, permit, snapshot, max_results=request.max_results)
+    selected = keep(found, request.filters, instance_selectors(snapshot), tags=lambda it: it.tags)
+    instances, next_token = page(
+        selected, key=launch_order, max_results=request.max_results, next_token=request.next_token
+    )
+    answer: dict[str, object] = {"Reservations": _by_reservation(instances, snapshot)}
+    if next_token is not None:
+        answer["NextToken"] = next_token
+    return answer
+
+
+def terminate_instances_checks(request: TerminateInstancesRequest, facts: Facts) -> Sequence[Check]:
+    """ec2:TerminateInstances on each instance."""
+    return [
+        instance_check("ec2:TerminateInstances", instance_id, facts)
+        for instance_id in dict.fromkeys(request.instance_ids or ("*",))
+    ]
+
+
+def terminate_instances(permit: Permit, request: TerminateInstancesRequest, tx: Transaction) -> Output:
+    """Terminate instances, all of them or none.
+
+    Returns:
+        Each instance's state before and after; `shutting-down` until its host has ended it.
+    Raises:
+        MissingParameter, InvalidInstanceID.NotFound, InvalidInstanceID.Malformed (400 each),
+        DryRunOperation (412).
+    AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_TerminateInstances.html
+    Differs: the sessions of a terminated instance are revoked at once; on EC2 they stay valid until they expire.
+    """
+    if request.dry_run:
+        raise DryRunOperation
+    if not request.instance_ids:
+        raise MissingParameter(parameter="InstanceId")
+    return {
+        "TerminatingInstances": [
+            _terminate(permit, instance, tx) for instance in _instances_to_terminate(permit, request, tx)
+        ]
+    }
+
+
+def _instances_to_terminate(
+    permit: Permit, request: TerminateInstancesRequest, tx: Transaction
+) -> list[Instance]:
+    found: list[Instance] = []
+    missing: list[str] = []
+    for instance_id in dict.fromkeys(request.instance_ids):
+        guard_instance_id(instance_id)
+        permit.require("ec2:TerminateInstances", ec2_arn(permit, f"instance/{instance_id}"))
+        instance = tx.instances.get(instance_id)
+        if instance is None or instance.region != permit.region:
+            missing.append(instance_id)
+        else:
+            found.append(instance)
+    if missing:
+        raise InvalidInstanceIDNotFound.among(missing)
+    return found
+
+
+def _terminate(permit: Permit, instance: Instance, tx: Transaction) -> Output:
+    after = instance.state
+    if after not in ENDING:
+        after = InstanceState.SHUTTING_DOWN
+        move(tx, instance, after, reason=USER_INITIATED, now=permit.now)
+    return {
+        "InstanceId": instance.instance_id,
+        "PreviousState": state_view(instance.state),
+        "CurrentState": state_view(after),
+    }
+
+
+def _by_reservation(instances: Sequence[Instance], snapshot: Snapshot) -> list[Output]:
+    reservations: dict[str, list[Output]] = {}
+    owners: dict[str, str] = {}
+    for instance in instances:
+        view = instance_view(
+            instance,
+            snapshot.active_association_of(instance.instance_id),
+            architecture=architecture_of(instance, snapshot),
+        )
+        reservations.setdefault(instance.reservation_id, []).append(view)
+        owners[instance.reservation_id] = instance.owner_account_id
+    return [
+        {
+            "ReservationId": reservation_id,
+            "OwnerId": owners[reservation_id],
+            "Groups": [],
+            "Instances": views,
+        }
+        for reservation_id, views in reservations.items()
+    ]

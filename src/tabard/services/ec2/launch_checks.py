@@ -1,0 +1,125 @@
+"""What RunInstances needs to be allowed: one check per resource that a launch uses or makes.
+
+AWS: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html (RunInstances) and
+https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ExamplePolicies_EC2.html#iam-example-runinstances
+"""
+
+from collections.abc import Sequence
+
+from tabard.access.check import Check
+from tabard.model.instance import Image, MetadataOptions
+from tabard.model.instance_profile import InstanceProfile
+from tabard.services.ec2.arns import ec2_arn, image_arn
+from tabard.services.ec2.default_vpc import DefaultVpc, default_vpc
+from tabard.services.ec2.errors import InvalidParameterValue
+from tabard.services.ec2.instance_context import (
+    Context,
+    machine_context,
+    metadata_context,
+    region_context,
+)
+from tabard.services.ec2.instance_profiles import find_instance_profile, pass_role_checks
+from tabard.services.ec2.launch_request import MetadataOptionsRequest, RunInstancesRequest
+from tabard.services.ec2.tags import requested_tags, tag_context
+from tabard.services.operation import Facts
+
+_ACTION = "ec2:RunInstances"
+
+
+def metadata_options(asked: MetadataOptionsRequest, image: Image | None) -> MetadataOptions:
+    """The metadata options a launch gets: the request's, else what its image makes the default.
+
+    Raises:
+        InvalidParameterValue: a hop limit that is not 1 to 64.
+    AWS: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-options.html#instance-metadata-options-order-of-precedence
+    """
+    second_version = image is not None and image.imds_support == "v2.0"
+    hop_limit = asked.http_put_response_hop_limit
+    if hop_limit is not None and not 1 <= hop_limit <= 64:
+        raise InvalidParameterValue(
+            reason=f"Value ({hop_limit}) for parameter HttpPutResponseHopLimit is invalid. "
+            "A hop limit is a number from 1 to 64."
+        )
+    return MetadataOptions(
+        http_tokens=asked.http_tokens or ("required" if second_version else "optional"),
+        http_endpoint=asked.http_endpoint or "enabled",
+        http_put_response_hop_limit=(2 if second_version else 1) if hop_limit is None else hop_limit,
+        http_protocol_ipv6=asked.http_protocol_ipv6 or "disabled",
+        instance_metadata_tags=asked.instance_metadata_tags or "disabled",
+    )
+
+
+def run_instances_checks(request: RunInstancesRequest, facts: Facts) -> Sequence[Check]:
+    """Image, instance, subnet, network interface, security groups and volume, as AWS; the key pair where one is
+    named; CreateTags where tags are asked for; PassRole on the role of the instance profile.
+
+    Differs: the root volume (8 GiB gp3, not encrypted), the network interface, the subnet and the security group
+        are those of AWS's default launch; none of them is made. Condition keys of the metadata options hold what
+        the instance will have, defaults included.
+    """
+    vpc = default_vpc(account_id=facts.account_id, region=facts.region)
+    zone = {"ec2:availabilityzone": (vpc.availability_zone,)}
+    in_vpc: Context = {"ec2:vpc": (ec2_arn(facts, f"vpc/{vpc.vpc_id}"),)}
+    subnet_id = request.subnet_id or vpc.subnet_id
+    volume: Context = {
+        "ec2:encrypted": ("false",),
+        "ec2:volumesize": ("8",),
+        "ec2:volumetype": ("gp3",),
+    }
+    interface: Context = {
+        "ec2:subnet": (ec2_arn(facts, f"subnet/{subnet_id}"),),
+        "ec2:associatepublicipaddress": ("false",),
+    }
+
+    def check(resource: str, *contexts: Context, action: str = _ACTION) -> Check:
+        context = region_context(facts)
+        for more in contexts:
+            context |= more
+        return Check(action=action, resource=resource, context=context)
+
+    tags = tag_context(requested_tags(request.tag_specifications))
+    wanted = request.iam_instance_profile
+    found = find_instance_profile(wanted, facts.snapshot.instance_profile_named) if wanted else None
+    checks = [
+        _image_check(request, facts),
+        check(ec2_arn(facts, "instance/*"), _instance_context(request, facts, vpc), _held(found), tags),
+        check(ec2_arn(facts, f"subnet/{subnet_id}"), in_vpc, zone, {"ec2:subnetid": (subnet_id,)}),
+        check(ec2_arn(facts, "network-interface/*"), in_vpc, zone, interface),
+        check(ec2_arn(facts, "volume/*"), zone, volume),
+    ]
+    checks += [
+        check(ec2_arn(facts, f"security-group/{group}"), in_vpc, {"ec2:securitygroupid": (group,)})
+        for group in request.security_group_ids or (vpc.security_group_id,)
+    ]
+    if request.key_name:
+        key_pair = {"ec2:keypairname": (request.key_name,)}
+        checks.append(check(ec2_arn(facts, f"key-pair/{request.key_name}"), key_pair))
+    if tags:
+        created = {"ec2:createaction": ("RunInstances",)}
+        checks.append(check(ec2_arn(facts, "instance/*"), tags, created, action="ec2:CreateTags"))
+    return checks + pass_role_checks(found, facts)
+
+
+def _image_check(request: RunInstancesRequest, facts: Facts) -> Check:
+    image_id = request.image_id or "*"
+    context = region_context(facts) | {"ec2:imageid": (image_id,), "ec2:imagetype": ("machine",)}
+    if image_id in facts.snapshot.images:
+        context |= {
+            "ec2:owner": (facts.account_id,),
+            "ec2:public": ("false",),
+            "ec2:rootdevicetype": ("ebs",),
+        }
+    return Check(action=_ACTION, resource=image_arn(facts, image_id), context=context)
+
+
+def _instance_context(request: RunInstancesRequest, facts: Facts, vpc: DefaultVpc) -> Context:
+    image = facts.snapshot.images.get(request.image_id or "")
+    machine = machine_context(
+        instance_type=request.instance_type,
+        availability_zone=request.placement.availability_zone or vpc.availability_zone,
+    )
+    return machine | metadata_context(metadata_options(request.metadata_options, image))
+
+
+def _held(instance_profile: InstanceProfile | None) -> Context:
+    return {"ec2:instanceprofile": (instance_profile.arn,)} if instance_profile is not None else {}

@@ -1,0 +1,103 @@
+"""An instance's states from launch to oblivion, and what ends with it."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from tabard.credentials.keyring import LONGEST_SESSION
+from tabard.model.association import AssociationState
+from tabard.model.instance import Instance, InstanceState
+from tabard.model.revocation import Revocation, RevocationSubject
+from tabard.store.ports import Transaction
+
+KEPT_AFTER_TERMINATION = timedelta(hours=1)
+"""AWS: "The instance entry remains visible for a short while after termination, about an hour"."""
+
+REVOKED_FOR = 2 * LONGEST_SESSION
+"""Longer than an edge cut off from the store may go on minting, and the session it minted last."""
+
+_ORDER = (
+    InstanceState.PENDING,
+    InstanceState.RUNNING,
+    InstanceState.STOPPING,
+    InstanceState.STOPPED,
+    InstanceState.SHUTTING_DOWN,
+    InstanceState.TERMINATED,
+)
+_RANK = {state: rank for rank, state in enumerate(_ORDER)}
+
+ENDING = frozenset((InstanceState.SHUTTING_DOWN, InstanceState.TERMINATED))
+
+
+def next_state(current: InstanceState, reported: InstanceState) -> InstanceState:
+    """The state after a host has reported one: an instance only ever moves on.
+
+    A report that comes late (`running` of an instance that is shutting down) changes nothing.
+    Differs: a stopped instance is not started again.
+    """
+    return max(current, reported, key=_RANK.__getitem__)
+
+
+def move(
+    tx: Transaction,
+    instance: Instance,
+    state: InstanceState,
+    *,
+    reason: tuple[str, str],
+    now: datetime,
+) -> Instance:
+    """Write an instance's new state with its reason (EC2's code and message); what ends with it, ends now.
+
+    Differs: ending an instance revokes its sessions at once; on EC2 they stay valid until they expire.
+    """
+    moved = replace(
+        instance,
+        state=state,
+        state_reason_code=reason[0],
+        state_reason_message=reason[1],
+        state_changed_at=now,
+    )
+    tx.instances.update(moved)
+    if state in ENDING and instance.state not in ENDING:
+        revoke(tx, "instance", instance.instance_id, now)
+        _end_associations(tx, instance.instance_id, now)
+    return moved
+
+
+def revoke(tx: Transaction, subject: RevocationSubject, subject_id: str, now: datetime) -> None:
+    """Refuse every session of an instance or host that never comes back.
+
+    The mark lies ahead of now: an edge that has not seen it yet may still mint, and that session is refused too.
+    """
+    ahead = now + REVOKED_FOR
+    tx.revocations.record(
+        Revocation(subject=subject, subject_id=subject_id, not_before=ahead, forget_after=ahead)
+    )
+
+
+def remove_instance(tx: Transaction, instance_id: str) -> None:
+    """Forget an instance and its associations."""
+    for association in tx.associations.of_instance(instance_id):
+        tx.associations.delete(association.association_id)
+    tx.instances.delete(instance_id)
+
+
+def purge_terminated(tx: Transaction, now: datetime) -> int:
+    """Forget the instances that have been terminated for an hour; how many they were."""
+    gone = [
+        instance.instance_id
+        for host in tx.hosts.all()
+        for instance in tx.instances.on_host(host.host_id)
+        if instance.state is InstanceState.TERMINATED
+        and now - (instance.state_changed_at or instance.launched_at) >= KEPT_AFTER_TERMINATION
+    ]
+    for instance_id in gone:
+        remove_instance(tx, instance_id)
+    return len(gone)
+
+
+def _end_associations(tx: Transaction, instance_id: str, now: datetime) -> None:
+    for association in tx.associations.of_instance(instance_id):
+        if association.state is not AssociationState.DISASSOCIATED:
+            tx.associations.update(
+                replace(association, state=AssociationState.DISASSOCIATED, changed_at=now)
+            )

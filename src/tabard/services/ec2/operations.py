@@ -1,0 +1,71 @@
+"""What EC2 can do here."""
+
+from typing import Any
+
+from tabard.services.ec2.associations import (
+    AssociateIamInstanceProfileRequest,
+    DescribeIamInstanceProfileAssociationsRequest,
+    DisassociateIamInstanceProfileRequest,
+    associate_iam_instance_profile,
+    associate_iam_instance_profile_checks,
+    describe_iam_instance_profile_associations,
+    disassociate_iam_instance_profile,
+    disassociate_iam_instance_profile_checks,
+)
+from tabard.services.ec2.images import DescribeImagesRequest, describe_images
+from tabard.services.ec2.instance_context import describe_check
+from tabard.services.ec2.instance_status import DescribeInstanceStatusRequest, describe_instance_status
+from tabard.services.ec2.instances import (
+    DescribeInstancesRequest,
+    TerminateInstancesRequest,
+    describe_instances,
+    terminate_instances,
+    terminate_instances_checks,
+)
+from tabard.services.ec2.launch_checks import run_instances_checks
+from tabard.services.ec2.launch_request import RunInstancesRequest
+from tabard.services.ec2.run_instances import run_instances
+from tabard.services.operation import Operation, Read, Write
+
+OPERATIONS: tuple[Operation[Any], ...] = (
+    Write("RunInstances", RunInstancesRequest, run_instances_checks, run_instances),
+    Read(
+        "DescribeInstances",
+        DescribeInstancesRequest,
+        lambda _, facts: [describe_check("ec2:DescribeInstances", facts)],
+        describe_instances,
+    ),
+    Read(
+        "DescribeInstanceStatus",
+        DescribeInstanceStatusRequest,
+        lambda _, facts: [describe_check("ec2:DescribeInstanceStatus", facts)],
+        describe_instance_status,
+    ),
+    Read(
+        "DescribeImages",
+        DescribeImagesRequest,
+        lambda _, facts: [describe_check("ec2:DescribeImages", facts)],
+        describe_images,
+    ),
+    Write(
+        "TerminateInstances", TerminateInstancesRequest, terminate_instances_checks, terminate_instances
+    ),
+    Write(
+        "AssociateIamInstanceProfile",
+        AssociateIamInstanceProfileRequest,
+        associate_iam_instance_profile_checks,
+        associate_iam_instance_profile,
+    ),
+    Write(
+        "DisassociateIamInstanceProfile",
+        DisassociateIamInstanceProfileRequest,
+        disassociate_iam_instance_profile_checks,
+        disassociate_iam_instance_profile,
+    ),
+    Read(
+        "DescribeIamInstanceProfileAssociations",
+        DescribeIamInstanceProfileAssociationsRequest,
+        lambda _, facts: [describe_check("ec2:DescribeIamInstanceProfileAssociations", facts)],
+        describe_iam_instance_profile_associations,
+    ),
+)

@@ -1,0 +1,69 @@
+"""Pagination by MaxResults and NextToken: a page continues after the last key seen, whatever changed meanwhile.
+
+AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/Query-Requests.html#api-pagination
+"""
+
+import base64
+import binascii
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+import msgspec
+
+from tabard.services.ec2.errors import InvalidNextToken, InvalidParameterValue
+
+MAX_PAGE = 1000
+MIN_PAGE = 5
+
+T = TypeVar("T")
+Key = tuple[str, ...]
+
+
+def page(
+    items: Iterable[T],
+    *,
+    key: Callable[[T], Key],
+    max_results: int | None,
+    next_token: str | None,
+    least: int = MIN_PAGE,
+) -> tuple[list[T], str | None]:
+    """One page of `items` in the order of `key`, and the token of the next page if there is one.
+
+    Raises:
+        InvalidParameterValue: max_results is not within `least` to 1,000. InvalidNextToken.
+    """
+    limit = _limit(max_results, least)
+    ordered = sorted(items, key=key)
+    if next_token:
+        last_seen = _opened(next_token)
+        ordered = [item for item in ordered if key(item) > last_seen]
+    if len(ordered) <= limit:
+        return ordered, None
+    return ordered[:limit], _token(key(ordered[limit - 1]))
+
+
+def _limit(max_results: int | None, least: int) -> int:
+    if max_results is None:
+        return MAX_PAGE
+    if max_results < least:
+        raise InvalidParameterValue(
+            reason=f"Value ( {max_results} ) for parameter maxResults is invalid. "
+            f"Expecting a value greater than or equal to {least}."
+        )
+    if max_results > MAX_PAGE:
+        raise InvalidParameterValue(
+            reason=f"Value ( {max_results} ) for parameter maxResults is invalid. "
+            f"Expecting a value smaller than or equal to {MAX_PAGE}."
+        )
+    return max_results
+
+
+def _token(last_seen: Key) -> str:
+    return base64.urlsafe_b64encode(msgspec.json.encode(last_seen)).decode("ascii")
+
+
+def _opened(token: str) -> Key:
+    try:
+        return msgspec.json.decode(base64.b64decode(token, altchars=b"-_", validate=True), type=Key)
+    except (binascii.Error, ValueError):  # msgspec's DecodeError is a ValueError
+        raise InvalidNextToken from None

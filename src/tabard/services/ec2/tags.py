@@ -1,0 +1,97 @@
+"""Tags given at launch.
+
+AWS: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions
+"""
+
+import re
+from collections.abc import Sequence
+
+from tabard.model.tag import Tag
+from tabard.services.ec2.errors import InvalidParameterValue, TagLimitExceeded, UnsupportedOperation
+from tabard.services.operation import Request
+
+MAX_TAGS = 50
+MAX_KEY_CHARACTERS = 128
+MAX_VALUE_CHARACTERS = 256
+
+_METADATA_KEY = re.compile(r"[0-9a-zA-Z\-_+=,.@:]{1,255}")
+_METADATA_RESERVED = frozenset((".", "..", "_index"))
+
+
+class RequestTag(Request):
+    """One tag, as it is asked for."""
+
+    key: str = ""
+    value: str = ""
+
+
+class TagSpecification(Request):
+    """The tags of one kind of resource that a launch makes."""
+
+    resource_type: str = ""
+    tags: tuple[RequestTag, ...] = ()
+
+
+def requested_tags(specifications: Sequence[TagSpecification]) -> tuple[Tag, ...]:
+    """Every tag that is asked for, unchecked: what a decision sees."""
+    return tuple(Tag(tag.key, tag.value) for each in specifications for tag in each.tags)
+
+
+def tag_context(tags: Sequence[Tag]) -> dict[str, tuple[str, ...]]:
+    """The condition keys of the tags in a request."""
+    context: dict[str, tuple[str, ...]] = {f"aws:requesttag/{tag.key.lower()}": (tag.value,) for tag in tags}
+    if tags:
+        context["aws:tagkeys"] = tuple(tag.key for tag in tags)
+    return context
+
+
+def instance_tags(specifications: Sequence[TagSpecification], *, shown_in_metadata: bool) -> tuple[Tag, ...]:
+    """The tags of the launched instances.
+
+    Args:
+        shown_in_metadata: whether InstanceMetadataTags is enabled, which narrows the keys.
+    Raises:
+        InvalidParameterValue, TagLimitExceeded; UnsupportedOperation: tags of anything but instances.
+    Differs: two keys that differ by case alone are refused, since policies cannot tell them apart.
+    """
+    for each in specifications:
+        if each.resource_type != "instance":
+            raise UnsupportedOperation(
+                parameter=f"TagSpecification.ResourceType={each.resource_type or '(none)'}",
+                reason="a launch makes nothing but instances that could be tagged; give ResourceType=instance",
+            )
+    tags = requested_tags(specifications)
+    if len(tags) > MAX_TAGS:
+        raise TagLimitExceeded(limit=MAX_TAGS)
+    seen: set[str] = set()
+    for tag in tags:
+        _guard_tag(tag)
+        if tag.key.lower() in seen:
+            raise InvalidParameterValue(reason=f"Duplicate tag key '{tag.key}' specified.")
+        seen.add(tag.key.lower())
+        if shown_in_metadata:
+            _guard_metadata_key(tag.key)
+    return tags
+
+
+def _guard_tag(tag: Tag) -> None:
+    if not 1 <= len(tag.key) <= MAX_KEY_CHARACTERS:
+        raise InvalidParameterValue(
+            reason=f"Tag key '{tag.key[:MAX_KEY_CHARACTERS]}' must have 1 to {MAX_KEY_CHARACTERS} characters."
+        )
+    if len(tag.value) > MAX_VALUE_CHARACTERS:
+        raise InvalidParameterValue(
+            reason=f"Tag value exceeds the maximum length of {MAX_VALUE_CHARACTERS} characters "
+            f"(key '{tag.key}')."
+        )
+    if tag.key.lower().startswith("aws:"):
+        raise InvalidParameterValue(reason="Tag keys starting with 'aws:' are reserved for internal use")
+
+
+def _guard_metadata_key(key: str) -> None:
+    """AWS: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/work-with-tags-in-IMDS.html"""
+    if key in _METADATA_RESERVED or not _METADATA_KEY.fullmatch(key):
+        raise InvalidParameterValue(
+            reason=f"'{key}' is not a valid tag key. Tag keys must match pattern "
+            "([0-9a-zA-Z\\-_+=,.@:]{1,255}), and must not be a reserved name ('.', '..', '_index')"
+        )

@@ -1,0 +1,96 @@
+"""Finding the entity that a request names, in a snapshot to read it, in a transaction to change it.
+
+INVARIANT: what is changed is what was decided about: inside the transaction the permit must cover the ARN that
+the entity has now.
+"""
+
+from tabard.access.authorize import Permit
+from tabard.model.instance_profile import InstanceProfile
+from tabard.model.policies import ManagedPolicy
+from tabard.model.role import Role
+from tabard.model.user import User
+from tabard.names import Arn
+from tabard.services.iam.errors import (
+    InvalidInput,
+    NoSuchInstanceProfile,
+    NoSuchPolicy,
+    NoSuchRole,
+    NoSuchUser,
+    PolicyOutsideAccount,
+)
+from tabard.store.ports import Transaction
+from tabard.store.snapshot import Snapshot
+
+
+def role_seen(snapshot: Snapshot, name: str) -> Role:
+    """The role of this name. Raises NoSuchRole."""
+    role = snapshot.role_named(name)
+    if role is None:
+        raise NoSuchRole(role_name=name)
+    return role
+
+
+def role_to_change(permit: Permit, tx: Transaction, name: str, action: str) -> Role:
+    """The role of this name as it is now. Raises NoSuchRole; AccessDenied where it became another."""
+    role = tx.roles.named(name)
+    if role is None:
+        raise NoSuchRole(role_name=name)
+    permit.require(action, role.arn)
+    return role
+
+
+def user_seen(snapshot: Snapshot, name: str) -> User:
+    """The user of this name. Raises NoSuchUser."""
+    user = snapshot.user_named(name)
+    if user is None:
+        raise NoSuchUser(user_name=name)
+    return user
+
+
+def instance_profile_seen(snapshot: Snapshot, name: str) -> InstanceProfile:
+    """The instance profile of this name. Raises NoSuchInstanceProfile."""
+    instance_profile = snapshot.instance_profile_named(name)
+    if instance_profile is None:
+        raise NoSuchInstanceProfile(instance_profile_name=name)
+    return instance_profile
+
+
+def instance_profile_to_change(permit: Permit, tx: Transaction, name: str, action: str) -> InstanceProfile:
+    """The instance profile of this name as it is now. Raises NoSuchInstanceProfile; AccessDenied as above."""
+    instance_profile = tx.instance_profiles.named(name)
+    if instance_profile is None:
+        raise NoSuchInstanceProfile(instance_profile_name=name)
+    permit.require(action, instance_profile.arn)
+    return instance_profile
+
+
+def policy_seen(snapshot: Snapshot, arn: str) -> ManagedPolicy:
+    """The managed policy of this ARN. Raises NoSuchPolicy; InvalidInput where it is no policy's ARN."""
+    refuse_other_than_policy_arn(arn)
+    policy = snapshot.managed_policies.get(arn)
+    if policy is None:
+        raise NoSuchPolicy(policy_arn=arn)
+    return policy
+
+
+def policy_to_change(permit: Permit, tx: Transaction, arn: str, action: str) -> ManagedPolicy:
+    """The customer-managed policy of this ARN as it is now.
+
+    Raises:
+        NoSuchPolicy; InvalidInput; PolicyOutsideAccount: AWS's own policies cannot be changed.
+    """
+    refuse_other_than_policy_arn(arn)
+    policy = tx.managed_policies.get(arn)
+    if policy is None:
+        raise NoSuchPolicy(policy_arn=arn)
+    permit.require(action, policy.arn)
+    if policy.account_id != permit.account_id:
+        raise PolicyOutsideAccount
+    return policy
+
+
+def refuse_other_than_policy_arn(text: str) -> None:
+    """Raises InvalidInput where `text` is not the ARN of a managed policy."""
+    arn = Arn.parse(text)
+    if arn is None or arn.service != "iam" or arn.region or not arn.resource.startswith("policy/"):
+        raise InvalidInput(reason=f"ARN {text} is not valid.")

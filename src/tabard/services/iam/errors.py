@@ -1,0 +1,193 @@
+"""IAM's errors, with AWS's sentences.
+
+AWS: the "Errors" section of each operation in https://docs.aws.amazon.com/IAM/latest/APIReference/
+"""
+
+from typing import ClassVar
+
+from tabard.errors import AwsError
+
+
+class NoSuchEntity(AwsError):
+    """The request names something that is not there."""
+
+    code = "NoSuchEntity"
+    status = 404
+
+
+class NoSuchRole(NoSuchEntity):
+    """No role of this name, whatever its case."""
+
+    sentence = "The role with name {role_name} cannot be found."
+
+
+class NoSuchUser(NoSuchEntity):
+    """No user of this name, whatever its case."""
+
+    sentence = "The user with name {user_name} cannot be found."
+
+
+class NoSuchInstanceProfile(NoSuchEntity):
+    """No instance profile of this name, whatever its case."""
+
+    sentence = "Instance Profile {instance_profile_name} cannot be found."
+
+
+class RoleNotInInstanceProfile(NoSuchEntity):
+    """The instance profile holds no role, or another one."""
+
+    sentence = "The role with name {role_name} cannot be found in Instance Profile {instance_profile_name}."
+
+
+class NoSuchInlinePolicy(NoSuchEntity):
+    """The role or user has no inline policy of this name; `owner` is "role" or "user"."""
+
+    sentence = "The {owner} policy with name {policy_name} cannot be found."
+
+
+class NoSuchPolicy(NoSuchEntity):
+    """No managed policy has this ARN."""
+
+    sentence = "Policy {policy_arn} was not found."
+
+
+class PolicyNotAttached(NoSuchEntity):
+    """The managed policy is not attached to this role."""
+
+    sentence = "Policy {policy_arn} was not found."
+
+
+class PolicyDoesNotExist(NoSuchEntity):
+    """No managed policy that could be attached has this ARN."""
+
+    sentence = "Policy {policy_arn} does not exist or is not attachable."
+
+
+class NoSuchPolicyVersion(NoSuchEntity):
+    """The managed policy is there, this version of it is not."""
+
+    sentence = "Policy {policy_arn} version {version_id} does not exist or is not attachable."
+
+
+class NoSuchAccessKey(NoSuchEntity):
+    """No key of this id belongs to the user that the request names."""
+
+    sentence = "The Access Key with id {access_key_id} cannot be found."
+
+
+class EntityAlreadyExists(AwsError):
+    """The name is taken; names are unique without regard to case."""
+
+    code = "EntityAlreadyExists"
+    status = 409
+
+
+class RoleAlreadyExists(EntityAlreadyExists):
+    """The role's name is taken."""
+
+    sentence = "Role with name {role_name} already exists."
+
+
+class InstanceProfileAlreadyExists(EntityAlreadyExists):
+    """The instance profile's name is taken."""
+
+    sentence = "Instance Profile {instance_profile_name} already exists."
+
+
+class PolicyAlreadyExists(EntityAlreadyExists):
+    """The managed policy's name is taken, under this path or another."""
+
+    sentence = "A policy called {policy_name} already exists. Duplicate names are not allowed."
+
+
+class DeleteConflict(AwsError):
+    """Something still hangs on what should be deleted."""
+
+    code = "DeleteConflict"
+    status = 409
+
+
+class RolesInInstanceProfile(DeleteConflict):
+    """A role that an instance profile holds, or an instance profile that holds a role."""
+
+    sentence = "Cannot delete entity, must remove roles from instance profile first."
+
+
+class PoliciesAttached(DeleteConflict):
+    """A role to which managed policies are attached."""
+
+    sentence = "Cannot delete entity, must detach all policies first."
+
+
+class InlinePoliciesLeft(DeleteConflict):
+    """A role that has inline policies."""
+
+    sentence = "Cannot delete entity, must delete policies first."
+
+
+class PolicyInUse(DeleteConflict):
+    """A managed policy that is attached to a user or a role."""
+
+    sentence = "Cannot delete a policy attached to entities."
+
+
+class PolicyHasVersions(DeleteConflict):
+    """A managed policy with more versions than its default one."""
+
+    sentence = (
+        "This policy has more than one version. Before you delete a policy, you must delete the policy's "
+        "versions. The default version is deleted with the policy."
+    )
+
+
+class DefaultVersionInUse(DeleteConflict):
+    """The default version goes with its policy alone."""
+
+    sentence = "Cannot delete the default version of a policy."
+
+
+class LimitExceeded(AwsError):
+    """AWS's quota for this thing is reached. `quota` is the name AWS gives it."""
+
+    code = "LimitExceeded"
+    status = 409
+    sentence = "Cannot exceed quota for {quota}: {limit}"
+
+
+class InlinePoliciesTooLarge(LimitExceeded):
+    """The inline policies of one role, taken together."""
+
+    sentence = "Maximum policy size of {limit} bytes exceeded for role {role_name}"
+
+
+class TooManyPolicyVersions(LimitExceeded):
+    """A managed policy has five versions already."""
+
+    sentence = (
+        "A managed policy can have up to {limit} versions. Before you create a new version, you must delete "
+        "an existing version."
+    )
+
+
+class MalformedPolicyDocument(AwsError):
+    """The document is not a policy of the kind that belongs here."""
+
+    code = "MalformedPolicyDocument"
+    status = 400
+    sentence = "{reason}"
+
+
+class InvalidInput(AwsError):
+    """A value is not acceptable, though its form is."""
+
+    code = "InvalidInput"
+    status = 400
+    sentence = "{reason}"
+
+
+class PolicyOutsideAccount(AwsError):
+    """A managed policy of AWS's own can be attached and read, never changed."""
+
+    code = "AccessDenied"
+    status = 403
+    sentence: ClassVar[str] = "Policy is outside your own account."

@@ -1,0 +1,71 @@
+"""Pages of a list: `Marker` says after which entry the next page begins, so a page stays right while entries
+come and go.
+
+AWS: https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListRoles.html ("Marker", "MaxItems")
+"""
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from tabard.errors import ValidationError
+from tabard.services.operation import Request
+
+DEFAULT_PAGE_ENTRIES = 100
+_PLAIN_KEY_CHARACTERS = 32
+
+T = TypeVar("T")
+
+
+class PagedRequest(Request):
+    """What every list operation takes: `max_items` is 1 to 1,000, 100 where it is left out."""
+
+    marker: str | None = None
+    max_items: int | None = None
+
+
+def page(
+    entries: Iterable[T], key: Callable[[T], str], request: PagedRequest, *, listing: str
+) -> tuple[list[T], dict[str, object]]:
+    """The entries of one page in the order of `key`, and the members `IsTruncated` and `Marker`.
+
+    Args:
+        key: unique among the entries.
+        listing: names the list; a marker of another list is refused.
+    Raises:
+        ValidationError: the marker is not one that this list gave out.
+    """
+    after = None if request.marker is None else _opened(request.marker, listing)
+    keyed = sorted(
+        ((_sortable(key(entry)), entry) for entry in entries), key=lambda keyed_entry: keyed_entry[0]
+    )
+    rest = [(name, entry) for name, entry in keyed if after is None or name > after]
+    shown = rest[: request.max_items or DEFAULT_PAGE_ENTRIES]
+    chosen = [entry for _, entry in shown]
+    if len(shown) == len(rest):
+        return chosen, {"IsTruncated": False}
+    return chosen, {"IsTruncated": True, "Marker": _marker(listing, shown[-1][0])}
+
+
+def _sortable(key: str) -> str:
+    """A key of bounded length in nearly the same order: a marker has 320 characters at most."""
+    if len(key) <= _PLAIN_KEY_CHARACTERS:
+        return key
+    return key[:_PLAIN_KEY_CHARACTERS] + hashlib.sha256(key.encode()).hexdigest()[:16]
+
+
+def _marker(listing: str, last: str) -> str:
+    return base64.urlsafe_b64encode(f"{listing}\0{last}".encode()).decode("ascii")
+
+
+def _opened(marker: str, listing: str) -> str:
+    try:
+        text = base64.b64decode(marker.encode(), altchars=b"-_", validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        raise ValidationError(reason="Invalid Marker.") from None
+    named, separator, last = text.partition("\0")
+    if not separator or named != listing:
+        raise ValidationError(reason="Invalid Marker.")
+    return last

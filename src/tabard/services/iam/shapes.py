@@ -1,0 +1,124 @@
+"""IAM's entities as AWS answers them, by AWS's member names.
+
+AWS: https://docs.aws.amazon.com/IAM/latest/APIReference/API_Types.html. Lists leave out what only a Get
+answers: "this operation does not return the following attributes, even though they are an attribute of the
+returned object".
+"""
+
+from collections.abc import Callable
+
+from tabard.model.access_key import AccessKey
+from tabard.model.instance_profile import InstanceProfile
+from tabard.model.policies import ManagedPolicy, PolicyVersion
+from tabard.model.role import Role
+from tabard.model.user import User
+from tabard.services.iam.documents import encoded
+from tabard.services.iam.tags import tag_shapes
+
+Shape = dict[str, object]
+FindRole = Callable[[str], Role | None]
+
+
+def role_shape(role: Role) -> Shape:
+    """A Role as lists have it."""
+    shape: Shape = {
+        "Path": role.path,
+        "RoleName": role.name,
+        "RoleId": role.role_id,
+        "Arn": role.arn,
+        "CreateDate": role.created_at,
+        "AssumeRolePolicyDocument": encoded(role.trust_policy),
+        "MaxSessionDuration": role.max_session_duration_seconds,
+    }
+    if role.description:
+        shape["Description"] = role.description
+    return shape
+
+
+def whole_role_shape(role: Role) -> Shape:
+    """A Role as GetRole has it.
+
+    Differs: RoleLastUsed is always empty.
+    """
+    return {**role_shape(role), **_tagged(role), "RoleLastUsed": {}}
+
+
+def instance_profile_shape(instance_profile: InstanceProfile, find_role: FindRole) -> Shape:
+    """An InstanceProfile as lists have it, with the role it holds."""
+    role = None if instance_profile.role_id is None else find_role(instance_profile.role_id)
+    return {
+        "Path": instance_profile.path,
+        "InstanceProfileName": instance_profile.name,
+        "InstanceProfileId": instance_profile.instance_profile_id,
+        "Arn": instance_profile.arn,
+        "CreateDate": instance_profile.created_at,
+        "Roles": [] if role is None else [role_shape(role)],
+    }
+
+
+def whole_instance_profile_shape(instance_profile: InstanceProfile, find_role: FindRole) -> Shape:
+    """An InstanceProfile as GetInstanceProfile has it."""
+    return {**instance_profile_shape(instance_profile, find_role), **_tagged(instance_profile)}
+
+
+def user_shape(user: User) -> Shape:
+    """A User as lists have it."""
+    return {
+        "Path": user.path,
+        "UserName": user.name,
+        "UserId": user.user_id,
+        "Arn": user.arn,
+        "CreateDate": user.created_at,
+    }
+
+
+def whole_user_shape(user: User) -> Shape:
+    """A User as GetUser has it."""
+    return {**user_shape(user), **_tagged(user)}
+
+
+def policy_shape(policy: ManagedPolicy, *, attachment_count: int) -> Shape:
+    """A Policy as lists have it."""
+    return {
+        "PolicyName": policy.name,
+        "PolicyId": policy.policy_id,
+        "Arn": policy.arn,
+        "Path": policy.path,
+        "DefaultVersionId": policy.default_version_id,
+        "AttachmentCount": attachment_count,
+        "PermissionsBoundaryUsageCount": 0,
+        "IsAttachable": True,
+        "CreateDate": policy.created_at,
+        "UpdateDate": policy.updated_at,
+    }
+
+
+def whole_policy_shape(policy: ManagedPolicy, *, attachment_count: int) -> Shape:
+    """A Policy as GetPolicy has it."""
+    shape = {**policy_shape(policy, attachment_count=attachment_count), **_tagged(policy)}
+    if policy.description:
+        shape["Description"] = policy.description
+    return shape
+
+
+def version_shape(policy: ManagedPolicy, version: PolicyVersion) -> Shape:
+    """A PolicyVersion as lists have it, without its document."""
+    return {
+        "VersionId": version.version_id,
+        "IsDefaultVersion": version.version_id == policy.default_version_id,
+        "CreateDate": version.created_at,
+    }
+
+
+def access_key_shape(access_key: AccessKey, user_name: str | None) -> Shape:
+    """An access key's metadata; the root's key has no user name."""
+    shape: Shape = {
+        "AccessKeyId": access_key.access_key_id,
+        "Status": access_key.status.value,
+        "CreateDate": access_key.created_at,
+    }
+    return shape if user_name is None else {"UserName": user_name, **shape}
+
+
+def _tagged(entity: Role | User | InstanceProfile | ManagedPolicy) -> Shape:
+    return {"Tags": tag_shapes(entity.tags)} if entity.tags else {}

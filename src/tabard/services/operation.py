@@ -1,0 +1,108 @@
+"""What a service is: its operations, what each needs to be allowed, and how each is performed."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Generic, Protocol, TypeVar
+
+import msgspec
+
+from tabard.access.caller import Caller
+from tabard.access.authorize import Permit
+from tabard.access.check import Check
+from tabard.access.mint import Mint
+from tabard.store.ports import Transaction
+from tabard.store.snapshot import Snapshot
+from tabard.wire.request import Value
+
+Output = Mapping[str, object]
+"""An answer by AWS's member names; `wire` renders it by the operation's output shape."""
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    """The typed input of one operation: `role_name` is AWS's `RoleName`."""
+
+
+R = TypeVar("R", bound=msgspec.Struct)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What an operation's table may look at to say which checks a request needs.
+
+    `partition_keys` names the partition key of each DynamoDB table, or index of it, that the request is
+    about, as far as they exist.
+    """
+
+    caller: Caller
+    snapshot: Snapshot
+    partition: str
+    account_id: str
+    region: str
+    now: datetime
+    partition_keys: Mapping[tuple[str, str | None], str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Read(Generic[R]):
+    """An operation answered from the snapshot."""
+
+    name: str
+    request: type[R]
+    checks: Callable[[R, Facts], Sequence[Check]]
+    perform: Callable[[Permit, R, Snapshot], Output]
+
+
+@dataclass(frozen=True, slots=True)
+class Write(Generic[R]):
+    """An operation that changes the store, in one transaction."""
+
+    name: str
+    request: type[R]
+    checks: Callable[[R, Facts], Sequence[Check]]
+    perform: Callable[[Permit, R, Transaction], Output]
+
+
+@dataclass(frozen=True, slots=True)
+class Minting(Generic[R]):
+    """An operation that hands out a session; it writes nothing."""
+
+    name: str
+    request: type[R]
+    checks: Callable[[R, Facts], Sequence[Check]]
+    perform: Callable[[Permit, R, Mint], Output]
+
+
+class SnapshotSource(Protocol):
+    """Where the newest snapshot comes from."""
+
+    def current(self) -> Snapshot:
+        """The newest snapshot. Raises ServiceUnavailable once it is older than the stated bound."""
+
+    async def wait_beyond(self, version: int, timeout_seconds: float) -> Snapshot:
+        """The first snapshot newer than `version`, or the current one when the time is up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watch(Generic[R]):
+    """An operation that may wait for a change before it answers."""
+
+    name: str
+    request: type[R]
+    checks: Callable[[R, Facts], Sequence[Check]]
+    perform: Callable[[Permit, R, SnapshotSource], Awaitable[Output]]
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """An operation that an upstream performs, from the typed input alone.
+
+    `each_by_itself`: a denied check refuses its own part of the request, not the whole (DeleteObjects).
+    """
+
+    name: str
+    checks: Callable[[Mapping[str, Value], Facts], Sequence[Check]]
+    each_by_itself: bool = False
+
+
+Operation = Read[Any] | Write[Any] | Minting[Any] | Watch[Any] | Forward

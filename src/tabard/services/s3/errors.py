@@ -1,0 +1,82 @@
+"""S3's errors that the edge itself answers.
+
+AWS: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+"""
+
+from tabard.errors import AwsError
+
+
+class NotImplementedByUpstream(AwsError):
+    """A header or parameter that the upstream cannot honour is refused, never dropped."""
+
+    code = "NotImplemented"
+    status = 501
+    sentence = "A header you provided implies functionality that is not implemented: {member}."
+
+
+class InvalidArgument(AwsError):
+    """A parameter has a value that cannot be right."""
+
+    code = "InvalidArgument"
+    status = 400
+    sentence = "{reason}"
+
+
+class InvalidObjectKey(AwsError):
+    """A key that the upstream would store under another name.
+
+    Differs: AWS keeps every key as it is; the embedded store rewrites some, and then a Deny on a prefix
+    could be walked around, so such keys are refused.
+    """
+
+    code = "InvalidArgument"
+    status = 400
+    sentence = "The object key is not accepted here: {reason}."
+
+
+class InvalidBucketName(AwsError):
+    """AWS: https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html"""
+
+    code = "InvalidBucketName"
+    status = 400
+    sentence = "The specified bucket is not valid."
+
+
+class AccessControlListNotSupported(AwsError):
+    """AWS: "The bucket does not allow ACLs": the default since April 2023 (Object Ownership)."""
+
+    code = "AccessControlListNotSupported"
+    status = 400
+    sentence = "The bucket does not allow ACLs"
+
+
+class MissingContentLength(AwsError):
+    """An upload says how long it is."""
+
+    code = "MissingContentLength"
+    status = 411
+    sentence = "You must provide the Content-Length HTTP header."
+
+
+class IncompleteBody(AwsError):
+    """Fewer bytes came than were announced."""
+
+    code = "IncompleteBody"
+    status = 400
+    sentence = "You did not provide the number of bytes specified by the Content-Length HTTP header"
+
+
+class EntityTooLarge(AwsError):
+    """AWS: a single PUT or part holds at most 5 GiB."""
+
+    code = "EntityTooLarge"
+    status = 400
+    sentence = "Your proposed upload exceeds the maximum allowed size"
+
+
+class BadDigest(AwsError):
+    """The Content-MD5 or checksum that was sent is not that of the bytes that came."""
+
+    code = "BadDigest"
+    status = 400
+    sentence = "The {algorithm} you specified did not match what we received."

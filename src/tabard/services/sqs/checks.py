@@ -1,0 +1,88 @@
+"""What each SQS operation needs to be allowed.
+
+AWS: the Service Authorization Reference for SQS, and
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from urllib.parse import urlsplit
+
+from tabard.access.check import Check
+from tabard.services.operation import Facts
+from tabard.services.sqs.errors import InvalidQueueName, QueueDoesNotExist, UnsupportedOperation
+from tabard.wire.request import Value
+
+Input = Mapping[str, Value]
+
+_QUEUE_NAME = re.compile(r"(?=.{1,80}\Z)[A-Za-z0-9_-]+(?:\.fifo)?")
+
+
+def queue_name_of_url(url: Value | None, facts: Facts) -> str:
+    """The name in `…/ACCOUNT/NAME`; the host is the caller's business, account and name are not.
+
+    Raises:
+        QueueDoesNotExist: the URL is not one of a queue of this account.
+    """
+    path = urlsplit(url).path if isinstance(url, str) else ""
+    parts = path.split("/")
+    if len(parts) != 3 or parts[1] != facts.account_id or not _QUEUE_NAME.fullmatch(parts[2]):
+        raise QueueDoesNotExist
+    return parts[2]
+
+
+def _arn(name: str, facts: Facts) -> str:
+    return f"arn:{facts.partition}:sqs:{facts.region}:{facts.account_id}:{name}"
+
+
+def on_queue(action: str) -> Callable[[Input, Facts], Sequence[Check]]:
+    """One check of `action` on the queue that QueueUrl names."""
+
+    def checks(arguments: Input, facts: Facts) -> Sequence[Check]:
+        _refuse_resource_policy(arguments)
+        resource = _arn(queue_name_of_url(arguments.get("QueueUrl"), facts), facts)
+        return (Check(action=action, resource=resource),)
+
+    return checks
+
+
+def on_named_queue(action: str) -> Callable[[Input, Facts], Sequence[Check]]:
+    """CreateQueue and GetQueueUrl: on the queue that QueueName names, with the tags it is to have."""
+
+    def checks(arguments: Input, facts: Facts) -> Sequence[Check]:
+        _refuse_resource_policy(arguments)
+        name = arguments.get("QueueName")
+        if not isinstance(name, str) or not _QUEUE_NAME.fullmatch(name):
+            raise InvalidQueueName
+        if arguments.get("QueueOwnerAWSAccountId", facts.account_id) != facts.account_id:
+            raise QueueDoesNotExist
+        resource = _arn(name, facts)
+        tags = arguments.get("tags")
+        if not isinstance(tags, dict) or not tags:
+            return (Check(action=action, resource=resource),)
+        context: dict[str, tuple[str, ...]] = {
+            f"aws:requesttag/{key.lower()}": (str(value),) for key, value in tags.items()
+        }
+        context["aws:tagkeys"] = tuple(tags)
+        return (
+            Check(action=action, resource=resource, context=context),
+            Check(action="sqs:TagQueue", resource=resource, context=context),
+        )
+
+    return checks
+
+
+def on_no_queue(action: str) -> Callable[[Input, Facts], Sequence[Check]]:
+    """ListQueues: on `*`."""
+
+    def checks(_arguments: Input, _facts: Facts) -> Sequence[Check]:
+        return (Check(action=action, resource="*"),)
+
+    return checks
+
+
+def _refuse_resource_policy(arguments: Input) -> None:
+    """A queue policy that nobody enforces would be a promise not kept."""
+    attributes = arguments.get("Attributes")
+    if isinstance(attributes, dict) and attributes.get("Policy"):
+        raise UnsupportedOperation(reason="Queue policies are not supported; use identity-based policies.")

@@ -1,0 +1,148 @@
+"""The Authorization header of Signature Version 4, taken apart strictly.
+
+AWS: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-auth-using-authorization-header.html
+"""
+
+import re
+from dataclasses import dataclass, field
+
+from tabard.errors import RequestTooLarge
+from tabard.sigv4.errors import IncompleteSignature, MissingAuthenticationToken
+from tabard.sigv4.layout import layout_of_text
+
+ALGORITHM = "AWS4-HMAC-SHA256"
+TERMINATOR = "aws4_request"
+AUTHORIZATION_LIMIT_BYTES = 8192
+CLAIM_CAPACITY = 4096
+
+_ACCESS_KEY_ID = r"[!-+\--.0-~]{1,128}"  # printable, and none of the separators `,` and `/`
+_REGION = r"[A-Za-z0-9-]{1,64}"
+_SERVICE = r"[a-z0-9-]{1,64}"
+_USUAL = re.compile(
+    rf"AWS4-HMAC-SHA256 Credential=({_ACCESS_KEY_ID})/([0-9]{{8}})/({_REGION})/({_SERVICE})/aws4_request, ?"
+    r"SignedHeaders=([!-+\--<>-~]++), ?Signature=([0-9a-f]{64})"
+)
+_CREDENTIAL = re.compile(rf"({_ACCESS_KEY_ID})/([0-9]{{8}})/({_REGION})/({_SERVICE})/aws4_request")
+_SIGNATURE = re.compile(r"[0-9a-f]{64}")
+_PARTS = ("Credential", "Signature", "SignedHeaders")
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a signing key is good for: one day (`YYYYMMDD`), one region, one service."""
+
+    date: str
+    region: str
+    service: str
+
+    def __str__(self) -> str:
+        return f"{self.date}/{self.region}/{self.service}/{TERMINATOR}"
+
+
+@dataclass(frozen=True, slots=True)
+class Authorization:
+    """What a request claims: who signed it, for which scope, over which headers, with what result.
+
+    Nothing in it is proven. `signed_headers` are in lower case, sorted and unique; `signature` is 64 hex
+    digits. Where the claim came from does not matter here: presigned URLs, once they are read, end in the
+    same value. `claim` is the text up to the signature, by which a verified one is known again.
+    """
+
+    access_key_id: str
+    scope: Scope
+    signed_headers: tuple[str, ...]
+    signature: str
+    claim: str = field(default="", repr=False, compare=False)
+
+
+_CLAIMS: dict[str, tuple[str, Scope, tuple[str, ...]]] = {}
+
+
+def remember_claim(authorization: Authorization) -> None:
+    """Keep what the text before the signature means, for the next request of the same client.
+
+    INVARIANT: called only after a signature verified, so that a stranger can neither fill nor flush it. It
+    spares the reading, no check: the next request's signature is verified like every other.
+    """
+    claim = authorization.claim
+    if claim and claim not in _CLAIMS:
+        if len(_CLAIMS) >= CLAIM_CAPACITY:
+            _CLAIMS.clear()
+        _CLAIMS[claim] = (authorization.access_key_id, authorization.scope, authorization.signed_headers)
+
+
+def parse_authorization(value: str | None) -> Authorization:
+    """Read the value of an Authorization header.
+
+    Each part once, in any order, separated by a comma with or without a space; at most 8,192 bytes.
+
+    Raises:
+        MissingAuthenticationToken (403): there is no Authorization.
+        IncompleteSignature (400): it is not a complete AWS4-HMAC-SHA256 authorization; the sentence says why.
+        RequestTooLarge (413)
+    AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-authentication-methods.html
+    """
+    if not value:
+        raise MissingAuthenticationToken
+    if len(value) > AUTHORIZATION_LIMIT_BYTES:
+        raise RequestTooLarge(part="Authorization header", limit_bytes=AUTHORIZATION_LIMIT_BYTES)
+    claim, signature = value[:-64], value[-64:]
+    known = _CLAIMS.get(claim)
+    if known is not None and _SIGNATURE.fullmatch(signature) is not None:
+        return Authorization(*known, signature, claim)
+    usual = _USUAL.fullmatch(value)
+    if usual is not None:
+        access_key_id, date, region, service, signed_headers, signature = usual.groups()
+    else:
+        parts = _parts(value)
+        access_key_id, date, region, service = _credential(parts["Credential"])
+        claim, signed_headers, signature = "", parts["SignedHeaders"], parts["Signature"]
+        if _SIGNATURE.fullmatch(signature) is None:
+            raise IncompleteSignature(reason="Signature must be 64 lower-case hex digits.")
+    layout = layout_of_text(signed_headers)
+    return Authorization(access_key_id, Scope(date, region, service), layout.names, signature, claim)
+
+
+def _parts(value: str) -> dict[str, str]:
+    algorithm, _, rest = value.partition(" ")
+    if algorithm != ALGORITHM:
+        raise IncompleteSignature(reason=f"Unsupported AWS 'algorithm': only {ALGORITHM} is accepted.")
+    parts: dict[str, str] = {}
+    for text in rest.split(",") if rest else ():
+        name, equals, part = text.strip(" ").partition("=")
+        if not equals:
+            raise IncompleteSignature(
+                reason="Invalid key=value pair (missing equal-sign) in Authorization header."
+            )
+        if name not in _PARTS:
+            raise IncompleteSignature(
+                reason="Authorization header has a parameter other than 'Credential', 'SignedHeaders' and "
+                "'Signature'."
+            )
+        if name in parts:
+            raise IncompleteSignature(reason=f"Authorization header has more than one '{name}' parameter.")
+        parts[name] = part
+    missing = [f"Authorization header requires '{name}' parameter." for name in _PARTS if not parts.get(name)]
+    if missing:
+        raise IncompleteSignature(reason=" ".join(missing))
+    return parts
+
+
+def _credential(text: str) -> tuple[str, str, str, str]:
+    if text.count("/") != 4:
+        raise IncompleteSignature(
+            reason="Credential must have exactly 5 slash-delimited elements, "
+            "e.g. keyid/date/region/service/term."
+        )
+    if not text.endswith(f"/{TERMINATOR}"):
+        raise IncompleteSignature(
+            reason=f"Credential should be scoped with a valid terminator: '{TERMINATOR}'."
+        )
+    matched = _CREDENTIAL.fullmatch(text)
+    if matched is None:
+        raise IncompleteSignature(
+            reason="Credential should be scoped to an access key id, a date in the form YYYYMMDD, a region "
+            "and a service."
+        )
+    access_key_id, date, region, service = matched.groups()
+    return access_key_id, date, region, service

@@ -1,0 +1,188 @@
+"""The canonical request and the string to sign: one spelling for all spellings of a request.
+
+Tested first is whether a part is already canonical, because what SDKs send nearly always is.
+AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from urllib.parse import quote_from_bytes, unquote_to_bytes
+
+from tabard.errors import MalformedRequest
+from tabard.sigv4.authorization import ALGORITHM, Scope
+from tabard.sigv4.errors import SignatureDoesNotMatch
+from tabard.sigv4.layout import HeaderLayout, layout_of_names
+
+# A percent triplet in upper-case hex, of a byte that is not unreserved (A-Z a-z 0-9 - . _ ~).
+_TRIPLET = "%(?:[0189A-F][0-9A-F]|2[0-9A-CF]|3[A-F]|40|5[B-E]|60|7[BCDF])"
+_TEXT = rf"(?:[A-Za-z0-9._~-]++|{_TRIPLET})*+"
+_CANONICAL_PATH = re.compile(rf"/(?:[A-Za-z0-9._~/-]++|{_TRIPLET})*+")
+_CANONICAL_QUERY = re.compile(rf"{_TEXT}={_TEXT}(?:&{_TEXT}={_TEXT})*+")
+_WHITESPACE = re.compile(r"[ \t\n\r\v\f]++")
+_BLANKS = " \t\n\r\v\f"
+
+
+@dataclass(frozen=True, slots=True)
+class SignedRequest:
+    """One request as its signature sees it.
+
+    `raw_path` and `raw_query` (without the question mark) are as on the wire, percent-encoded; header names
+    are in lower case, in the order of arrival. Text that is not ASCII is UTF-8 decoded with
+    `surrogateescape`. `values` are the header values by name, those of a repeated header joined by commas.
+    """
+
+    method: str
+    raw_path: str
+    raw_query: str = field(repr=False)
+    headers: Sequence[tuple[str, str]] = field(repr=False)
+    values: Mapping[str, str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", values_by_name(self.headers))
+
+
+def values_by_name(headers: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Header values by name; of a repeated header, its values joined by commas in their order."""
+    values = dict(headers)
+    if len(values) != len(headers):
+        values = {}
+        for name, value in headers:
+            text = value.strip(_BLANKS)
+            values[name] = f"{values[name]},{text}" if name in values else text
+    return values
+
+
+def canonical_path(raw_path: str, *, normalize_path: bool) -> str:
+    """The canonical URI.
+
+    AWS: "You do not normalize URI paths for requests to Amazon S3", and S3's are encoded once: decoded and
+    encoded anew, so that every spelling of a byte is one; an encoded slash stays apart from a slash. For
+    every other service, empty and dot segments go, and what was on the wire is encoded once more.
+
+    Raises:
+        MalformedRequest (400): the path does not begin with a slash.
+    """
+    if raw_path in {"/", ""}:
+        return "/"
+    if not raw_path.startswith("/"):
+        raise MalformedRequest(reason="The path does not begin with a slash.")
+    if normalize_path:
+        return quote_from_bytes(_without_dot_segments(raw_path).encode(errors="surrogateescape"), "/")
+    if _CANONICAL_PATH.fullmatch(raw_path) is not None:
+        return raw_path
+    return "/".join([_encoded(segment) for segment in raw_path.split("/")])
+
+
+def canonical_query(raw_query: str) -> str:
+    """The canonical query string: every name and value encoded anew, sorted by name, then by value.
+
+    A `+` is a space, as every service that reads the query has it; a name without a value has an empty one;
+    empty parts (`a&&b`) are nothing.
+    """
+    if not raw_query:
+        return ""
+    if _CANONICAL_QUERY.fullmatch(raw_query) is not None:
+        if "&" not in raw_query:
+            return raw_query
+        # `=` stands once in each part; a lower sign in its place makes the parts sort as (name, value) do.
+        parts = raw_query.replace("=", "\0").split("&")
+        parts.sort()
+        return "&".join(parts).replace("\0", "=")
+    pairs = []
+    for part in raw_query.replace("+", " ").split("&"):
+        if part:
+            name, _, value = part.partition("=")
+            pairs.append((_encoded(name), _encoded(value)))
+    pairs.sort()
+    return "&".join([f"{name}={value}" for name, value in pairs])
+
+
+def canonical_headers(values: Mapping[str, str], layout: HeaderLayout) -> str:
+    """The canonical headers, an empty line and the list of signed headers, with its line end.
+
+    Raises:
+        SignatureDoesNotMatch (403): a header that is said to be signed is not there.
+    """
+    try:
+        block = layout.template % layout.pick(values)
+    except KeyError as missing:
+        raise SignatureDoesNotMatch(
+            reason=f"The request has no header {missing}, which its 'SignedHeaders' list."
+        ) from None
+    if block.count("\n") == layout.line_count and not _is_untidy(block):
+        return block
+    # AWS: "remove leading spaces and trailing spaces, and convert sequential spaces to a single space". The
+    # SDKs do so with all blanks; a folded line would otherwise add a header.
+    return layout.template % tuple(
+        [_WHITESPACE.sub(" ", values[name].strip(_BLANKS)) for name in layout.names]
+    )
+
+
+def canonical_request(
+    request: SignedRequest, signed_headers: tuple[str, ...], payload_hash: str, *, normalize_path: bool
+) -> bytes:
+    """The canonical request.
+
+    Args:
+        signed_headers: names in lower case, sorted.
+        payload_hash: SHA-256 of the body in hex, or the literal that `x-amz-content-sha256` may hold instead.
+        normalize_path: False for S3, True for every other service.
+    Raises:
+        SignatureDoesNotMatch (403): a header that is said to be signed is not there.
+        MalformedRequest (400): the method is not a word, or the path does not begin with a slash.
+        IncompleteSignature (400): signed_headers are not as they must be.
+    """
+    return filled_canonical_request(
+        request, layout_of_names(signed_headers), payload_hash, normalize_path=normalize_path
+    )
+
+
+def filled_canonical_request(
+    request: SignedRequest, layout: HeaderLayout, payload_hash: str, *, normalize_path: bool
+) -> bytes:
+    """The same with the signed headers already compiled."""
+    method = request.method
+    if not method.isalpha():
+        raise MalformedRequest(reason="The HTTP method is not a word.")
+    path = canonical_path(request.raw_path, normalize_path=normalize_path)
+    query = canonical_query(request.raw_query)
+    headers = canonical_headers(request.values, layout)
+    return f"{method}\n{path}\n{query}\n{headers}{payload_hash}".encode(errors="surrogateescape")
+
+
+def string_to_sign(amz_date: str, scope: Scope, canonical: bytes) -> bytes:
+    """What is signed: algorithm, time (`YYYYMMDDTHHMMSSZ`), scope, hash of the canonical request."""
+    return (
+        f"{ALGORITHM}\n{amz_date}\n{scope.date}/{scope.region}/{scope.service}/aws4_request\n"
+        f"{sha256(canonical).hexdigest()}"
+    ).encode()
+
+
+def _is_untidy(block: str) -> bool:
+    """Whether a value in a block of canonical headers may have blanks to remove."""
+    if "\t" in block or "\r" in block or "\v" in block or "\f" in block:
+        return True
+    # Spaces are few and a session token is long: jump from one to the next.
+    at = block.find(" ")
+    while at >= 0:
+        if block[at - 1] in ": " or block[at + 1] == "\n":
+            return True
+        at = block.find(" ", at + 1)
+    return False
+
+
+def _encoded(text: str) -> str:
+    return quote_from_bytes(unquote_to_bytes(text.encode(errors="surrogateescape")), "")
+
+
+def _without_dot_segments(path: str) -> str:
+    kept: list[str] = []
+    for segment in path.split("/"):
+        if segment == "..":
+            del kept[-1:]
+        elif segment not in {"", "."}:
+            kept.append(segment)
+    end = "/" if path.endswith("/") and kept else ""
+    return f"/{'/'.join(kept)}{end}"

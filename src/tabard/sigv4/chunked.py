@@ -1,0 +1,337 @@
+"""Bodies in `aws-chunked` framing, decoded as they arrive, without I/O: bytes in, verified content out.
+
+`size[;chunk-signature=…]CRLF data CRLF` for every chunk, one of size 0 at the end, then the trailers, if the
+kind of payload has them, then an empty line.
+AWS: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html and
+https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming-trailers.html
+"""
+
+import hmac
+import re
+from dataclasses import dataclass, field
+from enum import Enum, StrEnum, auto
+from hashlib import sha256
+
+from tabard.errors import AwsError, RequestTooLarge
+from tabard.sigv4.authorization import Authorization, Scope
+from tabard.sigv4.canonical import SignedRequest
+from tabard.sigv4.dates import signing_date
+from tabard.sigv4.errors import (
+    MISMATCH,
+    IncompleteBody,
+    InvalidChunkSizeError,
+    MalformedTrailerError,
+    MissingContentLength,
+    PayloadNotImplemented,
+    SignatureDoesNotMatch,
+)
+from tabard.sigv4.verify import SigningKey
+
+SIGNED_CHUNK_LIMIT_BYTES = 8 * 1024 * 1024 + 64 * 1024
+"""A signed chunk is held in memory until its signature is checked. SDKs send 64 KiB to 1 MiB."""
+
+LEAST_CHUNK_BYTES = 8192
+CHUNK_LINE_LIMIT_BYTES = 128
+TRAILERS_LIMIT_BYTES = 8192
+
+_EMPTY_HASH = sha256(b"").hexdigest()
+_SIZE = re.compile(rb"([0-9a-fA-F]{1,16})")
+_SIZE_AND_SIGNATURE = re.compile(rb"([0-9a-fA-F]{1,16});chunk-signature=([0-9a-f]{64})")
+_TRAILER = re.compile(rb"([A-Za-z0-9!#$&'*+.^_`|~-]{1,256}):[ \t]*([!-~](?:[ \t!-~]*[!-~])?)[ \t]*")
+_NAME = re.compile(r"[a-z0-9!#$&'*+.^_`|~-]{1,256}")
+_LENGTH = re.compile(r"[0-9]{1,16}")
+_TRAILER_SIGNATURE = "x-amz-trailer-signature"
+
+
+class PayloadKind(StrEnum):
+    """The chunked payloads that are decoded here, by their `x-amz-content-sha256`."""
+
+    SIGNED = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
+    SIGNED_TRAILER = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"
+    UNSIGNED_TRAILER = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
+
+    @property
+    def signed(self) -> bool:
+        return self is not PayloadKind.UNSIGNED_TRAILER
+
+    @property
+    def trailing(self) -> bool:
+        return self is not PayloadKind.SIGNED
+
+
+def payload_kind(content_sha256: str) -> PayloadKind | None:
+    """The chunked payload that an `x-amz-content-sha256` announces; None where it announces none.
+
+    Raises:
+        PayloadNotImplemented (501): any other `STREAMING-…`.
+    Differs: payloads signed with ECDSA (Signature Version 4A) are answered with NotImplemented.
+    """
+    if not content_sha256.upper().startswith("STREAMING-"):
+        return None
+    for kind in PayloadKind:
+        if kind.value == content_sha256:
+            return kind
+    raise PayloadNotImplemented(kind=content_sha256[:64])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignatureChain:
+    """Where the signatures of chunks begin: the verified signature of the request, and its key."""
+
+    key: SigningKey
+    scope: Scope
+    amz_date: str
+    seed_signature: str = field(repr=False)
+
+    def chunk_signature(self, previous: str, content_hash: str) -> str:
+        """The signature of a chunk, from the one before it and the SHA-256 of its content in hex."""
+        return self._signature("PAYLOAD", previous, f"{_EMPTY_HASH}\n{content_hash}")
+
+    def trailer_signature(self, previous: str, trailers: dict[str, str]) -> str:
+        """The signature of the trailers: `name:value` and a line feed each, sorted by name."""
+        text = "".join([f"{name}:{value}\n" for name, value in sorted(trailers.items())])
+        return self._signature("TRAILER", previous, sha256(text.encode()).hexdigest())
+
+    def _signature(self, suffix: str, previous: str, rest: str) -> str:
+        text = f"AWS4-HMAC-SHA256-{suffix}\n{self.amz_date}\n{self.scope}\n{previous}\n{rest}"
+        return self.key.signature(text.encode())
+
+
+class _Expects(Enum):
+    SIZE = auto()
+    DATA = auto()
+    DATA_END = auto()
+    TRAILER = auto()
+    NOTHING = auto()
+
+
+class AwsChunkedDecoder:
+    """Decodes one body. After an error it stays refused: every further call raises.
+
+    A signed chunk's bytes are given out only once its signature was checked; an unsigned chunk's at once.
+    Whether trailing checksums fit the content is for the caller to compare.
+
+    Differs: a signed chunk of more than 8 MiB + 64 KiB is refused with RequestEntityTooLarge.
+    """
+
+    def __init__(
+        self,
+        kind: PayloadKind,
+        *,
+        decoded_length: int,
+        trailer_names: tuple[str, ...] = (),
+        chain: SignatureChain | None = None,
+        signed_chunk_limit_bytes: int = SIGNED_CHUNK_LIMIT_BYTES,
+    ) -> None:
+        """Expect a body of this kind.
+
+        Args:
+            decoded_length: bytes of content, as `x-amz-decoded-content-length` said.
+            trailer_names: what `x-amz-trailer` declared, in lower case.
+            chain: present exactly where the kind is signed.
+        """
+        if kind.signed != (chain is not None) or (trailer_names and not kind.trailing):
+            raise ValueError("a signed payload has a chain, a trailing one may have trailers, no other does")
+        self._chain = chain
+        self._trailing = kind.trailing
+        self._trailer_names = frozenset(trailer_names)
+        self._limit_bytes = signed_chunk_limit_bytes
+        self._to_come = decoded_length
+        self._previous = chain.seed_signature if chain is not None else ""
+        self._expects = _Expects.SIZE
+        self._line = bytearray()
+        self._chunk_number = 0
+        self._chunk_size = LEAST_CHUNK_BYTES
+        self._chunk_left = 0
+        self._claimed = ""
+        self._hash = sha256()
+        self._held: list[bytes] = []
+        self._trailers: dict[str, str] = {}
+        self._trailer_bytes = 0
+        self._refused: AwsError | None = None
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Take the next bytes of the body.
+
+        Returns:
+            The content that they complete, in order; often none.
+        Raises:
+            SignatureDoesNotMatch (403), InvalidChunkSizeError (403), IncompleteBody (400: the framing is broken,
+            or there is more content than was said), MalformedTrailerError (400), RequestTooLarge (413)
+        """
+        if self._refused is not None:
+            raise self._refused
+        content: list[bytes] = []
+        at = 0
+        try:
+            while at < len(data):
+                if self._expects is _Expects.DATA:
+                    at = self._take_data(data, at, content)
+                else:
+                    at = self._take_line(data, at)
+        except AwsError as refusal:
+            self._refused = refusal
+            raise
+        return content
+
+    def finish(self) -> dict[str, str]:
+        """Say that the body is over.
+
+        Returns:
+            The trailers by name in lower case, without the signature: exactly those that were declared.
+        Raises:
+            IncompleteBody (400): it is not; or what `feed` has raised before.
+        """
+        if self._refused is None and self._expects is not _Expects.NOTHING:
+            self._refused = IncompleteBody(reason="the last chunk, or what must follow it, is missing.")
+        if self._refused is not None:
+            raise self._refused
+        return dict(self._trailers)
+
+    def _take_data(self, data: bytes, at: int, content: list[bytes]) -> int:
+        piece = data[at : at + self._chunk_left]
+        self._chunk_left -= len(piece)
+        if self._chain is None:
+            content.append(piece)
+        else:
+            self._hash.update(piece)
+            self._held.append(piece)
+            if not self._chunk_left:
+                self._check_chunk(self._chain)
+                content.extend(self._held)
+                self._held = []
+        if not self._chunk_left:
+            self._expects = _Expects.DATA_END
+        return at + len(piece)
+
+    def _take_line(self, data: bytes, at: int) -> int:
+        if self._expects is _Expects.NOTHING:
+            raise IncompleteBody(reason="there are bytes after its end.")
+        limit = TRAILERS_LIMIT_BYTES if self._expects is _Expects.TRAILER else CHUNK_LINE_LIMIT_BYTES
+        room = limit + 2 - len(self._line)
+        end = data.find(b"\n", at, at + room)
+        while end >= 0 and not self._ends_line(data, at, end):
+            end = data.find(b"\n", end + 1, at + room)
+        if end < 0:
+            self._line += data[at : at + room]
+            if len(self._line) >= limit + 2:
+                raise IncompleteBody(reason="a line of its framing is too long.")
+            return min(at + room, len(data))
+        self._line += data[at : end + 1]
+        line = bytes(self._line[:-2])
+        self._line.clear()
+        self._read_line(line)
+        return end + 1
+
+    def _ends_line(self, data: bytes, at: int, end: int) -> bool:
+        """Whether a carriage return stands before the line feed at `end`, here or in what came before."""
+        return data[end - 1] == 13 if end > at else self._line.endswith(b"\r")
+
+    def _read_line(self, line: bytes) -> None:
+        match self._expects:
+            case _Expects.SIZE:
+                self._read_size(line)
+            case _Expects.TRAILER:
+                self._read_trailer(line)
+            case _:
+                if line:
+                    raise IncompleteBody(reason="a chunk is longer than its size.")
+                self._expects = _Expects.SIZE if self._chunk_size else _Expects.NOTHING
+
+    def _read_size(self, line: bytes) -> None:
+        matched = (_SIZE if self._chain is None else _SIZE_AND_SIGNATURE).fullmatch(line)
+        if matched is None:
+            raise IncompleteBody(reason="a chunk does not begin with its size and what belongs to it.")
+        size = int(matched[1], 16)
+        self._chunk_number += 1
+        if size and self._chunk_size < LEAST_CHUNK_BYTES:
+            raise InvalidChunkSizeError(chunk=self._chunk_number, bad_chunk_size=self._chunk_size)
+        if size > self._to_come or (not size and self._to_come):
+            raise IncompleteBody(reason="its content is not as long as x-amz-decoded-content-length says.")
+        self._to_come -= size
+        self._chunk_size = self._chunk_left = size
+        self._expects = _Expects.DATA
+        if self._chain is not None:
+            if size > self._limit_bytes:
+                raise RequestTooLarge(part="signed chunk", limit_bytes=self._limit_bytes)
+            self._claimed = matched[2].decode()
+            self._hash = sha256()
+        if not size:
+            if self._chain is not None:
+                self._check_chunk(self._chain)
+            self._expects = _Expects.TRAILER if self._trailing else _Expects.DATA_END
+
+    def _check_chunk(self, chain: SignatureChain) -> None:
+        signature = chain.chunk_signature(self._previous, self._hash.hexdigest())
+        if not hmac.compare_digest(signature, self._claimed):
+            raise SignatureDoesNotMatch(reason=MISMATCH)
+        self._previous = signature
+
+    def _read_trailer(self, line: bytes) -> None:
+        # Some clients send a line feed before the carriage return, as one of AWS's examples shows it.
+        line = line.removesuffix(b"\n")
+        if not line:
+            self._check_trailers()
+            self._expects = _Expects.NOTHING
+            return
+        self._trailer_bytes += len(line)
+        if self._trailer_bytes > TRAILERS_LIMIT_BYTES:
+            raise MalformedTrailerError(reason="they are too long.")
+        matched = _TRAILER.fullmatch(line)
+        if matched is None:
+            raise MalformedTrailerError(reason="one is not a name and a value.")
+        name, value = matched[1].decode().lower(), matched[2].decode()
+        if _TRAILER_SIGNATURE in self._trailers:
+            raise MalformedTrailerError(reason="one comes after their signature.")
+        if name in self._trailers:
+            raise MalformedTrailerError(reason="one comes twice.")
+        if name not in self._trailer_names and not (name == _TRAILER_SIGNATURE and self._chain is not None):
+            raise MalformedTrailerError(reason="one was not declared in x-amz-trailer.")
+        self._trailers[name] = value
+
+    def _check_trailers(self) -> None:
+        signature = self._trailers.pop(_TRAILER_SIGNATURE, "")
+        if self._trailer_names != self._trailers.keys():
+            raise MalformedTrailerError(reason="one that x-amz-trailer declared is missing.")
+        if self._chain is None:
+            return
+        expected = self._chain.trailer_signature(self._previous, self._trailers)
+        if not hmac.compare_digest(expected, signature):
+            raise SignatureDoesNotMatch(reason=MISMATCH)
+
+
+def chunked_decoder(
+    request: SignedRequest, authorization: Authorization, key: SigningKey
+) -> AwsChunkedDecoder | None:
+    """Make the decoder for a request whose signature has been verified with `key`.
+
+    Returns:
+        None where the payload is not chunked.
+    Raises:
+        PayloadNotImplemented (501), MissingContentLength (411: x-amz-decoded-content-length),
+        MalformedTrailerError (400: x-amz-trailer missing, or present where there can be none)
+    """
+    values = request.values
+    kind = payload_kind(values.get("x-amz-content-sha256", ""))
+    if kind is None:
+        return None
+    length = values.get("x-amz-decoded-content-length", "")
+    if _LENGTH.fullmatch(length) is None:
+        raise MissingContentLength(reason="x-amz-decoded-content-length must be the length of the content.")
+    declared = values.get("x-amz-trailer")
+    names = tuple([name.strip(" \t").lower() for name in declared.split(",")]) if declared else ()
+    if kind.trailing != bool(names):
+        raise MalformedTrailerError(
+            reason="x-amz-trailer must be there exactly where the payload has trailers."
+        )
+    if len(set(names)) != len(names) or not all(_NAME.fullmatch(name) for name in names):
+        raise MalformedTrailerError(reason="x-amz-trailer must list header names, each once.")
+    chain = None
+    if kind.signed:
+        chain = SignatureChain(
+            key=key,
+            scope=authorization.scope,
+            amz_date=signing_date(values),
+            seed_signature=authorization.signature,
+        )
+    return AwsChunkedDecoder(kind, decoded_length=int(length), trailer_names=names, chain=chain)

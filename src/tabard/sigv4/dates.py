@@ -1,0 +1,82 @@
+"""When a request says it was signed.
+
+AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-signing-elements.html#date
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from email.utils import format_datetime, parsedate_to_datetime
+
+from tabard.sigv4.canonical import values_by_name
+from tabard.sigv4.errors import IncompleteSignature
+
+_AMZ_DATE = re.compile(r"[0-9]{8}T[0-9]{6}Z")
+
+
+def parse_amz_date(text: str) -> datetime:
+    """Read an `x-amz-date`, `YYYYMMDD'T'HHMMSS'Z'`, as an aware datetime in UTC.
+
+    Raises:
+        IncompleteSignature (400)
+    """
+    if _AMZ_DATE.fullmatch(text) is not None:
+        try:
+            return datetime.fromisoformat(text)
+        except ValueError:
+            pass  # the form is right but there is no such day or time: refused below
+    raise IncompleteSignature(
+        reason=f"Date must be in ISO-8601 'basic format'. Got '{text[:40]}'. "
+        "See http://en.wikipedia.org/wiki/ISO_8601"
+    )
+
+
+def amz_date_text(moment: datetime) -> str:
+    """The form that `x-amz-date` has, to the second."""
+    return moment.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+def signing_date(values: Mapping[str, str]) -> str:
+    """The time of signing, as the string to sign has it.
+
+    AWS: "If you use x-amz-date, it overrides the Date header": which may hold the same form, or an HTTP date.
+
+    Args:
+        values: header values by name in lower case.
+    Raises:
+        IncompleteSignature (400): there is neither, or the one that counts is not a date.
+    """
+    text = values.get("x-amz-date")
+    if text is None:
+        text = values.get("date")
+        if text is None:
+            raise IncompleteSignature(
+                reason="Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header."
+            )
+        text = _from_http_date(text)
+    if _AMZ_DATE.fullmatch(text) is None:
+        parse_amz_date(text)
+    return text
+
+
+def request_moment(headers: Sequence[tuple[str, str]]) -> datetime:
+    """The time at which a request says it was signed, aware, in UTC.
+
+    Args:
+        headers: name in lower case and value, in the order of arrival.
+    Raises:
+        IncompleteSignature (400): there is neither `x-amz-date` nor `date`, or it is not a date.
+    """
+    return parse_amz_date(signing_date(values_by_name(headers)))
+
+
+def _from_http_date(text: str) -> str:
+    """`Fri, 24 May 2013 00:00:00 GMT` as an `x-amz-date`; anything else as it is."""
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return text
+    # The reader is lenient; what it read must be what was written.
+    if moment.tzinfo is None or format_datetime(moment.astimezone(UTC), usegmt=True) != text:
+        return text
+    return amz_date_text(moment)

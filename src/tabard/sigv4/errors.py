@@ -1,0 +1,95 @@
+"""What AWS answers to a request whose signature, or signed body, is not in order.
+
+AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html and
+https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+"""
+
+from tabard.errors import AwsError
+
+MISMATCH = (
+    "The request signature we calculated does not match the signature you provided. Check your AWS Secret "
+    "Access Key and signing method. Consult the service documentation for details."
+)
+"""AWS's sentence for a signature that is not the one the key makes of the request."""
+
+
+class IncompleteSignature(AwsError):
+    """AWS: "The request signature does not conform to AWS standards." """
+
+    code = "IncompleteSignature"
+    status = 400
+    sentence = "{reason}"
+
+
+class MissingAuthenticationToken(AwsError):
+    """AWS: "The request must contain a valid (registered) AWS access key ID." """
+
+    code = "MissingAuthenticationToken"
+    status = 403
+    sentence = "Request is missing Authentication Token"
+
+
+class SignatureDoesNotMatch(AwsError):
+    """The signature is not what the key makes of this request, or it leaves out what it must cover."""
+
+    code = "SignatureDoesNotMatch"
+    status = 403
+    sentence = "{reason}"
+
+
+class HeadersNotSigned(AwsError):
+    """S3: the request has `x-amz-*` headers that its signature does not cover; `names` says which."""
+
+    code = "AccessDenied"
+    status = 403
+    sentence = "There were headers present in the request which were not signed"
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.names = names
+        super().__init__(members={"HeadersNotSigned": ", ".join(names)})
+
+
+class PayloadNotImplemented(AwsError):
+    """A `STREAMING-…` payload that is not decoded here: its framing must never become content."""
+
+    code = "NotImplemented"
+    status = 501
+    sentence = "A payload of the kind {kind} is not implemented."
+
+
+class MissingContentLength(AwsError):
+    """S3: a chunked upload must say how long its content is, in `x-amz-decoded-content-length`."""
+
+    code = "MissingContentLength"
+    status = 411
+    sentence = "You must provide the Content-Length HTTP header: {reason}"
+
+
+class IncompleteBody(AwsError):
+    """S3: the framing of the body is broken, or its content is not as long as was said."""
+
+    code = "IncompleteBody"
+    status = 400
+    sentence = "The request body terminated unexpectedly: {reason}"
+
+
+class InvalidChunkSizeError(AwsError):
+    """S3: a chunk that is not the last has less than 8,192 bytes. `chunk` counts from 1: where it showed."""
+
+    code = "InvalidChunkSizeError"
+    status = 403
+    sentence = "Only the last chunk is allowed to have a size less than 8192 bytes"
+
+    def __init__(self, *, chunk: int, bad_chunk_size: int) -> None:
+        super().__init__(members={"Chunk": chunk, "BadChunkSize": bad_chunk_size})
+
+
+class MalformedTrailerError(AwsError):
+    """S3: the trailers are not those that `x-amz-trailer` declared, or not well-formed."""
+
+    code = "MalformedTrailerError"
+    status = 400
+    sentence = (
+        "The request contained trailing data that was not well-formed or did not conform to our published "
+        "schema: {reason}"
+    )

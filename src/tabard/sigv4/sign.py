@@ -1,0 +1,72 @@
+"""Signing requests of our own: the agent's to the edge, and probes.
+
+AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from tabard.sigv4.authorization import ALGORITHM, Scope
+from tabard.sigv4.canonical import SignedRequest, canonical_request, string_to_sign
+from tabard.sigv4.dates import amz_date_text
+from tabard.sigv4.verify import signing_key
+
+_NEVER_SIGNED = frozenset({"authorization", "expect", "transfer-encoding", "user-agent", "x-amzn-trace-id"})
+"""Headers that a hop on the way may change, as the SDKs have it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """What a request is signed with; `session_token` only with temporary credentials."""
+
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+    session_token: str | None = field(default=None, repr=False)
+
+
+def sign_request(
+    *,
+    method: str,
+    host: str,
+    raw_path: str,
+    raw_query: str,
+    headers: Sequence[tuple[str, str]],
+    payload_hash: str,
+    credentials: Credentials,
+    region: str,
+    service: str,
+    now: datetime,
+    normalize_path: bool,
+) -> list[tuple[str, str]]:
+    """Make the headers that a request needs to be believed.
+
+    Args:
+        host: the value that the Host header will have.
+        raw_path, raw_query: percent-encoded, as they will be on the wire, without the question mark.
+        headers: those that will be sent beside Host; all are signed except what a hop may change.
+        payload_hash: SHA-256 of the body in hex, or the literal that `x-amz-content-sha256` may hold instead.
+        normalize_path: False for S3, True for every other service.
+    Returns:
+        The headers to send in addition: x-amz-date, x-amz-security-token with temporary credentials,
+        x-amz-content-sha256 for S3, authorization. They replace those of the same name in `headers`.
+    """
+    amz_date = amz_date_text(now)
+    scope = Scope(amz_date[:8], region, service)
+    added = [("x-amz-date", amz_date)]
+    if credentials.session_token is not None:
+        added.append(("x-amz-security-token", credentials.session_token))
+    if service == "s3":
+        added.append(("x-amz-content-sha256", payload_hash))
+    replaced = _NEVER_SIGNED | {"host"} | {name for name, _ in added}
+    signed = [(name.lower(), value) for name, value in headers if name.lower() not in replaced]
+    request = SignedRequest(method, raw_path, raw_query, [("host", host), *signed, *added])
+    names = tuple(sorted(request.values))
+    canonical = canonical_request(request, names, payload_hash, normalize_path=normalize_path)
+    key = signing_key(credentials.secret_access_key, scope)
+    signature = key.signature(string_to_sign(amz_date, scope, canonical))
+    authorization = (
+        f"{ALGORITHM} Credential={credentials.access_key_id}/{scope}, "
+        f"SignedHeaders={';'.join(names)}, Signature={signature}"
+    )
+    return [*added, ("authorization", authorization)]

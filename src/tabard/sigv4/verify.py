@@ -1,0 +1,253 @@
+"""Is this signature what the key makes of this request?
+
+AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+"""
+
+import hmac
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from tabard.sigv4.authorization import Authorization, Scope, remember_claim
+from tabard.sigv4.canonical import (
+    SignedRequest,
+    canonical_request,
+    filled_canonical_request,
+    string_to_sign,
+)
+from tabard.sigv4.dates import signing_date
+from tabard.sigv4.errors import MISMATCH, HeadersNotSigned, SignatureDoesNotMatch
+from tabard.sigv4.layout import HeaderLayout, layout_of_names, remember_layout
+
+_INNER_PAD = bytes(byte ^ 0x36 for byte in range(256))
+_OUTER_PAD = bytes(byte ^ 0x5C for byte in range(256))
+_BLOCK_BYTES = 64
+_PROOF = object()
+
+
+class SigningKey:
+    """The key of one secret for one scope, as the two hash states that HMAC begins with.
+
+    Each signature copies them: the key's own two blocks are hashed once, not once per request.
+    """
+
+    __slots__ = ("_inner", "_outer", "scope")
+
+    def __init__(self, key: bytes, scope: Scope) -> None:
+        """`key`: 32 bytes, the result of AWS's key derivation."""
+        block = key.ljust(_BLOCK_BYTES, b"\0")
+        self.scope = scope
+        self._inner = sha256(block.translate(_INNER_PAD))
+        self._outer = sha256(block.translate(_OUTER_PAD))
+
+    def __repr__(self) -> str:
+        return f"SigningKey(scope={str(self.scope)!r})"
+
+    def signature(self, text: bytes) -> str:
+        """HMAC-SHA256 of `text`, as 64 hex digits."""
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(text)
+        outer.update(inner.digest())
+        return outer.hexdigest()
+
+
+def signing_key(secret_access_key: str, scope: Scope) -> SigningKey:
+    """Derive the key for one day, region and service from a secret access key."""
+    key = f"AWS4{secret_access_key}".encode()
+    for part in (scope.date, scope.region, scope.service, "aws4_request"):
+        key = hmac.digest(key, part.encode(), "sha256")
+    return SigningKey(key, scope)
+
+
+def check_signed_headers(request: SignedRequest, authorization: Authorization) -> None:
+    """Refuse a request whose signature leaves out what AWS requires it to cover.
+
+    AWS: "You must include the host header (HTTP/1.1) […] and any x-amz-* headers in the signature. You can
+    optionally include other standard headers in the signature, such as content-type." A `date` that stands in
+    for `x-amz-date` must be signed as well. S3's page asks for content-type too, S3 itself does not insist.
+
+    Raises:
+        HeadersNotSigned (403, S3), SignatureDoesNotMatch (403, every other service)
+        IncompleteSignature (400): there is no date.
+    AWS: https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
+    Differs: x-amz-security-token must be signed for every service; AWS lets some services add it afterwards.
+    """
+    layout = layout_of_names(authorization.signed_headers)
+    unsigned = _unsigned_headers(request.values, layout)
+    if not unsigned:
+        signing_date(request.values)
+        return
+    if authorization.scope.service == "s3" and "host" not in unsigned:
+        raise HeadersNotSigned(unsigned)
+    name = "'Host' or ':authority'" if "host" in unsigned else f"'{unsigned[0]}'"
+    raise SignatureDoesNotMatch(reason=f"{name} must be a 'SignedHeader' in the AWS Authorization.")
+
+
+def signature_matches(
+    request: SignedRequest,
+    authorization: Authorization,
+    key: SigningKey,
+    payload_hash: str,
+    *,
+    normalize_path: bool,
+) -> bool:
+    """Tell whether `key` makes the claimed signature of this request, in constant time.
+
+    False as well where required headers are unsigned, a signed one is missing, or the scope's date is not
+    the request's day. It says nothing about the age of the request, nor whether `payload_hash` is the body's.
+
+    Args:
+        payload_hash: SHA-256 of the body in hex, or the literal that `x-amz-content-sha256` may hold instead.
+        normalize_path: False for S3, True for every other service.
+    Raises:
+        MalformedRequest (400), IncompleteSignature (400): the request cannot be put in canonical form.
+    """
+    values, scope = request.values, authorization.scope
+    layout = layout_of_names(authorization.signed_headers)
+    if _unsigned_headers(values, layout):
+        return False
+    amz_date = signing_date(values)
+    if not amz_date.startswith(scope.date):
+        return False
+    try:
+        canonical = filled_canonical_request(request, layout, payload_hash, normalize_path=normalize_path)
+    except SignatureDoesNotMatch:
+        return False
+    signature = key.signature(string_to_sign(amz_date, scope, canonical))
+    if not hmac.compare_digest(signature, authorization.signature):
+        return False
+    remember_layout(layout)
+    remember_claim(authorization)
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedKey:
+    """A key that has just been shown to belong to an access key id.
+
+    INVARIANT: `proof` is a value that nothing outside this module has, so nothing else makes a VerifiedKey.
+    """
+
+    access_key_id: str
+    key: SigningKey
+    proof: object = field(repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.proof is not _PROOF:
+            raise TypeError("only verify makes a VerifiedKey")
+
+
+def verify(
+    request: SignedRequest,
+    authorization: Authorization,
+    key: SigningKey,
+    payload_hash: str,
+    *,
+    normalize_path: bool,
+) -> VerifiedKey:
+    """Demand that the signature matches; the arguments are those of `signature_matches`.
+
+    Raises:
+        SignatureDoesNotMatch (403)
+        MalformedRequest (400), IncompleteSignature (400): the request cannot be put in canonical form.
+    """
+    if not signature_matches(request, authorization, key, payload_hash, normalize_path=normalize_path):
+        raise SignatureDoesNotMatch(reason=MISMATCH)
+    return VerifiedKey(authorization.access_key_id, key, _PROOF)
+
+
+class SigningKeyCache:
+    """Derived keys of callers whose signature was right, at most `capacity`, those used last kept.
+
+    INVARIANT: takes only a VerifiedKey, so that a stranger can neither fill nor flush it. It proves nothing
+    by itself: every request's signature is verified with the key it returns.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._keys: OrderedDict[tuple[str, str | bytes, Scope], SigningKey] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def __repr__(self) -> str:
+        return f"SigningKeyCache(capacity={self._capacity}, entries={len(self._keys)})"
+
+    def get(self, access_key_id: str, secret_identity: str | bytes, scope: Scope) -> SigningKey | None:
+        """The key remembered for this scope.
+
+        Args:
+            secret_identity: what changes whenever the secret does: the session token, the sealed secret.
+        """
+        entry = (access_key_id, secret_identity, scope)
+        key = self._keys.get(entry)
+        if key is not None:
+            self._keys.move_to_end(entry)
+        return key
+
+    def remember(self, verified: VerifiedKey, secret_identity: str | bytes) -> None:
+        """Keep a key for the next request of its caller."""
+        entry = (verified.access_key_id, secret_identity, verified.key.scope)
+        self._keys[entry] = verified.key
+        self._keys.move_to_end(entry)
+        if len(self._keys) > self._capacity:
+            self._keys.popitem(last=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MismatchDetails:
+    """What Tabard made of a request whose signature was wrong; the caller compares it with its own.
+
+    It holds the caller's own headers, the session token among them: for the answer alone, never for a log.
+    """
+
+    access_key_id: str
+    signature_provided: str
+    canonical_request: bytes = field(repr=False)
+    string_to_sign: bytes = field(repr=False)
+
+    def members(self) -> Mapping[str, str]:
+        """The further members of S3's SignatureDoesNotMatch answer."""
+        return {
+            "AWSAccessKeyId": self.access_key_id,
+            "StringToSign": self.string_to_sign.decode(),
+            "SignatureProvided": self.signature_provided,
+            "StringToSignBytes": self.string_to_sign.hex(" "),
+            "CanonicalRequest": self.canonical_request.decode(errors="replace"),
+            "CanonicalRequestBytes": self.canonical_request.hex(" "),
+        }
+
+
+def mismatch_details(
+    request: SignedRequest, authorization: Authorization, payload_hash: str, *, normalize_path: bool
+) -> MismatchDetails:
+    """Say what the signature should have been made of; no key is needed, and none is revealed.
+
+    Raises:
+        SignatureDoesNotMatch (403): a header that is said to be signed is not there.
+        MalformedRequest (400), IncompleteSignature (400): the request cannot be put in canonical form.
+    """
+    canonical = canonical_request(
+        request, authorization.signed_headers, payload_hash, normalize_path=normalize_path
+    )
+    return MismatchDetails(
+        access_key_id=authorization.access_key_id,
+        signature_provided=authorization.signature,
+        canonical_request=canonical,
+        string_to_sign=string_to_sign(signing_date(request.values), authorization.scope, canonical),
+    )
+
+
+def _unsigned_headers(values: Mapping[str, str], layout: HeaderLayout) -> tuple[str, ...]:
+    """The headers that must be signed and are not, sorted."""
+    names = layout.name_set
+    others = values.keys() - names
+    unsigned = []
+    if "x-amz-" in "\n".join(others):
+        unsigned = [name for name in others if name.startswith("x-amz-")]
+    if "host" not in names:
+        unsigned.append("host")
+    if "x-amz-date" not in values and "date" not in names:
+        unsigned.append("date")
+    return tuple(sorted(unsigned)) if unsigned else ()

@@ -1,0 +1,49 @@
+"""The documents that Tabard itself brings: for the root, for hosts, and AdministratorAccess."""
+
+from datetime import UTC, datetime
+
+from tabard.model.host import Host
+from tabard.model.policies import ManagedPolicy, PolicyVersion
+
+ROOT_POLICY_NAME = "root"
+
+ALLOW_ALL = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
+"""What the root may: everything, as AWS's root. It is also AdministratorAccess's document."""
+
+HOST_POLICY_NAME = "host"
+
+_HOST_POLICY = (
+    '{"Version":"2012-10-17","Statement":['
+    '{"Sid":"OwnInstances","Effect":"Allow",'
+    '"Action":["hosts:DescribeHostInstances","hosts:ReportInstances"],"Resource":"%(host_arn)s"},'
+    '{"Sid":"OwnSessions","Effect":"Allow","Action":"hosts:GetInstanceSession",'
+    '"Resource":"arn:*:ec2:*:*:instance/*",'
+    '"Condition":{"StringEquals":{"hosts:InstanceHostId":"${hosts:HostId}"}}}]}'
+)
+
+ADMINISTRATOR_ACCESS_NAME = "AdministratorAccess"
+
+
+def host_policy(host: Host) -> str:
+    """What a host may: hear about, report and fetch sessions for the instances placed on it, nothing else."""
+    return _HOST_POLICY % {"host_arn": host.arn}
+
+
+def administrator_access(partition: str = "aws") -> ManagedPolicy:
+    """AWS's own managed policy `arn:aws:iam::aws:policy/AdministratorAccess`, with its id and dates.
+
+    AWS: https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AdministratorAccess.html
+    """
+    created_at = datetime(2015, 2, 6, 18, 39, 46, tzinfo=UTC)
+    return ManagedPolicy(
+        policy_id="ANPAIWMBCKSKIEE64ZLYK",
+        name=ADMINISTRATOR_ACCESS_NAME,
+        path="/",
+        partition=partition,
+        account_id="aws",
+        description="Provides full access to AWS services and resources.",
+        default_version_id="v1",
+        versions=(PolicyVersion(version_id="v1", document=ALLOW_ALL, created_at=created_at),),
+        created_at=created_at,
+        updated_at=created_at,
+    )

@@ -1,0 +1,74 @@
+"""Policy documents → compiled policies, once for each set of documents in the life of a process.
+
+A set that did not change keeps its compiled form, and the memos inside it, from snapshot to snapshot.
+What is kept is bounded: the sets used least are compiled anew when they are needed.
+"""
+
+from functools import lru_cache
+
+import structlog
+
+from tabard.policy import (
+    CompiledPolicies,
+    DocumentKind,
+    MalformedPolicyDocument,
+    NamedDocument,
+    compile_policies,
+    parse_document,
+)
+
+Documents = tuple[tuple[str, str], ...]
+"""(name, document text) pairs: an inline policy's name or a managed policy's ARN."""
+
+KEPT_SETS = 4096
+
+POLICY_UNREADABLE = "policy_unreadable"
+
+UNREADABLE = "cannot be evaluated: "
+"""What the name of a refusing document begins with; the policy's name follows."""
+
+_DENY_ALL = {
+    DocumentKind.IDENTITY: '{"Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}',
+    DocumentKind.TRUST: '{"Statement":[{"Effect":"Deny","Principal":"*","Action":"*"}]}',
+}
+
+_log = structlog.get_logger(__name__)
+
+NO_POLICIES = compile_policies(())
+"""Grants nothing."""
+
+
+@lru_cache(maxsize=KEPT_SETS)
+def compile_identity_policies(documents: Documents) -> CompiledPolicies:
+    """Everything that is granted to one principal. A document that cannot be evaluated denies everything."""
+    return _compiled(documents, DocumentKind.IDENTITY)
+
+
+@lru_cache(maxsize=KEPT_SETS)
+def compile_trust_policy(document: str) -> CompiledPolicies:
+    """Who may assume a role. A document that cannot be evaluated denies everybody."""
+    return _compiled((("trust policy", document),), DocumentKind.TRUST)
+
+
+@lru_cache(maxsize=KEPT_SETS)
+def compile_session_policies(documents: tuple[str, ...]) -> CompiledPolicies:
+    """What narrows one session. A document that cannot be evaluated denies everything."""
+    named = tuple((f"session policy {number}", text) for number, text in enumerate(documents, start=1))
+    return _compiled(named, DocumentKind.IDENTITY)
+
+
+def refuse_everything(name: str, reason: str, kind: DocumentKind) -> CompiledPolicies:
+    """Policies that deny every request, in the name of the document that cannot be evaluated."""
+    _log.error(POLICY_UNREADABLE, policy=name, reason=reason)
+    return compile_policies((NamedDocument(f"{UNREADABLE}{name}", parse_document(_DENY_ALL[kind], kind)),))
+
+
+def _compiled(documents: Documents, kind: DocumentKind) -> CompiledPolicies:
+    # INVARIANT: fails closed. One document that cannot be evaluated takes everything from its principal.
+    parsed: list[NamedDocument] = []
+    for name, text in documents:
+        try:
+            parsed.append(NamedDocument(name, parse_document(text, kind)))
+        except MalformedPolicyDocument as error:
+            return refuse_everything(name, str(error), kind)
+    return compile_policies(tuple(parsed))

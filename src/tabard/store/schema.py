@@ -1,0 +1,315 @@
+"""The tables. Alembic's first revision makes the same ones, and a test holds the two together.
+
+Names are unique without regard to case: `name_key` is the name in lower case.
+"""
+
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.types import TypeDecorator
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware time, as whole microseconds since 1970 UTC: exact, sortable and alike in every database."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002 — SQLAlchemy's signature
+        return None if value is None else (value - _EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 — SQLAlchemy's signature
+        return None if value is None else _EPOCH + timedelta(microseconds=value)
+
+
+class ChangeKind(StrEnum):
+    """What a row of `changes` is about; the other half is its key."""
+
+    USER = "user"
+    ROLE = "role"
+    MANAGED_POLICY = "managed-policy"
+    INSTANCE_PROFILE = "instance-profile"
+    INSTANCE = "instance"
+    ASSOCIATION = "association"
+    IMAGE = "image"
+    HOST = "host"
+    ACCESS_KEY = "access-key"
+    SEALING_KEY = "sealing-key"
+    REVOCATION = "revocation"
+    INSTALLATION = "installation"
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# SQLite numbers rows by INTEGER alone; elsewhere these numbers outgrow 32 bits.
+_GROWING_NUMBER = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _text(name: str) -> Column[str]:
+    return Column(name, Text, nullable=False)
+
+
+def _moment(name: str) -> Column[datetime]:
+    return Column(name, Moment, nullable=False)
+
+
+users = Table(
+    "users",
+    metadata,
+    Column("user_id", String(64), primary_key=True),
+    _text("name"),
+    Column("name_key", Text, nullable=False, unique=True),
+    _text("path"),
+    _text("partition"),
+    _text("account_id"),
+    _moment("created_at"),
+    Column("tags", JSON, nullable=False),
+)
+
+roles = Table(
+    "roles",
+    metadata,
+    Column("role_id", String(64), primary_key=True),
+    _text("name"),
+    Column("name_key", Text, nullable=False, unique=True),
+    _text("path"),
+    _text("partition"),
+    _text("account_id"),
+    _text("description"),
+    _text("trust_policy"),
+    Column("max_session_duration_seconds", Integer, nullable=False),
+    _moment("created_at"),
+    Column("tags", JSON, nullable=False),
+)
+
+inline_policies = Table(
+    "inline_policies",
+    metadata,
+    Column("owner_id", String(64), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("position", Integer, nullable=False),
+    _text("document"),
+)
+
+managed_policies = Table(
+    "managed_policies",
+    metadata,
+    Column("arn", String(512), primary_key=True),
+    _text("policy_id"),
+    _text("name"),
+    _text("name_key"),
+    _text("path"),
+    _text("partition"),
+    _text("account_id"),
+    _text("description"),
+    _text("default_version_id"),
+    _moment("created_at"),
+    _moment("updated_at"),
+    Column("tags", JSON, nullable=False),
+    UniqueConstraint("account_id", "name_key"),
+)
+
+policy_versions = Table(
+    "policy_versions",
+    metadata,
+    Column("policy_arn", ForeignKey(managed_policies.c.arn, ondelete="CASCADE"), primary_key=True),
+    Column("version_id", String(16), primary_key=True),
+    Column("position", Integer, nullable=False),
+    _text("document"),
+    _moment("created_at"),
+)
+
+policy_attachments = Table(
+    "policy_attachments",
+    metadata,
+    Column("owner_id", String(64), primary_key=True),
+    Column("policy_arn", ForeignKey(managed_policies.c.arn), primary_key=True, index=True),
+    Column("position", Integer, nullable=False),
+)
+
+instance_profiles = Table(
+    "instance_profiles",
+    metadata,
+    Column("instance_profile_id", String(64), primary_key=True),
+    _text("name"),
+    Column("name_key", Text, nullable=False, unique=True),
+    _text("path"),
+    _text("partition"),
+    _text("account_id"),
+    _moment("created_at"),
+    Column("role_id", ForeignKey(roles.c.role_id), nullable=True, index=True),
+    Column("tags", JSON, nullable=False),
+)
+
+images = Table(
+    "images",
+    metadata,
+    Column("image_id", String(64), primary_key=True),
+    _text("name"),
+    _text("description"),
+    _text("driver"),
+    _text("imds_support"),
+    _text("architecture"),
+    _moment("created_at"),
+)
+
+instances = Table(
+    "instances",
+    metadata,
+    Column("instance_id", String(64), primary_key=True),
+    _text("reservation_id"),
+    _text("owner_account_id"),
+    _text("image_id"),
+    Column("host_id", String(64), nullable=False, index=True),
+    _text("instance_type"),
+    _text("region"),
+    _text("availability_zone"),
+    _text("private_ip_address"),
+    _text("mac_address"),
+    _text("state"),
+    Column("metadata_options", JSON, nullable=False),
+    _moment("launched_at"),
+    _text("launched_by"),
+    Column("ami_launch_index", Integer, nullable=False),
+    _text("client_token"),
+    Column("user_data", LargeBinary, nullable=False),
+    _text("state_reason_code"),
+    _text("state_reason_message"),
+    Column("state_changed_at", Moment, nullable=True),
+    Column("tags", JSON, nullable=False),
+)
+Index(
+    "ix_instances_client_token",
+    instances.c.client_token,
+    sqlite_where=text("client_token <> ''"),
+    postgresql_where=text("client_token <> ''"),
+)
+
+associations = Table(
+    "associations",
+    metadata,
+    Column("association_id", String(64), primary_key=True),
+    Column("instance_id", ForeignKey(instances.c.instance_id), nullable=False, index=True),
+    Column("instance_profile_id", String(64), nullable=False, index=True),
+    _text("instance_profile_arn"),
+    _text("state"),
+    _moment("changed_at"),
+)
+
+# INVARIANT: an instance has at most one active association.
+_ACTIVE = text("state IN ('associating', 'associated')")
+Index(
+    "uq_associations_active_instance_id",
+    associations.c.instance_id,
+    unique=True,
+    sqlite_where=_ACTIVE,
+    postgresql_where=_ACTIVE,
+)
+
+hosts = Table(
+    "hosts",
+    metadata,
+    Column("host_id", String(64), primary_key=True),
+    _text("name"),
+    _text("partition"),
+    _text("region"),
+    _text("account_id"),
+    _moment("registered_at"),
+    _moment("last_seen_at"),
+    Column("ephemeral", Boolean, nullable=False),
+)
+
+access_keys = Table(
+    "access_keys",
+    metadata,
+    Column("access_key_id", String(64), primary_key=True),
+    Column("owner_id", String(64), nullable=False, index=True),
+    Column("sealed_secret", LargeBinary, nullable=False),
+    _text("status"),
+    _moment("created_at"),
+)
+
+sealing_keys = Table(
+    "sealing_keys",
+    metadata,
+    Column("key_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("sealed_material", LargeBinary, nullable=False),
+    _moment("created_at"),
+)
+
+revocations = Table(
+    "revocations",
+    metadata,
+    Column("subject", String(16), primary_key=True),
+    Column("subject_id", String(128), primary_key=True),
+    _moment("not_before"),
+    Column("forget_after", Moment, nullable=False, index=True),
+)
+
+installation = Table(
+    "installation",
+    metadata,
+    Column("name", String(128), primary_key=True),
+    _text("value"),
+)
+
+audit_events = Table(
+    "audit_events",
+    metadata,
+    Column("number", _GROWING_NUMBER, primary_key=True, autoincrement=True),
+    Column("request_id", String(64), nullable=False, index=True),
+    _moment("at"),
+    _text("service"),
+    _text("operation"),
+    _text("principal_arn"),
+    _text("access_key_id"),
+    _text("source_ip"),
+    _text("user_agent"),
+    _text("region"),
+    Column("resources", JSON, nullable=False),
+    _text("outcome"),
+    _text("error_code"),
+    _text("reason"),
+    Column("http_status", Integer, nullable=False),
+    Column("snapshot_version", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+DENIED = text("outcome = 'denied'")
+Index("ix_audit_events_denied", audit_events.c.number, sqlite_where=DENIED, postgresql_where=DENIED)
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("version", _GROWING_NUMBER, primary_key=True, autoincrement=True),
+    Column("kind", String(32), nullable=False),
+    _text("key"),
+    sqlite_autoincrement=True,
+)

@@ -1,0 +1,143 @@
+"""The hot path's view: one immutable, versioned picture of the store in an edge's memory.
+
+A request sees one snapshot from beginning to end; a change makes the next one.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from tabard.model.access_key import AccessKey
+from tabard.model.association import Association
+from tabard.model.host import Host
+from tabard.model.instance import Image, Instance
+from tabard.model.instance_profile import InstanceProfile
+from tabard.model.policies import ManagedPolicy
+from tabard.model.revocation import Revocation, RevocationSubject
+from tabard.model.role import Role
+from tabard.model.sealing_key import SealingKey
+from tabard.model.user import User
+from tabard.policy import CompiledPolicies, DocumentKind
+from tabard.store.builtin_policies import ALLOW_ALL, HOST_POLICY_NAME, ROOT_POLICY_NAME, host_policy
+from tabard.store.compiled_policies import NO_POLICIES as NO_POLICIES
+from tabard.store.compiled_policies import (
+    Documents,
+    compile_identity_policies,
+    compile_trust_policy,
+    refuse_everything,
+)
+from tabard.store.compiled_policies import compile_session_policies as compile_session_policies
+from tabard.store.snapshot_indexes import Indexes
+
+RevocationKey = tuple[RevocationSubject, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """Everything an edge needs to decide and to mint, at one version of the store.
+
+    Users, roles, instance profiles, instances, associations, images, hosts, access keys and sealing keys are
+    by id, managed policies by ARN. `account_id` is empty before the installation has one.
+
+    INVARIANT: no mapping is changed once its snapshot is made; a change copies.
+    """
+
+    version: int
+    account_id: str
+    partition: str
+    users: Mapping[str, User]
+    roles: Mapping[str, Role]
+    managed_policies: Mapping[str, ManagedPolicy]
+    instance_profiles: Mapping[str, InstanceProfile]
+    instances: Mapping[str, Instance]
+    associations: Mapping[str, Association]
+    images: Mapping[str, Image]
+    hosts: Mapping[str, Host]
+    access_keys: Mapping[str, AccessKey]
+    sealing_keys: Mapping[int, SealingKey]
+    revocations: Mapping[RevocationKey, Revocation] = field(repr=False)
+    indexes: Indexes = field(repr=False)
+    _compiled: dict[str, CompiledPolicies] = field(default_factory=dict, repr=False, compare=False)
+
+    def role_named(self, name: str) -> Role | None:
+        """The role of this name, whatever the case of its letters."""
+        role_id = self.indexes.role_ids.get(name.lower())
+        return None if role_id is None else self.roles[role_id]
+
+    def user_named(self, name: str) -> User | None:
+        """The user of this name, whatever the case of its letters."""
+        user_id = self.indexes.user_ids.get(name.lower())
+        return None if user_id is None else self.users[user_id]
+
+    def instance_profile_named(self, name: str) -> InstanceProfile | None:
+        """The instance profile of this name, whatever the case of its letters."""
+        profile_id = self.indexes.instance_profile_ids.get(name.lower())
+        return None if profile_id is None else self.instance_profiles[profile_id]
+
+    def instance_profiles_holding(self, role_id: str) -> tuple[InstanceProfile, ...]:
+        """The instance profiles that hold a role, by id."""
+        held_by = self.indexes.instance_profiles_by_role.get(role_id, ())
+        return tuple(self.instance_profiles[profile_id] for profile_id in held_by)
+
+    def active_association_of(self, instance_id: str) -> Association | None:
+        """The association that is `associating` or `associated`, of which an instance has at most one."""
+        for association_id in self.indexes.associations_by_instance.get(instance_id, ()):
+            association = self.associations[association_id]
+            if association.is_active:
+                return association
+        return None
+
+    def instances_on_host(self, host_id: str) -> tuple[Instance, ...]:
+        """The instances placed on a host, by id."""
+        return tuple(self.instances[key] for key in self.indexes.instances_by_host.get(host_id, ()))
+
+    def access_keys_of(self, owner_id: str) -> tuple[AccessKey, ...]:
+        """The long-term keys of a user, a host, or the root (owner: the account id), by id."""
+        return tuple(self.access_keys[key] for key in self.indexes.access_keys_by_owner.get(owner_id, ()))
+
+    def attachment_count(self, policy_arn: str) -> int:
+        """How many users and roles a managed policy is attached to."""
+        return self.indexes.attachment_counts.get(policy_arn, 0)
+
+    def revoked_at(self, subject: RevocationSubject, subject_id: str) -> datetime | None:
+        """Sessions of this subject issued at or before this moment are refused; None where none are."""
+        revocation = self.revocations.get((subject, subject_id))
+        return None if revocation is None else revocation.not_before
+
+    def identity_policies(self, owner_id: str) -> CompiledPolicies:
+        """What is granted to a user or role (by id), the root (the account id) or a host (by id).
+
+        Nothing is granted to an owner that is not there. Where one document of a set cannot be evaluated,
+        the whole set denies everything, and the decision names that document.
+        """
+        compiled = self._compiled.get(owner_id)
+        if compiled is None:
+            compiled = self._granted_to(owner_id)
+            if compiled is not NO_POLICIES:
+                self._compiled[owner_id] = compiled
+        return compiled
+
+    def trust_policy(self, role_id: str) -> CompiledPolicies:
+        """Who may assume a role; nobody where it is not there."""
+        role = self.roles.get(role_id)
+        return NO_POLICIES if role is None else compile_trust_policy(role.trust_policy)
+
+    def _granted_to(self, owner_id: str) -> CompiledPolicies:
+        holder = self.roles.get(owner_id) or self.users.get(owner_id)
+        if holder is not None:
+            return self._attached_to(holder)
+        if owner_id and owner_id == self.account_id:
+            return compile_identity_policies(((ROOT_POLICY_NAME, ALLOW_ALL),))
+        host = self.hosts.get(owner_id)
+        if host is not None:
+            return compile_identity_policies(((HOST_POLICY_NAME, host_policy(host)),))
+        return NO_POLICIES
+
+    def _attached_to(self, holder: User | Role) -> CompiledPolicies:
+        documents: Documents = tuple((inline.name, inline.document) for inline in holder.inline_policies)
+        for arn in holder.attached_policy_arns:
+            policy = self.managed_policies.get(arn)
+            if policy is None:
+                return refuse_everything(arn, "the attached policy is not there", DocumentKind.IDENTITY)
+            documents += ((arn, policy.default_version.document),)
+        return compile_identity_policies(documents)

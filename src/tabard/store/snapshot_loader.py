@@ -1,0 +1,147 @@
+"""From one snapshot to the next: only the mappings that changed are copied, and nothing is read again."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+from tabard.model.access_key import AccessKey
+from tabard.model.association import Association
+from tabard.model.host import Host
+from tabard.model.instance import Image, Instance
+from tabard.model.instance_profile import InstanceProfile
+from tabard.model.policies import ManagedPolicy
+from tabard.model.revocation import Revocation
+from tabard.model.role import Role
+from tabard.model.sealing_key import SealingKey
+from tabard.model.user import User
+from tabard.store.snapshot import RevocationKey, Snapshot
+from tabard.store.snapshot_indexes import Indexes, attachment_counts, group_index, name_index
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+ACCOUNT_ID = "account_id"
+"""The installation's fact of this name is the account."""
+
+PARTITION = "partition"
+"""The installation's fact of this name is the partition, `aws` where it is not set."""
+
+_DEFAULT_PARTITION = "aws"
+_NOTHING: Mapping[Any, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delta:
+    """What is different at `version`: the new value by key, None for what is gone."""
+
+    version: int
+    users: Mapping[str, User | None] = field(default=_NOTHING)
+    roles: Mapping[str, Role | None] = field(default=_NOTHING)
+    managed_policies: Mapping[str, ManagedPolicy | None] = field(default=_NOTHING)
+    instance_profiles: Mapping[str, InstanceProfile | None] = field(default=_NOTHING)
+    instances: Mapping[str, Instance | None] = field(default=_NOTHING)
+    associations: Mapping[str, Association | None] = field(default=_NOTHING)
+    images: Mapping[str, Image | None] = field(default=_NOTHING)
+    hosts: Mapping[str, Host | None] = field(default=_NOTHING)
+    access_keys: Mapping[str, AccessKey | None] = field(default=_NOTHING)
+    sealing_keys: Mapping[int, SealingKey | None] = field(default=_NOTHING)
+    revocations: Mapping[RevocationKey, Revocation | None] = field(default=_NOTHING)
+    installation: Mapping[str, str | None] = field(default=_NOTHING)
+
+
+def load(everything: Delta) -> Snapshot:
+    """The snapshot of a store that holds exactly this."""
+    return apply_delta(_EMPTY, everything)
+
+
+def apply_delta(snapshot: Snapshot, delta: Delta) -> Snapshot:
+    """The snapshot after a change; what did not change is shared with the one before."""
+    return Snapshot(
+        version=delta.version,
+        account_id=delta.installation.get(ACCOUNT_ID, snapshot.account_id) or "",
+        partition=delta.installation.get(PARTITION, snapshot.partition) or _DEFAULT_PARTITION,
+        users=_merged(snapshot.users, delta.users),
+        roles=_merged(snapshot.roles, delta.roles),
+        managed_policies=_merged(snapshot.managed_policies, delta.managed_policies),
+        instance_profiles=_merged(snapshot.instance_profiles, delta.instance_profiles),
+        instances=_merged(snapshot.instances, delta.instances),
+        associations=_merged(snapshot.associations, delta.associations),
+        images=_merged(snapshot.images, delta.images),
+        hosts=_merged(snapshot.hosts, delta.hosts),
+        access_keys=_merged(snapshot.access_keys, delta.access_keys),
+        sealing_keys=_merged(snapshot.sealing_keys, delta.sealing_keys),
+        revocations=_merged(snapshot.revocations, delta.revocations),
+        indexes=_moved(snapshot, delta),
+    )
+
+
+def _merged(current: Mapping[K, V], changed: Mapping[K, V | None]) -> Mapping[K, V]:
+    if not changed:
+        return current
+    after = dict(current)
+    for key, value in changed.items():
+        if value is None:
+            after.pop(key, None)
+        else:
+            after[key] = value
+    return after
+
+
+def _moved(snapshot: Snapshot, delta: Delta) -> Indexes:
+    indexes = snapshot.indexes
+    return Indexes(
+        user_ids=name_index(indexes.user_ids, snapshot.users, delta.users),
+        role_ids=name_index(indexes.role_ids, snapshot.roles, delta.roles),
+        instance_profile_ids=name_index(
+            indexes.instance_profile_ids, snapshot.instance_profiles, delta.instance_profiles
+        ),
+        instance_profiles_by_role=group_index(
+            indexes.instance_profiles_by_role,
+            snapshot.instance_profiles,
+            delta.instance_profiles,
+            lambda instance_profile: instance_profile.role_id,
+        ),
+        associations_by_instance=group_index(
+            indexes.associations_by_instance,
+            snapshot.associations,
+            delta.associations,
+            lambda association: association.instance_id,
+        ),
+        instances_by_host=group_index(
+            indexes.instances_by_host,
+            snapshot.instances,
+            delta.instances,
+            lambda instance: instance.host_id,
+        ),
+        access_keys_by_owner=group_index(
+            indexes.access_keys_by_owner,
+            snapshot.access_keys,
+            delta.access_keys,
+            lambda access_key: access_key.owner_id,
+        ),
+        attachment_counts=attachment_counts(
+            attachment_counts(indexes.attachment_counts, snapshot.users, delta.users),
+            snapshot.roles,
+            delta.roles,
+        ),
+    )
+
+
+_EMPTY = Snapshot(
+    version=0,
+    account_id="",
+    partition=_DEFAULT_PARTITION,
+    users={},
+    roles={},
+    managed_policies={},
+    instance_profiles={},
+    instances={},
+    associations={},
+    images={},
+    hosts={},
+    access_keys={},
+    sealing_keys={},
+    revocations={},
+    indexes=Indexes(),
+)

@@ -1,0 +1,373 @@
+"""One HTTP/1.1 connection to an upstream and the answers that arrive on it: a state machine on asyncio.Protocol."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import Final, Protocol
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
+
+HIGH_WATER_BYTES: Final = 512 * 1024
+LOW_WATER_BYTES: Final = 128 * 1024
+MAX_ANSWER_HEADERS: Final = 256
+MAX_ANSWER_HEADER_BYTES: Final = 64 * 1024
+
+
+class UpstreamUnavailable(Exception):
+    """The upstream cannot be reached, hung up, or does not speak HTTP/1.1."""
+
+
+class UpstreamTimeout(UpstreamUnavailable):
+    """The upstream said nothing for longer than it may."""
+
+
+class ConnectionOwner(Protocol):
+    """What a connection tells the pool it belongs to."""
+
+    def on_connection_idle(self, connection: "Http1Connection") -> None:
+        """The exchange is over and the connection may carry another."""
+
+    def on_connection_lost(self, connection: "Http1Connection") -> None:
+        """The connection is gone; called exactly once."""
+
+
+class Http1Answer:
+    """An answer whose head has arrived. Read it to the end, or `release` it; it then returns its connection."""
+
+    __slots__ = ("_buffered", "_by_name", "_chunks", "_connection", "_ended", "_failure", "headers", "status")
+
+    def __init__(
+        self, *, status: int, headers: tuple[tuple[str, str], ...], connection: "Http1Connection"
+    ) -> None:
+        self.status = status
+        self.headers = headers
+        self._by_name: dict[str, str] | None = None
+        self._chunks: deque[bytes] = deque()
+        self._buffered = 0
+        self._ended = False
+        self._failure: Exception | None = None
+        self._connection: Http1Connection | None = connection
+
+    def header(self, name: str) -> str | None:
+        """The value of the header `name` (lower case), or None; the last one where it is repeated."""
+        if self._by_name is None:
+            self._by_name = dict(self.headers)
+        return self._by_name.get(name)
+
+    async def read(self, limit_bytes: int) -> bytes:
+        """The whole body. UpstreamUnavailable where it is longer than `limit_bytes` or cut short."""
+        parts: list[bytes] = []
+        total = 0
+        try:
+            while (chunk := await self._next()) is not None:
+                total += len(chunk)
+                if total > limit_bytes:
+                    raise UpstreamUnavailable(f"the upstream's answer is longer than {limit_bytes} bytes")
+                parts.append(chunk)
+        finally:
+            self.release()
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        """The body in pieces, in constant memory. UpstreamUnavailable where it is cut short."""
+        try:
+            while (chunk := await self._next()) is not None:
+                yield chunk
+        finally:
+            self.release()
+
+    def release(self) -> None:
+        """Be done with the answer: the connection is kept if the body had ended, and closed otherwise."""
+        if not self._ended:
+            self.abort()
+
+    def abort(self) -> None:
+        """Close the connection now, unless the answer is already complete."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.abort(UpstreamUnavailable("the answer was abandoned"))
+
+    async def _next(self) -> bytes | None:
+        while not self._chunks:
+            if self._ended:
+                return None
+            if self._failure is not None:
+                raise self._failure
+            if self._connection is None:
+                raise UpstreamUnavailable("the answer was abandoned")
+            await self._connection.wait()
+        chunk = self._chunks.popleft()
+        self._buffered -= len(chunk)
+        if self._connection is not None and self._buffered <= LOW_WATER_BYTES:
+            self._connection.resume_reading()
+        return chunk
+
+    # What the connection tells the answer.
+
+    def feed(self, chunk: bytes) -> bool:
+        """Take a piece of the body; False once the reader is too far behind."""
+        self._chunks.append(chunk)
+        self._buffered += len(chunk)
+        return self._buffered < HIGH_WATER_BYTES
+
+    def end(self) -> None:
+        self._ended = True
+        self._connection = None
+
+    def fail(self, failure: Exception) -> None:
+        self._failure = failure
+        self._connection = None
+
+
+class Http1Connection(asyncio.Protocol):
+    """One connection, one exchange at a time. Every wait is bounded by `silence_seconds`."""
+
+    __slots__ = (
+        "_answers",
+        "_busy",
+        "_failure",
+        "_framed",
+        "_header_bytes",
+        "_headers",
+        "_is_head",
+        "loop",
+        "_lost",
+        "_owner",
+        "_parser",
+        "_reading_paused",
+        "_received",
+        "_request_sent",
+        "_silence_seconds",
+        "_surplus",
+        "_timer",
+        "_transport",
+        "_waiter",
+        "_write_paused",
+        "idle_since",
+    )
+
+    def __init__(
+        self, owner: ConnectionOwner, loop: asyncio.AbstractEventLoop, *, silence_seconds: float
+    ) -> None:
+        self._owner = owner
+        self.loop = loop
+        self._silence_seconds = silence_seconds
+        self._transport: asyncio.Transport | None = None
+        self._parser = HttpResponseParser(self)
+        self._waiter: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._lost = False
+        self._write_paused = False
+        self._reading_paused = False
+        self._busy = False
+        self._surplus = False
+        self._failure: Exception | None = None
+        self.idle_since = 0.0
+        self._reset(is_head=False)
+
+    def _reset(self, *, is_head: bool) -> None:
+        self._is_head = is_head
+        # One list for each exchange: who waits for the head looks only into that of its own exchange, because
+        # the connection may already carry the next one when it wakes.
+        self._answers: list[Http1Answer] = []
+        self._headers: list[tuple[str, str]] = []
+        self._header_bytes = 0
+        self._framed = False
+        self._received = False
+        self._request_sent = False
+
+    # What the pool asks of a connection.
+
+    @property
+    def usable(self) -> bool:
+        """Whether another exchange may begin."""
+        return not (self._lost or self._busy or self._transport is None or self._transport.is_closing())
+
+    @property
+    def answered(self) -> bool:
+        """Whether the head of the answer, or the end of the connection, has come: sending on is pointless."""
+        return bool(self._answers) or self._failure is not None
+
+    @property
+    def silent(self) -> bool:
+        """Whether not one byte of an answer has come in this exchange."""
+        return not self._received
+
+    def begin(self, *, is_head: bool) -> None:
+        self._reset(is_head=is_head)
+        self._busy = True
+
+    def write(self, *pieces: bytes) -> None:
+        if self._transport is not None and not self._lost:
+            self._transport.write(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+
+    async def drain(self) -> None:
+        """Wait until the transport takes more, or an answer or the end has come."""
+        while self._write_paused and not self.answered:
+            await self.wait()
+
+    def request_sent(self) -> None:
+        self._request_sent = True
+
+    async def head(self) -> Http1Answer:
+        """The answer, once its head is here."""
+        answers = self._answers
+        while not answers:
+            if self._failure is not None:
+                raise self._failure
+            await self.wait()
+        return answers[0]
+
+    async def wait(self) -> None:
+        """Until something happens; at most `silence_seconds`, after which the connection is aborted."""
+        if self._failure is not None:
+            return
+        waiter = self._waiter = self.loop.create_future()
+        self._timer = self.loop.call_later(self._silence_seconds, self._time_out)
+        try:
+            await waiter
+        finally:
+            if self._waiter is waiter:  # cancelled: nobody woke it
+                self._forget_waiter()
+
+    def resume_reading(self) -> None:
+        if self._reading_paused and self._transport is not None:
+            self._reading_paused = False
+            self._transport.resume_reading()
+
+    def abort(self, reason: Exception) -> None:
+        """Close at once, sending nothing more; whoever waits gets `reason`."""
+        self._fail(reason)
+        if self._transport is not None:
+            self._transport.abort()
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101  a stream by construction; for the type
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        if not self._busy:
+            self.abort(UpstreamUnavailable("the upstream spoke unasked"))
+            return
+        self._received = True
+        try:
+            self._parser.feed_data(data)
+        except HttpParserUpgrade:
+            self.abort(UpstreamUnavailable("the upstream switched protocols unasked"))
+        except HttpParserError as error:
+            if self._busy:
+                self.abort(UpstreamUnavailable(f"the upstream's answer is not HTTP/1.1: {error}"))
+            else:
+                self._surplus = True
+        if not self._busy and self._failure is None:
+            self._after_exchange()
+
+    def eof_received(self) -> bool:
+        # RFC 9112, 6.3: without Content-Length and Transfer-Encoding the body ends with the connection.
+        if self._busy and self._answers and not self._framed:
+            self._complete(reusable=False)
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._lost = True
+        self._fail(UpstreamUnavailable(f"the upstream closed the connection{f': {exc}' if exc else ''}"))
+        self._owner.on_connection_lost(self)
+
+    def pause_writing(self) -> None:
+        self._write_paused = True
+
+    def resume_writing(self) -> None:
+        self._write_paused = False
+        self._wake()
+
+    # httptools
+
+    def on_message_begin(self) -> None:
+        if not self._busy:
+            self._surplus = True
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._header_bytes += len(name) + len(value)
+        if len(self._headers) >= MAX_ANSWER_HEADERS or self._header_bytes > MAX_ANSWER_HEADER_BYTES:
+            raise ValueError("too many headers")
+        lower = name.decode("utf-8", "surrogateescape").lower()
+        if lower in ("content-length", "transfer-encoding"):
+            self._framed = True
+        self._headers.append((lower, value.decode("utf-8", "surrogateescape")))
+
+    def on_headers_complete(self) -> None:
+        if not self._busy:
+            return
+        status = self._parser.get_status_code()
+        if (
+            status < 200
+        ):  # RFC 9110, 15.2: interim answers precede the final one; 101 raises HttpParserUpgrade
+            self._headers = []
+            self._framed = False
+            return
+        if status in (204, 304):
+            self._framed = True
+        self._answers.append(Http1Answer(status=status, headers=tuple(self._headers), connection=self))
+        if self._is_head:
+            # The parser cannot know that no body follows; the next exchange needs a fresh one.
+            reusable = self._parser.should_keep_alive() and self._framed
+            self._parser = HttpResponseParser(self)
+            self._complete(reusable=reusable)
+        else:
+            self._wake()
+
+    def on_body(self, body: bytes) -> None:
+        if not (self._busy and self._answers):
+            self._surplus = True
+            return
+        if not self._answers[0].feed(body) and not self._reading_paused and self._transport is not None:
+            self._reading_paused = True
+            self._transport.pause_reading()
+        self._wake()
+
+    def on_message_complete(self) -> None:
+        if self._busy and self._answers:
+            self._complete(reusable=self._parser.should_keep_alive())
+
+    # Within
+
+    def _complete(self, *, reusable: bool) -> None:
+        self._answers[0].end()
+        # An answer to a request that was not sent to its end leaves the rest of it undefined.
+        if not (reusable and self._request_sent):
+            self._surplus = True
+        self._busy = False
+        self._wake()
+
+    def _after_exchange(self) -> None:
+        """The bytes at hand are digested: keep the connection only if nothing but the answer was in them."""
+        if self._surplus:
+            self.abort(UpstreamUnavailable("the upstream closes the connection"))
+            return
+        self.resume_reading()
+        self._owner.on_connection_idle(self)
+
+    def _fail(self, failure: Exception) -> None:
+        if self._failure is None:
+            self._failure = failure
+            if self._busy and self._answers:
+                self._answers[0].fail(failure)
+            self._wake()
+
+    def _time_out(self) -> None:
+        self.abort(UpstreamTimeout(f"the upstream said nothing for {self._silence_seconds:g} seconds"))
+
+    def _wake(self) -> None:
+        waiter = self._waiter
+        if waiter is not None:
+            self._forget_waiter()
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def _forget_waiter(self) -> None:
+        self._waiter = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

@@ -1,0 +1,198 @@
+"""The first start: master key, account, keyring, the user `admin`, the image, the local host.
+
+Every step looks first and is safe to repeat, so a start that was cut short is finished by the next.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from tabard.credentials.keyring import new_sealing_key
+from tabard.credentials.master_key import (
+    MasterKey,
+    MasterKeyUnusable,
+    create_master_key,
+    read_master_key,
+    systemd_master_key_path,
+)
+from tabard.model.access_key import AccessKey, AccessKeyStatus
+from tabard.model.host import Host
+from tabard.model.user import User
+from tabard.names import new_access_key_id, new_resource_id, new_secret_access_key, new_unique_id
+from tabard.services.ec2.images import PROCESS_IMAGE
+from tabard.store.builtin_policies import ADMINISTRATOR_ACCESS, administrator_access
+from tabard.store.ports import Store, Transaction
+from tabard.wiring.data_dir import DataDir, read_json, write_secret_file
+from tabard.wiring.settings import Settings
+
+ADMIN = "admin"
+LOCAL_HOST = "local"
+PARTITION = "aws"
+
+
+class SettingsConflict(Exception):
+    """A setting contradicts what this installation was made with."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPair:
+    """A long-term key as its owner holds it."""
+
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+
+
+def master_key_for(data_dir: DataDir) -> MasterKey:
+    """The installation's master key: systemd's credential, or a file that the first start makes.
+
+    Raises:
+        MasterKeyUnusable: it cannot be read safely, or a store is there whose key is gone.
+    """
+    credential = systemd_master_key_path()
+    if credential is not None:
+        return MasterKey.from_bytes(credential.read_bytes())
+    if data_dir.master_key.exists():
+        return read_master_key(data_dir.master_key)
+    if data_dir.database.exists():
+        raise MasterKeyUnusable(
+            f"{data_dir.database} is there but its master key {data_dir.master_key} is not; "
+            "put the key back (nothing in the store opens without it)"
+        )
+    return create_master_key(data_dir.master_key)
+
+
+def bootstrap(store: Store, data_dir: DataDir, settings: Settings, *, now: datetime) -> None:
+    """Make what a first start makes, and bring the rest in line with the settings.
+
+    Raises:
+        SettingsConflict: the store was made for another account.
+    """
+    # INVARIANT: a key's file is durable before its row is, so that no key exists that nobody holds.
+    admin_key = _held_key(data_dir.admin_credentials, settings, chosen=_chosen_admin_key(settings))
+    host_key = _held_key(data_dir.host_credentials, settings)
+    root_key = _held_key(data_dir.root_credentials, settings) if settings.root_access_key else None
+    with store.transaction() as tx:
+        _fix_installation(tx, settings)
+        if not tx.sealing_keys.all():
+            tx.sealing_keys.insert(new_sealing_key(tx.vault, now=now))
+        if tx.images.get(PROCESS_IMAGE.image_id) is None:
+            tx.images.insert(PROCESS_IMAGE)
+        _install_key(tx, "admin_access_key_id", _admin(tx, settings, now).user_id, admin_key, now)
+        _install_key(tx, "local_host_access_key_id", _local_host(tx, settings, now).host_id, host_key, now)
+        if root_key is not None:
+            _install_key(tx, "root_access_key_id", settings.account_id, root_key, now)
+        else:
+            _remove_root_key(tx, settings)
+    if root_key is None:
+        data_dir.root_credentials.unlink(missing_ok=True)
+
+
+def local_host_id(tx: Transaction) -> str:
+    """The id of the host that `tabard up` runs its own agent for."""
+    return next(host.host_id for host in tx.hosts.all() if host.name == LOCAL_HOST and not host.ephemeral)
+
+
+def read_key(file: Path) -> KeyPair | None:
+    """The key that a file of the data directory holds."""
+    held = read_json(file)
+    if held is None:
+        return None
+    return KeyPair(str(held["access_key_id"]), str(held["secret_access_key"]))
+
+
+def _fix_installation(tx: Transaction, settings: Settings) -> None:
+    stored = tx.installation.get("account_id")
+    if stored is not None and stored != settings.account_id:
+        raise SettingsConflict(
+            f"this data directory belongs to account {stored}; it cannot become {settings.account_id}"
+        )
+    tx.installation.put("account_id", settings.account_id)
+    tx.installation.put("partition", PARTITION)
+
+
+def _admin(tx: Transaction, settings: Settings, now: datetime) -> User:
+    if tx.managed_policies.get(ADMINISTRATOR_ACCESS) is None:
+        tx.managed_policies.insert(administrator_access(now))
+    user = tx.users.named(ADMIN)
+    if user is None:
+        user = User(
+            user_id=new_unique_id("AIDA"),
+            name=ADMIN,
+            path="/",
+            partition=PARTITION,
+            account_id=settings.account_id,
+            created_at=now,
+            attached_policy_arns=(ADMINISTRATOR_ACCESS,),
+        )
+        tx.users.insert(user)
+    return user
+
+
+def _local_host(tx: Transaction, settings: Settings, now: datetime) -> Host:
+    local = next((host for host in tx.hosts.all() if host.name == LOCAL_HOST and not host.ephemeral), None)
+    if local is None:
+        local = Host(
+            host_id=new_resource_id("h"),
+            name=LOCAL_HOST,
+            partition=PARTITION,
+            region=settings.region,
+            account_id=settings.account_id,
+            registered_at=now,
+            last_seen_at=now,
+            ephemeral=False,
+        )
+        tx.hosts.insert(local)
+    return local
+
+
+def _chosen_admin_key(settings: Settings) -> KeyPair | None:
+    if not settings.admin_access_key_id:
+        return None
+    return KeyPair(settings.admin_access_key_id, settings.admin_secret_access_key.get_secret_value())
+
+
+def _held_key(file: Path, settings: Settings, *, chosen: KeyPair | None = None) -> KeyPair:
+    """The key in `file`; where there is none, or another was chosen, one that is written there first."""
+    held = read_key(file)
+    if held is not None and chosen in (None, held):
+        return held
+    key = chosen or KeyPair(new_access_key_id("AKIA", settings.account_id), new_secret_access_key())
+    write_secret_file(
+        file, {"access_key_id": key.access_key_id, "secret_access_key": key.secret_access_key}
+    )
+    return key
+
+
+def _install_key(tx: Transaction, fact: str, owner_id: str, key: KeyPair, now: datetime) -> None:
+    """Give `owner_id` the key, once. A key that was installed and that somebody deleted stays deleted."""
+    installed = tx.installation.get(fact)
+    if installed == key.access_key_id and all(
+        _secret_of(tx, stored) == key.secret_access_key
+        for stored in (tx.access_keys.get(key.access_key_id),)
+        if stored is not None
+    ):
+        return
+    for stale in (installed, key.access_key_id):
+        if stale is not None and tx.access_keys.get(stale) is not None:
+            tx.access_keys.delete(stale)
+    tx.access_keys.insert(
+        AccessKey(
+            access_key_id=key.access_key_id,
+            owner_id=owner_id,
+            sealed_secret=tx.vault.seal(key.secret_access_key.encode(), label=key.access_key_id),
+            status=AccessKeyStatus.ACTIVE,
+            created_at=now,
+        )
+    )
+    tx.installation.put(fact, key.access_key_id)
+
+
+def _secret_of(tx: Transaction, stored: AccessKey) -> str:
+    return tx.vault.open(stored.sealed_secret, label=stored.access_key_id).decode()
+
+
+def _remove_root_key(tx: Transaction, settings: Settings) -> None:
+    """AWS's root: random keys that the operator asks for, and that are gone when it does not."""
+    for access_key in tx.access_keys.of_owner(settings.account_id):
+        tx.access_keys.delete(access_key.access_key_id)
+    tx.installation.put("root_access_key_id", "")

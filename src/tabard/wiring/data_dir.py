@@ -1,0 +1,148 @@
+"""The data directory: what lies where, who may read it, and that one system at a time owns it."""
+
+import fcntl
+import json
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from tabard.wiring.settings import default_data_dir
+
+
+class DataDirInUse(Exception):
+    """Another `tabard up` owns this data directory."""
+
+
+class DataDirUnsafe(Exception):
+    """The data directory belongs to another user, or others may write to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class DataDir:
+    """Paths inside one data directory (mode 0700; secrets in files of mode 0600)."""
+
+    path: Path
+
+    @property
+    def database(self) -> Path:
+        return self.path / "tabard.sqlite3"
+
+    @property
+    def master_key(self) -> Path:
+        return self.path / "master.key"
+
+    @property
+    def admin_credentials(self) -> Path:
+        return self.path / "admin.json"
+
+    @property
+    def root_credentials(self) -> Path:
+        return self.path / "root.json"
+
+    @property
+    def host_credentials(self) -> Path:
+        return self.path / "host.json"
+
+    @property
+    def running(self) -> Path:
+        """Where a running system says how it is reached."""
+        return self.path / "running.json"
+
+    @property
+    def seaweedfs(self) -> Path:
+        return self.path / "seaweedfs"
+
+    @property
+    def instances(self) -> Path:
+        return self.path / "instances"
+
+    @property
+    def logs(self) -> Path:
+        return self.path / "logs"
+
+    def prepare(self) -> None:
+        """Make the folders, closed to everybody else.
+
+        Raises:
+            DataDirUnsafe: it is there already and not ours alone.
+        """
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        status = self.path.lstat()
+        if status.st_uid != os.geteuid():
+            raise DataDirUnsafe(f"{self.path} belongs to uid {status.st_uid}, not to {os.geteuid()}")
+        if status.st_mode & 0o077:
+            raise DataDirUnsafe(f"{self.path} has mode {status.st_mode & 0o777:04o}; it must be 0700")
+        for folder in (self.seaweedfs, self.instances, self.logs):
+            folder.mkdir(mode=0o700, exist_ok=True)
+
+    def lock(self) -> int:
+        """Take the directory for this process; the returned descriptor holds the lock until it is closed.
+
+        Raises:
+            DataDirInUse: another process has it.
+        """
+        descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            raise DataDirInUse(f"{self.path} is in use by another tabard") from None
+        return descriptor
+
+    def is_locked(self) -> bool:
+        """Whether a running system owns the directory."""
+        try:
+            os.close(self.lock())
+        except DataDirInUse:
+            return True
+        except FileNotFoundError:
+            return False
+        return False
+
+
+def write_secret_file(path: Path, content: dict[str, object]) -> None:
+    """Write JSON that only its owner may read, whole or not at all, durable on return."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump(content, file, indent=1)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+
+
+def read_json(path: Path) -> dict[str, object] | None:
+    """The object in a file, or None where there is no such file."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def ephemeral_pointer() -> Path:
+    """Where the latest ephemeral system of this user says where its data directory is."""
+    return default_data_dir().with_name("tabard-ephemeral.json")
+
+
+def find_running(data_dir: Path | None) -> DataDir | None:
+    """The data directory of the running system that a command means.
+
+    The one named; else the default one, if a system runs on it; else the latest ephemeral one.
+    """
+    if data_dir is not None:
+        chosen = DataDir(data_dir)
+        return chosen if _runs(chosen) else None
+    default = DataDir(default_data_dir())
+    if _runs(default):
+        return default
+    pointer = read_json(ephemeral_pointer())
+    if pointer is not None and isinstance(pointer.get("data_dir"), str):
+        latest = DataDir(Path(str(pointer["data_dir"])))
+        return latest if _runs(latest) else None
+    return None
+
+
+def _runs(data_dir: DataDir) -> bool:
+    return data_dir.running.exists() and data_dir.is_locked()

@@ -1,0 +1,98 @@
+"""What an operator may set: by an option of `tabard up`, or by a `TABARD_*` variable."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from tabard.names import ACCOUNT_ID
+
+
+def _account_id(value: str) -> str:
+    if not ACCOUNT_ID.fullmatch(value):
+        raise ValueError("an account id has twelve digits")
+    return value
+
+
+def _one_of_its_own(value: Path) -> Path:
+    return value.expanduser().absolute()
+
+
+def default_data_dir() -> Path:
+    """`$XDG_DATA_HOME/tabard`, which is `~/.local/share/tabard` unless the user chose otherwise."""
+    return _xdg_data_home() / "tabard"
+
+
+def _xdg_data_home() -> Path:
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+
+
+class Settings(BaseSettings):
+    """Settings of one installation. Durations are seconds."""
+
+    model_config = SettingsConfigDict(env_prefix="TABARD_", frozen=True, extra="forbid")
+
+    data_dir: Annotated[Path, AfterValidator(_one_of_its_own)] = Field(
+        default_factory=default_data_dir, description="where the state is kept (mode 0700)"
+    )
+    ephemeral: bool = Field(default=False, description="keep the state in a folder that goes when Tabard ends")
+    address: str = Field(default="127.0.0.1", description="the address the edge listens on")
+    port: int = Field(default=4580, ge=0, le=65535, description="the edge's port; 0 picks a free one")
+    health_port: int = Field(
+        default=4581, ge=0, le=65535, description="the port of health and metrics, on loopback; 0 picks a free one"
+    )
+    edges: int = Field(default=1, ge=1, le=64, description="how many edge processes share the port")
+    account_id: Annotated[str, AfterValidator(_account_id)] = Field(
+        default="111122223333", description="the account id of this installation, fixed at the first start"
+    )
+    region: str = Field(default="us-east-1", pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$", description="the home region")
+    admin_access_key_id: str = Field(default="", description="the admin's key id; empty makes a random one")
+    admin_secret_access_key: SecretStr = Field(
+        default=SecretStr(""), description="the admin's secret; empty makes a random one"
+    )
+    root_access_key: bool = Field(
+        default=False, description="whether the account's root has a key (random, in root.json)"
+    )
+    session_lifetime_seconds: int = Field(
+        default=6 * 3600, ge=1200, le=12 * 3600, description="how long an instance's session lives"
+    )
+    rotate_every_seconds: float = Field(
+        default=0, ge=0, description="change instances' keys at this pace; 0 is half of the lifetime"
+    )
+    store_outage_bound_seconds: int = Field(
+        default=3600, ge=1, description="how long edges go on deciding while the store is away"
+    )
+    launch_uid: int | None = Field(default=None, ge=1, description="the uid that instances' processes run as")
+    launch_gid: int | None = Field(default=None, ge=1, description="the gid that instances' processes run as")
+    insecure_http: bool = Field(default=False, description="allow to listen beyond loopback without TLS")
+    isolate_upstreams: bool = Field(
+        default=True, description="run the embedded upstreams in a network namespace of their own, where that works"
+    )
+
+    @property
+    def session_lifetime(self) -> timedelta:
+        return timedelta(seconds=self.session_lifetime_seconds)
+
+    @property
+    def rotate_every(self) -> timedelta | None:
+        return timedelta(seconds=self.rotate_every_seconds) if self.rotate_every_seconds else None
+
+    @property
+    def listens_beyond_loopback(self) -> bool:
+        return not (self.address == "::1" or self.address.startswith("127."))
+
+    @model_validator(mode="after")
+    def _refuse_what_cannot_work(self) -> Self:
+        if self.listens_beyond_loopback and not self.insecure_http:
+            raise ValueError(
+                f"{self.address} is not a loopback address and there is no TLS; "
+                "put a TLS proxy in front, or say --insecure-http"
+            )
+        if bool(self.admin_access_key_id) != bool(self.admin_secret_access_key.get_secret_value()):
+            raise ValueError("the admin's key id and secret are set together or not at all")
+        if (self.launch_uid is None) != (self.launch_gid is None):
+            raise ValueError("launch_uid and launch_gid are set together or not at all")
+        return self
