@@ -18,14 +18,15 @@ from tabard.credentials.keyring import Keyring
 from tabard.credentials.token import TokenNotOurs, open_token
 from tabard.model.access_key import AccessKey, AccessKeyStatus
 from tabard.model.session import Session
-from tabard.sigv4.authorization import Authorization, parse_authorization
+from tabard.sigv4.authorization import Authorization
 from tabard.sigv4.canonical import SignedRequest
+from tabard.sigv4.chunked import AwsChunkedDecoder, chunked_decoder
 from tabard.sigv4.dates import amz_date_text, parse_amz_date, signing_date
 from tabard.sigv4.errors import SignatureDoesNotMatch
+from tabard.sigv4.mismatch import mismatch_details
 from tabard.sigv4.verify import (
     SigningKey,
     check_signed_headers,
-    mismatch_details,
     signature_matches,
     signing_key,
 )
@@ -88,6 +89,10 @@ class Examined:
     def region(self) -> str:
         return self.authorization.scope.region
 
+    def chunked_decoder(self) -> AwsChunkedDecoder | None:
+        """The decoder of a chunked body, to be used once `authenticate` has verified the signature."""
+        return chunked_decoder(self.request, self.authorization, self.known.key)
+
 
 @dataclass(frozen=True, slots=True)
 class Authenticator:
@@ -99,6 +104,7 @@ class Authenticator:
     def examine(
         self,
         request: SignedRequest,
+        authorization: Authorization | None,
         *,
         service: Service,
         snapshot: Snapshot,
@@ -108,14 +114,13 @@ class Authenticator:
         """Find the key a request claims, before its body is read.
 
         Args:
+            authorization: what the request claims, if it claims anything.
             service: the service that the request was identified as; the scope must name it.
         Raises:
             NotAuthenticated, in the service's own code; IncompleteSignature (400); HeadersNotSigned (403, S3).
         """
-        header = request.values.get("authorization")
-        if not header:
+        if authorization is None:
             raise NotAuthenticated(service, Refusal.NO_AUTHENTICATION)
-        authorization = parse_authorization(header)
         scope = authorization.scope
         if scope.service != service:
             raise NotAuthenticated(service, Refusal.WRONG_SCOPE, detail=f"correct service: '{service}'")

@@ -1,6 +1,6 @@
 """May they. Every check of a request is decided by the policy engine; there is no other way to a Permit."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -93,14 +93,34 @@ class Denied(AccessDenied):
         self.denial = denial
 
 
-def authorize(
-    caller: Caller, checks: Sequence[Check], facts: RequestFacts, snapshot: Snapshot
-) -> Permit:
+def authorize(caller: Caller, checks: Sequence[Check], facts: RequestFacts, snapshot: Snapshot) -> Permit:
     """Decide every check; the first that is not allowed refuses the request.
 
     Raises:
         Denied: with the sentence AWS answers, saying which kind of policy decided.
     """
+    for denied in _denied(caller, checks, facts, snapshot):
+        raise denied
+    return _permit(caller, tuple(checks), facts, snapshot)
+
+
+def authorize_each(
+    caller: Caller, checks: Sequence[Check], facts: RequestFacts, snapshot: Snapshot
+) -> tuple[Permit, tuple[Denied, ...]]:
+    """Decide every check by itself, for operations that AWS answers part by part (DeleteObjects).
+
+    Returns:
+        A permit for the checks that were allowed, and each denial.
+    """
+    refused = tuple(_denied(caller, checks, facts, snapshot))
+    denied = {id(denial.denial.check) for denial in refused}
+    allowed = tuple(check for check in checks if id(check) not in denied)
+    return _permit(caller, allowed, facts, snapshot), refused
+
+
+def _denied(
+    caller: Caller, checks: Sequence[Check], facts: RequestFacts, snapshot: Snapshot
+) -> Iterator[Denied]:
     identity = snapshot.identity_policies(caller.owner_id)
     session = caller.session
     session_layer = (
@@ -117,19 +137,21 @@ def authorize(
             context=RequestContext({**keys, **check.context} if check.context else keys),
             resource_account=snapshot.account_id,
         )
-        layers = PolicyLayers(
-            identity=identity, resource=check.resource_policy, boundary=None, session=session_layer
-        )
+        layers = PolicyLayers(identity=identity, resource=check.resource_policy, session=session_layer)
         decision = decide(request, layers)
         if not decision.allowed:
-            raise Denied(
+            sentence = denial_sentence(request, decision, quote_resource=facts.service in _QUOTING)
+            yield Denied(
                 facts.service,
-                denial_sentence(request, decision, quote_resource=facts.service in _QUOTING),
+                sentence,
                 Denial(check=check, request=request, layers=layers, decision=decision),
             )
+
+
+def _permit(caller: Caller, checks: tuple[Check, ...], facts: RequestFacts, snapshot: Snapshot) -> Permit:
     return Permit(
         caller=caller,
-        checks=tuple(checks),
+        checks=checks,
         service=facts.service,
         partition=snapshot.partition,
         account_id=snapshot.account_id,

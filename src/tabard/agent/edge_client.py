@@ -26,7 +26,6 @@ from tabard.model.session import RoleDelivery
 TARGET_PREFIX = "TabardHosts_20261101"
 SERVICE = "hosts"
 _CALL_TIMEOUT_SECONDS = 5.0
-_ANSWER_BYTES = 16 * 1024 * 1024
 
 REFUSAL_CODES = frozenset({"AssumeRoleUnauthorizedAccess", "InstanceProfileNotFound"})
 """What the edge answers where EC2 itself may not assume a role; the metadata shows them as they are."""
@@ -87,7 +86,7 @@ class Edge(Protocol):
     async def describe_host_instances(
         self, *, known_version: int, wait_seconds: int
     ) -> DescribeHostInstancesResult:
-        """The host's desired state: at once where it is not `known_version`, else after a change or the wait."""
+        """The desired state: at once where it is not `known_version`, else after a change or the wait."""
 
     async def get_instance_session(self, instance_id: str, role_delivery: RoleDelivery) -> MintAnswer:
         """A new session. Raises MintRefused where EC2 may not assume the role."""
@@ -118,7 +117,7 @@ class EdgeClient:
     async def describe_host_instances(
         self, *, known_version: int, wait_seconds: int
     ) -> DescribeHostInstancesResult:
-        """The host's desired state: at once where it is not `known_version`, else after a change or the wait."""
+        """The desired state: at once where it is not `known_version`, else after a change or the wait."""
         request = DescribeHostInstancesRequest(
             host_id=self._host_id, known_version=known_version, wait_seconds=wait_seconds
         )
@@ -203,13 +202,11 @@ def _error(operation: str, answer: HttpAnswer) -> EdgeError:
             status=answer.status,
         )
     kind = MintRefused if operation == "GetInstanceSession" and code in REFUSAL_CODES else EdgeRefused
-    return kind(
-        operation=operation, code=code, message=body.message or body.Message, status=answer.status
-    )
+    return kind(operation=operation, code=code, message=body.message or body.Message, status=answer.status)
 
 
 def _lifetime_seconds(credentials: GetInstanceSessionResult, date: str | None) -> float:
-    """The stated lifetime, or what is left of it by the edge's own clock (the Date header), if that is less."""
+    """The stated lifetime, or what is left by the edge's own clock (the Date header), if that is less."""
     stated = float(credentials.lifetime_seconds)
     try:
         answered_at = None if date is None else parsedate_to_datetime(date)

@@ -1,5 +1,6 @@
 """Keeps the facts and the sessions of one running instance in memory, for its metadata service to read."""
 
+import asyncio
 import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -49,6 +50,8 @@ class SessionKeeper:
         self._rotate_every_seconds = None if rotate_every is None else rotate_every.total_seconds()
         self._random = random_source
         self._slots: dict[RoleDelivery, _Slot] = {}
+        self.settled = asyncio.Event()
+        """Set once every session that was wanted from the start has been minted or refused."""
 
     def facts(self) -> DesiredInstance:
         """What the edge last said about the instance."""
@@ -87,17 +90,14 @@ class SessionKeeper:
         return {role_delivery: slot.role for role_delivery, slot in self._slots.items()}
 
     def serving_association_id(self) -> str:
-        """The association that the metadata shows: known, and its session's first minting decided."""
+        """The association that the metadata shows: known, and its sessions minted or refused once."""
         instance_profile = self._facts.instance_profile
-        if instance_profile is None:
+        if instance_profile is None or not self._is_decided():
             return ""
-        undecided = any(
-            slot.rotation.session is None and slot.rotation.refusal is None for slot in self._slots.values()
-        )
-        return "" if undecided else instance_profile.association_id
+        return instance_profile.association_id
 
     def update_facts(self, facts: DesiredInstance) -> None:
-        """Tell these facts from now on; sessions of another association are no longer shown from this moment."""
+        """Tell these facts from now on; sessions of another association are not shown any more."""
         self._facts = facts
 
     def keep_session(self, role_delivery: RoleDelivery, role: RoleOf) -> None:
@@ -133,7 +133,9 @@ class SessionKeeper:
         # INVARIANT: a slot only ever holds sessions of its own association and role. The edge may be ahead of
         # the facts here; then the next desired state brings a slot for what it minted.
         if RoleOf(credentials.association_id, credentials.role_id) != slot.role:
-            slot.rotation = rotation.failed(slot.rotation, now_seconds=now_seconds, jitter=self._random.random())
+            slot.rotation = rotation.failed(
+                slot.rotation, now_seconds=now_seconds, jitter=self._random.random()
+            )
             return False
         slot.rotation = rotation.minted(
             slot.rotation,
@@ -144,6 +146,7 @@ class SessionKeeper:
             rotate_every_seconds=self._rotate_every_seconds,
             jitter=self._random.random(),
         )
+        self._settle()
         return self._slots.get(errand.role_delivery) is slot
 
     def accept_refusal(self, errand: Errand, *, code: str, message: str, refused_at: datetime) -> None:
@@ -156,11 +159,24 @@ class SessionKeeper:
             now_seconds=self._clock.monotonic_seconds(),
             jitter=self._random.random(),
         )
+        self._settle()
 
     def accept_failure(self, errand: Errand) -> None:
-        """Try again later; what is served stays served until its end."""
+        """Try again later; what is served stays served. Without effect after another outcome."""
         slot = errand.slot
+        if not slot.asking:
+            return
         slot.asking = False
         slot.rotation = rotation.failed(
             slot.rotation, now_seconds=self._clock.monotonic_seconds(), jitter=self._random.random()
         )
+
+    def _is_decided(self) -> bool:
+        return all(
+            slot.rotation.session is not None or slot.rotation.refusal is not None
+            for slot in self._slots.values()
+        )
+
+    def _settle(self) -> None:
+        if self._is_decided():
+            self.settled.set()

@@ -109,8 +109,8 @@ def reconcile(
 ) -> tuple[Action, ...]:
     """List the actions that lead from what is to what should be, in the order in which to take them.
 
-    An instance that the edge no longer speaks of is terminated: nothing runs unaccounted for. An instance that
-    has stopped by itself stays stopped until it is launched anew (a later `launched_at`).
+    An instance that the edge no longer speaks of is terminated: nothing runs unaccounted for. An instance
+    that has stopped by itself stays stopped until it is launched anew (a later `launched_at`).
     """
     by_id = {instance.instance_id: instance for instance in observed}
     actions: list[Action] = []
@@ -126,7 +126,7 @@ def reconcile(
 
 
 def sessions_wanted(desired: DesiredInstance) -> Mapping[RoleDelivery, RoleOf]:
-    """The sessions an instance needs: "2.0" for reads with a metadata token, "1.0" only where those without pass."""
+    """The sessions an instance needs: "2.0", and "1.0" only where reads without a metadata token pass."""
     instance_profile = desired.instance_profile
     if (
         instance_profile is None

@@ -1,9 +1,9 @@
 """When an instance's session is replaced, and what may be served meanwhile. Pure functions of `now_seconds`.
 
-All seconds are of the monotonic clock. `jitter` is a number from 0 up to 1 that the caller draws, so that many
-instances never ask at the same moment and a test can seed every choice.
+All seconds are of the monotonic clock. `jitter` is a number from 0 up to 1 that the caller draws, so that
+many instances never ask at the same moment and a test can seed every choice.
 
-The numbers follow botocore: it refreshes credentials at 15 minutes before their expiry, insists at 10, and may
+The numbers follow botocore: it refreshes credentials 15 minutes before their expiry, insists at 10, and may
 stretch an expiry by minutes on its own; a session with more than 20 minutes left is safe from all of that.
 """
 
@@ -65,9 +65,9 @@ def servable(rotation: Rotation, *, now_seconds: float) -> HeldSession | None:
 def pace_seconds(*, lifetime_seconds: float, rotate_every_seconds: float | None) -> float:
     """How long a session is served before it is replaced.
 
-    Half of the lifetime, and for short ones early enough that a quarter of the time above `SAFE_SECONDS` is left
-    for retries; `rotate_every_seconds` shortens it at will, whatever the lifetime. A lifetime of `SAFE_SECONDS`
-    or less cannot be kept safe: it is replaced at the shortest pace.
+    Half of the lifetime, and for short ones early enough that a quarter of the time above `SAFE_SECONDS` is
+    left for retries; `rotate_every_seconds` shortens it at will, whatever the lifetime. A lifetime of
+    `SAFE_SECONDS` or less cannot be kept safe: it is replaced at the shortest pace.
     """
     pace = min(lifetime_seconds / 2, (lifetime_seconds - SAFE_SECONDS) * 0.75)
     pace = max(pace, _SHORTEST_PACE_SECONDS)
@@ -122,7 +122,7 @@ def refused(rotation: Rotation, refusal: MintRefusal, *, now_seconds: float, jit
 
 
 def retry_seconds(failures: int, *, longest_seconds: float, jitter: float) -> float:
-    """How long to wait after so many failures in a row: 1, 2, 4 … seconds up to the longest, less up to half."""
+    """How long to wait after `failures` in a row: 1, 2, 4 … seconds up to the longest, less up to half."""
     backoff = min(longest_seconds, _FIRST_RETRY_SECONDS * 2.0 ** min(failures, 16))
     return backoff * (0.5 + 0.5 * jitter)
 

@@ -93,10 +93,13 @@ def read(path: str, facts: DesiredInstance, credentials: CredentialsView) -> Rea
     if names[-1] == "":
         names.pop()
     if not names:
-        return Reading(200, _listing(dict.fromkeys(VERSIONS, Document(b""))))
+        return Reading(200, _text("\n".join(VERSIONS)))
     if names[0] not in VERSIONS:
         return _MISSING
-    node: Node = _version(facts, credentials)
+    version = _version(facts, credentials)
+    if len(names) == 1:  # the one listing in which EC2 does not mark categories
+        return Reading(200, _text("\n".join(version)))
+    node: Node = version
     for name in names[1:]:
         if not isinstance(node, Mapping) or name not in node:
             return _MISSING

@@ -12,7 +12,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, rename="pascal", omit_d
     """Members are written `InstanceId`, as AWS writes them."""
 
 
-class DesiredMetadataOptions(Message):
+class DesiredMetadataOptions(Message, frozen=True):
     """The five metadata options of one instance."""
 
     http_tokens: Literal["optional", "required"]
@@ -22,7 +22,7 @@ class DesiredMetadataOptions(Message):
     instance_metadata_tags: Literal["enabled", "disabled"]
 
 
-class DesiredInstanceProfile(Message):
+class DesiredInstanceProfile(Message, frozen=True):
     """The association an instance should have; `role_name` is empty where the instance profile holds no role."""
 
     association_id: str
@@ -32,14 +32,14 @@ class DesiredInstanceProfile(Message):
     role_id: str = ""
 
 
-class InstanceTag(Message):
+class InstanceTag(Message, frozen=True):
     """One tag of an instance."""
 
     key: str
     value: str
 
 
-class DesiredInstance(Message):
+class DesiredInstance(Message, frozen=True):
     """What a host should make true of one instance, and everything its metadata service tells."""
 
     instance_id: str
@@ -66,7 +66,7 @@ class DesiredInstance(Message):
     tags: tuple[InstanceTag, ...] = ()
 
 
-class DescribeHostInstancesRequest(Message):
+class DescribeHostInstancesRequest(Message, frozen=True):
     """Ask for a host's desired state; answered at once when it is not `known_version`, else after a change or
     `wait_seconds` (0 to 60)."""
 
@@ -75,21 +75,21 @@ class DescribeHostInstancesRequest(Message):
     wait_seconds: int = 0
 
 
-class DescribeHostInstancesResult(Message):
+class DescribeHostInstancesResult(Message, frozen=True):
     """The whole desired state of one host at one version."""
 
     version: int
     instances: tuple[DesiredInstance, ...] = ()
 
 
-class GetInstanceSessionRequest(Message):
+class GetInstanceSessionRequest(Message, frozen=True):
     """Ask for a session of the role that the instance's instance profile holds."""
 
     instance_id: str
     role_delivery: Literal["1.0", "2.0"]
 
 
-class GetInstanceSessionResult(Message):
+class GetInstanceSessionResult(Message, frozen=True):
     """A session. `lifetime_seconds` counts from the answer: hosts count it on their monotonic clock."""
 
     access_key_id: str
@@ -106,7 +106,7 @@ class GetInstanceSessionResult(Message):
         return f"GetInstanceSessionResult(access_key_id={self.access_key_id!r}, expiration={self.expiration!r})"
 
 
-class InstanceReport(Message):
+class InstanceReport(Message, frozen=True):
     """What a host has seen of one instance; `association_id` is the one it now serves, or empty."""
 
     instance_id: str
@@ -116,21 +116,21 @@ class InstanceReport(Message):
     reason_message: str = ""
 
 
-class ReportInstancesRequest(Message):
+class ReportInstancesRequest(Message, frozen=True):
     """Tell what is; also says that the host is alive."""
 
     host_id: str
     reports: tuple[InstanceReport, ...] = ()
 
 
-class RegisterHostRequest(Message):
+class RegisterHostRequest(Message, frozen=True):
     """Make a host, with a key of its own. `ephemeral` hosts live as long as they report."""
 
     name: str
     ephemeral: bool = False
 
 
-class RegisterHostResult(Message):
+class RegisterHostResult(Message, frozen=True):
     """The host's own key: shown once."""
 
     host_id: str
@@ -142,7 +142,7 @@ class RegisterHostResult(Message):
         return f"RegisterHostResult(host_id={self.host_id!r}, access_key_id={self.access_key_id!r})"
 
 
-class DeregisterHostRequest(Message):
+class DeregisterHostRequest(Message, frozen=True):
     """Remove a host; its instances are terminated and its sessions revoked."""
 
     host_id: str

@@ -1,0 +1,55 @@
+"""The policy engine: document → match → conditions → evaluate → explain. Pure: no I/O, no clock.
+
+    documents = [NamedDocument("read", parse_document(text, kind=DocumentKind.IDENTITY))]
+    layers = PolicyLayers(identity=compile_policies(documents))
+    decision = decide(request, layers)
+
+AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
+"""
+
+from tabard.policy.compiled import CompiledPolicies, NamedDocument, compile_policies
+from tabard.policy.decision import Decision, Effect, Layer, MatchedStatement
+from tabard.policy.document import (
+    Condition,
+    Document,
+    DocumentKind,
+    MalformedPolicyDocument,
+    Principals,
+    Statement,
+    StatementEffect,
+    require_current_version,
+)
+from tabard.policy.evaluate import PolicyLayers, decide
+from tabard.policy.explain import Explanation, Failure, Finding, denial_sentence, explain
+from tabard.policy.parse import parse_document
+from tabard.policy.request import AccessRequest, PolicyPrincipal, PrincipalKind, RequestContext
+
+__all__ = [
+    "AccessRequest",
+    "CompiledPolicies",
+    "Condition",
+    "Decision",
+    "Document",
+    "DocumentKind",
+    "Effect",
+    "Explanation",
+    "Failure",
+    "Finding",
+    "Layer",
+    "MalformedPolicyDocument",
+    "MatchedStatement",
+    "NamedDocument",
+    "PolicyLayers",
+    "PolicyPrincipal",
+    "PrincipalKind",
+    "Principals",
+    "RequestContext",
+    "Statement",
+    "StatementEffect",
+    "compile_policies",
+    "decide",
+    "denial_sentence",
+    "explain",
+    "parse_document",
+    "require_current_version",
+]

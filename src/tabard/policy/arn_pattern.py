@@ -7,7 +7,7 @@ AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_element
 
 from collections.abc import Callable, Sequence
 
-from tabard.policy.pattern import Token, Values, Variable, Wildcard, contextual, matcher, tokens
+from tabard.policy.pattern import Token, Values, Variable, Wildcard, contextual, joined, matcher, tokens
 
 _PARTS = 6
 _ANY = (Wildcard.MANY,)
@@ -35,7 +35,7 @@ def arn_condition(text: str, *, variables: bool) -> Callable[[str, Values], bool
     """
     pattern = tokens(text, variables=variables)
     if pattern == _ANY:
-        return lambda value, values: True
+        return lambda _value, _values: True
     if len(pattern) == 1 and isinstance(pattern[0], Variable):
         return contextual(pattern)
     parts = arn_parts(pattern)
@@ -67,13 +67,10 @@ class ResourcePattern:
 
     def __init__(self, text: str, *, variables: bool) -> None:
         self.written = text
-        self.exact: str | None = None
-        self.head = ""
-        self.literal_front = True
-        self.guard: Callable[[str, Values], bool] | None = None
         pattern = tokens(text, variables=variables)
         if not text.startswith("arn:"):
-            self._find_by(pattern)
+            self.literal_front = True
+            self.exact, self.head = _look_up(pattern)
             self.matches: Callable[[str, Values], bool] = contextual(pattern)
             self.guard = None if pattern == _ANY else self.matches
             return
@@ -81,25 +78,30 @@ class ResourcePattern:
         parts += [_ANY] * (_PARTS - len(parts))
         front = [[_plain(token) for token in part] for part in parts[:-1]]
         last = parts[-1]
-        if any(Wildcard.MANY in part or Wildcard.ONE in part for part in front):
-            self.literal_front = False
-            self._find_by(last)
-            self.guard = self.matches = _by_parts([matcher(part) for part in front], contextual(last))
+        self.literal_front = not any(isinstance(token, Wildcard) for part in front for token in part)
+        if not self.literal_front:
+            self.exact, self.head = _look_up(last)
+            fits_front, fits_last = _front(front), contextual(last)
+            self.matches = lambda resource, values: (
+                fits_front(resource, values) and fits_last(resource.split(":", _PARTS - 1)[-1], values)
+            )
+            found_by_text = self.exact is not None or _is_head_alone(last)
+            self.guard = fits_front if found_by_text else self.matches
             return
-        prefix = ":".join("".join(str(token) for token in part) for part in front) + ":"
-        whole = (prefix + str(last[0]), *last[1:]) if last and isinstance(last[0], str) else (prefix, *last)
-        self._find_by(whole)
+        whole = joined([":".join("".join(str(token) for token in part) for part in front), ":", *last])
+        self.exact, self.head = _look_up(whole)
         self.matches = contextual(whole)
-        if self.exact is None and not (len(whole) == 2 and whole[1] is Wildcard.MANY):
-            self.guard = self.matches
+        self.guard = None if self.exact is not None or _is_head_alone(whole) else self.matches
 
-    def _find_by(self, pattern: Sequence[Token]) -> None:
-        first = pattern[0] if pattern else ""
-        literal = first if isinstance(first, str) else ""
-        if len(pattern) < 2 and isinstance(first, str):
-            self.exact = literal
-        else:
-            self.head = literal
+
+def _look_up(pattern: Sequence[Token]) -> tuple[str | None, str]:
+    """The exact text to look up, or else the literal text that a match begins with."""
+    if not pattern:
+        return "", ""
+    first = pattern[0]
+    if not isinstance(first, str):
+        return None, ""
+    return (first, "") if len(pattern) == 1 else (None, first)
 
 
 def _plain(token: Token) -> str | Wildcard:
@@ -107,15 +109,29 @@ def _plain(token: Token) -> str | Wildcard:
     return token.written if isinstance(token, Variable) else token
 
 
-def _by_parts(
-    front: Sequence[Callable[[str], bool]], last: Callable[[str, Values], bool]
-) -> Callable[[str, Values], bool]:
-    def matches(resource: str, values: Values) -> bool:
-        pieces = resource.split(":", _PARTS - 1)
-        if len(pieces) != _PARTS:
+def _is_head_alone(pattern: Sequence[Token]) -> bool:
+    """Whether looking up the head is all that there is to test: `…*`."""
+    return pattern[-1] is Wildcard.MANY and (
+        len(pattern) == 1 or (len(pattern) == 2 and isinstance(pattern[0], str))
+    )
+
+
+def _front(front: Sequence[Sequence[str | Wildcard]]) -> Callable[[str, Values], bool]:
+    """The test of an ARN's first five parts, some of which have wildcards."""
+    literal = 0
+    while not any(isinstance(token, Wildcard) for token in front[literal]):
+        literal += 1
+    prefix = "".join(f"{''.join(str(token) for token in part)}:" for part in front[:literal])
+    tests = [
+        (place, matcher(part)) for place, part in enumerate(front) if place >= literal and tuple(part) != _ANY
+    ]
+
+    def fits(resource: str, _values: Values) -> bool:
+        if not resource.startswith(prefix) or resource.count(":") < _PARTS - 1:
             return False
-        return all(test(piece) for test, piece in zip(front, pieces, strict=False)) and last(pieces[-1], values)
+        if not tests:
+            return True
+        pieces = resource.split(":", _PARTS - 1)
+        return all(test(pieces[place]) for place, test in tests)
 
-    return matches
-
-
+    return fits

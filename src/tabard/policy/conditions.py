@@ -74,12 +74,12 @@ def compile_condition(condition: Condition, effect: StatementEffect, *, variable
 
 def _unevaluable(effect: StatementEffect) -> Holds:
     stands = effect is StatementEffect.DENY
-    return lambda values: stands
+    return lambda _values: stands
 
 
 def _null(key: str, wanted: tuple[str, ...]) -> Holds | None:
-    """AWS: "use either true (the key doesn't exist — it is null) or false (the key exists and its value is not
-    null)"
+    """AWS: "use either true (the key doesn't exist — it is null) or false (the key exists and its value is
+    not null)"
     """
     lowered = {value.lower() for value in wanted}
     if not lowered or not lowered <= {"true", "false"}:
@@ -88,8 +88,8 @@ def _null(key: str, wanted: tuple[str, ...]) -> Holds | None:
 
 
 def _one_matches(key: str, test: Test, *, if_missing: bool) -> Holds:
-    """AWS: "If the key that you specify in a policy condition is not present in the request context, the values
-    do not match and the condition is false."
+    """AWS: "If the key that you specify in a policy condition is not present in the request context, the
+    values do not match and the condition is false."
     """
 
     def holds(values: Values) -> bool:

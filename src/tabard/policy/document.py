@@ -39,7 +39,7 @@ class StatementEffect(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principals:
-    """Whom a `Principal` or `NotPrincipal` element names; `aws` holds `*`, account ids and ARNs as written."""
+    """Whom a `Principal` or `NotPrincipal` element names; `aws` holds `*`, account ids and ARNs."""
 
     aws: tuple[str, ...] = ()
     services: tuple[str, ...] = ()

@@ -100,7 +100,9 @@ def check_resource(resource: str) -> None:
 
 
 def check_principal(principal_type: str, name: str) -> None:
-    """Refuse a principal that names nobody. AWS: "You cannot use a wildcard to match part of a principal name."
+    """Refuse a principal that names nobody.
+
+    "You cannot use a wildcard to match part of a principal name or ARN."
 
     AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
     Differs: whether the principal exists is not asked.
@@ -108,9 +110,9 @@ def check_principal(principal_type: str, name: str) -> None:
     if principal_type == "AWS":
         valid = _AWS_PRINCIPAL.fullmatch(name) is not None
     else:
-        valid = name != "" and ("*" not in name or (name == "*" and principal_type != "CanonicalUser"))
+        valid = name != "" and "*" not in name and "?" not in name
     if not valid:
-        refuse(f'Invalid principal in policy: "{principal_type}":"{name}"')
+        refuse(f'Invalid principal in policy: "{principal_type.upper()}":"{name}"')
 
 
 def check_condition(condition: Condition) -> None:

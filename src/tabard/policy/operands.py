@@ -10,10 +10,10 @@ from decimal import Decimal
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 
-_NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
-_EPOCH_SECONDS = re.compile(r"-?[0-9]{5,18}(?:\.[0-9]{1,9})?|-?[0-9]{1,3}", re.ASCII)
-_YEAR = re.compile(r"[0-9]{4}", re.ASCII)
-_YEAR_AND_MONTH = re.compile(r"[0-9]{4}-[0-9]{2}", re.ASCII)
+_NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]{1,3})?")
+_EPOCH_SECONDS = re.compile(r"-?[0-9]{5,18}(?:\.[0-9]{1,9})?|-?[0-9]{1,3}")
+_YEAR = re.compile(r"[0-9]{4}")
+_YEAR_AND_MONTH = re.compile(r"[0-9]{4}-[0-9]{2}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -27,7 +27,7 @@ def parse_number(text: str) -> Decimal | None:
 
 
 def parse_instant(text: str) -> int | None:
-    """Microseconds since 1970 of an ISO 8601 date (W3C's forms; UTC where no zone is given) or of epoch seconds."""
+    """Microseconds since 1970 of an ISO 8601 date (UTC where no zone is given) or of epoch seconds."""
     if _EPOCH_SECONDS.fullmatch(text):
         return int(Decimal(text) * 1_000_000)
     if _YEAR.fullmatch(text):
@@ -54,7 +54,7 @@ def parse_address_range(text: str) -> AddressRange | None:
 
 @lru_cache(maxsize=4096)
 def parse_address(text: str) -> tuple[int, int] | None:
-    """An address as (IP version, number); an IPv4 address mapped into IPv6 is the IPv4 address it stands for."""
+    """An address as (IP version, number); one of IPv4 mapped into IPv6 is the one it stands for."""
     try:
         address = ip_address(text)
     except ValueError:

@@ -10,12 +10,21 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from tabard.policy.arn_pattern import arn_condition
-from tabard.policy.operands import parse_address, parse_address_range, parse_base64, parse_instant, parse_number
+from tabard.policy.operands import (
+    parse_address,
+    parse_address_range,
+    parse_base64,
+    parse_instant,
+    parse_number,
+)
 from tabard.policy.pattern import Values, contextual, has_variables, substitute, tokens
 
 Test = Callable[[str, Values], bool]
 MakeTest = Callable[[tuple[str, ...], bool], Test]
 _Operand = TypeVar("_Operand")
+
+
+_BOOLEANS = frozenset({"true", "false"})
 
 
 class Unevaluable(ValueError):
@@ -41,8 +50,10 @@ def _equals(fold: Callable[[str], str]) -> MakeTest:
             if not has_variables(pattern)
         )
         varying = [pattern for pattern in patterns if has_variables(pattern)]
+        if not varying and fold is _same:
+            return lambda value, _values: value in fixed
         if not varying:
-            return lambda value, values: fold(value) in fixed
+            return lambda value, _values: fold(value) in fixed
 
         def test(value: str, values: Values) -> bool:
             folded = fold(value)
@@ -77,19 +88,19 @@ def _any_of(tests: list[Test]) -> Test:
 def _bool(operands: tuple[str, ...], variables: bool) -> Test:
     """AWS: "comparing a key to "true" or "false"". A value that is neither matches nothing."""
     equals = _equals(str.lower)(operands, variables)
-    return lambda value, values: value.lower() in ("true", "false") and equals(value, values)
+    return lambda value, values: value.lower() in _BOOLEANS and equals(value, values)
 
 
-def _binary(operands: tuple[str, ...], variables: bool) -> Test:
+def _binary(operands: tuple[str, ...], _variables: bool) -> Test:
     """AWS: "byte for byte against a base-64 encoded representation of the binary value in the policy"."""
     wanted = frozenset(_all_parsed(operands, parse_base64))
-    return lambda value, values: value.encode("utf-8", "surrogatepass") in wanted
+    return lambda value, _values: value.encode("utf-8", "surrogatepass") in wanted
 
 
-def _address(operands: tuple[str, ...], variables: bool) -> Test:
+def _address(operands: tuple[str, ...], _variables: bool) -> Test:
     ranges = _all_parsed(operands, parse_address_range)
 
-    def test(value: str, values: Values) -> bool:
+    def test(value: str, _values: Values) -> bool:
         address = parse_address(value)
         if address is None:
             return False
@@ -100,13 +111,12 @@ def _address(operands: tuple[str, ...], variables: bool) -> Test:
 
 
 def _compared(
-    parse: Callable[[str], Decimal | None] | Callable[[str], int | None],
-    compare: Callable[[object, object], bool],
+    parse: Callable[[str], Decimal | int | None], compare: Callable[[Decimal | int, Decimal | int], bool]
 ) -> MakeTest:
-    def make(operands: tuple[str, ...], variables: bool) -> Test:
+    def make(operands: tuple[str, ...], _variables: bool) -> Test:
         wanted: list[Decimal | int] = _all_parsed(operands, parse)
 
-        def test(value: str, values: Values) -> bool:
+        def test(value: str, _values: Values) -> bool:
             parsed = parse(value)
             return parsed is not None and any(compare(parsed, operand) for operand in wanted)
 
@@ -119,9 +129,7 @@ def _same(text: str) -> str:
     return text
 
 
-def _ordered(
-    prefix: str, parse: Callable[[str], Decimal | None] | Callable[[str], int | None]
-) -> dict[str, tuple[MakeTest, bool]]:
+def _ordered(prefix: str, parse: Callable[[str], Decimal | int | None]) -> dict[str, tuple[MakeTest, bool]]:
     return {
         f"{prefix}equals": (_compared(parse, operator.eq), False),
         f"{prefix}notequals": (_compared(parse, operator.eq), True),

@@ -1,7 +1,7 @@
 """Texts with wildcards and policy variables, matched in linear time.
 
-A wildcard matches any character, a newline too. What a `${…}` stands for is taken literally: a value `*` is an
-asterisk. Nothing here backtracks: between two `*` the leftmost fit is always as good as any other.
+A wildcard matches any character, a newline too. What a `${…}` stands for is taken literally: a value `*` is
+an asterisk. Nothing here backtracks: between two `*` the leftmost fit is always as good as any other.
 
 AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html
 """
@@ -42,9 +42,8 @@ class Variable:
 
 Token = str | Wildcard | Variable
 
-_WITH_VARIABLES = re.compile(r"\$\{([^${}*?]+|[*?$])\}|[*?]")
+_WITH_VARIABLES = re.compile(r"\$\{([^{}]+)\}|[*?]")
 _WITHOUT_VARIABLES = re.compile(r"[*?]")
-_VARIABLE = re.compile(r"\s*([^,']+?)\s*(?:,\s*'([^']*)'\s*)?")
 
 
 def tokens(text: str, *, variables: bool, wildcards: bool = True) -> tuple[Token, ...]:
@@ -64,7 +63,7 @@ def tokens(text: str, *, variables: bool, wildcards: bool = True) -> tuple[Token
         end = match.end()
     if end < len(text):
         found.append(text[end:])
-    return _joined(found)
+    return joined(found)
 
 
 def _token(match: re.Match[str], *, wildcards: bool) -> Token:
@@ -76,20 +75,22 @@ def _token(match: re.Match[str], *, wildcards: bool) -> Token:
     body = match[1]
     if body in ("*", "?", "$"):
         return body
-    named = _VARIABLE.fullmatch(body)
-    if named is None:
+    key, comma, rest = body.partition(",")
+    quoted = rest.strip()
+    if comma and not (len(quoted) > 1 and quoted[0] == quoted[-1] == "'"):
         return written
-    return Variable(named[1].lower(), named[2], written)
+    return Variable(key.strip().lower(), quoted[1:-1] if comma else None, written)
 
 
-def _joined(found: Iterable[Token]) -> tuple[Token, ...]:
-    joined: list[Token] = []
+def joined(found: Iterable[Token]) -> tuple[Token, ...]:
+    """The same pattern with neighbouring literals as one."""
+    merged: list[Token] = []
     for token in found:
-        if isinstance(token, str) and joined and isinstance(joined[-1], str):
-            joined[-1] += token
+        if isinstance(token, str) and merged and isinstance(merged[-1], str):
+            merged[-1] += token
         else:
-            joined.append(token)
-    return tuple(joined)
+            merged.append(token)
+    return tuple(merged)
 
 
 def substitute(pattern: Sequence[Token], values: Values) -> tuple[Token, ...] | None:
@@ -103,7 +104,7 @@ def substitute(pattern: Sequence[Token], values: Values) -> tuple[Token, ...] | 
             found.append(value)
         else:
             found.append(token)
-    return _joined(found)
+    return joined(found)
 
 
 def has_variables(pattern: Sequence[Token]) -> bool:
@@ -232,7 +233,7 @@ def contextual(pattern: Sequence[Token]) -> Callable[[str, Values], bool]:
     """
     if not has_variables(pattern):
         fixed = matcher(pattern)
-        return lambda text, values: fixed(text)
+        return lambda text, _values: fixed(text)
 
     def matches(text: str, values: Values) -> bool:
         substituted = substitute(pattern, values)

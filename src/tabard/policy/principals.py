@@ -64,7 +64,7 @@ class PrincipalMatch:
 
     def _names_otherwise(self, principal: PolicyPrincipal) -> bool:
         return bool(
-            (principal.service and (principal.service in self._services or "*" in self._services))
-            or (principal.federated and (principal.federated in self._federated or "*" in self._federated))
+            (principal.service and principal.service in self._services)
+            or (principal.federated and principal.federated in self._federated)
             or (principal.canonical_user and principal.canonical_user in self._canonical_users)
         )

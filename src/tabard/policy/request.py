@@ -22,10 +22,7 @@ class RequestContext:
     def of(cls, keys: Mapping[str, str | tuple[str, ...] | list[str]]) -> "RequestContext":
         """A context from keys in any case, each with one value or several."""
         return cls(
-            {
-                key.lower(): (value,) if isinstance(value, str) else tuple(value)
-                for key, value in keys.items()
-            }
+            {key.lower(): (value,) if isinstance(value, str) else tuple(value) for key, value in keys.items()}
         )
 
     def get(self, key: str) -> tuple[str, ...] | None:
@@ -70,8 +67,8 @@ class PolicyPrincipal:
 class AccessRequest:
     """One action on one resource.
 
-    `action` is `service:Name`; `resource` is an ARN, or `*` for actions without a resource. `resource_account`
-    is the account that owns the resource; empty means the principal's own.
+    `action` is `service:Name`; `resource` is an ARN, or `*` for actions without a resource.
+    `resource_account` is the account that owns the resource; empty means the principal's own.
     """
 
     action: str

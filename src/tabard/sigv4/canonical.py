@@ -106,18 +106,16 @@ def canonical_headers(values: Mapping[str, str], layout: HeaderLayout) -> str:
         SignatureDoesNotMatch (403): a header that is said to be signed is not there.
     """
     try:
-        block = layout.template % layout.pick(values)
+        picked = layout.pick(values)
     except KeyError as missing:
         raise SignatureDoesNotMatch(
             reason=f"The request has no header {missing}, which its 'SignedHeaders' list."
         ) from None
-    if block.count("\n") == layout.line_count and not _is_untidy(block):
-        return block
     # AWS: "remove leading spaces and trailing spaces, and convert sequential spaces to a single space". The
     # SDKs do so with all blanks; a folded line would otherwise add a header.
-    return layout.template % tuple(
-        [_WHITESPACE.sub(" ", values[name].strip(_BLANKS)) for name in layout.names]
-    )
+    if _are_untidy(picked):
+        picked = tuple([_WHITESPACE.sub(" ", value.strip(_BLANKS)) for value in picked])
+    return layout.template % picked
 
 
 def canonical_request(
@@ -160,16 +158,17 @@ def string_to_sign(amz_date: str, scope: Scope, canonical: bytes) -> bytes:
     ).encode()
 
 
-def _is_untidy(block: str) -> bool:
-    """Whether a value in a block of canonical headers may have blanks to remove."""
-    if "\t" in block or "\r" in block or "\v" in block or "\f" in block:
+def _are_untidy(values: tuple[str, ...]) -> bool:
+    """Whether a header value has blanks to remove."""
+    text = "\0".join(("", *values, ""))
+    if "\n" in text or "\t" in text or "\r" in text or "\v" in text or "\f" in text:
         return True
     # Spaces are few and a session token is long: jump from one to the next.
-    at = block.find(" ")
+    at = text.find(" ")
     while at >= 0:
-        if block[at - 1] in ": " or block[at + 1] == "\n":
+        if text[at - 1] in "\0 " or text[at + 1] == "\0":
             return True
-        at = block.find(" ", at + 1)
+        at = text.find(" ", at + 1)
     return False
 
 

@@ -8,12 +8,11 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming-trailers.html
 
 import hmac
 import re
-from dataclasses import dataclass, field
-from enum import Enum, StrEnum, auto
+from enum import Enum, auto
 from hashlib import sha256
 
 from tabard.errors import AwsError, RequestTooLarge
-from tabard.sigv4.authorization import Authorization, Scope
+from tabard.sigv4.authorization import Authorization
 from tabard.sigv4.canonical import SignedRequest
 from tabard.sigv4.dates import signing_date
 from tabard.sigv4.errors import (
@@ -22,9 +21,9 @@ from tabard.sigv4.errors import (
     InvalidChunkSizeError,
     MalformedTrailerError,
     MissingContentLength,
-    PayloadNotImplemented,
     SignatureDoesNotMatch,
 )
+from tabard.sigv4.payload import PayloadKind, SignatureChain, payload_kind
 from tabard.sigv4.verify import SigningKey
 
 SIGNED_CHUNK_LIMIT_BYTES = 8 * 1024 * 1024 + 64 * 1024
@@ -34,67 +33,12 @@ LEAST_CHUNK_BYTES = 8192
 CHUNK_LINE_LIMIT_BYTES = 128
 TRAILERS_LIMIT_BYTES = 8192
 
-_EMPTY_HASH = sha256(b"").hexdigest()
 _SIZE = re.compile(rb"([0-9a-fA-F]{1,16})")
 _SIZE_AND_SIGNATURE = re.compile(rb"([0-9a-fA-F]{1,16});chunk-signature=([0-9a-f]{64})")
 _TRAILER = re.compile(rb"([A-Za-z0-9!#$&'*+.^_`|~-]{1,256}):[ \t]*([!-~](?:[ \t!-~]*[!-~])?)[ \t]*")
 _NAME = re.compile(r"[a-z0-9!#$&'*+.^_`|~-]{1,256}")
 _LENGTH = re.compile(r"[0-9]{1,16}")
 _TRAILER_SIGNATURE = "x-amz-trailer-signature"
-
-
-class PayloadKind(StrEnum):
-    """The chunked payloads that are decoded here, by their `x-amz-content-sha256`."""
-
-    SIGNED = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
-    SIGNED_TRAILER = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"
-    UNSIGNED_TRAILER = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
-
-    @property
-    def signed(self) -> bool:
-        return self is not PayloadKind.UNSIGNED_TRAILER
-
-    @property
-    def trailing(self) -> bool:
-        return self is not PayloadKind.SIGNED
-
-
-def payload_kind(content_sha256: str) -> PayloadKind | None:
-    """The chunked payload that an `x-amz-content-sha256` announces; None where it announces none.
-
-    Raises:
-        PayloadNotImplemented (501): any other `STREAMING-…`.
-    Differs: payloads signed with ECDSA (Signature Version 4A) are answered with NotImplemented.
-    """
-    if not content_sha256.upper().startswith("STREAMING-"):
-        return None
-    for kind in PayloadKind:
-        if kind.value == content_sha256:
-            return kind
-    raise PayloadNotImplemented(kind=content_sha256[:64])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignatureChain:
-    """Where the signatures of chunks begin: the verified signature of the request, and its key."""
-
-    key: SigningKey
-    scope: Scope
-    amz_date: str
-    seed_signature: str = field(repr=False)
-
-    def chunk_signature(self, previous: str, content_hash: str) -> str:
-        """The signature of a chunk, from the one before it and the SHA-256 of its content in hex."""
-        return self._signature("PAYLOAD", previous, f"{_EMPTY_HASH}\n{content_hash}")
-
-    def trailer_signature(self, previous: str, trailers: dict[str, str]) -> str:
-        """The signature of the trailers: `name:value` and a line feed each, sorted by name."""
-        text = "".join([f"{name}:{value}\n" for name, value in sorted(trailers.items())])
-        return self._signature("TRAILER", previous, sha256(text.encode()).hexdigest())
-
-    def _signature(self, suffix: str, previous: str, rest: str) -> str:
-        text = f"AWS4-HMAC-SHA256-{suffix}\n{self.amz_date}\n{self.scope}\n{previous}\n{rest}"
-        return self.key.signature(text.encode())
 
 
 class _Expects(Enum):
@@ -145,7 +89,7 @@ class AwsChunkedDecoder:
         self._chunk_left = 0
         self._claimed = ""
         self._hash = sha256()
-        self._held: list[bytes] = []
+        self._held = bytearray()
         self._trailers: dict[str, str] = {}
         self._trailer_bytes = 0
         self._refused: AwsError | None = None
@@ -156,8 +100,9 @@ class AwsChunkedDecoder:
         Returns:
             The content that they complete, in order; often none.
         Raises:
-            SignatureDoesNotMatch (403), InvalidChunkSizeError (403), IncompleteBody (400: the framing is broken,
-            or there is more content than was said), MalformedTrailerError (400), RequestTooLarge (413)
+            SignatureDoesNotMatch (403), InvalidChunkSizeError (403), MalformedTrailerError (400),
+            IncompleteBody (400: the framing is broken, or the content is not as long as was said),
+            RequestTooLarge (413)
         """
         if self._refused is not None:
             raise self._refused
@@ -195,11 +140,12 @@ class AwsChunkedDecoder:
             content.append(piece)
         else:
             self._hash.update(piece)
-            self._held.append(piece)
-            if not self._chunk_left:
+            if self._chunk_left:
+                self._held += piece
+            else:
                 self._check_chunk(self._chain)
-                content.extend(self._held)
-                self._held = []
+                content.append(bytes(self._held) + piece if self._held else piece)
+                self._held.clear()
         if not self._chunk_left:
             self._expects = _Expects.DATA_END
         return at + len(piece)

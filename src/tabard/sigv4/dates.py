@@ -71,12 +71,13 @@ def request_moment(headers: Sequence[tuple[str, str]]) -> datetime:
 
 
 def _from_http_date(text: str) -> str:
-    """`Fri, 24 May 2013 00:00:00 GMT` as an `x-amz-date`; anything else as it is."""
+    """`Fri, 24 May 2013 00:00:00 GMT` (or `-0000`) as an `x-amz-date`; anything else as it is."""
     try:
         moment = parsedate_to_datetime(text)
     except ValueError:
         return text
-    # The reader is lenient; what it read must be what was written.
-    if moment.tzinfo is None or format_datetime(moment.astimezone(UTC), usegmt=True) != text:
-        return text
-    return amz_date_text(moment)
+    # The reader is lenient: what it read must be what was written. botocore writes `-0000`: no zone.
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(UTC)
+    written = format_datetime(moment, usegmt=moment.tzinfo is not None)
+    return amz_date_text(moment.replace(tzinfo=UTC)) if written == text else text

@@ -27,7 +27,6 @@ class HeaderLayout:
     name_set: frozenset[str]
     template: str
     pick: Callable[[Mapping[str, str]], tuple[str, ...]]
-    line_count: int
 
 
 _BY_TEXT: dict[str, HeaderLayout] = {}
@@ -75,7 +74,7 @@ def _compiled(text: str, names: tuple[str, ...]) -> HeaderLayout:
     if len(name_set) != len(names) or sorted(names) != list(names):
         raise IncompleteSignature(reason="SignedHeaders must be sorted, each header once.")
     lines = "".join([f"{name}:%s\n" for name in names])
-    return HeaderLayout(text, names, name_set, f"{lines}\n{text}\n", _picker(names), len(names) + 2)
+    return HeaderLayout(text, names, name_set, f"{lines}\n{text}\n", _picker(names))
 
 
 def _picker(names: tuple[str, ...]) -> Callable[[Mapping[str, str]], tuple[str, ...]]:

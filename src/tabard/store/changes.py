@@ -1,10 +1,13 @@
 """The journal of changes: which aggregate was written at which version, so that snapshots read only that."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy.exc import IntegrityError
 
+from tabard.store.failures import refused_write
 from tabard.store.schema import ChangeKind, changes
 
 KEPT_CHANGES = 10_000
@@ -18,19 +21,32 @@ _OLDEST = select(func.min(changes.c.version))
 
 
 class TooFarBehind(Exception):
-    """The journal no longer reaches back to this version, or never had it: read everything anew."""
+    """The journal does not reach back to this version, or never had it: read everything anew."""
 
 
 @dataclass(frozen=True, slots=True)
 class Journal:
-    """The changes of one transaction, written one by one as they are made."""
+    """One transaction's connection; every write goes through it and leaves a change behind."""
 
     connection: Connection
 
-    def record(self, kind: ChangeKind, key: str) -> None:
-        """Append one change, and now and then forget what no reader can need."""
-        result = self.connection.execute(_INSERT, {"kind": kind, "key": key})
-        version = int(result.inserted_primary_key[0])  # type: ignore[index]  # a row was just inserted
+    @contextmanager
+    def write(self, kind: ChangeKind, key: str) -> Iterator[Connection]:
+        """Make one write, whole or not at all, and append its change.
+
+        Raises:
+            AlreadyStored, StillReferenced: nothing of this write is there; the transaction may go on.
+        """
+        try:
+            with self.connection.begin_nested():
+                yield self.connection
+        except IntegrityError as error:
+            raise refused_write(error, f"{kind} {key}") from error
+        self._append(kind, key)
+
+    def _append(self, kind: ChangeKind, key: str) -> None:
+        result = self.connection.execute(_INSERT, {"kind": kind.value, "key": key})
+        version = int(result.inserted_primary_key[0])  # type: ignore[index]  # one row was just inserted
         if version % _TRIM_EVERY == 0:
             self.connection.execute(delete(changes).where(changes.c.version <= version - KEPT_CHANGES))
 
@@ -40,13 +56,16 @@ def newest_version(connection: Connection) -> int:
     return connection.execute(_NEWEST).scalar() or 0
 
 
-def changed_since(connection: Connection, version: int, newest: int) -> Mapping[ChangeKind, frozenset[str]]:
+def changed_since(
+    connection: Connection, version: int, *, newest: int
+) -> Mapping[ChangeKind, frozenset[str]]:
     """The keys written after `version`, by kind. Raises TooFarBehind."""
     oldest = connection.execute(_OLDEST).scalar() or 0
     if version > newest or oldest > version + 1:
         raise TooFarBehind
     found: dict[ChangeKind, set[str]] = {}
-    rows = connection.execute(select(changes.c.kind, changes.c.key).where(changes.c.version > version))
-    for kind, key in rows:
+    for kind, key in connection.execute(
+        select(changes.c.kind, changes.c.key).where(changes.c.version > version)
+    ):
         found.setdefault(ChangeKind(kind), set()).add(key)
     return {kind: frozenset(keys) for kind, keys in found.items()}

@@ -29,6 +29,7 @@ UNREADABLE = "cannot be evaluated: "
 
 _DENY_ALL = {
     DocumentKind.IDENTITY: '{"Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}',
+    DocumentKind.SESSION: '{"Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}',
     DocumentKind.TRUST: '{"Statement":[{"Effect":"Deny","Principal":"*","Action":"*"}]}',
 }
 
@@ -54,13 +55,15 @@ def compile_trust_policy(document: str) -> CompiledPolicies:
 def compile_session_policies(documents: tuple[str, ...]) -> CompiledPolicies:
     """What narrows one session. A document that cannot be evaluated denies everything."""
     named = tuple((f"session policy {number}", text) for number, text in enumerate(documents, start=1))
-    return _compiled(named, DocumentKind.IDENTITY)
+    return _compiled(named, DocumentKind.SESSION)
 
 
 def refuse_everything(name: str, reason: str, kind: DocumentKind) -> CompiledPolicies:
     """Policies that deny every request, in the name of the document that cannot be evaluated."""
     _log.error(POLICY_UNREADABLE, policy=name, reason=reason)
-    return compile_policies((NamedDocument(f"{UNREADABLE}{name}", parse_document(_DENY_ALL[kind], kind)),))
+    return compile_policies(
+        (NamedDocument(f"{UNREADABLE}{name}", parse_document(_DENY_ALL[kind], kind=kind)),)
+    )
 
 
 def _compiled(documents: Documents, kind: DocumentKind) -> CompiledPolicies:
@@ -68,7 +71,7 @@ def _compiled(documents: Documents, kind: DocumentKind) -> CompiledPolicies:
     parsed: list[NamedDocument] = []
     for name, text in documents:
         try:
-            parsed.append(NamedDocument(name, parse_document(text, kind)))
+            parsed.append(NamedDocument(name, parse_document(text, kind=kind)))
         except MalformedPolicyDocument as error:
             return refuse_everything(name, str(error), kind)
     return compile_policies(tuple(parsed))

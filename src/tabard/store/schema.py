@@ -17,7 +17,6 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
-    String,
     Table,
     Text,
     UniqueConstraint,
@@ -83,7 +82,7 @@ def _moment(name: str) -> Column[datetime]:
 users = Table(
     "users",
     metadata,
-    Column("user_id", String(64), primary_key=True),
+    Column("user_id", Text, primary_key=True),
     _text("name"),
     Column("name_key", Text, nullable=False, unique=True),
     _text("path"),
@@ -96,7 +95,7 @@ users = Table(
 roles = Table(
     "roles",
     metadata,
-    Column("role_id", String(64), primary_key=True),
+    Column("role_id", Text, primary_key=True),
     _text("name"),
     Column("name_key", Text, nullable=False, unique=True),
     _text("path"),
@@ -112,7 +111,7 @@ roles = Table(
 inline_policies = Table(
     "inline_policies",
     metadata,
-    Column("owner_id", String(64), primary_key=True),
+    Column("owner_id", Text, primary_key=True),
     Column("name", Text, primary_key=True),
     Column("position", Integer, nullable=False),
     _text("document"),
@@ -121,7 +120,7 @@ inline_policies = Table(
 managed_policies = Table(
     "managed_policies",
     metadata,
-    Column("arn", String(512), primary_key=True),
+    Column("arn", Text, primary_key=True),
     _text("policy_id"),
     _text("name"),
     _text("name_key"),
@@ -140,7 +139,7 @@ policy_versions = Table(
     "policy_versions",
     metadata,
     Column("policy_arn", ForeignKey(managed_policies.c.arn, ondelete="CASCADE"), primary_key=True),
-    Column("version_id", String(16), primary_key=True),
+    Column("version_id", Text, primary_key=True),
     Column("position", Integer, nullable=False),
     _text("document"),
     _moment("created_at"),
@@ -149,7 +148,7 @@ policy_versions = Table(
 policy_attachments = Table(
     "policy_attachments",
     metadata,
-    Column("owner_id", String(64), primary_key=True),
+    Column("owner_id", Text, primary_key=True),
     Column("policy_arn", ForeignKey(managed_policies.c.arn), primary_key=True, index=True),
     Column("position", Integer, nullable=False),
 )
@@ -157,7 +156,7 @@ policy_attachments = Table(
 instance_profiles = Table(
     "instance_profiles",
     metadata,
-    Column("instance_profile_id", String(64), primary_key=True),
+    Column("instance_profile_id", Text, primary_key=True),
     _text("name"),
     Column("name_key", Text, nullable=False, unique=True),
     _text("path"),
@@ -171,7 +170,7 @@ instance_profiles = Table(
 images = Table(
     "images",
     metadata,
-    Column("image_id", String(64), primary_key=True),
+    Column("image_id", Text, primary_key=True),
     _text("name"),
     _text("description"),
     _text("driver"),
@@ -183,11 +182,11 @@ images = Table(
 instances = Table(
     "instances",
     metadata,
-    Column("instance_id", String(64), primary_key=True),
+    Column("instance_id", Text, primary_key=True),
     _text("reservation_id"),
     _text("owner_account_id"),
     _text("image_id"),
-    Column("host_id", String(64), nullable=False, index=True),
+    Column("host_id", Text, nullable=False, index=True),
     _text("instance_type"),
     _text("region"),
     _text("availability_zone"),
@@ -215,9 +214,9 @@ Index(
 associations = Table(
     "associations",
     metadata,
-    Column("association_id", String(64), primary_key=True),
+    Column("association_id", Text, primary_key=True),
     Column("instance_id", ForeignKey(instances.c.instance_id), nullable=False, index=True),
-    Column("instance_profile_id", String(64), nullable=False, index=True),
+    Column("instance_profile_id", Text, nullable=False, index=True),
     _text("instance_profile_arn"),
     _text("state"),
     _moment("changed_at"),
@@ -236,7 +235,7 @@ Index(
 hosts = Table(
     "hosts",
     metadata,
-    Column("host_id", String(64), primary_key=True),
+    Column("host_id", Text, primary_key=True),
     _text("name"),
     _text("partition"),
     _text("region"),
@@ -249,8 +248,8 @@ hosts = Table(
 access_keys = Table(
     "access_keys",
     metadata,
-    Column("access_key_id", String(64), primary_key=True),
-    Column("owner_id", String(64), nullable=False, index=True),
+    Column("access_key_id", Text, primary_key=True),
+    Column("owner_id", Text, nullable=False, index=True),
     Column("sealed_secret", LargeBinary, nullable=False),
     _text("status"),
     _moment("created_at"),
@@ -267,8 +266,8 @@ sealing_keys = Table(
 revocations = Table(
     "revocations",
     metadata,
-    Column("subject", String(16), primary_key=True),
-    Column("subject_id", String(128), primary_key=True),
+    Column("subject", Text, primary_key=True),
+    Column("subject_id", Text, primary_key=True),
     _moment("not_before"),
     Column("forget_after", Moment, nullable=False, index=True),
 )
@@ -276,7 +275,7 @@ revocations = Table(
 installation = Table(
     "installation",
     metadata,
-    Column("name", String(128), primary_key=True),
+    Column("name", Text, primary_key=True),
     _text("value"),
 )
 
@@ -284,7 +283,7 @@ audit_events = Table(
     "audit_events",
     metadata,
     Column("number", _GROWING_NUMBER, primary_key=True, autoincrement=True),
-    Column("request_id", String(64), nullable=False, index=True),
+    Column("request_id", Text, nullable=False, index=True),
     _moment("at"),
     _text("service"),
     _text("operation"),
@@ -309,7 +308,7 @@ changes = Table(
     "changes",
     metadata,
     Column("version", _GROWING_NUMBER, primary_key=True, autoincrement=True),
-    Column("kind", String(32), nullable=False),
+    Column("kind", Text, nullable=False),
     _text("key"),
     sqlite_autoincrement=True,
 )

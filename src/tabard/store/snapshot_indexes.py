@@ -5,7 +5,6 @@ Every function gives back the index it was given where nothing in it moved, and 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Protocol, TypeVar
 
 Names = Mapping[str, str]
@@ -14,27 +13,21 @@ Names = Mapping[str, str]
 Groups = Mapping[str, tuple[str, ...]]
 """What holds them → ids, sorted."""
 
-Changed = Mapping[str, "V | None"]
-
 V = TypeVar("V")
-
-_NO_NAMES: Names = MappingProxyType({})
-_NO_GROUPS: Groups = MappingProxyType({})
-_NO_COUNTS: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Indexes:
     """What a snapshot looks things up by, beside their ids."""
 
-    user_ids: Names = field(default=_NO_NAMES)
-    role_ids: Names = field(default=_NO_NAMES)
-    instance_profile_ids: Names = field(default=_NO_NAMES)
-    instance_profiles_by_role: Groups = field(default=_NO_GROUPS)
-    associations_by_instance: Groups = field(default=_NO_GROUPS)
-    instances_by_host: Groups = field(default=_NO_GROUPS)
-    access_keys_by_owner: Groups = field(default=_NO_GROUPS)
-    attachment_counts: Mapping[str, int] = field(default=_NO_COUNTS)
+    user_ids: Names = field(default_factory=dict)
+    role_ids: Names = field(default_factory=dict)
+    instance_profile_ids: Names = field(default_factory=dict)
+    instance_profiles_by_role: Groups = field(default_factory=dict)
+    associations_by_instance: Groups = field(default_factory=dict)
+    instances_by_host: Groups = field(default_factory=dict)
+    access_keys_by_owner: Groups = field(default_factory=dict)
+    attachment_counts: Mapping[str, int] = field(default_factory=dict)
 
 
 class Named(Protocol):

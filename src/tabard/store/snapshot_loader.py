@@ -2,8 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from tabard.model.access_key import AccessKey
 from tabard.model.association import Association
@@ -28,7 +27,6 @@ PARTITION = "partition"
 """The installation's fact of this name is the partition, `aws` where it is not set."""
 
 _DEFAULT_PARTITION = "aws"
-_NOTHING: Mapping[Any, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,18 +34,18 @@ class Delta:
     """What is different at `version`: the new value by key, None for what is gone."""
 
     version: int
-    users: Mapping[str, User | None] = field(default=_NOTHING)
-    roles: Mapping[str, Role | None] = field(default=_NOTHING)
-    managed_policies: Mapping[str, ManagedPolicy | None] = field(default=_NOTHING)
-    instance_profiles: Mapping[str, InstanceProfile | None] = field(default=_NOTHING)
-    instances: Mapping[str, Instance | None] = field(default=_NOTHING)
-    associations: Mapping[str, Association | None] = field(default=_NOTHING)
-    images: Mapping[str, Image | None] = field(default=_NOTHING)
-    hosts: Mapping[str, Host | None] = field(default=_NOTHING)
-    access_keys: Mapping[str, AccessKey | None] = field(default=_NOTHING)
-    sealing_keys: Mapping[int, SealingKey | None] = field(default=_NOTHING)
-    revocations: Mapping[RevocationKey, Revocation | None] = field(default=_NOTHING)
-    installation: Mapping[str, str | None] = field(default=_NOTHING)
+    users: Mapping[str, User | None] = field(default_factory=dict)
+    roles: Mapping[str, Role | None] = field(default_factory=dict)
+    managed_policies: Mapping[str, ManagedPolicy | None] = field(default_factory=dict)
+    instance_profiles: Mapping[str, InstanceProfile | None] = field(default_factory=dict)
+    instances: Mapping[str, Instance | None] = field(default_factory=dict)
+    associations: Mapping[str, Association | None] = field(default_factory=dict)
+    images: Mapping[str, Image | None] = field(default_factory=dict)
+    hosts: Mapping[str, Host | None] = field(default_factory=dict)
+    access_keys: Mapping[str, AccessKey | None] = field(default_factory=dict)
+    sealing_keys: Mapping[int, SealingKey | None] = field(default_factory=dict)
+    revocations: Mapping[RevocationKey, Revocation | None] = field(default_factory=dict)
+    installation: Mapping[str, str | None] = field(default_factory=dict)
 
 
 def load(everything: Delta) -> Snapshot:

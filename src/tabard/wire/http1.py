@@ -53,8 +53,8 @@ class Http1Pool:
     max_connections: open at once; further requests wait their turn for at most `answer_timeout_seconds`.
     connect_timeout_seconds: to open one connection.
     idle_timeout_seconds: how long an unused connection is kept.
-    answer_timeout_seconds: the longest silence of the upstream: before its answer, within it, or while it takes
-    no more of the request.
+    answer_timeout_seconds: the longest silence of the upstream: before its answer, within it, or while it
+    takes no more of the request.
     """
 
     def __init__(
@@ -91,11 +91,12 @@ class Http1Pool:
         Args:
             raw_target: path and query as they go on the wire.
             headers: with Host; Content-Length, Transfer-Encoding and Connection are the pool's and left out.
-            body: an iterator is sent as it comes, with at most one piece held back; if it raises, the request is
-                left incomplete, its connection closed, and the exception passed on.
+            body: an iterator is sent as it comes, with at most one piece held back; if it raises, the request
+                is left incomplete, its connection closed, and the exception passed on.
             content_length: of an iterator, in bytes; without it the body is sent chunked.
         Raises:
-            UpstreamUnavailable; UpstreamTimeout (a kind of it); ValueError where the head would not be one request.
+            UpstreamUnavailable; UpstreamTimeout (a kind of it); ValueError where the head would not be one
+            request, or the iterator's length is not `content_length`.
         """
         if body is None or isinstance(body, bytes):
             if body is None and method in BODYLESS_METHODS:
@@ -153,22 +154,25 @@ class Http1Pool:
         try:
             connection.begin(is_head=method == "HEAD")
             connection.write(start)
-            while not pieces.exhausted:
-                await connection.drain()
-                if connection.answered:
-                    break
+            whole = False
+            await connection.drain()
+            while not (whole or connection.answered):
                 piece = await pieces.next()
                 if not connection.answered:
                     connection.write(piece)
-            if pieces.exhausted:
+                    whole = pieces.exhausted
+                    if not whole:
+                        await connection.drain()
+            if whole:
                 connection.request_sent()
             answer = await connection.head()
-            if not pieces.exhausted and answer.status < 300:
-                # INVARIANT: no success is passed on for a body whose end was neither seen nor verified.
-                raise UpstreamUnavailable("the upstream answered before it had the whole request")
         except BaseException:
             connection.abort(UpstreamUnavailable("the request was left incomplete"))
             raise
+        if not whole and answer.status < 300:
+            # INVARIANT: no success is passed on for a body that was not sent, and verified, to its end.
+            connection.abort(UpstreamUnavailable("the request was left incomplete"))
+            raise UpstreamUnavailable("the upstream answered before it had the whole request")
         return answer
 
     # The pool
@@ -303,7 +307,7 @@ class _Pieces:
         if following == b"":
             self.exhausted = True
             if not self._chunked and self._remaining_bytes:
-                raise UpstreamUnavailable(f"the body ended {self._remaining_bytes} bytes early")
+                raise ValueError(f"the body ended {self._remaining_bytes} bytes early")
         if not self._chunked:
             return piece
         framed = b"%x\r\n%b\r\n" % (len(piece), piece) if piece else b""
@@ -316,7 +320,7 @@ class _Pieces:
                 if not self._chunked:
                     self._remaining_bytes -= len(piece)
                     if self._remaining_bytes < 0:
-                        raise UpstreamUnavailable("the body is longer than its content_length")
+                        raise ValueError("the body is longer than its content_length")
                 return piece
         return b""
 
@@ -331,6 +335,8 @@ def _head(method: str, raw_target: str, headers: Iterable[tuple[str, str]], fram
         or text.count("\r") != line_count
         or "\0" in text
         or not raw_target.startswith("/")
+        or not raw_target.isascii()
+        or not raw_target.isprintable()
         or " " in raw_target
         or " " in method
     ):

@@ -1,4 +1,4 @@
-"""One HTTP/1.1 connection to an upstream and the answers that arrive on it: a state machine on asyncio.Protocol."""
+"""One HTTP/1.1 connection to an upstream and the answers that arrive on it, on asyncio.Protocol."""
 
 import asyncio
 from collections import deque
@@ -32,7 +32,7 @@ class ConnectionOwner(Protocol):
 
 
 class Http1Answer:
-    """An answer whose head has arrived. Read it to the end, or `release` it; it then returns its connection."""
+    """An answer whose head has arrived. Read it to the end or `release` it: its connection depends on it."""
 
     __slots__ = ("_buffered", "_by_name", "_chunks", "_connection", "_ended", "_failure", "headers", "status")
 
@@ -130,7 +130,6 @@ class Http1Connection(asyncio.Protocol):
         "_header_bytes",
         "_headers",
         "_is_head",
-        "loop",
         "_lost",
         "_owner",
         "_parser",
@@ -144,6 +143,7 @@ class Http1Connection(asyncio.Protocol):
         "_waiter",
         "_write_paused",
         "idle_since",
+        "loop",
     )
 
     def __init__(
@@ -252,17 +252,23 @@ class Http1Connection(asyncio.Protocol):
             self.abort(UpstreamUnavailable("the upstream spoke unasked"))
             return
         self._received = True
+        failure = self._digest(data)
+        if failure is not None:
+            self.abort(failure)
+        elif self._is_over():
+            self._after_exchange()
+
+    def _digest(self, data: bytes) -> UpstreamUnavailable | None:
         try:
             self._parser.feed_data(data)
         except HttpParserUpgrade:
-            self.abort(UpstreamUnavailable("the upstream switched protocols unasked"))
+            return UpstreamUnavailable("the upstream switched protocols unasked")
         except HttpParserError as error:
-            if self._busy:
-                self.abort(UpstreamUnavailable(f"the upstream's answer is not HTTP/1.1: {error}"))
-            else:
-                self._surplus = True
-        if not self._busy and self._failure is None:
-            self._after_exchange()
+            return UpstreamUnavailable(f"the upstream's answer is not HTTP/1.1: {error}")
+        return None
+
+    def _is_over(self) -> bool:
+        return not self._busy and self._failure is None
 
     def eof_received(self) -> bool:
         # RFC 9112, 6.3: without Content-Length and Transfer-Encoding the body ends with the connection.

@@ -20,7 +20,7 @@ from tabard.model.host import Host
 from tabard.model.user import User
 from tabard.names import new_access_key_id, new_resource_id, new_secret_access_key, new_unique_id
 from tabard.services.ec2.images import PROCESS_IMAGE
-from tabard.store.builtin_policies import ADMINISTRATOR_ACCESS, administrator_access
+from tabard.store.builtin_policies import administrator_access
 from tabard.store.ports import Store, Transaction
 from tabard.wiring.data_dir import DataDir, read_json, write_secret_file
 from tabard.wiring.settings import Settings
@@ -111,8 +111,9 @@ def _fix_installation(tx: Transaction, settings: Settings) -> None:
 
 
 def _admin(tx: Transaction, settings: Settings, now: datetime) -> User:
-    if tx.managed_policies.get(ADMINISTRATOR_ACCESS) is None:
-        tx.managed_policies.insert(administrator_access(now))
+    administrator = administrator_access(PARTITION)
+    if tx.managed_policies.get(administrator.arn) is None:
+        tx.managed_policies.insert(administrator)
     user = tx.users.named(ADMIN)
     if user is None:
         user = User(
@@ -122,7 +123,7 @@ def _admin(tx: Transaction, settings: Settings, now: datetime) -> User:
             partition=PARTITION,
             account_id=settings.account_id,
             created_at=now,
-            attached_policy_arns=(ADMINISTRATOR_ACCESS,),
+            attached_policy_arns=(administrator.arn,),
         )
         tx.users.insert(user)
     return user

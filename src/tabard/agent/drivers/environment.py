@@ -1,7 +1,7 @@
-"""The environment of an instance's processes: the role at the metadata service is the only credential in it.
+"""The environment of an instance's processes: the metadata service is the only source of credentials in it.
 
-SDKs take credentials from the environment, from files and from container endpoints before they ask the metadata
-service, so each of those has to be gone.
+SDKs take credentials from the environment, from files and from container endpoints before they ask the
+metadata service, so each of those has to be gone.
 AWS: https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html and
 https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
 """
@@ -30,7 +30,7 @@ KEPT_AWS_VARIABLES = frozenset(
         "AWS_SDK_UA_APP_ID",
     }
 )
-"""The variables beginning with AWS_ that hold neither credentials, nor a place to find them, nor an endpoint."""
+"""The AWS_ variables that hold neither credentials, nor a place to find them, nor an endpoint."""
 
 _REMOVED_PREFIXES = ("AWS_", "AMAZON_", "TABARD_")
 _REMOVED = frozenset({"BOTO_CONFIG", "BOTO_PATH", "EC2_ACCESS_KEY", "EC2_SECRET_KEY", "EC2_URL"})
@@ -54,7 +54,7 @@ _HOST_VARIABLES = frozenset(
 
 
 def host_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """What an instance that a server starts takes over from that server: where programs are, locale, proxies."""
+    """What an instance started by a server takes over from it: where programs are, locale, proxies."""
     return {
         name: value
         for name, value in environment.items()
@@ -70,11 +70,11 @@ def instance_environment(
     region: str,
     empty_file: str,
 ) -> dict[str, str]:
-    """Take every other source of credentials out of `base` and point SDKs at the metadata service and the edge.
+    """Take every other source of credentials out of `base`; point SDKs at the metadata service and the edge.
 
-    Everything that begins with AWS_ goes unless it is known to be harmless, so a source that AWS invents tomorrow
-    goes as well. `empty_file` stands in for ~/.aws/config and ~/.aws/credentials: it exists, because some SDKs
-    fail on a named file that does not.
+    Everything that begins with AWS_ goes unless it is known to be harmless, so a source that AWS invents
+    tomorrow goes as well. `empty_file` stands in for ~/.aws/config and ~/.aws/credentials: it exists, because
+    some SDKs fail on a named file that does not.
     """
     kept = {name: value for name, value in base.items() if not _is_removed(name)}
     bypass = _without_proxy(base, metadata_endpoint, edge_endpoint)

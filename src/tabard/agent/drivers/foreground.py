@@ -1,4 +1,4 @@
-"""The foreground form of the process driver: one command with the terminal, folder and streams of its caller."""
+"""The foreground form of the process driver: one command in its caller's terminal and folder."""
 
 import asyncio
 import os

@@ -1,7 +1,7 @@
-"""The process driver: an instance is a process of this machine, without isolation between processes of one uid.
+"""The process driver: an instance is a process of this machine.
 
-`isolation: none` is what it promises: processes of the same uid can read each other. A launch uid of its own keeps
-instances away from the agent's and the edge's files.
+`isolation: none` is what it promises: processes of the same uid can read each other. A launch uid of its own
+keeps instances away from the agent's and the edge's files.
 """
 
 import asyncio
@@ -27,8 +27,8 @@ _DRAIN_SECONDS = 0.5
 class ProcessDriver:
     """Runs an instance's user data as its main process.
 
-    User data that begins with `#!` is executed; any other is told by the metadata service and not run, and the
-    instance then runs nothing until it is stopped.
+    User data that begins with `#!` is executed; any other is told by the metadata service and not run, and
+    the instance then runs nothing until it is stopped.
     Differs: when the main process ends, the instance is stopped, as if it had shut itself down.
     """
 

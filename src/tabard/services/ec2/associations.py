@@ -21,11 +21,11 @@ from tabard.services.ec2.instance_profiles import (
     IamInstanceProfileSpecification,
     find_instance_profile,
     guard_specification,
+    new_association,
     pass_role_checks,
     passed_instance_profile,
 )
 from tabard.services.ec2.pages import page
-from tabard.services.ec2.run_instances import new_association
 from tabard.services.operation import Facts, Output, Request
 from tabard.store.ports import Transaction
 from tabard.store.snapshot import Snapshot
@@ -34,20 +34,20 @@ _ASSOCIATE = "ec2:AssociateIamInstanceProfile"
 _DISASSOCIATE = "ec2:DisassociateIamInstanceProfile"
 
 
-class AssociateIamInstanceProfileRequest(Request):
+class AssociateIamInstanceProfileRequest(Request, frozen=True, kw_only=True):
     """AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_AssociateIamInstanceProfile.html"""
 
     iam_instance_profile: IamInstanceProfileSpecification
     instance_id: str
 
 
-class DisassociateIamInstanceProfileRequest(Request):
+class DisassociateIamInstanceProfileRequest(Request, frozen=True, kw_only=True):
     """AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DisassociateIamInstanceProfile.html"""
 
     association_id: str
 
 
-class DescribeIamInstanceProfileAssociationsRequest(Request):
+class DescribeIamInstanceProfileAssociationsRequest(Request, frozen=True, kw_only=True):
     """AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeIamInstanceProfileAssociations.html"""
 
     association_ids: tuple[str, ...] = ()
@@ -70,7 +70,7 @@ def associate_iam_instance_profile(
 ) -> Output:
     """Give an instance the role held by an instance profile.
 
-    An instance profile without a role may be associated; the instance finds no credentials until it holds one.
+    An instance profile without a role may be associated: the instance has no credentials until it holds one.
 
     Args:
         permit: proof that the caller may ec2:AssociateIamInstanceProfile and iam:PassRole.
@@ -97,9 +97,7 @@ def associate_iam_instance_profile(
     if instance.state not in (InstanceState.RUNNING, InstanceState.STOPPED):
         raise IncorrectInstanceState(instance_id=instance.instance_id)
     if any(not _is_over(each) for each in tx.associations.of_instance(instance.instance_id)):
-        raise IncorrectState(
-            reason=f"There is an existing association for instance {instance.instance_id}"
-        )
+        raise IncorrectState(reason=f"There is an existing association for instance {instance.instance_id}")
     association = new_association(permit, instance, instance_profile)
     tx.associations.insert(association)
     return {"IamInstanceProfileAssociation": _view(association)}
@@ -108,7 +106,7 @@ def associate_iam_instance_profile(
 def disassociate_iam_instance_profile_checks(
     request: DisassociateIamInstanceProfileRequest, facts: Facts
 ) -> Sequence[Check]:
-    """ec2:DisassociateIamInstanceProfile on the association's instance; on `instance/*` where there is none."""
+    """ec2:DisassociateIamInstanceProfile on the association's instance; `instance/*` where there is none."""
     association = facts.snapshot.associations.get(request.association_id)
     return [instance_check(_DISASSOCIATE, association.instance_id if association else "*", facts)]
 
@@ -118,8 +116,8 @@ def disassociate_iam_instance_profile(
 ) -> Output:
     """Take the instance profile from an instance.
 
-    Sessions that the instance has already stay valid until they expire, as on EC2; terminating the instance or
-    revoking its role's sessions ends them sooner.
+    Sessions that the instance has already stay valid until they expire, as on EC2; terminating the instance
+    ends them sooner.
 
     Returns:
         The association in state `disassociating`, until its host serves it no more; of a stopped instance it

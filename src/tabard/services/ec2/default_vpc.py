@@ -1,4 +1,4 @@
-"""The network an account has in each region without making one. Nominal: instances use their host's own network.
+"""The network that an account has in each region. Nominal: instances use the network of their host.
 
 AWS: https://docs.aws.amazon.com/vpc/latest/userguide/default-vpc.html
 Differs: one Availability Zone and one subnet per region; their ids follow from account and region; nothing is
@@ -46,7 +46,7 @@ def default_vpc(*, account_id: str, region: str) -> DefaultVpc:
 
 
 def mac_address(instance_id: str) -> str:
-    """A locally administered MAC address that belongs to one instance: `0e:` and forty bits of its id's hash."""
+    """The locally administered MAC address of an instance: `0e:` and forty bits of its id's hash."""
     return "0e:" + hashlib.sha256(instance_id.encode()).digest()[:5].hex(":")
 
 

@@ -38,9 +38,7 @@ class InvalidAMIIDNotFound(AwsError):
     def among(cls, image_ids: Sequence[str]) -> "InvalidAMIIDNotFound":
         """The error for one or several missing ids, in AWS's grammar."""
         several = len(image_ids) > 1
-        return cls(
-            image_ids=", ".join(image_ids), plural="s" if several else "", es="" if several else "es"
-        )
+        return cls(image_ids=", ".join(image_ids), plural="s" if several else "", es="" if several else "es")
 
 
 class InvalidAMIIDMalformed(AwsError):
@@ -160,7 +158,10 @@ class InsufficientFreeAddressesInSubnet(AwsError):
 
     code = "InsufficientFreeAddressesInSubnet"
     status = 400
-    sentence = "There are not enough free addresses in subnet '{subnet_id}' to satisfy the requested number of instances."
+    sentence = (
+        "There are not enough free addresses in subnet '{subnet_id}' to satisfy the requested number of "
+        "instances."
+    )
 
 
 class InsufficientInstanceCapacity(AwsError):

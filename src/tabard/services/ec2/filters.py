@@ -23,7 +23,7 @@ Selectors = Mapping[str, Callable[[T], Iterable[str]]]
 """What each filter name looks at, of one kind of thing."""
 
 
-class Filter(Request):
+class Filter(Request, frozen=True, kw_only=True):
     """One filter: a name and the values of which one must match."""
 
     name: str = ""
@@ -105,7 +105,7 @@ def _pattern(value: str) -> list[object]:
 
 
 def _matches(pattern: Sequence[object], text: str) -> bool:
-    """Whether the whole text matches; steps back to the last `*` alone, so never worse than pattern × text."""
+    """Whether the whole text matches; steps back to the last `*` alone: pattern × text at worst."""
     at_pattern = at_text = 0
     last_any = after_last_any = -1
     while at_text < len(text):

@@ -24,7 +24,7 @@ PROCESS_IMAGE = Image(
 """The image that every installation is seeded with; its id is the same in every region and installation."""
 
 
-class DescribeImagesRequest(Request):
+class DescribeImagesRequest(Request, frozen=True, kw_only=True):
     """AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeImages.html"""
 
     executable_users: tuple[str, ...] = ()

@@ -19,7 +19,8 @@ def asked_for(
     """The instances of these ids, or every instance of the region.
 
     Raises:
-        InvalidInstanceID.NotFound, InvalidInstanceID.Malformed; InvalidParameterCombination: ids and MaxResults.
+        InvalidInstanceID.NotFound, InvalidInstanceID.Malformed;
+        InvalidParameterCombination: ids with MaxResults.
     """
     here = {
         instance.instance_id: instance

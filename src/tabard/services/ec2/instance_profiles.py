@@ -1,10 +1,13 @@
-"""The instance profile that a request names, and what passing its role needs."""
+"""The instance profile that a request names, what passing its role needs, and the association it becomes."""
 
 from collections.abc import Callable
 
 from tabard.access.authorize import Permit
 from tabard.access.check import Check
+from tabard.model.association import Association, AssociationState
+from tabard.model.instance import Instance, InstanceState
 from tabard.model.instance_profile import InstanceProfile
+from tabard.names import new_resource_id
 from tabard.services.ec2.arns import ec2_arn
 from tabard.services.ec2.errors import InvalidParameterCombination, InvalidParameterValue, MissingParameter
 from tabard.services.operation import Facts, Request
@@ -13,7 +16,7 @@ from tabard.store.ports import Transaction
 Named = Callable[[str], InstanceProfile | None]
 
 
-class IamInstanceProfileSpecification(Request):
+class IamInstanceProfileSpecification(Request, frozen=True, kw_only=True):
     """An instance profile by name or by ARN, not both."""
 
     arn: str | None = None
@@ -73,6 +76,19 @@ def passed_instance_profile(
     if role is not None:
         permit.require("iam:PassRole", role.arn)
     return found
+
+
+def new_association(permit: Permit, instance: Instance, instance_profile: InstanceProfile) -> Association:
+    """An association that waits for its host; a stopped instance serves nothing, so there it is at once."""
+    stopped = instance.state is InstanceState.STOPPED
+    return Association(
+        association_id=new_resource_id("iip-assoc"),
+        instance_id=instance.instance_id,
+        instance_profile_id=instance_profile.instance_profile_id,
+        instance_profile_arn=instance_profile.arn,
+        state=AssociationState.ASSOCIATED if stopped else AssociationState.ASSOCIATING,
+        changed_at=permit.now,
+    )
 
 
 def _unknown(wanted: IamInstanceProfileSpecification) -> InvalidParameterValue:

@@ -15,7 +15,7 @@ from tabard.services.operation import Output, Request
 from tabard.store.snapshot import Snapshot
 
 
-class DescribeInstanceStatusRequest(Request):
+class DescribeInstanceStatusRequest(Request, frozen=True, kw_only=True):
     """AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstanceStatus.html"""
 
     instance_ids: tuple[str, ...] = ()

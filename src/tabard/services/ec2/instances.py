@@ -21,7 +21,7 @@ from tabard.store.snapshot import Snapshot
 USER_INITIATED = ("Client.UserInitiatedShutdown", "Client.UserInitiatedShutdown: User initiated shutdown")
 
 
-class DescribeInstancesRequest(Request):
+class DescribeInstancesRequest(Request, frozen=True, kw_only=True):
     """AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html"""
 
     instance_ids: tuple[str, ...] = ()
@@ -32,7 +32,7 @@ class DescribeInstancesRequest(Request):
     dry_run: bool = False
 
 
-class TerminateInstancesRequest(Request):
+class TerminateInstancesRequest(Request, frozen=True, kw_only=True):
     """AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_TerminateInstances.html"""
 
     instance_ids: tuple[str, ...] = ()
@@ -83,7 +83,7 @@ def terminate_instances(permit: Permit, request: TerminateInstancesRequest, tx: 
         MissingParameter, InvalidInstanceID.NotFound, InvalidInstanceID.Malformed (400 each),
         DryRunOperation (412).
     AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_TerminateInstances.html
-    Differs: the sessions of a terminated instance are revoked at once; on EC2 they stay valid until they expire.
+    Differs: the sessions of a terminated instance are revoked at once; on EC2 they live until they expire.
     """
     if request.dry_run:
         raise DryRunOperation

@@ -4,7 +4,7 @@ AWS: https://docs.aws.amazon.com/service-authorization/latest/reference/list_ama
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ExamplePolicies_EC2.html#iam-example-runinstances
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tabard.access.check import Check
 from tabard.model.instance import Image, MetadataOptions
@@ -50,17 +50,21 @@ def metadata_options(asked: MetadataOptionsRequest, image: Image | None) -> Meta
 
 
 def run_instances_checks(request: RunInstancesRequest, facts: Facts) -> Sequence[Check]:
-    """Image, instance, subnet, network interface, security groups and volume, as AWS; the key pair where one is
-    named; CreateTags where tags are asked for; PassRole on the role of the instance profile.
+    """Image, instance, subnet, network interface, security groups and volume, as AWS.
 
-    Differs: the root volume (8 GiB gp3, not encrypted), the network interface, the subnet and the security group
-        are those of AWS's default launch; none of them is made. Condition keys of the metadata options hold what
-        the instance will have, defaults included.
+    Then the key pair where one is named, CreateTags where tags are asked for, and PassRole on the role of
+    the instance profile.
+
+    Differs: the root volume (8 GiB gp3, not encrypted), network interface, subnet and security group are
+        those of AWS's default launch; none of them is made. The condition keys of the metadata options hold
+        what the instance will have, defaults included. Placement groups, capacity reservations, launch templates and
+        snapshots are never involved.
     """
     vpc = default_vpc(account_id=facts.account_id, region=facts.region)
-    zone = {"ec2:availabilityzone": (vpc.availability_zone,)}
+    zone: Context = {"ec2:availabilityzone": (vpc.availability_zone,)}
     in_vpc: Context = {"ec2:vpc": (ec2_arn(facts, f"vpc/{vpc.vpc_id}"),)}
     subnet_id = request.subnet_id or vpc.subnet_id
+    subnet: Context = {"ec2:subnetid": (subnet_id,)}
     volume: Context = {
         "ec2:encrypted": ("false",),
         "ec2:volumesize": ("8",),
@@ -71,10 +75,10 @@ def run_instances_checks(request: RunInstancesRequest, facts: Facts) -> Sequence
         "ec2:associatepublicipaddress": ("false",),
     }
 
-    def check(resource: str, *contexts: Context, action: str = _ACTION) -> Check:
+    def check(resource: str, *contexts: Mapping[str, tuple[str, ...]], action: str = _ACTION) -> Check:
         context = region_context(facts)
         for more in contexts:
-            context |= more
+            context |= dict(more)
         return Check(action=action, resource=resource, context=context)
 
     tags = tag_context(requested_tags(request.tag_specifications))
@@ -83,7 +87,7 @@ def run_instances_checks(request: RunInstancesRequest, facts: Facts) -> Sequence
     checks = [
         _image_check(request, facts),
         check(ec2_arn(facts, "instance/*"), _instance_context(request, facts, vpc), _held(found), tags),
-        check(ec2_arn(facts, f"subnet/{subnet_id}"), in_vpc, zone, {"ec2:subnetid": (subnet_id,)}),
+        check(ec2_arn(facts, f"subnet/{subnet_id}"), in_vpc, zone, subnet),
         check(ec2_arn(facts, "network-interface/*"), in_vpc, zone, interface),
         check(ec2_arn(facts, "volume/*"), zone, volume),
     ]

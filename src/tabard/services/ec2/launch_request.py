@@ -15,7 +15,7 @@ from tabard.services.operation import Request
 MAX_USER_DATA_BYTES = 16384
 
 
-class Placement(Request):
+class Placement(Request, frozen=True, kw_only=True):
     """Where to launch. Tenancy is `default`: the host is named by its id alone."""
 
     availability_zone: str | None = None
@@ -30,7 +30,7 @@ class Placement(Request):
     spread_domain: str | None = None
 
 
-class MetadataOptionsRequest(Request):
+class MetadataOptionsRequest(Request, frozen=True, kw_only=True):
     """AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InstanceMetadataOptionsRequest.html"""
 
     http_tokens: Literal["optional", "required"] | None = None
@@ -40,7 +40,7 @@ class MetadataOptionsRequest(Request):
     instance_metadata_tags: Literal["enabled", "disabled"] | None = None
 
 
-class RunInstancesRequest(Request):
+class RunInstancesRequest(Request, frozen=True, kw_only=True):
     """AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html"""
 
     min_count: int
@@ -136,11 +136,15 @@ UNSUPPORTED_PLACEMENT = {
     "spread_domain": "there are no placement groups",
 }
 
-_ASKS_NOTHING = (None, "", False, 0, [], {}, {"Enabled": False}, {"Configured": False})
+_ASKS_NOTHING: tuple[object, ...] = (None, "", False, 0, [], {}, {"Enabled": False}, {"Configured": False})
 
 
 def guard_supported(request: RunInstancesRequest) -> None:
-    """Refuse what Tabard does not do. Raises UnsupportedOperation (400), which names the parameter and says why."""
+    """Refuse what Tabard does not do.
+
+    Raises:
+        UnsupportedOperation (400): it names the parameter and says why.
+    """
     names = dict(zip(request.__struct_fields__, request.__struct_encode_fields__, strict=True))
     for field, reason in UNSUPPORTED.items():
         if getattr(request, field) not in _ASKS_NOTHING:

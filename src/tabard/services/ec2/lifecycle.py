@@ -66,7 +66,7 @@ def move(
 def revoke(tx: Transaction, subject: RevocationSubject, subject_id: str, now: datetime) -> None:
     """Refuse every session of an instance or host that never comes back.
 
-    The mark lies ahead of now: an edge that has not seen it yet may still mint, and that session is refused too.
+    The mark lies ahead of now: an edge that has not seen it may still mint, and that session is refused too.
     """
     ahead = now + REVOKED_FOR
     tx.revocations.record(
@@ -98,6 +98,4 @@ def purge_terminated(tx: Transaction, now: datetime) -> int:
 def _end_associations(tx: Transaction, instance_id: str, now: datetime) -> None:
     for association in tx.associations.of_instance(instance_id):
         if association.state is not AssociationState.DISASSOCIATED:
-            tx.associations.update(
-                replace(association, state=AssociationState.DISASSOCIATED, changed_at=now)
-            )
+            tx.associations.update(replace(association, state=AssociationState.DISASSOCIATED, changed_at=now))

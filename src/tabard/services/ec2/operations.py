@@ -1,7 +1,5 @@
 """What EC2 can do here."""
 
-from typing import Any
-
 from tabard.services.ec2.associations import (
     AssociateIamInstanceProfileRequest,
     DescribeIamInstanceProfileAssociationsRequest,
@@ -27,7 +25,7 @@ from tabard.services.ec2.launch_request import RunInstancesRequest
 from tabard.services.ec2.run_instances import run_instances
 from tabard.services.operation import Operation, Read, Write
 
-OPERATIONS: tuple[Operation[Any], ...] = (
+OPERATIONS: tuple[Operation, ...] = (
     Write("RunInstances", RunInstancesRequest, run_instances_checks, run_instances),
     Read(
         "DescribeInstances",
@@ -47,9 +45,7 @@ OPERATIONS: tuple[Operation[Any], ...] = (
         lambda _, facts: [describe_check("ec2:DescribeImages", facts)],
         describe_images,
     ),
-    Write(
-        "TerminateInstances", TerminateInstancesRequest, terminate_instances_checks, terminate_instances
-    ),
+    Write("TerminateInstances", TerminateInstancesRequest, terminate_instances_checks, terminate_instances),
     Write(
         "AssociateIamInstanceProfile",
         AssociateIamInstanceProfileRequest,

@@ -1,4 +1,4 @@
-"""Pagination by MaxResults and NextToken: a page continues after the last key seen, whatever changed meanwhile.
+"""Pagination by MaxResults and NextToken: a page continues after the last key seen, whatever has changed.
 
 AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/Query-Requests.html#api-pagination
 """

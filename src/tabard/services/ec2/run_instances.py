@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import msgspec
 
 from tabard.access.authorize import Permit
-from tabard.model.association import Association, AssociationState
 from tabard.model.instance import Image, Instance, InstanceState, MetadataOptions
 from tabard.model.instance_profile import InstanceProfile
 from tabard.model.tag import Tag
@@ -26,7 +25,11 @@ from tabard.services.ec2.errors import (
     MissingParameter,
 )
 from tabard.services.ec2.ids import guard_image_id
-from tabard.services.ec2.instance_profiles import guard_specification, passed_instance_profile
+from tabard.services.ec2.instance_profiles import (
+    guard_specification,
+    new_association,
+    passed_instance_profile,
+)
 from tabard.services.ec2.instance_view import instance_view
 from tabard.services.ec2.launch_checks import metadata_options
 from tabard.services.ec2.launch_request import RunInstancesRequest, decoded_user_data, guard_supported
@@ -56,8 +59,8 @@ def run_instances(permit: Permit, request: RunInstancesRequest, tx: Transaction)
     """Launch instances, each with the instance profile that is asked for.
 
     Args:
-        permit: proof that the caller may ec2:RunInstances on all that a launch uses, ec2:CreateTags where tags
-            are asked for, and iam:PassRole on the role of the instance profile.
+        permit: proof that the caller may ec2:RunInstances on all that a launch uses, ec2:CreateTags where
+            tags are asked for, and iam:PassRole on the role of the instance profile.
         request: user data is base64 of at most 16,384 bytes. A client token that was used before, with the
             same parameters, answers the instances it launched then.
     Returns:
@@ -115,7 +118,7 @@ def _guard_counts(request: RunInstancesRequest) -> None:
 
 
 def _guard_network(request: RunInstancesRequest, vpc: DefaultVpc) -> None:
-    """There are no key pairs, and one subnet and one security group: any other name is unknown, as AWS says it."""
+    """There are no key pairs, one subnet, one security group: any other name is unknown, as AWS says it."""
     if request.key_name:
         raise InvalidKeyPairNotFound(key_name=request.key_name)
     if request.subnet_id not in (None, "", vpc.subnet_id):
@@ -124,7 +127,10 @@ def _guard_network(request: RunInstancesRequest, vpc: DefaultVpc) -> None:
         raise InvalidParameterCombination(
             reason="The parameter groupName cannot be used with the parameter groupId"
         )
-    known = {vpc.security_group_id: request.security_group_ids, vpc.security_group_name: request.security_groups}
+    known = {
+        vpc.security_group_id: request.security_group_ids,
+        vpc.security_group_name: request.security_groups,
+    }
     for name, groups in known.items():
         for group in groups:
             if group != name:
@@ -147,9 +153,7 @@ def _instance_profile(
     if request.iam_instance_profile is None:
         return None
     guard_specification(request.iam_instance_profile)
-    return passed_instance_profile(
-        permit, request.iam_instance_profile, tx, decided_as="ec2:instanceprofile"
-    )
+    return passed_instance_profile(permit, request.iam_instance_profile, tx, decided_as="ec2:instanceprofile")
 
 
 def _reservation_id(permit: Permit, request: RunInstancesRequest) -> str:
@@ -172,7 +176,8 @@ def _launched_before(permit: Permit, request: RunInstancesRequest, tx: Transacti
         return ()
     if len(token) > MAX_CLIENT_TOKEN_CHARACTERS or not token.isascii():
         raise InvalidParameterValue(
-            reason=f"Invalid value for clientToken. It has at most {MAX_CLIENT_TOKEN_CHARACTERS} ASCII characters."
+            reason="Invalid value for clientToken. "
+            f"It has at most {MAX_CLIENT_TOKEN_CHARACTERS} ASCII characters."
         )
     launched = [each for each in tx.instances.launched_with(token) if each.region == permit.region]
     return sorted(launched, key=lambda each: each.ami_launch_index)
@@ -212,19 +217,6 @@ def _insert_instances(
         if launch.instance_profile is not None:
             tx.associations.insert(new_association(permit, instance, launch.instance_profile))
     return instances
-
-
-def new_association(permit: Permit, instance: Instance, instance_profile: InstanceProfile) -> Association:
-    """An association that waits for its host; of a stopped instance, which serves nothing, it is there at once."""
-    stopped = instance.state is InstanceState.STOPPED
-    return Association(
-        association_id=new_resource_id("iip-assoc"),
-        instance_id=instance.instance_id,
-        instance_profile_id=instance_profile.instance_profile_id,
-        instance_profile_arn=instance_profile.arn,
-        state=AssociationState.ASSOCIATED if stopped else AssociationState.ASSOCIATING,
-        changed_at=permit.now,
-    )
 
 
 def _reservation_view(instances: Sequence[Instance], tx: Transaction) -> Output:

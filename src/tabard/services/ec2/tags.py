@@ -18,14 +18,14 @@ _METADATA_KEY = re.compile(r"[0-9a-zA-Z\-_+=,.@:]{1,255}")
 _METADATA_RESERVED = frozenset((".", "..", "_index"))
 
 
-class RequestTag(Request):
+class RequestTag(Request, frozen=True, kw_only=True):
     """One tag, as it is asked for."""
 
     key: str = ""
     value: str = ""
 
 
-class TagSpecification(Request):
+class TagSpecification(Request, frozen=True, kw_only=True):
     """The tags of one kind of resource that a launch makes."""
 
     resource_type: str = ""
@@ -58,7 +58,7 @@ def instance_tags(specifications: Sequence[TagSpecification], *, shown_in_metada
         if each.resource_type != "instance":
             raise UnsupportedOperation(
                 parameter=f"TagSpecification.ResourceType={each.resource_type or '(none)'}",
-                reason="a launch makes nothing but instances that could be tagged; give ResourceType=instance",
+                reason="a launch makes nothing but instances; give ResourceType=instance",
             )
     tags = requested_tags(specifications)
     if len(tags) > MAX_TAGS:

@@ -20,19 +20,19 @@ from tabard.store.ports import Transaction
 from tabard.store.snapshot import Snapshot
 
 
-class CreateAccessKeyRequest(Request):
+class CreateAccessKeyRequest(Request, frozen=True, kw_only=True):
     """Without a name: the user, or the root, who calls."""
 
     user_name: str | None = None
 
 
-class ListAccessKeysRequest(PagedRequest):
+class ListAccessKeysRequest(PagedRequest, frozen=True, kw_only=True):
     """Without a name: the user, or the root, who calls."""
 
     user_name: str | None = None
 
 
-class UpdateAccessKeyRequest(Request):
+class UpdateAccessKeyRequest(Request, frozen=True, kw_only=True):
     """Only `Active` and `Inactive` can be set."""
 
     access_key_id: str
@@ -40,7 +40,7 @@ class UpdateAccessKeyRequest(Request):
     user_name: str | None = None
 
 
-class DeleteAccessKeyRequest(Request):
+class DeleteAccessKeyRequest(Request, frozen=True, kw_only=True):
     """Without a name: the user, or the root, who calls."""
 
     access_key_id: str

@@ -27,28 +27,28 @@ EntityFilter = Literal["User", "Role", "Group", "LocalManagedPolicy", "AWSManage
 PolicyUsage = Literal["PermissionsPolicy", "PermissionsBoundary"]
 
 
-class RoleAttachmentRequest(Request):
+class RoleAttachmentRequest(Request, frozen=True, kw_only=True):
     """AttachRolePolicy, DetachRolePolicy."""
 
     role_name: str
     policy_arn: str
 
 
-class ListAttachedRolePoliciesRequest(PagedRequest):
+class ListAttachedRolePoliciesRequest(PagedRequest, frozen=True, kw_only=True):
     """Lists a role's managed policies whose path begins with `path_prefix`."""
 
     role_name: str
     path_prefix: str = "/"
 
 
-class ListAttachedUserPoliciesRequest(PagedRequest):
+class ListAttachedUserPoliciesRequest(PagedRequest, frozen=True, kw_only=True):
     """Lists a user's managed policies whose path begins with `path_prefix`."""
 
     user_name: str
     path_prefix: str = "/"
 
 
-class ListEntitiesForPolicyRequest(PagedRequest):
+class ListEntitiesForPolicyRequest(PagedRequest, frozen=True, kw_only=True):
     """Lists whom a managed policy is attached to; `path_prefix` is of the entities' paths."""
 
     policy_arn: str
@@ -72,9 +72,7 @@ def attach_role_policy(permit: Permit, request: RoleAttachmentRequest, tx: Trans
         return {}
     if len(role.attached_policy_arns) >= POLICIES_PER_ROLE:
         raise LimitExceeded(quota="PoliciesPerRole", limit=POLICIES_PER_ROLE)
-    tx.roles.update(
-        replace(role, attached_policy_arns=(*role.attached_policy_arns, request.policy_arn))
-    )
+    tx.roles.update(replace(role, attached_policy_arns=(*role.attached_policy_arns, request.policy_arn)))
     return {}
 
 
@@ -120,9 +118,7 @@ def list_attached_user_policies(
     return _attached(user.attached_policy_arns, request, snapshot, path_prefix=request.path_prefix)
 
 
-def _attached(
-    arns: Sequence[str], request: PagedRequest, snapshot: Snapshot, *, path_prefix: str
-) -> Output:
+def _attached(arns: Sequence[str], request: PagedRequest, snapshot: Snapshot, *, path_prefix: str) -> Output:
     policies = [snapshot.managed_policies[arn] for arn in arns if arn in snapshot.managed_policies]
     under_path = [policy for policy in policies if policy.path.startswith(path_prefix)]
     shown, truncation = page(under_path, name_then_owner, request, listing="attached-policies")
@@ -156,7 +152,9 @@ def list_entities_for_policy(
     AWS: https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListEntitiesForPolicy.html
     """
     policy = policy_seen(snapshot, request.policy_arn)
-    holders = () if request.policy_usage_filter == "PermissionsBoundary" else _holders(policy, request, snapshot)
+    holders = (
+        () if request.policy_usage_filter == "PermissionsBoundary" else _holders(policy, request, snapshot)
+    )
     shown, truncation = page(
         holders, lambda holder: f"{holder.kind} {holder.name.lower()}", request, listing="policy-entities"
     )

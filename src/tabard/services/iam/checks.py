@@ -8,8 +8,7 @@ AWS: https://docs.aws.amazon.com/service-authorization/latest/reference/list_aws
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, Protocol, TypeVar
 
-from tabard.access.authenticate import Caller
-from tabard.access.caller import CallerKind
+from tabard.access.caller import Caller, CallerKind
 from tabard.access.check import Check
 from tabard.errors import ValidationError
 from tabard.model.tag import Tag
@@ -134,7 +133,9 @@ def instance_profile_check(action: str, name: str, facts: Facts, context: Contex
     """A check on the instance profile of this name."""
     held = facts.snapshot.instance_profile_named(name)
     if held is None:
-        return Check(action=action, resource=arn_to_be("instance-profile", name, facts), context=context or {})
+        return Check(
+            action=action, resource=arn_to_be("instance-profile", name, facts), context=context or {}
+        )
     return Check(
         action=action, resource=held.arn, context={**entity_tags(held.tags, "aws"), **(context or {})}
     )
@@ -191,9 +192,7 @@ def refuse_without_user(caller: Caller) -> None:
 
 def entity_tags(tags: Iterable[Tag], *prefixes: Literal["aws", "iam"]) -> dict[str, tuple[str, ...]]:
     """The condition keys `aws:ResourceTag/…` and, for roles and users, `iam:ResourceTag/…`."""
-    return {
-        f"{prefix}:resourcetag/{tag.key.lower()}": (tag.value,) for tag in tags for prefix in prefixes
-    }
+    return {f"{prefix}:resourcetag/{tag.key.lower()}": (tag.value,) for tag in tags for prefix in prefixes}
 
 
 def tags_of_request(tags: Sequence[TagInput]) -> dict[str, tuple[str, ...]]:

@@ -1,7 +1,7 @@
 """Finding the entity that a request names, in a snapshot to read it, in a transaction to change it.
 
-INVARIANT: what is changed is what was decided about: inside the transaction the permit must cover the ARN that
-the entity has now.
+INVARIANT: what is changed is what was decided about: inside the transaction the permit must cover the ARN
+that the entity has now.
 """
 
 from tabard.access.authorize import Permit

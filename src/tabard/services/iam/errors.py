@@ -169,14 +169,6 @@ class TooManyPolicyVersions(LimitExceeded):
     )
 
 
-class MalformedPolicyDocument(AwsError):
-    """The document is not a policy of the kind that belongs here."""
-
-    code = "MalformedPolicyDocument"
-    status = 400
-    sentence = "{reason}"
-
-
 class InvalidInput(AwsError):
     """A value is not acceptable, though its form is."""
 

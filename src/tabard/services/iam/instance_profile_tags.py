@@ -24,21 +24,21 @@ from tabard.store.ports import Transaction
 from tabard.store.snapshot import Snapshot
 
 
-class TagInstanceProfileRequest(Request):
+class TagInstanceProfileRequest(Request, frozen=True, kw_only=True):
     """Adds tags, and replaces those of the same key."""
 
     instance_profile_name: str
     tags: tuple[TagInput, ...]
 
 
-class UntagInstanceProfileRequest(Request):
+class UntagInstanceProfileRequest(Request, frozen=True, kw_only=True):
     """Removes tags by key."""
 
     instance_profile_name: str
     tag_keys: tuple[str, ...]
 
 
-class ListInstanceProfileTagsRequest(PagedRequest):
+class ListInstanceProfileTagsRequest(PagedRequest, frozen=True, kw_only=True):
     """Lists an instance profile's tags by key."""
 
     instance_profile_name: str
@@ -47,9 +47,7 @@ class ListInstanceProfileTagsRequest(PagedRequest):
 def tag_instance_profile_checks(request: TagInstanceProfileRequest, facts: Facts) -> Sequence[Check]:
     """iam:TagInstanceProfile, with the tags of the request and of the instance profile."""
     context = tags_of_request(request.tags)
-    return (
-        instance_profile_check("iam:TagInstanceProfile", request.instance_profile_name, facts, context),
-    )
+    return (instance_profile_check("iam:TagInstanceProfile", request.instance_profile_name, facts, context),)
 
 
 def untag_instance_profile_checks(request: UntagInstanceProfileRequest, facts: Facts) -> Sequence[Check]:
@@ -67,9 +65,7 @@ def tag_instance_profile(permit: Permit, request: TagInstanceProfileRequest, tx:
         NoSuchInstanceProfile, InvalidInput, LimitExceeded.
     AWS: https://docs.aws.amazon.com/IAM/latest/APIReference/API_TagInstanceProfile.html
     """
-    found = instance_profile_to_change(
-        permit, tx, request.instance_profile_name, "iam:TagInstanceProfile"
-    )
+    found = instance_profile_to_change(permit, tx, request.instance_profile_name, "iam:TagInstanceProfile")
     added = requested_tags(request.tags, minding_case)
     tx.instance_profiles.update(replace(found, tags=with_tags(found.tags, added, minding_case)))
     return {}
@@ -82,9 +78,7 @@ def untag_instance_profile(permit: Permit, request: UntagInstanceProfileRequest,
         NoSuchInstanceProfile.
     AWS: https://docs.aws.amazon.com/IAM/latest/APIReference/API_UntagInstanceProfile.html
     """
-    found = instance_profile_to_change(
-        permit, tx, request.instance_profile_name, "iam:UntagInstanceProfile"
-    )
+    found = instance_profile_to_change(permit, tx, request.instance_profile_name, "iam:UntagInstanceProfile")
     kept = without_tags(found.tags, request.tag_keys, minding_case)
     tx.instance_profiles.update(replace(found, tags=kept))
     return {}

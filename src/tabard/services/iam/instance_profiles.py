@@ -33,7 +33,7 @@ from tabard.store.ports import Transaction
 from tabard.store.snapshot import Snapshot
 
 
-class CreateInstanceProfileRequest(Request):
+class CreateInstanceProfileRequest(Request, frozen=True, kw_only=True):
     """Makes an instance profile that holds no role yet."""
 
     instance_profile_name: str
@@ -41,25 +41,25 @@ class CreateInstanceProfileRequest(Request):
     tags: tuple[TagInput, ...] = ()
 
 
-class InstanceProfileRequest(Request):
+class InstanceProfileRequest(Request, frozen=True, kw_only=True):
     """GetInstanceProfile, DeleteInstanceProfile."""
 
     instance_profile_name: str
 
 
-class ListInstanceProfilesRequest(PagedRequest):
+class ListInstanceProfilesRequest(PagedRequest, frozen=True, kw_only=True):
     """Lists the instance profiles whose path begins with `path_prefix`."""
 
     path_prefix: str = "/"
 
 
-class ListInstanceProfilesForRoleRequest(PagedRequest):
+class ListInstanceProfilesForRoleRequest(PagedRequest, frozen=True, kw_only=True):
     """Lists the instance profiles that hold a role."""
 
     role_name: str
 
 
-class InstanceProfileRoleRequest(Request):
+class InstanceProfileRoleRequest(Request, frozen=True, kw_only=True):
     """AddRoleToInstanceProfile, RemoveRoleFromInstanceProfile."""
 
     instance_profile_name: str
@@ -75,8 +75,9 @@ def create_instance_profile_checks(request: CreateInstanceProfileRequest, facts:
 def add_role_checks(request: InstanceProfileRoleRequest, facts: Facts) -> Sequence[Check]:
     """iam:AddRoleToInstanceProfile on the instance profile, and iam:PassRole on the role.
 
-    AWS: "The caller of this operation must be granted the PassRole permission on the IAM role by a permissions
-    policy." For iam:AssociatedResourceArn, "the ARN value must be arn:aws:ec2:*:CallerAccountId:instance/*".
+    AWS: "The caller of this operation must be granted the PassRole permission on the IAM role by a
+    permissions policy." For iam:AssociatedResourceArn, "the ARN value must be
+    arn:aws:ec2:*:CallerAccountId:instance/*".
     """
     any_instance = f"arn:{facts.partition}:ec2:*:{facts.account_id}:instance/*"
     return (

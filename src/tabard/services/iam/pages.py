@@ -19,7 +19,7 @@ _PLAIN_KEY_CHARACTERS = 32
 T = TypeVar("T")
 
 
-class PagedRequest(Request):
+class PagedRequest(Request, frozen=True, kw_only=True):
     """What every list operation takes: `max_items` is 1 to 1,000, 100 where it is left out."""
 
     marker: str | None = None

@@ -23,7 +23,7 @@ from tabard.store.ports import AlreadyStored, Transaction
 from tabard.store.snapshot import Snapshot
 
 
-class CreatePolicyRequest(Request):
+class CreatePolicyRequest(Request, frozen=True, kw_only=True):
     """The document becomes version `v1`, the default one."""
 
     policy_name: str
@@ -33,13 +33,13 @@ class CreatePolicyRequest(Request):
     tags: tuple[TagInput, ...] = ()
 
 
-class PolicyRequest(Request):
+class PolicyRequest(Request, frozen=True, kw_only=True):
     """GetPolicy, DeletePolicy."""
 
     policy_arn: str
 
 
-class ListPoliciesRequest(PagedRequest):
+class ListPoliciesRequest(PagedRequest, frozen=True, kw_only=True):
     """`scope` chooses AWS's own policies or the account's (`Local`)."""
 
     scope: Literal["All", "AWS", "Local"] = "All"

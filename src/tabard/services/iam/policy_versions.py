@@ -18,7 +18,7 @@ from tabard.store.ports import Transaction
 from tabard.store.snapshot import Snapshot
 
 
-class CreatePolicyVersionRequest(Request):
+class CreatePolicyVersionRequest(Request, frozen=True, kw_only=True):
     """The new version is the default one only where `set_as_default` says so."""
 
     policy_arn: str
@@ -26,14 +26,14 @@ class CreatePolicyVersionRequest(Request):
     set_as_default: bool = False
 
 
-class PolicyVersionRequest(Request):
+class PolicyVersionRequest(Request, frozen=True, kw_only=True):
     """GetPolicyVersion, DeletePolicyVersion, SetDefaultPolicyVersion."""
 
     policy_arn: str
     version_id: str
 
 
-class ListPolicyVersionsRequest(PagedRequest):
+class ListPolicyVersionsRequest(PagedRequest, frozen=True, kw_only=True):
     """Lists a policy's versions, the newest first."""
 
     policy_arn: str
@@ -43,8 +43,8 @@ def create_policy_version(permit: Permit, request: CreatePolicyVersionRequest, t
     """Add a version to a customer-managed policy.
 
     Raises:
-        NoSuchPolicy, InvalidInput, MalformedPolicyDocument, PolicyOutsideAccount; TooManyPolicyVersions: it has
-        five; LimitExceeded: the document has more than 6,144 characters.
+        NoSuchPolicy, InvalidInput, MalformedPolicyDocument, PolicyOutsideAccount; TooManyPolicyVersions:
+        it has five; LimitExceeded: the document has more than 6,144 characters.
     AWS: https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreatePolicyVersion.html
     Differs: when the newest version has been deleted, its number is given again.
     """

@@ -17,7 +17,7 @@ from tabard.store.ports import Transaction
 from tabard.store.snapshot import Snapshot
 
 
-class PutRolePolicyRequest(Request):
+class PutRolePolicyRequest(Request, frozen=True, kw_only=True):
     """Adds an inline policy, or replaces the one of that name."""
 
     role_name: str
@@ -25,14 +25,14 @@ class PutRolePolicyRequest(Request):
     policy_document: str
 
 
-class RolePolicyRequest(Request):
+class RolePolicyRequest(Request, frozen=True, kw_only=True):
     """GetRolePolicy, DeleteRolePolicy."""
 
     role_name: str
     policy_name: str
 
 
-class ListRolePoliciesRequest(PagedRequest):
+class ListRolePoliciesRequest(PagedRequest, frozen=True, kw_only=True):
     """Lists the names of a role's inline policies."""
 
     role_name: str
@@ -42,8 +42,8 @@ def put_role_policy(permit: Permit, request: PutRolePolicyRequest, tx: Transacti
     """Put an inline policy on a role.
 
     Raises:
-        NoSuchRole, MalformedPolicyDocument; InlinePoliciesTooLarge: all of the role's inline policies together
-        have more than 10,240 characters.
+        NoSuchRole, MalformedPolicyDocument; InlinePoliciesTooLarge: all of the role's inline policies
+        together have more than 10,240 characters.
     AWS: https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html
     """
     role = role_to_change(permit, tx, request.role_name, "iam:PutRolePolicy")

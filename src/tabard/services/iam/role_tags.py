@@ -24,21 +24,21 @@ from tabard.store.ports import Transaction
 from tabard.store.snapshot import Snapshot
 
 
-class TagRoleRequest(Request):
+class TagRoleRequest(Request, frozen=True, kw_only=True):
     """Adds tags, and replaces those of the same key."""
 
     role_name: str
     tags: tuple[TagInput, ...]
 
 
-class UntagRoleRequest(Request):
+class UntagRoleRequest(Request, frozen=True, kw_only=True):
     """Removes tags by key."""
 
     role_name: str
     tag_keys: tuple[str, ...]
 
 
-class ListRoleTagsRequest(PagedRequest):
+class ListRoleTagsRequest(PagedRequest, frozen=True, kw_only=True):
     """Lists a role's tags by key."""
 
     role_name: str

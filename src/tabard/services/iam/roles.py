@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from tabard.access.authorize import Permit
 from tabard.access.check import Check
+from tabard.credentials.keyring import LONGEST_SESSION
 from tabard.model.revocation import Revocation
 from tabard.model.role import Role
 from tabard.names import new_unique_id
@@ -29,11 +30,11 @@ from tabard.store.snapshot import Snapshot
 DEFAULT_MAX_SESSION_DURATION_SECONDS = 3600
 SERVICE_LINKED_PATH = "/aws-service-role/"
 
-REVOCATION_KEPT = timedelta(hours=13)
-"""A session lives 12 hours at most, and clocks differ a little."""
+REVOCATION_KEPT = LONGEST_SESSION + timedelta(hours=1)
+"""The mark outlives every session it ends; clocks differ a little."""
 
 
-class CreateRoleRequest(Request):
+class CreateRoleRequest(Request, frozen=True, kw_only=True):
     """`max_session_duration` is in seconds, 3,600 to 43,200."""
 
     role_name: str
@@ -45,19 +46,19 @@ class CreateRoleRequest(Request):
     tags: tuple[TagInput, ...] = ()
 
 
-class RoleRequest(Request):
+class RoleRequest(Request, frozen=True, kw_only=True):
     """GetRole, DeleteRole."""
 
     role_name: str
 
 
-class ListRolesRequest(PagedRequest):
+class ListRolesRequest(PagedRequest, frozen=True, kw_only=True):
     """Lists the roles whose path begins with `path_prefix`."""
 
     path_prefix: str = "/"
 
 
-class UpdateRoleRequest(Request):
+class UpdateRoleRequest(Request, frozen=True, kw_only=True):
     """`max_session_duration` is in seconds, 3,600 to 43,200."""
 
     role_name: str
@@ -65,14 +66,14 @@ class UpdateRoleRequest(Request):
     max_session_duration: int | None = None
 
 
-class UpdateRoleDescriptionRequest(Request):
+class UpdateRoleDescriptionRequest(Request, frozen=True, kw_only=True):
     """The description may be empty."""
 
     role_name: str
     description: str
 
 
-class UpdateAssumeRolePolicyRequest(Request):
+class UpdateAssumeRolePolicyRequest(Request, frozen=True, kw_only=True):
     """`policy_document` is the new trust policy."""
 
     role_name: str
@@ -94,7 +95,9 @@ def create_role(permit: Permit, request: CreateRoleRequest, tx: Transaction) -> 
     Differs: permissions boundaries are refused with InvalidInput.
     """
     if request.permissions_boundary is not None:
-        raise InvalidInput(reason="Permissions boundaries are not supported yet; leave PermissionsBoundary out.")
+        raise InvalidInput(
+            reason="Permissions boundaries are not supported yet; leave PermissionsBoundary out."
+        )
     if request.path.lower().startswith(SERVICE_LINKED_PATH):
         raise InvalidInput(reason=f"The path {SERVICE_LINKED_PATH} is reserved for service-linked roles.")
     refuse_bad_trust_policy(request.assume_role_policy_document)

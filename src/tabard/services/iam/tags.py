@@ -17,7 +17,7 @@ SameKey = Callable[[str], str]
 RESERVED_PREFIX = "aws:"
 
 
-class TagInput(Request):
+class TagInput(Request, frozen=True, kw_only=True):
     """One tag of a request: key of 1 to 128 characters, value of 0 to 256."""
 
     key: str

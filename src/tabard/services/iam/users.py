@@ -14,26 +14,26 @@ from tabard.services.operation import Output, Request
 from tabard.store.snapshot import Snapshot
 
 
-class GetUserRequest(Request):
+class GetUserRequest(Request, frozen=True, kw_only=True):
     """Without a name: the user who calls."""
 
     user_name: str | None = None
 
 
-class ListUsersRequest(PagedRequest):
+class ListUsersRequest(PagedRequest, frozen=True, kw_only=True):
     """Lists the users whose path begins with `path_prefix`."""
 
     path_prefix: str = "/"
 
 
-class GetUserPolicyRequest(Request):
+class GetUserPolicyRequest(Request, frozen=True, kw_only=True):
     """Names one inline policy of a user."""
 
     user_name: str
     policy_name: str
 
 
-class ListUserPoliciesRequest(PagedRequest):
+class ListUserPoliciesRequest(PagedRequest, frozen=True, kw_only=True):
     """Lists the names of a user's inline policies."""
 
     user_name: str

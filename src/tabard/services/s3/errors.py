@@ -80,3 +80,11 @@ class BadDigest(AwsError):
     code = "BadDigest"
     status = 400
     sentence = "The {algorithm} you specified did not match what we received."
+
+
+class MissingSecurityHeader(AwsError):
+    """AWS: "Your request is missing a required header." """
+
+    code = "MissingSecurityHeader"
+    status = 400
+    sentence = "Missing required header for this request: x-amz-content-sha256"

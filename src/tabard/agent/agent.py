@@ -1,0 +1,364 @@
+"""The agent: on each host, what makes the desired state true and keeps the instances' roles fresh."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import assert_never
+
+import structlog
+
+from tabard.agent import rotation
+from tabard.agent.drivers.driver import Driver
+from tabard.agent.edge_client import Edge, EdgeError
+from tabard.agent.instances import (
+    AGENT_ENDED,
+    BY_REQUEST,
+    HostedInstance,
+    Phase,
+    Surroundings,
+    former_instances,
+)
+from tabard.agent.keeper import Errand, SessionKeeper
+from tabard.agent.minting import Minting
+from tabard.agent.reconcile import (
+    Action,
+    DropSession,
+    FetchSession,
+    ForgetInstance,
+    Report,
+    StartInstance,
+    StopInstance,
+    TerminateInstance,
+    UpdateFacts,
+    reconcile,
+)
+from tabard.agent.settings import AgentSettings
+from tabard.clock import Clock
+from tabard.imds.peer import peer_check_works
+from tabard.model.messages import DesiredInstance, InstanceReport
+from tabard.names import INSTANCE_ID
+
+AGENT_STARTED = "agent_started"
+AGENT_STOPPED = "agent_stopped"
+AGENT_TASK_FAILED = "agent_task_failed"
+EDGE_CALL_FAILED = "edge_call_failed"
+
+_LONGEST_BACKOFF_SECONDS = 30.0
+_LAST_REPORT_SECONDS = 2.0
+_LONGEST_NAP_SECONDS = 20.0
+_SHORTEST_POLL_SECONDS = 0.5
+
+_log = structlog.get_logger(__name__)
+
+
+class Agent:
+    """One host's agent. `run` does everything; its steps are public, so that a test can take them one by one.
+
+    Differs: instances end with their agent, even a killed one; the next agent reports them stopped.
+    """
+
+    def __init__(
+        self,
+        host_id: str,
+        edge: Edge,
+        drivers: Mapping[str, Driver],
+        settings: AgentSettings,
+        *,
+        clock: Clock,
+        runtime_directory: Path,
+        edge_endpoint: str,
+        region: str,
+    ) -> None:
+        """Args: drivers: by the name that a desired instance asks for; runtime_directory: exists."""
+        self._host_id = host_id
+        self._edge = edge
+        self._drivers = dict(drivers)
+        self._settings = settings
+        self._clock = clock
+        self._folder = runtime_directory / "instances"
+        self._random = random.Random(settings.seed)  # noqa: S311 - jitter, no secret
+        self.checks_peers = peer_check_works() if settings.check_peers is None else settings.check_peers
+        self._surroundings = Surroundings(
+            edge_endpoint=edge_endpoint,
+            region=region,
+            clock=clock,
+            check_peers=self.checks_peers,
+            rotate_every=settings.rotate_every,
+            stop_grace=settings.stop_grace,
+            random_source=self._random,
+        )
+        self._desired: tuple[DesiredInstance, ...] | None = None
+        self._version = -1
+        self._instances: dict[str, HostedInstance] = {}
+        self._reports: dict[str, InstanceReport] = {}
+        self._closing = False
+        self._reconciling = False
+        self._unsettled = False
+        self._sessions_changed = asyncio.Event()
+        self._reports_changed = asyncio.Event()
+        self._minting = Minting(edge, clock=clock, on_outcome=self._note_outcome)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def instances(self) -> Mapping[str, HostedInstance]:
+        """The instances this host knows of, by id."""
+        return self._instances
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set; then end every instance and listener, and tell the edge if it hears."""
+        self.recover()
+        _log.info(AGENT_STARTED, host_id=self._host_id, peer_check="uid" if self.checks_peers else "none")
+        loops = {
+            asyncio.create_task(self._poll_forever()),
+            asyncio.create_task(self._renew_forever()),
+            asyncio.create_task(self._report_forever()),
+        }
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            done, _ = await asyncio.wait({stopping, *loops}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (*loops, stopping):
+                task.cancel()
+            await asyncio.wait({*loops, stopping})
+            await self.close()
+        for task in done - {stopping}:
+            task.result()  # a loop ends by an error of ours alone: let it be seen
+
+    # The steps
+
+    def recover(self) -> None:
+        """Note what an earlier agent left: its instances ended with it."""
+        self._folder.mkdir(mode=0o711, exist_ok=True)
+        for instance_id, launched_at in former_instances(self._folder):
+            self._hosted(instance_id, launched_at, phase="stopped", reason=AGENT_ENDED)
+
+    async def poll(self, wait_seconds: int) -> None:
+        """Look at the desired state once, and begin what it asks for. Raises EdgeError."""
+        result = await self._edge.describe_host_instances(
+            known_version=self._version, wait_seconds=0 if self._desired is None else wait_seconds
+        )
+        self._version, self._desired = result.version, result.instances
+        self._reconcile()
+
+    async def renew(self) -> None:
+        """Ask for every session that is due now, and return when all answers are in."""
+        await self._minting.run(self._take_due())
+
+    async def report(self) -> None:
+        """Tell the edge what has changed, or only that the host is alive. Raises EdgeError."""
+        reports = tuple(self._reports.values())
+        await self._edge.report_instances(reports)
+        for report in reports:
+            instance = self._instances.get(report.instance_id)
+            if instance is not None:
+                instance.reported = report
+            if self._reports.get(report.instance_id) is report:
+                del self._reports[report.instance_id]
+        self._reconcile()
+
+    async def close(self) -> None:
+        """End every instance; what is served is served until its instance has ended."""
+        self._closing = True
+        for instance in self._instances.values():
+            if instance.observed().report.run_state in ("pending", "running"):
+                instance.stop("stopped", AGENT_ENDED)
+        await asyncio.gather(*(instance.ended() for instance in self._instances.values()))
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        last = tuple(
+            observed.report
+            for observed in (instance.observed() for instance in self._instances.values())
+            if observed.report != observed.reported
+        )
+        if last:
+            try:
+                async with asyncio.timeout(_LAST_REPORT_SECONDS):
+                    await self._edge.report_instances(last)
+            except (EdgeError, TimeoutError) as error:
+                _log.info(EDGE_CALL_FAILED, operation="ReportInstances", reason=str(error))
+        _log.info(AGENT_STOPPED, host_id=self._host_id)
+
+    def next_renewal_in_seconds(self) -> float | None:
+        """Until a session is due, 0 or more; None with none to keep."""
+        due = [
+            at
+            for instance in self._instances.values()
+            if instance.keeper is not None and (at := instance.keeper.next_attempt_at_seconds()) is not None
+        ]
+        return max(0.0, min(due) - self._clock.monotonic_seconds()) if due else None
+
+    # What the steps are made of
+
+    def _reconcile(self) -> None:
+        """Take the actions that lead to the desired state, and those that they lead to in turn."""
+        self._unsettled = True
+        if self._desired is None or self._closing or self._reconciling:
+            return
+        self._reconciling = True
+        try:
+            while self._unsettled:
+                self._unsettled = False
+                observed = tuple(instance.observed() for instance in self._instances.values())
+                for action in reconcile(self._desired, observed):
+                    self._take(action)
+        finally:
+            self._reconciling = False
+
+    def _take(self, action: Action) -> None:
+        match action:
+            case StartInstance(desired):
+                self._start(desired)
+            case StopInstance(instance_id):
+                self._instances[instance_id].stop("stopped", BY_REQUEST)
+            case TerminateInstance(instance_id):
+                self._instances[instance_id].stop("terminated", BY_REQUEST)
+            case UpdateFacts(desired):
+                self._keeper(desired.instance_id).update_facts(desired)
+                self._unsettled = True
+            case DropSession(instance_id, role_delivery):
+                self._keeper(instance_id).drop_session(role_delivery)
+                self._unsettled = True
+            case FetchSession(instance_id, role_delivery, role):
+                self._keeper(instance_id).keep_session(role_delivery, role)
+                self._unsettled = True
+                self._sessions_changed.set()
+            case Report(report):
+                self._note(report)
+            case ForgetInstance(instance_id):
+                self._instances.pop(instance_id).forget()
+                self._reports.pop(instance_id, None)
+            case _:
+                assert_never(action)
+
+    def _keeper(self, instance_id: str) -> SessionKeeper:
+        keeper = self._instances[instance_id].keeper
+        if keeper is None:
+            raise RuntimeError(f"{instance_id} has no metadata to change")  # reconcile saw its facts
+        return keeper
+
+    def _start(self, desired: DesiredInstance) -> None:
+        if not INSTANCE_ID.fullmatch(desired.instance_id):
+            raise RuntimeError(f"{desired.instance_id!r} is not an instance id")  # it would name a folder
+        instance = self._instances.get(desired.instance_id)
+        if instance is None:
+            instance = self._hosted(desired.instance_id, desired.launched_at)
+        driver = self._drivers.get(desired.driver)
+        if driver is None:
+            instance.stop(
+                "stopped", ("Server.InternalError", f"this host has no driver named {desired.driver!r}")
+            )
+        else:
+            instance.launch(desired, driver, self._surroundings)
+
+    def _hosted(
+        self,
+        instance_id: str,
+        launched_at: datetime,
+        *,
+        phase: Phase = "pending",
+        reason: tuple[str, str] = ("", ""),
+    ) -> HostedInstance:
+        instance = HostedInstance(
+            instance_id,
+            launched_at=launched_at,
+            directory=self._folder / instance_id,
+            on_change=self._reconcile,
+            phase=phase,
+            reason=reason,
+        )
+        self._instances[instance_id] = instance
+        return instance
+
+    def _note(self, report: InstanceReport) -> None:
+        if report.instance_id not in self._instances:
+            launched_at = next(
+                d.launched_at for d in self._desired or () if d.instance_id == report.instance_id
+            )
+            self._hosted(report.instance_id, launched_at, phase=report.run_state)
+        if self._reports.get(report.instance_id) != report:
+            self._reports[report.instance_id] = report
+            self._reports_changed.set()
+
+    def _note_outcome(self) -> None:
+        self._sessions_changed.set()
+        self._reconcile()
+
+    def _take_due(self) -> list[tuple[SessionKeeper, Errand]]:
+        return [
+            (keeper, errand)
+            for instance in self._instances.values()
+            if (keeper := instance.keeper) is not None
+            for errand in keeper.take_due()
+        ]
+
+    # The loops
+
+    async def _poll_forever(self) -> None:
+        async def poll() -> None:
+            before, began = self._version, self._clock.monotonic_seconds()
+            await self.poll(self._settings.wait_seconds)
+            if self._version == before and self._clock.monotonic_seconds() - began < _SHORTEST_POLL_SECONDS:
+                await asyncio.sleep(
+                    _SHORTEST_POLL_SECONDS
+                )  # an edge that does not wait is not asked in a spin
+
+        await self._forever("DescribeHostInstances", poll)
+
+    async def _report_forever(self) -> None:
+        async def report() -> None:
+            await _until(self._reports_changed, self._settings.heartbeat.total_seconds())
+            self._reports_changed.clear()
+            await self.report()
+
+        await self._forever("ReportInstances", report)
+
+    async def _forever(self, operation: str, step: Callable[[], Awaitable[None]]) -> None:
+        """Repeat a step; after a failure of the edge wait, longer each time, and go on."""
+        failures = 0
+        while True:
+            try:
+                await step()
+                failures = 0
+            except EdgeError as error:
+                _log.warning(EDGE_CALL_FAILED, operation=operation, code=error.code, reason=error.message)
+                delay = rotation.retry_seconds(
+                    failures, longest_seconds=_LONGEST_BACKOFF_SECONDS, jitter=self._random.random()
+                )
+                failures += 1
+                self._reports_changed.set()
+                await asyncio.sleep(delay)
+
+    async def _renew_forever(self) -> None:
+        while True:
+            self._sessions_changed.clear()
+            errands = self._take_due()
+            if errands:
+                self._spawn(self._minting.run(errands))
+            due_in_seconds = self.next_renewal_in_seconds()
+            # Looked at now and then in any case: a suspended machine may have slept through its timer.
+            await _until(
+                self._sessions_changed,
+                _LONGEST_NAP_SECONDS if due_in_seconds is None else min(due_in_seconds, _LONGEST_NAP_SECONDS),
+            )
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._reap)
+
+    def _reap(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error(AGENT_TASK_FAILED, exc_info=error)
+
+
+async def _until(event: asyncio.Event, timeout_seconds: float) -> None:
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            await event.wait()
+    except TimeoutError:
+        return

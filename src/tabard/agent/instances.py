@@ -1,0 +1,233 @@
+"""One instance on this host, from its start to its end: listener, sessions, main process, state."""
+
+import asyncio
+import json
+import os
+import random
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+import structlog
+
+from tabard.agent.drivers.driver import CannotStart, Driver, ExitStatus, Running
+from tabard.agent.drivers.environment import instance_environment
+from tabard.agent.keeper import SessionKeeper
+from tabard.agent.reconcile import ObservedInstance, sessions_wanted
+from tabard.clock import Clock, iso8601
+from tabard.imds.server import MetadataServer
+from tabard.model.messages import DesiredInstance, InstanceReport
+
+INSTANCE_STARTED = "instance_started"
+INSTANCE_ENDED = "instance_ended"
+INSTANCE_START_FAILED = "instance_start_failed"
+
+STARTED_MARKER = "launched-at"
+EMPTY_FILE = "empty-aws-config"
+
+Phase = Literal["pending", "running", "stopping", "stopped", "shutting-down", "terminated"]
+Reason: TypeAlias = tuple[str, str]
+"""EC2's state reason: code and message."""
+
+BY_REQUEST: Reason = (
+    "Client.UserInitiatedShutdown",
+    "Client.UserInitiatedShutdown: User initiated shutdown",
+)
+AGENT_ENDED: Reason = (
+    "Server.InternalError",
+    "Server.InternalError: The instance ended with its host's agent",
+)
+_FIRST_SESSION_SECONDS = 10.0
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What every instance of a host is started with."""
+
+    edge_endpoint: str
+    region: str
+    clock: Clock
+    check_peers: bool
+    rotate_every: timedelta | None
+    stop_grace: timedelta
+    random_source: random.Random = field(repr=False)
+
+
+class HostedInstance:
+    """The state of one instance; every change calls `on_change`, and `observed` says what is true."""
+
+    def __init__(
+        self,
+        instance_id: str,
+        *,
+        launched_at: datetime,
+        directory: Path,
+        on_change: Callable[[], None],
+        phase: Phase = "pending",
+        reason: Reason = ("", ""),
+    ) -> None:
+        self.instance_id = instance_id
+        self.launched_at = launched_at
+        self.keeper: SessionKeeper | None = None
+        self.reported: InstanceReport | None = None
+        self.metadata_endpoint = ""
+        self._directory = directory
+        self._on_change = on_change
+        self._phase: Phase = phase
+        self._reason = reason
+        self._over: tuple[Literal["stopped", "terminated"], Reason] | None = None
+        self._stop_asked = asyncio.Event()
+        self._life: asyncio.Task[None] | None = None
+
+    def observed(self) -> ObservedInstance:
+        """What is true now."""
+        keeper = self.keeper if self._phase in ("pending", "running") else None
+        return ObservedInstance(
+            instance_id=self.instance_id,
+            launched_at=self.launched_at,
+            report=InstanceReport(
+                instance_id=self.instance_id,
+                run_state=self._phase,
+                association_id="" if keeper is None else keeper.serving_association_id(),
+                reason_code=self._reason[0],
+                reason_message=self._reason[1],
+            ),
+            reported=self.reported,
+            facts=None if keeper is None else keeper.facts(),
+            sessions={} if keeper is None else keeper.sessions,
+        )
+
+    def launch(self, desired: DesiredInstance, driver: Driver, surroundings: Surroundings) -> None:
+        """Begin the instance's life; it goes on by itself until the main process ends or `stop` is called."""
+        self.launched_at = desired.launched_at
+        self.keeper = SessionKeeper(
+            desired,
+            clock=surroundings.clock,
+            rotate_every=surroundings.rotate_every,
+            random_source=surroundings.random_source,
+        )
+        self._over = None
+        self._stop_asked = asyncio.Event()
+        self._life = asyncio.create_task(self._live(self.keeper, driver, surroundings))
+        self._enter("pending")
+
+    def stop(self, over: Literal["stopped", "terminated"], reason: Reason) -> None:
+        """Begin to end it; `over` is the state it is in afterwards."""
+        if self._life is None or self._life.done():
+            self._enter(over, reason)
+            return
+        self._over = (over, reason)
+        self._stop_asked.set()
+        self._enter("stopping" if over == "stopped" else "shutting-down")
+
+    async def ended(self) -> None:
+        """Return once nothing of it runs any more."""
+        if self._life is not None:
+            await asyncio.wait({self._life})
+
+    def forget(self) -> None:
+        """Remove its folder."""
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    async def _live(self, keeper: SessionKeeper, driver: Driver, surroundings: Surroundings) -> None:
+        by_itself: Reason = (
+            "Server.InternalError",
+            "Server.InternalError: The host could not run the instance",
+        )
+        server = MetadataServer(
+            keeper, clock=surroundings.clock, uid=driver.uid if surroundings.check_peers else None
+        )
+        try:
+            _make_directory(self._directory, keeper.facts(), driver)
+            await server.start()
+            self.metadata_endpoint = server.endpoint
+            running = await self._start(keeper, driver, surroundings)
+            if running is not None:
+                status = await self._wait(running, surroundings.stop_grace)
+                by_itself = (
+                    "Client.InstanceInitiatedShutdown",
+                    f"Client.InstanceInitiatedShutdown: Instance initiated shutdown ({status})",
+                )
+        except (CannotStart, OSError) as error:
+            by_itself = ("Server.InternalError", f"Server.InternalError: {error}")
+            _log.error(INSTANCE_START_FAILED, instance_id=self.instance_id, reason=str(error))
+        finally:
+            await server.close()
+            self.keeper = None
+            over, reason = self._over or ("stopped", by_itself)
+            _log.info(INSTANCE_ENDED, instance_id=self.instance_id, state=over, reason=reason[1])
+            self._life = None
+            self._enter(over, reason)
+
+    async def _start(
+        self, keeper: SessionKeeper, driver: Driver, surroundings: Surroundings
+    ) -> Running | None:
+        """Start the main process once its first session is decided; None where it is to stop already."""
+        if sessions_wanted(keeper.facts()):
+            await _first_of(keeper.settled, self._stop_asked, timeout_seconds=_FIRST_SESSION_SECONDS)
+        if self._stop_asked.is_set():
+            return None
+        environment = instance_environment(
+            driver.base_environment,
+            metadata_endpoint=self.metadata_endpoint,
+            edge_endpoint=surroundings.edge_endpoint,
+            region=surroundings.region,
+            empty_file=str(self._directory / EMPTY_FILE),
+        )
+        running = await driver.start(keeper.facts(), environment, self._directory)
+        _log.info(INSTANCE_STARTED, instance_id=self.instance_id, metadata_endpoint=self.metadata_endpoint)
+        if not self._stop_asked.is_set():
+            self._enter("running")
+        return running
+
+    async def _wait(self, running: Running, stop_grace: timedelta) -> ExitStatus:
+        """Serve until the main process has ended, by itself or because it was asked to."""
+        main = asyncio.create_task(running.wait())
+        asked = asyncio.create_task(self._stop_asked.wait())
+        try:
+            await asyncio.wait({main, asked}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            asked.cancel()
+            if not main.done():
+                await running.stop(stop_grace)
+        return await main
+
+    def _enter(self, phase: Phase, reason: Reason = ("", "")) -> None:
+        self._phase, self._reason = phase, reason
+        self._on_change()
+
+
+async def _first_of(*events: asyncio.Event, timeout_seconds: float) -> None:
+    waits = [asyncio.create_task(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waits, timeout=timeout_seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+
+
+def former_instances(folder: Path) -> list[tuple[str, datetime]]:
+    """Instances that an earlier agent started here, with their launch time. None of them runs any more."""
+    found = []
+    for marker in sorted(folder.glob(f"i-*/{STARTED_MARKER}")):
+        try:
+            launched_at = datetime.fromisoformat(json.loads(marker.read_text("ascii")))
+        except (OSError, ValueError):
+            launched_at = datetime.fromtimestamp(0, UTC)
+        found.append((marker.parent.name, launched_at))
+    return found
+
+
+def _make_directory(directory: Path, desired: DesiredInstance, driver: Driver) -> None:
+    directory.mkdir(mode=0o700, exist_ok=True)
+    directory.chmod(0o700)
+    empty = directory / EMPTY_FILE
+    os.close(os.open(empty, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600))
+    (directory / STARTED_MARKER).write_text(json.dumps(iso8601(desired.launched_at)), "ascii")
+    driver.claim(empty)
+    driver.claim(directory)

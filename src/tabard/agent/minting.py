@@ -1,0 +1,52 @@
+"""Runs the keepers' errands: asks the edge for sessions, a few at a time, and brings the outcome home."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+import structlog
+
+from tabard.agent.edge_client import Edge, EdgeError, MintRefused
+from tabard.agent.keeper import Errand, SessionKeeper
+from tabard.clock import Clock
+
+SESSION_SERVED = "session_served"
+SESSION_REFUSED = "session_refused"
+SESSION_NOT_MINTED = "session_not_minted"
+
+_AT_A_TIME = 8
+
+_log = structlog.get_logger(__name__)
+
+
+class Minting:
+    """Asks for sessions; `on_outcome` is called after each answer, whatever it was."""
+
+    def __init__(self, edge: Edge, *, clock: Clock, on_outcome: Callable[[], None]) -> None:
+        self._edge = edge
+        self._clock = clock
+        self._on_outcome = on_outcome
+        self._places = asyncio.Semaphore(_AT_A_TIME)
+
+    async def run(self, errands: Iterable[tuple[SessionKeeper, Errand]]) -> None:
+        """Return when every answer is in. An outage is an outcome as well: the keeper tries again later."""
+        await asyncio.gather(*(self._fetch(keeper, errand) for keeper, errand in errands))
+
+    async def _fetch(self, keeper: SessionKeeper, errand: Errand) -> None:
+        log = _log.bind(instance_id=errand.instance_id, role_delivery=errand.role_delivery)
+        try:
+            async with self._places:
+                answer = await self._edge.get_instance_session(errand.instance_id, errand.role_delivery)
+        except MintRefused as refusal:
+            log.warning(SESSION_REFUSED, code=refusal.code, reason=refusal.message)
+            keeper.accept_refusal(
+                errand, code=refusal.code, message=refusal.message, refused_at=self._clock.now()
+            )
+        except EdgeError as error:
+            log.warning(SESSION_NOT_MINTED, code=error.code, reason=error.message)
+        else:
+            if keeper.accept(errand, answer):
+                minted = answer.credentials
+                log.info(SESSION_SERVED, access_key_id=minted.access_key_id, role_name=minted.role_name)
+        finally:
+            keeper.accept_failure(errand)  # without effect after any other outcome
+            self._on_outcome()

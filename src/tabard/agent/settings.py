@@ -1,0 +1,31 @@
+"""How an agent works."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentSettings:
+    """The choices of one agent.
+
+    rotate_every: replace sessions at least this often, whatever their lifetime; None: at half of it.
+    wait_seconds: how long one look at the desired state waits for a change, 0 to 60.
+    heartbeat: how often the edge hears of this host when nothing changes.
+    stop_grace: how long an instance may take to end when asked to.
+    check_peers: whether metadata is given only to processes of the instance's own uid (Linux); None: where
+    this machine can tell.
+    seed: of the jitter; None: of the system's entropy.
+    """
+
+    rotate_every: timedelta | None = None
+    wait_seconds: int = 20
+    heartbeat: timedelta = timedelta(seconds=20)
+    stop_grace: timedelta = timedelta(seconds=10)
+    check_peers: bool | None = None
+    seed: int | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.wait_seconds <= 60:
+            raise ValueError("wait_seconds is 0 to 60")
+        if self.rotate_every is not None and self.rotate_every < timedelta(seconds=1):
+            raise ValueError("rotate_every is at least one second")

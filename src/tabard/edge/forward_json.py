@@ -1,0 +1,93 @@
+"""Forwarding to a DynamoDB or SQS upstream: the request is built anew from the typed call."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from tabard.access.authorize import Permit
+from tabard.errors import RelayedError, ServiceUnavailable
+from tabard.wire.http1 import Http1Pool, UpstreamUnavailable
+from tabard.wire.rebuild import parse_upstream_output, rebuild_request
+from tabard.wire.render import render_output
+from tabard.wire.request import Answer, Call, Value
+from tabard.wire.service_model import service_model
+
+ANSWER_LIMIT_BYTES = 32 * 1024 * 1024
+_SCOPE_DATE = "20000101"
+
+JsonService = Literal["dynamodb", "sqs"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JsonUpstream:
+    """One upstream that speaks DynamoDB's or SQS's JSON protocol, trusted to check nothing.
+
+    `secret_header` is what it demands of whoever reaches its socket.
+    """
+
+    service: JsonService
+    pool: Http1Pool = field(repr=False)
+    secret_header: tuple[str, str] = field(repr=False)
+    endpoint: str
+
+    async def forward(self, permit: Permit, call: Call) -> Answer:
+        """Perform an allowed call in the region that the caller's scope names.
+
+        Raises:
+            RelayedError: what the upstream answered. ServiceUnavailable (503): it cannot be reached.
+        """
+        output = await self.ask(
+            call.operation, self._inward(call.input, permit), region=permit.region, account_id=permit.account_id
+        )
+        if self.service == "sqs":
+            self._outward(output, permit.account_id)
+        return render_output(service_model(self.service), call.operation, output, permit.request_id, call.protocol)
+
+    async def ask(
+        self, operation: str, arguments: Mapping[str, Value], *, region: str, account_id: str
+    ) -> dict[str, object]:
+        """The upstream's answer to one operation, by member names."""
+        model = service_model(self.service)
+        request = rebuild_request(model, operation, arguments)
+        # The upstream reads region and account from a scope that nobody signs; it is asked by us alone.
+        credential = f"{account_id}/{_SCOPE_DATE}/{region}/{self.service}/aws4_request"
+        headers = [
+            ("host", f"{self.service}.{region}.amazonaws.com"),
+            ("authorization", f"AWS4-HMAC-SHA256 Credential={credential}, SignedHeaders=host, Signature=0"),
+            self.secret_header,
+            *request.headers,
+        ]
+        try:
+            answer = await self.pool.request(request.method, request.raw_path, headers, request.body)
+            content = await answer.read(ANSWER_LIMIT_BYTES)
+        except UpstreamUnavailable as error:
+            raise ServiceUnavailable(
+                reason=f"The {self.service} upstream cannot be reached; please try again."
+            ) from error
+        output = parse_upstream_output(model, operation, answer.status, answer.headers, content)
+        if isinstance(output, RelayedError):
+            raise output
+        return output
+
+    def _inward(self, arguments: Mapping[str, Value], permit: Permit) -> Mapping[str, Value]:
+        """A queue goes by its name alone: whatever host the caller's QueueUrl had stays outside."""
+        url = arguments.get("QueueUrl")
+        if not isinstance(url, str):
+            return arguments
+        name = url.rsplit("/", 1)[-1]
+        return {
+            **arguments,
+            "QueueUrl": f"https://sqs.{permit.region}.amazonaws.com/{permit.account_id}/{name}",
+        }
+
+    def _outward(self, output: dict[str, object], account_id: str) -> None:
+        """QueueUrls lead to the edge."""
+
+        def to_edge(url: object) -> str:
+            return f"{self.endpoint}/{account_id}/{str(url).rsplit('/', 1)[-1]}"
+
+        if "QueueUrl" in output:
+            output["QueueUrl"] = to_edge(output["QueueUrl"])
+        urls = output.get("QueueUrls")
+        if isinstance(urls, list):
+            output["QueueUrls"] = [to_edge(url) for url in urls]

@@ -1,0 +1,248 @@
+"""Forwarding to an S3 upstream: from the typed call alone, under the edge's own key.
+
+What the upstream answers is taken apart and told anew: owners, locations and ids are ours, and only headers
+that S3 documents go out.
+"""
+
+import hashlib
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from tabard.access.authorize import Denied, Permit
+from tabard.clock import Clock
+from tabard.edge.object_body import UNSIGNED_PAYLOAD, ObjectBody
+from tabard.errors import RelayedError, ServiceUnavailable
+from tabard.services.s3.errors import NotImplementedByUpstream
+from tabard.services.s3.operations import ACCEPTED_MEMBERS
+from tabard.sigv4.sign import Credentials, sign_request
+from tabard.wire.http1 import Http1Answer, Http1Pool, UpstreamUnavailable
+from tabard.wire.rebuild import UpstreamRequest, parse_upstream_output, rebuild_request
+from tabard.wire.render import render_output
+from tabard.wire.request import Answer, Call, Headers, Value
+from tabard.wire.service_model import service_model
+
+UPSTREAM_HOST = "s3.upstream.tabard.internal"
+ANSWER_LIMIT_BYTES = 8 * 1024 * 1024
+SMALL_OBJECT_BYTES = 128 * 1024
+
+_CONTENT_HEADERS = frozenset(
+    (
+        "accept-ranges", "cache-control", "content-disposition", "content-encoding", "content-language",
+        "content-length", "content-range", "content-type", "etag", "expires", "last-modified",
+        "x-amz-checksum-crc32", "x-amz-checksum-crc32c", "x-amz-checksum-crc64nvme", "x-amz-checksum-sha1",
+        "x-amz-checksum-sha256", "x-amz-checksum-type", "x-amz-delete-marker", "x-amz-mp-parts-count",
+        "x-amz-storage-class", "x-amz-tagging-count", "x-amz-version-id",
+    )
+)  # fmt: skip
+_EDGE_ONLY = frozenset(
+    (
+        "Body", "ContentLength", "ContentMD5", "ChecksumAlgorithm", "ChecksumCRC32", "ChecksumCRC32C",
+        "ChecksumCRC64NVME", "ChecksumSHA1", "ChecksumSHA256", "ChecksumType", "ACL",
+        "CreateBucketConfiguration", "ObjectOwnership", "MpuObjectSize",
+    )
+)  # fmt: skip
+_CHECKSUM_MEMBERS = MappingProxyType(
+    {
+        "x-amz-checksum-crc32": "ChecksumCRC32",
+        "x-amz-checksum-crc32c": "ChecksumCRC32C",
+        "x-amz-checksum-crc64nvme": "ChecksumCRC64NVME",
+        "x-amz-checksum-sha1": "ChecksumSHA1",
+        "x-amz-checksum-sha256": "ChecksumSHA256",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class S3Upstream:
+    """One S3 store behind the edge."""
+
+    pool: Http1Pool = field(repr=False)
+    credentials: Credentials
+    clock: Clock
+    region: str
+    endpoint: str
+
+    async def forward(
+        self, permit: Permit, call: Call, body: ObjectBody | None, refused: Sequence[Denied] = ()
+    ) -> Answer:
+        """Perform an allowed call.
+
+        Args:
+            body: the object's content, of an operation that has one.
+            refused: the denied parts of a DeleteObjects.
+        Raises:
+            RelayedError: what the upstream answered. ServiceUnavailable (503): it cannot be reached.
+            NotImplementedByUpstream (501): the call has a member that the upstream would not honour.
+        """
+        unknown = call.input.keys() - ACCEPTED_MEMBERS[call.operation]
+        if unknown:
+            raise NotImplementedByUpstream(member=", ".join(sorted(unknown)))
+        if call.operation == "DeleteObjects":
+            return await self._delete_objects(permit, call, refused)
+        answer = await self._ask(call.operation, call.input, body)
+        if call.operation in ("GetObject", "HeadObject"):
+            return await _content(answer, permit.request_id, head=call.operation == "HeadObject")
+        output = await self._output(call.operation, answer)
+        self._tell_anew(call, output, permit.account_id, body)
+        return render_output(_MODEL, call.operation, output, permit.request_id)
+
+    async def _ask(
+        self, operation: str, arguments: Mapping[str, Value], body: ObjectBody | None
+    ) -> Http1Answer:
+        kept = {name: value for name, value in arguments.items() if name not in _EDGE_ONLY}
+        _drop_framing(kept)
+        request = rebuild_request(_MODEL, operation, kept)
+        payload_hash = (
+            UNSIGNED_PAYLOAD if body is not None else hashlib.sha256(request.body).hexdigest()
+        )
+        signed = sign_request(
+            method=request.method,
+            host=UPSTREAM_HOST,
+            raw_path=request.raw_path,
+            raw_query=request.raw_query,
+            headers=request.headers,
+            payload_hash=payload_hash,
+            credentials=self.credentials,
+            region=self.region,
+            service="s3",
+            now=self.clock.now(),
+            normalize_path=False,
+        )
+        headers = [("host", UPSTREAM_HOST), *request.headers, *signed]
+        try:
+            return await self.pool.request(
+                request.method,
+                _target(request),
+                headers,
+                body.content() if body is not None else request.body or None,
+                body.length if body is not None else None,
+            )
+        except UpstreamUnavailable as error:
+            raise ServiceUnavailable(reason="The S3 upstream cannot be reached; please try again.") from error
+
+    async def _output(self, operation: str, answer: Http1Answer) -> dict[str, object]:
+        try:
+            content = await answer.read(ANSWER_LIMIT_BYTES)
+        except UpstreamUnavailable as error:
+            raise ServiceUnavailable(reason="The S3 upstream went away; please try again.") from error
+        output = parse_upstream_output(_MODEL, operation, answer.status, answer.headers, content)
+        if isinstance(output, RelayedError):
+            raise output
+        return output
+
+    async def _delete_objects(self, permit: Permit, call: Call, refused: Sequence[Denied]) -> Answer:
+        """Delete what is allowed; answer AccessDenied for each key that is not, as S3 does."""
+        bucket = str(call.input["Bucket"])
+        denied = {denial.denial.check.resource.split(":::", 1)[1].removeprefix(f"{bucket}/") for denial in refused}
+        delete = call.input["Delete"]
+        objects = delete["Objects"] if isinstance(delete, dict) else []
+        wanted = [item for item in objects if isinstance(item, dict)] if isinstance(objects, list) else []
+        allowed: list[Value] = [item for item in wanted if item["Key"] not in denied]
+        output: dict[str, object] = {}
+        if allowed:
+            quiet = delete.get("Quiet", False) if isinstance(delete, dict) else False
+            arguments: dict[str, Value] = {
+                "Bucket": bucket,
+                "Delete": {"Objects": allowed, "Quiet": quiet},
+            }
+            output = await self._output(call.operation, await self._ask(call.operation, arguments, None))
+        errors = output.get("Errors")
+        output["Errors"] = [
+            *(errors if isinstance(errors, list) else ()),
+            *(
+                {"Key": item["Key"], "Code": "AccessDenied", "Message": _reason(item, refused)}
+                for item in wanted
+                if item["Key"] in denied
+            ),
+        ]
+        return render_output(_MODEL, call.operation, output, permit.request_id)
+
+    def _tell_anew(
+        self, call: Call, output: dict[str, object], account_id: str, body: ObjectBody | None
+    ) -> None:
+        """Owners are the account's, locations the edge's; checksums are those that were verified here."""
+        owner = {"ID": canonical_user_id(account_id)}
+        for member in ("Owner", "Initiator"):
+            if member in output:
+                output[member] = owner
+        for listing in ("Contents", "Uploads"):
+            for item in _items(output, listing):
+                for member in ("Owner", "Initiator"):
+                    if member in item:
+                        item[member] = owner
+        if call.operation == "CreateBucket":
+            output["Location"] = f"/{call.input['Bucket']}"
+        if call.operation == "CompleteMultipartUpload":
+            output["Location"] = f"{self.endpoint}/{call.input['Bucket']}/{call.input['Key']}"
+        if body is not None:
+            for header, value in body.checksums.items():
+                if header in _CHECKSUM_MEMBERS:
+                    output[_CHECKSUM_MEMBERS[header]] = value
+
+
+_MODEL = service_model("s3")
+
+
+def canonical_user_id(account_id: str) -> str:
+    """The 64 hex digits by which S3 names an account as an owner."""
+    return hashlib.sha256(f"canonical-user/{account_id}".encode()).hexdigest()
+
+
+def _items(output: Mapping[str, object], member: str) -> list[dict[str, object]]:
+    listing = output.get(member)
+    return [item for item in listing if isinstance(item, dict)] if isinstance(listing, list) else []
+
+
+def _reason(item: Mapping[str, Value], refused: Sequence[Denied]) -> str:
+    ending = f"/{item['Key']}"
+    return next((denied.message for denied in refused if denied.denial.check.resource.endswith(ending)), "Access Denied")
+
+
+def _drop_framing(arguments: dict[str, Value]) -> None:
+    """`aws-chunked` describes the transfer, which ended here; it is no encoding of the object."""
+    encoding = arguments.get("ContentEncoding")
+    if isinstance(encoding, str):
+        kept = [part.strip() for part in encoding.split(",") if part.strip() not in ("", "aws-chunked")]
+        if kept:
+            arguments["ContentEncoding"] = ",".join(kept)
+        else:
+            del arguments["ContentEncoding"]
+
+
+def _target(request: UpstreamRequest) -> str:
+    return f"{request.raw_path}?{request.raw_query}" if request.raw_query else request.raw_path
+
+
+async def _content(answer: Http1Answer, request_id: str, *, head: bool) -> Answer:
+    """An object, or its head, with the headers that S3 documents."""
+    if answer.status not in (200, 206):
+        content = await answer.read(ANSWER_LIMIT_BYTES)
+        operation = "HeadObject" if head else "GetObject"
+        if answer.status == 304:
+            return Answer(status=304, headers=_content_headers(answer, request_id), body=b"")
+        failed = parse_upstream_output(_MODEL, operation, answer.status, answer.headers, content)
+        raise failed if isinstance(failed, RelayedError) else ServiceUnavailable(reason="The S3 upstream broke off.")
+    headers = _content_headers(answer, request_id)
+    length = answer.header("content-length")
+    if head or (length is not None and int(length) <= SMALL_OBJECT_BYTES):
+        return Answer(status=answer.status, headers=headers, body=await answer.read(SMALL_OBJECT_BYTES))
+    return Answer(status=answer.status, headers=headers, body=_stream(answer))
+
+
+async def _stream(answer: Http1Answer) -> AsyncIterator[bytes]:
+    try:
+        async for piece in answer.stream():
+            yield piece
+    finally:
+        answer.release()
+
+
+def _content_headers(answer: Http1Answer, request_id: str) -> Headers:
+    kept = [
+        (name, value)
+        for name, value in answer.headers
+        if name in _CONTENT_HEADERS or name.startswith("x-amz-meta-")
+    ]
+    kept.append(("x-amz-request-id", request_id))
+    return tuple(kept)

@@ -1,0 +1,53 @@
+"""What any edge does now and then; every step is safe to be done by several edges at once."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+import structlog
+
+from tabard.clock import Clock
+from tabard.credentials.keyring import forgettable, new_sealing_key, rotation_is_due
+from tabard.edge.perform import RefreshingSource
+from tabard.services.ec2.lifecycle import purge_terminated
+from tabard.services.hosts.registration import reap_unseen_hosts
+from tabard.store.ports import Store, StoreUnavailable
+
+EVERY_SECONDS = 60.0
+KEYRING_ROTATED = "keyring_rotated"
+HOUSEKEEPING_PUT_OFF = "housekeeping_put_off"
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Housekeeping:
+    """Rotates the keyring, forgets what no longer matters, and removes hosts that went away."""
+
+    store: Store = field(repr=False)
+    snapshots: RefreshingSource = field(repr=False)
+    clock: Clock
+
+    async def run(self) -> None:
+        """Once a minute until cancelled."""
+        while True:
+            try:
+                await asyncio.to_thread(self.once)
+                await self.snapshots.refresh()
+            except StoreUnavailable as error:
+                _log.warning(HOUSEKEEPING_PUT_OFF, reason=str(error))
+            await asyncio.sleep(EVERY_SECONDS)
+
+    def once(self) -> None:
+        """Do everything that is due, in one transaction. Raises StoreUnavailable."""
+        now = self.clock.now()
+        with self.store.transaction() as tx:
+            keys = tx.sealing_keys.all()
+            if rotation_is_due(keys, now=now):
+                key = new_sealing_key(tx.vault, now=now)
+                tx.sealing_keys.insert(key)
+                _log.info(KEYRING_ROTATED, key_id=key.key_id)
+            for key in forgettable(keys, now=now):
+                tx.sealing_keys.delete(key.key_id)
+            tx.revocations.forget_until(now)
+            purge_terminated(tx, now)
+            reap_unseen_hosts(tx, now)

@@ -1,0 +1,127 @@
+"""Performing what was allowed: here, or at an upstream."""
+
+import asyncio
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Protocol, assert_never
+
+from tabard.access.mint import Mint
+from tabard.credentials.keyring import Keyring
+from tabard.edge.forward_json import JsonUpstream
+from tabard.edge.forward_s3 import S3Upstream
+from tabard.edge.object_body import ObjectBody
+from tabard.edge.record import audit_event
+from tabard.edge.stages import Allowed
+from tabard.edge.table_keys import TableKeys
+from tabard.errors import InternalFailure, ServiceUnavailable
+from tabard.services.operation import Forward, Minting, Output, Read, SnapshotSource, Watch, Write
+from tabard.store.ports import AlreadyStored, Store, StoreUnavailable
+from tabard.store.snapshot import Snapshot
+from tabard.wire.render import render_output
+from tabard.wire.request import Answer, ServiceName
+from tabard.wire.service_model import service_model
+
+
+class RefreshingSource(SnapshotSource, Protocol):
+    """A source of snapshots that can be told to look now."""
+
+    async def refresh(self) -> None:
+        """Bring the snapshot up to the store's newest version."""
+
+
+class Keyrings(Protocol):
+    """Opens the keyring that a snapshot holds."""
+
+    def of(self, snapshot: Snapshot) -> Keyring:
+        """The opened keyring of this snapshot."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Performer:
+    """Knows the store, the keyring and the upstreams; is only ever handed what was allowed."""
+
+    store: Store = field(repr=False)
+    snapshots: RefreshingSource = field(repr=False)
+    keyrings: Keyrings = field(repr=False)
+    s3: S3Upstream
+    json: Mapping[ServiceName, JsonUpstream]
+    table_keys: TableKeys
+    instance_session_lifetime: timedelta
+    # One writer: transactions are serial in the store anyway, and the loop never waits for a disk.
+    writer: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(max_workers=1, thread_name_prefix="store-writer"), repr=False
+    )
+
+    async def perform(self, allowed: Allowed) -> Answer:
+        """Perform it and render the answer.
+
+        Raises:
+            AwsError: the operation's own errors. ServiceUnavailable (503): the store or an upstream is away.
+        """
+        asked = allowed.resolved.asked
+        operation, request, snapshot = asked.operation, asked.request, asked.believed.snapshot
+        output: Output
+        match operation:
+            case Forward():
+                return await self._forward(allowed)
+            case Read():
+                await self.snapshots.refresh()
+                output = operation.perform(allowed.permit, request, self.snapshots.current())
+            case Write():
+                output = await self._write(allowed, operation)
+            case Minting():
+                output = operation.perform(
+                    allowed.permit,
+                    request,
+                    Mint(
+                        snapshot=snapshot,
+                        keyring=self.keyrings.of(snapshot),
+                        instance_session_lifetime=self.instance_session_lifetime,
+                    ),
+                )
+            case Watch():
+                output = await operation.perform(allowed.permit, request, self.snapshots)
+            case _:
+                assert_never(operation)
+        call = asked.call
+        return render_output(
+            service_model(call.service), call.operation, output, allowed.permit.request_id, call.protocol
+        )
+
+    async def _write(self, allowed: Allowed, operation: Write[object]) -> Output:  # type: ignore[type-var]
+        """One transaction, its audit event in it; then this edge sees its own change at once."""
+        loop = asyncio.get_running_loop()
+        try:
+            output = await loop.run_in_executor(self.writer, self._commit, allowed, operation)
+        except StoreUnavailable as error:
+            raise ServiceUnavailable(
+                reason="The store cannot be written to just now; what was asked was not done. Please try again."
+            ) from error
+        except AlreadyStored as error:
+            # A handler looks before it inserts, inside a serial transaction: this is our mistake.
+            raise InternalFailure from error
+        await self.snapshots.refresh()
+        return output
+
+    def _commit(self, allowed: Allowed, operation: Write[object]) -> Output:  # type: ignore[type-var]
+        asked = allowed.resolved.asked
+        with self.store.transaction() as tx:
+            output = operation.perform(allowed.permit, asked.request, tx)
+            tx.audit.append(
+                [audit_event(asked.believed.raw, allowed, service=asked.call.service, status=200, error=None)]
+            )
+        return output
+
+    async def _forward(self, allowed: Allowed) -> Answer:
+        asked, permit = allowed.resolved.asked, allowed.permit
+        call = asked.call
+        if call.service == "s3":
+            content = asked.believed.content
+            body = content if isinstance(content, ObjectBody) else None
+            return await self.s3.forward(permit, call, body, allowed.refused)
+        answer = await self.json[call.service].forward(permit, call)
+        if call.operation in ("CreateTable", "DeleteTable"):
+            self.table_keys.forget(str(call.input["TableName"]), permit.region)
+        return answer

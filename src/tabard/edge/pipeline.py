@@ -1,0 +1,243 @@
+"""One request through the edge: every AWS request walks the same rooms, in this order.
+
+identify → authenticate → parse → resolve → authorize → perform → record → answer
+"""
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+import msgspec
+import structlog
+
+from tabard.access.authenticate import Authenticator
+from tabard.access.authorize import Denied, RequestFacts, authorize, authorize_each
+from tabard.access.check import Check
+from tabard.access.refusals import AccessDenied, NotAuthenticated, Refusal
+from tabard.audit.queue import AuditQueue
+from tabard.clock import Clock
+from tabard.edge.body import Body
+from tabard.edge.object_body import ObjectBody
+from tabard.edge.perform import Keyrings, Performer, RefreshingSource
+from tabard.edge.record import audit_event
+from tabard.edge.s3_payload import declared_payload_hash, object_body, whole_body
+from tabard.edge.stages import Allowed, Asked, Believed, Reached, Resolved
+from tabard.edge.tables import OPERATIONS
+from tabard.errors import AwsError, InternalFailure
+from tabard.services.dynamodb.checks import tables_in
+from tabard.services.operation import Facts, Forward, Write
+from tabard.services.s3.operations import STREAMED_BODY
+from tabard.sigv4.authorization import Authorization, parse_authorization
+from tabard.sigv4.canonical import SignedRequest
+from tabard.wire.identify import Identified, identify, identify_service, operation_of
+from tabard.wire.parse import parse_input
+from tabard.wire.render import render_error
+from tabard.wire.request import Answer, Call, RawRequest, ServiceName, Value
+from tabard.wire.service_model import service_model
+
+QUERY_LIMIT_BYTES = 1024 * 1024
+JSON_LIMIT_BYTES = 16 * 1024 * 1024
+REQUEST_FAILED = "request_failed"
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pipeline:
+    """The rooms, and what they need."""
+
+    snapshots: RefreshingSource = field(repr=False)
+    keyrings: Keyrings = field(repr=False)
+    authenticator: Authenticator = field(repr=False)
+    performer: Performer = field(repr=False)
+    audit: AuditQueue = field(repr=False)
+    clock: Clock
+
+    async def answer(self, raw: RawRequest, body: Body) -> Answer:
+        """Answer one request: an AwsError in the caller's protocol, anything else as InternalFailure."""
+        reached: Reached = raw
+        identified: Identified | None = None
+        error: AwsError | None = None
+        try:
+            claim = claimed_authorization(raw)
+            identified = identify(raw, claim.scope.service if claim is not None else None)
+            reached = believed = await self.authenticate(raw, identified, claim, body)
+            reached = asked = parse(believed)
+            reached = resolved = await self.resolve(asked)
+            reached = allowed = self.authorize(resolved)
+            answer = await self.performer.perform(allowed)
+        except AwsError as refused:
+            error = self.seen_by_caller(refused, reached)
+            answer = render_refusal(raw, identified, error)
+        except Exception as failure:  # noqa: BLE001 - the last resort: no detail leaves, the log has it all
+            _log.exception(REQUEST_FAILED, request_id=raw.request_id, failure=type(failure).__name__)
+            error = InternalFailure()
+            answer = render_refusal(raw, identified, error)
+        self.record(raw, reached, identified, answer, error)
+        return answer
+
+    async def authenticate(
+        self, raw: RawRequest, identified: Identified, claim: Authorization | None, body: Body
+    ) -> Believed:
+        """Key, date, scope and session first; then the body within its bound, and the signature."""
+        snapshot = self.snapshots.current()
+        now = self.clock.now()
+        request = SignedRequest(raw.method, raw.raw_path, raw.raw_query, raw.headers)
+        examined = self.authenticator.examine(
+            request,
+            claim,
+            service=identified.service,
+            snapshot=snapshot,
+            keyring=self.keyrings.of(snapshot),
+            now=now,
+        )
+        content: bytes | ObjectBody
+        if identified.service == "s3":
+            caller = self.authenticator.authenticate(examined, declared_payload_hash(raw))
+            stream = object_body(raw, examined, body)
+            content = stream if identified.operation in STREAMED_BODY else await whole_body(stream)
+        else:
+            content = await body.read(JSON_LIMIT_BYTES if identified.protocol == "json" else QUERY_LIMIT_BYTES)
+            caller = self.authenticator.authenticate(examined, payload_hash(raw, content, identified.service))
+        return Believed(
+            raw=raw,
+            identified=identified,
+            caller=caller,
+            facts=RequestFacts(
+                service=identified.service,
+                region=examined.region,
+                source_ip=raw.peer_ip,
+                secure=raw.secure,
+                user_agent=raw.header("user-agent") or "",
+                referer=raw.header("referer") or "",
+                request_id=raw.request_id,
+                now=now,
+            ),
+            snapshot=snapshot,
+            content=content,
+        )
+
+    async def resolve(self, asked: Asked) -> Resolved:
+        """The checks that the service's table says the request needs."""
+        believed = asked.believed
+        facts = Facts(
+            caller=believed.caller,
+            snapshot=believed.snapshot,
+            partition=believed.snapshot.partition,
+            account_id=believed.snapshot.account_id,
+            region=believed.facts.region,
+            now=believed.facts.now,
+        )
+        if asked.call.service == "dynamodb":
+            keys = await self.performer.table_keys.of(
+                tables_in(asked.call.input, facts), region=facts.region, account_id=facts.account_id
+            )
+            facts = replace(facts, partition_keys=keys)
+        checks = asked.operation.checks(asked.request, facts)  # type: ignore[arg-type]  # the table pairs them
+        return Resolved(asked=asked, checks=checks)
+
+    def authorize(self, resolved: Resolved) -> Allowed:
+        """Every check decided; a denial says which kind of policy denied and why."""
+        asked = resolved.asked
+        believed = asked.believed
+        if isinstance(asked.operation, Forward) and asked.operation.each_by_itself:
+            permit, refused = authorize_each(
+                believed.caller, resolved.checks, believed.facts, believed.snapshot
+            )
+            return Allowed(resolved=resolved, permit=permit, refused=refused)
+        permit = authorize(believed.caller, resolved.checks, believed.facts, believed.snapshot)
+        return Allowed(resolved=resolved, permit=permit)
+
+    def seen_by_caller(self, error: AwsError, reached: Reached) -> AwsError:
+        """What the caller may learn of an error.
+
+        S3: "If you don't have the s3:ListBucket permission, Amazon S3 returns an HTTP status code 403 error"
+        where an object is not there: its absence is for those who may list the bucket.
+        https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+        """
+        if not isinstance(reached, Allowed) or error.error_code not in ("NoSuchKey", "404"):
+            return error
+        asked = reached.resolved.asked
+        if asked.call.operation not in ("GetObject", "HeadObject"):
+            return error
+        believed = asked.believed
+        bucket = str(asked.call.input["Bucket"])
+        listing = Check(
+            action="s3:ListBucket", resource=f"arn:{believed.snapshot.partition}:s3:::{bucket}"
+        )
+        try:
+            authorize(believed.caller, (listing,), believed.facts, believed.snapshot)
+        except Denied as denied:
+            return denied
+        return error
+
+    def record(
+        self,
+        raw: RawRequest,
+        reached: Reached,
+        identified: Identified | None,
+        answer: Answer,
+        error: AwsError | None,
+    ) -> None:
+        """One audit event; that of a change has been committed with it."""
+        committed = (
+            error is None and isinstance(reached, Allowed) and isinstance(reached.resolved.asked.operation, Write)
+        )
+        if not committed:
+            service = identified.service if identified is not None else ""
+            self.audit.record(
+                audit_event(raw, reached, service=service, status=answer.status, error=error)
+            )
+
+
+def claimed_authorization(raw: RawRequest) -> Authorization | None:
+    """What the request says of its signature; nothing in it is proven yet. None where it says nothing."""
+    header = raw.header("authorization")
+    return parse_authorization(header) if header else None
+
+
+def parse(believed: Believed) -> Asked:
+    """Name the operation and type its input.
+
+    Raises:
+        AccessDenied: an operation that Tabard has no authorization row for is refused, whoever asks.
+    """
+    identified, raw, content = believed.identified, believed.raw, believed.content
+    model = service_model(identified.service)
+    body = content if isinstance(content, bytes) else b""
+    name = operation_of(identified, raw, body)
+    operation = OPERATIONS[identified.service].get(name)
+    if operation is None:
+        action = f"{identified.service}:{name}"
+        raise AccessDenied(
+            identified.service,
+            f"User: {believed.caller.arn} is not authorized to perform: {action} "
+            f"because this installation does not offer {action}",
+        )
+    arguments = parse_input(model, name, raw, body, identified.uri_params)
+    call = Call(service=identified.service, operation=name, input=arguments, protocol=identified.protocol)
+    request: msgspec.Struct | Mapping[str, Value] = arguments
+    if not isinstance(operation, Forward):
+        request = msgspec.convert(arguments, operation.request, builtin_types=(bytes, datetime))
+    return Asked(believed=believed, call=call, operation=operation, request=request)
+
+
+def payload_hash(raw: RawRequest, content: bytes, service: ServiceName) -> str:
+    """SHA-256 of what really came; a header that says otherwise is a refusal."""
+    actual = hashlib.sha256(content).hexdigest()
+    declared = raw.header("x-amz-content-sha256")
+    if declared is not None and not hmac.compare_digest(declared, actual):
+        raise NotAuthenticated(service, Refusal.BODY_MISMATCH)
+    return actual
+
+
+def render_refusal(raw: RawRequest, identified: Identified | None, error: AwsError) -> Answer:
+    """The error in the caller's protocol, as far as the request shows which that is."""
+    service, protocol = (
+        (identified.service, identified.protocol) if identified is not None else identify_service(raw, None)
+    )
+    return render_error(
+        service, protocol, error, raw.request_id, head=raw.method == "HEAD", resource=raw.raw_path
+    )

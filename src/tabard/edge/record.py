@@ -1,0 +1,63 @@
+"""What the audit says of one request: as much as was known when it was answered."""
+
+from typing import assert_never
+
+from tabard.access.authorize import Denied
+from tabard.edge.stages import Allowed, Asked, Believed, Reached, Resolved
+from tabard.errors import AwsError
+from tabard.model.audit_event import AuditEvent, Outcome
+from tabard.wire.request import RawRequest
+
+_USER_AGENT_CHARACTERS = 256
+_REASON_CHARACTERS = 2048
+
+
+def audit_event(
+    raw: RawRequest, reached: Reached, *, service: str, status: int, error: AwsError | None
+) -> AuditEvent:
+    """The event of a request that got as far as `reached`."""
+    asked = _asked(reached)
+    believed = asked.believed if asked is not None else reached if isinstance(reached, Believed) else None
+    resolved = reached.resolved if isinstance(reached, Allowed) else reached if isinstance(reached, Resolved) else None
+    caller = believed.caller if believed is not None else None
+    return AuditEvent(
+        request_id=raw.request_id,
+        at=raw.received_at,
+        service=service,
+        operation=asked.call.operation if asked is not None else "",
+        principal_arn=caller.arn if caller is not None else "",
+        access_key_id=caller.access_key_id if caller is not None else "",
+        source_ip=raw.peer_ip,
+        user_agent=(raw.header("user-agent") or "")[:_USER_AGENT_CHARACTERS],
+        region=believed.facts.region if believed is not None else "",
+        resources=tuple(dict.fromkeys(check.resource for check in resolved.checks))
+        if resolved is not None
+        else (),
+        outcome=_outcome(reached, error),
+        error_code=error.error_code if error is not None else "",
+        reason=error.message[:_REASON_CHARACTERS] if error is not None else "",
+        http_status=status,
+        snapshot_version=believed.snapshot.version if believed is not None else 0,
+    )
+
+
+def _outcome(reached: Reached, error: AwsError | None) -> Outcome:
+    if error is None:
+        return "allowed"
+    if isinstance(error, Denied):
+        return "denied"
+    return "failed" if isinstance(reached, Allowed) else "refused"
+
+
+def _asked(reached: Reached) -> Asked | None:
+    match reached:
+        case Allowed():
+            return reached.resolved.asked
+        case Resolved():
+            return reached.asked
+        case Asked():
+            return reached
+        case Believed() | RawRequest():
+            return None
+        case _:
+            assert_never(reached)

@@ -1,0 +1,66 @@
+"""S3's bodies: what `x-amz-content-sha256` promises about them, and how it is kept.
+
+AWS: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html and
+https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming-trailers.html
+"""
+
+import re
+
+from tabard.access.authenticate import Examined
+from tabard.edge.body import Body
+from tabard.edge.object_body import UNSIGNED_PAYLOAD, ObjectBody, content_length
+from tabard.errors import RequestTooLarge
+from tabard.services.s3.errors import InvalidArgument, MissingSecurityHeader
+from tabard.wire.checksums import CHECKSUM_HEADERS
+from tabard.wire.request import RawRequest
+
+XML_LIMIT_BYTES = 2 * 1024 * 1024
+_SHA256_HEX = re.compile(r"[0-9a-f]{64}")
+
+
+def declared_payload_hash(raw: RawRequest) -> str:
+    """What the signature was made over in the place of the payload's hash.
+
+    Raises:
+        MissingSecurityHeader (400): S3 demands the header. InvalidArgument: it holds nothing that S3 knows.
+    """
+    declared = raw.header("x-amz-content-sha256")
+    if declared is None:
+        raise MissingSecurityHeader
+    if declared != UNSIGNED_PAYLOAD and not declared.startswith("STREAMING-") and not _SHA256_HEX.fullmatch(declared):
+        raise InvalidArgument(
+            reason="x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD, "
+            "or a valid sha256 value."
+        )
+    return declared
+
+
+def object_body(raw: RawRequest, examined: Examined, body: Body) -> ObjectBody:
+    """The body as content that is verified while it streams; only after the signature was verified.
+
+    Raises:
+        MissingContentLength (411), EntityTooLarge (400), and 501 for framings that are not decoded here.
+    """
+    decoder = examined.chunked_decoder()
+    trailers: tuple[str, ...] = ()
+    if decoder is not None:
+        trailers = tuple(
+            name.strip().lower() for name in (raw.header("x-amz-trailer") or "").split(",") if name.strip()
+        )
+    return ObjectBody(
+        body=body,
+        payload_hash=declared_payload_hash(raw),
+        length=content_length(
+            body.length, raw.header("x-amz-decoded-content-length"), chunked=decoder is not None
+        ),
+        decoder=decoder,
+        expected={name: value for name, value in raw.headers if name in CHECKSUM_HEADERS},
+        announced_trailers=tuple(name for name in trailers if name in CHECKSUM_HEADERS),
+    )
+
+
+async def whole_body(content: ObjectBody) -> bytes:
+    """A small body, verified. Raises RequestTooLarge beyond 2 MiB."""
+    if content.length > XML_LIMIT_BYTES:
+        raise RequestTooLarge(part="request body", limit_bytes=XML_LIMIT_BYTES)
+    return b"".join([piece async for piece in content.content()])

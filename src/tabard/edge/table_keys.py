@@ -1,0 +1,76 @@
+"""The partition keys of DynamoDB tables, which `dynamodb:LeadingKeys` is read with."""
+
+from collections.abc import Mapping
+
+from tabard.clock import Clock
+from tabard.edge.forward_json import JsonUpstream
+from tabard.errors import RelayedError
+
+KEPT_SECONDS = 30.0
+_CAPACITY = 4096
+
+Table = tuple[str, str | None]
+"""A table's name, and the index of it that is read, if one is."""
+
+
+class TableKeys:
+    """Asks the upstream once per table, and again when the table may have changed.
+
+    A key schema never changes while its table lives; a table deleted and made anew through another edge is
+    seen after `KEPT_SECONDS`.
+    """
+
+    def __init__(self, upstream: JsonUpstream, clock: Clock) -> None:
+        self._upstream = upstream
+        self._clock = clock
+        self._known: dict[tuple[str, str], tuple[float, dict[str | None, str]]] = {}
+
+    async def of(
+        self, tables: frozenset[Table], *, region: str, account_id: str
+    ) -> Mapping[Table, str]:
+        """The partition key of each table or index that exists."""
+        found: dict[Table, str] = {}
+        for table, index in tables:
+            keys = await self._keys(table, region=region, account_id=account_id)
+            if index in keys:
+                found[(table, index)] = keys[index]
+        return found
+
+    def forget(self, table: str, region: str) -> None:
+        """The table is made or deleted: look again."""
+        self._known.pop((region, table), None)
+
+    async def _keys(self, table: str, *, region: str, account_id: str) -> dict[str | None, str]:
+        now = self._clock.monotonic_seconds()
+        known = self._known.get((region, table))
+        if known is not None and now - known[0] < KEPT_SECONDS:
+            return known[1]
+        try:
+            described = await self._upstream.ask(
+                "DescribeTable", {"TableName": table}, region=region, account_id=account_id
+            )
+        except RelayedError:
+            return {}  # there is no such table: the operation itself will say so
+        keys = _partition_keys(described.get("Table"))
+        if len(self._known) >= _CAPACITY:
+            self._known.clear()
+        self._known[(region, table)] = (now, keys)
+        return keys
+
+
+def _partition_keys(table: object) -> dict[str | None, str]:
+    if not isinstance(table, dict):
+        return {}
+    keys: dict[str | None, str] = {}
+    _add(keys, None, table)
+    for listing in ("GlobalSecondaryIndexes", "LocalSecondaryIndexes"):
+        for index in table.get(listing) or ():
+            _add(keys, str(index["IndexName"]), index)
+    return keys
+
+
+def _add(keys: dict[str | None, str], name: str | None, described: Mapping[str, object]) -> None:
+    schema = described.get("KeySchema")
+    for element in schema if isinstance(schema, list) else ():
+        if element["KeyType"] == "HASH":
+            keys[name] = str(element["AttributeName"])

@@ -1,0 +1,36 @@
+"""Every operation of every service, as the pipeline looks it up."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from tabard.services.dynamodb.operations import OPERATIONS as DYNAMODB
+from tabard.services.ec2.operations import OPERATIONS as EC2
+from tabard.services.hosts.operations import OPERATIONS as HOSTS
+from tabard.services.iam.operations import OPERATIONS as IAM
+from tabard.services.operation import Operation
+from tabard.services.s3.operations import OPERATIONS as S3
+from tabard.services.sqs.operations import OPERATIONS as SQS
+from tabard.services.sts.operations import OPERATIONS as STS
+from tabard.wire.request import ServiceName
+
+
+def _by_name(operations: tuple[Operation, ...]) -> Mapping[str, Operation]:
+    table: dict[str, Operation] = {}
+    for operation in operations:
+        if operation.name in table:
+            raise ValueError(f"{operation.name} stands twice in its service's table")
+        table[operation.name] = operation
+    return MappingProxyType(table)
+
+
+OPERATIONS: Mapping[ServiceName, Mapping[str, Operation]] = MappingProxyType(
+    {
+        "iam": _by_name(IAM),
+        "sts": _by_name(STS),
+        "ec2": _by_name(EC2),
+        "hosts": _by_name(HOSTS),
+        "s3": _by_name(S3),
+        "dynamodb": _by_name(DYNAMODB),
+        "sqs": _by_name(SQS),
+    }
+)

@@ -1,0 +1,138 @@
+"""The decision: AWS's evaluation logic over the layers of policies that apply to a request.
+
+AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
+and …/reference_policies_evaluation-logic-cross-account.html
+"""
+
+from dataclasses import dataclass
+
+from tabard.policy.compiled import ActionIndex, CompiledPolicies, CompiledStatement
+from tabard.policy.decision import Decision, Effect, Layer
+from tabard.policy.principals import Reach
+from tabard.policy.request import AccessRequest, PrincipalKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyLayers:
+    """The policies that apply to one request; None where there is no such layer.
+
+    `resource` is what the resource itself says: for `sts:AssumeRole`, the role's trust policy.
+    """
+
+    identity: CompiledPolicies
+    resource: CompiledPolicies | None = None
+    boundary: CompiledPolicies | None = None
+    session: CompiledPolicies | None = None
+
+
+_IMPLICIT = {layer: Decision(Effect.IMPLICIT_DENY, layer) for layer in Layer}
+
+
+def decide(request: AccessRequest, layers: PolicyLayers) -> Decision:
+    """Decide one request: an explicit deny anywhere wins, and what nobody allows is denied.
+
+    AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-denyallow.html
+    """
+    identity = layers.identity.for_action(request.action)
+    denied = _explicit_deny(request, layers, identity)
+    if denied is not None:
+        return denied
+    principal = request.principal
+    named, reach = _NOBODY if layers.resource is None else _named_by(layers.resource, request)
+    if not principal.account_id:  # a service, a provider, nobody: there are no identity policies to ask
+        return _IMPLICIT[Layer.RESOURCE] if named is None else _allow(Layer.RESOURCE, named)
+    granted = (
+        None if identity.allow is None else identity.allow.first(request.resource, request.context.values)
+    )
+    # "… implicitly denied with the exception of the AWS account root user, which has full access."
+    is_granted = granted is not None or principal.kind is PrincipalKind.ROOT
+    if request.resource_account and request.resource_account != principal.account_id:
+        # "The request is allowed only if both evaluations return a decision of Allow."
+        if not is_granted:
+            return _IMPLICIT[Layer.IDENTITY]
+        if named is None:
+            return _IMPLICIT[Layer.RESOURCE]
+    elif reach is Reach.DIRECT:
+        return _allow(Layer.RESOURCE, named)
+    elif named is None and _must_be_named(request):
+        return _IMPLICIT[Layer.RESOURCE]
+    elif not is_granted and reach is not Reach.ROLE:
+        return _IMPLICIT[Layer.IDENTITY]
+    if layers.boundary is not None and _first_allow(layers.boundary, request) is None:
+        return _IMPLICIT[Layer.BOUNDARY]
+    if layers.session is not None and _first_allow(layers.session, request) is None:
+        return _IMPLICIT[Layer.SESSION]
+    if granted is not None and named is None:
+        return granted.grant
+    return _allow(Layer.IDENTITY if is_granted else Layer.RESOURCE, granted, named)
+
+
+_NOBODY: tuple[None, Reach] = (None, Reach.NOBODY)
+
+
+def _explicit_deny(request: AccessRequest, layers: PolicyLayers, identity: ActionIndex) -> Decision | None:
+    """AWS: "If the enforcement code finds even one explicit deny that applies, the code returns a final
+    decision of Deny."
+    """
+    if identity.deny is not None:
+        statement = identity.deny.first(request.resource, request.context.values)
+        if statement is not None:
+            return _deny(Layer.IDENTITY, statement)
+    if layers.resource is not None:
+        index = layers.resource.for_action(request.action).deny
+        bounded = layers.boundary is not None
+        for statement in index.every(request.resource, request.context.values) if index is not None else ():
+            if statement.reach(request.principal, bounded=bounded) is not Reach.NOBODY:
+                return _deny(Layer.RESOURCE, statement)
+    if layers.boundary is not None:
+        statement = _first_deny(layers.boundary, request)
+        if statement is not None:
+            return _deny(Layer.BOUNDARY, statement)
+    if layers.session is not None:
+        statement = _first_deny(layers.session, request)
+        if statement is not None:
+            return _deny(Layer.SESSION, statement)
+    return None
+
+
+def _first_deny(policies: CompiledPolicies, request: AccessRequest) -> CompiledStatement | None:
+    index = policies.for_action(request.action).deny
+    return None if index is None else index.first(request.resource, request.context.values)
+
+
+def _first_allow(policies: CompiledPolicies, request: AccessRequest) -> CompiledStatement | None:
+    index = policies.for_action(request.action).allow
+    return None if index is None else index.first(request.resource, request.context.values)
+
+
+def _named_by(policies: CompiledPolicies, request: AccessRequest) -> tuple[CompiledStatement | None, Reach]:
+    """The statement that allows the principal most directly.
+
+    How directly decides what may still limit it: "the principal ARN that is specified in the policy
+    determines whether implicit denies in other policy types are applicable to the final decision".
+    """
+    most: tuple[CompiledStatement | None, Reach] = _NOBODY
+    index = policies.for_action(request.action).allow
+    for statement in index.every(request.resource, request.context.values) if index is not None else ():
+        reach = statement.reach(request.principal, bounded=False)
+        if reach > most[1]:
+            most = (statement, reach)
+    return most
+
+
+def _must_be_named(request: AccessRequest) -> bool:
+    """AWS: "IAM role trust policies and KMS key policies are exceptions to this logic, because they must
+    explicitly allow access for principals."
+    """
+    if ":role/" in request.resource:
+        return request.action[:4].lower() == "sts:"
+    return ":key/" in request.resource and request.action[:4].lower() == "kms:"
+
+
+def _deny(layer: Layer, statement: CompiledStatement) -> Decision:
+    return Decision(Effect.EXPLICIT_DENY, layer, (statement.matched,))
+
+
+def _allow(layer: Layer, *statements: CompiledStatement | None) -> Decision:
+    matched = tuple(statement.matched for statement in statements if statement is not None)
+    return Decision(Effect.ALLOW, layer, matched)

@@ -1,0 +1,56 @@
+"""What the operations of the `hosts` service need to be allowed."""
+
+from collections.abc import Sequence
+
+from tabard.access.check import Check
+from tabard.model.messages import (
+    DeregisterHostRequest,
+    DescribeHostInstancesRequest,
+    GetInstanceSessionRequest,
+    RegisterHostRequest,
+    ReportInstancesRequest,
+)
+from tabard.services.ec2.arns import Place, ec2_arn
+from tabard.services.ec2.instance_context import visible_instance
+from tabard.services.operation import Facts
+
+
+def host_arn(place: Place, host_id: str) -> str:
+    """`arn:aws:hosts:REGION:ACCOUNT:host/h-…`."""
+    return f"arn:{place.partition}:hosts:{place.region}:{place.account_id}:host/{host_id}"
+
+
+def describe_host_instances_checks(request: DescribeHostInstancesRequest, facts: Facts) -> Sequence[Check]:
+    """hosts:DescribeHostInstances on the host."""
+    return [Check(action="hosts:DescribeHostInstances", resource=host_arn(facts, request.host_id))]
+
+
+def report_instances_checks(request: ReportInstancesRequest, facts: Facts) -> Sequence[Check]:
+    """hosts:ReportInstances on the host."""
+    return [Check(action="hosts:ReportInstances", resource=host_arn(facts, request.host_id))]
+
+
+def register_host_checks(_: RegisterHostRequest, facts: Facts) -> Sequence[Check]:
+    """hosts:RegisterHost on any host: it has no id yet."""
+    return [Check(action="hosts:RegisterHost", resource=host_arn(facts, "*"))]
+
+
+def deregister_host_checks(request: DeregisterHostRequest, facts: Facts) -> Sequence[Check]:
+    """hosts:DeregisterHost on the host."""
+    return [Check(action="hosts:DeregisterHost", resource=host_arn(facts, request.host_id))]
+
+
+def get_instance_session_checks(request: GetInstanceSessionRequest, facts: Facts) -> Sequence[Check]:
+    """hosts:GetInstanceSession on the instance; `hosts:instancehostid` is the host that it is placed on.
+
+    INVARIANT: an instance that does not exist is placed on no host, so that a host is denied it in the same
+    words as another host's instance.
+    """
+    instance = visible_instance(request.instance_id, facts)
+    return [
+        Check(
+            action="hosts:GetInstanceSession",
+            resource=ec2_arn(facts, f"instance/{request.instance_id}"),
+            context={"hosts:instancehostid": (instance.host_id if instance is not None else "",)},
+        )
+    ]

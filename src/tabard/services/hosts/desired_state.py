@@ -1,0 +1,115 @@
+"""What a host should make true of its instances, as one snapshot has it. Pure."""
+
+import hashlib
+
+import msgspec
+
+from tabard.model.instance import Instance, InstanceState
+from tabard.model.messages import (
+    DesiredInstance,
+    DesiredInstanceProfile,
+    DesiredMetadataOptions,
+    DesiredRunState,
+    InstanceTag,
+)
+from tabard.services.ec2.default_vpc import default_vpc
+from tabard.store.snapshot import Snapshot
+
+_FINGERPRINT_BITS = 32
+_FINGERPRINT_MASK = (1 << _FINGERPRINT_BITS) - 1
+
+_RUN_STATES: dict[InstanceState, DesiredRunState] = {
+    InstanceState.PENDING: "running",
+    InstanceState.RUNNING: "running",
+    InstanceState.STOPPING: "stopped",
+    InstanceState.STOPPED: "stopped",
+    InstanceState.SHUTTING_DOWN: "terminated",
+}
+"""A terminated instance is no longer spoken of."""
+
+
+def desired_instances(snapshot: Snapshot, host_id: str) -> tuple[DesiredInstance, ...]:
+    """The desired state of one host, in the order of instance ids."""
+    placed = sorted(snapshot.instances_on_host(host_id), key=lambda instance: instance.instance_id)
+    return tuple(
+        _desired(instance, _RUN_STATES[instance.state], snapshot)
+        for instance in placed
+        if instance.state in _RUN_STATES
+    )
+
+
+def version_of(snapshot: Snapshot, instances: tuple[DesiredInstance, ...]) -> int:
+    """The version of a desired state: the snapshot's version above 32 bits of the content's hash.
+
+    It grows with the snapshot's, so that a host never goes back to what a belated edge still has; and the
+    hash tells any edge, without a memory of what was answered, whether this host has anything new to hear.
+    """
+    content = hashlib.sha256(msgspec.json.encode(instances)).digest()
+    fingerprint = int.from_bytes(content[: _FINGERPRINT_BITS // 8], "big")
+    return snapshot.version << _FINGERPRINT_BITS | fingerprint
+
+
+def snapshot_version_in(version: int) -> int:
+    """The snapshot version that a version was made from; below zero where nothing is known yet."""
+    return version >> _FINGERPRINT_BITS
+
+
+def says_the_same(version: int, known_version: int) -> bool:
+    """Whether two versions are of the same content."""
+    return known_version >= 0 and (version ^ known_version) & _FINGERPRINT_MASK == 0
+
+
+def _desired(instance: Instance, run_state: DesiredRunState, snapshot: Snapshot) -> DesiredInstance:
+    # INVARIANT: images are never removed.
+    image = snapshot.images[instance.image_id]
+    vpc = default_vpc(account_id=instance.owner_account_id, region=instance.region)
+    options = instance.metadata_options
+    return DesiredInstance(
+        instance_id=instance.instance_id,
+        run_state=run_state,
+        driver=image.driver,
+        image_id=instance.image_id,
+        instance_type=instance.instance_type,
+        reservation_id=instance.reservation_id,
+        account_id=instance.owner_account_id,
+        partition=snapshot.partition,
+        region=instance.region,
+        availability_zone=instance.availability_zone,
+        private_ip_address=instance.private_ip_address,
+        private_dns_name=instance.private_dns_name,
+        mac_address=instance.mac_address,
+        vpc_id=vpc.vpc_id,
+        subnet_id=vpc.subnet_id,
+        ami_launch_index=instance.ami_launch_index,
+        architecture=image.architecture,
+        launched_at=instance.launched_at,
+        metadata_options=DesiredMetadataOptions(
+            http_tokens=options.http_tokens,
+            http_endpoint=options.http_endpoint,
+            http_put_response_hop_limit=options.http_put_response_hop_limit,
+            http_protocol_ipv6=options.http_protocol_ipv6,
+            instance_metadata_tags=options.instance_metadata_tags,
+        ),
+        instance_profile=_desired_instance_profile(instance, snapshot),
+        user_data=instance.user_data,
+        tags=tuple(InstanceTag(key=tag.key, value=tag.value) for tag in instance.tags),
+    )
+
+
+def _desired_instance_profile(instance: Instance, snapshot: Snapshot) -> DesiredInstanceProfile | None:
+    association = snapshot.active_association_of(instance.instance_id)
+    if association is None:
+        return None
+    instance_profile = snapshot.instance_profiles.get(association.instance_profile_id)
+    role = (
+        snapshot.roles.get(instance_profile.role_id)
+        if instance_profile is not None and instance_profile.role_id
+        else None
+    )
+    return DesiredInstanceProfile(
+        association_id=association.association_id,
+        instance_profile_arn=association.instance_profile_arn,
+        instance_profile_id=association.instance_profile_id,
+        role_name=role.name if role is not None else "",
+        role_id=role.role_id if role is not None else "",
+    )

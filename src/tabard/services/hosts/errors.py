@@ -1,0 +1,63 @@
+"""Errors of the `hosts` service; `AssumeRoleUnauthorizedAccess` is the mint's own."""
+
+from tabard.errors import AwsError
+
+
+class HostNotFound(AwsError):
+    """No such host in this account and region."""
+
+    code = "HostNotFound"
+    status = 400
+    sentence = "The host '{host_id}' does not exist in {region}."
+
+
+class InstanceNotOnHost(AwsError):
+    """A report about an instance that is not placed on the host; none of the reports was taken."""
+
+    code = "InstanceNotOnHost"
+    status = 400
+    sentence = "The instance '{instance_id}' is not placed on the host '{host_id}'; no report was taken."
+
+
+class InvalidReport(AwsError):
+    """A report that contradicts itself; none of the reports was taken."""
+
+    code = "InvalidReport"
+    status = 400
+    sentence = "{reason}; no report was taken."
+
+
+class InstanceNotRunning(AwsError):
+    """Sessions are made for pending and running instances alone."""
+
+    code = "InstanceNotRunning"
+    status = 400
+    sentence = "The instance '{instance_id}' is {state}; only a pending or running instance gets a session."
+
+
+class InstanceProfileNotAssociated(AwsError):
+    """The instance has no instance profile."""
+
+    code = "InstanceProfileNotAssociated"
+    status = 400
+    sentence = "The instance '{instance_id}' has no instance profile associated."
+
+
+class InstanceProfileNotFound(AwsError):
+    """The associated instance profile was deleted."""
+
+    code = "InstanceProfileNotFound"
+    status = 400
+    sentence = (
+        "Instance Profile {instance_profile_arn} cannot be found. Please see documentation at "
+        "https://docs.aws.amazon.com/IAM/latest/UserGuide/"
+        "troubleshoot_iam-ec2.html#troubleshoot_iam-ec2_errors-info-doc."
+    )
+
+
+class InstanceProfileWithoutRole(AwsError):
+    """The associated instance profile holds no role."""
+
+    code = "InstanceProfileWithoutRole"
+    status = 400
+    sentence = "The instance profile {instance_profile_arn} holds no role."

@@ -1,0 +1,70 @@
+"""Which object keys the embedded store keeps as they are; all others are refused before they reach it.
+
+SeaweedFS keeps objects in a tree of folders. A key that it would store under another name slips past a Deny
+on the name it was given; a key that it hides or cannot list is an object nobody finds. Every line here was
+measured (SeaweedFS 4.48); the table of `tests/unit/services/s3/test_keys.py` is that measurement.
+
+AWS: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
+Differs: AWS keeps every key of at most 1,024 bytes, these too.
+"""
+
+import re
+
+KEY_LIMIT_BYTES = 1024
+SEGMENT_LIMIT_BYTES = 255
+
+# XML 1.0 has no way to write these; the store's listing shows U+FFFD in their place.
+_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+
+def refused_key_reason(key: str) -> str | None:
+    """Why a key is refused, as the end of a sentence about it; None for a key that is kept as it is."""
+    if not key:
+        return "is empty"
+    if key.endswith("/"):
+        # The content of such an object is lost, and deleting `a` deletes `a/`.
+        return "ends with a slash, which the store takes for a folder"
+    return _rewritten(key) or _hidden(key) or _too_long(key)
+
+
+def refused_prefix_reason(prefix: str) -> str | None:
+    """Why a prefix, a marker or a start-after of a listing is refused; None for one that means what it says.
+
+    The store reads `secret//` and `/secret` as `secret/` and `secret`: past a condition on `s3:prefix`.
+    """
+    return _rewritten(prefix) or _too_long(prefix)
+
+
+def _rewritten(text: str) -> str | None:
+    if text.startswith("/"):
+        return "begins with a slash, which the store drops"
+    if "//" in text:
+        return "has two slashes in a row, which the store reads as one"
+    if "\\" in text:
+        return "has a backslash, which the store reads as a slash"
+    if any(segment in (".", "..") for segment in text.split("/")):
+        return "has a segment that is . or .., which the store takes for a folder"
+    if _NOT_XML.search(text):
+        return "has a character that the store's listing cannot show"
+    return None
+
+
+def _hidden(key: str) -> str | None:
+    segments = key.split("/")
+    if ".uploads" in segments:
+        return "has the segment .uploads, where the store keeps unfinished uploads"
+    if any(folder.endswith(".versions") for folder in segments[:-1]):
+        return "has a segment that ends with .versions, where the store keeps old versions"
+    return None
+
+
+def _too_long(text: str) -> str | None:
+    if len(text.encode("utf-8", "surrogatepass")) > KEY_LIMIT_BYTES:
+        return f"is longer than {KEY_LIMIT_BYTES} bytes in UTF-8"
+    if any(
+        len(segment.encode("utf-8", "surrogatepass")) > SEGMENT_LIMIT_BYTES for segment in text.split("/")
+    ):
+        return (
+            f"has a segment longer than {SEGMENT_LIMIT_BYTES} bytes in UTF-8, more than a file name can have"
+        )
+    return None

@@ -1,0 +1,17 @@
+"""STS, operation by operation.
+
+AWS: https://docs.aws.amazon.com/STS/latest/APIReference/
+"""
+
+from tabard.services.operation import Minting, Operation, Read
+from tabard.services.sts.assume_role import AssumeRoleRequest, assume_role, assume_role_checks
+from tabard.services.sts.caller_identity import (
+    GetCallerIdentityRequest,
+    get_caller_identity,
+    no_permission_needed,
+)
+
+OPERATIONS: tuple[Operation, ...] = (
+    Minting("AssumeRole", AssumeRoleRequest, assume_role_checks, assume_role),
+    Read("GetCallerIdentity", GetCallerIdentityRequest, no_permission_needed, get_caller_identity),
+)

@@ -1,0 +1,51 @@
+"""Session policies: what narrows one session.
+
+AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies.html#policies_session
+"""
+
+from collections.abc import Sequence
+
+from tabard.credentials.token import PackedPolicyTooLarge
+from tabard.policy import DocumentKind, parse_document
+from tabard.services.operation import Request
+from tabard.services.sts.errors import InvalidSessionInput
+from tabard.store.snapshot import Snapshot
+
+LONGEST_PLAINTEXT = 2048
+"""AWS: "The plaintext that you use for both inline and managed session policies can't exceed 2,048
+characters." Of a managed policy, its ARN is what counts."""
+
+MOST_MANAGED_POLICIES = 10
+
+
+class PolicyArnInput(Request, frozen=True, kw_only=True):
+    """A managed policy of the role's account."""
+
+    arn: str | None = None
+
+
+def session_documents(
+    inline: str | None, managed: Sequence[PolicyArnInput], snapshot: Snapshot, account_id: str
+) -> tuple[str, ...]:
+    """The documents that will narrow a session; together they allow what any one of them allows.
+
+    Raises:
+        MalformedPolicyDocument, PackedPolicyTooLarge; InvalidSessionInput: more than ten managed policies,
+        or one that is not there.
+    """
+    arns = [policy.arn or "" for policy in managed]
+    if len(arns) > MOST_MANAGED_POLICIES:
+        raise InvalidSessionInput(reason=f"A session takes {MOST_MANAGED_POLICIES} managed policies at most.")
+    plaintext_size = len(inline or "") + sum(len(arn) for arn in arns)
+    if plaintext_size > LONGEST_PLAINTEXT:
+        raise PackedPolicyTooLarge(percent=-(-plaintext_size * 100 // LONGEST_PLAINTEXT))
+    documents: list[str] = []
+    if inline is not None:
+        parse_document(inline, kind=DocumentKind.SESSION)
+        documents.append(inline)
+    for arn in arns:
+        policy = snapshot.managed_policies.get(arn)
+        if policy is None or policy.account_id not in (account_id, "aws"):
+            raise InvalidSessionInput(reason=f"Policy {arn} does not exist or is not attachable.")
+        documents.append(policy.default_version.document)
+    return tuple(documents)

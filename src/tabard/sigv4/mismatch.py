@@ -1,0 +1,55 @@
+"""What a caller is told about a signature that does not match, as S3 tells it.
+
+AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tabard.sigv4.authorization import Authorization
+from tabard.sigv4.canonical import SignedRequest, canonical_request, string_to_sign
+from tabard.sigv4.dates import signing_date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MismatchDetails:
+    """What Tabard made of a request whose signature was wrong; the caller compares it with its own.
+
+    It holds the caller's own headers, the session token among them: for the answer alone, never for a log.
+    """
+
+    access_key_id: str
+    signature_provided: str
+    canonical_request: bytes = field(repr=False)
+    string_to_sign: bytes = field(repr=False)
+
+    def members(self) -> Mapping[str, str]:
+        """The further members of S3's SignatureDoesNotMatch answer."""
+        return {
+            "AWSAccessKeyId": self.access_key_id,
+            "StringToSign": self.string_to_sign.decode(),
+            "SignatureProvided": self.signature_provided,
+            "StringToSignBytes": self.string_to_sign.hex(" "),
+            "CanonicalRequest": self.canonical_request.decode(errors="replace"),
+            "CanonicalRequestBytes": self.canonical_request.hex(" "),
+        }
+
+
+def mismatch_details(
+    request: SignedRequest, authorization: Authorization, payload_hash: str, *, normalize_path: bool
+) -> MismatchDetails:
+    """Say what the signature should have been made of; no key is needed, and none is revealed.
+
+    Raises:
+        SignatureDoesNotMatch (403): a header that is said to be signed is not there.
+        MalformedRequest (400), IncompleteSignature (400): the request cannot be put in canonical form.
+    """
+    canonical = canonical_request(
+        request, authorization.signed_headers, payload_hash, normalize_path=normalize_path
+    )
+    return MismatchDetails(
+        access_key_id=authorization.access_key_id,
+        signature_provided=authorization.signature,
+        canonical_request=canonical,
+        string_to_sign=string_to_sign(signing_date(request.values), authorization.scope, canonical),
+    )

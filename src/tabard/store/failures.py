@@ -1,0 +1,48 @@
+"""What a database says when it cannot → what the ports say."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from tabard.store.ports import AlreadyStored, StillReferenced, StoreUnavailable
+
+_UNIQUE = frozenset(
+    ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_ROWID", "23505")
+)
+_FOREIGN_KEY = frozenset(("SQLITE_CONSTRAINT_FOREIGNKEY", "23503"))
+
+
+def refused_write(error: IntegrityError, what: str) -> Exception:
+    """The port's exception for a violated constraint; the error itself where it is none of theirs."""
+    reason = _reason(error)
+    if reason in _UNIQUE:
+        return AlreadyStored(what)
+    if reason in _FOREIGN_KEY:
+        return StillReferenced(what)
+    return error
+
+
+@contextmanager
+def store_failures() -> Iterator[None]:
+    """Say StoreUnavailable where the database is locked, away, full or damaged."""
+    try:
+        yield
+    except IntegrityError:
+        raise
+    except DBAPIError as error:
+        # DatabaseError itself is a damaged file; its other subclasses are mistakes in a statement.
+        if type(error) is DatabaseError or _is_passing(error):
+            raise StoreUnavailable(str(error.orig)) from error
+        raise
+    except PoolTimeout as error:
+        raise StoreUnavailable("every connection to the store is in use") from error
+
+
+def _is_passing(error: DBAPIError) -> bool:
+    return type(error).__name__ in ("OperationalError", "InterfaceError") or error.connection_invalidated
+
+
+def _reason(error: IntegrityError) -> str:
+    return str(getattr(error.orig, "sqlite_errorname", None) or getattr(error.orig, "sqlstate", ""))

@@ -1,0 +1,177 @@
+"""The store in one SQLite file: durable at every commit, readable by its owner alone.
+
+Reference: https://www.sqlite.org/wal.html, https://www.sqlite.org/pragma.html
+"""
+
+import os
+import sqlite3
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import QueuePool
+
+from tabard.store.failures import store_failures
+from tabard.store.migrate import migrate
+from tabard.store.ports import StoreUnavailable, Vault
+from tabard.store.sql import BEGIN_WRITING, ChangeProbe, SqlStore
+
+WAIT_SECONDS = 5.0
+"""How long a transaction waits for another process before it gives up."""
+
+_RETRY_SECONDS = 0.01
+_WAL_KEPT_BYTES = 64 * 1024 * 1024
+
+FileIdentity = tuple[int, int]
+
+
+def open_sqlite_store(path: Path, *, vault: Vault, wait_seconds: float = WAIT_SECONDS) -> SqlStore:
+    """Open the store in `path`, making and migrating it where needed; several processes may do so at once.
+
+    Args:
+        path: the file, which is made with mode 0600, or given it where others may read; its folder is there.
+        wait_seconds: how long a transaction waits for the lock of another process.
+    Raises:
+        StoreUnavailable: the file cannot be made, opened, locked or read, or a newer Tabard made it.
+    """
+    try:
+        _make_private(path)
+        identity = _identity(path)
+    except OSError as error:
+        raise StoreUnavailable(f"the store {path} cannot be opened: {error.strerror}") from error
+    database = SqliteDatabase(path, identity, _engine(path, wait_seconds), wait_seconds)
+    try:
+        with store_failures():
+            _use_wal(database.engine, wait_seconds)
+            migrate(database.engine)
+    except BaseException:
+        database.engine.dispose()
+        raise
+    return SqlStore(database, vault)
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteDatabase:
+    """Satisfies `sql.Database`."""
+
+    path: Path
+    identity: FileIdentity
+    engine: Engine = field(repr=False)
+    wait_seconds: float
+
+    def require_present(self) -> None:
+        """What is written to a file that was removed or replaced would be lost once it is closed."""
+        try:
+            found = _identity(self.path)
+        except OSError as error:
+            raise StoreUnavailable(f"the store {self.path} cannot be reached: {error.strerror}") from error
+        if found != self.identity:
+            raise StoreUnavailable(f"the store {self.path} was replaced while it was open; restart")
+
+    def open_probe(self) -> ChangeProbe:
+        self.require_present()
+        try:
+            return DataVersionProbe(self)
+        except sqlite3.Error as error:
+            raise StoreUnavailable(str(error)) from error
+
+
+class DataVersionProbe:
+    """Reads `PRAGMA data_version`: it moves when any other connection, of any process, commits.
+
+    It never waits for a lock, and is used by the one thread that made it.
+    """
+
+    def __init__(self, database: SqliteDatabase) -> None:
+        self._database = database
+        self._connection = sqlite3.connect(_uri(database.path), uri=True, timeout=0, isolation_level=None)
+        self._seen = -1
+
+    def changed(self) -> bool:
+        """Whether anything was committed since the last call; the first call says yes."""
+        self._database.require_present()
+        try:
+            (version,) = self._connection.execute("PRAGMA data_version").fetchone()
+        except sqlite3.Error as error:
+            raise StoreUnavailable(str(error)) from error
+        if version == self._seen:
+            return False
+        self._seen = version
+        return True
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._connection.close()
+
+
+def _make_private(path: Path) -> None:
+    # INVARIANT: the file of an open store is never opened and closed beside SQLite: that would drop the
+    # process's locks on it (https://www.sqlite.org/howtocorrupt.html, 2.2). Hence O_EXCL, and stat.
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        if path.stat().st_mode & 0o077:
+            path.chmod(0o600)
+
+
+def _identity(path: Path) -> FileIdentity:
+    found = os.stat(path)  # noqa: PTH116 — asked every few milliseconds; pathlib costs more
+    return found.st_dev, found.st_ino
+
+
+def _uri(path: Path) -> str:
+    """Opens the file that is there and makes none: an empty new one must never pass for the store."""
+    return f"{path.absolute().as_uri()}?mode=rw"
+
+
+def _engine(path: Path, wait_seconds: float) -> Engine:
+    def connect() -> sqlite3.Connection:
+        return sqlite3.connect(_uri(path), uri=True, timeout=wait_seconds, check_same_thread=False)
+
+    engine = create_engine(
+        "sqlite://",
+        creator=connect,
+        poolclass=QueuePool,
+        pool_timeout=wait_seconds,
+        hide_parameters=True,  # what is written may be secret, and errors are logged
+    )
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 — the driver's own connection
+    """Set what SQLite keeps by connection: an acknowledged commit survives kill -9 and a power cut."""
+    connection.isolation_level = None  # the driver shall begin nothing by itself
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute(f"PRAGMA journal_size_limit={_WAL_KEPT_BYTES}")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    writing = connection.get_execution_options().get(BEGIN_WRITING, True)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+def _use_wal(engine: Engine, wait_seconds: float) -> None:
+    """Set write-ahead logging, which the file then keeps. SQLite does not wait for locks here: we do."""
+    deadline = time.monotonic() + wait_seconds
+    connection = engine.raw_connection()
+    try:
+        cursor = connection.cursor()
+        while True:
+            try:
+                cursor.execute("PRAGMA journal_mode=WAL")
+                break
+            except sqlite3.OperationalError as error:
+                if time.monotonic() > deadline:
+                    raise OperationalError("PRAGMA journal_mode=WAL", None, error) from error
+                time.sleep(_RETRY_SECONDS)
+        cursor.close()
+    finally:
+        connection.close()

@@ -1,0 +1,199 @@
+"""Which S3 operation a method, a path and a query ask for, read off botocore's model.
+
+Every key of the query must be one that the operation knows. An unknown subresource therefore is no operation
+at all; it never falls through to plain GetObject, PutObject or ListObjects.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Final, TypeAlias
+from urllib.parse import unquote_to_bytes
+
+from botocore.model import OperationModel
+
+from tabard.wire.input_errors import InvalidArgument, InvalidBucketName, InvalidURI, KeyTooLongError
+from tabard.wire.request import RawRequest
+from tabard.wire.service_model import service_model
+
+KEY_LIMIT_BYTES: Final = 1024
+IGNORED_QUERY_KEYS: Final = frozenset({"x-id"})
+"""Names of the operation that some SDKs add for the reader of a log."""
+PRESIGNED_QUERY_KEYS: Final = frozenset(
+    {
+        "X-Amz-Algorithm",
+        "X-Amz-Content-Sha256",
+        "X-Amz-Credential",
+        "X-Amz-Date",
+        "X-Amz-Expires",
+        "X-Amz-Security-Token",
+        "X-Amz-Signature",
+        "X-Amz-SignedHeaders",
+    }
+)
+
+_NOT_THE_OPERATIONS: Final = IGNORED_QUERY_KEYS | PRESIGNED_QUERY_KEYS
+
+# S3 Express and Object Lambda: other endpoints, whose operations share a path with S3's.
+_ELSEWHERE: Final = frozenset({"ListDirectoryBuckets", "CreateSession", "WriteGetObjectResponse"})
+_COPIES: Final = frozenset({"CopyObject", "UploadPartCopy"})
+_COPIED: Final = frozenset({"PutObject", "UploadPart"})
+_BUCKET: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]")
+_BAD_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class S3Route:
+    """The operation, and what the path names: `Bucket`, or `Bucket` and `Key`, decoded once."""
+
+    operation: str
+    uri_params: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnknownOperation:
+    """No operation of S3 has this method, kind of path and query."""
+
+    reason: str
+    uri_params: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Candidate:
+    operation: str
+    literals: Mapping[str, str | None]
+    required: frozenset[str]
+    known: frozenset[str] = field(repr=False)
+
+
+_Table: TypeAlias = Mapping[tuple[str, str], tuple[_Candidate, ...]]
+
+
+def match_s3_operation(raw: RawRequest) -> S3Route | UnknownOperation:
+    """The operation of a path-style request, and what its path names.
+
+    Raises:
+        InvalidURI (400): a bad percent escape, bytes that are not UTF-8, a path not beginning with a slash.
+        InvalidBucketName, KeyTooLongError (400). InvalidArgument (400): a query parameter given twice.
+    """
+    uri_params = parse_s3_path(raw.raw_path)
+    query = parse_s3_query(raw.raw_query) if raw.raw_query else {}
+    level = _LEVELS[len(uri_params)]
+    is_copy = raw.header("x-amz-copy-source") is not None
+    keys = query.keys() - _NOT_THE_OPERATIONS if query else query.keys()
+    candidates = (_table() if keys else _plain_table()).get((raw.method, level), ())
+    for candidate in candidates:
+        if (
+            keys <= candidate.known
+            and candidate.required <= keys
+            and candidate.operation not in (_COPIED if is_copy else _COPIES)
+            and all(value is None or query[name] == value for name, value in candidate.literals.items())
+        ):
+            return S3Route(operation=candidate.operation, uri_params=uri_params)
+    named = ", ".join(sorted(keys)) or "no query"
+    return UnknownOperation(reason=f"{raw.method} with {named} on {level}", uri_params=uri_params)
+
+
+_LEVELS: Final = ("the service", "a bucket", "an object")
+
+
+def parse_s3_path(raw_path: str) -> dict[str, str]:
+    """Bucket and key of a path-style path, percent-decoded exactly once. A key may hold anything."""
+    if not raw_path.startswith("/"):
+        raise InvalidURI
+    raw_bucket, slash, raw_key = raw_path[1:].partition("/")
+    if not raw_bucket:
+        if raw_key or slash:
+            raise InvalidURI
+        return {}
+    bucket = _decode(raw_bucket)
+    if not _BUCKET.fullmatch(bucket):
+        raise InvalidBucketName(bucket=bucket)
+    if not raw_key:
+        return {"Bucket": bucket}
+    key = _decode(raw_key)
+    if len(key) > KEY_LIMIT_BYTES or len(key.encode()) > KEY_LIMIT_BYTES:
+        raise KeyTooLongError
+    return {"Bucket": bucket, "Key": key}
+
+
+def parse_s3_query(raw_query: str) -> dict[str, str]:
+    """The query's parameters, decoded once; `+` is a space. A name given twice is refused."""
+    parameters: dict[str, str] = {}
+    for part in raw_query.split("&"):
+        if not part:
+            continue
+        raw_name, _, raw_value = part.partition("=")
+        name = _decode(raw_name.replace("+", " "))
+        if name in parameters:
+            raise InvalidArgument(
+                reason="A query parameter is given more than once.", name=name, value=parameters[name]
+            )
+        parameters[name] = _decode(raw_value.replace("+", " "))
+    return parameters
+
+
+def _decode(text: str) -> str:
+    if "%" not in text and text.isascii():
+        return text
+    if _BAD_ESCAPE.search(text):
+        raise InvalidURI
+    try:
+        return unquote_to_bytes(text).decode("utf-8")
+    except UnicodeError:
+        raise InvalidURI from None
+
+
+@cache
+def _table() -> _Table:
+    model = service_model("s3")
+    table: dict[tuple[str, str], list[_Candidate]] = {}
+    for name in model.operation_names:
+        operation = model.operation_model(name)
+        if name in _ELSEWHERE or operation.deprecated:
+            continue
+        candidate, level = _candidate(operation)
+        table.setdefault((operation.http["method"], level), []).append(candidate)
+    # The most specific comes first: what demands more keys wins over what merely knows them.
+    return {
+        key: tuple(sorted(found, key=lambda candidate: -len(candidate.required)))
+        for key, found in table.items()
+    }
+
+
+@cache
+def _plain_table() -> _Table:
+    """The operations that need no query: what nearly every request asks for."""
+    return {
+        key: tuple(candidate for candidate in found if not candidate.required)
+        for key, found in _table().items()
+    }
+
+
+def _candidate(operation: OperationModel) -> tuple[_Candidate, str]:
+    path, _, raw_query = operation.http["requestUri"].partition("?")
+    level = _LEVELS[path.count("{")]
+    literals: dict[str, str | None] = {}
+    for part in filter(None, raw_query.split("&")):
+        key, equals, value = part.partition("=")
+        literals[key] = value if equals else None
+    literals.pop("x-id", None)
+    shape = operation.input_shape
+    members = shape.members if shape is not None else {}
+    in_query = {
+        member: str(member_shape.serialization.get("name", member))
+        for member, member_shape in members.items()
+        if member_shape.serialization.get("location") == "querystring"
+    }
+    required_members = frozenset(shape.required_members) if shape is not None else frozenset()
+    required = frozenset(name for member, name in in_query.items() if member in required_members)
+    return (
+        _Candidate(
+            operation=operation.name,
+            literals=literals,
+            required=required | literals.keys(),
+            known=frozenset(in_query.values()) | literals.keys(),
+        ),
+        level,
+    )

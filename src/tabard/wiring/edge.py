@@ -1,0 +1,155 @@
+"""The edge process: what `tabard up` tells it, and how its objects are put together."""
+
+import asyncio
+import signal
+import socket
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from tabard.access.authenticate import Authenticator
+from tabard.audit.queue import AuditQueue
+from tabard.clock import SystemClock
+from tabard.credentials.keyrings import OpenedKeyrings
+from tabard.edge.forward_json import JsonUpstream
+from tabard.edge.forward_s3 import S3Upstream
+from tabard.edge.health import Health, health_server
+from tabard.edge.housekeeping import Housekeeping
+from tabard.edge.perform import Performer
+from tabard.edge.pipeline import Pipeline
+from tabard.edge.server import edge_server
+from tabard.edge.table_keys import TableKeys
+from tabard.model.audit_event import AuditEvent
+from tabard.sigv4.sign import Credentials
+from tabard.store.snapshot_source import SqlSnapshotSource
+from tabard.store.sqlite import open_sqlite_store
+from tabard.wire.http1 import Http1Pool, UnixTarget
+from tabard.wiring.bootstrap import master_key_for
+from tabard.wiring.data_dir import DataDir
+
+EDGE_STARTED = "edge_started"
+EDGE_STOPPED = "edge_stopped"
+GRACE_SECONDS = 3.0
+
+_log = structlog.get_logger()
+
+
+class EdgeConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """What one edge process is told, on stdin: it holds the upstreams' secrets."""
+
+    data_dir: str
+    listen_fd: int
+    health_fd: int
+    endpoint: str
+    region: str
+    session_lifetime_seconds: int
+    store_outage_bound_seconds: int
+    s3_socket: str
+    s3_access_key_id: str
+    s3_secret_access_key: str
+    json_socket: str
+    json_secret_header: tuple[str, str]
+    upstream_isolation: str
+    instance_isolation: str
+
+    def __repr__(self) -> str:
+        return f"EdgeConfig(data_dir={self.data_dir!r}, endpoint={self.endpoint!r})"
+
+
+async def run_edge(config: EdgeConfig) -> None:
+    """Serve until SIGTERM or SIGINT; requests under way are given three seconds."""
+    clock = SystemClock()
+    data_dir = DataDir(Path(config.data_dir))
+    vault = master_key_for(data_dir)
+    store = open_sqlite_store(data_dir.database, vault=vault)
+    async with AsyncExitStack() as stack:
+        stack.callback(store.close)
+        snapshots = SqlSnapshotSource(
+            store, clock=clock, bound=timedelta(seconds=config.store_outage_bound_seconds)
+        )
+        await snapshots.start()
+        stack.push_async_callback(snapshots.stop)
+
+        def append(events: Sequence[AuditEvent]) -> None:
+            with store.transaction() as tx:
+                tx.audit.append(events)
+
+        audit = AuditQueue(append)
+        keyrings = OpenedKeyrings(vault)
+        s3_pool = Http1Pool(UnixTarget(path=config.s3_socket), max_connections=256)
+        json_pool = Http1Pool(UnixTarget(path=config.json_socket), max_connections=64)
+        stack.callback(s3_pool.close)
+        stack.callback(json_pool.close)
+        dynamodb, sqs = (
+            JsonUpstream(
+                service=service,
+                pool=json_pool,
+                secret_header=config.json_secret_header,
+                endpoint=config.endpoint,
+            )
+            for service in ("dynamodb", "sqs")
+        )
+        performer = Performer(
+            store=store,
+            snapshots=snapshots,
+            keyrings=keyrings,
+            s3=S3Upstream(
+                pool=s3_pool,
+                credentials=Credentials(
+                    access_key_id=config.s3_access_key_id, secret_access_key=config.s3_secret_access_key
+                ),
+                clock=clock,
+                region=config.region,
+                endpoint=config.endpoint,
+            ),
+            json={"dynamodb": dynamodb, "sqs": sqs},
+            table_keys=TableKeys(dynamodb, clock),
+            instance_session_lifetime=timedelta(seconds=config.session_lifetime_seconds),
+        )
+        stack.callback(performer.writer.shutdown)
+        pipeline = Pipeline(
+            snapshots=snapshots,
+            keyrings=keyrings,
+            authenticator=Authenticator(vault),
+            performer=performer,
+            audit=audit,
+            clock=clock,
+        )
+        health = Health(
+            snapshots=snapshots,
+            audit=audit,
+            upstream_isolation=config.upstream_isolation,
+            instance_isolation=config.instance_isolation,
+        )
+        tasks = [
+            asyncio.create_task(audit.run(), name="audit"),
+            asyncio.create_task(Housekeeping(store, snapshots, clock).run(), name="housekeeping"),
+        ]
+        stack.push_async_callback(_ended, tasks)
+        loop = asyncio.get_running_loop()
+        front = edge_server(pipeline.answer, clock=clock)
+        back = health_server(health)
+        listeners = [
+            await loop.create_server(front, sock=socket.socket(fileno=config.listen_fd), backlog=1024),
+            await loop.create_server(back, sock=socket.socket(fileno=config.health_fd)),
+        ]
+        stop = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        _log.info(EDGE_STARTED, endpoint=config.endpoint, version=snapshots.current().version)
+        await stop.wait()
+        for listener in listeners:
+            listener.close()
+        await front.shutdown(GRACE_SECONDS)
+        await back.shutdown(0)
+        _log.info(EDGE_STOPPED)
+
+
+async def _ended(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,232 @@
+"""Aggregates to store, as plain as they can be; every argument is keyword and has a default."""
+
+from datetime import UTC, datetime, timedelta
+
+from tabard.model.access_key import AccessKey, AccessKeyStatus
+from tabard.model.association import Association, AssociationState
+from tabard.model.audit_event import AuditEvent, Outcome
+from tabard.model.host import Host
+from tabard.model.instance import Image, Instance, InstanceState, MetadataOptions
+from tabard.model.instance_profile import InstanceProfile
+from tabard.model.policies import InlinePolicy, ManagedPolicy, PolicyVersion
+from tabard.model.revocation import Revocation, RevocationSubject
+from tabard.model.role import Role
+from tabard.model.sealing_key import SealingKey
+from tabard.model.tag import Tag
+from tabard.model.user import User
+
+ACCOUNT_ID = "111122223333"
+NOW = datetime(2026, 1, 31, 12, 0, 0, 123456, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+HOST_ID = "h-0123456789abcdef0"
+
+TRUSTS_EC2 = (
+    '{"Version":"2012-10-17","Statement":[{"Effect":"Allow",'
+    '"Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}'
+)
+
+
+def allows(action: str, resource: str = "*") -> str:
+    """A document that allows one action."""
+    return (
+        '{"Version":"2012-10-17","Statement":[{"Effect":"Allow",'
+        f'"Action":"{action}","Resource":"{resource}"}}]}}'
+    )
+
+
+def user(
+    n: int = 1,
+    *,
+    name: str = "",
+    inline: tuple[InlinePolicy, ...] = (),
+    attached: tuple[str, ...] = (),
+    tags: tuple[Tag, ...] = (),
+) -> User:
+    return User(
+        user_id=f"AIDA{n:017d}",
+        name=name or f"user-{n}",
+        path="/team/",
+        partition="aws",
+        account_id=ACCOUNT_ID,
+        created_at=NOW,
+        inline_policies=inline,
+        attached_policy_arns=attached,
+        tags=tags,
+    )
+
+
+def role(
+    n: int = 1,
+    *,
+    name: str = "",
+    inline: tuple[InlinePolicy, ...] = (),
+    attached: tuple[str, ...] = (),
+    tags: tuple[Tag, ...] = (),
+    trust_policy: str = TRUSTS_EC2,
+) -> Role:
+    return Role(
+        role_id=f"AROA{n:017d}",
+        name=name or f"role-{n}",
+        path="/",
+        partition="aws",
+        account_id=ACCOUNT_ID,
+        description="a role of café size",
+        trust_policy=trust_policy,
+        max_session_duration_seconds=7200,
+        created_at=NOW,
+        inline_policies=inline,
+        attached_policy_arns=attached,
+        tags=tags,
+    )
+
+
+def managed_policy(
+    n: int = 1, *, name: str = "", documents: tuple[str, ...] = (), default: int = 1
+) -> ManagedPolicy:
+    return ManagedPolicy(
+        policy_id=f"ANPA{n:017d}",
+        name=name or f"policy-{n}",
+        path="/",
+        partition="aws",
+        account_id=ACCOUNT_ID,
+        description="",
+        default_version_id=f"v{default}",
+        versions=tuple(
+            PolicyVersion(version_id=f"v{number}", document=document, created_at=NOW)
+            for number, document in enumerate(documents or (allows("s3:GetObject"),), start=1)
+        ),
+        created_at=NOW,
+        updated_at=NOW + HOUR,
+        tags=(Tag("team", "blue"), Tag("empty", "")),
+    )
+
+
+def instance_profile(n: int = 1, *, name: str = "", role_id: str | None = None) -> InstanceProfile:
+    return InstanceProfile(
+        instance_profile_id=f"AIPA{n:017d}",
+        name=name or f"instance-profile-{n}",
+        path="/",
+        partition="aws",
+        account_id=ACCOUNT_ID,
+        created_at=NOW,
+        role_id=role_id,
+        tags=(Tag("k", "v"),),
+    )
+
+
+def instance(
+    n: int = 1,
+    *,
+    host_id: str = HOST_ID,
+    state: InstanceState = InstanceState.PENDING,
+    client_token: str = "",
+) -> Instance:
+    return Instance(
+        instance_id=f"i-{n:017x}",
+        reservation_id="r-0123456789abcdef0",
+        owner_account_id=ACCOUNT_ID,
+        image_id="ami-0123456789abcdef0",
+        host_id=host_id,
+        instance_type="t3.micro",
+        region="us-east-1",
+        availability_zone="us-east-1a",
+        private_ip_address="10.0.0.7",
+        mac_address="02:00:00:00:00:07",
+        state=state,
+        metadata_options=MetadataOptions(http_tokens="optional", http_put_response_hop_limit=3),
+        launched_at=NOW,
+        launched_by=f"arn:aws:iam::{ACCOUNT_ID}:user/admin",
+        client_token=client_token,
+        user_data=b"#!/bin/sh\n\x00\xff",
+        state_changed_at=NOW if n % 2 else None,
+        tags=(Tag("Name", "web"),),
+    )
+
+
+def association(
+    n: int = 1,
+    *,
+    instance_id: str = "i-00000000000000001",
+    state: AssociationState = AssociationState.ASSOCIATING,
+) -> Association:
+    return Association(
+        association_id=f"iip-assoc-{n:017x}",
+        instance_id=instance_id,
+        instance_profile_id="AIPA00000000000000001",
+        instance_profile_arn=f"arn:aws:iam::{ACCOUNT_ID}:instance-profile/instance-profile-1",
+        state=state,
+        changed_at=NOW,
+    )
+
+
+def image(n: int = 1) -> Image:
+    return Image(
+        image_id=f"ami-{n:017x}",
+        name="process",
+        description="a process of this machine",
+        driver="process",
+        imds_support="v2.0",
+        architecture="x86_64",
+        created_at=NOW,
+    )
+
+
+def host(host_id: str = HOST_ID, *, last_seen_at: datetime = NOW) -> Host:
+    return Host(
+        host_id=host_id,
+        name="here",
+        partition="aws",
+        region="us-east-1",
+        account_id=ACCOUNT_ID,
+        registered_at=NOW,
+        last_seen_at=last_seen_at,
+        ephemeral=True,
+    )
+
+
+def access_key(
+    n: int = 1, *, owner_id: str = ACCOUNT_ID, status: AccessKeyStatus = AccessKeyStatus.ACTIVE
+) -> AccessKey:
+    return AccessKey(
+        access_key_id=f"AKIA{n:016d}",
+        owner_id=owner_id,
+        sealed_secret=b"\x00sealed\xff",
+        status=status,
+        created_at=NOW,
+    )
+
+
+def sealing_key(key_id: int = 2**32 - 1) -> SealingKey:
+    return SealingKey(key_id=key_id, sealed_material=b"\x00sealed\xff", created_at=NOW)
+
+
+def revocation(
+    subject: RevocationSubject = "instance",
+    subject_id: str = "i-00000000000000001",
+    *,
+    not_before: datetime = NOW,
+    forget_after: datetime = NOW + 12 * HOUR,
+) -> Revocation:
+    return Revocation(
+        subject=subject, subject_id=subject_id, not_before=not_before, forget_after=forget_after
+    )
+
+
+def audit_event(n: int = 1, *, outcome: Outcome = "allowed", at: datetime = NOW) -> AuditEvent:
+    return AuditEvent(
+        request_id=f"request-{n}",
+        at=at,
+        service="s3",
+        operation="GetObject",
+        principal_arn=f"arn:aws:sts::{ACCOUNT_ID}:assumed-role/web/i-00000000000000001",
+        access_key_id="ASIAIOSFODNN7EXAMPLE",
+        source_ip="127.0.0.1",
+        user_agent="Boto3/1.36",
+        region="us-east-1",
+        resources=("arn:aws:s3:::b/one", "arn:aws:s3:::b/two"),
+        outcome=outcome,
+        error_code="AccessDenied" if outcome == "denied" else "",
+        reason="because",
+        http_status=403 if outcome == "denied" else 200,
+        snapshot_version=7,
+    )

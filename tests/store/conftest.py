@@ -1,0 +1,31 @@
+"""Every store there is, each empty."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from any_store import AnyStore
+from memory_store import ClearVault, MemoryStore
+
+from tabard.store.sql import SqlStore
+from tabard.store.sqlite import open_sqlite_store
+
+
+@pytest.fixture
+def sqlite_store(tmp_path: Path) -> Iterator[SqlStore]:
+    """An empty store in a file."""
+    store = open_sqlite_store(tmp_path / "tabard.db", vault=ClearVault(), wait_seconds=1.0)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def memory_store() -> MemoryStore:
+    """An empty store in memory."""
+    return MemoryStore()
+
+
+@pytest.fixture(params=["memory_store", "sqlite_store"])
+def store(request: pytest.FixtureRequest) -> AnyStore:
+    """Each store in turn."""
+    return request.getfixturevalue(request.param)

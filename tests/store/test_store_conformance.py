@@ -1,0 +1,401 @@
+"""One suite, every store: what the ports promise."""
+
+import contextlib
+from dataclasses import replace
+
+import pytest
+from aggregates import (
+    ACCOUNT_ID,
+    HOST_ID,
+    HOUR,
+    NOW,
+    access_key,
+    allows,
+    association,
+    audit_event,
+    host,
+    image,
+    instance,
+    instance_profile,
+    managed_policy,
+    revocation,
+    role,
+    sealing_key,
+    user,
+)
+from any_store import AnyStore, snapshot_of
+
+from tabard.model.access_key import AccessKeyStatus
+from tabard.model.association import AssociationState
+from tabard.model.instance import InstanceState
+from tabard.model.policies import InlinePolicy
+from tabard.model.tag import Tag
+from tabard.store.ports import AlreadyStored, NotStored, StillReferenced
+
+INLINE = (InlinePolicy("zeta", allows("s3:PutObject")), InlinePolicy("alpha", allows("sqs:*")))
+
+
+def test_what_a_transaction_wrote_is_there_after_it(store: AnyStore) -> None:
+    with store.transaction() as tx:
+        tx.roles.insert(role())
+    with store.transaction() as tx:
+        assert tx.roles.get(role().role_id) == role()
+
+
+def test_nothing_of_a_transaction_that_failed_is_there(store: AnyStore) -> None:
+    before = snapshot_of(store)
+    with contextlib.suppress(RuntimeError), store.transaction() as tx:
+        tx.roles.insert(role())
+        tx.audit.append([audit_event()])
+        raise RuntimeError
+    assert snapshot_of(store) == before
+    with store.transaction() as tx:
+        assert tx.roles.get(role().role_id) is None
+        assert tx.audit.last_number() == 0
+
+
+def test_a_transaction_reads_what_it_wrote(store: AnyStore) -> None:
+    with store.transaction() as tx:
+        tx.users.insert(user())
+        assert tx.users.named("USER-1") == user()
+        tx.users.delete(user().user_id)
+        assert tx.users.named("user-1") is None
+
+
+def test_a_transaction_carries_the_vault(store: AnyStore) -> None:
+    with store.transaction() as tx:
+        assert tx.vault.open(tx.vault.seal(b"secret", label="a"), label="a") == b"secret"
+        with pytest.raises(ValueError, match="not sealed as"):
+            tx.vault.open(tx.vault.seal(b"secret", label="a"), label="b")
+
+
+def test_users_keep_everything_in_order(store: AnyStore) -> None:
+    policy = managed_policy()
+    full = user(inline=INLINE, attached=(policy.arn,), tags=(Tag("b", "1"), Tag("a", "")))
+    with store.transaction() as tx:
+        tx.managed_policies.insert(policy)
+        tx.users.insert(full)
+    with store.transaction() as tx:
+        assert tx.users.get(full.user_id) == full
+        bare = replace(full, inline_policies=(), attached_policy_arns=(), tags=(), name="other")
+        tx.users.update(bare)
+        assert tx.users.named("Other") == bare
+        assert tx.users.named("user-1") is None
+    assert snapshot_of(store).users == {full.user_id: bare}
+
+
+def test_roles_keep_everything_in_order(store: AnyStore) -> None:
+    policies = [managed_policy(n) for n in (1, 2, 3)]
+    full = role(inline=INLINE, attached=tuple(policy.arn for policy in reversed(policies)))
+    with store.transaction() as tx:
+        for policy in policies:
+            tx.managed_policies.insert(policy)
+        tx.roles.insert(full)
+    changed = replace(
+        full, inline_policies=INLINE[::-1], attached_policy_arns=(policies[0].arn,), trust_policy="{}"
+    )
+    with store.transaction() as tx:
+        assert tx.roles.named("ROLE-1") == full
+        tx.roles.update(changed)
+        assert tx.roles.get(full.role_id) == changed
+        assert tx.managed_policies.attachment_count(policies[0].arn) == 1
+        assert tx.managed_policies.attachment_count(policies[1].arn) == 0
+        tx.roles.delete(full.role_id)
+        assert tx.managed_policies.attachment_count(policies[0].arn) == 0
+        tx.roles.insert(replace(full, inline_policies=()))
+        assert tx.roles.get(full.role_id) == replace(full, inline_policies=())
+
+
+def test_managed_policies_keep_their_versions_in_order(store: AnyStore) -> None:
+    policy = managed_policy(documents=(allows("s3:*"), allows("sqs:*"), allows("dynamodb:*")), default=2)
+    with store.transaction() as tx:
+        tx.managed_policies.insert(policy)
+        assert tx.managed_policies.get(policy.arn) == policy
+        fewer = replace(policy, versions=policy.versions[1:], description="fewer")
+        tx.managed_policies.update(fewer)
+        assert tx.managed_policies.get(policy.arn) == fewer
+        tx.managed_policies.delete(policy.arn)
+        assert tx.managed_policies.get(policy.arn) is None
+
+
+def test_attachments_are_counted_over_users_and_roles(store: AnyStore) -> None:
+    policy = managed_policy()
+    with store.transaction() as tx:
+        tx.managed_policies.insert(policy)
+        tx.users.insert(user(attached=(policy.arn,)))
+        tx.roles.insert(role(attached=(policy.arn,)))
+        assert tx.managed_policies.attachment_count(policy.arn) == 2
+    assert snapshot_of(store).attachment_count(policy.arn) == 2
+
+
+def test_instance_profiles_are_found_by_name_and_by_role(store: AnyStore) -> None:
+    with store.transaction() as tx:
+        tx.roles.insert(role())
+        tx.instance_profiles.insert(instance_profile(2, role_id=role().role_id))
+        tx.instance_profiles.insert(instance_profile(1))
+        assert tx.instance_profiles.named("Instance-Profile-2") == instance_profile(2, role_id=role().role_id)
+        assert tx.instance_profiles.holding(role().role_id) == [instance_profile(2, role_id=role().role_id)]
+        tx.instance_profiles.update(instance_profile(2))
+        assert tx.instance_profiles.holding(role().role_id) == []
+        tx.instance_profiles.delete(instance_profile(2).instance_profile_id)
+        assert tx.instance_profiles.get(instance_profile(2).instance_profile_id) is None
+
+
+def test_instances_are_found_by_host_and_by_client_token(store: AnyStore) -> None:
+    first, second = instance(1, client_token="token"), instance(2, host_id="h-2")
+    with store.transaction() as tx:
+        tx.instances.insert(first)
+        tx.instances.insert(second)
+        assert tx.instances.get(first.instance_id) == first
+        assert tx.instances.get(second.instance_id) == second
+        assert tx.instances.on_host(HOST_ID) == [first]
+        assert tx.instances.launched_with("token") == [first]
+        assert tx.instances.launched_with("") == []
+        running = replace(first, state=InstanceState.RUNNING, state_reason_code="x", user_data=b"")
+        tx.instances.update(running)
+        assert tx.instances.on_host(HOST_ID) == [running]
+        tx.instances.delete(first.instance_id)
+        assert tx.instances.on_host(HOST_ID) == []
+
+
+def test_an_instance_has_at_most_one_active_association(store: AnyStore) -> None:
+    with store.transaction() as tx:
+        tx.instances.insert(instance())
+        tx.associations.insert(association(1))
+        with pytest.raises(AlreadyStored):
+            tx.associations.insert(association(2, state=AssociationState.ASSOCIATED))
+        tx.associations.update(association(1, state=AssociationState.DISASSOCIATED))
+        tx.associations.insert(association(2, state=AssociationState.ASSOCIATED))
+        with pytest.raises(AlreadyStored):
+            tx.associations.update(association(1))
+        assert [found.association_id for found in tx.associations.of_instance(instance().instance_id)] == [
+            association(1).association_id,
+            association(2).association_id,
+        ]
+        assert len(tx.associations.with_instance_profile(association().instance_profile_id)) == 2
+        tx.associations.delete(association(1).association_id)
+        assert tx.associations.get(association(1).association_id) is None
+    active = snapshot_of(store).active_association_of(instance().instance_id)
+    assert active == association(2, state=AssociationState.ASSOCIATED)
+
+
+def test_images_hosts_and_keys_come_back_as_they_went(store: AnyStore) -> None:
+    with store.transaction() as tx:
+        tx.images.insert(image())
+        tx.hosts.insert(host())
+        tx.hosts.insert(host("h-2"))
+        tx.access_keys.insert(access_key(2))
+        tx.access_keys.insert(access_key(1, owner_id="h-2"))
+        tx.sealing_keys.insert(sealing_key())
+    with store.transaction() as tx:
+        assert tx.images.get(image().image_id) == image()
+        assert tx.hosts.all() == [host(), host("h-2")]
+        tx.hosts.update(host(last_seen_at=NOW + HOUR))
+        assert tx.hosts.get(HOST_ID) == host(last_seen_at=NOW + HOUR)
+        tx.hosts.delete("h-2")
+        assert tx.hosts.get("h-2") is None
+        assert tx.access_keys.of_owner(ACCOUNT_ID) == [access_key(2)]
+        tx.access_keys.update(access_key(2, status=AccessKeyStatus.INACTIVE))
+        assert tx.access_keys.get(access_key(2).access_key_id) == access_key(
+            2, status=AccessKeyStatus.INACTIVE
+        )
+        tx.access_keys.delete(access_key(1).access_key_id)
+        assert tx.access_keys.of_owner("h-2") == []
+        assert tx.sealing_keys.all() == [sealing_key()]
+        tx.sealing_keys.delete(sealing_key().key_id)
+        assert tx.sealing_keys.all() == []
+
+
+def test_the_later_revocation_stays_and_goes_when_its_time_is_up(store: AnyStore) -> None:
+    with store.transaction() as tx:
+        tx.revocations.record(revocation(not_before=NOW))
+        tx.revocations.record(revocation(not_before=NOW - HOUR, forget_after=NOW + HOUR))
+        tx.revocations.record(revocation("role", "AROA1", forget_after=NOW + HOUR))
+    assert snapshot_of(store).revoked_at("instance", revocation().subject_id) == NOW
+    with store.transaction() as tx:
+        tx.revocations.record(revocation(not_before=NOW + HOUR))
+        assert tx.revocations.forget_until(NOW + HOUR) == 1
+        assert tx.revocations.forget_until(NOW + HOUR) == 0
+    snapshot = snapshot_of(store)
+    assert snapshot.revoked_at("instance", revocation().subject_id) == NOW + HOUR
+    assert snapshot.revoked_at("role", "AROA1") is None
+    assert snapshot.revoked_at("session", revocation().subject_id) is None
+
+
+def test_installation_facts_reach_the_snapshot(store: AnyStore) -> None:
+    assert snapshot_of(store).account_id == ""
+    assert snapshot_of(store).partition == "aws"
+    with store.transaction() as tx:
+        assert tx.installation.get("account_id") is None
+        tx.installation.put("account_id", ACCOUNT_ID)
+        tx.installation.put("partition", "aws")
+        tx.installation.put("partition", "aws-cn")
+        assert tx.installation.get("partition") == "aws-cn"
+    assert snapshot_of(store).account_id == ACCOUNT_ID
+    assert snapshot_of(store).partition == "aws-cn"
+
+
+@pytest.mark.parametrize(
+    ("noun", "one", "clash"),
+    [
+        ("users", user(1, name="Web"), user(2, name="wEB")),
+        ("users", user(1), user(1, name="other")),
+        ("roles", role(1, name="Web"), role(2, name="wEB")),
+        ("roles", role(1), role(1, name="other")),
+        ("managed_policies", managed_policy(1, name="Web"), managed_policy(2, name="wEB")),
+        ("managed_policies", managed_policy(1), managed_policy(1)),
+        ("instance_profiles", instance_profile(1, name="Web"), instance_profile(2, name="wEB")),
+        ("instance_profiles", instance_profile(1), instance_profile(1, name="other")),
+        ("instances", instance(1), instance(1)),
+        ("images", image(1), image(1)),
+        ("hosts", host(), host()),
+        ("access_keys", access_key(1), access_key(1, owner_id="AIDA")),
+        ("sealing_keys", sealing_key(1), sealing_key(1)),
+    ],
+)
+def test_a_key_or_name_is_stored_once_and_the_transaction_may_go_on(
+    store: AnyStore, noun: str, one: object, clash: object
+) -> None:
+    with store.transaction() as tx:
+        getattr(tx, noun).insert(one)
+        with pytest.raises(AlreadyStored):
+            getattr(tx, noun).insert(clash)
+        tx.installation.put("went", "on")
+    snapshot = snapshot_of(store)
+    assert list(getattr(snapshot, noun).values()) == [one]
+    with store.transaction() as tx:
+        assert tx.installation.get("went") == "on"
+
+
+@pytest.mark.parametrize(
+    ("noun", "first", "second", "renamed"),
+    [
+        ("users", user(1), user(2), user(2, name="USER-1")),
+        ("roles", role(1), role(2), role(2, name="ROLE-1")),
+        (
+            "instance_profiles",
+            instance_profile(1),
+            instance_profile(2),
+            instance_profile(2, name="Instance-profile-1"),
+        ),
+    ],
+)
+def test_an_update_takes_no_other_ones_name(
+    store: AnyStore, noun: str, first: object, second: object, renamed: object
+) -> None:
+    with store.transaction() as tx:
+        getattr(tx, noun).insert(first)
+        getattr(tx, noun).insert(second)
+        with pytest.raises(AlreadyStored):
+            getattr(tx, noun).update(renamed)
+
+
+@pytest.mark.parametrize(
+    ("noun", "absent"),
+    [
+        ("users", user()),
+        ("roles", role()),
+        ("managed_policies", managed_policy()),
+        ("instance_profiles", instance_profile()),
+        ("instances", instance()),
+        ("hosts", host()),
+        ("access_keys", access_key()),
+    ],
+)
+def test_what_is_not_there_cannot_be_updated(store: AnyStore, noun: str, absent: object) -> None:
+    before = snapshot_of(store)
+    with store.transaction() as tx, pytest.raises(NotStored):
+        getattr(tx, noun).update(absent)
+    assert snapshot_of(store) == before
+
+
+def test_deleting_what_is_not_there_changes_nothing(store: AnyStore) -> None:
+    before = snapshot_of(store)
+    with store.transaction() as tx:
+        for noun in (
+            "users",
+            "roles",
+            "managed_policies",
+            "instance_profiles",
+            "instances",
+            "associations",
+            "hosts",
+            "access_keys",
+        ):
+            getattr(tx, noun).delete("absent")
+        tx.sealing_keys.delete(7)
+    assert snapshot_of(store) == before
+
+
+def test_nothing_is_left_naming_what_is_not_there(store: AnyStore) -> None:
+    policy, held = managed_policy(), role(1)
+    with store.transaction() as tx:
+        with pytest.raises(StillReferenced):
+            tx.users.insert(user(attached=(policy.arn,)))
+        with pytest.raises(StillReferenced):
+            tx.instance_profiles.insert(instance_profile(role_id=held.role_id))
+        with pytest.raises(StillReferenced):
+            tx.associations.insert(association())
+        assert tx.users.get(user().user_id) is None
+        tx.managed_policies.insert(policy)
+        tx.roles.insert(held)
+        tx.roles.insert(role(2, attached=(policy.arn,)))
+        tx.instance_profiles.insert(instance_profile(role_id=held.role_id))
+        tx.instances.insert(instance())
+        tx.associations.insert(association())
+        with pytest.raises(StillReferenced):
+            tx.managed_policies.delete(policy.arn)
+        with pytest.raises(StillReferenced):
+            tx.roles.delete(held.role_id)
+        with pytest.raises(StillReferenced):
+            tx.instances.delete(instance().instance_id)
+        assert tx.managed_policies.get(policy.arn) == policy
+        assert tx.roles.get(held.role_id) == held
+
+
+def test_audit_events_are_numbered_in_order(store: AnyStore) -> None:
+    events = [audit_event(n, outcome="denied" if n % 2 else "allowed") for n in range(1, 7)]
+    with store.transaction() as tx:
+        tx.audit.append([])
+        assert tx.audit.last_number() == 0
+        tx.audit.append(events)
+    with store.transaction() as tx:
+        assert tx.audit.last_number() == 6
+        assert tx.audit.read(after=0, limit=10, denied_only=False) == list(enumerate(events, start=1))
+        assert tx.audit.read(after=2, limit=2, denied_only=False) == [(3, events[2]), (4, events[3])]
+        assert tx.audit.read(after=1, limit=1, denied_only=True) == [(3, events[2])]
+        assert tx.audit.read(after=6, limit=10, denied_only=False) == []
+        assert tx.audit.find("request-4") == events[3]
+        assert tx.audit.find("request-9") is None
+
+
+def test_the_audit_trail_is_pruned_by_count_and_by_age_but_never_its_newest_event(store: AnyStore) -> None:
+    with store.transaction() as tx:
+        tx.audit.append([audit_event(n, at=NOW + n * HOUR) for n in range(1, 11)])
+        assert tx.audit.prune(keep=8) == 2
+        assert [number for number, _ in tx.audit.read(after=0, limit=99, denied_only=False)][:1] == [3]
+        assert tx.audit.prune(keep=99, before=NOW + 5 * HOUR) == 2
+        assert [number for number, _ in tx.audit.read(after=0, limit=99, denied_only=False)][:1] == [5]
+        assert tx.audit.prune(keep=0, before=NOW + 99 * HOUR) == 5
+        assert tx.audit.last_number() == 10
+        tx.audit.append([audit_event(11)])
+        assert tx.audit.last_number() == 11
+
+
+def test_audit_events_make_no_new_snapshot(store: AnyStore) -> None:
+    before = snapshot_of(store)
+    with store.transaction() as tx:
+        tx.audit.append([audit_event()])
+    assert snapshot_of(store) == before
+
+
+def test_every_write_makes_a_newer_snapshot(store: AnyStore) -> None:
+    seen = [snapshot_of(store).version]
+    for n in range(3):
+        with store.transaction() as tx:
+            tx.roles.insert(role(n))
+        seen.append(snapshot_of(store).version)
+    with store.transaction() as tx:
+        tx.roles.delete(role(1).role_id)
+    seen.append(snapshot_of(store).version)
+    assert seen == sorted(set(seen))

@@ -1,0 +1,371 @@
+"""The metadata service over HTTP: every status as EC2's."""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+
+from tabard.clock import ManualClock
+from tabard.imds import gate
+from tabard.imds.server import MetadataServer
+from tabard.imds.source import CredentialsView, ServedCredentials
+from tabard.model.messages import (
+    DesiredInstance,
+    DesiredInstanceProfile,
+    DesiredMetadataOptions,
+)
+from tabard.model.session import RoleDelivery
+
+TTL = "x-aws-ec2-metadata-token-ttl-seconds"
+TOKEN = "x-aws-ec2-metadata-token"
+ROLE_PATH = "/latest/meta-data/iam/security-credentials/web-role"
+PROFILE = DesiredInstanceProfile(
+    association_id="iip-assoc-0123456789abcdef0",
+    instance_profile_arn="arn:aws:iam::123456789012:instance-profile/web",
+    instance_profile_id="AIPAIOSFODNN7EXAMPLE",
+    role_name="web-role",
+    role_id="AROAIOSFODNN7EXAMPLE",
+)
+FACTS = DesiredInstance(
+    instance_id="i-0123456789abcdef0",
+    run_state="running",
+    driver="process",
+    image_id="ami-0123456789abcdef0",
+    instance_type="t3.micro",
+    reservation_id="r-0123456789abcdef0",
+    account_id="123456789012",
+    partition="aws",
+    region="us-east-1",
+    availability_zone="us-east-1a",
+    private_ip_address="10.0.0.7",
+    private_dns_name="ip-10-0-0-7.us-east-1.compute.internal",
+    mac_address="02:00:00:00:00:07",
+    vpc_id="vpc-0123456789abcdef0",
+    subnet_id="subnet-0123456789abcdef0",
+    ami_launch_index=0,
+    architecture="x86_64",
+    launched_at=datetime(2026, 1, 31, 12, 0, tzinfo=UTC),
+    metadata_options=DesiredMetadataOptions(
+        http_tokens="required",
+        http_endpoint="enabled",
+        http_put_response_hop_limit=2,
+        http_protocol_ipv6="disabled",
+        instance_metadata_tags="disabled",
+    ),
+    instance_profile=PROFILE,
+)
+
+
+def session(role_delivery: str) -> ServedCredentials:
+    return ServedCredentials(
+        association_id=PROFILE.association_id,
+        role_id=PROFILE.role_id,
+        access_key_id=f"ASIA-{role_delivery}",
+        secret_access_key="wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+        session_token="token",
+        expires_at=datetime(2026, 1, 31, 18, 0, tzinfo=UTC),
+        last_updated=datetime(2026, 1, 31, 12, 0, tzinfo=UTC),
+    )
+
+
+@dataclass
+class Source:
+    described: DesiredInstance = FACTS
+    held: bool = True
+
+    def facts(self) -> DesiredInstance:
+        return self.described
+
+    def credentials(self, role_delivery: RoleDelivery) -> CredentialsView:
+        return session(role_delivery) if self.held else None
+
+    def set_options(self, **options: object) -> None:
+        changed = msgspec.structs.replace(self.described.metadata_options, **options)
+        self.described = msgspec.structs.replace(self.described, metadata_options=changed)
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+
+def parse(raw: bytes) -> Answer:
+    head, _, body = raw.partition(b"\r\n\r\n")
+    first, *lines = head.decode().split("\r\n")
+    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+    return Answer(int(first.split(" ")[1]), headers, body)
+
+
+async def send(server: MetadataServer, message: bytes) -> bytes:
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(server.endpoint.rpartition(":")[2]))
+    try:
+        writer.write(message)
+        return await reader.read()
+    finally:
+        writer.close()
+        await writer.wait_closed()
+
+
+async def ask(
+    server: MetadataServer, method: str, path: str, *headers: tuple[str, str], host: str | None = None
+) -> Answer:
+    lines = [("Host", server.endpoint.removeprefix("http://") if host is None else host), *headers]
+    text = f"{method} {path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in lines) + "\r\n"
+    return parse(await send(server, text.encode()))
+
+
+async def token(server: MetadataServer, ttl_seconds: int = 60) -> str:
+    answer = await ask(server, "PUT", "/latest/api/token", (TTL, str(ttl_seconds)))
+    assert answer.status == 200
+    return answer.body.decode()
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(datetime(2026, 1, 31, 12, 0, tzinfo=UTC))
+
+
+@pytest.fixture
+def source() -> Source:
+    return Source()
+
+
+@pytest.fixture
+async def server(source: Source, clock: ManualClock) -> AsyncIterator[MetadataServer]:
+    server = MetadataServer(source, clock=clock, uid=os.getuid(), peer_check=lambda **_: os.getuid())
+    await server.start()
+    yield server
+    await server.close()
+
+
+async def test_a_token_opens_the_metadata(server: MetadataServer) -> None:
+    put = await ask(server, "PUT", "/latest/api/token", (TTL, "60"))
+    assert (put.status, put.headers[TTL], put.headers["server"]) == (200, "60", "EC2ws")
+    got = await ask(server, "GET", "/latest/meta-data/instance-id", (TOKEN, put.body.decode()))
+    assert (got.status, got.body, got.headers["content-type"]) == (200, b"i-0123456789abcdef0", "text/plain")
+    assert (got.headers[TTL], got.headers["connection"]) == ("60", "close")
+
+
+async def test_head_is_answered_without_a_body(server: MetadataServer) -> None:
+    answer = await ask(server, "HEAD", "/latest/meta-data/instance-id", (TOKEN, await token(server)))
+    assert (answer.status, answer.body, answer.headers["content-length"]) == (200, b"", "19")
+
+
+async def test_a_query_is_ignored(server: MetadataServer) -> None:
+    answer = await ask(server, "GET", "/latest/meta-data/ami-id?a=b", (TOKEN, await token(server)))
+    assert answer.body == b"ami-0123456789abcdef0"
+
+
+@pytest.mark.parametrize(
+    "headers", [(), ((TTL, "0"),), ((TTL, "21601"),), ((TTL, "x"),), ((TTL, "60"), (TTL, "60"))]
+)
+async def test_a_put_without_a_proper_lifetime_is_400(
+    server: MetadataServer, headers: tuple[tuple[str, str], ...]
+) -> None:
+    assert (await ask(server, "PUT", "/latest/api/token", *headers)).status == 400
+
+
+async def test_a_put_that_was_forwarded_is_403(server: MetadataServer) -> None:
+    answer = await ask(server, "PUT", "/latest/api/token", (TTL, "60"), ("X-Forwarded-For", "10.0.0.1"))
+    assert answer.status == 403
+
+
+@pytest.mark.parametrize("path", ["/2021-03-23/api/token", "/latest/meta-data/", "/latest/api/token/"])
+async def test_a_put_elsewhere_is_403(server: MetadataServer, path: str) -> None:
+    assert (await ask(server, "PUT", path, (TTL, "60"))).status == 403
+
+
+@pytest.mark.parametrize("method", ["POST", "DELETE", "PATCH", "TRACE"])
+async def test_other_methods_are_405(server: MetadataServer, method: str) -> None:
+    answer = await ask(server, method, "/latest/meta-data/")
+    assert (answer.status, answer.body) == (405, b"")
+    assert (await ask(server, "GET", "/latest/api/token")).headers["allow"] == "OPTIONS, PUT"
+
+
+async def test_without_a_token_it_is_401_where_tokens_are_required(server: MetadataServer) -> None:
+    answer = await ask(server, "GET", "/latest/meta-data/")
+    assert answer.status == 401
+    assert b"<h1>401 - Unauthorized</h1>" in answer.body
+
+
+async def test_a_wrong_token_is_401_even_where_none_is_needed(server: MetadataServer, source: Source) -> None:
+    source.set_options(http_tokens="optional")
+    good = await token(server)
+    assert (await ask(server, "GET", "/latest/meta-data/")).status == 200
+    for headers in ([(TOKEN, "A" * 56)], [(TOKEN, "")], [(TOKEN, good), (TOKEN, good)]):
+        assert (await ask(server, "GET", "/latest/meta-data/", *headers)).status == 401
+
+
+async def test_an_expired_token_is_401(server: MetadataServer, clock: ManualClock) -> None:
+    presented = (TOKEN, await token(server, 60))
+    clock.advance(timedelta(seconds=59))
+    assert (await ask(server, "GET", "/latest/meta-data/", presented)).status == 200
+    clock.advance(timedelta(seconds=1))
+    assert (await ask(server, "GET", "/latest/meta-data/", presented)).status == 401
+
+
+async def test_another_instances_token_is_401(server: MetadataServer, clock: ManualClock) -> None:
+    other = MetadataServer(
+        Source(msgspec.structs.replace(FACTS, instance_id="i-0fedcba9876543210")), clock=clock, uid=None
+    )
+    await other.start()
+    try:
+        presented = (TOKEN, await token(other))
+        assert (await ask(other, "GET", "/latest/meta-data/", presented)).status == 200
+        assert (await ask(server, "GET", "/latest/meta-data/", presented)).status == 401
+    finally:
+        await other.close()
+
+
+async def test_reads_with_and_without_a_token_get_sessions_of_their_own(
+    server: MetadataServer, source: Source
+) -> None:
+    source.set_options(http_tokens="optional")
+    assert b'"ASIA-1.0"' in (await ask(server, "GET", ROLE_PATH)).body
+    assert b'"ASIA-2.0"' in (await ask(server, "GET", ROLE_PATH, (TOKEN, await token(server)))).body
+
+
+async def test_a_disabled_endpoint_is_403_for_everything(server: MetadataServer, source: Source) -> None:
+    presented = (TOKEN, await token(server))
+    source.set_options(http_endpoint="disabled")
+    assert (await ask(server, "GET", "/latest/meta-data/", presented)).status == 403
+    assert (await ask(server, "PUT", "/latest/api/token", (TTL, "60"))).status == 403
+
+
+async def test_options_take_effect_at_once(server: MetadataServer, source: Source) -> None:
+    source.set_options(http_tokens="optional")
+    assert (await ask(server, "GET", "/latest/meta-data/")).status == 200
+    source.set_options(http_tokens="required")
+    assert (await ask(server, "GET", "/latest/meta-data/")).status == 401
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "evil.example", "169.254.169.254", "127.0.0.1", "127.0.0.1:1", ""]
+)
+async def test_another_host_name_is_400(server: MetadataServer, host: str) -> None:
+    answer = await ask(server, "PUT", "/latest/api/token", (TTL, "60"), host=host)
+    assert answer.status == 400
+
+
+async def test_no_host_or_two_are_400(server: MetadataServer) -> None:
+    assert parse(await send(server, b"GET /latest/ HTTP/1.0\r\n\r\n")).status == 400
+    own = ("Host", server.endpoint.removeprefix("http://"))
+    assert (await ask(server, "PUT", "/latest/api/token", own, (TTL, "60"))).status == 400
+
+
+async def test_what_is_not_there_is_ec2s_404(server: MetadataServer) -> None:
+    answer = await ask(server, "GET", "/latest/meta-data/nonsense", (TOKEN, await token(server)))
+    assert (answer.status, answer.headers["content-type"]) == (404, "text/html")
+    assert answer.body.startswith(b'<?xml version="1.0" encoding="iso-8859-1"?>\n<!DOCTYPE html')
+
+
+async def test_nothing_valid_to_serve_is_503(server: MetadataServer, source: Source) -> None:
+    source.held = False
+    assert (await ask(server, "GET", ROLE_PATH, (TOKEN, await token(server)))).status == 503
+
+
+async def test_a_connection_carries_one_request(server: MetadataServer) -> None:
+    request = (
+        "PUT /latest/api/token HTTP/1.1\r\n"
+        f"Host: {server.endpoint.removeprefix('http://')}\r\n{TTL}: 60\r\n\r\n"
+    ).encode()
+    assert (await send(server, request * 2)).count(b"HTTP/1.1 200") == 1
+
+
+async def test_long_lines_and_headers_are_refused(server: MetadataServer) -> None:
+    assert (await ask(server, "GET", "/latest/" + "a" * 9000)).status == 400
+    assert (await ask(server, "GET", "/latest/", ("x-long", "a" * 9000))).status == 400
+    assert (await ask(server, "GET", "/latest/", *((f"x-{n}", "a") for n in range(200)))).status == 400
+
+
+async def test_the_hop_limit_is_set_on_the_connection_of_the_put(
+    server: MetadataServer, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits: list[tuple[int, int, int]] = []
+
+    def note(self: object, level: int, option: int, value: int) -> None:
+        limits.append((level, option, value))
+
+    monkeypatch.setattr(asyncio.trsock.TransportSocket, "setsockopt", note)  # type: ignore[attr-defined]
+    source.set_options(http_put_response_hop_limit=3)
+    await token(server)
+    assert (socket.IPPROTO_IP, socket.IP_TTL, 3) in limits
+
+
+@pytest.mark.parametrize("peer_uid", [0, 12345, None])
+async def test_a_peer_of_another_uid_is_403_whatever_it_asks(
+    source: Source, clock: ManualClock, peer_uid: int | None
+) -> None:
+    server = MetadataServer(source, clock=clock, uid=4711, peer_check=lambda **_: peer_uid)
+    await server.start()
+    try:
+        assert (await ask(server, "PUT", "/latest/api/token", (TTL, "60"))).status == 403
+        assert parse(await send(server, b"nonsense")).status == 403
+    finally:
+        await server.close()
+
+
+async def test_connections_are_bounded_and_others_cannot_take_the_instances_places(
+    source: Source, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gate, "MAXIMUM_CONNECTIONS", 2)
+    strangers = 0
+
+    def check(**_: object) -> int:
+        return 1 if strangers else 0
+
+    server = MetadataServer(source, clock=clock, uid=0, peer_check=check)
+    await server.start()
+    port = int(server.endpoint.rpartition(":")[2])
+    held = []
+    try:
+        strangers = 1
+        held += [await asyncio.open_connection("127.0.0.1", port) for _ in range(5)]
+        await asyncio.sleep(0.05)
+        strangers = 0
+        await token(server)
+        held += [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
+        await asyncio.sleep(0.05)
+        with pytest.raises(ConnectionError):
+            await token(server)
+    finally:
+        await server.close()
+        for _, writer in held:
+            writer.close()
+
+
+async def test_a_connection_that_says_nothing_ends(
+    source: Source, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gate, "CONNECTION_SECONDS", 0.05)
+    server = MetadataServer(source, clock=clock, uid=None)
+    await server.start()
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(server.endpoint.rpartition(":")[2]))
+        with pytest.raises(ConnectionResetError):
+            await asyncio.wait_for(reader.read(), 5)
+        writer.close()
+    finally:
+        await server.close()
+
+
+async def test_closing_ends_listener_and_connections(source: Source, clock: ManualClock) -> None:
+    server = MetadataServer(source, clock=clock, uid=None)
+    await server.start()
+    port = int(server.endpoint.rpartition(":")[2])
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    await asyncio.sleep(0.02)
+    await server.close()
+    with pytest.raises(ConnectionResetError):
+        await reader.read()
+    writer.close()
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", port)
+    await server.close()
