@@ -28,4 +28,5 @@ def memory_store() -> MemoryStore:
 @pytest.fixture(params=["memory_store", "sqlite_store"])
 def store(request: pytest.FixtureRequest) -> AnyStore:
     """Each store in turn."""
-    return request.getfixturevalue(request.param)
+    chosen: AnyStore = request.getfixturevalue(request.param)
+    return chosen

@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from aggregates import (
@@ -42,30 +43,29 @@ def write_something(tx: Transaction, dice: random.Random) -> None:
     held = dice.choice([None, role(n).role_id])
     state = dice.choice(list(AssociationState))
     verb = dice.choice(["insert", "insert", "update", "delete"])
-    noun, aggregate, key = dice.choice(
-        [
-            (tx.users, user(n, name=name, inline=inline, attached=attached), user(n).user_id),
-            (tx.roles, role(n, name=name, inline=inline, attached=attached), role(n).role_id),
-            (tx.managed_policies, managed_policy(n, default=1), managed_policy(n).arn),
-            (
-                tx.instance_profiles,
-                instance_profile(n, name=name, role_id=held),
-                instance_profile(n).instance_profile_id,
-            ),
-            (tx.instances, instance(n, host_id=f"h-{dice.randint(1, 2)}"), instance(n).instance_id),
-            (
-                tx.associations,
-                association(n, instance_id=instance(dice.randint(1, 2)).instance_id, state=state),
-                association(n).association_id,
-            ),
-            (tx.hosts, host(f"h-{n}", last_seen_at=NOW + n * HOUR), f"h-{n}"),
-            (
-                tx.access_keys,
-                access_key(n, owner_id=dice.choice([ACCOUNT_ID, user(n).user_id])),
-                access_key(n).access_key_id,
-            ),
-        ]
-    )
+    nouns: list[tuple[Any, object, str]] = [
+        (tx.users, user(n, name=name, inline=inline, attached=attached), user(n).user_id),
+        (tx.roles, role(n, name=name, inline=inline, attached=attached), role(n).role_id),
+        (tx.managed_policies, managed_policy(n, default=1), managed_policy(n).arn),
+        (
+            tx.instance_profiles,
+            instance_profile(n, name=name, role_id=held),
+            instance_profile(n).instance_profile_id,
+        ),
+        (tx.instances, instance(n, host_id=f"h-{dice.randint(1, 2)}"), instance(n).instance_id),
+        (
+            tx.associations,
+            association(n, instance_id=instance(dice.randint(1, 2)).instance_id, state=state),
+            association(n).association_id,
+        ),
+        (tx.hosts, host(f"h-{n}", last_seen_at=NOW + n * HOUR), f"h-{n}"),
+        (
+            tx.access_keys,
+            access_key(n, owner_id=dice.choice([ACCOUNT_ID, user(n).user_id])),
+            access_key(n).access_key_id,
+        ),
+    ]
+    noun, aggregate, key = dice.choice(nouns)
     if verb == "delete":
         noun.delete(key)
     else:
@@ -84,14 +84,14 @@ def write_something(tx: Transaction, dice: random.Random) -> None:
             tx.sealing_keys.insert(sealing_key(n))
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(3))
 def test_deltas_lead_where_reading_anew_leads_and_every_store_agrees(
     sqlite_store: SqlStore, memory_store: MemoryStore, seed: int
 ) -> None:
     following = sqlite_store.next_snapshot()
     refused = written = 0
     for step in range(120):
-        outcomes = []
+        outcomes: list[type[Exception] | None] = []
         for store in (sqlite_store, memory_store):
             dice = random.Random(f"{seed}/{step}")
             try:
@@ -119,8 +119,8 @@ def test_a_reader_behind_the_journal_reads_everything_anew(
     for n in range(1, 31):
         with sqlite_store.transaction() as tx:
             tx.roles.insert(role(n))
-    with sqlite_store.reading() as tx:
-        (kept,) = tx.users.journal.connection.exec_driver_sql("SELECT count(*) FROM changes").one()
+    with sqlite_store.database.engine.connect() as connection:
+        (kept,) = connection.exec_driver_sql("SELECT count(*) FROM changes").one()
     assert kept <= 15
     newest = sqlite_store.next_snapshot(behind)
     assert newest == sqlite_store.next_snapshot()

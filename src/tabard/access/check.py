@@ -20,5 +20,5 @@ class Check:
 
     action: str
     resource: str
-    context: Mapping[str, tuple[str, ...]] = field(default=_NO_CONTEXT)
+    context: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: _NO_CONTEXT)
     resource_policy: CompiledPolicies | None = None

@@ -11,7 +11,7 @@ import structlog
 
 from tabard.agent import rotation
 from tabard.agent.drivers.driver import Driver
-from tabard.agent.edge_client import Edge, EdgeError
+from tabard.agent.edge_client import Edge, EdgeError, EdgeRefused
 from tabard.agent.instances import (
     AGENT_ENDED,
     BY_REQUEST,
@@ -44,11 +44,14 @@ AGENT_STARTED = "agent_started"
 AGENT_STOPPED = "agent_stopped"
 AGENT_TASK_FAILED = "agent_task_failed"
 EDGE_CALL_FAILED = "edge_call_failed"
+REPORT_REFUSED = "report_refused"
 
 _LONGEST_BACKOFF_SECONDS = 30.0
 _LAST_REPORT_SECONDS = 2.0
 _LONGEST_NAP_SECONDS = 20.0
 _SHORTEST_POLL_SECONDS = 0.5
+_REPORTS_AT_ONCE = 1000
+_REPORT_REFUSALS = frozenset({"InstanceNotOnHost", "InvalidReport"})
 
 _log = structlog.get_logger(__name__)
 
@@ -148,15 +151,38 @@ class Agent:
 
     async def report(self) -> None:
         """Tell the edge what has changed, or only that the host is alive. Raises EdgeError."""
-        reports = tuple(self._reports.values())
-        await self._edge.report_instances(reports)
-        for report in reports:
-            instance = self._instances.get(report.instance_id)
-            if instance is not None:
-                instance.reported = report
-            if self._reports.get(report.instance_id) is report:
-                del self._reports[report.instance_id]
+        wanted = {desired.instance_id for desired in self._desired or ()}
+        # One report about an instance that the edge has forgotten would have all of them refused.
+        self._reports = {key: report for key, report in self._reports.items() if key in wanted}
+        reports = tuple(self._reports.values())[:_REPORTS_AT_ONCE]
+        try:
+            await self._edge.report_instances(reports)
+        except EdgeRefused as error:
+            if error.code not in _REPORT_REFUSALS:
+                raise
+            for report in reports:
+                await self._report_alone(report)
+        else:
+            for report in reports:
+                self._note_acknowledged(report)
         self._reconcile()
+
+    async def _report_alone(self, report: InstanceReport) -> None:
+        try:
+            await self._edge.report_instances((report,))
+        except EdgeRefused as error:
+            _log.warning(
+                REPORT_REFUSED, instance_id=report.instance_id, code=error.code, reason=error.message
+            )
+        # A refused report is not told again: what the edge knows better comes with the next desired state.
+        self._note_acknowledged(report)
+
+    def _note_acknowledged(self, report: InstanceReport) -> None:
+        instance = self._instances.get(report.instance_id)
+        if instance is not None:
+            instance.reported = report
+        if self._reports.get(report.instance_id) == report:
+            del self._reports[report.instance_id]
 
     async def close(self) -> None:
         """End every instance; what is served is served until its instance has ended."""

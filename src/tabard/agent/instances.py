@@ -17,7 +17,7 @@ from tabard.agent.drivers.driver import CannotStart, Driver, ExitStatus, Running
 from tabard.agent.drivers.environment import instance_environment
 from tabard.agent.keeper import SessionKeeper
 from tabard.agent.reconcile import ObservedInstance, sessions_wanted
-from tabard.clock import Clock, iso8601
+from tabard.clock import Clock
 from tabard.imds.server import MetadataServer
 from tabard.model.messages import DesiredInstance, InstanceReport
 
@@ -41,6 +41,7 @@ AGENT_ENDED: Reason = (
     "Server.InternalError: The instance ended with its host's agent",
 )
 _FIRST_SESSION_SECONDS = 10.0
+_REASON_CHARACTERS = 1024
 
 _log = structlog.get_logger(__name__)
 
@@ -142,11 +143,13 @@ class HostedInstance:
         server = MetadataServer(
             keeper, clock=surroundings.clock, uid=driver.uid if surroundings.check_peers else None
         )
+        started = False
         try:
             _make_directory(self._directory, keeper.facts(), driver)
             await server.start()
             self.metadata_endpoint = server.endpoint
             running = await self._start(keeper, driver, surroundings)
+            started = running is not None
             if running is not None:
                 status = await self._wait(running, surroundings.stop_grace)
                 by_itself = (
@@ -154,13 +157,16 @@ class HostedInstance:
                     f"Client.InstanceInitiatedShutdown: Instance initiated shutdown ({status})",
                 )
         except (CannotStart, OSError) as error:
-            by_itself = ("Server.InternalError", f"Server.InternalError: {error}")
+            by_itself = ("Server.InternalError", f"Server.InternalError: {error}"[:_REASON_CHARACTERS])
             _log.error(INSTANCE_START_FAILED, instance_id=self.instance_id, reason=str(error))
         finally:
             await server.close()
             self.keeper = None
+            self.metadata_endpoint = ""
             over, reason = self._over or ("stopped", by_itself)
             _log.info(INSTANCE_ENDED, instance_id=self.instance_id, state=over, reason=reason[1])
+            if not started:
+                driver.not_started(self.instance_id, reason[1])
             self._life = None
             self._enter(over, reason)
 
@@ -228,6 +234,6 @@ def _make_directory(directory: Path, desired: DesiredInstance, driver: Driver) -
     directory.chmod(0o700)
     empty = directory / EMPTY_FILE
     os.close(os.open(empty, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600))
-    (directory / STARTED_MARKER).write_text(json.dumps(iso8601(desired.launched_at)), "ascii")
+    (directory / STARTED_MARKER).write_text(json.dumps(desired.launched_at.isoformat()), "ascii")
     driver.claim(empty)
     driver.claim(directory)

@@ -1,12 +1,14 @@
 """`tabard audit`: who asked what, what was decided, and why."""
 
 import json
-import sqlite3
 import time
+from dataclasses import asdict
+from types import MappingProxyType
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from tabard.cli.running import DataDirOption, complain
 from tabard.clock import iso8601
@@ -14,10 +16,17 @@ from tabard.model.audit_event import AuditEvent
 from tabard.store.ports import StoreUnavailable
 from tabard.wiring.data_dir import DataDir, find_running
 from tabard.wiring.settings import default_data_dir
-from tabard.wiring.store import audit_reader
+from tabard.wiring.store import NumberedEvents, audit_reader
 
 _POLL_SECONDS = 0.3
-_MARKS = {"allowed": "[green]allowed[/]", "denied": "[red]denied [/]", "refused": "[yellow]refused[/]", "failed": "[magenta]failed [/]"}
+_MARKS = MappingProxyType(
+    {
+        "allowed": "[green]allowed[/]",
+        "denied": "[red]denied [/]",
+        "refused": "[yellow]refused[/]",
+        "failed": "[magenta]failed [/]",
+    }
+)
 
 
 def audit(
@@ -37,8 +46,37 @@ def audit(
             number = _show(console, reader.latest(last, denied_only=denied), as_json=as_json, after=0)
             while follow:
                 time.sleep(_POLL_SECONDS)
-                number = _show(console, reader.after(number, denied_only=denied), as_json=as_json, after=number)
+                number = _show(
+                    console, reader.after(number, denied_only=denied), as_json=as_json, after=number
+                )
     except StoreUnavailable as error:
         complain(f"the store cannot be read: {error}")
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
+
+
+def _show(console: Console, events: NumberedEvents, *, as_json: bool, after: int) -> int:
+    """Print the events; the number of the last one."""
+    last = after
+    for number, event in events:
+        last = number
+        if as_json:
+            typer.echo(json.dumps(_as_json(number, event)))
+        else:
+            console.print(_line(event))
+    return last
+
+
+def _line(event: AuditEvent) -> str:
+    action = f"{event.service}:{event.operation}" if event.operation else event.service or "-"
+    who = event.principal_arn or event.access_key_id or event.source_ip
+    text = f"{iso8601(event.at)} {_MARKS[event.outcome]} {escape(action)}  {escape(who)}"
+    if event.resources:
+        text += f"  [dim]{escape(', '.join(event.resources[:3]))}[/]"
+    if event.error_code:
+        text += f"\n    {escape(event.error_code)}: {escape(event.reason)}"
+    return f"{text}  [dim]{event.request_id}[/]"
+
+
+def _as_json(number: int, event: AuditEvent) -> dict[str, object]:
+    return {"number": number, **asdict(event), "at": iso8601(event.at)}

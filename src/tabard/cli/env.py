@@ -1,8 +1,6 @@
 """`tabard env`: how to administer the running system."""
 
 import shlex
-from pathlib import Path
-from typing import Annotated
 
 import typer
 

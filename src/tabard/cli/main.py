@@ -1,9 +1,5 @@
 """The `tabard` command."""
 
-import sys
-from pathlib import Path
-from typing import Annotated
-
 import typer
 
 from tabard.cli.audit import audit

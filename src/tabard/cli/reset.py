@@ -11,7 +11,7 @@ _ANSWER_SECONDS = 120.0
 
 
 def reset(data_dir: DataDirOption = None) -> None:
-    """Empty the running ephemeral system: its instances, roles, objects, tables and queues; keys and port stay."""
+    """Empty the running ephemeral system: instances, IAM, objects, tables, queues; keys and port stay."""
     system = running_system(data_dir)
     if not system.ephemeral:
         complain("only an ephemeral system is reset (tabard up --ephemeral); nothing was changed")

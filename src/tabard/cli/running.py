@@ -11,7 +11,9 @@ from tabard.wiring.data_dir import DataDir, find_running, read_json
 
 DataDirOption = Annotated[
     Path | None,
-    typer.Option("--data-dir", envvar="TABARD_DATA_DIR", help="The data directory of the system that is meant."),
+    typer.Option(
+        "--data-dir", envvar="TABARD_DATA_DIR", help="The data directory of the system that is meant."
+    ),
 ]
 
 

@@ -27,7 +27,7 @@ class Body:
     def __init__(
         self, stream: StreamReader, *, length: int | None, invite: Callable[[], Awaitable[None]] | None
     ) -> None:
-        """`length` is the declared Content-Length; `invite` sends `100 Continue` where the client waits for it."""
+        """Args: length: the declared Content-Length; invite: sends `100 Continue`, where the client waits."""
         self._stream = stream
         self._invite = invite
         self.length = length
@@ -55,7 +55,7 @@ class Body:
         """The body as it arrives.
 
         Raises:
-            RequestTimeout: nothing came for a minute. MalformedRequest: the client went away or broke framing.
+            RequestTimeout: nothing came for a minute. MalformedRequest: the client broke off.
         """
         if self._invite is not None:
             await self._invite()

@@ -37,11 +37,16 @@ class JsonUpstream:
             RelayedError: what the upstream answered. ServiceUnavailable (503): it cannot be reached.
         """
         output = await self.ask(
-            call.operation, self._inward(call.input, permit), region=permit.region, account_id=permit.account_id
+            call.operation,
+            self._inward(call.input, permit),
+            region=permit.region,
+            account_id=permit.account_id,
         )
         if self.service == "sqs":
             self._outward(output, permit.account_id)
-        return render_output(service_model(self.service), call.operation, output, permit.request_id, call.protocol)
+        return render_output(
+            service_model(self.service), call.operation, output, permit.request_id, call.protocol
+        )
 
     async def ask(
         self, operation: str, arguments: Mapping[str, Value], *, region: str, account_id: str

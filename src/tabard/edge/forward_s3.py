@@ -8,12 +8,13 @@ import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from urllib.parse import quote
 
 from tabard.access.authorize import Denied, Permit
 from tabard.clock import Clock
 from tabard.edge.object_body import UNSIGNED_PAYLOAD, ObjectBody
 from tabard.errors import RelayedError, ServiceUnavailable
-from tabard.services.s3.errors import NotImplementedByUpstream
+from tabard.services.s3.errors import NoSuchBucket, NotImplementedByUpstream
 from tabard.services.s3.operations import ACCEPTED_MEMBERS
 from tabard.sigv4.sign import Credentials, sign_request
 from tabard.wire.http1 import Http1Answer, Http1Pool, UpstreamUnavailable
@@ -37,11 +38,14 @@ _CONTENT_HEADERS = frozenset(
 )  # fmt: skip
 _EDGE_ONLY = frozenset(
     (
-        "Body", "ContentLength", "ContentMD5", "ChecksumAlgorithm", "ChecksumCRC32", "ChecksumCRC32C",
-        "ChecksumCRC64NVME", "ChecksumSHA1", "ChecksumSHA256", "ChecksumType", "ACL",
-        "CreateBucketConfiguration", "ObjectOwnership", "MpuObjectSize",
+        "ACL", "Body", "ContentLength", "CreateBucketConfiguration", "EncodingType", "MpuObjectSize",
+        "ObjectOwnership",
     )
 )  # fmt: skip
+_LISTINGS = frozenset(("ListObjectsV2", "ListMultipartUploads"))
+_TYPED = frozenset(("PutObject", "CreateMultipartUpload"))
+DEFAULT_CONTENT_TYPE = "binary/octet-stream"
+MOST_KEYS = 1000
 _CHECKSUM_MEMBERS = MappingProxyType(
     {
         "x-amz-checksum-crc32": "ChecksumCRC32",
@@ -80,12 +84,44 @@ class S3Upstream:
             raise NotImplementedByUpstream(member=", ".join(sorted(unknown)))
         if call.operation == "DeleteObjects":
             return await self._delete_objects(permit, call, refused)
-        answer = await self._ask(call.operation, call.input, body)
         if call.operation in ("GetObject", "HeadObject"):
+            answer = await self._ask(call.operation, call.input, None)
             return await _content(answer, permit.request_id, head=call.operation == "HeadObject")
-        output = await self._output(call.operation, answer)
+        output = await self._perform(call, body)
         self._tell_anew(call, output, permit.account_id, body)
         return render_output(_MODEL, call.operation, output, permit.request_id)
+
+    async def _perform(self, call: Call, body: ObjectBody | None) -> dict[str, object]:
+        """The upstream's answer, where its own ways differ from S3's put right."""
+        if call.operation == "GetBucketLocation":  # it forgets where a bucket was made
+            await self._bucket(call)
+            return {"LocationConstraint": None if self.region == "us-east-1" else self.region}
+        arguments = dict(call.input)
+        if call.operation in _TYPED:  # it would guess from the content
+            arguments.setdefault("ContentType", DEFAULT_CONTENT_TYPE)
+        for member in ("MaxKeys", "MaxUploads", "MaxParts"):
+            value = arguments.get(member)
+            if isinstance(value, int):
+                arguments[member] = min(value, MOST_KEYS)
+        try:
+            output = await self._output(call.operation, await self._ask(call.operation, arguments, body))
+        except RelayedError as error:
+            if call.operation in ("CopyObject", "UploadPartCopy") and error.http_status == 500:
+                await self._bucket(call)  # it fails so where the destination's bucket is missing
+            raise
+        if call.operation in _LISTINGS and call.input.get("EncodingType") == "url":
+            _url_encode(output)
+        return output
+
+    async def _bucket(self, call: Call) -> None:
+        """Raises NoSuchBucket (404) where the call's bucket is not there."""
+        answer = await self._ask("HeadBucket", {"Bucket": call.input["Bucket"]}, None)
+        try:
+            await answer.read(ANSWER_LIMIT_BYTES)
+        except UpstreamUnavailable as error:
+            raise ServiceUnavailable(reason="The S3 upstream went away; please try again.") from error
+        if answer.status == 404:
+            raise NoSuchBucket(members={"BucketName": call.input["Bucket"]})
 
     async def _ask(
         self, operation: str, arguments: Mapping[str, Value], body: ObjectBody | None
@@ -93,9 +129,7 @@ class S3Upstream:
         kept = {name: value for name, value in arguments.items() if name not in _EDGE_ONLY}
         _drop_framing(kept)
         request = rebuild_request(_MODEL, operation, kept)
-        payload_hash = (
-            UNSIGNED_PAYLOAD if body is not None else hashlib.sha256(request.body).hexdigest()
-        )
+        payload_hash = UNSIGNED_PAYLOAD if body is not None else hashlib.sha256(request.body).hexdigest()
         signed = sign_request(
             method=request.method,
             host=UPSTREAM_HOST,
@@ -134,10 +168,13 @@ class S3Upstream:
     async def _delete_objects(self, permit: Permit, call: Call, refused: Sequence[Denied]) -> Answer:
         """Delete what is allowed; answer AccessDenied for each key that is not, as S3 does."""
         bucket = str(call.input["Bucket"])
-        denied = {denial.denial.check.resource.split(":::", 1)[1].removeprefix(f"{bucket}/") for denial in refused}
+        in_bucket = f"arn:{permit.partition}:s3:::{bucket}/"
+        denied = {denial.denial.check.resource.removeprefix(in_bucket): denial.message for denial in refused}
         delete = call.input["Delete"]
         objects = delete["Objects"] if isinstance(delete, dict) else []
         wanted = [item for item in objects if isinstance(item, dict)] if isinstance(objects, list) else []
+        if any("VersionId" in item for item in wanted):
+            raise NotImplementedByUpstream(member="VersionId")
         allowed: list[Value] = [item for item in wanted if item["Key"] not in denied]
         output: dict[str, object] = {}
         if allowed:
@@ -150,11 +187,7 @@ class S3Upstream:
         errors = output.get("Errors")
         output["Errors"] = [
             *(errors if isinstance(errors, list) else ()),
-            *(
-                {"Key": item["Key"], "Code": "AccessDenied", "Message": _reason(item, refused)}
-                for item in wanted
-                if item["Key"] in denied
-            ),
+            *({"Key": key, "Code": "AccessDenied", "Message": message} for key, message in denied.items()),
         ]
         return render_output(_MODEL, call.operation, output, permit.request_id)
 
@@ -171,10 +204,13 @@ class S3Upstream:
                 for member in ("Owner", "Initiator"):
                     if member in item:
                         item[member] = owner
+        bucket = str(call.input.get("Bucket", ""))
         if call.operation == "CreateBucket":
-            output["Location"] = f"/{call.input['Bucket']}"
+            output["Location"] = f"/{bucket}"
+        if call.operation == "HeadBucket":
+            output["BucketRegion"] = self.region
         if call.operation == "CompleteMultipartUpload":
-            output["Location"] = f"{self.endpoint}/{call.input['Bucket']}/{call.input['Key']}"
+            output["Location"] = f"{self.endpoint}/{bucket}/{quote(str(call.input['Key']))}"
         if body is not None:
             for header, value in body.checksums.items():
                 if header in _CHECKSUM_MEMBERS:
@@ -194,9 +230,15 @@ def _items(output: Mapping[str, object], member: str) -> list[dict[str, object]]
     return [item for item in listing if isinstance(item, dict)] if isinstance(listing, list) else []
 
 
-def _reason(item: Mapping[str, Value], refused: Sequence[Denied]) -> str:
-    ending = f"/{item['Key']}"
-    return next((denied.message for denied in refused if denied.denial.check.resource.endswith(ending)), "Access Denied")
+def _url_encode(output: dict[str, object]) -> None:
+    """`encoding-type=url`: keys and prefixes percent-encoded, slashes kept, as S3 answers them."""
+    output["EncodingType"] = "url"
+    for member in ("Delimiter", "KeyMarker", "NextKeyMarker", "Prefix", "StartAfter"):
+        if isinstance(output.get(member), str):
+            output[member] = quote(str(output[member]))
+    for listing, member in (("Contents", "Key"), ("Uploads", "Key"), ("CommonPrefixes", "Prefix")):
+        for item in _items(output, listing):
+            item[member] = quote(str(item[member]))
 
 
 def _drop_framing(arguments: dict[str, Value]) -> None:
@@ -222,7 +264,11 @@ async def _content(answer: Http1Answer, request_id: str, *, head: bool) -> Answe
         if answer.status == 304:
             return Answer(status=304, headers=_content_headers(answer, request_id), body=b"")
         failed = parse_upstream_output(_MODEL, operation, answer.status, answer.headers, content)
-        raise failed if isinstance(failed, RelayedError) else ServiceUnavailable(reason="The S3 upstream broke off.")
+        raise (
+            failed
+            if isinstance(failed, RelayedError)
+            else ServiceUnavailable(reason="The S3 upstream broke off.")
+        )
     headers = _content_headers(answer, request_id)
     length = answer.header("content-length")
     if head or (length is not None and int(length) <= SMALL_OBJECT_BYTES):

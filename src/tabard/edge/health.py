@@ -1,13 +1,13 @@
 """Health and metrics: a loopback listener of its own, which answers only to its own address."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import msgspec
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from tabard.audit.queue import AuditQueue
@@ -50,7 +50,7 @@ class _HealthCollector(Collector):
     def __init__(self, health: Health) -> None:
         self._health = health
 
-    def collect(self):  # type: ignore[no-untyped-def]  # noqa: ANN201 - the library's own iterable of families
+    def collect(self) -> Iterable[Metric]:
         snapshot = self._health.snapshots.health()
         yield GaugeMetricFamily(
             "tabard_snapshot_version", "Version of the snapshot that decides", value=snapshot.version

@@ -41,7 +41,9 @@ class ObjectBody:
         Raises:
             NotAuthenticated: hash or chunk signature is wrong. BadDigest, IncompleteBody.
         """
-        digests = {name: checksum(CHECKSUM_HEADERS[name]) for name in (*self.expected, *self.announced_trailers)}
+        digests = {
+            name: checksum(CHECKSUM_HEADERS[name]) for name in (*self.expected, *self.announced_trailers)
+        }
         sha256 = hashlib.sha256() if self._hash_is_known else None
         held, size = b"", 0
         async for piece in self._decoded():

@@ -51,7 +51,8 @@ class Performer:
     instance_session_lifetime: timedelta
     # One writer: transactions are serial in the store anyway, and the loop never waits for a disk.
     writer: ThreadPoolExecutor = field(
-        default_factory=lambda: ThreadPoolExecutor(max_workers=1, thread_name_prefix="store-writer"), repr=False
+        default_factory=lambda: ThreadPoolExecutor(max_workers=1, thread_name_prefix="store-writer"),
+        repr=False,
     )
 
     async def perform(self, allowed: Allowed) -> Answer:
@@ -97,7 +98,7 @@ class Performer:
             output = await loop.run_in_executor(self.writer, self._commit, allowed, operation)
         except StoreUnavailable as error:
             raise ServiceUnavailable(
-                reason="The store cannot be written to just now; what was asked was not done. Please try again."
+                reason="The store cannot be written to just now; nothing was done. Please try again."
             ) from error
         except AlreadyStored as error:
             # A handler looks before it inserts, inside a serial transaction: this is our mistake.

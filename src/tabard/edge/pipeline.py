@@ -33,7 +33,7 @@ from tabard.sigv4.authorization import Authorization, parse_authorization
 from tabard.sigv4.canonical import SignedRequest
 from tabard.wire.identify import Identified, identify, identify_service, operation_of
 from tabard.wire.parse import parse_input
-from tabard.wire.render import render_error
+from tabard.wire.render_errors import render_error
 from tabard.wire.request import Answer, Call, RawRequest, ServiceName, Value
 from tabard.wire.service_model import service_model
 
@@ -99,7 +99,9 @@ class Pipeline:
             stream = object_body(raw, examined, body)
             content = stream if identified.operation in STREAMED_BODY else await whole_body(stream)
         else:
-            content = await body.read(JSON_LIMIT_BYTES if identified.protocol == "json" else QUERY_LIMIT_BYTES)
+            content = await body.read(
+                JSON_LIMIT_BYTES if identified.protocol == "json" else QUERY_LIMIT_BYTES
+            )
             caller = self.authenticator.authenticate(examined, payload_hash(raw, content, identified.service))
         return Believed(
             raw=raw,
@@ -164,9 +166,7 @@ class Pipeline:
             return error
         believed = asked.believed
         bucket = str(asked.call.input["Bucket"])
-        listing = Check(
-            action="s3:ListBucket", resource=f"arn:{believed.snapshot.partition}:s3:::{bucket}"
-        )
+        listing = Check(action="s3:ListBucket", resource=f"arn:{believed.snapshot.partition}:s3:::{bucket}")
         try:
             authorize(believed.caller, (listing,), believed.facts, believed.snapshot)
         except Denied as denied:
@@ -183,13 +183,13 @@ class Pipeline:
     ) -> None:
         """One audit event; that of a change has been committed with it."""
         committed = (
-            error is None and isinstance(reached, Allowed) and isinstance(reached.resolved.asked.operation, Write)
+            error is None
+            and isinstance(reached, Allowed)
+            and isinstance(reached.resolved.asked.operation, Write)
         )
         if not committed:
             service = identified.service if identified is not None else ""
-            self.audit.record(
-                audit_event(raw, reached, service=service, status=answer.status, error=error)
-            )
+            self.audit.record(audit_event(raw, reached, service=service, status=answer.status, error=error))
 
 
 def claimed_authorization(raw: RawRequest) -> Authorization | None:
@@ -216,7 +216,7 @@ def parse(believed: Believed) -> Asked:
             f"User: {believed.caller.arn} is not authorized to perform: {action} "
             f"because this installation does not offer {action}",
         )
-    arguments = parse_input(model, name, raw, body, identified.uri_params)
+    arguments = parse_input(model, name, raw, body, identified.uri_params, identified.protocol)
     call = Call(service=identified.service, operation=name, input=arguments, protocol=identified.protocol)
     request: msgspec.Struct | Mapping[str, Value] = arguments
     if not isinstance(operation, Forward):
@@ -239,5 +239,10 @@ def render_refusal(raw: RawRequest, identified: Identified | None, error: AwsErr
         (identified.service, identified.protocol) if identified is not None else identify_service(raw, None)
     )
     return render_error(
-        service, protocol, error, raw.request_id, head=raw.method == "HEAD", resource=raw.raw_path
+        service,
+        protocol,
+        error,
+        raw.request_id,
+        head=raw.method == "HEAD",
+        resource=raw.raw_path,
     )

@@ -18,7 +18,13 @@ def audit_event(
     """The event of a request that got as far as `reached`."""
     asked = _asked(reached)
     believed = asked.believed if asked is not None else reached if isinstance(reached, Believed) else None
-    resolved = reached.resolved if isinstance(reached, Allowed) else reached if isinstance(reached, Resolved) else None
+    resolved = (
+        reached.resolved
+        if isinstance(reached, Allowed)
+        else reached
+        if isinstance(reached, Resolved)
+        else None
+    )
     caller = believed.caller if believed is not None else None
     return AuditEvent(
         request_id=raw.request_id,

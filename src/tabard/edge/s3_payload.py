@@ -27,7 +27,11 @@ def declared_payload_hash(raw: RawRequest) -> str:
     declared = raw.header("x-amz-content-sha256")
     if declared is None:
         raise MissingSecurityHeader
-    if declared != UNSIGNED_PAYLOAD and not declared.startswith("STREAMING-") and not _SHA256_HEX.fullmatch(declared):
+    if (
+        declared != UNSIGNED_PAYLOAD
+        and not declared.startswith("STREAMING-")
+        and not _SHA256_HEX.fullmatch(declared)
+    ):
         raise InvalidArgument(
             reason="x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD, "
             "or a valid sha256 value."

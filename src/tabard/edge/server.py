@@ -31,16 +31,14 @@ def edge_server(answer: Handler, *, clock: Clock, secure: bool = False) -> web.S
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
         raw = _raw_request(request, clock, secure=secure)
-        if raw is None:
-            return _small(request, _MALFORMED)
         body = _body(request)
-        if body is None:
-            return _small(request, _MALFORMED)
+        if raw is None or body is None:
+            return _small(request, _MALFORMED, b"Bad Request\n")
         reply = await answer(raw, body)
         return await _sent(request, reply)
 
     return web.Server(
-        handle,  # type: ignore[arg-type]  # the stub wants its own alias of this very signature
+        handle,
         access_log=None,
         auto_decompress=False,
         max_line_size=MAX_REQUEST_LINE_BYTES,
@@ -58,7 +56,7 @@ def new_request_id() -> str:
 
 
 def _raw_request(request: web.BaseRequest, clock: Clock, *, secure: bool) -> RawRequest | None:
-    """The request as it arrived; None where its framing or its identity is ambiguous (RFC 9112, 3.2 and 6.3)."""
+    """The request as it arrived; None where framing or identity is ambiguous (RFC 9112, 3.2 and 6.3)."""
     headers = []
     seen = set()
     for name, value in request.raw_headers:
@@ -120,11 +118,10 @@ def _body(request: web.BaseRequest) -> Body | None:
     return Body(request.content, length=length, invite=invite if expect is not None else None)
 
 
-def _small(request: web.BaseRequest, reply: Answer) -> web.StreamResponse:
-    assert isinstance(reply.body, bytes)
+def _small(request: web.BaseRequest, reply: Answer, body: bytes) -> web.StreamResponse:
     headers = CIMultiDict(reply.headers)
     headers["Server"] = "Tabard"
-    response = web.Response(status=reply.status, headers=headers, body=reply.body)
+    response = web.Response(status=reply.status, headers=headers, body=body)
     if reply.status >= 400 and not request.content.is_eof():
         response.force_close()
     return response
@@ -132,7 +129,7 @@ def _small(request: web.BaseRequest, reply: Answer) -> web.StreamResponse:
 
 async def _sent(request: web.BaseRequest, reply: Answer) -> web.StreamResponse:
     if isinstance(reply.body, bytes):
-        return _small(request, reply)
+        return _small(request, reply, reply.body)
     headers = CIMultiDict(reply.headers)
     headers["Server"] = "Tabard"
     response = web.StreamResponse(status=reply.status, headers=headers)

@@ -20,7 +20,7 @@ from tabard.wire.request import Call, RawRequest, Value
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Believed:
-    """The caller is known: the signature was verified. `content` is the body, or an object still to stream."""
+    """The caller is known, the signature verified. `content` is the body, or an object still to stream."""
 
     raw: RawRequest
     identified: Identified

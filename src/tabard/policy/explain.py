@@ -39,8 +39,8 @@ class Failure:
     key: str = ""
 
     def __str__(self) -> str:
-        wanted = ", ".join(self.wanted) or "nothing"
-        actual = "absent" if self.actual is None else ", ".join(self.actual)
+        wanted = _shown(", ".join(self.wanted)) or "nothing"
+        actual = "absent" if self.actual is None else _shown(", ".join(self.actual))
         if self.element == "Condition":
             return f"Condition {self.operator} {self.key}: wanted {wanted}; the request's is {actual}"
         return f"{self.element}: wanted {wanted}; the request's is {actual}"
@@ -82,7 +82,7 @@ class Explanation:
         request, decision = self.request, self.decision
         head = (
             f"{decision.effect} by the {decision.layer} layer: {_caller(request.principal)} "
-            f"{request.action} on {request.resource}"
+            f"{request.action} on {_shown(request.resource)}"
         )
         return "\n".join([head, *(f"  {finding}" for finding in self.findings)])
 
@@ -121,18 +121,29 @@ def denial_sentence(request: AccessRequest, decision: Decision, *, quote_resourc
 
     Args:
         quote_resource: whether the ARN stands in double quotes, as S3 writes it; IAM, STS, EC2, DynamoDB
-            and SQS do not. A request on `*` names no resource.
+            and SQS do not. A request on `*` names no resource. Characters that do not print are escaped.
     AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
     """
     sentence = f"User: {_caller(request.principal)} is not authorized to perform: {request.action}"
     if request.resource != "*":
-        resource = f'"{request.resource}"' if quote_resource else request.resource
+        resource = _shown(request.resource)
+        resource = f'"{resource}"' if quote_resource else resource
         sentence += f" on resource: {resource}"
     is_trust = decision.layer is Layer.RESOURCE and request.action.lower().startswith("sts:")
     with_article, name = _TRUST_NAMES if is_trust else _NAMES[decision.layer]
     if decision.effect is Effect.EXPLICIT_DENY:
         return f"{sentence} with an explicit deny in {with_article}"
     return f"{sentence} because no {name} allows the {request.action} action"
+
+
+def _shown(text: str) -> str:
+    """The text with what does not print, a newline too, as an escape: one line stays one line."""
+    if text.isprintable():
+        return text
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+        for character in text
+    )
 
 
 def _caller(principal: PolicyPrincipal) -> str:

@@ -86,14 +86,18 @@ class Supervisor:
             if outcome is not None:
                 raise outcome
 
-    async def replace(self, name: str) -> None:
+    async def replace(self, name: str, *, between: Callable[[], None] | None = None) -> None:
         """End a child and start it anew, which empties what it kept in memory.
 
+        Args:
+            between: called while the child does not run, to put away what it kept on disk.
         Raises:
             ChildFailed: the new one ended, or was not ready in time.
         """
         supervised = self._supervised[name]
         await self._end(supervised)
+        if between is not None:
+            between()
         supervised.ending = False
         await self._start_first(supervised)
 

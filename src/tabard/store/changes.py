@@ -3,12 +3,13 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from tabard.store.failures import refused_write
-from tabard.store.schema import ChangeKind, changes
+from tabard.store.schema import changes
 
 KEPT_CHANGES = 10_000
 """A reader further behind than this reads everything anew."""
@@ -18,6 +19,28 @@ _TRIM_EVERY = 1_000
 _INSERT = insert(changes)
 _NEWEST = select(func.max(changes.c.version))
 _OLDEST = select(func.min(changes.c.version))
+_SINCE = (
+    select(changes.c.kind, changes.c.key)
+    .where(changes.c.version > bindparam("version"))
+    .order_by(changes.c.version)
+)
+
+
+class ChangeKind(StrEnum):
+    """What a row of `changes` is about; the other half is its key."""
+
+    USER = "user"
+    ROLE = "role"
+    MANAGED_POLICY = "managed-policy"
+    INSTANCE_PROFILE = "instance-profile"
+    INSTANCE = "instance"
+    ASSOCIATION = "association"
+    IMAGE = "image"
+    HOST = "host"
+    ACCESS_KEY = "access-key"
+    SEALING_KEY = "sealing-key"
+    REVOCATION = "revocation"
+    INSTALLATION = "installation"
 
 
 class TooFarBehind(Exception):
@@ -64,8 +87,6 @@ def changed_since(
     if version > newest or oldest > version + 1:
         raise TooFarBehind
     found: dict[ChangeKind, set[str]] = {}
-    for kind, key in connection.execute(
-        select(changes.c.kind, changes.c.key).where(changes.c.version > version)
-    ):
+    for kind, key in connection.execute(_SINCE, {"version": version}):
         found.setdefault(ChangeKind(kind), set()).add(key)
     return {kind: frozenset(keys) for kind, keys in found.items()}

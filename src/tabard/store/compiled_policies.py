@@ -28,9 +28,12 @@ UNREADABLE = "cannot be evaluated: "
 """What the name of a refusing document begins with; the policy's name follows."""
 
 _DENY_ALL = {
-    DocumentKind.IDENTITY: '{"Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}',
-    DocumentKind.SESSION: '{"Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}',
-    DocumentKind.TRUST: '{"Statement":[{"Effect":"Deny","Principal":"*","Action":"*"}]}',
+    kind: parse_document(f'{{"Statement":[{{"Effect":"Deny",{who_and_what}}}]}}', kind=kind)
+    for kind, who_and_what in (
+        (DocumentKind.IDENTITY, '"Action":"*","Resource":"*"'),
+        (DocumentKind.SESSION, '"Action":"*","Resource":"*"'),
+        (DocumentKind.TRUST, '"Principal":"*","Action":"sts:*"'),
+    )
 }
 
 _log = structlog.get_logger(__name__)
@@ -61,9 +64,7 @@ def compile_session_policies(documents: tuple[str, ...]) -> CompiledPolicies:
 def refuse_everything(name: str, reason: str, kind: DocumentKind) -> CompiledPolicies:
     """Policies that deny every request, in the name of the document that cannot be evaluated."""
     _log.error(POLICY_UNREADABLE, policy=name, reason=reason)
-    return compile_policies(
-        (NamedDocument(f"{UNREADABLE}{name}", parse_document(_DENY_ALL[kind], kind=kind)),)
-    )
+    return compile_policies((NamedDocument(f"{UNREADABLE}{name}", _DENY_ALL[kind]),))
 
 
 def _compiled(documents: Documents, kind: DocumentKind) -> CompiledPolicies:

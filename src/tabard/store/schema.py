@@ -3,15 +3,13 @@
 Names are unique without regard to case: `name_key` is the name in lower case.
 """
 
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
+from datetime import datetime
 
 from sqlalchemy import (
     JSON,
     BigInteger,
     Boolean,
     Column,
-    Dialect,
     ForeignKey,
     Index,
     Integer,
@@ -22,41 +20,8 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.types import TypeDecorator
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-
-
-class Moment(TypeDecorator[datetime]):
-    """An aware time, as whole microseconds since 1970 UTC: exact, sortable and alike in every database."""
-
-    impl = BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002 — SQLAlchemy's signature
-        return None if value is None else (value - _EPOCH) // _MICROSECOND
-
-    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 — SQLAlchemy's signature
-        return None if value is None else _EPOCH + timedelta(microseconds=value)
-
-
-class ChangeKind(StrEnum):
-    """What a row of `changes` is about; the other half is its key."""
-
-    USER = "user"
-    ROLE = "role"
-    MANAGED_POLICY = "managed-policy"
-    INSTANCE_PROFILE = "instance-profile"
-    INSTANCE = "instance"
-    ASSOCIATION = "association"
-    IMAGE = "image"
-    HOST = "host"
-    ACCESS_KEY = "access-key"
-    SEALING_KEY = "sealing-key"
-    REVOCATION = "revocation"
-    INSTALLATION = "installation"
-
+from tabard.store.moment import Moment
 
 metadata = MetaData(
     naming_convention={

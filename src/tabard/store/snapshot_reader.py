@@ -6,7 +6,7 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from tabard.model.revocation import Revocation
-from tabard.store.changes import TooFarBehind, changed_since, newest_version
+from tabard.store.changes import ChangeKind, TooFarBehind, changed_since, newest_version
 from tabard.store.rows.associations import ASSOCIATIONS
 from tabard.store.rows.hosts import HOSTS
 from tabard.store.rows.installation import read_installation
@@ -17,7 +17,6 @@ from tabard.store.rows.managed_policies import read_managed_policies
 from tabard.store.rows.revocations import read_revocations
 from tabard.store.rows.roles import read_roles
 from tabard.store.rows.users import read_users
-from tabard.store.schema import ChangeKind
 from tabard.store.snapshot import RevocationKey, Snapshot
 from tabard.store.snapshot_loader import Delta, apply_delta, load
 

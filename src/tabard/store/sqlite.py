@@ -8,10 +8,8 @@ import sqlite3
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import QueuePool
 
 from tabard.store.failures import store_failures
@@ -127,30 +125,34 @@ def _uri(path: Path) -> str:
     return f"{path.absolute().as_uri()}?mode=rw"
 
 
-def _engine(path: Path, wait_seconds: float) -> Engine:
-    def connect() -> sqlite3.Connection:
-        return sqlite3.connect(_uri(path), uri=True, timeout=wait_seconds, check_same_thread=False)
+def _connect(path: Path, wait_seconds: float) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        _uri(path),
+        uri=True,
+        timeout=wait_seconds,
+        isolation_level=None,  # the driver shall begin nothing by itself
+        check_same_thread=False,  # the pool hands a connection to one thread at a time
+    )
+    try:
+        connection.execute("PRAGMA synchronous=FULL")  # an acknowledged commit survives a power cut
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute(f"PRAGMA journal_size_limit={_WAL_KEPT_BYTES}")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
 
+
+def _engine(path: Path, wait_seconds: float) -> Engine:
     engine = create_engine(
         "sqlite://",
-        creator=connect,
+        creator=lambda: _connect(path, wait_seconds),
         poolclass=QueuePool,
         pool_timeout=wait_seconds,
         hide_parameters=True,  # what is written may be secret, and errors are logged
     )
-    event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     return engine
-
-
-def _prepare(connection: Any, _record: object) -> None:  # noqa: ANN401 — the driver's own connection
-    """Set what SQLite keeps by connection: an acknowledged commit survives kill -9 and a power cut."""
-    connection.isolation_level = None  # the driver shall begin nothing by itself
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA synchronous=FULL")
-    cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.execute(f"PRAGMA journal_size_limit={_WAL_KEPT_BYTES}")
-    cursor.close()
 
 
 def _begin(connection: Connection) -> None:
@@ -161,17 +163,16 @@ def _begin(connection: Connection) -> None:
 def _use_wal(engine: Engine, wait_seconds: float) -> None:
     """Set write-ahead logging, which the file then keeps. SQLite does not wait for locks here: we do."""
     deadline = time.monotonic() + wait_seconds
-    connection = engine.raw_connection()
-    try:
-        cursor = connection.cursor()
+    with engine.connect() as connection:
+        cursor = connection.connection.cursor()
         while True:
             try:
-                cursor.execute("PRAGMA journal_mode=WAL")
+                (mode,) = cursor.execute("PRAGMA journal_mode=WAL").fetchone()
                 break
             except sqlite3.OperationalError as error:
                 if time.monotonic() > deadline:
-                    raise OperationalError("PRAGMA journal_mode=WAL", None, error) from error
+                    raise StoreUnavailable(str(error)) from error
                 time.sleep(_RETRY_SECONDS)
         cursor.close()
-    finally:
-        connection.close()
+    if mode != "wal":
+        raise StoreUnavailable("the file system of the store has no shared memory, which SQLite's log needs")

@@ -4,17 +4,17 @@ AWS answers every violation at once: "2 validation errors detected: Value null a
 constraint: Member must not be null; …".
 """
 
-import re
 from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Final, TypeAlias
 
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
-from tabard.wire.java_patterns import compile_pattern
+from tabard.wire.java_patterns import matches
 
 MAX_REPORTED: Final = 10
 MAX_QUOTED_CHARACTERS: Final = 1024
+MAX_MATCHED_CHARACTERS: Final = 4096
 
 Checker: TypeAlias = Callable[[object, str, list[str]], None]
 """Appends a sentence for each violation in a value found at a path."""
@@ -164,11 +164,11 @@ def _length(shape: Shape, quote: Callable[[object], str | None]) -> Checker | No
 
     def check(value: object, path: str, found: list[str]) -> None:
         size = value if is_number else len(value)  # type: ignore[arg-type]  # typed by the reader before
-        if low is not None and size < low:  # type: ignore[operator]
+        if low is not None and size < low:
             found.append(
                 _violation(quote(value), path, f"Member must have {noun} greater than or equal to {low}")
             )
-        if high is not None and size > high:  # type: ignore[operator]
+        if high is not None and size > high:
             found.append(
                 _violation(quote(value), path, f"Member must have {noun} less than or equal to {high}")
             )
@@ -180,13 +180,13 @@ def _pattern(shape: Shape, quote: Callable[[object], str | None]) -> Checker | N
     pattern = shape.metadata.get("pattern")
     if pattern is None:
         return None
-    compiled: re.Pattern[str] | None = None
+    longest = shape.metadata.get("max", MAX_MATCHED_CHARACTERS)
 
     def check(value: object, path: str, found: list[str]) -> None:
-        nonlocal compiled
-        if compiled is None:
-            compiled = compile_pattern(pattern)
-        if not compiled.fullmatch(str(value)):
+        text = str(value)
+        if len(text) > max(longest, MAX_MATCHED_CHARACTERS):
+            return  # too long by the shape's own rule: not worth a pattern's time
+        if not matches(pattern, text):
             found.append(
                 _violation(quote(value), path, f"Member must satisfy regular expression pattern: {pattern}")
             )

@@ -1,7 +1,7 @@
 """Which service, protocol and operation a request is for.
 
-JSON services by `X-Amz-Target`, query services by `Action` and `Version`, everything else is S3. A request has
-one reading: whatever the signature's scope names must be the service that the request itself names.
+JSON services by `X-Amz-Target`, query services by `Action` and `Version`, everything else is S3. A request
+has one reading: whatever the signature's scope names must be the service that the request itself names.
 """
 
 from collections.abc import Mapping
@@ -49,7 +49,7 @@ def identify(raw: RawRequest, scope_service: str | None) -> Identified:
         scope_service: the service in the signature's scope; None for a request without one, which can only be
             refused, but in its own protocol.
     Raises:
-        WrongServiceScope (403): scope and request differ. UnknownOperationException (400), MissingAction (400).
+        WrongServiceScope (403): scope and request differ. UnknownOperationException, MissingAction (400).
         S3: NotImplemented (501) or MethodNotAllowed (405) for what is no operation; InvalidURI and its kind.
     """
     service, protocol = identify_service(raw, scope_service)

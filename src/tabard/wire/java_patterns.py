@@ -7,37 +7,48 @@ import re
 import sys
 import unicodedata
 from functools import cache
+from itertools import groupby
 from typing import Final
 
 _CATEGORY: Final = re.compile(r"\\p\{([A-Z][A-Za-z]*)\}")
 _SUPPLEMENTARY: Final = re.compile(r"\\u(10[0-9A-F]{4}|[1-9A-F][0-9A-F]{4})(?=[-\]])")
+_ASCII_LIMIT: Final = 128
+_UNICODE_LIMIT: Final = sys.maxunicode + 1
 _PRINTABLE: Final = r"\x20-\x7E"
 # Surrogate pairs as Java's UTF-16 spells the characters beyond the BMP; Python has them as characters.
 _SURROGATES: Final = r"\uD800\uDC00-\uDBFF\uDFFF"
 
 
+def matches(pattern: str, text: str) -> bool:
+    """Whether the whole of `text` is as `pattern` says: Java's `matches()`."""
+    # Nearly every value is ASCII, and the Unicode categories take a while to collect.
+    limit = _ASCII_LIMIT if text.isascii() else _UNICODE_LIMIT
+    return _compile(pattern, limit).fullmatch(text) is not None
+
+
 @cache
-def compile_pattern(pattern: str) -> re.Pattern[str]:
-    """A pattern for `fullmatch`, as Java's `matches()`."""
+def _compile(pattern: str, limit: int) -> re.Pattern[str]:
     text = pattern.replace(_SURROGATES, r"\U00010000-\U0010FFFF")
     text = _SUPPLEMENTARY.sub(lambda match: f"\\U{int(match[1], 16):08X}", text)
-    text = _CATEGORY.sub(lambda match: _ranges(match[1]), text)
+    text = _CATEGORY.sub(lambda match: _ranges(match[1], limit), text)
     return re.compile(text, re.ASCII)
 
 
-@cache
-def _ranges(name: str) -> str:
+def _ranges(name: str, limit: int) -> str:
     """The inside of a character class that holds a Unicode general category such as `L` or `Nd`."""
     if name == "Print":
         return _PRINTABLE
-    parts: list[str] = []
-    start: int | None = None
-    category = unicodedata.category
-    for code in range(sys.maxunicode + 2):
-        inside = code <= sys.maxunicode and category(chr(code)).startswith(name)
-        if inside and start is None:
-            start = code
-        elif not inside and start is not None:
-            parts.append(f"\\U{start:08X}" if start == code - 1 else f"\\U{start:08X}-\\U{code - 1:08X}")
-            start = None
-    return "".join(parts)
+    return "".join(
+        f"\\U{first:08X}-\\U{last:08X}" for category, first, last in _runs(limit) if category.startswith(name)
+    )
+
+
+@cache
+def _runs(limit: int) -> tuple[tuple[str, int, int], ...]:
+    """Runs of characters of one category below `limit`."""
+    runs: list[tuple[str, int, int]] = []
+    end = 0
+    for category, run in groupby(map(unicodedata.category, map(chr, range(limit)))):
+        first, end = end, end + sum(1 for _ in run)
+        runs.append((category, first, end - 1))
+    return tuple(runs)

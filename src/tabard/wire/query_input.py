@@ -109,11 +109,10 @@ class _Compiler:
         def read(node: Node, path: str) -> Value:
             if node == {"": ""}:
                 return []  # botocore's spelling of an empty list
-            if infix is not None:
-                if infix in node:
-                    self._only(node, infix, path)
-                    inner = node[infix]
-                    node, path = inner if isinstance(inner, dict) else {}, f"{path}.{infix}"
+            if infix is not None and infix in node:
+                self._only(node, infix, path)
+                inner = node[infix]
+                node, path = inner if isinstance(inner, dict) else {}, f"{path}.{infix}"
             return [read_member(child, f"{path}.{index}") for index, child in self._indexed(node, path)]
 
         return read

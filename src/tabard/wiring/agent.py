@@ -49,11 +49,7 @@ async def run_agent(config: AgentConfig) -> None:
     agent = Agent(
         config.host_id,
         EdgeClient(config.host_id, exchange, clock=clock),
-        {
-            "process": ProcessDriver(
-                base_environment=os.environ, uid=config.launch_uid, gid=config.launch_gid
-            )
-        },
+        {"process": ProcessDriver(base_environment=os.environ, uid=config.launch_uid, gid=config.launch_gid)},
         AgentSettings(rotate_every=rotate_every),
         clock=clock,
         runtime_directory=Path(config.directory),

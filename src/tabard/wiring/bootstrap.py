@@ -158,9 +158,7 @@ def _held_key(file: Path, settings: Settings, *, chosen: KeyPair | None = None) 
     if held is not None and chosen in (None, held):
         return held
     key = chosen or KeyPair(new_access_key_id("AKIA", settings.account_id), new_secret_access_key())
-    write_secret_file(
-        file, {"access_key_id": key.access_key_id, "secret_access_key": key.secret_access_key}
-    )
+    write_secret_file(file, {"access_key_id": key.access_key_id, "secret_access_key": key.secret_access_key})
     return key
 
 

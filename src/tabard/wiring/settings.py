@@ -38,17 +38,24 @@ class Settings(BaseSettings):
     data_dir: Annotated[Path, AfterValidator(_one_of_its_own)] = Field(
         default_factory=default_data_dir, description="where the state is kept (mode 0700)"
     )
-    ephemeral: bool = Field(default=False, description="keep the state in a folder that goes when Tabard ends")
+    ephemeral: bool = Field(
+        default=False, description="keep the state in a folder that goes when Tabard ends"
+    )
     address: str = Field(default="127.0.0.1", description="the address the edge listens on")
     port: int = Field(default=4580, ge=0, le=65535, description="the edge's port; 0 picks a free one")
     health_port: int = Field(
-        default=4581, ge=0, le=65535, description="the port of health and metrics, on loopback; 0 picks a free one"
+        default=4581,
+        ge=0,
+        le=65535,
+        description="the port of health and metrics, on loopback; 0 picks a free one",
     )
     edges: int = Field(default=1, ge=1, le=64, description="how many edge processes share the port")
     account_id: Annotated[str, AfterValidator(_account_id)] = Field(
         default="111122223333", description="the account id of this installation, fixed at the first start"
     )
-    region: str = Field(default="us-east-1", pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$", description="the home region")
+    region: str = Field(
+        default="us-east-1", pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$", description="the home region"
+    )
     admin_access_key_id: str = Field(default="", description="the admin's key id; empty makes a random one")
     admin_secret_access_key: SecretStr = Field(
         default=SecretStr(""), description="the admin's secret; empty makes a random one"
@@ -69,7 +76,8 @@ class Settings(BaseSettings):
     launch_gid: int | None = Field(default=None, ge=1, description="the gid that instances' processes run as")
     insecure_http: bool = Field(default=False, description="allow to listen beyond loopback without TLS")
     isolate_upstreams: bool = Field(
-        default=True, description="run the embedded upstreams in a network namespace of their own, where that works"
+        default=True,
+        description="run the embedded upstreams in a network namespace of their own, where that works",
     )
 
     @property

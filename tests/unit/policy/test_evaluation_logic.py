@@ -294,3 +294,13 @@ def test_context_keys_are_found_in_any_case() -> None:
     assert context.get("aws:username") == context.get("AWS:USERNAME") == ("alice",)
     assert context.get("aws:tagkeys") == ("a", "b")
     assert context.get("aws:SourceIp") is None
+
+
+def test_a_deny_about_another_resource_is_no_deny() -> None:
+    elsewhere = {"Resource": "arn:aws:s3:::a/*"}
+    resource = about_resource(
+        statement("Deny", Principal="*", **elsewhere), statement(Principal="*", Resource="arn:aws:s3:::a*")
+    )
+    asked = layers(YES, statement("Deny", **elsewhere), resource=resource)
+    assert decide(request(), asked).layer is IDENTITY
+    assert decide(request(resource="arn:aws:s3:::a/k"), asked).effect is EXPLICIT

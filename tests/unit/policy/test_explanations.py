@@ -93,6 +93,11 @@ def test_an_action_without_a_resource_names_none() -> None:
     )
 
 
+def test_what_does_not_print_is_escaped() -> None:
+    asked = request(resource="arn:aws:s3:::bucket/a\nUser: b\x00")
+    assert r"bucket/a\nUser: b\x00 because" in denial_sentence(asked, decide(asked, layers()))
+
+
 def test_each_statement_tells_the_first_thing_that_failed() -> None:
     asked = request(aws__username="alice")
     resource = about_resource(
@@ -181,3 +186,8 @@ def test_an_explanation_reads_as_text_and_as_json() -> None:
 def test_a_statement_that_names_nobody_reaches_nobody() -> None:
     finding = explain(PUT, layers(resource=policies(YES))).findings[0]
     assert str(finding.failure) == f"Principal: wanted nothing; the request's is {ALICE.arn}"
+
+
+def test_a_resource_policy_that_names_the_caller_applies() -> None:
+    explanation = explain(PUT, layers(resource=about_resource(statement(action="*", Principal="*"))))
+    assert [finding.applies for finding in explanation.findings] == [True]

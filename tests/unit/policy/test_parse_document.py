@@ -32,8 +32,9 @@ SID_SENTENCE = (
     "expression [0-9A-Za-z]*"
 )
 IAM_PATH_SENTENCE = (
-    'IAM resource path must either be "*" or start with user/, federated-user/, role/, group/, instance-profile/, '
-    "mfa/, server-certificate/, policy/, sms-mfa/, saml-provider/, oidc-provider/, report/, access-report/."
+    'IAM resource path must either be "*" or start with user/, federated-user/, role/, group/, '
+    "instance-profile/, mfa/, server-certificate/, policy/, sms-mfa/, saml-provider/, oidc-provider/, "
+    "report/, access-report/."
 )
 
 

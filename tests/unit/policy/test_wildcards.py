@@ -52,6 +52,11 @@ def test_a_pattern_matches_the_whole_text(pattern: str, text: str, expected: boo
     assert matcher(tokens(pattern, variables=False))(text) is expected
 
 
+def test_a_matcher_is_made_once_for_many_texts() -> None:
+    matches = matcher(tokens("*a?c*", variables=False))
+    assert [matches(text) for text in ("abc", "xabcx", "ac", "a\ncc")] == [True, True, False, True]
+
+
 @settings(max_examples=150, deadline=None)
 @given(pattern=st.text("ab*?\n", max_size=10), text=st.text("ab\n", max_size=12))
 def test_matching_agrees_with_a_regular_expression(pattern: str, text: str) -> None:

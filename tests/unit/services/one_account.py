@@ -11,6 +11,7 @@ from importlib import import_module
 
 import msgspec
 from answer_shapes import misfits, operation_model
+from memory_store import ClearVault, MemoryStore
 
 from tabard.access.authorize import Permit, RequestFacts, authorize
 from tabard.access.caller import Caller, caller_of_key, caller_of_session
@@ -27,8 +28,6 @@ from tabard.names import new_access_key_id, new_unique_id
 from tabard.services.operation import Facts, Minting, Operation, Output, Read, Write
 from tabard.store.builtin_policies import administrator_access
 from tabard.store.snapshot import Snapshot
-
-from memory_store import ClearVault, MemoryStore
 
 ACCOUNT_ID = "123456789012"
 REGION = "us-east-1"

@@ -67,3 +67,6 @@ class Driver(Protocol):
         self, desired: DesiredInstance, environment: Mapping[str, str], directory: Path
     ) -> Running:
         """Start the instance; `directory` is its own, mode 0700. Raises CannotStart."""
+
+    def not_started(self, instance_id: str, reason: str) -> None:
+        """Hear that an instance ended without ever having been started."""

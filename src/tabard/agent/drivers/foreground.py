@@ -11,6 +11,8 @@ from tabard.agent.drivers.driver import CannotStart, ExitStatus, Running
 from tabard.agent.drivers.process import launch_command
 from tabard.model.messages import DesiredInstance
 
+CANNOT_RUN = 126
+
 
 class ForegroundDriver:
     """Runs one given command as the one instance of its agent; the caller awaits `ended`.
@@ -22,6 +24,8 @@ class ForegroundDriver:
         self._command = tuple(command)
         self._base_environment = dict(base_environment)
         self.ended: asyncio.Future[ExitStatus] = asyncio.get_running_loop().create_future()
+        self.reason = ""
+        """Why the command was not started, if it was not."""
 
     @property
     def uid(self) -> int:
@@ -49,6 +53,12 @@ class ForegroundDriver:
         except OSError as error:
             raise CannotStart(f"{self._command[0]} cannot be run: {error.strerror}") from error
         return _ForegroundProcess(process, self.ended)
+
+    def not_started(self, instance_id: str, reason: str) -> None:  # noqa: ARG002 - there is only one
+        """End with 126, a shell's status for what cannot be run; `reason` is for the caller to show."""
+        self.reason = reason
+        if not self.ended.done():
+            self.ended.set_result(ExitStatus(code=CANNOT_RUN))
 
 
 class _ForegroundProcess:

@@ -76,6 +76,9 @@ class ProcessDriver:
             raise CannotStart(f"the user data cannot be run: {error.strerror}") from error
         return _GroupedProcess(process, ConsoleLog(directory / CONSOLE_LOG))
 
+    def not_started(self, instance_id: str, reason: str) -> None:
+        """Nothing to do: the reason is reported as the instance's."""
+
 
 def launch_command(
     command: Sequence[str], *, uid: int | None, gid: int | None, allow_new_privileges: bool = False

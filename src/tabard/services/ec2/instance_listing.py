@@ -57,6 +57,18 @@ def architecture_of(instance: Instance, snapshot: Snapshot) -> str:
     return image.architecture if image is not None else "x86_64"
 
 
+_METADATA_OPTIONS: Selectors[Instance] = {
+    "metadata-options.http-endpoint": lambda it: (it.metadata_options.http_endpoint,),
+    "metadata-options.http-protocol-ipv6": lambda it: (it.metadata_options.http_protocol_ipv6,),
+    "metadata-options.http-put-response-hop-limit": lambda it: (
+        str(it.metadata_options.http_put_response_hop_limit),
+    ),
+    "metadata-options.http-tokens": lambda it: (it.metadata_options.http_tokens,),
+    "metadata-options.instance-metadata-tags": lambda it: (it.metadata_options.instance_metadata_tags,),
+    "metadata-options.state": lambda _: ("applied",),
+}
+
+
 def instance_selectors(snapshot: Snapshot) -> Selectors[Instance]:
     """What each filter name of DescribeInstances looks at. A terminated instance has no network any more."""
 
@@ -97,14 +109,6 @@ def instance_selectors(snapshot: Snapshot) -> Selectors[Instance]:
         "instance.group-name": lambda it: present(vpc_ids(it).get("group-name", "")),
         "launch-index": lambda it: (str(it.ami_launch_index),),
         "launch-time": lambda it: (it.launched_at.strftime("%Y-%m-%dT%H:%M:%S.000Z"),),
-        "metadata-options.http-endpoint": lambda it: (it.metadata_options.http_endpoint,),
-        "metadata-options.http-protocol-ipv6": lambda it: (it.metadata_options.http_protocol_ipv6,),
-        "metadata-options.http-put-response-hop-limit": lambda it: (
-            str(it.metadata_options.http_put_response_hop_limit),
-        ),
-        "metadata-options.http-tokens": lambda it: (it.metadata_options.http_tokens,),
-        "metadata-options.instance-metadata-tags": lambda it: (it.metadata_options.instance_metadata_tags,),
-        "metadata-options.state": lambda _: ("applied",),
         "owner-id": lambda it: (it.owner_account_id,),
         "private-dns-name": lambda it: (it.private_dns_name,) if in_network(it) else (),
         "private-ip-address": lambda it: (it.private_ip_address,) if in_network(it) else (),
@@ -116,4 +120,5 @@ def instance_selectors(snapshot: Snapshot) -> Selectors[Instance]:
         "tenancy": lambda _: ("default",),
         "virtualization-type": lambda _: ("hvm",),
         "vpc-id": lambda it: present(vpc_ids(it).get("vpc-id", "")),
+        **_METADATA_OPTIONS,
     }

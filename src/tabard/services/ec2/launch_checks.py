@@ -7,11 +7,9 @@ https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ExamplePolicies_EC2.html#iam
 from collections.abc import Mapping, Sequence
 
 from tabard.access.check import Check
-from tabard.model.instance import Image, MetadataOptions
 from tabard.model.instance_profile import InstanceProfile
 from tabard.services.ec2.arns import ec2_arn, image_arn
 from tabard.services.ec2.default_vpc import DefaultVpc, default_vpc
-from tabard.services.ec2.errors import InvalidParameterValue
 from tabard.services.ec2.instance_context import (
     Context,
     machine_context,
@@ -19,34 +17,18 @@ from tabard.services.ec2.instance_context import (
     region_context,
 )
 from tabard.services.ec2.instance_profiles import find_instance_profile, pass_role_checks
-from tabard.services.ec2.launch_request import MetadataOptionsRequest, RunInstancesRequest
+from tabard.services.ec2.launch_request import RunInstancesRequest
+from tabard.services.ec2.metadata_options import metadata_options
 from tabard.services.ec2.tags import requested_tags, tag_context
 from tabard.services.operation import Facts
 
 _ACTION = "ec2:RunInstances"
 
-
-def metadata_options(asked: MetadataOptionsRequest, image: Image | None) -> MetadataOptions:
-    """The metadata options a launch gets: the request's, else what its image makes the default.
-
-    Raises:
-        InvalidParameterValue: a hop limit that is not 1 to 64.
-    AWS: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-options.html#instance-metadata-options-order-of-precedence
-    """
-    second_version = image is not None and image.imds_support == "v2.0"
-    hop_limit = asked.http_put_response_hop_limit
-    if hop_limit is not None and not 1 <= hop_limit <= 64:
-        raise InvalidParameterValue(
-            reason=f"Value ({hop_limit}) for parameter HttpPutResponseHopLimit is invalid. "
-            "A hop limit is a number from 1 to 64."
-        )
-    return MetadataOptions(
-        http_tokens=asked.http_tokens or ("required" if second_version else "optional"),
-        http_endpoint=asked.http_endpoint or "enabled",
-        http_put_response_hop_limit=(2 if second_version else 1) if hop_limit is None else hop_limit,
-        http_protocol_ipv6=asked.http_protocol_ipv6 or "disabled",
-        instance_metadata_tags=asked.instance_metadata_tags or "disabled",
-    )
+_ROOT_VOLUME: Context = {
+    "ec2:encrypted": ("false",),
+    "ec2:volumesize": ("8",),
+    "ec2:volumetype": ("gp3",),
+}
 
 
 def run_instances_checks(request: RunInstancesRequest, facts: Facts) -> Sequence[Check]:
@@ -57,19 +39,13 @@ def run_instances_checks(request: RunInstancesRequest, facts: Facts) -> Sequence
 
     Differs: the root volume (8 GiB gp3, not encrypted), network interface, subnet and security group are
         those of AWS's default launch; none of them is made. The condition keys of the metadata options hold
-        what the instance will have, defaults included. Placement groups, capacity reservations, launch templates and
-        snapshots are never involved.
+        what the instance will have, defaults included.
     """
     vpc = default_vpc(account_id=facts.account_id, region=facts.region)
     zone: Context = {"ec2:availabilityzone": (vpc.availability_zone,)}
     in_vpc: Context = {"ec2:vpc": (ec2_arn(facts, f"vpc/{vpc.vpc_id}"),)}
     subnet_id = request.subnet_id or vpc.subnet_id
     subnet: Context = {"ec2:subnetid": (subnet_id,)}
-    volume: Context = {
-        "ec2:encrypted": ("false",),
-        "ec2:volumesize": ("8",),
-        "ec2:volumetype": ("gp3",),
-    }
     interface: Context = {
         "ec2:subnet": (ec2_arn(facts, f"subnet/{subnet_id}"),),
         "ec2:associatepublicipaddress": ("false",),
@@ -89,7 +65,7 @@ def run_instances_checks(request: RunInstancesRequest, facts: Facts) -> Sequence
         check(ec2_arn(facts, "instance/*"), _instance_context(request, facts, vpc), _held(found), tags),
         check(ec2_arn(facts, f"subnet/{subnet_id}"), in_vpc, zone, subnet),
         check(ec2_arn(facts, "network-interface/*"), in_vpc, zone, interface),
-        check(ec2_arn(facts, "volume/*"), zone, volume),
+        check(ec2_arn(facts, "volume/*"), zone, _ROOT_VOLUME),
     ]
     checks += [
         check(ec2_arn(facts, f"security-group/{group}"), in_vpc, {"ec2:securitygroupid": (group,)})

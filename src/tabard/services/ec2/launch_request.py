@@ -5,7 +5,6 @@ Every member of AWS's request is declared here; a test holds the list against bo
 
 import base64
 import binascii
-from typing import Literal
 
 from tabard.services.ec2.errors import InvalidParameterValue, UnsupportedOperation
 from tabard.services.ec2.instance_profiles import IamInstanceProfileSpecification
@@ -33,11 +32,11 @@ class Placement(Request, frozen=True, kw_only=True):
 class MetadataOptionsRequest(Request, frozen=True, kw_only=True):
     """AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InstanceMetadataOptionsRequest.html"""
 
-    http_tokens: Literal["optional", "required"] | None = None
+    http_tokens: str | None = None
     http_put_response_hop_limit: int | None = None
-    http_endpoint: Literal["enabled", "disabled"] | None = None
-    http_protocol_ipv6: Literal["enabled", "disabled"] | None = None
-    instance_metadata_tags: Literal["enabled", "disabled"] | None = None
+    http_endpoint: str | None = None
+    http_protocol_ipv6: str | None = None
+    instance_metadata_tags: str | None = None
 
 
 class RunInstancesRequest(Request, frozen=True, kw_only=True):

@@ -16,7 +16,7 @@ from tabard.services.s3.errors import (
     InvalidBucketName,
     InvalidObjectKey,
 )
-from tabard.services.s3.keys import refused_key_reason
+from tabard.services.s3.keys import refused_key_reason, refused_prefix_reason
 from tabard.wire.request import Value
 
 Input = Mapping[str, Value]
@@ -33,6 +33,7 @@ _CONTEXT_KEYS = {
     "IfMatch": "s3:if-match",
     "IfNoneMatch": "s3:if-none-match",
 }
+_LISTED_FROM = ("Prefix", "StartAfter", "KeyMarker")
 
 
 def _arn(facts: Facts, resource: str) -> str:
@@ -87,6 +88,10 @@ def on_bucket(action: str) -> Callable[[Input, Facts], Sequence[Check]]:
 
     def checks(arguments: Input, facts: Facts) -> Sequence[Check]:
         context = _context(arguments, facts)
+        for member in _LISTED_FROM:
+            value = arguments.get(member)
+            if isinstance(value, str) and (reason := refused_prefix_reason(value)) is not None:
+                raise InvalidObjectKey(reason=reason)
         for member, key in (("Prefix", "s3:prefix"), ("Delimiter", "s3:delimiter"), ("MaxKeys", "s3:max-keys")):
             value = arguments.get(member)
             if value is not None:

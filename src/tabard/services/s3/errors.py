@@ -88,3 +88,11 @@ class MissingSecurityHeader(AwsError):
     code = "MissingSecurityHeader"
     status = 400
     sentence = "Missing required header for this request: x-amz-content-sha256"
+
+
+class NoSuchBucket(AwsError):
+    """AWS: "The specified bucket does not exist." """
+
+    code = "NoSuchBucket"
+    status = 404
+    sentence = "The specified bucket does not exist"

@@ -42,7 +42,7 @@ STREAMED_BODY = MappingProxyType({"PutObject": "Body", "UploadPart": "Body"})
 
 _READING = frozenset(
     (
-        "Bucket", "Key", "VersionId", "PartNumber", "Range", "IfMatch", "IfNoneMatch", "IfModifiedSince",
+        "Bucket", "Key", "PartNumber", "Range", "IfMatch", "IfNoneMatch", "IfModifiedSince",
         "IfUnmodifiedSince", "ChecksumMode", "ResponseCacheControl", "ResponseContentDisposition",
         "ResponseContentEncoding", "ResponseContentLanguage", "ResponseContentType", "ResponseExpires",
     )
@@ -81,7 +81,7 @@ ACCEPTED_MEMBERS = MappingProxyType(
         "GetObject": _READING,
         "PutObject": _OBJECT | _DESCRIBING | _CHECKSUMS | {"Body", "ContentLength", "IfMatch", "IfNoneMatch"},
         "CopyObject": _OBJECT | _DESCRIBING | _COPYING | {"MetadataDirective", "TaggingDirective", "ChecksumAlgorithm"},
-        "DeleteObject": _OBJECT | {"VersionId"},
+        "DeleteObject": _OBJECT | {"IfMatch"},
         "DeleteObjects": frozenset(("Bucket", "Delete")) | _CHECKSUMS,
         "CreateMultipartUpload": _OBJECT | _DESCRIBING | {"ChecksumAlgorithm", "ChecksumType"},
         "UploadPart": _OBJECT | _CHECKSUMS | {"Body", "ContentLength", "PartNumber", "UploadId"},

@@ -5,6 +5,8 @@ AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies.html#polic
 
 from collections.abc import Sequence
 
+import msgspec
+
 from tabard.credentials.token import PackedPolicyTooLarge
 from tabard.policy import DocumentKind, parse_document
 from tabard.services.operation import Request
@@ -21,7 +23,7 @@ MOST_MANAGED_POLICIES = 10
 class PolicyArnInput(Request, frozen=True, kw_only=True):
     """A managed policy of the role's account."""
 
-    arn: str | None = None
+    arn: str | None = msgspec.field(default=None, name="arn")
 
 
 def session_documents(

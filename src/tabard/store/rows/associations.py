@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy import Row
 
 from tabard.model.association import Association, AssociationState
-from tabard.store.changes import Journal
+from tabard.store.changes import ChangeKind, Journal
 from tabard.store.rows.single_table import SingleTable
-from tabard.store.schema import ChangeKind, associations
+from tabard.store.schema import associations
 
 
 def _to_row(association: Association) -> dict[str, object]:

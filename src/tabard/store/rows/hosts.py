@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy import Row
 
 from tabard.model.host import Host
-from tabard.store.changes import Journal
+from tabard.store.changes import ChangeKind, Journal
 from tabard.store.rows.single_table import SingleTable
-from tabard.store.schema import ChangeKind, hosts
+from tabard.store.schema import hosts
 
 
 def _to_row(host: Host) -> dict[str, object]:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
-from tabard.store.changes import Journal
-from tabard.store.schema import ChangeKind, installation
+from tabard.store.changes import ChangeKind, Journal
+from tabard.store.schema import installation
 
 _ALL = select(installation)
 _BY_NAME = _ALL.where(installation.c.name.in_(bindparam("names", expanding=True)))

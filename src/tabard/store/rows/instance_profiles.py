@@ -7,10 +7,10 @@ from typing import Any
 from sqlalchemy import Row
 
 from tabard.model.instance_profile import InstanceProfile
-from tabard.store.changes import Journal
+from tabard.store.changes import ChangeKind, Journal
 from tabard.store.rows.single_table import SingleTable
 from tabard.store.rows.tags import tags_from_json, tags_to_json
-from tabard.store.schema import ChangeKind, instance_profiles
+from tabard.store.schema import instance_profiles
 
 
 def _to_row(profile: InstanceProfile) -> dict[str, object]:

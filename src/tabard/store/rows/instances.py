@@ -7,10 +7,10 @@ from typing import Any
 from sqlalchemy import Row, and_, text
 
 from tabard.model.instance import Image, Instance, InstanceState, MetadataOptions
-from tabard.store.changes import Journal
+from tabard.store.changes import ChangeKind, Journal
 from tabard.store.rows.single_table import SingleTable
 from tabard.store.rows.tags import tags_from_json, tags_to_json
-from tabard.store.schema import ChangeKind, images, instances
+from tabard.store.schema import images, instances
 
 # Said as it stands in the index, or the database would not use it.
 _HAS_CLIENT_TOKEN = text("client_token <> ''")

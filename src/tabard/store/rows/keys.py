@@ -8,9 +8,9 @@ from sqlalchemy import Row
 
 from tabard.model.access_key import AccessKey, AccessKeyStatus
 from tabard.model.sealing_key import SealingKey
-from tabard.store.changes import Journal
+from tabard.store.changes import ChangeKind, Journal
 from tabard.store.rows.single_table import SingleTable
-from tabard.store.schema import ChangeKind, access_keys, sealing_keys
+from tabard.store.schema import access_keys, sealing_keys
 
 
 def _access_key_to_row(access_key: AccessKey) -> dict[str, object]:

@@ -7,11 +7,11 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
 from tabard.model.policies import ManagedPolicy, PolicyVersion
-from tabard.store.changes import Journal
+from tabard.store.changes import ChangeKind, Journal
 from tabard.store.ports import NotStored
 from tabard.store.rows.single_table import in_chunks
 from tabard.store.rows.tags import tags_from_json, tags_to_json
-from tabard.store.schema import ChangeKind, managed_policies, policy_attachments, policy_versions
+from tabard.store.schema import managed_policies, policy_attachments, policy_versions
 
 _ALL = select(managed_policies)
 _BY_ARN = _ALL.where(managed_policies.c.arn.in_(bindparam("arns", expanding=True)))

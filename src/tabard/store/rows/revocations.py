@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, delete, insert, select, update
 
 from tabard.model.revocation import Revocation
-from tabard.store.changes import Journal
-from tabard.store.schema import ChangeKind, revocations
+from tabard.store.changes import ChangeKind, Journal
+from tabard.store.schema import revocations
 
 _ALL = select(revocations)
 

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
 from tabard.model.role import Role
-from tabard.store.changes import Journal
+from tabard.store.changes import ChangeKind, Journal
 from tabard.store.ports import NotStored
 from tabard.store.rows.owned_policies import (
     NOTHING_OWNED,
@@ -18,7 +18,7 @@ from tabard.store.rows.owned_policies import (
 )
 from tabard.store.rows.single_table import in_chunks
 from tabard.store.rows.tags import tags_from_json, tags_to_json
-from tabard.store.schema import ChangeKind, roles
+from tabard.store.schema import roles
 
 _ALL = select(roles)
 _BY_ID = _ALL.where(roles.c.role_id.in_(bindparam("ids", expanding=True)))

@@ -6,9 +6,8 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Column, ColumnElement, Connection, Row, bindparam, delete, insert, select, update
 
-from tabard.store.changes import Journal
+from tabard.store.changes import ChangeKind, Journal
 from tabard.store.ports import NotStored
-from tabard.store.schema import ChangeKind
 
 K = TypeVar("K", str, int)
 A = TypeVar("A")

@@ -13,6 +13,13 @@ from tabard.model.instance import InstanceState
 from tabard.model.instance_profile import InstanceProfile
 
 UNKNOWN_ASSOCIATION = "iip-assoc-00000000000000000"
+NO_SUCH_ARN = (
+    "Value (arn:aws:iam::123456789012:instance-profile/other/web) for parameter iamInstanceProfile.arn is "
+    "invalid. Invalid IAM Instance Profile ARN"
+)
+NOT_BOTH = (
+    "The parameter 'iamInstanceProfile.name' may not be used in combination with 'iamInstanceProfile.arn'"
+)
 
 
 def running(ec2: Ec2Account, **asked: object) -> str:
@@ -77,14 +84,12 @@ def test_an_instance_profile_by_its_arn(ec2: Ec2Account) -> None:
         (
             {"IamInstanceProfile": {"Arn": "arn:aws:iam::123456789012:instance-profile/other/web"}},
             "InvalidParameterValue",
-            "Value (arn:aws:iam::123456789012:instance-profile/other/web) for parameter iamInstanceProfile.arn "
-            "is invalid. Invalid IAM Instance Profile ARN",
+            NO_SUCH_ARN,
         ),
         (
             {"IamInstanceProfile": {"Name": "web", "Arn": "arn:aws:iam::123456789012:instance-profile/web"}},
             "InvalidParameterCombination",
-            "The parameter 'iamInstanceProfile.name' may not be used in combination with "
-            "'iamInstanceProfile.arn'",
+            NOT_BOTH,
         ),
         (
             {"IamInstanceProfile": {}},

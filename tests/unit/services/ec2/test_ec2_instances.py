@@ -1,22 +1,23 @@
 """Describe and terminate instances; images; instance status; what is forgotten when."""
 
+from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
-from ec2_account import ACCOUNT_ID, HOST_ID, IMAGE_ID, REGION, UNKNOWN_INSTANCE, Ec2Account, policy
+from ec2_account import ACCOUNT_ID, HOST_ID, IMAGE_ID, REGION, UNKNOWN_INSTANCE, Answer, Ec2Account, policy
 
 from tabard.errors import AwsError
 from tabard.model.association import AssociationState
 from tabard.model.instance import InstanceState
-from tabard.services.ec2.default_vpc import default_vpc
+from tabard.services.ec2.default_vpc import SUBNET_CIDR, default_vpc
+from tabard.services.ec2.images import PROCESS_IMAGE
 from tabard.services.ec2.lifecycle import purge_terminated
 
 VPC = default_vpc(account_id=ACCOUNT_ID, region=REGION)
 UNKNOWN_TOO = "i-00000001"
 
 
-def ids(answer: Any) -> list[str]:
+def ids(answer: Answer) -> list[str]:
     return [each["InstanceId"] for held in answer["Reservations"] for each in held["Instances"]]
 
 
@@ -292,6 +293,19 @@ def test_terminated_instances_are_forgotten_after_an_hour(ec2: Ec2Account) -> No
     assert not ec2.snapshot.associations
 
 
+def test_a_full_subnet_takes_no_more(ec2: Ec2Account) -> None:
+    instance_id = ec2.launch_id()
+    addresses = [str(address) for address in SUBNET_CIDR][4:-1]
+    with ec2.account.store.transaction() as tx:
+        instance = tx.instances.get(instance_id)
+        for number, address in enumerate(addresses):
+            filler = replace(instance, instance_id=f"i-{number:017x}", private_ip_address=address)
+            tx.tables.instances[filler.instance_id] = filler
+    code, status, message = ec2.refused_launch()
+    assert (code, status) == ("InsufficientFreeAddressesInSubnet", 400)
+    assert VPC.subnet_id in message
+
+
 def test_an_address_is_used_again_only_after_its_instance_has_ended(ec2: Ec2Account) -> None:
     first = ec2.launch(MaxCount=100)
     second = ec2.launch(MaxCount=100)
@@ -356,6 +370,27 @@ def test_the_process_image_says_what_it_is(ec2: Ec2Account) -> None:
     assert image["ImdsSupport"] == "v2.0"
     assert image["Public"] is False
     assert image["CreationDate"] == "2026-11-01T00:00:00.000Z"
+
+
+def test_pages_of_images(ec2: Ec2Account) -> None:
+    with ec2.account.store.transaction() as tx:
+        tx.images.insert(replace(PROCESS_IMAGE, image_id="ami-fffffffffffffffff", imds_support=""))
+    first = ec2.call("DescribeImages", MaxResults=1)
+    second = ec2.call("DescribeImages", MaxResults=1, NextToken=first["NextToken"])
+    assert [first["Images"][0]["ImageId"], second["Images"][0]["ImageId"]] == [
+        IMAGE_ID,
+        "ami-fffffffffffffffff",
+    ]
+    assert "ImdsSupport" not in second["Images"][0]
+    assert "NextToken" not in second
+
+
+def test_an_image_without_imds_support_leaves_tokens_optional(ec2: Ec2Account) -> None:
+    with ec2.account.store.transaction() as tx:
+        tx.images.insert(replace(PROCESS_IMAGE, image_id="ami-fffffffffffffffff", imds_support=""))
+    (shown,) = ec2.launch(ImageId="ami-fffffffffffffffff")
+    assert shown["MetadataOptions"]["HttpTokens"] == "optional"
+    assert shown["MetadataOptions"]["HttpPutResponseHopLimit"] == 1
 
 
 @pytest.mark.parametrize(

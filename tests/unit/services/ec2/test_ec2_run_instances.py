@@ -105,6 +105,11 @@ def test_an_instance_profile_without_a_role_may_be_given(ec2: Ec2Account) -> Non
         ({"UserData": BIG}, "InvalidParameterValue", "User data is limited to 16384 bytes"),
         ({"MetadataOptions": {"HttpPutResponseHopLimit": 65}}, "InvalidParameterValue", "Value (65) for"),
         ({"MetadataOptions": {"HttpPutResponseHopLimit": 0}}, "InvalidParameterValue", "Value (0) for"),
+        ({"MetadataOptions": {"HttpTokens": "maybe"}}, "InvalidParameterValue", "optional or required."),
+        ({"MetadataOptions": {"HttpEndpoint": "on"}}, "InvalidParameterValue", "enabled or disabled."),
+        ({"MetadataOptions": {"HttpProtocolIpv6": "on"}}, "InvalidParameterValue", "enabled or disabled."),
+        ({"MetadataOptions": {"InstanceMetadataTags": "on"}}, "InvalidParameterValue", "or disabled."),
+        ({"InstanceType": "t3.mirco"}, "InvalidParameterValue", "Invalid value 't3.mirco' for InstanceType."),
         (
             {"IamInstanceProfile": {"Name": "nobody"}},
             "InvalidParameterValue",

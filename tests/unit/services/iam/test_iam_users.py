@@ -163,3 +163,21 @@ def test_the_roots_keys_are_the_roots_alone(account: Account) -> None:
         account.call("iam", "DeleteAccessKey", {"AccessKeyId": made["AccessKeyId"]})
     assert refused.value.error_code == "NoSuchEntity"
     account.call("iam", "DeleteAccessKey", {"AccessKeyId": made["AccessKeyId"]}, as_=account.root)
+
+
+def test_a_user_lists_its_own_keys_without_naming_itself(account: Account) -> None:
+    alice = account.add_user("alice", OWN_KEYS)
+    listed = account.call("iam", "ListAccessKeys", as_=alice)["AccessKeyMetadata"]
+    assert listed == [
+        {"UserName": "alice", "AccessKeyId": alice.access_key_id, "Status": "Active", "CreateDate": NOW}
+    ]
+
+
+@pytest.mark.parametrize("operation", ["GetUser", "ListAccessKeys"])
+def test_a_user_that_is_gone_by_now_is_not_found(account: Account, operation: str) -> None:
+    permit = account.permit(account.admin, *account.checks("iam", operation, {}))
+    with account.store.transaction() as tx:
+        tx.users.delete(account.admin.owner_id)
+    with pytest.raises(AwsError) as refused:
+        account.perform_with("iam", operation, permit, {})
+    assert refused.value.error_code == "NoSuchEntity"

@@ -14,7 +14,8 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="NETLINK_SOCK_DI
 CONNECT_AS = """
 import os, socket, sys
 os.setuid(int(sys.argv[2]))
-connection = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+connection = socket.socket()
+connection.connect(("127.0.0.1", int(sys.argv[1])))
 connection.recv(1)
 """
 
@@ -34,6 +35,7 @@ def test_our_own_connection_is_ours() -> None:
 def test_a_connection_of_another_user_is_that_users() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         own = listener.getsockname()
+        listener.settimeout(10)
         child = subprocess.Popen([sys.executable, "-c", CONNECT_AS, str(own[1]), "12345"])
         try:
             accepted, peer = listener.accept()

@@ -1,6 +1,7 @@
 """The metadata service over HTTP: every status as EC2's."""
 
 import asyncio
+import contextlib
 import os
 import socket
 from collections.abc import AsyncIterator, Mapping
@@ -9,56 +10,18 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
+from described_instance import FACTS, PROFILE
 
 from tabard.clock import ManualClock
 from tabard.imds import gate
 from tabard.imds.server import MetadataServer
 from tabard.imds.source import CredentialsView, ServedCredentials
-from tabard.model.messages import (
-    DesiredInstance,
-    DesiredInstanceProfile,
-    DesiredMetadataOptions,
-)
+from tabard.model.messages import DesiredInstance
 from tabard.model.session import RoleDelivery
 
 TTL = "x-aws-ec2-metadata-token-ttl-seconds"
 TOKEN = "x-aws-ec2-metadata-token"
 ROLE_PATH = "/latest/meta-data/iam/security-credentials/web-role"
-PROFILE = DesiredInstanceProfile(
-    association_id="iip-assoc-0123456789abcdef0",
-    instance_profile_arn="arn:aws:iam::123456789012:instance-profile/web",
-    instance_profile_id="AIPAIOSFODNN7EXAMPLE",
-    role_name="web-role",
-    role_id="AROAIOSFODNN7EXAMPLE",
-)
-FACTS = DesiredInstance(
-    instance_id="i-0123456789abcdef0",
-    run_state="running",
-    driver="process",
-    image_id="ami-0123456789abcdef0",
-    instance_type="t3.micro",
-    reservation_id="r-0123456789abcdef0",
-    account_id="123456789012",
-    partition="aws",
-    region="us-east-1",
-    availability_zone="us-east-1a",
-    private_ip_address="10.0.0.7",
-    private_dns_name="ip-10-0-0-7.us-east-1.compute.internal",
-    mac_address="02:00:00:00:00:07",
-    vpc_id="vpc-0123456789abcdef0",
-    subnet_id="subnet-0123456789abcdef0",
-    ami_launch_index=0,
-    architecture="x86_64",
-    launched_at=datetime(2026, 1, 31, 12, 0, tzinfo=UTC),
-    metadata_options=DesiredMetadataOptions(
-        http_tokens="required",
-        http_endpoint="enabled",
-        http_put_response_hop_limit=2,
-        http_protocol_ipv6="disabled",
-        instance_metadata_tags="disabled",
-    ),
-    instance_profile=PROFILE,
-)
 
 
 def session(role_delivery: str) -> ServedCredentials:
@@ -333,8 +296,8 @@ async def test_connections_are_bounded_and_others_cannot_take_the_instances_plac
         await token(server)
         held += [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
         await asyncio.sleep(0.05)
-        with pytest.raises(ConnectionError):
-            await token(server)
+        with contextlib.suppress(ConnectionResetError):
+            assert await send(server, b"GET /latest/ HTTP/1.1\r\n\r\n") == b""
     finally:
         await server.close()
         for _, writer in held:
@@ -349,8 +312,7 @@ async def test_a_connection_that_says_nothing_ends(
     await server.start()
     try:
         reader, writer = await asyncio.open_connection("127.0.0.1", int(server.endpoint.rpartition(":")[2]))
-        with pytest.raises(ConnectionResetError):
-            await asyncio.wait_for(reader.read(), 5)
+        assert await asyncio.wait_for(reader.read(), 5) == b""
         writer.close()
     finally:
         await server.close()
@@ -363,8 +325,7 @@ async def test_closing_ends_listener_and_connections(source: Source, clock: Manu
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     await asyncio.sleep(0.02)
     await server.close()
-    with pytest.raises(ConnectionResetError):
-        await reader.read()
+    assert await asyncio.wait_for(reader.read(), 5) == b""
     writer.close()
     with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection("127.0.0.1", port)

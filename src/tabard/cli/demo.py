@@ -1,0 +1,283 @@
+"""`tabard demo`: the whole story in one terminal, with the real system and plain boto3."""
+
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import typer
+from rich.console import Console
+
+from tabard.cli.demo_application import APPLICATION
+from tabard.cli.running import RunningSystem, describe
+from tabard.services.ec2.images import PROCESS_IMAGE
+from tabard.wiring.data_dir import DataDir
+
+ROTATE_EVERY_SECONDS = 5
+PATIENCE_SECONDS = 90.0
+_LOOK_SECONDS = 0.05
+
+TRUST_POLICY: dict[str, object] = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    ],
+}
+
+
+class StepFailed(Exception):
+    """Something did not happen as told."""
+
+
+def demo() -> None:
+    """Tell the story of one instance and its role with the real system; ends by itself."""
+    console = Console(highlight=False)
+    try:
+        with tempfile.TemporaryDirectory(prefix="tabard-demo-") as folder:
+            data_dir = DataDir(Path(folder) / "data")
+            with _system(console, data_dir) as system:
+                _Story(console, system, data_dir).tell()
+    except StepFailed as failure:
+        console.print(f"\n[bold red]The story is not true:[/] {failure}", markup=True)
+        raise typer.Exit(1) from None
+    console.print("\n[bold green]Everything happened as told; nothing is left running.[/]")
+
+
+@contextmanager
+def _system(console: Console, data_dir: DataDir) -> Iterator[RunningSystem]:
+    """A `tabard up` of its own, as a user would start it."""
+    data_dir.path.mkdir(mode=0o700)
+    log = data_dir.path.parent / "up.log"
+    command = [sys.executable, "-m", "tabard.cli.main", "up", "--data-dir", str(data_dir.path)]
+    command += ["--port", "0", "--health-port", "0", "--rotate-every", str(ROTATE_EVERY_SECONDS)]
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)  # noqa: S603 - our own command
+    try:
+        with console.status("starting Tabard: edge, agent, SeaweedFS, moto"):
+            running = _wait_for(
+                lambda: describe(data_dir) if data_dir.running.exists() else _alive(process, log),
+                "Tabard did not start",
+            )
+        yield running
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    if process.returncode != 0:
+        raise StepFailed(f"tabard up ended with {process.returncode}:\n{log.read_text()[-2000:]}")
+
+
+def _alive(process: "subprocess.Popen[bytes]", log: Path) -> None:
+    if process.poll() is not None:
+        raise StepFailed(f"tabard up ended with {process.returncode}:\n{log.read_text()[-2000:]}")
+
+
+def _wait_for(look: Callable[[], Any], otherwise: str, *, seconds: float = PATIENCE_SECONDS) -> Any:  # noqa: ANN401 - whatever is waited for
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = look()
+        if found:
+            return found
+        time.sleep(_LOOK_SECONDS)
+    raise StepFailed(f"{otherwise} within {seconds:g} seconds")
+
+
+@dataclass
+class _Story:
+    """The chapters, in order; each checks what it tells."""
+
+    console: Console
+    system: RunningSystem
+    data_dir: DataDir
+    _events: list[dict[str, Any]] = field(default_factory=list)
+    _log: Path | None = None
+
+    def tell(self) -> None:
+        """Every chapter."""
+        self._heading("1  An operator makes a role, its policy and an instance profile")
+        self._make_role()
+        self._heading("2  … and what the application will work with")
+        self._make_resources()
+        self._heading(
+            "3  An instance is launched with the instance profile; its application is plain boto3, no keys"
+        )
+        instance_id = self._launch()
+        self._heading("4  The SDK finds its role at the instance metadata service")
+        self._credentials(instance_id)
+        self._heading("5  What the role allows works, what it does not allow is denied, and says why")
+        self._allowed_and_denied()
+        self._heading("6  The keys rotate; no call fails on the way")
+        self._rotation()
+        self._heading("7  A policy change takes effect at once, on the running session")
+        self._policy_change()
+        self._heading("8  The instance is terminated")
+        self._terminate(instance_id)
+
+    def _client(self, service: str) -> Any:  # noqa: ANN401 - boto3 has no types
+        key = self.system.admin_key
+        return boto3.client(
+            service,
+            endpoint_url=self.system.endpoint,
+            region_name=self.system.region,
+            aws_access_key_id=key.access_key_id,
+            aws_secret_access_key=key.secret_access_key,
+        )
+
+    def _make_role(self) -> None:
+        iam = self._client("iam")
+        role = iam.create_role(RoleName="web", AssumeRolePolicyDocument=json.dumps(TRUST_POLICY))["Role"]
+        iam.put_role_policy(
+            RoleName="web", PolicyName="app", PolicyDocument=json.dumps(self._policy(("public/*",)))
+        )
+        iam.create_instance_profile(InstanceProfileName="web")
+        iam.add_role_to_instance_profile(InstanceProfileName="web", RoleName="web")
+        self._tell(f"role              {role['Arn']}")
+        self._tell(
+            "may               Get/PutObject on reports/public/*, Get/PutItem on orders, messages on jobs"
+        )
+        self._tell("instance profile  web, holding that role")
+
+    def _policy(self, prefixes: tuple[str, ...]) -> dict[str, object]:
+        return {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Effect": "Allow",
+                    "Action": ["s3:GetObject", "s3:PutObject"],
+                    "Resource": [f"arn:aws:s3:::reports/{prefix}" for prefix in prefixes],
+                },
+                {
+                    "Effect": "Allow",
+                    "Action": ["dynamodb:GetItem", "dynamodb:PutItem"],
+                    "Resource": "arn:aws:dynamodb:*:*:table/orders",
+                },
+                {
+                    "Effect": "Allow",
+                    "Action": [
+                        "sqs:GetQueueUrl",
+                        "sqs:SendMessage",
+                        "sqs:ReceiveMessage",
+                        "sqs:DeleteMessage",
+                    ],
+                    "Resource": "arn:aws:sqs:*:*:jobs",
+                },
+            ],
+        }
+
+    def _make_resources(self) -> None:
+        self._client("s3").create_bucket(Bucket="reports")
+        self._client("dynamodb").create_table(
+            TableName="orders",
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        url = self._client("sqs").create_queue(QueueName="jobs")["QueueUrl"]
+        self._tell("bucket reports · table orders · queue jobs")
+        self._tell(f"queue url         {url}")
+
+    def _launch(self) -> str:
+        instance = self._client("ec2").run_instances(
+            ImageId=PROCESS_IMAGE.image_id,
+            MinCount=1,
+            MaxCount=1,
+            IamInstanceProfile={"Name": "web"},
+            UserData=f"#!{sys.executable}\n{APPLICATION}",
+        )["Instances"][0]
+        instance_id = str(instance["InstanceId"])
+        self._log = self.data_dir.instances / instance_id / "console.log"
+        self._tell(f"instance          {instance_id} ({instance['State']['Name']})")
+        return instance_id
+
+    def _credentials(self, instance_id: str) -> None:
+        found = self._event("credentials")
+        if found["method"] != "iam-role":
+            raise StepFailed(f"the SDK found credentials by {found['method']!r}, not in the metadata")
+        if found["configured"]:
+            raise StepFailed(f"the application's environment holds {found['configured']}")
+        arn = found["arn"]
+        if not arn.endswith(f":assumed-role/web/{instance_id}"):
+            raise StepFailed(f"the application is {arn}")
+        self._tell(f"found by          {found['method']} at {found['metadata']}")
+        self._tell(f"access key        {found['access_key_id']} (expires {found['expires']})")
+        self._tell(f"who am I          {arn}")
+
+    def _allowed_and_denied(self) -> None:
+        for service in ("s3", "dynamodb", "sqs"):
+            done = self._event(f"allowed-{service}")
+            self._tell(f"[green]allowed[/]  {done['what']}")
+        denied = self._event("denied")
+        if denied["code"] != "AccessDenied" or "no identity-based policy allows" not in denied["message"]:
+            raise StepFailed(f"the denial reads {denied}")
+        self._tell(f"[red]denied[/]   {denied['what']}")
+        self._tell(f"         {denied['message']}")
+
+    def _rotation(self) -> None:
+        with self.console.status("waiting for the next key"):
+            rotated = self._event("rotated")
+        if rotated["failed"]:
+            raise StepFailed(f"{rotated['failed']} calls failed while the keys rotated")
+        self._tell(f"in the metadata   {rotated['before']} → {rotated['after']}")
+        self._tell(f"a fresh client    signed with {rotated['used']}; the old client goes on as well")
+        self._tell(f"calls so far      {rotated['calls']}, failed: {rotated['failed']}")
+
+    def _policy_change(self) -> None:
+        wider = json.dumps(self._policy(("public/*", "secret/*")))
+        self._client("iam").put_role_policy(RoleName="web", PolicyName="app", PolicyDocument=wider)
+        now = self._event("now-allowed")
+        self._tell(f"put-role-policy web app: reports/secret/* as well → [green]allowed[/]  {now['what']}")
+        self._tell(f"same key, same client, same session: {now['access_key_id']}")
+        if now["failed"]:
+            raise StepFailed(f"{now['failed']} calls failed on the way")
+
+    def _terminate(self, instance_id: str) -> None:
+        ec2 = self._client("ec2")
+        ec2.terminate_instances(InstanceIds=[instance_id])
+
+        def terminated() -> bool:
+            found = ec2.describe_instances(InstanceIds=[instance_id])["Reservations"][0]["Instances"][0]
+            return bool(found["State"]["Name"] == "terminated")
+
+        _wait_for(terminated, "the instance did not end")
+        self._tell(f"{instance_id} is terminated; its sessions are refused from now on")
+
+    def _event(self, name: str) -> dict[str, Any]:
+        """The application's first event of this name; it writes them to its console."""
+
+        def look() -> dict[str, Any] | None:
+            for line in self._lines():
+                if line.get("event") == "failed":
+                    raise StepFailed(f"the application failed: {line}")
+                if line.get("event") == name:
+                    return line
+            return None
+
+        found: dict[str, Any] = _wait_for(look, f"the application did not say {name!r}")
+        return found
+
+    def _lines(self) -> Iterator[dict[str, Any]]:
+        if self._log is None or not self._log.exists():
+            return
+        for line in self._log.read_text(errors="replace").splitlines():
+            try:
+                said = json.loads(line)
+            except ValueError:
+                raise StepFailed(f"the application said: {line}") from None
+            yield said
+
+    def _heading(self, text: str) -> None:
+        self.console.print(f"\n[bold]{text}[/]")
+
+    def _tell(self, text: str) -> None:
+        self.console.print(f"   {text}")

@@ -1,0 +1,212 @@
+"""`tabard run`: one command as an instance, with the role of an instance profile or with given policies."""
+
+import asyncio
+import os
+import secrets
+import shutil
+import signal
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import boto3
+import typer
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from rich.console import Console
+
+from tabard.agent.edge_client import EdgeError
+from tabard.cli.running import DataDirOption, RunningSystem, complain, describe
+from tabard.cli.up import CANNOT_START, settings_from
+from tabard.services.ec2.images import PROCESS_IMAGE
+from tabard.sigv4.sign import Credentials
+from tabard.wiring.data_dir import find_running
+from tabard.wiring.foreground import Endpoint, ForegroundRun, deregister_host, register_ephemeral_host
+from tabard.wiring.system import System
+
+TRUST_EC2 = (
+    '{"Version":"2012-10-17","Statement":[{"Effect":"Allow",'
+    '"Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}'
+)
+NOT_FOUND = 127
+
+
+def run(
+    command: Annotated[list[str], typer.Argument(metavar="-- CMD…", help="The command and its arguments.")],
+    instance_profile: Annotated[
+        str | None,
+        typer.Option("--instance-profile", help="The instance profile that the instance is given."),
+    ] = None,
+    policy: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--policy", exists=True, dir_okay=False, help="A policy document; may be given several times."
+        ),
+    ] = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Run a command as an instance: its AWS SDK finds the role's credentials and nothing else does.
+
+    Uses the running system, or starts one for this run. Ends with the command's exit status.
+    """
+    if instance_profile is not None and policy:
+        complain("--instance-profile and --policy exclude each other")
+    if shutil.which(command[0]) is None:
+        typer.echo(f"tabard: {command[0]}: command not found", err=True)
+        raise typer.Exit(NOT_FOUND)
+    environment = _take_aws_settings_out_of_this_process()
+    documents = [(path.stem, path.read_text(encoding="utf-8")) for path in policy or ()]
+    try:
+        status = asyncio.run(_run(command, environment, instance_profile, documents, data_dir))
+    except asyncio.CancelledError:
+        status = 128 + signal.SIGTERM
+    except ClientError as error:
+        complain(str(error))
+    except EdgeError as error:
+        complain(f"the system did not answer as it should: {error}")
+    except CANNOT_START as error:
+        complain(str(error))
+    raise typer.Exit(status)
+
+
+async def _run(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    instance_profile: str | None,
+    documents: Sequence[tuple[str, str]],
+    data_dir: Path | None,
+) -> int:
+    task = asyncio.current_task()
+    if task is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    async with AsyncExitStack() as stack:
+        system = await stack.enter_async_context(_system(data_dir))
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tabard-run-")))
+        admin = _Admin(system)
+        if documents:
+            instance_profile = await stack.enter_async_context(admin.instance_profile_of(documents))
+        endpoint = Endpoint(
+            system.endpoint,
+            system.region,
+            Credentials(
+                access_key_id=system.admin_key.access_key_id,
+                secret_access_key=system.admin_key.secret_access_key,
+            ),
+        )
+        host = await register_ephemeral_host(endpoint, name=f"run-{os.getpid()}")
+        stack.push_async_callback(deregister_host, endpoint, host.host_id)
+        await admin.launch(host.host_id, instance_profile)
+        stack.enter_context(_signals_left_to_the_command())
+        status = await ForegroundRun(
+            host=host,
+            endpoint=system.endpoint,
+            region=system.region,
+            directory=folder,
+            command=command,
+            environment=environment,
+        ).until_ended()
+        return status.shell_code
+
+
+@asynccontextmanager
+async def _system(data_dir: Path | None) -> AsyncIterator[RunningSystem]:
+    """The running system, or one that lives as long as this run."""
+    found = find_running(data_dir)
+    running = describe(found) if found is not None else None
+    if running is not None:
+        yield running
+        return
+    settings = settings_from({"ephemeral": True, "port": 0, "health_port": 0})
+    console = Console(stderr=True, highlight=False)
+    with console.status("starting tabard for this run") as status:
+        system = System(settings, on_progress=lambda name, _: status.update(f"starting {name}"))
+        try:
+            await system.start()
+        except BaseException:
+            await system.stop()
+            raise
+    try:
+        started = describe(system.data_dir)
+        if started is None:
+            complain("the system that was started for this run is gone")
+        yield started
+    finally:
+        await system.stop()
+
+
+class _Admin:
+    """What the user `admin` does for a run, and takes back."""
+
+    def __init__(self, system: RunningSystem) -> None:
+        session = boto3.session.Session(
+            aws_access_key_id=system.admin_key.access_key_id,
+            aws_secret_access_key=system.admin_key.secret_access_key,
+            region_name=system.region,
+        )
+        # The endpoint is ours and on this machine: no proxy and no variable of the caller's may redirect it.
+        config = Config(proxies={}, retries={"mode": "standard"})
+        self._iam = session.client("iam", endpoint_url=system.endpoint, config=config)
+        self._ec2 = session.client("ec2", endpoint_url=system.endpoint, config=config)
+
+    @asynccontextmanager
+    async def instance_profile_of(self, documents: Sequence[tuple[str, str]]) -> AsyncIterator[str]:
+        """An instance profile whose role has these inline policies; gone afterwards."""
+        name = f"tabard-run-{secrets.token_hex(6)}"
+        iam = self._iam
+        async with AsyncExitStack() as undo:
+
+            async def do(operation: str, **arguments: object) -> None:
+                await asyncio.to_thread(getattr(iam, operation), **arguments)
+
+            await do("create_role", RoleName=name, AssumeRolePolicyDocument=TRUST_EC2)
+            undo.push_async_callback(do, "delete_role", RoleName=name)
+            for number, (title, document) in enumerate(documents):
+                policy_name = f"{number}-{title}"[:128]
+                await do("put_role_policy", RoleName=name, PolicyName=policy_name, PolicyDocument=document)
+                undo.push_async_callback(do, "delete_role_policy", RoleName=name, PolicyName=policy_name)
+            await do("create_instance_profile", InstanceProfileName=name)
+            undo.push_async_callback(do, "delete_instance_profile", InstanceProfileName=name)
+            await do("add_role_to_instance_profile", InstanceProfileName=name, RoleName=name)
+            undo.push_async_callback(
+                do, "remove_role_from_instance_profile", InstanceProfileName=name, RoleName=name
+            )
+            yield name
+
+    async def launch(self, host_id: str, instance_profile: str | None) -> None:
+        """One instance on the host of this run."""
+        arguments: dict[str, object] = {
+            "ImageId": PROCESS_IMAGE.image_id,
+            "MinCount": 1,
+            "MaxCount": 1,
+            "Placement": {"HostId": host_id},
+        }
+        if instance_profile is not None:
+            arguments["IamInstanceProfile"] = {"Name": instance_profile}
+        await asyncio.to_thread(self._ec2.run_instances, **arguments)
+
+
+@contextmanager
+def _signals_left_to_the_command() -> Iterator[None]:
+    """Ctrl-C reaches the command, which shares this terminal; its end is ours."""
+    # A handler that does nothing, not SIG_IGN: what is ignored stays ignored in the command.
+    former = signal.signal(signal.SIGINT, lambda _number, _frame: None)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, former)
+
+
+def _take_aws_settings_out_of_this_process() -> dict[str, str]:
+    """The environment as it was; ours is without AWS settings, which the admin's clients must not heed."""
+    environment = dict(os.environ)
+    for name in environment:
+        if name.startswith("AWS_"):
+            del os.environ[name]
+    os.environ |= {
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    return environment

@@ -1,0 +1,120 @@
+"""`tabard up`: run the system until Ctrl-C."""
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+
+from tabard.cli.running import complain
+from tabard.credentials.master_key import MasterKeyUnusable
+from tabard.processes.spec import ChildFailed
+from tabard.store.ports import StoreUnavailable
+from tabard.wiring.bootstrap import SettingsConflict
+from tabard.wiring.data_dir import DataDirInUse, DataDirUnsafe
+from tabard.wiring.settings import Settings
+from tabard.wiring.system import PortInUse, System
+
+CANNOT_START = (
+    ChildFailed,
+    DataDirInUse,
+    DataDirUnsafe,
+    MasterKeyUnusable,
+    PortInUse,
+    SettingsConflict,
+    StoreUnavailable,
+)
+
+
+def up(
+    data_dir: Annotated[Path | None, typer.Option(help="Where the state is kept.")] = None,
+    ephemeral: Annotated[
+        bool | None, typer.Option(help="Keep the state in a folder that goes at the end.")
+    ] = None,
+    address: Annotated[str | None, typer.Option(help="The address the edge listens on.")] = None,
+    port: Annotated[int | None, typer.Option(help="The edge's port; 0 picks a free one.")] = None,
+    health_port: Annotated[
+        int | None, typer.Option(help="The port of health and metrics; 0 picks a free one.")
+    ] = None,
+    edges: Annotated[int | None, typer.Option(help="How many edge processes share the port.")] = None,
+    account_id: Annotated[str | None, typer.Option(help="The account id, fixed at the first start.")] = None,
+    region: Annotated[str | None, typer.Option(help="The home region.")] = None,
+    root_access_key: Annotated[
+        bool | None, typer.Option(help="Whether the account's root has a key.")
+    ] = None,
+    session_lifetime_seconds: Annotated[
+        int | None, typer.Option(help="How long an instance's session lives, 1200 to 43200.")
+    ] = None,
+    rotate_every_seconds: Annotated[
+        float | None,
+        typer.Option("--rotate-every", "--rotate-every-seconds", help="Change instances' keys at this pace."),
+    ] = None,
+    store_outage_bound_seconds: Annotated[
+        int | None, typer.Option(help="How long edges go on deciding while the store is away.")
+    ] = None,
+    launch_uid: Annotated[int | None, typer.Option(help="The uid that instances' processes run as.")] = None,
+    launch_gid: Annotated[int | None, typer.Option(help="The gid that instances' processes run as.")] = None,
+    insecure_http: Annotated[
+        bool | None, typer.Option(help="Allow to listen beyond loopback without TLS.")
+    ] = None,
+    isolate_upstreams: Annotated[
+        bool | None, typer.Option(help="Give the embedded upstreams a network namespace of their own.")
+    ] = None,
+) -> None:
+    """Run Tabard until Ctrl-C. Every option has a variable as well: TABARD_PORT, TABARD_DATA_DIR, …"""
+    given: dict[str, Any] = {name: value for name, value in locals().items() if value is not None}
+    settings = settings_from(given)
+    raise typer.Exit(asyncio.run(_run(settings)))
+
+
+def settings_from(given: dict[str, Any]) -> Settings:
+    """The settings of options over variables over defaults; leaves with a sentence where they cannot work."""
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        complain(f"{where}: {first['msg']}" if where else first["msg"].removeprefix("Value error, "))
+
+
+async def _run(settings: Settings) -> int:
+    console = Console(highlight=False)
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    try:
+        with console.status("starting") as status:
+            system = System(settings, on_progress=lambda name, _: status.update(f"starting {name}"))
+            await system.start()
+    except CANNOT_START as error:
+        Console(stderr=True, highlight=False).print(f"tabard: {error}", style="red", markup=False)
+        return 1
+    try:
+        print_banner(console, system)
+        await stop.wait()
+        console.print("stopping")
+    finally:
+        await system.stop()
+    return 0
+
+
+def print_banner(console: Console, system: System) -> None:
+    """Where it is, how to administer it, and what is and is not protected."""
+    facts = system.facts
+    console.print(
+        f"\n[bold]Tabard[/] is up at [bold]{facts.endpoint}[/]  (account {facts.account_id}, {facts.region})"
+    )
+    console.print(
+        f'  administer   eval "$(tabard env{facts.data_dir_option})"   then: aws sts get-caller-identity'
+    )
+    console.print(f"  health       {facts.health}/health   metrics {facts.health}/metrics")
+    console.print(f"  data         {facts.data_dir}{' (ephemeral)' if facts.ephemeral else ''}")
+    console.print(
+        "  promises     signatures verified · default deny · bypasses: none · "
+        f"upstream isolation: {facts.upstream_isolation} · instance isolation: {facts.instance_isolation}"
+    )
+    console.print(f"  volatile     {facts.volatile}")
+    console.print("  Ctrl-C ends it\n")

@@ -1,0 +1,77 @@
+"""The embedded DynamoDB and SQS: moto, in memory, on a UNIX socket and behind a secret."""
+
+import secrets
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import tabard
+from tabard.edge.upstreams.moto_server import RESET_PATH, SECRET_HEADER, TARGETS
+from tabard.edge.upstreams.probe import answered_status
+from tabard.edge.upstreams.runtime_folder import socket_path
+from tabard.errors import ServiceUnavailable
+from tabard.processes.spec import ChildSpec
+
+NAME = "moto"
+NO_CONTENT = 204
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MotoChild:
+    """How to start it, and how to reach it once it runs: each request carries `secret_header`."""
+
+    spec: ChildSpec
+    socket_path: Path
+    secret_header: tuple[str, str] = field(repr=False)
+
+    async def reset(self) -> None:
+        """Forget every table, queue and message.
+
+        Raises:
+            ServiceUnavailable (503): it does not answer.
+        """
+        status = await answered_status(
+            self.socket_path, "POST", RESET_PATH, [("host", "moto"), self.secret_header]
+        )
+        if status != NO_CONTENT:
+            raise ServiceUnavailable(reason="The DynamoDB and SQS upstream could not be emptied.")
+
+
+def moto_child(*, account_id: str, runtime_folder: Path, log_folder: Path, isolated: bool) -> MotoChild:
+    """Define the child.
+
+    Args:
+        account_id: twelve digits; the account that every table and queue belongs to.
+        runtime_folder: of mode 0700; holds the socket.
+        isolated: in a network namespace of its own. It opens no port in either case.
+    """
+    socket = socket_path(runtime_folder, "moto.sock")
+    secret = secrets.token_hex(32)
+    secret_header = (SECRET_HEADER.lower(), secret)
+
+    async def ready() -> bool:
+        headers = [("host", "dynamodb.us-east-1.amazonaws.com"), secret_header]
+        headers.append(("x-amz-target", TARGETS["dynamodb"] + "ListTables"))
+        headers.append(("content-type", "application/x-amz-json-1.0"))
+        return await answered_status(socket, "POST", "/", headers, b"{}") == 200
+
+    spec = ChildSpec(
+        name=NAME,
+        argv=(sys.executable, "-I", "-m", "tabard.edge.upstreams.moto_server", str(socket)),
+        env={
+            "MOTO_ACCOUNT_ID": account_id,
+            "MOTO_ALLOW_NONEXISTENT_REGION": "true",
+            "MOTO_DISABLE_GLOBAL_CORS": "true",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "HOME": str(runtime_folder),
+            "LANG": "C.UTF-8",
+        },
+        cwd=runtime_folder,
+        log_path=log_folder / "moto.log",
+        stdin_secret=secret.encode("ascii"),
+        isolate_network=isolated,
+        keep_folders=(Path(sys.prefix), Path(sys.base_prefix), Path(tabard.__file__).parent),
+        ready=ready,
+        stop_grace_seconds=1.0,
+    )
+    return MotoChild(spec=spec, socket_path=socket, secret_header=secret_header)

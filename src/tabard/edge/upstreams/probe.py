@@ -1,0 +1,24 @@
+"""One request to an upstream's socket on a connection of its own, to learn whether it is ready."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tabard.wire.http1 import Http1Pool, UnixTarget, UpstreamUnavailable
+
+ANSWER_LIMIT_BYTES = 1024 * 1024
+PROBE_SECONDS = 4.0
+
+
+async def answered_status(
+    socket: Path, method: str, raw_target: str, headers: Sequence[tuple[str, str]], body: bytes = b""
+) -> int | None:
+    """The status of the upstream's answer; None while it gives none."""
+    pool = Http1Pool(UnixTarget(path=str(socket)), max_connections=1, answer_timeout_seconds=PROBE_SECONDS)
+    try:
+        answer = await pool.request(method, raw_target, headers, body or None)
+        await answer.read(ANSWER_LIMIT_BYTES)
+    except UpstreamUnavailable:
+        return None
+    finally:
+        pool.close()
+    return answer.status

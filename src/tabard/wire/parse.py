@@ -1,0 +1,118 @@
+"""From a request to the typed input of its operation, by plans compiled once for each operation."""
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from typing import Final, TypeAlias
+
+from botocore.model import OperationModel, ServiceModel, StructureShape
+
+from tabard.errors import AwsError, ValidationError
+from tabard.wire.constraints import RequestRules, validation_sentence
+from tabard.wire.input_errors import MissingParameter, ValidationException
+from tabard.wire.json_values import JsonReaders, decode_object
+from tabard.wire.query_input import QueryInput, wire_names
+from tabard.wire.request import Protocol, RawRequest, Value
+from tabard.wire.rest_xml_input import RestXmlInput
+
+_Plan: TypeAlias = Callable[[RawRequest, bytes, Mapping[str, str]], dict[str, Value]]
+_Check: TypeAlias = Callable[[dict[str, Value]], None]
+
+# Services whose every rule AWS states as "N validation errors detected: …", and the error it does so with.
+_VALIDATING: Final[Mapping[str, Callable[[str], AwsError]]] = {
+    "iam": lambda reason: ValidationError(reason=reason),
+    "sts": lambda reason: ValidationError(reason=reason),
+    "dynamodb": lambda reason: ValidationException(reason=reason),
+    "hosts": lambda reason: ValidationException(reason=reason),
+}
+
+
+def parse_input(
+    model: ServiceModel,
+    operation_name: str,
+    raw: RawRequest,
+    body: bytes,
+    uri_params: Mapping[str, str],
+    protocol: Protocol | None = None,
+) -> dict[str, Value]:
+    """The input of an operation: only members that the model knows, of the types that it states.
+
+    Args:
+        body: bounded and already verified; empty for a streamed object, whose content is read elsewhere.
+        uri_params: what the path names, of a REST operation.
+        protocol: the one the caller used, where the service speaks several.
+    Raises:
+        The service's own error (400) for what is malformed, missing or against the model's rules.
+    """
+    return _plan(model, operation_name, protocol or model.protocol)(raw, body, uri_params)
+
+
+@cache
+def _plan(model: ServiceModel, operation_name: str, protocol: Protocol) -> _Plan:
+    operation = model.operation_model(operation_name)
+    check = _check(operation, protocol)
+    if protocol == "rest-xml":
+        return RestXmlInput(operation).read
+    if protocol == "json":
+        return _json_plan(operation, check)
+    query = QueryInput(operation, protocol)
+
+    def read_form(raw: RawRequest, body: bytes, uri_params: Mapping[str, str]) -> dict[str, Value]:
+        del uri_params
+        members = query.read(raw, body)
+        if check is not None:
+            check(members)
+        return members
+
+    return read_form
+
+
+def _json_plan(operation: OperationModel, check: _Check | None) -> _Plan:
+    shape = operation.input_shape
+    read_members = JsonReaders().compile(shape) if shape is not None else None
+
+    def read_json(raw: RawRequest, body: bytes, uri_params: Mapping[str, str]) -> dict[str, Value]:
+        del raw, uri_params
+        document = decode_object(body)
+        if read_members is None:
+            return {}
+        members = read_members(document, 0)
+        if not isinstance(members, dict):
+            return {}
+        if check is not None:
+            check(members)
+        return members
+
+    return read_json
+
+
+def _check(operation: OperationModel, protocol: Protocol) -> _Check | None:
+    shape = operation.input_shape
+    if shape is None:
+        return None
+    service = operation.service_model.service_name
+    refuse = _VALIDATING.get(service)
+    if refuse is None:
+        return _required_check(shape, protocol)
+    rules = RequestRules(shape)
+
+    def check(members: dict[str, Value]) -> None:
+        violations = rules.violations(members)
+        if violations:
+            raise refuse(validation_sentence(violations))
+
+    return check
+
+
+def _required_check(shape: StructureShape, protocol: Protocol) -> _Check | None:
+    """EC2 and SQS name the first parameter that is missing."""
+    names = wire_names(shape, protocol) if protocol == "ec2" else {}
+    required = [(member, names.get(member, member)) for member in shape.required_members]
+    if not required:
+        return None
+
+    def check(members: dict[str, Value]) -> None:
+        for member, name in required:
+            if member not in members:
+                raise MissingParameter(parameter=name)
+
+    return check

@@ -1,0 +1,200 @@
+"""The client direction: a request to an upstream, made anew from typed input, and what the upstream answered.
+
+INVARIANT: nothing of the caller's request reaches an upstream but the typed input that was authorized.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from http import HTTPStatus
+from typing import Any, Final, TypeAlias
+
+from botocore.awsrequest import HeadersDict
+from botocore.model import ServiceModel, StructureShape
+from botocore.parsers import ResponseParserError, create_parser
+
+from tabard.errors import RelayedError
+from tabard.wire.input_errors import MalformedXML, SerializationException
+from tabard.wire.json_values import JsonReaders, JsonWriters, Reader, decode_object, encode
+from tabard.wire.rebuild_s3 import RestXmlRequest
+from tabard.wire.request import Value
+from tabard.wire.xml_input import local_name, parse_xml
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpstreamRequest:
+    """A request for an upstream, without Host, framing and signature, which are added by who sends it."""
+
+    method: str
+    raw_path: str
+    raw_query: str = field(repr=False)
+    headers: list[tuple[str, str]] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+_Plan: TypeAlias = Callable[[Mapping[str, Value]], UpstreamRequest]
+_OutputReader: TypeAlias = Callable[[bytes, Sequence[tuple[str, str]]], dict[str, object]]
+
+_NOT_DETAILS: Final = frozenset({"Code", "Message", "RequestId", "HostId", "Resource"})
+
+
+def rebuild_request(
+    model: ServiceModel,
+    operation_name: str,
+    input: Mapping[str, Value],  # noqa: A002  botocore's word
+) -> UpstreamRequest:
+    """The request of an operation in the service's own protocol: known members, and nothing else.
+
+    A streamed body is left out; it is sent by who streams it. ValueError where the wire cannot hold a value.
+    """
+    return _plan(model, operation_name)(input)
+
+
+@cache
+def _plan(model: ServiceModel, operation_name: str) -> _Plan:
+    operation = model.operation_model(operation_name)
+    if model.protocol == "rest-xml":
+        parts = RestXmlRequest(operation)
+
+        def rest(members: Mapping[str, Value]) -> UpstreamRequest:
+            raw_path, raw_query, headers, body = parts.build(members)
+            return UpstreamRequest(
+                method=parts.method, raw_path=raw_path, raw_query=raw_query, headers=headers, body=body
+            )
+
+        return rest
+    if model.protocol != "json":
+        raise ValueError(f"{model.service_name} is never forwarded")
+    shape = operation.input_shape
+    write = JsonWriters().structure(shape) if shape is not None else None
+    headers = (
+        ("content-type", f"application/x-amz-json-{model.metadata['jsonVersion']}"),
+        ("x-amz-target", f"{model.metadata['targetPrefix']}.{operation_name}"),
+    )
+
+    def json(members: Mapping[str, Value]) -> UpstreamRequest:
+        body = encode(write(members)) if write is not None else b"{}"
+        return UpstreamRequest(method="POST", raw_path="/", raw_query="", headers=list(headers), body=body)
+
+    return json
+
+
+def parse_upstream_output(
+    model: ServiceModel,
+    operation_name: str,
+    status: int,
+    headers: Sequence[tuple[str, str]],
+    body: bytes,
+) -> dict[str, object] | RelayedError:
+    """What an upstream answered, by member names; for answers that are not streamed.
+
+    Returns:
+        The output; or the upstream's error, as one to raise; an answer that cannot be read is one too.
+    """
+    is_json = model.protocol == "json"
+    if status >= 300:
+        return _json_error(model, status, body) if is_json else _xml_error(status, body)
+    try:
+        if is_json:
+            return _json_output(model, operation_name, headers, body)
+        # CopyObject and its kind begin with 200 before they know how it ends.
+        body = body.lstrip()
+        if b"<Error" in body[:1024] and local_name(parse_xml(body)) == "Error":
+            return _xml_error(500, body)
+        if operation_name == "GetBucketLocation":
+            return {"LocationConstraint": parse_xml(body).text or ""}
+        return _parsed(model, operation_name, status, headers, body)
+    except (ResponseParserError, MalformedXML, SerializationException, ValueError):
+        return RelayedError(
+            code="ServiceUnavailable", status=503, message="The upstream's answer could not be read."
+        )
+
+
+def _parsed(
+    model: ServiceModel, operation_name: str, status: int, headers: Sequence[tuple[str, str]], body: bytes
+) -> dict[str, object]:
+    """By botocore's own parser, as an SDK would read it."""
+    shape = model.operation_model(operation_name).output_shape
+    response = {"status_code": status, "headers": HeadersDict(headers), "body": body}
+    parsed: dict[str, object] = create_parser(model.protocol).parse(response, shape)
+    parsed.pop("ResponseMetadata", None)
+    return parsed
+
+
+def _json_output(
+    model: ServiceModel, operation_name: str, headers: Sequence[tuple[str, str]], body: bytes
+) -> dict[str, object]:
+    reader = _output_reader(model, operation_name)
+    if reader is None:
+        return {}
+    try:
+        members = reader(decode_object(body), 0)
+    except SerializationException:
+        # An emulator that is lax about types: botocore's parser is as lax.
+        return _parsed(model, operation_name, 200, headers, body)
+    return dict(members) if isinstance(members, dict) else {}
+
+
+@cache
+def _output_reader(model: ServiceModel, operation_name: str) -> Reader | None:
+    shape = model.operation_model(operation_name).output_shape
+    return JsonReaders().compile(shape) if shape is not None else None
+
+
+@cache
+def _error_readers(model: ServiceModel) -> Mapping[str, Reader]:
+    readers = JsonReaders()
+    return {
+        shape.name: readers.compile(shape)
+        for shape in model.error_shapes
+        if isinstance(shape, StructureShape)
+    }
+
+
+def _json_error(model: ServiceModel, status: int, body: bytes) -> RelayedError:
+    document: dict[str, Any] = {}
+    try:
+        document = decode_object(body)
+    except SerializationException:
+        return _unreadable(status)
+    code = str(document.get("__type") or document.get("code") or "").rpartition("#")[2].partition(":")[0]
+    if not code:
+        return _unreadable(status)
+    message = document.get("message", document.get("Message", document.get("errorMessage")))
+    members: dict[str, object] = {}
+    reader = _error_readers(model).get(code)
+    if reader is not None:
+        try:
+            typed = reader(document, 0)
+        except SerializationException:
+            typed = {}
+        if isinstance(typed, dict):
+            members = {name: value for name, value in typed.items() if name.lower() != "message"}
+    return RelayedError(code=code, status=status, message=str(message or ""), members=members)
+
+
+def _xml_error(status: int, body: bytes) -> RelayedError:
+    if not body:
+        return _unreadable(status)
+    try:
+        root = parse_xml(body.lstrip())
+    except MalformedXML:
+        return _unreadable(status)
+    texts = {local_name(child): child.text or "" for child in root if not len(child)}
+    if local_name(root) != "Error" or not texts.get("Code"):
+        return _unreadable(status)
+    return RelayedError(
+        code=texts["Code"],
+        status=status,
+        message=texts.get("Message", ""),
+        members={name: text for name, text in texts.items() if name not in _NOT_DETAILS},
+    )
+
+
+def _unreadable(status: int) -> RelayedError:
+    """An error by its status alone, as the answer to HEAD has it."""
+    try:
+        phrase = HTTPStatus(status).phrase
+    except ValueError:
+        phrase = "Service Unavailable"
+    return RelayedError(code=phrase.replace(" ", ""), status=status, message=phrase)

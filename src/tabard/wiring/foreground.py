@@ -1,0 +1,92 @@
+"""One command as the one instance of a host of its own: the agent inside `tabard run`."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tabard.agent.agent import Agent
+from tabard.agent.drivers.driver import ExitStatus
+from tabard.agent.drivers.foreground import ForegroundDriver
+from tabard.agent.edge_client import EdgeClient
+from tabard.agent.settings import AgentSettings
+from tabard.agent.signed_exchange import SignedExchange
+from tabard.clock import SystemClock
+from tabard.model.messages import RegisterHostRequest, RegisterHostResult
+from tabard.sigv4.sign import Credentials
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An edge, and whom it is asked as."""
+
+    url: str
+    region: str
+    credentials: Credentials
+
+    def exchange(self) -> SignedExchange:
+        """A pooled client that signs as these credentials."""
+        return SignedExchange(self.url, credentials=self.credentials, region=self.region, clock=SystemClock())
+
+
+async def register_ephemeral_host(admin: Endpoint, *, name: str) -> RegisterHostResult:
+    """Register a host that lives as long as this process reports. Raises EdgeError."""
+    exchange = admin.exchange()
+    try:
+        client = EdgeClient("", exchange, clock=SystemClock())
+        return await client.register_host(RegisterHostRequest(name=name, ephemeral=True))
+    finally:
+        await exchange.close()
+
+
+async def deregister_host(admin: Endpoint, host_id: str) -> None:
+    """Remove the host; its instance is terminated and its sessions are revoked. Raises EdgeError."""
+    exchange = admin.exchange()
+    try:
+        await EdgeClient("", exchange, clock=SystemClock()).deregister_host(host_id)
+    finally:
+        await exchange.close()
+
+
+@dataclass(frozen=True, slots=True)
+class ForegroundRun:
+    """A command, the host that runs it, and where its agent keeps what it needs."""
+
+    host: RegisterHostResult = field(repr=False)
+    endpoint: str
+    region: str
+    directory: Path
+    command: Sequence[str]
+    environment: Mapping[str, str] = field(repr=False)
+
+    async def until_ended(self) -> ExitStatus:
+        """Run the command as the host's instance, in this terminal and folder; how it ended."""
+        exchange = Endpoint(
+            self.endpoint,
+            self.region,
+            Credentials(access_key_id=self.host.access_key_id, secret_access_key=self.host.secret_access_key),
+        ).exchange()
+        driver = ForegroundDriver(self.command, base_environment=self.environment)
+        agent = Agent(
+            self.host.host_id,
+            EdgeClient(self.host.host_id, exchange, clock=SystemClock()),
+            {"process": driver},
+            AgentSettings(),
+            clock=SystemClock(),
+            runtime_directory=self.directory,
+            edge_endpoint=self.endpoint,
+            region=self.region,
+        )
+        stop = asyncio.Event()
+        working = asyncio.create_task(agent.run(stop))
+        try:
+            waited: set[asyncio.Future[Any]] = {driver.ended, working}
+            await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+            if not driver.ended.done():
+                working.result()
+            return await driver.ended
+        finally:
+            stop.set()
+            await working
+            await exchange.close()

@@ -1,0 +1,310 @@
+"""The whole system on one machine: what `tabard up` starts, watches and ends."""
+
+import os
+import shlex
+import shutil
+import socket
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from tabard.clock import SystemClock
+from tabard.edge.upstreams.moto_child import MotoChild, moto_child
+from tabard.edge.upstreams.seaweedfs import SeaweedfsChild, seaweedfs_child
+from tabard.processes.isolation import network_isolation
+from tabard.processes.spec import ChildEvent, ChildSpec
+from tabard.processes.supervisor import Supervisor
+from tabard.store.sqlite import open_sqlite_store
+from tabard.wiring.agent import AgentConfig
+from tabard.wiring.bootstrap import bootstrap, local_host_id, master_key_for, read_key
+from tabard.wiring.control import ControlServer
+from tabard.wiring.data_dir import DataDir, DataDirUnsafe, ephemeral_pointer, write_secret_file
+from tabard.wiring.edge import EdgeConfig
+from tabard.wiring.environment import child_environment
+from tabard.wiring.health_probe import answers_health
+from tabard.wiring.settings import Settings, default_data_dir
+
+Progress = Callable[[str, float], None]
+
+VOLATILE = "DynamoDB tables and SQS queues live in memory and are gone when Tabard ends; S3 and IAM are kept"
+VOLATILE_ALL = "everything: this system is ephemeral"
+
+_log = structlog.get_logger()
+
+
+_BACKLOG = 1024
+
+
+class PortInUse(Exception):
+    """Somebody else listens where the edge or its health should."""
+
+
+class NotEphemeral(Exception):
+    """The state of this system is meant to be kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SystemFacts:
+    """What a person wants to know of a running system."""
+
+    endpoint: str
+    health: str
+    account_id: str
+    region: str
+    data_dir: Path
+    data_dir_option: str
+    ephemeral: bool
+    upstream_isolation: str
+    instance_isolation: str
+    volatile: str
+
+
+class System:
+    """Edges, agent and upstream children, each a process of its own, all ended with this one."""
+
+    def __init__(self, settings: Settings, *, on_progress: Progress | None = None) -> None:
+        self._settings = settings
+        self._on_progress = on_progress
+        self._facts: SystemFacts | None = None
+        self._supervisor: Supervisor | None = None
+        self._control: ControlServer | None = None
+        self._lock: int | None = None
+        self._sockets: list[socket.socket] = []
+        self._runtime: Path | None = None
+        self._data_dir: DataDir | None = None
+        self._host_id = ""
+
+    @property
+    def facts(self) -> SystemFacts:
+        """Known once `start` has returned."""
+        if self._facts is None:
+            raise RuntimeError("the system has not been started")
+        return self._facts
+
+    @property
+    def data_dir(self) -> DataDir:
+        """Known once `start` has begun."""
+        if self._data_dir is None:
+            raise RuntimeError("the system has not been started")
+        return self._data_dir
+
+    @property
+    def _runtime_folder(self) -> Path:
+        if self._runtime is None:
+            raise RuntimeError("the system has not been started")
+        return self._runtime
+
+    async def start(self) -> None:
+        """Start everything and return when it answers. After a failure call `stop`.
+
+        Raises:
+            DataDirInUse, DataDirUnsafe, MasterKeyUnusable, SettingsConflict, StoreUnavailable, PortInUse,
+            ChildFailed: each with a sentence for the operator.
+        """
+        settings = self._settings
+        folder = Path(tempfile.mkdtemp(prefix="tabard-data-")) if settings.ephemeral else settings.data_dir
+        self._data_dir = data_dir = DataDir(folder)
+        data_dir.prepare()
+        self._lock = data_dir.lock()
+        self._runtime = Path(tempfile.mkdtemp(prefix="tabard-"))
+        edge_socket = self._listen(settings.address, settings.port)
+        health_socket = self._listen("127.0.0.1", settings.health_port)
+        self._facts = self._describe(edge_socket, health_socket)
+        await self._start_children()
+        self._control = ControlServer(self._runtime_folder / "control.sock", {"reset": self._reset})
+        await self._control.start()
+        self._announce()
+
+    async def stop(self) -> None:
+        """End everything that was started, in reverse; an ephemeral system leaves nothing behind."""
+        if self._control is not None:
+            await self._control.stop()
+        if self._supervisor is not None:
+            await self._supervisor.stop()
+        for listener in self._sockets:
+            listener.close()
+        if self._data_dir is not None:
+            self._data_dir.running.unlink(missing_ok=True)
+            if self._settings.ephemeral:
+                shutil.rmtree(self._data_dir.path, ignore_errors=True)
+                ephemeral_pointer().unlink(missing_ok=True)
+        if self._runtime is not None:
+            shutil.rmtree(self._runtime, ignore_errors=True)
+        if self._lock is not None:
+            os.close(self._lock)
+
+    def _listen(self, address: str, port: int) -> socket.socket:
+        """A listening socket that edges inherit: a restarted edge finds who connected meanwhile."""
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((address, port))
+        except OSError as error:
+            listener.close()
+            raise PortInUse(f"cannot listen on {address} port {port}: {error.strerror}") from error
+        listener.listen(_BACKLOG)
+        listener.setblocking(False)
+        self._sockets.append(listener)
+        return listener
+
+    def _describe(self, edge: socket.socket, health: socket.socket) -> SystemFacts:
+        settings = self._settings
+        isolation = network_isolation()
+        if not settings.isolate_upstreams:
+            upstream_isolation = "none (turned off)"
+        elif isolation.available:
+            upstream_isolation = "network namespace"
+        else:
+            upstream_isolation = f"none ({isolation.reason})"
+        default = settings.data_dir == default_data_dir() or settings.ephemeral
+        return SystemFacts(
+            endpoint=f"http://{_authority(edge)}",
+            health=f"http://{_authority(health)}",
+            account_id=settings.account_id,
+            region=settings.region,
+            data_dir=self.data_dir.path,
+            data_dir_option="" if default else f" --data-dir {shlex.quote(str(self.data_dir.path))}",
+            ephemeral=settings.ephemeral,
+            upstream_isolation=upstream_isolation,
+            instance_isolation="none (process driver)",
+            volatile=VOLATILE_ALL if settings.ephemeral else VOLATILE,
+        )
+
+    def _bootstrap(self) -> None:
+        store = open_sqlite_store(self.data_dir.database, vault=master_key_for(self.data_dir))
+        try:
+            bootstrap(store, self.data_dir, self._settings, now=SystemClock().now())
+            with store.reading() as tx:
+                self._host_id = local_host_id(tx)
+        finally:
+            store.close()
+
+    def _upstreams(self, facts: SystemFacts) -> tuple[SeaweedfsChild, MotoChild]:
+        isolated = facts.upstream_isolation == "network namespace"
+        seaweedfs = seaweedfs_child(
+            data_folder=self.data_dir.seaweedfs,
+            runtime_folder=self._runtime_folder,
+            log_folder=self.data_dir.logs,
+            isolated=isolated,
+        )
+        moto = moto_child(
+            account_id=facts.account_id,
+            runtime_folder=self._runtime_folder,
+            log_folder=self.data_dir.logs,
+            isolated=isolated,
+        )
+        return seaweedfs, moto
+
+    def _edges(self, seaweedfs: SeaweedfsChild, moto: MotoChild) -> list[ChildSpec]:
+        settings, facts = self._settings, self.facts
+        edge, health = self._sockets
+        config = EdgeConfig(
+            data_dir=str(self.data_dir.path),
+            listen_fd=edge.fileno(),
+            health_fd=health.fileno(),
+            endpoint=facts.endpoint,
+            region=facts.region,
+            session_lifetime_seconds=settings.session_lifetime_seconds,
+            store_outage_bound_seconds=settings.store_outage_bound_seconds,
+            s3_socket=str(seaweedfs.socket_path),
+            s3_access_key_id=seaweedfs.access_key_id,
+            s3_secret_access_key=seaweedfs.secret_access_key,
+            json_socket=str(moto.socket_path),
+            json_secret_header=moto.secret_header,
+            upstream_isolation=facts.upstream_isolation,
+            instance_isolation=facts.instance_isolation,
+        )
+        return [
+            ChildSpec(
+                name=f"edge-{number}",
+                argv=(sys.executable, "-m", "tabard.cli.main", "edge-process"),
+                env=child_environment(),
+                cwd=self.data_dir.path,
+                log_path=self.data_dir.logs / f"edge-{number}.log",
+                stdin_secret=msgspec.json.encode(config),
+                keep_fds=(edge.fileno(), health.fileno()),
+                ready=lambda: answers_health(facts.health),
+            )
+            for number in range(settings.edges)
+        ]
+
+    def _agent(self) -> ChildSpec:
+        settings, facts = self._settings, self.facts
+        key = read_key(self.data_dir.host_credentials)
+        if key is None:
+            raise DataDirUnsafe(f"{self.data_dir.host_credentials} was removed while tabard started")
+        config = AgentConfig(
+            host_id=self._host_id,
+            access_key_id=key.access_key_id,
+            secret_access_key=key.secret_access_key,
+            endpoint=facts.endpoint,
+            region=facts.region,
+            directory=str(self.data_dir.path),
+            rotate_every_seconds=settings.rotate_every_seconds,
+            launch_uid=settings.launch_uid,
+            launch_gid=settings.launch_gid,
+        )
+        return ChildSpec(
+            name="agent",
+            argv=(sys.executable, "-m", "tabard.cli.main", "agent-process"),
+            env=child_environment(),
+            cwd=self.data_dir.path,
+            log_path=self.data_dir.logs / "agent.log",
+            stdin_secret=msgspec.json.encode(config),
+            allow_new_privileges=True,
+            stop_grace_seconds=15.0,
+        )
+
+    def _announce(self) -> None:
+        facts = self.facts
+        write_secret_file(
+            self.data_dir.running,
+            {
+                "endpoint": facts.endpoint,
+                "health": facts.health,
+                "region": facts.region,
+                "control_socket": str(self._runtime_folder / "control.sock"),
+                "ephemeral": facts.ephemeral,
+                "pid": os.getpid(),
+            },
+        )
+        if facts.ephemeral:
+            pointer = ephemeral_pointer()
+            pointer.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_secret_file(pointer, {"data_dir": str(facts.data_dir)})
+
+    async def _start_children(self) -> None:
+        self._bootstrap()
+        self._supervisor = supervisor = Supervisor(on_event=_log_event, on_progress=self._on_progress)
+        seaweedfs, moto = self._upstreams(self.facts)
+        await supervisor.start(seaweedfs.spec, moto.spec)
+        await supervisor.start(*self._edges(seaweedfs, moto))
+        await supervisor.start(self._agent())
+
+    async def _reset(self) -> None:
+        """Empty an ephemeral system. Keys, ports and settings stay; who connects meanwhile waits."""
+        if not self._settings.ephemeral or self._supervisor is None:
+            raise NotEphemeral("only an ephemeral system is reset")
+        await self._supervisor.stop()
+        for path in self.data_dir.path.glob(f"{self.data_dir.database.name}*"):
+            path.unlink()
+        shutil.rmtree(self.data_dir.seaweedfs)
+        shutil.rmtree(self.data_dir.instances)
+        self.data_dir.prepare()
+        await self._start_children()
+
+
+def _authority(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _log_event(event: ChildEvent) -> None:
+    if not event.expected:
+        _log.warning(event.event, child=event.child, pid=event.pid, exit_status=event.exit_status)

@@ -1,0 +1,213 @@
+"""Generated documents and requests from alphabets so small that statements often apply."""
+
+import json
+from typing import Any
+
+from hypothesis import strategies as st
+from reference_evaluator import Caller, Question, Tree
+
+from tabard.policy import (
+    AccessRequest,
+    CompiledPolicies,
+    DocumentKind,
+    NamedDocument,
+    PolicyLayers,
+    PolicyPrincipal,
+    PrincipalKind,
+    RequestContext,
+    compile_policies,
+    parse_document,
+)
+
+OWN, OTHER = "123456789012", "111122223333"
+ROLE_ARN = f"arn:aws:iam::{OWN}:role/web"
+CALLERS = {
+    PrincipalKind.USER: Caller(arn=f"arn:aws:iam::{OWN}:user/alice", account=OWN),
+    PrincipalKind.ASSUMED_ROLE: Caller(
+        arn=f"arn:aws:sts::{OWN}:assumed-role/web/i-1", account=OWN, role_arn=ROLE_ARN
+    ),
+    PrincipalKind.ROOT: Caller(arn=f"arn:aws:iam::{OWN}:root", account=OWN, is_root=True),
+    PrincipalKind.SERVICE: Caller(arn="", account="", service="ec2.amazonaws.com"),
+}
+RESOURCES = [
+    "*",
+    "arn:aws:s3:::b",
+    "arn:aws:s3:::b/k",
+    "arn:aws:s3:::b/k\nx",
+    "arn:aws:s3:::b/alice/k",
+    "arn:aws:s3:::b/*",
+    "arn:aws:sqs:eu-west-1:123456789012:q",
+    "arn:aws:sqs:eu-west-1:123456789012:q:b",
+    ROLE_ARN,
+]
+PATTERNS = [
+    "*",
+    "arn:aws:s3:::b",
+    "arn:aws:s3:::b/*",
+    "arn:aws:s3:::b/k*",
+    "arn:aws:s3:::*",
+    "arn:aws:s3:::b/?",
+    "arn:aws:s3:::b/*k*",
+    "arn:aws:s3:::b/k",
+    "arn:aws:s3:::b/${*}",
+    "arn:aws:s3:::b/${aws:username}/*",
+    "arn:aws:s3:::b/${aws:username, 'alice'}/k",
+    "arn:aws:s3:*",
+    "arn:aws:sqs:*:*:q",
+    "arn:aws:sqs:eu-*:123456789012:q*",
+    "arn:aws:sqs:*:q:b",
+    "arn:*:sqs:eu-west-1:*:*b",
+    "arn:aws:iam::*:role/*",
+]
+ACTIONS = ["s3:GetObject", "s3:PutObject", "sqs:SendMessage", "sts:AssumeRole"]
+ACTION_PATTERNS = ["*", "s3:*", "s3:GetObject", "S3:getobject", "s3:Put*", "s3:?etObject", "sqs:*", "sts:*"]
+OPERATORS = {
+    "String": (
+        ["Equals", "NotEquals", "EqualsIgnoreCase", "NotEqualsIgnoreCase", "Like", "NotLike"],
+        ["aws:username", "AWS:TagKeys"],
+        ["alice", "ALICE", "a*", "?ob", "${aws:username}", "${aws:missing}", "${*}", "bob"],
+    ),
+    "Numeric": (
+        ["Equals", "NotEquals", "LessThan", "LessThanEquals", "GreaterThan", "GreaterThanEquals"],
+        ["s3:max-keys"],
+        ["1", "2", "10.5"],
+    ),
+    "Arn": (
+        ["Equals", "Like", "NotEquals", "NotLike"],
+        ["aws:SourceArn"],
+        ["arn:aws:s3:::*", "arn:aws:s3:::b", "arn:aws:sqs:*:*:${aws:username}", "arn:*:*:*:*:?"],
+    ),
+}
+CONTEXT_VALUES = {
+    "aws:username": ["alice", "bob", "*", ""],
+    "aws:tagkeys": ["alice", "bob", "Alice", ""],
+    "s3:max-keys": ["1", "2", "3"],
+    "aws:sourcearn": ["arn:aws:s3:::b", "arn:aws:sqs:eu-west-1:1:alice", "elsewhere"],
+    "aws:sourceip": ["10.0.0.1", "203.0.113.9"],
+    "aws:securetransport": ["true", "false"],
+}
+PRINCIPALS = [
+    "*",
+    {"AWS": "*"},
+    {"AWS": OWN},
+    {"AWS": [f"arn:aws:iam::{OWN}:root"]},
+    {"AWS": CALLERS[PrincipalKind.USER].arn},
+    {"AWS": [CALLERS[PrincipalKind.ASSUMED_ROLE].arn, ROLE_ARN, OWN]},
+    {"AWS": CALLERS[PrincipalKind.ASSUMED_ROLE].arn},
+    {"AWS": ROLE_ARN},
+    {"AWS": OTHER, "Service": "ec2.amazonaws.com"},
+    {"Service": ["ecs.amazonaws.com"]},
+]
+
+
+@st.composite
+def conditions(draw: st.DrawFn) -> Tree:
+    """One condition element with up to two operators."""
+    tree: Tree = {}
+    for _ in range(draw(st.integers(0, 2))):
+        family = draw(st.sampled_from([*OPERATORS, "Bool", "IpAddress", "Null"]))
+        if family in OPERATORS:
+            names, keys, operands = OPERATORS[family]
+            name, key = family + draw(st.sampled_from(names)), draw(st.sampled_from(keys))
+            chosen: Any = draw(st.lists(st.sampled_from(operands), min_size=1, max_size=2))
+        elif family == "Bool":
+            name, key, chosen = "Bool", "aws:SecureTransport", draw(st.sampled_from(["true", False]))
+        elif family == "IpAddress":
+            name, key, chosen = draw(st.sampled_from(["", "Not"])) + "IpAddress", "aws:SourceIp", "10.0.0.0/8"
+        else:
+            name, key, chosen = "Null", "aws:username", draw(st.sampled_from(["true", "false"]))
+        if family != "Null":
+            name += draw(st.sampled_from(["", "", "IfExists"]))
+            name = draw(st.sampled_from(["", "", "ForAllValues:", "ForAnyValue:"])) + name
+        tree.setdefault(name, {})[key] = chosen
+    return tree
+
+
+@st.composite
+def statements(draw: st.DrawFn, effect: str | None = None, *, principals: bool = False) -> Tree:
+    """One statement; with `principals`, one of a resource policy."""
+    tree: Tree = {"Effect": effect or draw(st.sampled_from(["Allow", "Allow", "Deny"]))}
+    action = draw(st.sampled_from(["Action", "Action", "Action", "NotAction"]))
+    tree[action] = draw(st.lists(st.sampled_from(ACTION_PATTERNS), min_size=1, max_size=2))
+    resource = draw(st.sampled_from(["Resource", "Resource", "Resource", "NotResource"]))
+    tree[resource] = draw(st.lists(st.sampled_from(PATTERNS), min_size=1, max_size=3))
+    if draw(st.booleans()):
+        tree["Condition"] = draw(conditions())
+    if principals:
+        element = draw(st.sampled_from(["Principal", "Principal", "NotPrincipal"]))
+        tree[element] = draw(st.sampled_from(PRINCIPALS))
+    return tree
+
+
+def documents(*, principals: bool = False) -> st.SearchStrategy[Tree]:
+    """A document of one to four statements, mostly of the current version."""
+    return st.fixed_dictionaries(
+        {
+            "Version": st.sampled_from(["2012-10-17", "2012-10-17", "2008-10-17"]),
+            "Statement": st.lists(statements(principals=principals), min_size=1, max_size=4),
+        }
+    )
+
+
+@st.composite
+def questions(draw: st.DrawFn) -> Question:
+    """A request and the layers that apply to it."""
+    kind = draw(st.sampled_from(list(CALLERS)))
+    values = {
+        key: draw(st.lists(st.sampled_from(found), max_size=2 if key == "aws:tagkeys" else 1))
+        for key, found in CONTEXT_VALUES.items()
+        if draw(st.booleans())
+    }
+    layer = st.none() | st.lists(documents(), max_size=1)
+    return Question(
+        action=draw(st.sampled_from(ACTIONS)),
+        resource=draw(st.sampled_from(RESOURCES)),
+        caller=CALLERS[kind],
+        values=values,
+        resource_account=draw(st.sampled_from(["", OWN, OTHER])),
+        identity=draw(st.lists(documents(), max_size=2)),
+        resource_policy=draw(st.none() | st.lists(documents(principals=True), max_size=1)),
+        boundary=draw(layer),
+        session=draw(layer),
+    )
+
+
+def compiled(trees: list[Tree], kind: DocumentKind) -> CompiledPolicies:
+    """The documents as the engine takes them."""
+    return compile_policies(
+        [
+            NamedDocument(f"p{place}", parse_document(json.dumps(tree), kind=kind))
+            for place, tree in enumerate(trees)
+        ]
+    )
+
+
+def as_engine_input(question: Question) -> tuple[AccessRequest, PolicyLayers]:
+    """The same question in the engine's words."""
+    caller = question.caller
+    kind = next(kind for kind, found in CALLERS.items() if found == caller)
+    principal = PolicyPrincipal(
+        arn=caller.arn,
+        account_id=caller.account,
+        kind=kind,
+        role_arn=caller.role_arn,
+        service=caller.service,
+    )
+    request = AccessRequest(
+        action=question.action,
+        resource=question.resource,
+        principal=principal,
+        context=RequestContext({key: tuple(found) for key, found in question.values.items()}),
+        resource_account=question.resource_account,
+    )
+    layers = PolicyLayers(
+        identity=compiled(question.identity, DocumentKind.IDENTITY),
+        resource=_layer(question.resource_policy, DocumentKind.RESOURCE),
+        boundary=_layer(question.boundary, DocumentKind.BOUNDARY),
+        session=_layer(question.session, DocumentKind.SESSION),
+    )
+    return request, layers
+
+
+def _layer(trees: list[Tree] | None, kind: DocumentKind) -> CompiledPolicies | None:
+    return None if trees is None else compiled(trees, kind)

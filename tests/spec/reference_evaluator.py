@@ -1,0 +1,307 @@
+"""A slow, obvious evaluator, written from AWS's pages alone, to compare the compiled engine with.
+
+It reads documents as plain JSON trees, asks every statement in turn, and shares no code with the engine.
+
+AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from ipaddress import ip_address, ip_network
+from typing import Any
+
+Tree = dict[str, Any]
+Values = dict[str, list[str]]
+
+ACCOUNT_LEVEL, ROLE_LEVEL, DIRECT_LEVEL = 1, 2, 3
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asks; `account` is empty for a service."""
+
+    arn: str
+    account: str
+    role_arn: str = ""
+    service: str = ""
+    is_root: bool = False
+
+
+@dataclass(frozen=True)
+class Question:
+    """One request and the documents of each layer; None where there is no such layer."""
+
+    action: str
+    resource: str
+    caller: Caller
+    values: Values
+    resource_account: str = ""
+    identity: list[Tree] = field(default_factory=list)
+    resource_policy: list[Tree] | None = None
+    boundary: list[Tree] | None = None
+    session: list[Tree] | None = None
+
+
+def evaluate(question: Question) -> str:
+    """`allow`, `explicit-deny` or `implicit-deny`."""
+    every_layer = [question.identity, question.boundary, question.session]
+    if any(_applying(question, documents, "Deny") for documents in every_layer if documents is not None):
+        return "explicit-deny"
+    if any(_level(question, found) for found in _applying(question, question.resource_policy or [], "Deny")):
+        return "explicit-deny"
+    grants = [
+        _level(question, found) for found in _applying(question, question.resource_policy or [], "Allow")
+    ]
+    named = max(grants, default=0)
+    return "allow" if _allowed(question, named) else "implicit-deny"
+
+
+def _allowed(question: Question, named: int) -> bool:
+    caller = question.caller
+    if not caller.account:
+        return named > 0
+    by_identity = bool(_applying(question, question.identity, "Allow")) or caller.is_root
+    within_ceilings = all(
+        bool(_applying(question, ceiling, "Allow"))
+        for ceiling in (question.boundary, question.session)
+        if ceiling is not None
+    )
+    if question.resource_account not in ("", caller.account):
+        return by_identity and within_ceilings and named > 0
+    if named == DIRECT_LEVEL:
+        return True
+    if named == ROLE_LEVEL:
+        return within_ceilings
+    is_trust = question.action.lower().startswith("sts:") and ":role/" in question.resource
+    is_key = question.action.lower().startswith("kms:") and ":key/" in question.resource
+    if (is_trust or is_key) and named == 0:
+        return False
+    return by_identity and within_ceilings
+
+
+def _applying(question: Question, documents: list[Tree], effect: str) -> list[Tree]:
+    return [
+        statement
+        for document in documents
+        for statement in _as_list(document["Statement"])
+        if statement["Effect"] == effect and _applies(question, document, statement)
+    ]
+
+
+def _as_list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _applies(question: Question, document: Tree, statement: Tree) -> bool:
+    variables = document.get("Version") == "2012-10-17"
+    return (
+        _covers_action(question.action, statement)
+        and _covers_resource(question, statement, variables)
+        and all(
+            _condition_holds(operator, key.lower(), operands, question.values, statement["Effect"], variables)
+            for operator, keys in statement.get("Condition", {}).items()
+            for key, operands in keys.items()
+        )
+    )
+
+
+def _covers_action(action: str, statement: Tree) -> bool:
+    listed = _as_list(statement.get("Action", statement.get("NotAction")))
+    matched = any(_like(list(pattern.lower()), action.lower()) for pattern in listed)
+    return matched if "Action" in statement else not matched
+
+
+def _covers_resource(question: Question, statement: Tree, variables: bool) -> bool:
+    if "Resource" not in statement and "NotResource" not in statement:
+        return True
+    listed = _as_list(statement.get("Resource", statement.get("NotResource")))
+    matched = any(
+        _resource_matches(pattern, question.resource, question.values, variables) for pattern in listed
+    )
+    return matched if "Resource" in statement else not matched
+
+
+def _level(question: Question, statement: Tree) -> int:
+    """How directly a resource policy's statement is about the caller: 0 where it is not."""
+    if "Principal" in statement:
+        return _named(statement["Principal"], question.caller)
+    if "NotPrincipal" not in statement:
+        return 0
+    listed, caller = statement["NotPrincipal"], question.caller
+    if statement["Effect"] == "Allow":
+        return 0 if _named(listed, caller) else DIRECT_LEVEL
+    if question.boundary is not None:
+        return DIRECT_LEVEL
+    names = ["*"] if listed == "*" else _as_list(listed.get("AWS", []))
+    services = [] if listed == "*" else _as_list(listed.get("Service", []))
+    whole = bool(caller.account) and all(
+        any(name in names for name in forms)
+        for forms in (
+            [caller.account, f"arn:aws:iam::{caller.account}:root"],
+            [caller.role_arn] if caller.role_arn else names,
+            [f"arn:aws:iam::{caller.account}:root", caller.account] if caller.is_root else [caller.arn],
+        )
+    )
+    return 0 if "*" in names or caller.service in services or whole else DIRECT_LEVEL
+
+
+def _named(principal: str | Tree, caller: Caller) -> int:
+    if isinstance(principal, str):
+        return DIRECT_LEVEL
+    names = _as_list(principal.get("AWS", []))
+    if "*" in names or (caller.service and caller.service in _as_list(principal.get("Service", []))):
+        return DIRECT_LEVEL
+    if caller.arn and caller.arn in names:
+        return DIRECT_LEVEL
+    if caller.role_arn and caller.role_arn in names:
+        return ROLE_LEVEL
+    if caller.account and (caller.account in names or f"arn:aws:iam::{caller.account}:root" in names):
+        return DIRECT_LEVEL if caller.is_root else ACCOUNT_LEVEL
+    return 0
+
+
+# A pattern is a list of one-character tokens; a literal star or question mark is written "\*" or "\?".
+
+
+def _pattern(text: str, values: Values, variables: bool) -> list[str] | None:
+    """None where a variable has no value."""
+    found: list[str] = []
+    pieces = re.split(r"(\$\{[^{}]+\})", text) if variables else [text]
+    for piece in pieces:
+        if not (variables and re.fullmatch(r"\$\{[^{}]+\}", piece)):
+            found.extend(piece)
+            continue
+        body = piece[2:-1]
+        if body in ("*", "?", "$"):
+            found.append("\\" + body)
+            continue
+        key, comma, default = body.partition(", ")
+        present = values.get(key.lower(), [])
+        if len(present) > 1 or (not present and not comma):
+            return None
+        found.extend("\\" + character for character in (present[0] if present else default[1:-1]))
+    return found
+
+
+def _like(pattern: list[str], text: str) -> bool:
+    """By dynamic programming: reachable[i] tells whether the pattern so far fits the first i characters."""
+    reachable = [True] + [False] * len(text)
+    for token in pattern:
+        if token == "*":
+            for place in range(1, len(text) + 1):
+                reachable[place] = reachable[place] or reachable[place - 1]
+        else:
+            wanted = token[-1]
+            reachable = [False] + [
+                reachable[place] and (token == "?" or text[place] == wanted) for place in range(len(text))
+            ]
+    return reachable[-1]
+
+
+def _resource_matches(pattern: str, resource: str, values: Values, variables: bool) -> bool:
+    if pattern == "*":
+        return True
+    wanted, asked = pattern.split(":", 5), resource.split(":", 5)
+    if len(asked) < 6:
+        return False
+    wanted += ["*"] * (6 - len(wanted))
+    last = _pattern(wanted[5], values, variables)
+    return (
+        last is not None
+        and all(_like(list(wanted[place]), asked[place]) for place in range(5))
+        and _like(last, asked[5])
+    )
+
+
+def _condition_holds(
+    operator: str, key: str, listed: object, values: Values, effect: str, variables: bool
+) -> bool:
+    qualifier, _, name = operator.rpartition(":")
+    operands = [str(operand) for operand in _as_list(listed)]
+    found = values.get(key, [])
+    if name == "Null":
+        return ("false" if found else "true") in operands
+    if_exists = name.endswith("IfExists")
+    name = name.removesuffix("IfExists")
+    negated = "Not" in name
+    name = name.replace("Not", "")
+    if name not in _MATCHES:
+        return effect == "Deny"
+    matched = [
+        any(_MATCHES[name](operand, value, values, variables) for operand in operands) for value in found
+    ]
+    if qualifier == "ForAllValues":
+        return found in ([], [""]) or all(one is not negated for one in matched)
+    if not found:
+        return if_exists or (negated and not qualifier)
+    if qualifier == "ForAnyValue":
+        return any(one is not negated for one in matched)
+    return not any(matched) if negated else any(matched)
+
+
+def _string_equals(operand: str, value: str, values: Values, variables: bool) -> bool:
+    pattern = _pattern(operand, values, variables)
+    return pattern is not None and "".join(token[-1] for token in pattern) == value
+
+
+def _string_equals_ignore_case(operand: str, value: str, values: Values, variables: bool) -> bool:
+    pattern = _pattern(operand, values, variables)
+    return pattern is not None and "".join(token[-1] for token in pattern).lower() == value.lower()
+
+
+def _string_like(operand: str, value: str, values: Values, variables: bool) -> bool:
+    pattern = _pattern(operand, values, variables)
+    return pattern is not None and _like(pattern, value)
+
+
+def _arn_like(operand: str, value: str, values: Values, variables: bool) -> bool:
+    wanted, asked = operand.split(":", 5), value.split(":", 5)
+    if len(asked) < 6:
+        return False
+    patterns = [_pattern(part, values, variables) for part in wanted]
+    return all(
+        pattern is not None and _like(pattern, part) for pattern, part in zip(patterns, asked, strict=True)
+    )
+
+
+def _bool(operand: str, value: str, _values: Values, _variables: bool) -> bool:
+    return value.lower() in ("true", "false") and operand.lower() == value.lower()
+
+
+def _ip_address(operand: str, value: str, _values: Values, _variables: bool) -> bool:
+    return ip_address(value) in ip_network(operand, strict=False)
+
+
+def _numbers(operand: str, value: str) -> Iterator[Fraction]:
+    return map(Fraction, (value, operand))
+
+
+def _numeric(compare: str) -> Callable[[str, str, Values, bool], bool]:
+    def matches(operand: str, value: str, _values: Values, _variables: bool) -> bool:
+        asked, wanted = _numbers(operand, value)
+        return {
+            "Equals": asked == wanted,
+            "LessThan": asked < wanted,
+            "LessThanEquals": asked <= wanted,
+            "GreaterThan": asked > wanted,
+            "GreaterThanEquals": asked >= wanted,
+        }[compare]
+
+    return matches
+
+
+_MATCHES = {
+    "StringEquals": _string_equals,
+    "StringEqualsIgnoreCase": _string_equals_ignore_case,
+    "StringLike": _string_like,
+    "ArnEquals": _arn_like,
+    "ArnLike": _arn_like,
+    "Bool": _bool,
+    "IpAddress": _ip_address,
+    **{
+        f"Numeric{compare}": _numeric(compare)
+        for compare in ("Equals", "LessThan", "LessThanEquals", "GreaterThan", "GreaterThanEquals")
+    },
+}
