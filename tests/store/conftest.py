@@ -1,5 +1,6 @@
 """Every store there is, each empty."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,9 +12,18 @@ from tabard.store.sql import SqlStore
 from tabard.store.sqlite import open_sqlite_store
 
 
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty store, closed: a copy of it spares a test the migration."""
+    path = tmp_path_factory.mktemp("migrated") / "tabard.db"
+    open_sqlite_store(path, vault=ClearVault()).close()
+    return path
+
+
 @pytest.fixture
-def sqlite_store(tmp_path: Path) -> Iterator[SqlStore]:
-    """An empty store in a file."""
+def sqlite_store(tmp_path: Path, migrated_file: Path) -> Iterator[SqlStore]:
+    """An empty store in a file, `tabard.db` in the test's own folder."""
+    shutil.copy(migrated_file, tmp_path / "tabard.db")
     store = open_sqlite_store(tmp_path / "tabard.db", vault=ClearVault(), wait_seconds=1.0)
     yield store
     store.close()

@@ -150,7 +150,7 @@ def _absent(wanted: DesiredInstance) -> Iterator[Action]:
 def _present(wanted: DesiredInstance, present: ObservedInstance) -> Iterator[Action]:
     state = present.report.run_state
     match wanted.run_state:
-        case "running" if state == "running" and present.facts is not None:
+        case "running" if state in ("pending", "running") and present.facts is not None:
             yield from _facts_and_sessions(wanted, present, present.facts)
         case "running" if state == "stopped" and wanted.launched_at > present.launched_at:
             yield StartInstance(wanted)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, cast
 
 from tabard.imds.peer import Address
 
@@ -66,8 +66,12 @@ class Gate:
     def abort_all(self) -> None:
         """End every connection now."""
         for transport in (*self.open, *self.refused):
-            if isinstance(transport, asyncio.Transport):
-                transport.abort()
+            as_transport(transport).abort()
+
+
+def as_transport(transport: asyncio.BaseTransport) -> asyncio.Transport:
+    """What a stream server gives. uvloop's is an asyncio.Transport by behaviour, not by class."""
+    return cast("asyncio.Transport", transport)
 
 
 class _Arrival(asyncio.Protocol):
@@ -77,7 +81,7 @@ class _Arrival(asyncio.Protocol):
         self._gate = gate
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - what a stream server always gives
+        transport = as_transport(transport)
         protocol = self._gate.admit(transport)
         if protocol is None:
             transport.abort()
@@ -94,8 +98,7 @@ class _Served(asyncio.Protocol):
         self._http = http
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - as above
-        self._transport = transport
+        self._transport = transport = as_transport(transport)
         self._end = asyncio.get_running_loop().call_later(CONNECTION_SECONDS, transport.abort)
         self._http.connection_made(transport)
 
@@ -124,8 +127,7 @@ class _Refusal(asyncio.Protocol):
         self._gate = gate
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - as above
-        self._transport = transport
+        self._transport = transport = as_transport(transport)
         self._end = asyncio.get_running_loop().call_later(_REFUSED_SECONDS, transport.abort)
 
     def data_received(self, data: bytes) -> None:  # noqa: ARG002 - the request is not looked at

@@ -44,14 +44,13 @@ class Child:
         self._process.send_signal(number)
 
     async def end(self, *, grace_seconds: float) -> int:
-        """Ask it to end (SIGTERM), kill it after the grace, and return its exit status."""
-        if not self.ended.done():
-            self._process.terminate()
-            try:
+        """Ask it to end (SIGTERM), kill it after the grace, at once where there is none; its exit status."""
+        try:
+            if grace_seconds > 0:
+                self._process.terminate()
                 await asyncio.wait({self.ended}, timeout=grace_seconds)
-            finally:
-                if not self.ended.done():
-                    self._process.kill()
+        finally:
+            self._process.kill()  # does nothing to one that has ended
         return await asyncio.shield(self.ended)
 
     def _reap(self) -> None:

@@ -102,7 +102,8 @@ def parse_upstream_output(
         if b"<Error" in body[:1024] and local_name(parse_xml(body)) == "Error":
             return _xml_error(500, body)
         if operation_name == "GetBucketLocation":
-            return {"LocationConstraint": parse_xml(body).text or ""}
+            region = parse_xml(body).text
+            return {"LocationConstraint": region} if region else {}
         return _parsed(model, operation_name, status, headers, body)
     except (ResponseParserError, MalformedXML, SerializationException, ValueError):
         return RelayedError(

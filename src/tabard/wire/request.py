@@ -3,12 +3,12 @@
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, Union
 
 ServiceName: TypeAlias = Literal["iam", "sts", "ec2", "s3", "dynamodb", "sqs", "hosts"]
 Protocol: TypeAlias = Literal["query", "ec2", "json", "rest-xml"]
 
-Value: TypeAlias = "str | int | float | bool | bytes | datetime | list[Value] | dict[str, Value]"
+Value: TypeAlias = Union[str, int, float, bool, bytes, datetime, "list[Value]", "dict[str, Value]"]  # noqa: UP007 - a recursive alias that can be used at run time
 """One typed input value, named and typed as botocore's model has it."""
 
 Headers: TypeAlias = tuple[tuple[str, str], ...]

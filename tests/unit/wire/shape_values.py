@@ -44,7 +44,7 @@ class ShapeValues:
         self.random = random.Random(seed)
         self.full = full
 
-    def of(self, shape: Shape, depth: int = 0) -> Any:
+    def of(self, shape: Shape, depth: int = 0) -> Any:  # noqa: ANN401
         if isinstance(shape, StructureShape):
             return self._structure(shape, depth)
         if isinstance(shape, ListShape):
@@ -56,7 +56,8 @@ class ShapeValues:
         return self._scalar(shape)
 
     def _count(self, shape: Shape) -> int:
-        return max(1, int(shape.metadata.get("min", 1)), 2 if self.full else 1)
+        wanted = max(1, int(shape.metadata.get("min", 1)), 2 if self.full else 1)
+        return min(wanted, int(shape.metadata.get("max", wanted)))
 
     def _structure(self, shape: StructureShape, depth: int) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -71,9 +72,21 @@ class ShapeValues:
             except NoValue:
                 if required:
                     raise
+        if not found and depth > 0:
+            return self._one_member(shape)
         return found
 
-    def _scalar(self, shape: Shape) -> Any:
+    def _one_member(self, shape: StructureShape) -> dict[str, Any]:
+        """Query and XML cannot tell an empty structure from none."""
+        for member, inner in shape.members.items():
+            if not isinstance(inner, StructureShape | ListShape | MapShape):
+                return {member: self.of(inner)}
+        for member, inner in shape.members.items():
+            if isinstance(inner, StructureShape) and inner.name != shape.name:
+                return {member: self._one_member(inner)}
+        raise NoValue(shape.name)
+
+    def _scalar(self, shape: Shape) -> Any:  # noqa: ANN401
         kind = shape.type_name
         low = int(shape.metadata.get("min", 0) or 0)
         if kind in ("integer", "long"):

@@ -1,0 +1,102 @@
+"""An edge in memory, with faults on demand."""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from tabard.agent.edge_client import EdgeError, EdgeUnreachable, MintAnswer
+from tabard.clock import Clock
+from tabard.model.messages import (
+    DescribeHostInstancesResult,
+    DesiredInstance,
+    GetInstanceSessionResult,
+    InstanceReport,
+)
+from tabard.model.session import RoleDelivery
+
+
+def unreachable() -> EdgeUnreachable:
+    return EdgeUnreachable(operation="any", code="Unreachable", message="away")
+
+
+@dataclass
+class FakeEdge:
+    """Mints for what its desired state says; `away` and `mint_error` are the faults."""
+
+    clock: Clock
+    lifetime: timedelta = timedelta(hours=6)
+    away: bool = False
+    mint_error: EdgeError | None = None
+    report_error: EdgeError | None = None
+    instances: dict[str, DesiredInstance] = field(default_factory=dict)
+    version: int = 1
+    minted: list[GetInstanceSessionResult] = field(default_factory=list)
+    reports: list[InstanceReport] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
+    hold_mints: asyncio.Event | None = None
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def put(self, desired: DesiredInstance) -> None:
+        self.instances[desired.instance_id] = desired
+        self._change()
+
+    def remove(self, instance_id: str) -> None:
+        del self.instances[instance_id]
+        self._change()
+
+    def _change(self) -> None:
+        self.version += 1
+        self.changed.set()
+
+    async def describe_host_instances(
+        self, *, known_version: int, wait_seconds: int
+    ) -> DescribeHostInstancesResult:
+        self.calls.append("describe")
+        if self.away:
+            raise unreachable()
+        if known_version == self.version and wait_seconds:
+            self.changed.clear()
+            try:
+                async with asyncio.timeout(wait_seconds):
+                    await self.changed.wait()
+            except TimeoutError:
+                pass
+        return DescribeHostInstancesResult(version=self.version, instances=tuple(self.instances.values()))
+
+    async def get_instance_session(self, instance_id: str, role_delivery: RoleDelivery) -> MintAnswer:
+        self.calls.append(f"mint {role_delivery}")
+        asked_at_seconds = self.clock.monotonic_seconds()
+        if self.away:
+            raise unreachable()
+        if self.mint_error is not None:
+            raise self.mint_error
+        instance_profile = self.instances[instance_id].instance_profile
+        assert instance_profile is not None
+        now = self.clock.now()
+        result = GetInstanceSessionResult(
+            access_key_id=f"ASIA{len(self.minted):04d}-{role_delivery}",
+            secret_access_key="wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+            session_token=f"token {instance_profile.role_id}",
+            expiration=now + self.lifetime,
+            last_updated=now,
+            lifetime_seconds=int(self.lifetime.total_seconds()),
+            role_name=instance_profile.role_name,
+            role_id=instance_profile.role_id,
+            association_id=instance_profile.association_id,
+        )
+        self.minted.append(result)
+        if self.hold_mints is not None:
+            await self.hold_mints.wait()
+        return MintAnswer(
+            credentials=result,
+            asked_at_seconds=asked_at_seconds,
+            lifetime_seconds=self.lifetime.total_seconds(),
+        )
+
+    async def report_instances(self, reports: tuple[InstanceReport, ...]) -> None:
+        self.calls.append("report")
+        if self.away:
+            raise unreachable()
+        if self.report_error is not None:
+            raise self.report_error
+        self.reports.extend(reports)

@@ -1,0 +1,356 @@
+"""The agent against an edge in memory: instances start, tell what is, and end."""
+
+import asyncio
+import json
+import os
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+from described_instance import FACTS, OPTIONS, PROFILE
+from fake_edge import FakeEdge, unreachable
+
+from tabard.agent.agent import Agent
+from tabard.agent.drivers.driver import CannotStart, ExitStatus, Running
+from tabard.agent.drivers.process import ProcessDriver
+from tabard.agent.edge_client import EdgeRefused, MintRefused
+from tabard.agent.settings import AgentSettings
+from tabard.clock import SystemClock
+from tabard.model.messages import DesiredInstance
+
+ID = FACTS.instance_id
+OPEN = msgspec.structs.replace(
+    FACTS, metadata_options=msgspec.structs.replace(OPTIONS, http_tokens="optional")
+)
+ROLE_PATH = "/latest/meta-data/iam/security-credentials/web-role"
+
+
+class FakeRunning:
+    def __init__(self) -> None:
+        self.ended: asyncio.Future[ExitStatus] = asyncio.get_running_loop().create_future()
+
+    async def wait(self) -> ExitStatus:
+        return await asyncio.shield(self.ended)
+
+    async def stop(self, grace: timedelta) -> None:
+        if not self.ended.done():
+            self.ended.set_result(ExitStatus(signal_number=15))
+
+
+class FakeDriver:
+    """Starts nothing; the test ends what it started."""
+
+    uid = os.getuid()
+    base_environment: Mapping[str, str] = {"PATH": "/bin", "AWS_ACCESS_KEY_ID": "decoy"}
+
+    def __init__(self) -> None:
+        self.started: list[tuple[DesiredInstance, Mapping[str, str], Path]] = []
+        self.running: list[FakeRunning] = []
+        self.error: Exception | None = None
+        self.not_started_because: list[str] = []
+
+    def claim(self, path: Path) -> None:
+        """Nothing to do."""
+
+    async def start(
+        self, desired: DesiredInstance, environment: Mapping[str, str], directory: Path
+    ) -> Running:
+        if self.error is not None:
+            raise self.error
+        self.started.append((desired, environment, directory))
+        self.running.append(FakeRunning())
+        return self.running[-1]
+
+    def not_started(self, instance_id: str, reason: str) -> None:
+        self.not_started_because.append(reason)
+
+
+class Host:
+    """An agent at work."""
+
+    def __init__(self, folder: Path, settings: AgentSettings | None = None) -> None:
+        self.edge = FakeEdge(SystemClock())
+        self.driver = FakeDriver()
+        self.folder = folder
+        self.settings = settings or AgentSettings(wait_seconds=1, seed=1)
+        self.agent = self._agent()
+        self.stop = asyncio.Event()
+        self.work: asyncio.Task[None] | None = None
+
+    def _agent(self) -> Agent:
+        return Agent(
+            "h-0123456789abcdef0",
+            self.edge,
+            {"process": self.driver},
+            self.settings,
+            clock=SystemClock(),
+            runtime_directory=self.folder,
+            edge_endpoint="http://127.0.0.1:4700",
+            region="us-east-1",
+        )
+
+    def begin(self) -> None:
+        self.work = asyncio.create_task(self.agent.run(self.stop))
+
+    async def end(self) -> None:
+        self.stop.set()
+        if self.work is not None:
+            await asyncio.wait_for(self.work, 10)
+        self.work, self.stop = None, asyncio.Event()
+
+    async def until(self, true: Callable[[], object], seconds: float = 5) -> None:
+        async with asyncio.timeout(seconds):
+            while not true():
+                if self.work is not None and self.work.done():
+                    self.work.result()
+                await asyncio.sleep(0.005)
+
+    def states(self) -> list[str]:
+        return [report.run_state for report in self.edge.reports]
+
+    async def get(self, path: str) -> tuple[int, str]:
+        endpoint = self.agent.instances[ID].metadata_endpoint
+
+        def ask() -> tuple[int, str]:
+            try:
+                with urllib.request.urlopen(endpoint + path, timeout=5) as answer:
+                    return answer.status, answer.read().decode()
+            except urllib.error.HTTPError as error:
+                with error:
+                    return error.code, ""
+
+        return await asyncio.to_thread(ask)
+
+
+@pytest.fixture
+async def host(tmp_path: Path) -> AsyncIterator[Host]:
+    host = Host(tmp_path)
+    yield host
+    await host.end()
+
+
+async def test_an_instance_starts_with_its_role_already_served(host: Host) -> None:
+    host.edge.put(OPEN)
+    host.begin()
+    await host.until(lambda: "running" in host.states())
+    desired, environment, directory = host.driver.started[0]
+    assert desired == OPEN
+    assert "AWS_ACCESS_KEY_ID" not in environment
+    assert environment["AWS_EC2_METADATA_SERVICE_ENDPOINT"] == host.agent.instances[ID].metadata_endpoint
+    assert environment["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4700"
+    assert Path(environment["AWS_CONFIG_FILE"]).read_bytes() == b""
+    assert directory.stat().st_mode & 0o777 == 0o700
+    assert sorted(host.edge.calls[: host.edge.calls.index("report") + 3]).count("mint 2.0") == 1
+    status, body = await host.get(ROLE_PATH)
+    assert (status, json.loads(body)["AccessKeyId"][-3:]) == (200, "1.0")
+    assert host.edge.reports[-1].association_id == PROFILE.association_id
+
+
+async def test_an_instance_starts_even_if_nothing_can_be_minted(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tabard.agent.instances._FIRST_SESSION_SECONDS", 0.05)
+    host.edge.mint_error = unreachable()
+    host.edge.put(OPEN)
+    host.begin()
+    await host.until(lambda: "running" in host.states())
+    assert (await host.get(ROLE_PATH))[0] == 503
+    host.edge.mint_error = None
+    await host.until(lambda: host.edge.reports[-1].association_id)
+    assert (await host.get(ROLE_PATH))[0] == 200
+
+
+async def test_a_refusing_trust_policy_is_shown_and_mended_without_a_restart(host: Host) -> None:
+    host.edge.mint_error = MintRefused(
+        operation="GetInstanceSession", code="AssumeRoleUnauthorizedAccess", message="no"
+    )
+    host.edge.put(OPEN)
+    host.begin()
+    await host.until(lambda: "running" in host.states())
+    status, body = await host.get(ROLE_PATH)
+    assert (status, json.loads(body)["Code"]) == (200, "AssumeRoleUnauthorizedAccess")
+    host.edge.mint_error = None
+    await host.until(lambda: host.edge.minted)
+    await host.until(lambda: host.edge.reports[-1].association_id)
+
+
+async def test_another_role_is_served_within_a_second_and_a_detached_one_at_once_gone(host: Host) -> None:
+    host.edge.put(OPEN)
+    host.begin()
+    await host.until(lambda: "running" in host.states())
+    other = msgspec.structs.replace(
+        PROFILE,
+        association_id="iip-assoc-0fedcba9876543210",
+        role_name="other",
+        role_id="AROAI44QH8DHBEXAMPLE",
+    )
+    host.edge.put(msgspec.structs.replace(OPEN, instance_profile=other))
+    await host.until(lambda: host.edge.reports[-1].association_id == other.association_id, seconds=1)
+    assert (await host.get(ROLE_PATH))[0] == 404
+    status, body = await host.get(ROLE_PATH.replace("web-role", "other"))
+    assert (status, json.loads(body)["Token"]) == (200, "token AROAI44QH8DHBEXAMPLE")
+    host.edge.put(msgspec.structs.replace(OPEN, instance_profile=None))
+    await host.until(lambda: not host.edge.reports[-1].association_id, seconds=1)
+    assert (await host.get("/latest/meta-data/iam/"))[0] == 404
+
+
+async def test_an_instance_whose_main_process_ends_is_stopped_and_stays_so(host: Host) -> None:
+    host.edge.put(OPEN)
+    host.begin()
+    await host.until(lambda: "running" in host.states())
+    host.driver.running[0].ended.set_result(ExitStatus(code=3))
+    await host.until(lambda: host.states()[-1] == "stopped")
+    last = host.edge.reports[-1]
+    assert last.reason_code == "Client.InstanceInitiatedShutdown"
+    assert last.reason_message.endswith("(exit status 3)")
+    host.edge.put(msgspec.structs.replace(OPEN, tags=()))
+    await asyncio.sleep(0.05)
+    assert len(host.driver.started) == 1
+    host.edge.put(msgspec.structs.replace(OPEN, launched_at=FACTS.launched_at + timedelta(seconds=9)))
+    await host.until(lambda: len(host.driver.started) == 2)
+
+
+async def test_terminating_ends_everything_and_leaves_nothing(host: Host) -> None:
+    host.edge.put(OPEN)
+    host.begin()
+    await host.until(lambda: "running" in host.states())
+    host.edge.put(msgspec.structs.replace(OPEN, run_state="terminated"))
+    await host.until(lambda: host.states()[-1] == "terminated")
+    assert host.driver.running[0].ended.result() == ExitStatus(signal_number=15)
+    host.edge.remove(ID)
+    await host.until(lambda: not host.agent.instances)
+    assert list((host.folder / "instances").iterdir()) == []
+
+
+async def test_stopping(host: Host) -> None:
+    host.edge.put(OPEN)
+    host.begin()
+    await host.until(lambda: "running" in host.states())
+    host.edge.put(msgspec.structs.replace(OPEN, run_state="stopped"))
+    await host.until(lambda: host.states()[-1] == "stopped")
+    assert host.edge.reports[-1].reason_code == "Client.UserInitiatedShutdown"
+
+
+@pytest.mark.parametrize("error", [CannotStart("the user data cannot be run"), OSError("disk full")])
+async def test_what_cannot_start_is_stopped_with_the_reason(host: Host, error: Exception) -> None:
+    host.driver.error = error
+    host.edge.put(OPEN)
+    host.begin()
+    await host.until(lambda: "stopped" in host.states())
+    assert str(error) in host.edge.reports[-1].reason_message
+    assert host.driver.not_started_because == [host.edge.reports[-1].reason_message]
+
+
+async def test_an_instance_of_an_unknown_driver_is_stopped_with_the_reason(tmp_path: Path) -> None:
+    host = Host(tmp_path)
+    host.agent._drivers.clear()
+    host.edge.put(OPEN)
+    await host.agent.poll(0)
+    await host.agent.report()
+    assert "no driver named 'process'" in host.edge.reports[-1].reason_message
+
+
+async def test_an_agent_that_starts_anew_reports_what_ended_with_the_one_before(host: Host) -> None:
+    host.edge.put(OPEN)
+    host.begin()
+    await host.until(lambda: "running" in host.states())
+    host.edge.away = True
+    await host.end()
+    host.edge.away = False
+    host.agent = host._agent()
+    host.begin()
+    await host.until(lambda: host.states()[-1] == "stopped")
+    assert host.edge.reports[-1].reason_code == "Server.InternalError"
+    assert len(host.driver.started) == 1
+
+
+async def test_a_clean_end_tells_the_edge(host: Host) -> None:
+    host.edge.put(OPEN)
+    host.begin()
+    await host.until(lambda: "running" in host.states())
+    await host.end()
+    assert host.states()[-1] == "stopped"
+    assert host.driver.running[0].ended.done()
+
+
+async def test_an_agent_may_end_while_an_instance_starts(host: Host) -> None:
+    host.edge.hold_mints = asyncio.Event()
+    host.edge.put(OPEN)
+    host.begin()
+    await host.until(lambda: "mint 2.0" in host.edge.calls)
+    await host.end()
+    assert host.driver.started == []
+
+
+async def test_a_report_that_the_edge_refuses_does_not_stop_the_others(host: Host) -> None:
+    other = msgspec.structs.replace(OPEN, instance_id="i-0fedcba9876543210")
+    host.edge.put(OPEN)
+    host.edge.put(other)
+    await host.agent.poll(0)
+    refuse = EdgeRefused(operation="ReportInstances", code="InvalidReport", message="no")
+    tell = host.edge.report_instances
+
+    async def picky(reports: tuple[object, ...]) -> None:
+        if any(getattr(report, "instance_id", "") == ID for report in reports):
+            raise refuse
+        await tell(reports)  # type: ignore[arg-type]
+
+    host.edge.report_instances = picky  # type: ignore[method-assign, assignment]
+    (host.folder / "instances").mkdir(exist_ok=True)
+    await host.agent.report()
+    assert [report.instance_id for report in host.edge.reports] == [other.instance_id]
+    await host.agent.close()
+
+
+async def test_it_says_that_it_is_alive(tmp_path: Path) -> None:
+    host = Host(tmp_path, AgentSettings(wait_seconds=1, heartbeat=timedelta(seconds=0.02)))
+    host.begin()
+    await host.until(lambda: host.edge.calls.count("report") > 2)
+    await host.end()
+
+
+async def test_it_goes_on_after_the_edge_was_away(host: Host) -> None:
+    host.edge.away = True
+    host.begin()
+    await host.until(lambda: host.edge.calls.count("describe") >= 1)
+    host.edge.away = False
+    host.edge.put(OPEN)
+    await host.until(lambda: "running" in host.states())
+
+
+async def test_an_error_of_ours_is_not_hidden(host: Host) -> None:
+    host.edge.put(msgspec.structs.replace(OPEN, instance_id="../../etc"))
+    host.begin()
+    assert host.work is not None
+    with pytest.raises(RuntimeError, match="is not an instance id"):
+        await asyncio.wait_for(host.work, 5)
+    host.work = None
+
+
+async def test_a_real_process_finds_its_role(tmp_path: Path) -> None:
+    script = (
+        "#!/usr/bin/env python3\n"
+        "import os, urllib.request as u\n"
+        "base = os.environ['AWS_EC2_METADATA_SERVICE_ENDPOINT']\n"
+        f"print(u.urlopen(base + '{ROLE_PATH}').read().decode())\n"
+    )
+    host = Host(tmp_path)
+    host.agent._drivers["process"] = ProcessDriver(base_environment=os.environ)
+    host.edge.put(msgspec.structs.replace(OPEN, user_data=script.encode()))
+    host.begin()
+    await host.until(lambda: host.states() and host.states()[-1] == "stopped", seconds=20)
+    console = json.loads((tmp_path / "instances" / ID / "console.log").read_text())
+    assert console["AccessKeyId"] == next(
+        r.access_key_id for r in host.edge.minted if "1.0" in r.access_key_id
+    )
+    await host.end()
+
+
+@pytest.mark.parametrize("settings", [{"wait_seconds": 61}, {"rotate_every": timedelta(seconds=0.5)}])
+def test_settings_that_cannot_work_are_refused(settings: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="is "):
+        AgentSettings(**settings)  # type: ignore[arg-type]

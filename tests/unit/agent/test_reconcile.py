@@ -1,0 +1,140 @@
+"""What has to be done, as a table of what is and what should be."""
+
+from datetime import timedelta
+
+import msgspec
+import pytest
+from described_instance import FACTS, OPTIONS, PROFILE
+
+from tabard.agent.reconcile import (
+    Action,
+    DropSession,
+    FetchSession,
+    ForgetInstance,
+    ObservedInstance,
+    Report,
+    RoleOf,
+    StartInstance,
+    StopInstance,
+    TerminateInstance,
+    UpdateFacts,
+    reconcile,
+)
+from tabard.model.messages import DesiredInstance, DesiredRunState, InstanceReport
+
+ID = FACTS.instance_id
+ROLE = RoleOf(PROFILE.association_id, PROFILE.role_id)
+OTHER = RoleOf("iip-assoc-0fedcba9876543210", PROFILE.role_id)
+
+
+def report(state: str, **changes: str) -> InstanceReport:
+    return InstanceReport(instance_id=ID, run_state=state, **changes)  # type: ignore[arg-type]
+
+
+def seen(state: str, **changes: object) -> ObservedInstance:
+    told = report(state)
+    values: dict[str, object] = {"report": told, "reported": told, **changes}
+    return ObservedInstance(instance_id=ID, launched_at=FACTS.launched_at, **values)  # type: ignore[arg-type]
+
+
+def running(**changes: object) -> ObservedInstance:
+    return seen("running", **{"facts": FACTS, "sessions": {"2.0": ROLE}, **changes})
+
+
+def wanted(state: DesiredRunState = "running", **changes: object) -> DesiredInstance:
+    return msgspec.structs.replace(FACTS, run_state=state, **changes)
+
+
+OPTIONAL = msgspec.structs.replace(OPTIONS, http_tokens="optional")
+DISABLED = msgspec.structs.replace(OPTIONS, http_endpoint="disabled")
+NO_ROLE = msgspec.structs.replace(PROFILE, role_name="", role_id="")
+NEXT = msgspec.structs.replace(PROFILE, association_id=OTHER.association_id)
+LATER = wanted(launched_at=FACTS.launched_at + timedelta(seconds=1))
+
+TABLE: dict[str, tuple[DesiredInstance | None, ObservedInstance | None, list[Action]]] = {
+    "as it should be": (wanted(), running(), []),
+    "not there": (wanted(), None, [StartInstance(wanted())]),
+    "not there and not wanted": (wanted("terminated"), None, [Report(report("terminated"))]),
+    "never started and stopped": (wanted("stopped"), None, [Report(report("stopped"))]),
+    "starting": (wanted(), seen("pending"), []),
+    "starting, metadata up": (
+        wanted(),
+        seen("pending", facts=FACTS),
+        [FetchSession(ID, "2.0", ROLE)],
+    ),
+    "to stop": (wanted("stopped"), running(), [StopInstance(ID)]),
+    "to stop while starting": (wanted("stopped"), seen("pending"), [StopInstance(ID)]),
+    "stopping": (wanted("stopped"), seen("stopping"), []),
+    "stopped": (wanted("stopped"), seen("stopped"), []),
+    "to terminate": (wanted("terminated"), running(), [TerminateInstance(ID)]),
+    "to terminate after a stop": (wanted("terminated"), seen("stopped"), [TerminateInstance(ID)]),
+    "to terminate while stopping": (wanted("terminated"), seen("stopping"), [TerminateInstance(ID)]),
+    "terminating": (wanted("terminated"), seen("shutting-down"), []),
+    "terminated": (wanted("terminated"), seen("terminated"), []),
+    "terminated, not told": (
+        wanted("terminated"),
+        seen("terminated", reported=None),
+        [Report(report("terminated"))],
+    ),
+    "ended by itself": (wanted(), seen("stopped"), []),
+    "ended by itself, not told": (wanted(), seen("stopped", reported=None), [Report(report("stopped"))]),
+    "launched anew": (LATER, seen("stopped"), [StartInstance(LATER)]),
+    "forgotten by the edge": (None, running(), [TerminateInstance(ID)]),
+    "forgotten, ending": (None, seen("shutting-down"), []),
+    "forgotten and stopped": (None, seen("stopped"), [ForgetInstance(ID)]),
+    "forgotten and over": (None, seen("terminated"), [ForgetInstance(ID)]),
+    "new facts": (wanted(tags=()), running(facts=wanted(user_data=b"x")), [UpdateFacts(wanted())]),
+    "tokens optional": (
+        wanted(metadata_options=OPTIONAL),
+        running(),
+        [UpdateFacts(wanted(metadata_options=OPTIONAL)), FetchSession(ID, "1.0", ROLE)],
+    ),
+    "tokens required": (
+        wanted(),
+        running(sessions={"2.0": ROLE, "1.0": ROLE}),
+        [DropSession(ID, "1.0")],
+    ),
+    "endpoint disabled": (
+        wanted(metadata_options=DISABLED),
+        running(),
+        [UpdateFacts(wanted(metadata_options=DISABLED)), DropSession(ID, "2.0")],
+    ),
+    "associated": (wanted(), running(sessions={}), [FetchSession(ID, "2.0", ROLE)]),
+    "association replaced": (
+        wanted(instance_profile=NEXT),
+        running(),
+        [
+            UpdateFacts(wanted(instance_profile=NEXT)),
+            DropSession(ID, "2.0"),
+            FetchSession(ID, "2.0", OTHER),
+        ],
+    ),
+    "disassociated": (
+        wanted(instance_profile=None),
+        running(),
+        [UpdateFacts(wanted(instance_profile=None)), DropSession(ID, "2.0")],
+    ),
+    "role taken out": (
+        wanted(instance_profile=NO_ROLE),
+        running(),
+        [UpdateFacts(wanted(instance_profile=NO_ROLE)), DropSession(ID, "2.0")],
+    ),
+    "association to be told": (
+        wanted(),
+        running(report=report("running", association_id=PROFILE.association_id)),
+        [Report(report("running", association_id=PROFILE.association_id))],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", TABLE)
+def test_what_has_to_be_done(case: str) -> None:
+    desired, observed, actions = TABLE[case]
+    assert reconcile(() if desired is None else (desired,), () if observed is None else (observed,)) == tuple(
+        actions
+    )
+
+
+def test_instances_do_not_disturb_each_other() -> None:
+    other = msgspec.structs.replace(FACTS, instance_id="i-0fedcba9876543210")
+    assert reconcile((other, wanted()), (running(),)) == (StartInstance(other),)
