@@ -42,7 +42,7 @@ class Arn:
 
 
 def iam_arn(*, partition: str, account_id: str, kind: str, path: str, name: str) -> str:
-    """An IAM entity's ARN: kind is `role`, `user`, `policy` or `instance-profile`; path begins and ends with `/`."""
+    """An IAM entity's ARN: `kind` is `role`, `user`, `policy`, …; `path` begins and ends with `/`."""
     return f"arn:{partition}:iam::{account_id}:{kind}{path}{name}"
 
 

@@ -86,10 +86,11 @@ class Denial:
 
 
 class Denied(AccessDenied):
-    """AccessDenied, with the denial it came from."""
+    """AccessDenied, with the denial it came from, and the whole reason for the audit."""
 
-    def __init__(self, service: Service, sentence: str, denial: Denial) -> None:
+    def __init__(self, service: Service, sentence: str, *, reason: str, denial: Denial) -> None:
         super().__init__(service, sentence)
+        self.reason = reason
         self.denial = denial
 
 
@@ -140,12 +141,18 @@ def _denied(
         layers = PolicyLayers(identity=identity, resource=check.resource_policy, session=session_layer)
         decision = decide(request, layers)
         if not decision.allowed:
-            sentence = denial_sentence(request, decision, quote_resource=facts.service in _QUOTING)
+            reason = denial_sentence(request, decision, quote_resource=facts.service in _QUOTING)
             yield Denied(
                 facts.service,
-                sentence,
-                Denial(check=check, request=request, layers=layers, decision=decision),
+                # INVARIANT: STS says the same of a role that is not there; which policy denied would tell.
+                _without_cause(reason) if check.action == "sts:AssumeRole" else reason,
+                reason=reason,
+                denial=Denial(check=check, request=request, layers=layers, decision=decision),
             )
+
+
+def _without_cause(reason: str) -> str:
+    return reason.partition(" because ")[0].partition(" with an explicit deny ")[0]
 
 
 def _permit(caller: Caller, checks: tuple[Check, ...], facts: RequestFacts, snapshot: Snapshot) -> Permit:

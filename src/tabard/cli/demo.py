@@ -39,7 +39,7 @@ class StepFailed(Exception):
 
 def demo() -> None:
     """Tell the story of one instance and its role with the real system; ends by itself."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     try:
         with tempfile.TemporaryDirectory(prefix="tabard-demo-") as folder:
             data_dir = DataDir(Path(folder) / "data")

@@ -81,7 +81,7 @@ def settings_from(given: dict[str, Any]) -> Settings:
 
 
 async def _run(settings: Settings) -> int:
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

@@ -13,6 +13,8 @@ from tabard.services.hosts.hosts import reap_unseen_hosts
 from tabard.store.ports import Store, StoreUnavailable
 
 EVERY_SECONDS = 60.0
+SLEPT_SECONDS = 5 * EVERY_SECONDS
+AUDIT_EVENTS_KEPT = 1_000_000
 KEYRING_ROTATED = "keyring_rotated"
 HOUSEKEEPING_PUT_OFF = "housekeeping_put_off"
 
@@ -29,15 +31,20 @@ class Housekeeping:
 
     async def run(self) -> None:
         """Once a minute until cancelled."""
+        last_tick = self.clock.now()
         while True:
+            now = self.clock.now()
+            # A machine that slept has heard of nobody: hosts get a minute to speak before any is removed.
+            awake = (now - last_tick).total_seconds() < SLEPT_SECONDS
+            last_tick = now
             try:
-                await asyncio.to_thread(self.once)
+                await asyncio.to_thread(self.once, reap=awake)
                 await self.snapshots.refresh()
             except StoreUnavailable as error:
                 _log.warning(HOUSEKEEPING_PUT_OFF, reason=str(error))
             await asyncio.sleep(EVERY_SECONDS)
 
-    def once(self) -> None:
+    def once(self, *, reap: bool) -> None:
         """Do everything that is due, in one transaction. Raises StoreUnavailable."""
         now = self.clock.now()
         with self.store.transaction() as tx:
@@ -50,4 +57,6 @@ class Housekeeping:
                 tx.sealing_keys.delete(key.key_id)
             tx.revocations.forget_until(now)
             purge_terminated(tx, now)
-            reap_unseen_hosts(tx, now)
+            tx.audit.prune(keep=AUDIT_EVENTS_KEPT)
+            if reap:
+                reap_unseen_hosts(tx, now)

@@ -133,9 +133,7 @@ class Pipeline:
             now=believed.facts.now,
         )
         if asked.call.service == "dynamodb":
-            keys = await self.performer.table_keys.of(
-                tables_in(asked.call.input, facts), region=facts.region, account_id=facts.account_id
-            )
+            keys = await self.performer.table_keys.of(tables_in(asked.call.input, facts), region=facts.region)
             facts = replace(facts, partition_keys=keys)
         checks = asked.operation.checks(asked.request, facts)  # type: ignore[arg-type]  # the table pairs them
         return Resolved(asked=asked, checks=checks)

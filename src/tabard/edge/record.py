@@ -41,7 +41,7 @@ def audit_event(
         else (),
         outcome=_outcome(reached, error),
         error_code=error.error_code if error is not None else "",
-        reason=error.message[:_REASON_CHARACTERS] if error is not None else "",
+        reason=_reason(error)[:_REASON_CHARACTERS] if error is not None else "",
         http_status=status,
         snapshot_version=believed.snapshot.version if believed is not None else 0,
     )
@@ -53,6 +53,10 @@ def _outcome(reached: Reached, error: AwsError | None) -> Outcome:
     if isinstance(error, Denied):
         return "denied"
     return "failed" if isinstance(reached, Allowed) else "refused"
+
+
+def _reason(error: AwsError) -> str:
+    return error.reason if isinstance(error, Denied) else error.message
 
 
 def _asked(reached: Reached) -> Asked | None:

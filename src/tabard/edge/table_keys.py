@@ -29,7 +29,7 @@ class TableKeys:
         """The partition key of each table or index that exists."""
         found: dict[Table, str] = {}
         for table, index in tables:
-            keys = await self._keys(table, region=region, account_id=account_id)
+            keys = await self._keys(table, region=region)
             if index in keys:
                 found[(table, index)] = keys[index]
         return found
@@ -38,15 +38,13 @@ class TableKeys:
         """The table is made or deleted: look again."""
         self._known.pop((region, table), None)
 
-    async def _keys(self, table: str, *, region: str, account_id: str) -> dict[str | None, str]:
+    async def _keys(self, table: str, *, region: str) -> dict[str | None, str]:
         now = self._clock.monotonic_seconds()
         known = self._known.get((region, table))
         if known is not None and now - known[0] < KEPT_SECONDS:
             return known[1]
         try:
-            described = await self._upstream.ask(
-                "DescribeTable", {"TableName": table}, region=region, account_id=account_id
-            )
+            described = await self._upstream.ask("DescribeTable", {"TableName": table}, region=region)
         except RelayedError:
             return {}  # there is no such table: the operation itself will say so
         keys = _partition_keys(described.get("Table"))

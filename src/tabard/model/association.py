@@ -6,7 +6,10 @@ from enum import StrEnum
 
 
 class AssociationState(StrEnum):
-    """AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_IamInstanceProfileAssociation.html"""
+    """How far the link has come: EC2's states of an association.
+
+    AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_IamInstanceProfileAssociation.html
+    """
 
     ASSOCIATING = "associating"
     ASSOCIATED = "associated"
@@ -16,7 +19,7 @@ class AssociationState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Association:
-    """One instance has at most one association that is not `disassociated`; `association_id` is `iip-assoc-…`."""
+    """One instance has at most one that is not `disassociated`; `association_id` is `iip-assoc-…`."""
 
     association_id: str
     instance_id: str

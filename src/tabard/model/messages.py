@@ -23,7 +23,7 @@ class DesiredMetadataOptions(Message, frozen=True):
 
 
 class DesiredInstanceProfile(Message, frozen=True):
-    """The association an instance should have; `role_name` is empty where the instance profile holds no role."""
+    """The association an instance should have; no `role_name` where the instance profile holds no role."""
 
     association_id: str
     instance_profile_arn: str
@@ -103,7 +103,9 @@ class GetInstanceSessionResult(Message, frozen=True):
     association_id: str
 
     def __repr__(self) -> str:
-        return f"GetInstanceSessionResult(access_key_id={self.access_key_id!r}, expiration={self.expiration!r})"
+        return (
+            f"GetInstanceSessionResult(access_key_id={self.access_key_id!r}, expiration={self.expiration!r})"
+        )
 
 
 class InstanceReport(Message, frozen=True):

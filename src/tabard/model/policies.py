@@ -53,7 +53,11 @@ class ManagedPolicy:
     @property
     def arn(self) -> str:
         return iam_arn(
-            partition=self.partition, account_id=self.account_id, kind="policy", path=self.path, name=self.name
+            partition=self.partition,
+            account_id=self.account_id,
+            kind="policy",
+            path=self.path,
+            name=self.name,
         )
 
     @property

@@ -7,8 +7,8 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
-from tabard.access.caller import Caller
 from tabard.access.authorize import Permit
+from tabard.access.caller import Caller
 from tabard.access.check import Check
 from tabard.access.mint import Mint
 from tabard.store.ports import Transaction

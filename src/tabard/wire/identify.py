@@ -57,8 +57,8 @@ def identify(raw: RawRequest, scope_service: str | None) -> Identified:
         raise WrongServiceScope(service=service)
     if protocol == "json":
         target = raw.header("x-amz-target") or ""
-        operation = target.partition(".")[2]
-        if operation not in _operations(service):
+        prefix, _, operation = target.partition(".")
+        if prefix != _target_prefix(service) or operation not in _operations(service):
             raise UnknownOperationException(operation=operation)
         return Identified(service=service, protocol=protocol, operation=operation)
     if protocol == "rest-xml":

@@ -128,8 +128,9 @@ def _json_output(
     reader = _output_reader(model, operation_name)
     if reader is None:
         return {}
+    document = decode_object(body)
     try:
-        members = reader(decode_object(body), 0)
+        members = reader(document, 0)
     except SerializationException:
         # An emulator that is lax about types: botocore's parser is as lax.
         return _parsed(model, operation_name, 200, headers, body)

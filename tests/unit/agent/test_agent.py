@@ -29,6 +29,10 @@ OPEN = msgspec.structs.replace(
 ROLE_PATH = "/latest/meta-data/iam/security-credentials/web-role"
 
 
+def contents_and_mode(file: str, directory: Path) -> tuple[bytes, int]:
+    return Path(file).read_bytes(), directory.stat().st_mode & 0o777
+
+
 class FakeRunning:
     def __init__(self) -> None:
         self.ended: asyncio.Future[ExitStatus] = asyncio.get_running_loop().create_future()
@@ -142,8 +146,7 @@ async def test_an_instance_starts_with_its_role_already_served(host: Host) -> No
     assert "AWS_ACCESS_KEY_ID" not in environment
     assert environment["AWS_EC2_METADATA_SERVICE_ENDPOINT"] == host.agent.instances[ID].metadata_endpoint
     assert environment["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4700"
-    assert Path(environment["AWS_CONFIG_FILE"]).read_bytes() == b""
-    assert directory.stat().st_mode & 0o777 == 0o700
+    assert contents_and_mode(environment["AWS_CONFIG_FILE"], directory) == (b"", 0o700)
     assert sorted(host.edge.calls[: host.edge.calls.index("report") + 3]).count("mint 2.0") == 1
     status, body = await host.get(ROLE_PATH)
     assert (status, json.loads(body)["AccessKeyId"][-3:]) == (200, "1.0")

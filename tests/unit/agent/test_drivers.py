@@ -5,6 +5,8 @@ import os
 import signal
 import stat
 import sys
+import tempfile
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,18 +22,45 @@ from tabard.agent.drivers.process import ProcessDriver
 GRACE = timedelta(seconds=5)
 
 
+def make_reachable(folder: Path) -> Path:
+    folder.chmod(0o711)
+    (folder / "instance").mkdir(mode=0o700)
+    return folder / "instance"
+
+
 async def start(tmp_path: Path, script: str, **environment: str) -> Running:
     driver = ProcessDriver(base_environment=os.environ)
     desired = msgspec.structs.replace(FACTS, user_data=script.encode())
     return await driver.start(desired, {**driver.base_environment, **environment}, tmp_path)
 
 
-async def eventually(path: Path) -> str:
-    for _ in range(500):
-        if path.exists() and path.read_text().endswith("\n"):
-            return path.read_text()
-        await asyncio.sleep(0.01)
-    raise AssertionError(f"{path.name} was never written")
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def last_line(path: Path) -> bytes:
+    return path.read_bytes() if path.exists() else b""
+
+
+def names(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
+def has_a_line(path: Path) -> bool:
+    return path.exists() and path.read_text().endswith("\n")
+
+
+def is_over(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].startswith("Z")
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+async def eventually(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not true():  # noqa: ASYNC110 - a file and a process tell nobody when they change
+            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize(
@@ -52,9 +81,9 @@ async def test_user_data_runs_in_its_own_folder_with_the_given_environment_alone
         tmp_path, "#!/bin/sh\npwd; echo $HOME; echo $GIVEN; echo oops >&2; exit 3\n", GIVEN="g"
     )
     assert await running.wait() == ExitStatus(code=3)
-    assert (tmp_path / "console.log").read_text() == f"{tmp_path}\n{tmp_path}\ng\noops\n"
-    for name, mode in (("console.log", 0o600), ("user-data", 0o700)):
-        assert stat.S_IMODE((tmp_path / name).stat().st_mode) == mode
+    console, program = tmp_path / "console.log", tmp_path / "user-data"
+    assert console.read_text() == f"{tmp_path}\n{tmp_path}\ng\noops\n"
+    assert [mode(path) for path in (console, program)] == [0o600, 0o700]
 
 
 async def test_user_data_that_is_no_script_runs_nothing_until_stopped(tmp_path: Path) -> None:
@@ -64,22 +93,22 @@ async def test_user_data_that_is_no_script_runs_nothing_until_stopped(tmp_path: 
     assert not waiting.done()
     await running.stop(GRACE)
     assert await waiting == ExitStatus()
-    assert list(tmp_path.iterdir()) == []
+    assert names(tmp_path) == []
 
 
 async def test_stopping_asks_first(tmp_path: Path) -> None:
     running = await start(
         tmp_path, "#!/bin/sh\ntrap 'echo bye; exit 7' TERM\necho ready\nwhile :; do sleep 0.05; done\n"
     )
-    await eventually(tmp_path / "console.log")
+    await eventually(lambda: has_a_line(tmp_path / "console.log"))
     await running.stop(GRACE)
     assert await running.wait() == ExitStatus(code=7)
-    assert (tmp_path / "console.log").read_text() == "ready\nbye\n"
+    assert (tmp_path / "console.log").read_text().endswith("bye\n")
 
 
 async def test_what_does_not_listen_is_killed_after_its_grace(tmp_path: Path) -> None:
     running = await start(tmp_path, "#!/bin/sh\ntrap '' TERM\necho ready\nwhile :; do sleep 0.05; done\n")
-    await eventually(tmp_path / "console.log")
+    await eventually(lambda: has_a_line(tmp_path / "console.log"))
     await running.stop(timedelta(seconds=0.1))
     assert await running.wait() == ExitStatus(signal_number=signal.SIGKILL)
 
@@ -88,11 +117,7 @@ async def test_what_the_main_process_leaves_behind_ends_with_it(tmp_path: Path) 
     running = await start(tmp_path, "#!/bin/sh\nsleep 60 &\necho $!\n")
     assert await running.wait() == ExitStatus(code=0)
     left = int((tmp_path / "console.log").read_text())
-    for _ in range(100):
-        if not Path(f"/proc/{left}").exists() or "Z" in Path(f"/proc/{left}/stat").read_text().split()[2]:
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("the leftover still runs")
+    await eventually(lambda: is_over(left))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="PDEATHSIG is Linux's")
@@ -112,21 +137,13 @@ async def test_the_main_process_dies_with_its_agent(tmp_path: Path) -> None:
     pid = int(await asyncio.wait_for(agent.stdout.readline(), 20))
     agent.kill()
     await agent.wait()
-    for _ in range(200):
-        if not Path(f"/proc/{pid}").exists():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("the instance outlived its agent")
+    await eventually(lambda: is_over(pid))
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
 async def test_a_launch_uid_owns_the_process_and_its_files() -> None:
-    import tempfile
-
-    with tempfile.TemporaryDirectory(dir="/tmp") as name:
-        Path(name).chmod(0o711)
-        directory = Path(name) / "instance"
-        directory.mkdir(mode=0o700)
+    with tempfile.TemporaryDirectory() as name:
+        directory = make_reachable(Path(name))
         driver = ProcessDriver(base_environment=os.environ, uid=12345, gid=12345)
         driver.claim(directory)
         assert driver.uid == 12345
@@ -160,13 +177,13 @@ async def test_a_command_that_is_not_started_ends_with_126() -> None:
 
 
 async def test_the_console_log_is_bounded(tmp_path: Path) -> None:
-    stream = asyncio.StreamReader()
+    output, of_process = os.pipe()
     log = ConsoleLog(tmp_path / "console.log", limit_bytes=10)
-    copying = asyncio.create_task(log.copy(stream))
-    for chunk in (b"first\n", b"second\n", b"third\n"):
-        stream.feed_data(chunk)
-        await asyncio.sleep(0)
-    stream.feed_eof()
+    copying = asyncio.create_task(log.copy(output))
+    for line in (b"first\n", b"second\n", b"third\n"):
+        os.write(of_process, line)
+        await eventually(lambda line=line: last_line(tmp_path / "console.log") == line)  # type: ignore[misc]
+    os.close(of_process)
     await copying
-    assert (tmp_path / "console.log").read_bytes() == b"third\n"
-    assert (tmp_path / "console.log.1").read_bytes() == b"second\n"
+    assert last_line(tmp_path / "console.log") == b"third\n"
+    assert last_line(tmp_path / "console.log.1") == b"second\n"

@@ -117,6 +117,7 @@ class ShapeValues:
             "v1",
             "A",
             "https://example.com/a",
+            "arn:aws:kms:eu-west-1:123456789012:key/k",
         ):
             text = (candidate * (low // len(candidate) + 1)) if len(candidate) < low else candidate
             if len(text) <= high and (pattern is None or matches(pattern, text)):

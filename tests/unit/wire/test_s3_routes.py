@@ -58,8 +58,10 @@ COPY = (("x-amz-copy-source", "b/k"),)
         (
             "GET",
             "/bucket/key",
-            "X-Amz-Algorithm=a&X-Amz-Credential=c&X-Amz-Date=d&X-Amz-Expires=1&X-Amz-SignedHeaders=host"
-            "&X-Amz-Signature=s&X-Amz-Security-Token=t",
+            (
+                "X-Amz-Algorithm=a&X-Amz-Credential=c&X-Amz-Date=d&X-Amz-Expires=1&X-Amz-SignedHeaders=host"
+                "&X-Amz-Signature=s&X-Amz-Security-Token=t"
+            ),
             (),
             "GetObject",
         ),

@@ -29,48 +29,60 @@ def refusal(service: str, operation: str, body: bytes, **raw: object) -> AwsErro
             "CreateRole",
             "AssumeRolePolicyDocument=%7B%7D",
             "ValidationError",
-            "1 validation error detected: Value null at 'roleName' failed to satisfy constraint: "
-            "Member must not be null",
+            (
+                "1 validation error detected: Value null at 'roleName' failed to satisfy constraint: "
+                "Member must not be null"
+            ),
         ),
         (
             "iam",
             "CreateRole",
             "AssumeRolePolicyDocument=%7B%7D&RoleName=a%20b",
             "ValidationError",
-            "1 validation error detected: Value 'a b' at 'roleName' failed to satisfy constraint: "
-            "Member must satisfy regular expression pattern: [\\w+=,.@-]+",
+            (
+                "1 validation error detected: Value 'a b' at 'roleName' failed to satisfy constraint: "
+                "Member must satisfy regular expression pattern: [\\w+=,.@-]+"
+            ),
         ),
         (
             "iam",
             "CreateRole",
             "AssumeRolePolicyDocument=%7B%7D&RoleName=a%0A",
             "ValidationError",
-            "1 validation error detected: Value 'a\n' at 'roleName' failed to satisfy constraint: "
-            "Member must satisfy regular expression pattern: [\\w+=,.@-]+",
+            (
+                "1 validation error detected: Value 'a\n' at 'roleName' failed to satisfy constraint: "
+                "Member must satisfy regular expression pattern: [\\w+=,.@-]+"
+            ),
         ),
         (
             "iam",
             "CreateRole",
             f"AssumeRolePolicyDocument=%7B%7D&RoleName={'a' * 65}",
             "ValidationError",
-            f"1 validation error detected: Value '{'a' * 65}' at 'roleName' failed to satisfy constraint: "
-            "Member must have length less than or equal to 64",
+            (
+                f"1 validation error detected: Value '{'a' * 65}' at 'roleName' failed to satisfy "
+                "constraint: Member must have length less than or equal to 64"
+            ),
         ),
         (
             "iam",
             "CreateRole",
             "AssumeRolePolicyDocument=%7B%7D&RoleName=a&Tags.member.1.Key=k",
             "ValidationError",
-            "1 validation error detected: Value null at 'tags.1.member.value' failed to satisfy constraint: "
-            "Member must not be null",
+            (
+                "1 validation error detected: Value null at 'tags.1.member.value' failed to satisfy "
+                "constraint: Member must not be null"
+            ),
         ),
         (
             "iam",
             "UpdateAccessKey",
             "AccessKeyId=AKIAIOSFODNN7EXAMPLE&Status=On",
             "ValidationError",
-            "1 validation error detected: Value 'On' at 'status' failed to satisfy constraint: "
-            "Member must satisfy enum value set: [Active, Inactive, Expired]",
+            (
+                "1 validation error detected: Value 'On' at 'status' failed to satisfy constraint: "
+                "Member must satisfy enum value set: [Active, Inactive, Expired]"
+            ),
         ),
         (
             "sts",
@@ -126,8 +138,10 @@ def refusal(service: str, operation: str, body: bytes, **raw: object) -> AwsErro
             "GetItem",
             '{"Key":{}}',
             "ValidationException",
-            "1 validation error detected: Value null at 'tableName' failed to satisfy constraint: "
-            "Member must not be null",
+            (
+                "1 validation error detected: Value null at 'tableName' failed to satisfy constraint: "
+                "Member must not be null"
+            ),
         ),
         ("dynamodb", "GetItem", "[]", "SerializationException", "Start of structure"),
         ("dynamodb", "GetItem", "{", "SerializationException", "The body is not valid JSON."),

@@ -18,8 +18,16 @@ class ConsoleLog:
         self._former = path.with_name(f"{path.name}.1")
         self._limit_bytes = limit_bytes
 
-    async def copy(self, stream: asyncio.StreamReader) -> None:
-        """Copy until the stream ends. What cannot be written (a full disk) is lost, and reading goes on."""
+    async def copy(self, output: int) -> None:
+        """Copy from the read end of a pipe until it ends, and close it.
+
+        What cannot be written (a full disk) is lost, and reading goes on, so that nobody waits for us.
+        """
+        stream = asyncio.StreamReader(limit=_READ_BYTES)
+        pipe = os.fdopen(output, "rb", buffering=0)
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(stream), pipe
+        )
         descriptor = self._open()
         written = os.fstat(descriptor).st_size
         try:
@@ -31,6 +39,7 @@ class ConsoleLog:
                 written += self._write(descriptor, chunk)
         finally:
             os.close(descriptor)
+            transport.close()
 
     def _open(self) -> int:
         return os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)

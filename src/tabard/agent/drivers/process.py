@@ -60,21 +60,26 @@ class ProcessDriver:
         if not desired.user_data.startswith(b"#!"):
             return _NoProcess()
         program = directory / USER_DATA
+        # A pipe of our own: asyncio's would have the process not end before everybody has let go of it.
+        output, of_process = os.pipe()
         try:
             _write_program(program, desired.user_data)
             self.claim(program)
             process = await asyncio.create_subprocess_exec(
                 *launch_command([str(program)], uid=self._uid, gid=self._gid),
                 stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
+                stdout=of_process,
                 stderr=asyncio.subprocess.STDOUT,
                 cwd=directory,
                 env={**environment, "HOME": str(directory)},
                 start_new_session=True,
             )
         except OSError as error:
+            os.close(output)
             raise CannotStart(f"the user data cannot be run: {error.strerror}") from error
-        return _GroupedProcess(process, ConsoleLog(directory / CONSOLE_LOG))
+        finally:
+            os.close(of_process)
+        return _GroupedProcess(process, output, ConsoleLog(directory / CONSOLE_LOG))
 
     def not_started(self, instance_id: str, reason: str) -> None:
         """Nothing to do: the reason is reported as the instance's."""
@@ -118,10 +123,9 @@ class _NoProcess:
 class _GroupedProcess:
     """A main process that leads a process group of its own, which ends with it."""
 
-    def __init__(self, process: asyncio.subprocess.Process, console: ConsoleLog) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, output: int, console: ConsoleLog) -> None:
         self._process = process
-        assert process.stdout is not None  # noqa: S101 - it was made with a pipe
-        self._copying = asyncio.create_task(console.copy(process.stdout))
+        self._copying = asyncio.create_task(console.copy(output))
         self._ended = asyncio.create_task(self._end())
 
     async def wait(self) -> ExitStatus:
@@ -139,9 +143,9 @@ class _GroupedProcess:
         # The group keeps its id while any process is left in it, so this reaches those and nobody else. With
         # none left the id is free, and signals to it find no group.
         self._kill_leftovers()
-        _, copying = await asyncio.wait({self._copying}, timeout=_DRAIN_SECONDS)
-        for task in copying:
-            task.cancel()
+        await asyncio.wait({self._copying}, timeout=_DRAIN_SECONDS)
+        self._copying.cancel()
+        await asyncio.wait({self._copying})
         return ExitStatus.of(return_code)
 
     def _signal_group(self, number: signal.Signals) -> None:

@@ -1,4 +1,4 @@
-"""Which object keys the embedded store keeps as they are; all others are refused before they reach it.
+"""Which keys and buckets the embedded store keeps as they are; others are refused before they reach it.
 
 SeaweedFS keeps objects in a tree of folders. A key that it would store under another name slips past a Deny
 on the name it was given; a key that it hides or cannot list is an object nobody finds. Every line here was
@@ -13,6 +13,9 @@ import re
 KEY_LIMIT_BYTES = 1024
 SEGMENT_LIMIT_BYTES = 255
 
+# The store answers 200 to anything at these two paths, and makes no bucket.
+_TAKEN_BUCKETS = frozenset({"healthz", "status"})
+
 # XML 1.0 has no way to write these; the store's listing shows U+FFFD in their place.
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
@@ -25,6 +28,11 @@ def refused_key_reason(key: str) -> str | None:
         # The content of such an object is lost, and deleting `a` deletes `a/`.
         return "ends with a slash, which the store takes for a folder"
     return _rewritten(key) or _hidden(key) or _too_long(key)
+
+
+def refused_bucket_reason(bucket: str) -> str | None:
+    """Why a bucket name that AWS allows is refused; None for one that the store can have."""
+    return "is a path of the store's own" if bucket in _TAKEN_BUCKETS else None
 
 
 def refused_prefix_reason(prefix: str) -> str | None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tabard.services.s3.keys import refused_key_reason, refused_prefix_reason
+from tabard.services.s3.keys import refused_bucket_reason, refused_key_reason, refused_prefix_reason
 
 KEPT = (
     "a", "a/b", "A", "a..b", "a...", "...", ".a", "..a", "a/...", "a/..b/c", "a/.b", "a/b.", ".versions",
@@ -95,3 +95,10 @@ def test_a_prefix_that_the_store_reads_as_another_is_refused(prefix: str) -> Non
 
 def test_a_reason_reads_as_the_end_of_a_sentence() -> None:
     assert refused_key_reason("secret//x") == "has two slashes in a row, which the store reads as one"
+
+
+def test_a_bucket_named_as_a_path_of_the_stores_own_is_refused() -> None:
+    assert [name for name in ("health", "healthz", "status", "metrics") if refused_bucket_reason(name)] == [
+        "healthz",
+        "status",
+    ]
