@@ -14,7 +14,7 @@ from tabard.wire.service_model import service_model
 
 ANSWER_LIMIT_BYTES = 32 * 1024 * 1024
 
-_TIMESTAMPS = ("CreatedTimestamp", "LastModifiedTimestamp")
+_TIMESTAMPS = frozenset(("CreatedTimestamp", "LastModifiedTimestamp"))
 
 JsonService = Literal["dynamodb", "sqs"]
 
@@ -37,12 +37,7 @@ class JsonUpstream:
         Raises:
             RelayedError: what the upstream answered. ServiceUnavailable (503): it cannot be reached.
         """
-        output = await self.ask(
-            call.operation,
-            self._inward(call.input, permit),
-            region=permit.region,
-            account_id=permit.account_id,
-        )
+        output = await self.ask(call.operation, self._inward(call.input, permit), region=permit.region)
         if self.service == "sqs":
             self._outward(output, permit.account_id)
         return render_output(
@@ -97,13 +92,10 @@ class JsonUpstream:
             output["QueueUrls"] = [to_edge(url) for url in urls]
         messages = output.get("Messages")
         for message in messages if isinstance(messages, list) else ():
-            _without_sender(message.get("Attributes"))
+            sent = message.get("Attributes")
+            if isinstance(sent, dict):
+                sent.pop("SenderId", None)
         attributes = output.get("Attributes")
-        for name in _TIMESTAMPS if isinstance(attributes, dict) else ():
-            if name in attributes:
+        if isinstance(attributes, dict):
+            for name in _TIMESTAMPS & attributes.keys():
                 attributes[name] = str(attributes[name]).partition(".")[0]
-
-
-def _without_sender(attributes: object) -> None:
-    if isinstance(attributes, dict):
-        attributes.pop("SenderId", None)

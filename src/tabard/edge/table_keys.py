@@ -25,7 +25,7 @@ class TableKeys:
         self._clock = clock
         self._known: dict[tuple[str, str], tuple[float, dict[str | None, str]]] = {}
 
-    async def of(self, tables: frozenset[Table], *, region: str, account_id: str) -> Mapping[Table, str]:
+    async def of(self, tables: frozenset[Table], *, region: str) -> Mapping[Table, str]:
         """The partition key of each table or index that exists."""
         found: dict[Table, str] = {}
         for table, index in tables:

@@ -127,7 +127,7 @@ async def test_the_main_process_dies_with_its_agent(tmp_path: Path) -> None:
         "from pathlib import Path\n"
         "from tabard.agent.drivers.foreground import ForegroundDriver\n"
         "async def main():\n"
-        "    driver = ForegroundDriver(['sh', '-c', 'echo $$; sleep 60'], base_environment=os.environ)\n"
+        "    driver = ForegroundDriver(['sh', '-c', 'echo $$; exec sleep 60'], base_environment=os.environ)\n"
         "    await driver.start(None, dict(os.environ), Path('.'))\n"
         "    await asyncio.sleep(60)\n"
         "asyncio.run(main())\n"
