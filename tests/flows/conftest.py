@@ -67,9 +67,7 @@ def instance_of(system: RunningSystem) -> InstanceOf:
 def run_on_instance(system: RunningSystem) -> RunOnInstance:
     """Programs as real instances of the shared system."""
 
-    def run(
-        source: str, *documents: Document, instance_profile: str | None = None
-    ) -> list[dict[str, Any]]:
+    def run(source: str, *documents: Document, instance_profile: str | None = None) -> list[dict[str, Any]]:
         profile = instance_profile or system.instance_profile_of(*documents)
         instance = system.launch(f"#!{sys.executable}\n{source}", instance_profile=profile)
         instance.until_stopped()

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 from unittest.mock import patch
@@ -286,4 +286,4 @@ def _once_running(process: "subprocess.Popen[bytes]", data_dir: Path, log: Path)
         secret_access_key=key["secret_access_key"],
     )
     account_id = system.client("sts").get_caller_identity()["Account"]
-    return RunningSystem(**{**vars(system), "account_id": account_id})
+    return replace(system, account_id=account_id)

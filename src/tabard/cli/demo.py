@@ -1,6 +1,7 @@
 """`tabard demo`: the whole story in one terminal, with the real system and plain boto3."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from rich.console import Console
 
 from tabard.cli.demo_application import APPLICATION
 from tabard.cli.running import RunningSystem, describe
+from tabard.processes.isolation import LAUNCH_FILE
 from tabard.services.ec2.images import PROCESS_IMAGE
 from tabard.wiring.data_dir import DataDir
 
@@ -40,6 +42,8 @@ class StepFailed(Exception):
 def demo() -> None:
     """Tell the story of one instance and its role with the real system; ends by itself."""
     console = Console(highlight=False, soft_wrap=True)
+    # SIGTERM ends the story as Ctrl-C does: everything that was started is ended first.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with tempfile.TemporaryDirectory(prefix="tabard-demo-") as folder:
             data_dir = DataDir(Path(folder) / "data")
@@ -48,6 +52,8 @@ def demo() -> None:
     except StepFailed as failure:
         console.print(f"\n[bold red]The story is not true:[/] {failure}", markup=True)
         raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
     console.print("\n[bold green]Everything happened as told; nothing is left running.[/]")
 
 
@@ -56,7 +62,8 @@ def _system(console: Console, data_dir: DataDir) -> Iterator[RunningSystem]:
     """A `tabard up` of its own, as a user would start it."""
     data_dir.path.mkdir(mode=0o700)
     log = data_dir.path.parent / "up.log"
-    command = [sys.executable, "-m", "tabard.cli.main", "up", "--data-dir", str(data_dir.path)]
+    command = [sys.executable, "-I", "-S", LAUNCH_FILE, "--parent-pid", str(os.getpid()), "--"]
+    command += [sys.executable, "-m", "tabard.cli.main", "up", "--data-dir", str(data_dir.path)]
     command += ["--port", "0", "--health-port", "0", "--rotate-every", str(ROTATE_EVERY_SECONDS)]
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)  # noqa: S603 - our own command

@@ -1,6 +1,7 @@
 """`tabard run`: one command as an instance, with the role of an instance profile or with given policies."""
 
 import asyncio
+import logging
 import os
 import secrets
 import shutil
@@ -24,6 +25,7 @@ from tabard.services.ec2.images import PROCESS_IMAGE
 from tabard.sigv4.sign import Credentials
 from tabard.wiring.data_dir import find_running
 from tabard.wiring.foreground import Endpoint, ForegroundRun, deregister_host, register_ephemeral_host
+from tabard.wiring.process import prepare_process
 from tabard.wiring.system import System
 
 TRUST_EC2 = (
@@ -59,6 +61,7 @@ def run(
     environment = _take_aws_settings_out_of_this_process()
     documents = [(path.stem, path.read_text(encoding="utf-8")) for path in policy or ()]
     try:
+        prepare_process(least_level=logging.WARNING)
         status = asyncio.run(_run(command, environment, instance_profile, documents, data_dir))
     except asyncio.CancelledError:
         status = 128 + signal.SIGTERM

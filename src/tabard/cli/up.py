@@ -1,6 +1,7 @@
 """`tabard up`: run the system until Ctrl-C."""
 
 import asyncio
+import logging
 import signal
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,6 +16,7 @@ from tabard.processes.spec import ChildFailed
 from tabard.store.ports import StoreUnavailable
 from tabard.wiring.bootstrap import SettingsConflict
 from tabard.wiring.data_dir import DataDirInUse, DataDirUnsafe
+from tabard.wiring.process import prepare_process
 from tabard.wiring.settings import Settings
 from tabard.wiring.system import PortInUse, System
 
@@ -67,6 +69,7 @@ def up(
     """Run Tabard until Ctrl-C. Every option has a variable as well: TABARD_PORT, TABARD_DATA_DIR, …"""
     given: dict[str, Any] = {name: value for name, value in locals().items() if value is not None}
     settings = settings_from(given)
+    prepare_process(least_level=logging.WARNING)
     raise typer.Exit(asyncio.run(_run(settings)))
 
 

@@ -11,7 +11,8 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from tabard.wire.http1_connection import Http1Answer, Http1Connection, UpstreamTimeout, UpstreamUnavailable
+from tabard.wire.http1_answer import Http1Answer, UpstreamTimeout, UpstreamUnavailable
+from tabard.wire.http1_connection import Http1Connection
 
 __all__ = [
     "Http1Answer",

@@ -1,24 +1,28 @@
-"""One HTTP/1.1 connection to an upstream and the answers that arrive on it, on asyncio.Protocol."""
+"""One HTTP/1.1 connection to an upstream: a state machine on asyncio.Protocol and httptools."""
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncIterator
 from typing import Final, Protocol, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-HIGH_WATER_BYTES: Final = 512 * 1024
-LOW_WATER_BYTES: Final = 128 * 1024
-MAX_ANSWER_HEADERS: Final = 256
+from tabard.wire.http1_answer import Http1Answer, UpstreamTimeout, UpstreamUnavailable
+
 MAX_ANSWER_HEADER_BYTES: Final = 64 * 1024
+HEADER_OVERHEAD_BYTES: Final = 32
+"""What each header counts besides its own bytes, so that the bound holds for their number too."""
 
 
-class UpstreamUnavailable(Exception):
-    """The upstream cannot be reached, hung up, or does not speak HTTP/1.1."""
+_FRAMING: Final = frozenset({"content-length", "transfer-encoding"})
+_KNOWN_NAMES: Final[dict[bytes, str]] = {}
+_KNOWN_NAMES_LIMIT: Final = 512
 
 
-class UpstreamTimeout(UpstreamUnavailable):
-    """The upstream said nothing for longer than it may."""
+def _remember(name: bytes) -> str:
+    """A header's name in lower case; the first few hundred spellings are kept."""
+    lower = name.decode("utf-8", "surrogateescape").lower()
+    if len(_KNOWN_NAMES) < _KNOWN_NAMES_LIMIT:
+        _KNOWN_NAMES[name] = lower
+    return lower
 
 
 class ConnectionOwner(Protocol):
@@ -31,100 +35,13 @@ class ConnectionOwner(Protocol):
         """The connection is gone; called exactly once."""
 
 
-class Http1Answer:
-    """An answer whose head has arrived. Read it to the end or `release` it: its connection depends on it."""
-
-    __slots__ = ("_buffered", "_by_name", "_chunks", "_connection", "_ended", "_failure", "headers", "status")
-
-    def __init__(
-        self, *, status: int, headers: tuple[tuple[str, str], ...], connection: "Http1Connection"
-    ) -> None:
-        self.status = status
-        self.headers = headers
-        self._by_name: dict[str, str] | None = None
-        self._chunks: deque[bytes] = deque()
-        self._buffered = 0
-        self._ended = False
-        self._failure: Exception | None = None
-        self._connection: Http1Connection | None = connection
-
-    def header(self, name: str) -> str | None:
-        """The value of the header `name` (lower case), or None; the last one where it is repeated."""
-        if self._by_name is None:
-            self._by_name = dict(self.headers)
-        return self._by_name.get(name)
-
-    async def read(self, limit_bytes: int) -> bytes:
-        """The whole body. UpstreamUnavailable where it is longer than `limit_bytes` or cut short."""
-        parts: list[bytes] = []
-        total = 0
-        try:
-            while (chunk := await self._next()) is not None:
-                total += len(chunk)
-                if total > limit_bytes:
-                    raise UpstreamUnavailable(f"the upstream's answer is longer than {limit_bytes} bytes")
-                parts.append(chunk)
-        finally:
-            self.release()
-        return parts[0] if len(parts) == 1 else b"".join(parts)
-
-    async def stream(self) -> AsyncIterator[bytes]:
-        """The body in pieces, in constant memory. UpstreamUnavailable where it is cut short."""
-        try:
-            while (chunk := await self._next()) is not None:
-                yield chunk
-        finally:
-            self.release()
-
-    def release(self) -> None:
-        """Be done with the answer: the connection is kept if the body had ended, and closed otherwise."""
-        if not self._ended:
-            self.abort()
-
-    def abort(self) -> None:
-        """Close the connection now, unless the answer is already complete."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.abort(UpstreamUnavailable("the answer was abandoned"))
-
-    async def _next(self) -> bytes | None:
-        while not self._chunks:
-            if self._ended:
-                return None
-            if self._failure is not None:
-                raise self._failure
-            if self._connection is None:
-                raise UpstreamUnavailable("the answer was abandoned")
-            await self._connection.wait()
-        chunk = self._chunks.popleft()
-        self._buffered -= len(chunk)
-        if self._connection is not None and self._buffered <= LOW_WATER_BYTES:
-            self._connection.resume_reading()
-        return chunk
-
-    # What the connection tells the answer.
-
-    def feed(self, chunk: bytes) -> bool:
-        """Take a piece of the body; False once the reader is too far behind."""
-        self._chunks.append(chunk)
-        self._buffered += len(chunk)
-        return self._buffered < HIGH_WATER_BYTES
-
-    def end(self) -> None:
-        self._ended = True
-        self._connection = None
-
-    def fail(self, failure: Exception) -> None:
-        self._failure = failure
-        self._connection = None
-
-
 class Http1Connection(asyncio.Protocol):
     """One connection, one exchange at a time. Every wait is bounded by `silence_seconds`."""
 
     __slots__ = (
         "_answers",
         "_busy",
+        "_deadline",
         "_failure",
         "_framed",
         "_header_bytes",
@@ -156,6 +73,7 @@ class Http1Connection(asyncio.Protocol):
         self._parser = HttpResponseParser(self)
         self._waiter: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._deadline = 0.0
         self._lost = False
         self._write_paused = False
         self._reading_paused = False
@@ -223,12 +141,14 @@ class Http1Connection(asyncio.Protocol):
         if self._failure is not None:
             return
         waiter = self._waiter = self.loop.create_future()
-        self._timer = self.loop.call_later(self._silence_seconds, self._time_out)
+        self._deadline = self.loop.time() + self._silence_seconds
+        if self._timer is None:
+            self._timer = self.loop.call_later(self._silence_seconds, self._watch)
         try:
             await waiter
         finally:
             if self._waiter is waiter:  # cancelled: nobody woke it
-                self._forget_waiter()
+                self._waiter = None
 
     def resume_reading(self) -> None:
         if self._reading_paused and self._transport is not None:
@@ -278,6 +198,9 @@ class Http1Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._lost = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         self._fail(UpstreamUnavailable(f"the upstream closed the connection{f': {exc}' if exc else ''}"))
         self._owner.on_connection_lost(self)
 
@@ -295,13 +218,15 @@ class Http1Connection(asyncio.Protocol):
             self._surplus = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._header_bytes += len(name) + len(value)
-        if len(self._headers) >= MAX_ANSWER_HEADERS or self._header_bytes > MAX_ANSWER_HEADER_BYTES:
+        self._header_bytes += len(name) + len(value) + HEADER_OVERHEAD_BYTES
+        if self._header_bytes > MAX_ANSWER_HEADER_BYTES:
             raise ValueError("too many headers")
-        lower = name.decode("utf-8", "surrogateescape").lower()
-        if lower in ("content-length", "transfer-encoding"):
+        known = _KNOWN_NAMES.get(name)
+        if known is None:
+            known = _remember(name)
+        if known in _FRAMING:
             self._framed = True
-        self._headers.append((lower, value.decode("utf-8", "surrogateescape")))
+        self._headers.append((known, value.decode("utf-8", "surrogateescape")))
 
     def on_headers_complete(self) -> None:
         if not self._busy:
@@ -362,18 +287,18 @@ class Http1Connection(asyncio.Protocol):
                 self._answers[0].fail(failure)
             self._wake()
 
-    def _time_out(self) -> None:
-        self.abort(UpstreamTimeout(f"the upstream said nothing for {self._silence_seconds:g} seconds"))
+    def _watch(self) -> None:
+        """Abort what has waited too long. One timer outlives many waits: setting one for each costs more."""
+        self._timer = None
+        if self._waiter is None or self._lost:
+            return
+        remaining_seconds = self._deadline - self.loop.time()
+        if remaining_seconds > 0:
+            self._timer = self.loop.call_later(remaining_seconds, self._watch)
+        else:
+            self.abort(UpstreamTimeout(f"the upstream said nothing for {self._silence_seconds:g} seconds"))
 
     def _wake(self) -> None:
-        waiter = self._waiter
-        if waiter is not None:
-            self._forget_waiter()
-            if not waiter.done():
-                waiter.set_result(None)
-
-    def _forget_waiter(self) -> None:
-        self._waiter = None
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)

@@ -39,11 +39,15 @@ def parse_input(
     Args:
         body: bounded and already verified; empty for a streamed object, whose content is read elsewhere.
         uri_params: what the path names, of a REST operation.
-        protocol: the one the caller used, where the service speaks several.
+        protocol: the one the caller used; by default what the request's headers say.
     Raises:
         The service's own error (400) for what is malformed, missing or against the model's rules.
     """
-    return _plan(model, operation_name, protocol or model.protocol)(raw, body, uri_params)
+    if protocol is None:
+        protocol = model.protocol
+        if protocol == "json" and model.service_name == "sqs" and raw.header("x-amz-target") is None:
+            protocol = "query"  # SQS's older protocol, which AWS still speaks
+    return _plan(model, operation_name, protocol)(raw, body, uri_params)
 
 
 @cache
@@ -55,10 +59,16 @@ def _plan(model: ServiceModel, operation_name: str, protocol: Protocol) -> _Plan
     if protocol == "json":
         return _json_plan(operation, check)
     query = QueryInput(operation, protocol)
+    shape = operation.input_shape
+    takes_queue_url = model.service_name == "sqs" and shape is not None and "QueueUrl" in shape.members
 
     def read_form(raw: RawRequest, body: bytes, uri_params: Mapping[str, str]) -> dict[str, Value]:
         del uri_params
         members = query.read(raw, body)
+        if takes_queue_url and "QueueUrl" not in members and raw.raw_path != "/":
+            # The older protocol is also spoken at the queue's own URL.
+            scheme = "https" if raw.secure else "http"
+            members["QueueUrl"] = f"{scheme}://{raw.header('host')}{raw.raw_path}"
         if check is not None:
             check(members)
         return members

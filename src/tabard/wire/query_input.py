@@ -14,6 +14,7 @@ from tabard.wire.input_errors import InvalidParameterValue, MalformedInput, Unkn
 from tabard.wire.request import Protocol, RawRequest, Value
 from tabard.wire.s3_routes import PRESIGNED_QUERY_KEYS
 from tabard.wire.scalars import text_reader
+from tabard.wire.sqs_query_names import LIST_NAMES, MAP_NAMES
 
 _NOT_MEMBERS: Final = PRESIGNED_QUERY_KEYS | {"Action", "Version"}
 _MAX_INDEX_DIGITS: Final = 6
@@ -30,7 +31,7 @@ class QueryInput:
     def __init__(self, operation: OperationModel, protocol: Protocol) -> None:
         self._is_ec2 = protocol == "ec2"
         shape = operation.input_shape
-        compiler = _Ec2Compiler() if self._is_ec2 else _QueryCompiler()
+        compiler = _compiler(operation.service_model.service_name, protocol)
         self._read: Reader | None = compiler.compile(shape) if shape is not None else None
 
     def read(self, raw: RawRequest, body: bytes) -> dict[str, Value]:
@@ -78,6 +79,11 @@ class _Compiler:
         """The part of the name between a list and its index."""
         raise NotImplementedError
 
+    def entry_names(self, shape: MapShape) -> tuple[str, str]:
+        """What an entry of a map calls its key and its value."""
+        key, value = shape.key.serialization, shape.value.serialization
+        return str(key.get("name", "key")), str(value.get("name", "value"))
+
     def refuse_unknown(self, path: str) -> None:
         """What an unknown parameter leads to."""
         raise NotImplementedError
@@ -119,8 +125,7 @@ class _Compiler:
 
     def _map(self, shape: MapShape) -> Reader:
         is_flattened = bool(shape.serialization.get("flattened"))
-        key_name = str(shape.key.serialization.get("name", "key"))
-        value_name = str(shape.value.serialization.get("name", "value"))
+        key_name, value_name = self.entry_names(shape)
         read_key, read_value = self.compile(shape.key), self.compile(shape.value)
 
         def read(node: Node, path: str) -> Value:
@@ -195,6 +200,18 @@ class _QueryCompiler(_Compiler):
         return MalformedInput(value=value, parameter=path, kind=kind)
 
 
+class _SqsCompiler(_QueryCompiler):
+    """SQS: every list and map is flattened, under a name that its model does not tell."""
+
+    def wire_name(self, member: str, shape: Shape) -> str:
+        if shape.name in MAP_NAMES:
+            return MAP_NAMES[shape.name][0]
+        return LIST_NAMES.get(shape.name, member)
+
+    def entry_names(self, shape: MapShape) -> tuple[str, str]:
+        return MAP_NAMES[shape.name][1:]
+
+
 class _Ec2Compiler(_Compiler):
     """EC2: `List.1`, names capitalised; unknown parameters are refused, as AWS does."""
 
@@ -216,7 +233,13 @@ class _Ec2Compiler(_Compiler):
         return InvalidParameterValue(value=value, parameter=path, reason=f"Expected a value of type {kind}.")
 
 
+def _compiler(service: str, protocol: Protocol) -> _Compiler:
+    if protocol == "ec2":
+        return _Ec2Compiler()
+    return _SqsCompiler() if service == "sqs" else _QueryCompiler()
+
+
 def wire_names(shape: StructureShape, protocol: Protocol) -> Mapping[str, str]:
     """Member name → name on the wire, for sentences that name a parameter."""
-    compiler = _Ec2Compiler() if protocol == "ec2" else _QueryCompiler()
+    compiler = _compiler("", protocol)
     return {member: compiler.wire_name(member, inner) for member, inner in shape.members.items()}

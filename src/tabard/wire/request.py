@@ -8,7 +8,8 @@ from typing import Literal, TypeAlias, Union
 ServiceName: TypeAlias = Literal["iam", "sts", "ec2", "s3", "dynamodb", "sqs", "hosts"]
 Protocol: TypeAlias = Literal["query", "ec2", "json", "rest-xml"]
 
-Value: TypeAlias = Union[str, int, float, bool, bytes, datetime, "list[Value]", "dict[str, Value]"]  # recursive, and usable at run time
+# Recursive, and usable at run time.
+Value: TypeAlias = Union[str, int, float, bool, bytes, datetime, "list[Value]", "dict[str, Value]"]
 """One typed input value, named and typed as botocore's model has it."""
 
 Headers: TypeAlias = tuple[tuple[str, str], ...]

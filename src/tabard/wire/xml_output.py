@@ -7,6 +7,7 @@ from typing import Any, Final, TypeAlias
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from tabard.wire.scalars import text_writer, timestamp_format, write_iso8601, write_iso8601_millis
+from tabard.wire.sqs_query_names import LIST_NAMES, MAP_NAMES
 
 Writer: TypeAlias = Callable[[Any, list[str]], None]
 """Appends the inside of an element that holds a value."""
@@ -50,6 +51,7 @@ class XmlWriters:
         self._write_text = write_text
         self._writers: dict[str, Writer] = {}
         self._is_ec2 = service == "ec2"
+        self._is_sqs = service == "sqs"
         self._write_time = write_iso8601 if service in _SECONDS_SERVICES else write_iso8601_millis
 
     def compile(self, shape: Shape) -> Writer:
@@ -97,13 +99,15 @@ class XmlWriters:
 
     def _member(self, member: str, shape: Shape) -> Writer:
         name = str(shape.serialization.get("name", member))
-        if shape.serialization.get("flattened"):
+        if shape.serialization.get("flattened") or (self._is_sqs and shape.name in LIST_NAMES):
             if isinstance(shape, ListShape):
-                if "name" not in shape.serialization:
+                if self._is_sqs:
+                    name = LIST_NAMES[shape.name]
+                elif "name" not in shape.serialization:
                     name = str(shape.member.serialization.get("name", name))
                 return self._repeated(self.element(name, shape.member))
             if isinstance(shape, MapShape):
-                return self._entries(name, shape)
+                return self._entries(MAP_NAMES[shape.name][0] if self._is_sqs else name, shape)
         return self.element(name, shape)
 
     def _compile(self, shape: Shape) -> Writer:
@@ -129,8 +133,12 @@ class XmlWriters:
         return write
 
     def _entries(self, name: str, shape: MapShape) -> Writer:
-        write_key = self.element(str(shape.key.serialization.get("name", "key")), shape.key)
-        write_value = self.element(str(shape.value.serialization.get("name", "value")), shape.value)
+        key_name = str(shape.key.serialization.get("name", "key"))
+        value_name = str(shape.value.serialization.get("name", "value"))
+        if self._is_sqs:
+            _, key_name, value_name = MAP_NAMES[shape.name]
+        write_key = self.element(key_name, shape.key)
+        write_value = self.element(value_name, shape.value)
 
         def write(value: Any, out: list[str]) -> None:  # noqa: ANN401  any map
             for key, inner in value.items():

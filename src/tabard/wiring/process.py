@@ -8,8 +8,12 @@ import sys
 import structlog
 
 
-def prepare_process() -> None:
-    """Log JSON lines to stderr, use uvloop where it is, and allow as many descriptors as the system does."""
+def prepare_process(*, least_level: int = logging.INFO) -> None:
+    """Log JSON lines to stderr, use uvloop where it is, and allow as many descriptors as the system does.
+
+    Args:
+        least_level: of what is logged; a command in somebody's terminal says only what is amiss.
+    """
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -18,7 +22,7 @@ def prepare_process() -> None:
             structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(),
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(least_level),
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=True,
     )

@@ -7,6 +7,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import structlog
 
 from tabard.clock import SystemClock
 from tabard.edge.upstreams.moto_child import MotoChild, moto_child
+from tabard.edge.upstreams.runtime_folder import runtime_folder
 from tabard.edge.upstreams.seaweedfs import SeaweedfsChild, seaweedfs_child
 from tabard.processes.isolation import network_isolation
 from tabard.processes.spec import ChildEvent, ChildSpec
@@ -75,6 +77,7 @@ class System:
         self._control: ControlServer | None = None
         self._lock: int | None = None
         self._sockets: list[socket.socket] = []
+        self._exit = ExitStack()
         self._runtime: Path | None = None
         self._data_dir: DataDir | None = None
         self._host_id = ""
@@ -111,7 +114,7 @@ class System:
         self._data_dir = data_dir = DataDir(folder)
         data_dir.prepare()
         self._lock = data_dir.lock()
-        self._runtime = Path(tempfile.mkdtemp(prefix="tabard-"))
+        self._runtime = self._exit.enter_context(runtime_folder(data_dir.path / "run"))
         edge_socket = self._listen(settings.address, settings.port)
         health_socket = self._listen("127.0.0.1", settings.health_port)
         self._facts = self._describe(edge_socket, health_socket)
@@ -133,8 +136,7 @@ class System:
             if self._settings.ephemeral:
                 shutil.rmtree(self._data_dir.path, ignore_errors=True)
                 ephemeral_pointer().unlink(missing_ok=True)
-        if self._runtime is not None:
-            shutil.rmtree(self._runtime, ignore_errors=True)
+        self._exit.close()
         if self._lock is not None:
             os.close(self._lock)
 

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from tabard.agent.edge_client import EdgeError, EdgeUnreachable, MintAnswer
+from tabard.agent.edge_client import EdgeError, EdgeRefused, EdgeUnreachable, MintAnswer
 from tabard.clock import Clock
 from tabard.model.messages import (
     DescribeHostInstancesResult,
@@ -71,7 +71,10 @@ class FakeEdge:
         if self.mint_error is not None:
             raise self.mint_error
         instance_profile = self.instances[instance_id].instance_profile
-        assert instance_profile is not None
+        if instance_profile is None:
+            raise EdgeRefused(
+                operation="GetInstanceSession", code="InstanceProfileNotAssociated", message="none"
+            )
         now = self.clock.now()
         result = GetInstanceSessionResult(
             access_key_id=f"ASIA{len(self.minted):04d}-{role_delivery}",

@@ -1,0 +1,68 @@
+"""Write the documents that follow from the code, or check that they do.
+
+    python docs/generate.py            writes docs/*.md and the list of operations in README.md
+    python docs/generate.py --check    changes nothing; ends with 1 where a document is out of date
+"""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from sources.commands import commands_page
+from sources.differences import differences_page
+from sources.errors import errors_page
+from sources.operations import operations_page, supported_operations
+from sources.settings import settings_page
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+PAGES: Mapping[str, Callable[[], str]] = {
+    "docs/commands.md": commands_page,
+    "docs/differences-from-aws.md": lambda: differences_page(REPOSITORY),
+    "docs/errors.md": errors_page,
+    "docs/operations.md": operations_page,
+    "docs/settings.md": settings_page,
+}
+
+README = "README.md"
+BEGIN = "<!-- operations: written by docs/generate.py -->"
+END = "<!-- operations: end -->"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write or check every generated document; the exit status."""
+    if [argument for argument in arguments if argument != "--check"]:
+        print("usage: python docs/generate.py [--check]", file=sys.stderr)
+        return 2
+    stale = []
+    for name, text in documents().items():
+        path = REPOSITORY / name
+        if path.exists() and path.read_text(encoding="utf-8") == text:
+            continue
+        stale.append(name)
+        if "--check" not in arguments:
+            path.write_text(text, encoding="utf-8")
+            print(f"wrote {name}")
+    if stale and "--check" in arguments:
+        print(f"out of date: {', '.join(stale)}; run: python docs/generate.py", file=sys.stderr)
+        return 1
+    return 0
+
+
+def documents() -> Mapping[str, str]:
+    """Every generated document by its path in the repository, as the code says it should be."""
+    return {README: readme(), **{name: make() for name, make in PAGES.items()}}
+
+
+def readme() -> str:
+    """The README with its list of operations brought up to date; the rest is as it is."""
+    text = (REPOSITORY / README).read_text(encoding="utf-8")
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise SystemExit(f"{README} has no place for the list of operations: {BEGIN} … {END}")
+    return f"{before}{BEGIN}\n{supported_operations()}{END}{after}"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

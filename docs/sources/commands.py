@@ -1,0 +1,47 @@
+"""docs/commands.md: every command of `tabard`, with its options."""
+
+import re
+from collections.abc import Iterator
+
+import typer
+
+from sources.markdown import NOTICE, code, table
+from tabard.cli.main import app
+
+_INTRODUCTION = """# Commands
+
+Every command answers `--help`. A mistake in a command line is one sentence on stderr and exit status 2.
+`tabard up` ends with status 1 where it cannot start. Each option of `tabard up` is also a variable:
+[settings.md](settings.md).
+"""
+
+
+def commands_page() -> str:
+    """The page, without commands that are for Tabard itself."""
+    group = typer.main.get_command(app)
+    parts = [NOTICE, "", _INTRODUCTION]
+    for name, command in sorted(group.commands.items()):  # type: ignore[attr-defined]
+        if command.hidden:
+            continue
+        usage = " ".join(command.collect_usage_pieces(typer.Context(command)))
+        usage = usage.replace("{-- CMD…}...", "-- CMD…")
+        parts += [f"## `tabard {name}`\n", f"{_joined(command.help or '')}\n"]
+        parts += ["```", f"tabard {name} {usage}".rstrip(), "```\n"]
+        rows = list(_options(command))
+        if rows:
+            parts.append(table(("option", "meaning", "default"), rows))
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def _options(command: object) -> Iterator[tuple[str, str, str]]:
+    for parameter in command.params:  # type: ignore[attr-defined]
+        if parameter.param_type_name != "option":
+            continue
+        names = ", ".join(code(name) for name in (*parameter.opts, *parameter.secondary_opts))
+        default = parameter.default
+        said = "" if default in (None, False, (), []) else code(str(default))
+        yield names, _joined(parameter.help or ""), said
+
+
+def _joined(text: str) -> str:
+    return re.sub(r"\s+", " ", text).strip()
