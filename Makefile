@@ -4,18 +4,19 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 T ?= tests/unit
+TABARD_REFERENCE_DATA ?= $(wildcard ../shared/data)
 
 .PHONY: help
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(VENV)/.runtime: pyproject.toml
+$(VENV)/.runtime: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
 	@touch $@
 
-$(VENV)/.dev: pyproject.toml $(VENV)/.runtime
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+$(VENV)/.dev: $(VENV)/.runtime
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
 
 .PHONY: demo
@@ -45,7 +46,7 @@ bench: $(VENV)/.dev ## Ratios measured side by side in one run
 
 .PHONY: conformance
 conformance: $(VENV)/.dev ## Check against reference data (TABARD_REFERENCE_DATA), where present
-	AWS_EC2_METADATA_DISABLED=true $(BIN)/pytest -q tests/conformance -rs
+	AWS_EC2_METADATA_DISABLED=true TABARD_REFERENCE_DATA="$(TABARD_REFERENCE_DATA)" $(BIN)/pytest -q tests/conformance -rs
 
 .PHONY: clean
 clean: ## Remove what the targets made

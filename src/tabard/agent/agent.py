@@ -195,10 +195,11 @@ class Agent:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
+        known = {desired.instance_id for desired in self._desired or ()}
         last = tuple(
             observed.report
             for observed in (instance.observed() for instance in self._instances.values())
-            if observed.report != observed.reported
+            if observed.report != observed.reported and observed.instance_id in known
         )
         if last:
             try:

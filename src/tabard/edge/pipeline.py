@@ -15,6 +15,7 @@ import structlog
 from tabard.access.authenticate import Authenticator
 from tabard.access.authorize import Denied, RequestFacts, authorize, authorize_each
 from tabard.access.check import Check
+from tabard.access.encoded_denial import with_encoded_message
 from tabard.access.refusals import AccessDenied, NotAuthenticated, Refusal
 from tabard.audit.queue import AuditQueue
 from tabard.clock import Clock
@@ -147,7 +148,12 @@ class Pipeline:
                 believed.caller, resolved.checks, believed.facts, believed.snapshot
             )
             return Allowed(resolved=resolved, permit=permit, refused=refused)
-        permit = authorize(believed.caller, resolved.checks, believed.facts, believed.snapshot)
+        try:
+            permit = authorize(believed.caller, resolved.checks, believed.facts, believed.snapshot)
+        except Denied as denied:
+            if asked.call.service == "ec2":
+                raise with_encoded_message(denied, self.keyrings.of(believed.snapshot)) from None
+            raise
         return Allowed(resolved=resolved, permit=permit)
 
     def seen_by_caller(self, error: AwsError, reached: Reached) -> AwsError:

@@ -202,7 +202,8 @@ def refusal(service: str, operation: str, body: bytes, **raw: object) -> AwsErro
 def test_bad_input_is_refused_in_the_services_words(
     service: str, operation: str, body: str, code: str, sentence: str
 ) -> None:
-    error = refusal(service, operation, body.encode(), headers=FORM)
+    headers = JSON if service in ("dynamodb", "sqs") else FORM
+    error = refusal(service, operation, body.encode(), headers=headers)
     assert error.error_code == code
     assert error.message.startswith(sentence)
 
