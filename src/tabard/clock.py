@@ -1,9 +1,15 @@
 """Time. The one module that reads the machine's clocks; everything else is given `now`."""
 
+import sys
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
+
+
+# Linux's CLOCK_MONOTONIC stands still while the machine sleeps, and a session would outlive its expiry there.
+# macOS's goes on.
+_MONOTONIC = time.CLOCK_BOOTTIME if sys.platform == "linux" else time.CLOCK_MONOTONIC
 
 
 class Clock(Protocol):
@@ -23,7 +29,7 @@ class SystemClock:
         return datetime.now(UTC)
 
     def monotonic_seconds(self) -> float:
-        return time.monotonic()
+        return time.clock_gettime(_MONOTONIC)
 
 
 @dataclass(slots=True)

@@ -144,6 +144,8 @@ async def run_edge(config: EdgeConfig) -> None:
         await stop.wait()
         for listener in listeners:
             listener.close()
+        for server in (front, back):
+            server.pre_shutdown()  # idle connections end at once; the grace is for requests under way
         await front.shutdown(GRACE_SECONDS)
         await back.shutdown(0)
         _log.info(EDGE_STOPPED)
