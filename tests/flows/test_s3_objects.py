@@ -2,14 +2,14 @@
 
 import io
 import os
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from botocore.config import Config
-from botocore.exceptions import ClientError, FlexibleChecksumError
+from botocore.exceptions import FlexibleChecksumError
 from conftest import AdminClient, InstanceOf
+from refusal import refusal
 from running_system import Instance, allow, fresh
 
 pytestmark = pytest.mark.flow
@@ -61,14 +61,6 @@ def bucket(admin: AdminClient) -> str:
 def checksum_in_a_trailer(params: dict[str, Any], **_event: object) -> None:
     """What botocore does of itself only over TLS: the body is sent as aws-chunked."""
     params["context"]["checksum"]["request_algorithm"]["in"] = "trailer"
-
-
-def code_of(call: Callable[..., object], **arguments: object) -> tuple[str, int]:
-    """The error that a call ends with: its code and HTTP status."""
-    with pytest.raises(ClientError) as refused:
-        call(**arguments)
-    answer = refused.value.response
-    return answer["Error"]["Code"], answer["ResponseMetadata"]["HTTPStatusCode"]
 
 
 def test_an_object_is_read_as_it_was_written(s3: Any, bucket: str) -> None:
@@ -126,7 +118,7 @@ def test_a_key_is_kept_as_it_is(s3: Any, bucket: str, key: str) -> None:
     s3.copy_object(Bucket=bucket, Key=f"copies/{key}", CopySource={"Bucket": bucket, "Key": key})
     assert s3.get_object(Bucket=bucket, Key=f"copies/{key}")["Body"].read() == key.encode()
     s3.delete_object(Bucket=bucket, Key=key)
-    assert code_of(s3.head_object, Bucket=bucket, Key=key) == ("404", 404)
+    assert refusal(s3.head_object, Bucket=bucket, Key=key) == ("404", 404)
 
 
 @pytest.mark.parametrize("algorithm", CHECKSUMS)
@@ -146,17 +138,17 @@ def test_a_wrong_checksum_leaves_no_object(s3: Any, bucket: str, algorithm: str)
     right = s3.put_object(Bucket=bucket, Key="other", Body=b"other", ChecksumAlgorithm=algorithm)
     wrong = {CHECKSUMS[algorithm]: right[CHECKSUMS[algorithm]]}
     key = f"never/{algorithm}"
-    assert code_of(s3.put_object, Bucket=bucket, Key=key, Body=b"content", **wrong) == ("BadDigest", 400)
-    assert code_of(s3.head_object, Bucket=bucket, Key=key) == ("404", 404)
+    assert refusal(s3.put_object, Bucket=bucket, Key=key, Body=b"content", **wrong) == ("BadDigest", 400)
+    assert refusal(s3.head_object, Bucket=bucket, Key=key) == ("404", 404)
 
 
 def test_content_md5_is_verified(s3: Any, bucket: str) -> None:
     """AWS: BadDigest, "The Content-MD5 or checksum value that you specified did not match"."""
     of_content = "mgNkuembtIDdJeHwKEyFVQ=="
     s3.put_object(Bucket=bucket, Key="md5", Body=b"content", ContentMD5=of_content)
-    wrong = code_of(s3.put_object, Bucket=bucket, Key="not-md5", Body=b"CONTENT", ContentMD5=of_content)
+    wrong = refusal(s3.put_object, Bucket=bucket, Key="not-md5", Body=b"CONTENT", ContentMD5=of_content)
     assert wrong == ("BadDigest", 400)
-    assert code_of(s3.head_object, Bucket=bucket, Key="not-md5") == ("404", 404)
+    assert refusal(s3.head_object, Bucket=bucket, Key="not-md5") == ("404", 404)
 
 
 @pytest.mark.parametrize("algorithm", ["CRC32", "CRC32C", "CRC64NVME", "SHA256"])
@@ -211,7 +203,7 @@ def test_ranges(s3: Any, bucket: str, wanted: str, content: bytes, content_range
 
 def test_a_range_beyond_the_end(s3: Any, bucket: str) -> None:
     s3.put_object(Bucket=bucket, Key="digits", Body=b"0123456789")
-    beyond = code_of(s3.get_object, Bucket=bucket, Key="digits", Range="bytes=10-")
+    beyond = refusal(s3.get_object, Bucket=bucket, Key="digits", Range="bytes=10-")
     assert beyond == ("InvalidRange", 416)
 
 
@@ -223,17 +215,17 @@ def test_conditional_reads(s3: Any, bucket: str) -> None:
         assert read(**named, IfMatch=etag)["ETag"] == etag
         assert read(**named, IfNoneMatch='"other"')["ETag"] == etag
         assert read(**named, IfModifiedSince=now - timedelta(days=1))["ETag"] == etag
-        assert code_of(read, **named, IfNoneMatch=etag) == ("304", 304)
+        assert refusal(read, **named, IfNoneMatch=etag) == ("304", 304)
         # 412 in full on GET; HEAD has no body to say a code in.
-        assert code_of(read, **named, IfMatch='"other"')[1] == 412
-        assert code_of(read, **named, IfUnmodifiedSince=now - timedelta(days=1))[1] == 412
+        assert refusal(read, **named, IfMatch='"other"')[1] == 412
+        assert refusal(read, **named, IfUnmodifiedSince=now - timedelta(days=1))[1] == 412
 
 
 def test_conditional_writes(s3: Any, bucket: str) -> None:
     named = {"Bucket": bucket, "Key": fresh("once")}
     etag = s3.put_object(**named, Body=b"1", IfNoneMatch="*")["ETag"]
-    assert code_of(s3.put_object, **named, Body=b"2", IfNoneMatch="*") == ("PreconditionFailed", 412)
-    assert code_of(s3.put_object, **named, Body=b"2", IfMatch='"other"') == ("PreconditionFailed", 412)
+    assert refusal(s3.put_object, **named, Body=b"2", IfNoneMatch="*") == ("PreconditionFailed", 412)
+    assert refusal(s3.put_object, **named, Body=b"2", IfMatch='"other"') == ("PreconditionFailed", 412)
     s3.put_object(**named, Body=b"3", IfMatch=etag)
     assert s3.get_object(**named)["Body"].read() == b"3"
 

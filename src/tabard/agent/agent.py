@@ -11,6 +11,7 @@ import structlog
 
 from tabard.agent import rotation
 from tabard.agent.drivers.driver import Driver
+from tabard.agent.drivers.leftovers import end_leftovers
 from tabard.agent.edge_client import Edge, EdgeError, EdgeRefused
 from tabard.agent.instances import (
     AGENT_ENDED,
@@ -134,7 +135,9 @@ class Agent:
     def recover(self) -> None:
         """Note what an earlier agent left: its instances ended with it."""
         self._folder.mkdir(mode=0o711, exist_ok=True)
-        for instance_id, launched_at in former_instances(self._folder):
+        former = former_instances(self._folder)
+        end_leftovers([instance_id for instance_id, _ in former])
+        for instance_id, launched_at in former:
             self._hosted(instance_id, launched_at, phase="stopped", reason=AGENT_ENDED)
 
     async def poll(self, wait_seconds: int) -> None:

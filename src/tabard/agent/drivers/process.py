@@ -16,6 +16,7 @@ from pathlib import Path
 from tabard.agent.drivers.console import ConsoleLog
 from tabard.agent.drivers.driver import CannotStart, ExitStatus, Running
 from tabard.agent.drivers.environment import host_environment
+from tabard.agent.drivers.leftovers import INSTANCE_VARIABLE
 from tabard.model.messages import DesiredInstance
 from tabard.processes import launch
 
@@ -71,7 +72,11 @@ class ProcessDriver:
                 stdout=of_process,
                 stderr=asyncio.subprocess.STDOUT,
                 cwd=directory,
-                env={**environment, "HOME": str(directory)},
+                env={
+                    **environment,
+                    "HOME": str(directory),
+                    INSTANCE_VARIABLE: desired.instance_id,
+                },
                 start_new_session=True,
             )
         except OSError as error:

@@ -4,73 +4,210 @@ AWS: https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-
 Service Authorization Reference, "Actions, resources, and condition keys for Amazon S3".
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
-from urllib.parse import parse_qsl, unquote
 
 from tabard.access.check import Check
 from tabard.services.operation import Facts
+from tabard.services.s3.copy_source import copy_source
 from tabard.services.s3.errors import (
     AccessControlListNotSupported,
     InvalidArgument,
-    InvalidBucketName,
-    InvalidObjectKey,
+    NotImplementedByUpstream,
 )
-from tabard.services.s3.keys import refused_key_reason, refused_prefix_reason
+from tabard.services.s3.names import (
+    check_continuation_token,
+    check_prefix,
+    check_upload_id,
+    checked_bucket,
+    checked_key,
+)
+from tabard.services.s3.tagging import tags_of
 from tabard.wire.request import Value
 
 Input = Mapping[str, Value]
 Context = dict[str, tuple[str, ...]]
+Checks = Callable[[Input, Facts], Sequence[Check]]
 
-# INVARIANT: no slash and no dot segment can hide in a bucket name: it is one segment of the upstream path.
-_BUCKET_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]|\.(?=[a-z0-9])){1,61}[a-z0-9]")
-_IPV4_SHAPE = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+")
+MOST_KEYS_AT_ONCE = 1000
 
 _CONTEXT_KEYS = {
     "ACL": "s3:x-amz-acl",
-    "StorageClass": "s3:x-amz-storage-class",
-    "MetadataDirective": "s3:x-amz-metadata-directive",
     "IfMatch": "s3:if-match",
     "IfNoneMatch": "s3:if-none-match",
+    "MetadataDirective": "s3:x-amz-metadata-directive",
+    "ObjectOwnership": "s3:x-amz-object-ownership",
+    "StorageClass": "s3:x-amz-storage-class",
 }
 _LISTED_FROM = ("Prefix", "StartAfter", "KeyMarker")
+_LISTING_KEYS = {"Prefix": "s3:prefix", "Delimiter": "s3:delimiter", "MaxKeys": "s3:max-keys"}
+
+
+def on_all_buckets(arguments: Input, facts: Facts) -> Sequence[Check]:
+    """ListBuckets: `s3:ListAllMyBuckets` on `*`."""
+    check_prefix(arguments.get("Prefix"))
+    check_continuation_token(arguments.get("ContinuationToken"))
+    return (Check(action="s3:ListAllMyBuckets", resource="*", context=_context(arguments, facts)),)
+
+
+def on_bucket(action: str) -> Checks:
+    """One check of `action` on the bucket."""
+
+    def checks(arguments: Input, facts: Facts) -> Sequence[Check]:
+        context = _context(arguments, facts)
+        for member in _LISTED_FROM:
+            check_prefix(arguments.get(member))
+        check_continuation_token(arguments.get("ContinuationToken"))
+        check_upload_id(arguments.get("UploadIdMarker"))
+        for member, key in _LISTING_KEYS.items():
+            value = arguments.get(member)
+            if value is not None:
+                context[key] = (str(value),)
+        return (Check(action=action, resource=_bucket(arguments, facts), context=context),)
+
+    return checks
+
+
+def creating_bucket(arguments: Input, facts: Facts) -> Sequence[Check]:
+    """CreateBucket: `s3:CreateBucket`. What a bucket cannot be here is refused, never forgotten.
+
+    Raises:
+        AccessControlListNotSupported (400), NotImplementedByUpstream (501).
+    Differs: buckets have no ACLs and no tags, and the bucket's owner owns every object.
+    """
+    if arguments.get("ACL") not in (None, "private"):
+        raise AccessControlListNotSupported
+    if arguments.get("ObjectOwnership") not in (None, "BucketOwnerEnforced"):
+        raise NotImplementedByUpstream(member="ObjectOwnership")
+    context = _context(arguments, facts)
+    configuration = arguments.get("CreateBucketConfiguration")
+    if isinstance(configuration, dict):
+        if unknown := configuration.keys() - {"LocationConstraint"}:
+            raise NotImplementedByUpstream(member=", ".join(sorted(unknown)))
+        for location in configuration.values():
+            context["s3:locationconstraint"] = (str(location),)
+    return (Check(action="s3:CreateBucket", resource=_bucket(arguments, facts), context=context),)
+
+
+def on_object(action: str, *, version_action: str | None = None) -> Checks:
+    """One check of `action` on the object; of `version_action` where a version is named."""
+
+    def checks(arguments: Input, facts: Facts) -> Sequence[Check]:
+        check_upload_id(arguments.get("UploadId"))
+        context = _context(arguments, facts)
+        version_id = arguments.get("VersionId")
+        named = action
+        if isinstance(version_id, str) and version_action is not None:
+            context["s3:versionid"] = (version_id,)
+            named = version_action
+        return (Check(action=named, resource=_object(arguments, facts), context=context),)
+
+    return checks
+
+
+def writing_object(*, creates: bool) -> Checks:
+    """`s3:PutObject`, and `s3:PutObjectTagging` where tags come along.
+
+    `creates`: whether an object is there afterwards; a part of an upload is none yet.
+    AWS: https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html
+    """
+
+    def checks(arguments: Input, facts: Facts) -> Sequence[Check]:
+        if arguments.get("ACL") not in (None, "bucket-owner-full-control"):
+            raise AccessControlListNotSupported
+        check_upload_id(arguments.get("UploadId"))
+        resource = _object(arguments, facts)
+        context = _context(arguments, facts)
+        context["s3:objectcreationoperation"] = ("true" if creates else "false",)
+        found = [Check(action="s3:PutObject", resource=resource, context=context)]
+        tags = tags_of(arguments.get("Tagging"))
+        if tags:
+            context.update({f"s3:requestobjecttag/{key.lower()}": (value,) for key, value in tags})
+            context["s3:requestobjecttagkeys"] = tuple(key for key, _ in tags)
+            found.append(Check(action="s3:PutObjectTagging", resource=resource, context=context))
+        return found
+
+    return checks
+
+
+def copying_object(*, creates: bool) -> Checks:
+    """CopyObject and UploadPartCopy: read the source, and write the destination with its tags.
+
+    AWS: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html ("Permissions").
+    """
+    writing = writing_object(creates=creates)
+
+    def checks(arguments: Input, facts: Facts) -> Sequence[Check]:
+        source = copy_source(arguments.get("CopySource"))
+        path = f"{source.bucket}/{source.key}"
+        context = _facts_context(facts)
+        action = "s3:GetObject"
+        if source.version_id is not None:
+            action = "s3:GetObjectVersion"
+            context["s3:versionid"] = (source.version_id,)
+        return [
+            Check(action=action, resource=_arn(facts, path), context=context),
+            *(
+                Check(
+                    action=check.action,
+                    resource=check.resource,
+                    context={**check.context, "s3:x-amz-copy-source": (path,)},
+                )
+                for check in writing(arguments, facts)
+            ),
+        ]
+
+    return checks
+
+
+def deleting_objects(arguments: Input, facts: Facts) -> Sequence[Check]:
+    """DeleteObjects: one check for each key; AWS answers those that are denied one by one."""
+    bucket = checked_bucket(arguments.get("Bucket"))
+    context = _context(arguments, facts)
+    return [
+        Check(
+            action="s3:DeleteObject" if version_id is None else "s3:DeleteObjectVersion",
+            resource=_arn(facts, f"{bucket}/{key}"),
+            context=context if version_id is None else {**context, "s3:versionid": (version_id,)},
+        )
+        for key, version_id in keys_to_delete(arguments)
+    ]
+
+
+def keys_to_delete(arguments: Input) -> Sequence[tuple[str, str | None]]:
+    """The keys and versions that a DeleteObjects names: 1 to 1,000.
+
+    Raises:
+        InvalidArgument, InvalidObjectKey (400); NotImplementedByUpstream (501): a condition on what is deleted.
+    """
+    delete = arguments.get("Delete")
+    objects = delete.get("Objects") if isinstance(delete, dict) else None
+    if not isinstance(objects, list) or not 1 <= len(objects) <= MOST_KEYS_AT_ONCE:
+        raise InvalidArgument(reason=f"A DeleteObjects request names 1 to {MOST_KEYS_AT_ONCE} keys.")
+    named = []
+    for item in objects:
+        if not isinstance(item, dict):
+            raise InvalidArgument(reason="Each object to delete has a key.")
+        if unknown := item.keys() - {"Key", "VersionId", "ETag"}:
+            raise NotImplementedByUpstream(member=", ".join(sorted(unknown)))
+        version_id = item.get("VersionId")
+        named.append((checked_key(item.get("Key")), version_id if isinstance(version_id, str) else None))
+    return named
 
 
 def _arn(facts: Facts, resource: str) -> str:
     return f"arn:{facts.partition}:s3:::{resource}"
 
 
-def checked_bucket(name: Value) -> str:
-    """A bucket name by AWS's rules. Raises InvalidBucketName."""
-    if not isinstance(name, str) or not _BUCKET_NAME.fullmatch(name) or _IPV4_SHAPE.fullmatch(name):
-        raise InvalidBucketName
-    return name
-
-
-def checked_key(key: Value) -> str:
-    """A key that the upstream keeps as it is. Raises InvalidObjectKey."""
-    if not isinstance(key, str):
-        raise InvalidArgument(reason="The object key is missing.")
-    if (reason := refused_key_reason(key)) is not None:
-        raise InvalidObjectKey(reason=reason)
-    return key
-
-
 def _bucket(arguments: Input, facts: Facts) -> str:
-    return _arn(facts, checked_bucket(arguments.get("Bucket", "")))
+    return _arn(facts, checked_bucket(arguments.get("Bucket")))
 
 
 def _object(arguments: Input, facts: Facts) -> str:
-    return _arn(facts, f"{checked_bucket(arguments.get('Bucket', ''))}/{checked_key(arguments.get('Key', ''))}")
+    return _arn(facts, f"{checked_bucket(arguments.get('Bucket'))}/{checked_key(arguments.get('Key'))}")
 
 
 def _context(arguments: Input, facts: Facts) -> Context:
-    keys: Context = {
-        "s3:authtype": ("REST-HEADER",),
-        "s3:signatureversion": ("AWS4-HMAC-SHA256",),
-        "s3:resourceaccount": (facts.account_id,),
-        "aws:resourceaccount": (facts.account_id,),
-    }
+    keys = _facts_context(facts)
     for member, key in _CONTEXT_KEYS.items():
         value = arguments.get(member)
         if isinstance(value, str):
@@ -78,137 +215,10 @@ def _context(arguments: Input, facts: Facts) -> Context:
     return keys
 
 
-def on_all_buckets(arguments: Input, facts: Facts) -> Sequence[Check]:
-    """ListBuckets: `s3:ListAllMyBuckets` on `*`."""
-    return (Check(action="s3:ListAllMyBuckets", resource="*", context=_context(arguments, facts)),)
-
-
-def on_bucket(action: str) -> Callable[[Input, Facts], Sequence[Check]]:
-    """One check of `action` on the bucket."""
-
-    def checks(arguments: Input, facts: Facts) -> Sequence[Check]:
-        context = _context(arguments, facts)
-        for member in _LISTED_FROM:
-            value = arguments.get(member)
-            if isinstance(value, str) and (reason := refused_prefix_reason(value)) is not None:
-                raise InvalidObjectKey(reason=reason)
-        for member, key in (("Prefix", "s3:prefix"), ("Delimiter", "s3:delimiter"), ("MaxKeys", "s3:max-keys")):
-            value = arguments.get(member)
-            if value is not None:
-                context[key] = (str(value),)
-        configuration = arguments.get("CreateBucketConfiguration")
-        if isinstance(configuration, dict) and isinstance(configuration.get("LocationConstraint"), str):
-            context["s3:locationconstraint"] = (str(configuration["LocationConstraint"]),)
-        if arguments.get("ACL") not in (None, "private"):
-            raise AccessControlListNotSupported
-        return (Check(action=action, resource=_bucket(arguments, facts), context=context),)
-
-    return checks
-
-
-def on_object(
-    action: str, *, version_action: str | None = None
-) -> Callable[[Input, Facts], Sequence[Check]]:
-    """One check of `action` on the object; of `version_action` where a version is named."""
-
-    def checks(arguments: Input, facts: Facts) -> Sequence[Check]:
-        context = _context(arguments, facts)
-        version = arguments.get("VersionId")
-        named = action
-        if isinstance(version, str) and version_action is not None:
-            context["s3:versionid"] = (version,)
-            named = version_action
-        return (Check(action=named, resource=_object(arguments, facts), context=context),)
-
-    return checks
-
-
-def writing_object(arguments: Input, facts: Facts) -> Sequence[Check]:
-    """PutObject and its kind: `s3:PutObject`, and `s3:PutObjectTagging` where tags come along."""
-    if arguments.get("ACL") not in (None, "bucket-owner-full-control"):
-        raise AccessControlListNotSupported
-    resource = _object(arguments, facts)
-    context = _context(arguments, facts)
-    checks = [Check(action="s3:PutObject", resource=resource, context=context)]
-    tagging = arguments.get("Tagging")
-    if isinstance(tagging, str) and tagging:
-        tags = parse_qsl(tagging, keep_blank_values=True)
-        context.update({f"s3:requestobjecttag/{key.lower()}": (value,) for key, value in tags})
-        context["s3:requestobjecttagkeys"] = tuple(key for key, _ in tags)
-        checks.append(Check(action="s3:PutObjectTagging", resource=resource, context=context))
-    return tuple(checks)
-
-
-def copying_object(arguments: Input, facts: Facts) -> Sequence[Check]:
-    """CopyObject and UploadPartCopy: read the source, write the destination, and their tags.
-
-    AWS: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html ("Permissions").
-    """
-    bucket, key, version = copy_source(arguments)
-    context = _context(arguments, facts)
-    if version is not None:
-        context["s3:versionid"] = (version,)
-    source = _arn(facts, f"{bucket}/{key}")
-    checks = [
-        Check(
-            action="s3:GetObject" if version is None else "s3:GetObjectVersion",
-            resource=source,
-            context=context,
-        )
-    ]
-    for check in writing_object(arguments, facts):
-        checks.append(
-            Check(
-                action=check.action,
-                resource=check.resource,
-                context={**check.context, "s3:x-amz-copy-source": (f"{bucket}/{key}",)},
-            )
-        )
-    return tuple(checks)
-
-
-def copy_source(arguments: Input) -> tuple[str, str, str | None]:
-    """Bucket, key and version of `CopySource`: `bucket/key?versionId=…`, percent-encoded."""
-    source = arguments.get("CopySource")
-    if not isinstance(source, str):
-        raise InvalidArgument(reason="Copy Source must mention the source bucket and key: sourcebucket/sourcekey")
-    path, mark, version = source.partition("?versionId=")
-    try:
-        bucket, slash, key = unquote(path, errors="strict").removeprefix("/").partition("/")
-    except UnicodeDecodeError:
-        raise InvalidArgument(reason="Copy Source is not valid UTF-8") from None
-    if not slash or not key:
-        raise InvalidArgument(reason="Copy Source must mention the source bucket and key: sourcebucket/sourcekey")
-    return checked_bucket(bucket), checked_key(key), version if mark else None
-
-
-def deleting_objects(arguments: Input, facts: Facts) -> Sequence[Check]:
-    """DeleteObjects: one check for each key; AWS answers those that are denied one by one."""
-    bucket = checked_bucket(arguments.get("Bucket", ""))
-    context = _context(arguments, facts)
-    checks = []
-    for key, version in keys_to_delete(arguments):
-        versioned = {**context, "s3:versionid": (version,)} if version is not None else context
-        checks.append(
-            Check(
-                action="s3:DeleteObject" if version is None else "s3:DeleteObjectVersion",
-                resource=_arn(facts, f"{bucket}/{checked_key(key)}"),
-                context=versioned,
-            )
-        )
-    return tuple(checks)
-
-
-def keys_to_delete(arguments: Input) -> Sequence[tuple[str, str | None]]:
-    """The keys and versions that a DeleteObjects names: 1 to 1,000."""
-    delete = arguments.get("Delete")
-    objects = delete.get("Objects") if isinstance(delete, dict) else None
-    if not isinstance(objects, list) or not 1 <= len(objects) <= 1000:
-        raise InvalidArgument(reason="A DeleteObjects request names 1 to 1000 keys.")
-    named = []
-    for item in objects:
-        if not isinstance(item, dict) or not isinstance(item.get("Key"), str):
-            raise InvalidArgument(reason="Each object to delete has a key.")
-        version = item.get("VersionId")
-        named.append((str(item["Key"]), version if isinstance(version, str) else None))
-    return named
+def _facts_context(facts: Facts) -> Context:
+    """AWS: https://docs.aws.amazon.com/AmazonS3/latest/API/bucket-policy-s3-sigv4-conditions.html"""
+    return {
+        "s3:authtype": ("REST-HEADER",),
+        "s3:signatureversion": ("AWS4-HMAC-SHA256",),
+        "s3:resourceaccount": (facts.account_id,),
+    }

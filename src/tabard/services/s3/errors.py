@@ -22,6 +22,25 @@ class InvalidArgument(AwsError):
     sentence = "{reason}"
 
 
+class InvalidContinuationToken(AwsError):
+    """A continuation token that no listing gave."""
+
+    code = "InvalidArgument"
+    status = 400
+    sentence = "The continuation token provided is incorrect"
+
+
+class NoSuchUpload(AwsError):
+    """AWS: "The specified multipart upload does not exist." """
+
+    code = "NoSuchUpload"
+    status = 404
+    sentence = (
+        "The specified upload does not exist. The upload ID may be invalid, or the upload may have been "
+        "aborted or completed."
+    )
+
+
 class InvalidObjectKey(AwsError):
     """A key that the upstream would store under another name.
 

@@ -1,0 +1,61 @@
+"""Names that a request gives: of buckets, objects and uploads, each one segment or path that means one thing.
+
+INVARIANT: what passes here is read by the upstream exactly as it was authorized.
+"""
+
+import re
+
+from tabard.services.s3.errors import (
+    InvalidArgument,
+    InvalidBucketName,
+    InvalidContinuationToken,
+    InvalidObjectKey,
+    NoSuchUpload,
+)
+from tabard.services.s3.keys import refused_bucket_reason, refused_key_reason, refused_prefix_reason
+from tabard.wire.request import Value
+
+# No slash and no dot segment can hide in a bucket name: it is one segment of the upstream path.
+_BUCKET_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]|\.(?=[a-z0-9])){1,61}[a-z0-9]")
+_IPV4_SHAPE = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+")
+# Upload ids are opaque, but they name a folder of the upstream's.
+_UPLOAD_ID = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._~+=-]{1,1024}")
+
+
+def checked_bucket(name: Value | None) -> str:
+    """A bucket name by AWS's rules, less what the upstream takes for itself. Raises InvalidBucketName."""
+    if (
+        not isinstance(name, str)
+        or not _BUCKET_NAME.fullmatch(name)
+        or _IPV4_SHAPE.fullmatch(name)
+        or refused_bucket_reason(name) is not None
+    ):
+        raise InvalidBucketName
+    return name
+
+
+def checked_key(key: Value | None) -> str:
+    """A key that the upstream keeps as it is. Raises InvalidObjectKey."""
+    if not isinstance(key, str):
+        raise InvalidArgument(reason="The object key is missing.")
+    if (reason := refused_key_reason(key)) is not None:
+        raise InvalidObjectKey(reason=reason)
+    return key
+
+
+def check_prefix(prefix: Value | None) -> None:
+    """A prefix or marker of a listing that the upstream takes for what it is. Raises InvalidObjectKey."""
+    if isinstance(prefix, str) and (reason := refused_prefix_reason(prefix)) is not None:
+        raise InvalidObjectKey(reason=reason)
+
+
+def check_continuation_token(token: Value | None) -> None:
+    """A continuation token is the last key that was listed. Raises InvalidContinuationToken."""
+    if isinstance(token, str) and refused_prefix_reason(token) is not None:
+        raise InvalidContinuationToken
+
+
+def check_upload_id(upload_id: Value | None) -> None:
+    """The id of an upload, where one is given. Raises NoSuchUpload: it cannot be one."""
+    if isinstance(upload_id, str) and not _UPLOAD_ID.fullmatch(upload_id):
+        raise NoSuchUpload
