@@ -1,7 +1,7 @@
 """Write the documents that follow from the code, or check that they do.
 
-    python docs/generate.py            writes docs/*.md and the list of operations in README.md
-    python docs/generate.py --check    changes nothing; ends with 1 where a document is out of date
+python docs/generate.py            writes docs/*.md and the list of operations in README.md
+python docs/generate.py --check    changes nothing; ends with 1 where a document is out of date
 """
 
 import sys

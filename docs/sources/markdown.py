@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
-NOTICE = "<!-- Written by docs/generate.py from the code. Change the code, then run: python docs/generate.py -->"
+NOTICE = (
+    "<!-- Written by docs/generate.py from the code. Change the code, then run: python docs/generate.py -->"
+)
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

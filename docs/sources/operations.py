@@ -54,7 +54,9 @@ def operations_page() -> str:
     for service, title in TITLES.items():
         parts.append(f"## {title}\n")
         if service == "hosts":
-            parts.append("Tabard's own service, by which agents work. Its model is `model.json` beside its code.\n")
+            parts.append(
+                "Tabard's own service, by which agents work. Its model is `model.json` beside its code.\n"
+            )
         rows = [
             (_linked(service, name), _performed(operation), _checked(service, operation))
             for name, operation in sorted(OPERATIONS[service].items())

@@ -214,8 +214,9 @@ class S3Upstream:
                         item[member] = owner
         for member in ("CopyObjectResult", "CopyPartResult"):
             result = output.get(member)
-            if isinstance(result, dict) and isinstance(result.get("ETag"), str):
-                result["ETag"] = f'"{result["ETag"].strip(chr(34))}"'
+            if isinstance(result, dict) and "ETag" in result:
+                etag = str(result["ETag"]).strip('"')
+                result["ETag"] = f'"{etag}"'
         bucket = str(call.input.get("Bucket", ""))
         if call.operation == "CreateBucket":
             output["Location"] = f"/{bucket}"

@@ -29,6 +29,7 @@ from tabard.edge.tables import OPERATIONS
 from tabard.errors import AwsError, InternalFailure
 from tabard.services.dynamodb.checks import tables_in
 from tabard.services.operation import Facts, Forward, Write
+from tabard.services.s3.copy_source import copy_source
 from tabard.services.s3.operations import STREAMED_BODY
 from tabard.sigv4.authorization import Authorization, parse_authorization
 from tabard.sigv4.canonical import SignedRequest
@@ -163,13 +164,13 @@ class Pipeline:
         where an object is not there: its absence is for those who may list the bucket.
         https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
         """
-        if not isinstance(reached, Allowed) or error.error_code not in ("NoSuchKey", "404"):
+        if not isinstance(reached, Allowed) or error.http_status != 404:
             return error
         asked = reached.resolved.asked
-        if asked.call.operation not in ("GetObject", "HeadObject"):
+        bucket = absent_from(asked.call, error)
+        if bucket is None:
             return error
         believed = asked.believed
-        bucket = str(asked.call.input["Bucket"])
         listing = Check(action="s3:ListBucket", resource=f"arn:{believed.snapshot.partition}:s3:::{bucket}")
         try:
             authorize(believed.caller, (listing,), believed.facts, believed.snapshot)
@@ -200,6 +201,18 @@ def claimed_authorization(raw: RawRequest) -> Authorization | None:
     """What the request says of its signature; nothing in it is proven yet. None where it says nothing."""
     header = raw.header("authorization")
     return parse_authorization(header) if header else None
+
+
+def absent_from(call: Call, error: AwsError) -> str | None:
+    """The bucket in which an S3 call has found no object; None where something else was not there."""
+    if call.service != "s3":
+        return None
+    if call.operation in ("CopyObject", "UploadPartCopy"):
+        return copy_source(call.input["CopySource"]).bucket if error.error_code == "NoSuchKey" else None
+    # The answer to HEAD has no code to tell an absent object from an absent bucket.
+    if call.operation in ("GetObject", "HeadObject") and error.error_code != "NoSuchBucket":
+        return str(call.input["Bucket"])
+    return None
 
 
 def parse(believed: Believed) -> Asked:

@@ -8,7 +8,6 @@ import os
 import signal
 import sys
 from collections.abc import Collection
-from contextlib import suppress
 from pathlib import Path
 
 INSTANCE_VARIABLE = "TABARD_INSTANCE_ID"
@@ -33,12 +32,12 @@ def _ended(pid: int, marks: set[bytes]) -> bool:
         return False
     try:
         environment = (_PROC / str(pid) / "environ").read_bytes().split(b"\0")
-        if marks.isdisjoint(environment):
-            return False
-        with suppress(ProcessLookupError):
+        is_marked = not marks.isdisjoint(environment)
+        if is_marked:
             signal.pidfd_send_signal(held, signal.SIGKILL)
-        return True
     except OSError:  # it is gone, or another user's
         return False
+    else:
+        return is_marked
     finally:
         os.close(held)

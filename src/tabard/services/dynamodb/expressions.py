@@ -1,57 +1,139 @@
-"""Which attributes a DynamoDB expression names: what `dynamodb:Attributes` holds.
+"""Which attributes DynamoDB expressions name: what `dynamodb:Attributes` holds.
 
-Only names are read; nothing is evaluated. AWS: the "Expressions" chapter of the DynamoDB developer guide,
-https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.html
+Only names are read; nothing is evaluated. What is not an expression by DynamoDB's own grammar is refused
+here, so that no upstream reads a name where this room saw none.
+
+AWS: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.html
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+from tabard.services.dynamodb.errors import ValidationException
+from tabard.wire.request import Value
+
+Kind = Literal["name", "value", "index", "sign"]
 
 _TOKEN = re.compile(
-    r"(?P<placeholder>#[A-Za-z0-9_]+)"
-    r"|(?P<value>:[A-Za-z0-9_]+)"
-    r"|(?P<word>[A-Za-z_][A-Za-z0-9_-]*)(?P<call>\s*\()?"
-    r"|(?P<dot>\.)"
-    r"|(?P<equals>=)"
-    r"|(?P<other>[^\s])"
+    r"[ \t\r\n]*(?:"
+    r"(?P<name>(?:#[A-Za-z0-9_]+|[A-Za-z_][A-Za-z0-9_]*)(?![A-Za-z0-9_#:]))"
+    r"|(?P<value>:[A-Za-z0-9_]+(?![#:]))"
+    r"|(?P<index>\[ *[0-9]+ *\])"
+    r"|(?P<sign><>|<=|>=|[=<>(),.+-])"
+    r")[ \t\r\n]*"
 )
-_KEYWORDS = frozenset(("and", "or", "not", "between", "in", "set", "remove", "add", "delete"))
+_PLACEHOLDER = re.compile(r"#[A-Za-z0-9_]+")
+_NEAR_CHARACTERS = 20
+
+_CONDITION_WORDS = frozenset(("and", "or", "not", "between", "in"))
+_KEYWORDS: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "KeyConditionExpression": frozenset(("and", "between")),
+        "FilterExpression": _CONDITION_WORDS,
+        "ConditionExpression": _CONDITION_WORDS,
+        "ProjectionExpression": frozenset(),
+        "UpdateExpression": frozenset(("set", "remove", "add", "delete")),
+    }
+)
+EXPRESSIONS = tuple(_KEYWORDS)
+"""The members that hold expressions."""
+
+_FUNCTIONS = frozenset(
+    (
+        "attribute_exists", "attribute_not_exists", "attribute_type", "begins_with", "contains",
+        "if_not_exists", "list_append", "size",
+    )
+)  # fmt: skip
 
 
-def attributes_named(expression: str, placeholders: Mapping[str, str]) -> Iterator[str]:
-    """The top-level attributes of a condition, filter, projection, key condition or update expression.
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One word of an expression: a name or its `#placeholder`, a `:value`, an `[index]`, or a sign."""
 
-    Args:
-        placeholders: ExpressionAttributeNames; a placeholder that it lacks is given as it stands.
+    kind: Kind
+    text: str
+
+
+def tokens_of(member: str, expression: str) -> Sequence[Token]:
+    """The words of an expression.
+
+    Raises:
+        ValidationException: it has a character that no expression of this member can have.
     """
+    found: list[Token] = []
+    at = 0
+    while at < len(expression):
+        matched = _TOKEN.match(expression, at)
+        if matched is None or (matched["sign"] in ("+", "-") and member != "UpdateExpression"):
+            raise syntax_error(member, expression[at:].lstrip()[:1], expression[at:])
+        kind: Kind = matched.lastgroup  # type: ignore[assignment]  # the groups are the kinds
+        found.append(Token(kind, matched[kind]))
+        at = matched.end()
+    if not found:
+        raise ValidationException(reason=f"Invalid {member}: The expression can not be empty;")
+    return found
+
+
+def placeholders_of(arguments: Mapping[str, Value]) -> Mapping[str, str]:
+    """ExpressionAttributeNames.
+
+    Raises:
+        ValidationException: a key that is no placeholder. An upstream might take it for the name itself.
+    """
+    names = arguments.get("ExpressionAttributeNames")
+    placeholders = {key: str(value) for key, value in names.items()} if isinstance(names, dict) else {}
+    for key in placeholders:
+        if not _PLACEHOLDER.fullmatch(key):
+            raise ValidationException(
+                reason=f'ExpressionAttributeNames contains invalid key: Syntax error; key: "{key}"'
+            )
+    return placeholders
+
+
+def attributes_named(member: str, expression: str, placeholders: Mapping[str, str]) -> Iterator[str]:
+    """The top-level attributes that an expression names, each as often as it does.
+
+    Raises:
+        ValidationException: it is no expression, or a placeholder stands for nothing.
+    """
+    tokens = tokens_of(member, expression)
+    keywords = _KEYWORDS[member]
+    in_path = False  # whether the token before belongs to a document path
     after_dot = False
-    for token in _TOKEN.finditer(expression):
-        kind = token.lastgroup
-        if kind == "dot":
-            after_dot = True
+    for token, following in zip(tokens, (*tokens[1:], None), strict=True):
+        if token.kind == "name":
+            is_call = token.text in _FUNCTIONS and following == Token("sign", "(")
+            is_keyword = token.text.lower() in keywords
+            if not after_dot and not is_call and not is_keyword:
+                yield resolved(member, token, placeholders)
+            in_path, after_dot = after_dot or not (is_call or is_keyword), False
             continue
-        if not after_dot:
-            if token["placeholder"]:
-                yield placeholders.get(token["placeholder"], token["placeholder"])
-            elif token["word"] and not token["call"] and token["word"].lower() not in _KEYWORDS:
-                yield token["word"]
-        after_dot = False
+        if after_dot or (not in_path and (token.kind == "index" or token.text == ".")):
+            raise syntax_error(member, token.text, expression)
+        after_dot = token.text == "."
+        in_path = token.kind == "index"
+    if after_dot:
+        raise syntax_error(member, ".", expression)
 
 
-def equality_of(attribute: str, expression: str, placeholders: Mapping[str, str]) -> str | None:
-    """The value placeholder that a key condition says `attribute` equals, such as `:pk`; None without one."""
-    tokens = list(_TOKEN.finditer(expression))
-    for left, middle, right in zip(tokens, tokens[1:], tokens[2:], strict=False):
-        if not middle["equals"]:
-            continue
-        if _name(left, placeholders) == attribute and right["value"]:
-            return right["value"]
-        if _name(right, placeholders) == attribute and left["value"]:
-            return left["value"]
-    return None
+def resolved(member: str, token: Token, placeholders: Mapping[str, str]) -> str:
+    """The attribute that a name stands for. Raises ValidationException where a placeholder is not defined."""
+    if not token.text.startswith("#"):
+        return token.text
+    name = placeholders.get(token.text)
+    if name is None:
+        raise ValidationException(
+            reason=f"Invalid {member}: An expression attribute name used in the document path is not defined; "
+            f"attribute name: {token.text}"
+        )
+    return name
 
 
-def _name(token: re.Match[str], placeholders: Mapping[str, str]) -> str | None:
-    if token["placeholder"]:
-        return placeholders.get(token["placeholder"])
-    return token["word"]
+def syntax_error(member: str, text: str, near: str) -> ValidationException:
+    """DynamoDB's sentence for what is no expression."""
+    return ValidationException(
+        reason=f'Invalid {member}: Syntax error; token: "{text}", near: "{near.strip()[:_NEAR_CHARACTERS]}"'
+    )

@@ -76,12 +76,24 @@ ACCEPTED_MEMBERS = MappingProxyType(
         "DeleteBucket": frozenset(("Bucket",)),
         "GetBucketLocation": frozenset(("Bucket",)),
         "ListObjectsV2": frozenset(
-            ("Bucket", "Delimiter", "EncodingType", "MaxKeys", "Prefix", "ContinuationToken", "FetchOwner", "StartAfter")
+            (
+                "Bucket",
+                "Delimiter",
+                "EncodingType",
+                "MaxKeys",
+                "Prefix",
+                "ContinuationToken",
+                "FetchOwner",
+                "StartAfter",
+            )
         ),
         "HeadObject": _READING,
         "GetObject": _READING,
         "PutObject": _OBJECT | _DESCRIBING | _CHECKSUMS | {"Body", "ContentLength", "IfMatch", "IfNoneMatch"},
-        "CopyObject": _OBJECT | _DESCRIBING | _COPYING | {"MetadataDirective", "TaggingDirective", "ChecksumAlgorithm"},
+        "CopyObject": _OBJECT
+        | _DESCRIBING
+        | _COPYING
+        | {"MetadataDirective", "TaggingDirective", "ChecksumAlgorithm"},
         "DeleteObject": _OBJECT | {"IfMatch"},
         "DeleteObjects": frozenset(("Bucket", "Delete")) | _CHECKSUMS,
         "CreateMultipartUpload": _OBJECT | _DESCRIBING | {"ChecksumAlgorithm", "ChecksumType"},

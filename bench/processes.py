@@ -1,0 +1,157 @@
+"""The servers that are compared: each a process of its own on loopback, ended by its pid."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import msgspec
+
+from bench.house import BUCKET, ENDPOINT, REGION
+from tabard.wiring.data_dir import DataDir
+from tabard.wiring.edge import EdgeConfig
+from tabard.wiring.environment import child_environment
+
+START_SECONDS = 30.0
+_CPU_CLOCK = 2  # CPUCLOCK_SCHED of the Linux kernel: nanoseconds on a CPU, all threads of the process
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU time of a process so far, to the nanosecond: /proc/PID/stat counts in hundredths of a second."""
+    return time.clock_gettime(((~pid) << 3) | _CPU_CLOCK)
+
+
+@contextmanager
+def process(command: Sequence[str], log: Path, **options: object) -> Iterator["subprocess.Popen[bytes]"]:
+    """A child that is ended with the block, by its own pid."""
+    with log.open("ab") as output:
+        child = subprocess.Popen(  # type: ignore[call-overload]  # options are subprocess's own
+            command, stdout=output, stderr=output, env=child_environment(), **options
+        )
+    try:
+        yield child
+    finally:
+        child.terminate()
+        try:
+            child.wait(5)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+
+
+@contextmanager
+def upstream(folder: Path) -> Iterator[Path]:
+    """The fake S3's socket."""
+    path = folder / "s3.sock"
+    with process([sys.executable, "-m", "bench.upstream", str(path)], folder / "upstream.log") as child:
+        _until(path.exists, child, folder / "upstream.log")
+        yield path
+
+
+@contextmanager
+def edge(folder: Path, data_dir: DataDir, s3_socket: Path) -> Iterator[tuple[int, int]]:
+    """A real edge process on a data directory; its pid and port."""
+    log = folder / "edge.log"
+    with closing(_listener()) as front, closing(_listener()) as health:
+        config = EdgeConfig(
+            data_dir=str(data_dir.path),
+            listen_fd=front.fileno(),
+            health_fd=health.fileno(),
+            endpoint=ENDPOINT,
+            region=REGION,
+            session_lifetime_seconds=6 * 3600,
+            store_outage_bound_seconds=3600,
+            s3_socket=str(s3_socket),
+            s3_access_key_id="AKIAIOSFODNN7EXAMPLE",
+            s3_secret_access_key="wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+            json_socket=str(folder / "none.sock"),
+            json_secret_header=("x-secret", "none"),
+            upstream_isolation="none",
+            instance_isolation="none",
+        )
+        port = front.getsockname()[1]
+        with process(
+            [sys.executable, "-m", "tabard.cli.main", "edge-process"],
+            log,
+            stdin=subprocess.PIPE,
+            pass_fds=(front.fileno(), health.fileno()),
+        ) as child:
+            assert child.stdin is not None
+            child.stdin.write(msgspec.json.encode(config))
+            child.stdin.close()
+            _until(lambda: b"edge_started" in log.read_bytes(), child, log)
+            yield child.pid, port
+
+
+def nginx_program() -> str | None:
+    """Where nginx is, if it is here."""
+    return shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+
+
+@contextmanager
+def nginx(folder: Path, location: str) -> Iterator[tuple[int, int]]:
+    """One nginx process whose `location /` says this; its pid and port."""
+    program = nginx_program()
+    assert program is not None
+    folder.mkdir()
+    with closing(_listener()) as free:
+        port = free.getsockname()[1]
+    temporary = "\n".join(
+        f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    configuration = folder / "nginx.conf"
+    configuration.write_text(
+        f"daemon off; master_process off; pid {folder}/pid; error_log {folder}/error.log;\n"
+        "events { worker_connections 256; }\n"
+        f"http {{ access_log off; keepalive_requests 100000000; {temporary}\n"
+        f"server {{ listen 127.0.0.1:{port}; location / {{ {location} }} }} }}\n"
+        if "upstream" not in location
+        else f"daemon off; master_process off; pid {folder}/pid; error_log {folder}/error.log;\n"
+        "events { worker_connections 256; }\n"
+        f"http {{ access_log off; keepalive_requests 100000000; {temporary}\n{location} }}\n".replace(
+            "PORT", str(port)
+        )
+    )
+    command = [program, "-p", str(folder), "-c", str(configuration), "-e", str(folder / "error.log")]
+    with process(command, folder / "log") as child:
+        _until(lambda: _accepts(port), child, folder / "log")
+        yield child.pid, port
+
+
+@contextmanager
+def moto(folder: Path) -> Iterator[tuple[int, int]]:
+    """moto's own server with the bench's bucket; its pid and port."""
+    with closing(_listener()) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-W", "ignore", "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    log = folder / "moto.log"
+    with process(command, log) as child:
+        _until(lambda: _accepts(port), child, log)
+        yield child.pid, port
+
+
+def _listener() -> socket.socket:
+    listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+    listener.setblocking(False)
+    return listener
+
+
+def _accepts(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _until(look: "object", child: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while not look():  # type: ignore[operator]
+        if child.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"{child.args} did not start: {log.read_text()[-2000:]}")
+        time.sleep(0.02)
+
+
+_ = (os, BUCKET)

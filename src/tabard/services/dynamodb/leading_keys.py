@@ -1,0 +1,151 @@
+"""The partition keys that a request touches: what `dynamodb:LeadingKeys` holds.
+
+Policies compare it by `ForAllValues`, which is true where there is nothing to compare. So there is always
+something: a request whose partition key cannot be read is refused, and of a table that is not there the
+value is one that no item has.
+
+AWS: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
+"""
+
+import binascii
+import decimal
+import re
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+
+from tabard.services.dynamodb.errors import ValidationException
+from tabard.services.dynamodb.expressions import placeholders_of
+from tabard.services.dynamodb.key_condition import key_conditions
+from tabard.wire.request import Value
+
+Input = Mapping[str, Value]
+
+UNKNOWN_KEY = ("",)
+"""AWS: "an attribute value for a key cannot contain an empty string": no item has it."""
+
+_NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?")
+_DIGITS = 38
+_LARGEST_EXPONENT = 125
+_SMALLEST_EXPONENT = -130
+
+
+def leading_keys(items: Iterable[Value], partition_key: str | None) -> tuple[str, ...]:
+    """The partition key of each item, or key of an item.
+
+    Raises:
+        ValidationException: an item lacks it, or it is of no type that a key can have.
+    """
+    if partition_key is None:
+        return UNKNOWN_KEY
+    return tuple(
+        key_text(partition_key, item.get(partition_key) if isinstance(item, dict) else None) for item in items
+    )
+
+
+def queried_keys(arguments: Input, partition_key: str | None) -> tuple[str, ...]:
+    """The partition key that a Query demands, in an expression or in the legacy form.
+
+    Raises:
+        ValidationException: it demands none, or something else than one value.
+    """
+    expression, legacy = arguments.get("KeyConditionExpression"), arguments.get("KeyConditions")
+    if expression is not None and legacy is not None:
+        raise ValidationException(
+            reason="Can not use both expression and non-expression parameters in the same request: "
+            "Non-expression parameters: {KeyConditions} Expression parameters: {KeyConditionExpression}"
+        )
+    if isinstance(expression, str):
+        return _by_expression(arguments, expression, partition_key)
+    if isinstance(legacy, dict):
+        return _by_legacy_conditions(legacy, partition_key)
+    raise ValidationException(
+        reason="Either the KeyConditions or KeyConditionExpression parameter must be specified in the request."
+    )
+
+
+def key_text(name: str, attribute: Value | None) -> str:
+    """The text of a key's value: S as it is, N in one spelling, B in base64.
+
+    Raises:
+        ValidationException: it is missing, empty, of two types, or of a type that is no key's.
+    """
+    if not isinstance(attribute, dict):
+        raise ValidationException(
+            reason=f"One or more parameter values were invalid: Missing the key {name} in the item"
+        )
+    if len(attribute) != 1:
+        raise ValidationException(
+            reason="Supplied AttributeValue has more than one datatypes set, "
+            "must contain exactly one of the supported datatypes"
+        )
+    ((kind, value),) = attribute.items()
+    if kind == "N" and isinstance(value, str):
+        return _number(value)
+    if kind not in ("S", "B") or not isinstance(value, (str, bytes)):
+        raise ValidationException(
+            reason=f"One or more parameter values were invalid: Type mismatch for key {name} actual: {kind}"
+        )
+    if not value:
+        raise ValidationException(
+            reason="One or more parameter values are not valid. The AttributeValue for a key attribute cannot "
+            f"contain an empty {'string' if kind == 'S' else 'binary'} value. Key: {name}"
+        )
+    return value if isinstance(value, str) else binascii.b2a_base64(value, newline=False).decode()
+
+
+def _by_expression(arguments: Input, expression: str, partition_key: str | None) -> tuple[str, ...]:
+    conditions = key_conditions(expression, placeholders_of(arguments))
+    if partition_key is None:
+        return UNKNOWN_KEY
+    condition = conditions.get(partition_key)
+    if condition is None:
+        raise _missed(partition_key)
+    if condition.operator != "=":
+        raise _not_supported()
+    values = arguments.get("ExpressionAttributeValues")
+    value = values.get(condition.value) if isinstance(values, dict) else None
+    if value is None:
+        raise ValidationException(
+            reason="Invalid KeyConditionExpression: An expression attribute value used in expression is not "
+            f"defined; attribute value: {condition.value}"
+        )
+    return (key_text(partition_key, value),)
+
+
+def _by_legacy_conditions(conditions: Input, partition_key: str | None) -> tuple[str, ...]:
+    if partition_key is None:
+        return UNKNOWN_KEY
+    condition = conditions.get(partition_key)
+    if not isinstance(condition, dict):
+        raise _missed(partition_key)
+    operands = condition.get("AttributeValueList")
+    if condition.get("ComparisonOperator") != "EQ" or not isinstance(operands, list) or len(operands) != 1:
+        raise _not_supported()
+    return (key_text(partition_key, operands[0]),)
+
+
+def _number(text: str) -> str:
+    """One spelling for all spellings of a number: `7` for `7.0`, `07` and `0.7E1`.
+
+    AWS: "Numbers can have up to 38 digits of precision. […] Leading and trailing zeroes are trimmed."
+    """
+    if not _NUMBER.fullmatch(text):
+        raise ValidationException(reason=f"The parameter cannot be converted to a numeric value: {text}")
+    number = Decimal(text).normalize(decimal.Context(prec=len(text)))
+    if not number:
+        return "0"
+    if len(number.as_tuple().digits) > _DIGITS:
+        raise ValidationException(reason="Attempting to store more than 38 significant digits in a Number")
+    if not _SMALLEST_EXPONENT <= number.adjusted() <= _LARGEST_EXPONENT:
+        raise ValidationException(
+            reason="Number overflow. Attempting to store a number with magnitude larger than supported range"
+        )
+    return format(number, "f")
+
+
+def _missed(partition_key: str) -> ValidationException:
+    return ValidationException(reason=f"Query condition missed key schema element: {partition_key}")
+
+
+def _not_supported() -> ValidationException:
+    return ValidationException(reason="Query key condition not supported")
