@@ -1,18 +1,20 @@
 """The servers that are compared: each a process of its own on loopback, ended by its pid."""
 
-import os
 import shutil
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 
 import msgspec
 
-from bench.house import BUCKET, ENDPOINT, REGION
+from bench.house import ENDPOINT, REGION
+from bench.metadata import ROLE_NAME
+from tabard.imds.server import TOKEN_HEADER, TOKEN_PATH, TTL_HEADER
 from tabard.wiring.data_dir import DataDir
 from tabard.wiring.edge import EdgeConfig
 from tabard.wiring.environment import child_environment
@@ -94,45 +96,58 @@ def nginx_program() -> str | None:
 
 
 @contextmanager
-def nginx(folder: Path, location: str) -> Iterator[tuple[int, int]]:
-    """One nginx process whose `location /` says this; its pid and port."""
+def nginx(folder: Path, location: str, more: str = "") -> Iterator[tuple[int, int]]:
+    """One nginx process whose `location /` holds these directives; its pid and port."""
     program = nginx_program()
     assert program is not None
     folder.mkdir()
-    with closing(_listener()) as free:
-        port = free.getsockname()[1]
-    temporary = "\n".join(
+    port = _free_port()
+    folders = " ".join(
         f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
     configuration = folder / "nginx.conf"
     configuration.write_text(
         f"daemon off; master_process off; pid {folder}/pid; error_log {folder}/error.log;\n"
         "events { worker_connections 256; }\n"
-        f"http {{ access_log off; keepalive_requests 100000000; {temporary}\n"
+        f"http {{ access_log off; keepalive_requests 100000000; {folders} {more}\n"
         f"server {{ listen 127.0.0.1:{port}; location / {{ {location} }} }} }}\n"
-        if "upstream" not in location
-        else f"daemon off; master_process off; pid {folder}/pid; error_log {folder}/error.log;\n"
-        "events { worker_connections 256; }\n"
-        f"http {{ access_log off; keepalive_requests 100000000; {temporary}\n{location} }}\n".replace(
-            "PORT", str(port)
-        )
     )
     command = [program, "-p", str(folder), "-c", str(configuration), "-e", str(folder / "error.log")]
-    with process(command, folder / "log") as child:
-        _until(lambda: _accepts(port), child, folder / "log")
+    log = folder / "log"
+    with process(command, log) as child:
+        _until(lambda: _accepts(port), child, log)
         yield child.pid, port
 
 
 @contextmanager
 def moto(folder: Path) -> Iterator[tuple[int, int]]:
     """moto's own server with the bench's bucket; its pid and port."""
-    with closing(_listener()) as free:
-        port = free.getsockname()[1]
+    port = _free_port()
     command = [sys.executable, "-W", "ignore", "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     log = folder / "moto.log"
     with process(command, log) as child:
         _until(lambda: _accepts(port), child, log)
         yield child.pid, port
+
+
+@contextmanager
+def metadata(folder: Path) -> Iterator[tuple[tuple[int, int], bytes, int]]:
+    """A metadata service: its pid and port, a request for its credentials, and how long the answer is."""
+    port_file, log = folder / "metadata.port", folder / "metadata.log"
+    with process([sys.executable, "-m", "bench.metadata", str(port_file)], log) as child:
+        _until(port_file.exists, child, log)
+        port = int(port_file.read_text())
+        with closing(HTTPConnection("127.0.0.1", port)) as connection:
+            connection.request("PUT", TOKEN_PATH, headers={TTL_HEADER: "21600"})
+            token = connection.getresponse().read().decode()
+            path = f"/latest/meta-data/iam/security-credentials/{ROLE_NAME}"
+            connection.request("GET", path, headers={TOKEN_HEADER: token})
+            answer = connection.getresponse()
+            content = answer.read()
+            if answer.status != 200:
+                raise RuntimeError(f"the metadata service answered {answer.status}")
+        head = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{TOKEN_HEADER}: {token}\r\n\r\n"
+        yield (child.pid, port), head.encode(), len(content)
 
 
 def _listener() -> socket.socket:
@@ -141,17 +156,20 @@ def _listener() -> socket.socket:
     return listener
 
 
+def _free_port() -> int:
+    with closing(_listener()) as free:
+        return int(free.getsockname()[1])
+
+
 def _accepts(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _until(look: "object", child: "subprocess.Popen[bytes]", log: Path) -> None:
+def _until(look: Callable[[], bool], child: "subprocess.Popen[bytes]", log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
-    while not look():  # type: ignore[operator]
+    while not look():
         if child.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError(f"{child.args} did not start: {log.read_text()[-2000:]}")
         time.sleep(0.02)
 
-
-_ = (os, BUCKET)

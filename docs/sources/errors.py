@@ -12,8 +12,8 @@ from tabard.errors import AwsError, RelayedError
 _INTRODUCTION = """# Errors
 
 Errors go by service, in the protocol that the caller speaks, each with a request id that the audit has too.
-An upstream's own errors (`NoSuchKey`, `ConditionalCheckFailedException`, …) are passed on and not listed here.
-Anything unforeseen is `InternalFailure` with a request id and no detail; the log of the edge has the rest.
+An upstream's own errors (`NoSuchKey`, `ConditionalCheckFailedException`, …) are passed on and not listed
+here. Anything unforeseen is `InternalFailure` with a request id and no detail; the edge's log has the rest.
 
 ## A caller who is not believed, or not allowed
 """
@@ -25,7 +25,6 @@ _WORDS = {
     Refusal.CLOCK_SKEW: "clock skew",
     Refusal.EXPIRED_SESSION: "expired or revoked session",
     Refusal.BAD_SESSION_TOKEN: "session token that is not ours, or another key's",
-    Refusal.WRONG_SCOPE: "scope names another date or service",
 }
 _ROOMS = ("errors", "access", "credentials", "sigv4", "wire", "services", "edge")
 _MADE_BY_TABLE = (RelayedError, NotAuthenticated, AccessDenied)
@@ -35,7 +34,7 @@ def errors_page() -> str:
     """The page."""
     services = [service for service in TITLES if service != "hosts"]
     rows = [
-        (_WORDS[refusal], *(_code(*REFUSALS[service][refusal][:2]) for service in services))
+        (_in_words(refusal), *(_code(*REFUSALS[service][refusal][:2]) for service in services))
         for refusal in Refusal
     ]
     denied = [AccessDenied(service, "") for service in services]
@@ -54,6 +53,10 @@ def errors_page() -> str:
             lines = ((code(each.code), str(each.status), code(each.sentence)) for each in found)
             parts.append(table(("code", "status", "sentence"), dict.fromkeys(lines)))
     return "\n".join(parts).rstrip() + "\n"
+
+
+def _in_words(refusal: Refusal) -> str:
+    return _WORDS.get(refusal, refusal.name.lower().replace("_", " "))
 
 
 def _code(code_: str, status: int) -> str:

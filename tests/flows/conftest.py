@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+from botocore.client import BaseClient
 from running_system import SLEEPER, Document, Instance, RunningSystem, tabard_up
 
-AdminClient = Callable[..., Any]
+AdminClient = Callable[..., BaseClient]
 
 
 class InstanceOf(Protocol):
@@ -40,7 +41,7 @@ def admin(system: RunningSystem) -> AdminClient:
     """boto3 clients of the user `admin`, by service name; made once where no options are given."""
     made: dict[str, Any] = {}
 
-    def client(service: str, **options: object) -> Any:  # noqa: ANN401 - boto3 has no types
+    def client(service: str, **options: object) -> BaseClient:
         if options:
             return system.client(service, **options)
         if service not in made:

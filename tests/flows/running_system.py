@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from unittest.mock import patch
 
 import boto3
+from botocore.client import BaseClient
 from botocore.config import Config
 
 from tabard.services.ec2.images import PROCESS_IMAGE
@@ -116,7 +117,7 @@ class RunningSystem:
             AWS_PAGER="",
         )
 
-    def client(self, service: str, **options: Any) -> Any:  # noqa: ANN401 - boto3 has no types
+    def client(self, service: str, **options: object) -> BaseClient:
         """A boto3 client of the user `admin`; `options` go to boto3 (region_name, config, keys)."""
         given: dict[str, Any] = {
             "endpoint_url": self.endpoint,
@@ -197,7 +198,7 @@ class Instance:
         """A boto3 session whose clients act as the instance, by what the metadata service gives."""
         return InstanceSession(self.client_environment())
 
-    def client(self, service: str, **options: object) -> Any:  # noqa: ANN401 - boto3 has no types
+    def client(self, service: str, **options: object) -> BaseClient:
         """A client of plain boto3 that acts as the instance."""
         return self.session().client(service, **options)
 
@@ -232,7 +233,7 @@ class InstanceSession:
             self._session = boto3.Session()
             self.credentials = self._session.get_credentials()
 
-    def client(self, service: str, **options: object) -> Any:  # noqa: ANN401 - boto3 has no types
+    def client(self, service: str, **options: object) -> BaseClient:
         with self._as_the_instance():
             return self._session.client(service, **options)
 

@@ -1,8 +1,8 @@
 """Buckets and listings, by plain boto3 that acts as an instance."""
 
-from typing import Any
-
 import pytest
+from botocore.client import BaseClient
+from botocore.exceptions import ParamValidationError
 from conftest import InstanceOf
 from refusal import refusal
 from running_system import RunningSystem, allow, fresh
@@ -13,12 +13,12 @@ KEYS = ["a.txt", "docs/1 one.txt", "docs/2+two.txt", "docs/deep/3.txt", "logs/%4
 
 
 @pytest.fixture(scope="module")
-def s3(instance_of: InstanceOf) -> Any:
+def s3(instance_of: InstanceOf) -> BaseClient:
     return instance_of(allow("s3:*")).client("s3")
 
 
 @pytest.fixture(scope="module")
-def bucket(s3: Any) -> str:
+def bucket(s3: BaseClient) -> str:
     name = fresh("listed")
     s3.create_bucket(Bucket=name)
     for key in KEYS:
@@ -26,7 +26,7 @@ def bucket(s3: Any) -> str:
     return name
 
 
-def test_a_buckets_life(s3: Any, system: RunningSystem) -> None:
+def test_a_buckets_life(s3: BaseClient, system: RunningSystem) -> None:
     name = fresh("life")
     assert refusal(s3.head_bucket, Bucket=name) == ("404", 404)
     made = s3.create_bucket(Bucket=name)
@@ -46,7 +46,7 @@ def test_a_buckets_life(s3: Any, system: RunningSystem) -> None:
     assert refusal(s3.put_object, Bucket=name, Key="k", Body=b"x") == ("NoSuchBucket", 404)
 
 
-def test_a_bucket_is_made_once(s3: Any, bucket: str, system: RunningSystem) -> None:
+def test_a_bucket_is_made_once(s3: BaseClient, bucket: str, system: RunningSystem) -> None:
     """AWS: in us-east-1 the second CreateBucket of its owner answers 200; elsewhere it is refused.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html ("BucketAlreadyOwnedByYou")
@@ -57,15 +57,13 @@ def test_a_bucket_is_made_once(s3: Any, bucket: str, system: RunningSystem) -> N
 
 
 @pytest.mark.parametrize("name", ["Upper-Case", "under_score", "a..b", "192.168.0.1", "ab"])
-def test_names_that_no_bucket_has(s3: Any, name: str) -> None:
-    # botocore itself refuses what is no bucket name at all; the rest is for the service.
-    try:
-        assert refusal(s3.create_bucket, Bucket=name) == ("InvalidBucketName", 400)
-    except Exception as error:  # noqa: BLE001 - whichever way botocore says it
-        assert "Invalid bucket name" in str(error)
+def test_names_that_no_bucket_has(s3: BaseClient, name: str) -> None:
+    # botocore refuses some of them by itself.
+    with pytest.raises((s3.exceptions.ClientError, ParamValidationError), match=r"(?i)invalid ?bucket ?name"):
+        s3.create_bucket(Bucket=name)
 
 
-def test_buckets_are_listed_by_prefix_and_page(s3: Any) -> None:
+def test_buckets_are_listed_by_prefix_and_page(s3: BaseClient) -> None:
     prefix = fresh("paged")
     names = [f"{prefix}-{number}" for number in range(3)]
     for name in names:
@@ -74,7 +72,7 @@ def test_buckets_are_listed_by_prefix_and_page(s3: Any) -> None:
     assert [item["Name"] for page in pages for item in page["Buckets"]] == names
 
 
-def test_a_listing_tells_everything(s3: Any, bucket: str) -> None:
+def test_a_listing_tells_everything(s3: BaseClient, bucket: str) -> None:
     listing = s3.list_objects_v2(Bucket=bucket, FetchOwner=True)
     assert [item["Key"] for item in listing["Contents"]] == KEYS
     assert (listing["KeyCount"], listing["IsTruncated"], listing["Name"]) == (len(KEYS), False, bucket)
@@ -86,7 +84,7 @@ def test_a_listing_tells_everything(s3: Any, bucket: str) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 100])
-def test_pages_follow_one_another(s3: Any, bucket: str, size: int) -> None:
+def test_pages_follow_one_another(s3: BaseClient, bucket: str, size: int) -> None:
     pages = list(
         s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, PaginationConfig={"PageSize": size})
     )
@@ -95,7 +93,7 @@ def test_pages_follow_one_another(s3: Any, bucket: str, size: int) -> None:
 
 
 @pytest.mark.parametrize("encoding", [{}, {"EncodingType": "url"}])
-def test_folders_are_common_prefixes(s3: Any, bucket: str, encoding: dict[str, str]) -> None:
+def test_folders_are_common_prefixes(s3: BaseClient, bucket: str, encoding: dict[str, str]) -> None:
     top = s3.list_objects_v2(Bucket=bucket, Delimiter="/", **encoding)
     assert [item["Key"] for item in top["Contents"]] == ["a.txt", "z"]
     assert [item["Prefix"] for item in top["CommonPrefixes"]] == ["docs/", "logs/"]
@@ -105,7 +103,7 @@ def test_folders_are_common_prefixes(s3: Any, bucket: str, encoding: dict[str, s
     assert (docs["Prefix"], docs["Delimiter"]) == ("docs/", "/")
 
 
-def test_folders_and_objects_share_the_pages(s3: Any, bucket: str) -> None:
+def test_folders_and_objects_share_the_pages(s3: BaseClient, bucket: str) -> None:
     pages = s3.get_paginator("list_objects_v2").paginate(
         Bucket=bucket, Delimiter="/", PaginationConfig={"PageSize": 1}
     )
@@ -116,7 +114,7 @@ def test_folders_and_objects_share_the_pages(s3: Any, bucket: str) -> None:
     assert found == ["a.txt", "docs/", "logs/", "z"]
 
 
-def test_a_listing_may_begin_later(s3: Any, bucket: str) -> None:
+def test_a_listing_may_begin_later(s3: BaseClient, bucket: str) -> None:
     listing = s3.list_objects_v2(Bucket=bucket, StartAfter="docs/2+two.txt", MaxKeys=2)
     assert [item["Key"] for item in listing["Contents"]] == ["docs/deep/3.txt", "logs/%41"]
     assert listing["StartAfter"] == "docs/2+two.txt"
@@ -124,7 +122,7 @@ def test_a_listing_may_begin_later(s3: Any, bucket: str) -> None:
     assert (empty["KeyCount"], empty.get("Contents")) == (0, None)
 
 
-def test_many_are_deleted_at_once(s3: Any) -> None:
+def test_many_are_deleted_at_once(s3: BaseClient) -> None:
     name = fresh("emptied")
     s3.create_bucket(Bucket=name)
     for key in KEYS:
@@ -141,7 +139,7 @@ def test_many_are_deleted_at_once(s3: Any) -> None:
 
 
 @pytest.mark.parametrize("algorithm", ["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"])
-def test_deleting_many_with_every_checksum(s3: Any, bucket: str, algorithm: str) -> None:
+def test_deleting_many_with_every_checksum(s3: BaseClient, bucket: str, algorithm: str) -> None:
     s3.put_object(Bucket=bucket, Key="gone", Body=b"")
     answer = s3.delete_objects(
         Bucket=bucket, Delete={"Objects": [{"Key": "gone"}]}, ChecksumAlgorithm=algorithm

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.exceptions import FlexibleChecksumError
 from conftest import AdminClient, InstanceOf
@@ -47,7 +48,7 @@ def instance(instance_of: InstanceOf) -> Instance:
 
 
 @pytest.fixture(scope="module")
-def s3(instance: Instance) -> Any:
+def s3(instance: Instance) -> BaseClient:
     return instance.client("s3")
 
 
@@ -63,7 +64,7 @@ def checksum_in_a_trailer(params: dict[str, Any], **_event: object) -> None:
     params["context"]["checksum"]["request_algorithm"]["in"] = "trailer"
 
 
-def test_an_object_is_read_as_it_was_written(s3: Any, bucket: str) -> None:
+def test_an_object_is_read_as_it_was_written(s3: BaseClient, bucket: str) -> None:
     put = s3.put_object(
         Bucket=bucket,
         Key="described",
@@ -92,7 +93,7 @@ def test_an_object_is_read_as_it_was_written(s3: Any, bucket: str) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 1, 65_536, 1_000_003])
-def test_objects_of_any_size(s3: Any, bucket: str, size: int) -> None:
+def test_objects_of_any_size(s3: BaseClient, bucket: str, size: int) -> None:
     content = os.urandom(size)
     key = f"sized/{size}"
     s3.put_object(Bucket=bucket, Key=key, Body=content)
@@ -100,13 +101,13 @@ def test_objects_of_any_size(s3: Any, bucket: str, size: int) -> None:
     assert s3.head_object(Bucket=bucket, Key=key)["ContentLength"] == size
 
 
-def test_an_object_has_s3s_own_content_type_unless_it_was_given_one(s3: Any, bucket: str) -> None:
+def test_an_object_has_s3s_own_content_type_unless_it_was_given_one(s3: BaseClient, bucket: str) -> None:
     s3.put_object(Bucket=bucket, Key="page.html", Body=b"<html>")
     assert s3.head_object(Bucket=bucket, Key="page.html")["ContentType"] == "binary/octet-stream"
 
 
 @pytest.mark.parametrize("key", ODD_KEYS, ids=ascii)
-def test_a_key_is_kept_as_it_is(s3: Any, bucket: str, key: str) -> None:
+def test_a_key_is_kept_as_it_is(s3: BaseClient, bucket: str, key: str) -> None:
     """AWS: "You can use any UTF-8 character in an object key name."
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
@@ -122,7 +123,7 @@ def test_a_key_is_kept_as_it_is(s3: Any, bucket: str, key: str) -> None:
 
 
 @pytest.mark.parametrize("algorithm", CHECKSUMS)
-def test_every_checksum_is_verified_and_told_again(s3: Any, bucket: str, algorithm: str) -> None:
+def test_every_checksum_is_verified_and_told_again(s3: BaseClient, bucket: str, algorithm: str) -> None:
     member = CHECKSUMS[algorithm]
     key = f"summed/{algorithm}"
     put = s3.put_object(Bucket=bucket, Key=key, Body=b"summed", ChecksumAlgorithm=algorithm)
@@ -134,7 +135,7 @@ def test_every_checksum_is_verified_and_told_again(s3: Any, bucket: str, algorit
 
 
 @pytest.mark.parametrize("algorithm", CHECKSUMS)
-def test_a_wrong_checksum_leaves_no_object(s3: Any, bucket: str, algorithm: str) -> None:
+def test_a_wrong_checksum_leaves_no_object(s3: BaseClient, bucket: str, algorithm: str) -> None:
     right = s3.put_object(Bucket=bucket, Key="other", Body=b"other", ChecksumAlgorithm=algorithm)
     wrong = {CHECKSUMS[algorithm]: right[CHECKSUMS[algorithm]]}
     key = f"never/{algorithm}"
@@ -142,7 +143,7 @@ def test_a_wrong_checksum_leaves_no_object(s3: Any, bucket: str, algorithm: str)
     assert refusal(s3.head_object, Bucket=bucket, Key=key) == ("404", 404)
 
 
-def test_content_md5_is_verified(s3: Any, bucket: str) -> None:
+def test_content_md5_is_verified(s3: BaseClient, bucket: str) -> None:
     """AWS: BadDigest, "The Content-MD5 or checksum value that you specified did not match"."""
     of_content = "mgNkuembtIDdJeHwKEyFVQ=="
     s3.put_object(Bucket=bucket, Key="md5", Body=b"content", ContentMD5=of_content)
@@ -194,20 +195,20 @@ def test_payloads_signed_and_unsigned_with_and_without_checksums(
         ("bytes=5-99", b"56789", "bytes 5-9/10"),
     ],
 )
-def test_ranges(s3: Any, bucket: str, wanted: str, content: bytes, content_range: str) -> None:
+def test_ranges(s3: BaseClient, bucket: str, wanted: str, content: bytes, content_range: str) -> None:
     s3.put_object(Bucket=bucket, Key="digits", Body=b"0123456789")
     got = s3.get_object(Bucket=bucket, Key="digits", Range=wanted)
     assert (got["Body"].read(), got["ContentRange"]) == (content, content_range)
     assert got["ResponseMetadata"]["HTTPStatusCode"] == 206
 
 
-def test_a_range_beyond_the_end(s3: Any, bucket: str) -> None:
+def test_a_range_beyond_the_end(s3: BaseClient, bucket: str) -> None:
     s3.put_object(Bucket=bucket, Key="digits", Body=b"0123456789")
     beyond = refusal(s3.get_object, Bucket=bucket, Key="digits", Range="bytes=10-")
     assert beyond == ("InvalidRange", 416)
 
 
-def test_conditional_reads(s3: Any, bucket: str) -> None:
+def test_conditional_reads(s3: BaseClient, bucket: str) -> None:
     etag = s3.put_object(Bucket=bucket, Key="conditional", Body=b"1")["ETag"]
     named = {"Bucket": bucket, "Key": "conditional"}
     now = datetime.now(UTC)
@@ -221,7 +222,7 @@ def test_conditional_reads(s3: Any, bucket: str) -> None:
         assert refusal(read, **named, IfUnmodifiedSince=now - timedelta(days=1))[1] == 412
 
 
-def test_conditional_writes(s3: Any, bucket: str) -> None:
+def test_conditional_writes(s3: BaseClient, bucket: str) -> None:
     named = {"Bucket": bucket, "Key": fresh("once")}
     etag = s3.put_object(**named, Body=b"1", IfNoneMatch="*")["ETag"]
     assert refusal(s3.put_object, **named, Body=b"2", IfNoneMatch="*") == ("PreconditionFailed", 412)
@@ -230,7 +231,7 @@ def test_conditional_writes(s3: Any, bucket: str) -> None:
     assert s3.get_object(**named)["Body"].read() == b"3"
 
 
-def test_what_a_get_asks_to_be_told_differently(s3: Any, bucket: str) -> None:
+def test_what_a_get_asks_to_be_told_differently(s3: BaseClient, bucket: str) -> None:
     s3.put_object(Bucket=bucket, Key="told", Body=b"x")
     got = s3.get_object(
         Bucket=bucket, Key="told", ResponseContentType="text/csv", ResponseContentDisposition="inline"
@@ -238,7 +239,7 @@ def test_what_a_get_asks_to_be_told_differently(s3: Any, bucket: str) -> None:
     assert (got["ContentType"], got["ContentDisposition"]) == ("text/csv", "inline")
 
 
-def test_a_broken_answer_would_be_noticed(s3: Any, bucket: str) -> None:
+def test_a_broken_answer_would_be_noticed(s3: BaseClient, bucket: str) -> None:
     """The checksum that the edge relays is one that botocore verifies."""
     s3.put_object(Bucket=bucket, Key="noticed", Body=b"x" * 100)
     got = s3.get_object(Bucket=bucket, Key="noticed", ChecksumMode="ENABLED")

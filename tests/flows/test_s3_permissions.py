@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
 import pytest
+from botocore.client import BaseClient
 from conftest import AdminClient, InstanceOf
 from refusal import refusal, refusal_in_full
 from running_system import Document, Instance, allow, fresh, statements
@@ -41,11 +41,11 @@ def reader(instance_of: InstanceOf, bucket: str) -> Instance:
 
 
 @pytest.fixture(scope="module")
-def s3(reader: Instance) -> Any:
+def s3(reader: Instance) -> BaseClient:
     return reader.client("s3")
 
 
-def test_what_is_allowed_works_and_nothing_else(s3: Any, bucket: str) -> None:
+def test_what_is_allowed_works_and_nothing_else(s3: BaseClient, bucket: str) -> None:
     assert s3.get_object(Bucket=bucket, Key="public/a")["Body"].read() == b"public/a"
     s3.put_object(Bucket=bucket, Key="public/new", Body=b"n")
     for call, arguments in (
@@ -69,13 +69,13 @@ def test_what_is_allowed_works_and_nothing_else(s3: Any, bucket: str) -> None:
     assert refusal(s3.create_bucket, Bucket=fresh("mine")) == DENIED
 
 
-def test_a_denial_says_who_what_and_why(s3: Any, reader: Instance, bucket: str) -> None:
+def test_a_denial_says_who_what_and_why(s3: BaseClient, reader: Instance, bucket: str) -> None:
     arn = f"arn:aws:sts::111122223333:assumed-role/{reader.instance_profile}/{reader.instance_id}"
-    assert refusal_in_full(s3.get_object, Bucket=bucket, Key="secret/c") == (
-        "AccessDenied",
-        403,
-        f'User: {arn} is not authorized to perform: s3:GetObject on resource: "arn:aws:s3:::{bucket}/secret/c" '
-        "because no identity-based policy allows the s3:GetObject action",
+    code, status, message = refusal_in_full(s3.get_object, Bucket=bucket, Key="secret/c")
+    assert (code, status) == DENIED
+    assert message == (
+        f"User: {arn} is not authorized to perform: s3:GetObject on resource: "
+        f'"arn:aws:s3:::{bucket}/secret/c" because no identity-based policy allows the s3:GetObject action'
     )
 
 
@@ -90,7 +90,7 @@ def test_an_explicit_deny_says_so(instance_of: InstanceOf, bucket: str) -> None:
 
 
 def test_only_who_may_list_learns_that_an_object_is_not_there(
-    s3: Any, instance_of: InstanceOf, bucket: str
+    s3: BaseClient, instance_of: InstanceOf, bucket: str
 ) -> None:
     """AWS: with s3:ListBucket an absent object is 404, without it 403.
 
@@ -106,7 +106,7 @@ def test_only_who_may_list_learns_that_an_object_is_not_there(
     assert refusal(lister.head_object, **absent) == ("404", 404)
 
 
-def test_of_many_deletions_each_is_decided_by_itself(s3: Any, admin: AdminClient, bucket: str) -> None:
+def test_of_many_deletions_each_is_decided_by_itself(s3: BaseClient, admin: AdminClient, bucket: str) -> None:
     for key in ("public/one", "secret/two"):
         admin("s3").put_object(Bucket=bucket, Key=key, Body=b"")
     answer = s3.delete_objects(
@@ -118,7 +118,7 @@ def test_of_many_deletions_each_is_decided_by_itself(s3: Any, admin: AdminClient
     admin("s3").head_object(Bucket=bucket, Key="secret/two")
 
 
-def test_a_copy_needs_its_source_and_its_destination(s3: Any, bucket: str) -> None:
+def test_a_copy_needs_its_source_and_its_destination(s3: BaseClient, bucket: str) -> None:
     def copy(source: str, destination: str) -> dict[str, object]:
         return {"Bucket": bucket, "Key": destination, "CopySource": {"Bucket": bucket, "Key": source}}
 

@@ -3,10 +3,10 @@
 import hashlib
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 from boto3.s3.transfer import TransferConfig
+from botocore.client import BaseClient
 from conftest import InstanceOf
 from refusal import refusal
 from running_system import Instance, allow, fresh
@@ -22,24 +22,24 @@ def instance(instance_of: InstanceOf) -> Instance:
 
 
 @pytest.fixture(scope="module")
-def s3(instance: Instance) -> Any:
+def s3(instance: Instance) -> BaseClient:
     return instance.client("s3")
 
 
 @pytest.fixture(scope="module")
-def bucket(s3: Any) -> str:
+def bucket(s3: BaseClient) -> str:
     name = fresh("uploads")
     s3.create_bucket(Bucket=name)
     return name
 
 
-def begun(s3: Any, bucket: str, key: str, **more: object) -> dict[str, str]:
+def begun(s3: BaseClient, bucket: str, key: str, **more: object) -> dict[str, str]:
     """An upload in parts, as the arguments of what follows."""
     upload = s3.create_multipart_upload(Bucket=bucket, Key=key, **more)
     return {"Bucket": bucket, "Key": key, "UploadId": upload["UploadId"]}
 
 
-def test_a_file_goes_up_in_parts_and_comes_down_again(s3: Any, bucket: str, tmp_path: Path) -> None:
+def test_a_file_goes_up_in_parts_and_comes_down_again(s3: BaseClient, bucket: str, tmp_path: Path) -> None:
     """boto3's own defaults: parts of 8 MiB, several at once, a checksum on each."""
     file = tmp_path / "file"
     content = os.urandom(20 * MIB)
@@ -55,7 +55,7 @@ def test_a_file_goes_up_in_parts_and_comes_down_again(s3: Any, bucket: str, tmp_
 
 
 @pytest.mark.parametrize("algorithm", ["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"])
-def test_parts_with_every_checksum(s3: Any, bucket: str, tmp_path: Path, algorithm: str) -> None:
+def test_parts_with_every_checksum(s3: BaseClient, bucket: str, tmp_path: Path, algorithm: str) -> None:
     file = tmp_path / "file"
     content = os.urandom(6 * MIB)
     file.write_bytes(content)
@@ -66,7 +66,7 @@ def test_parts_with_every_checksum(s3: Any, bucket: str, tmp_path: Path, algorit
     assert got["Body"].read() == content
 
 
-def test_an_upload_step_by_step(s3: Any, bucket: str) -> None:
+def test_an_upload_step_by_step(s3: BaseClient, bucket: str) -> None:
     upload = begun(s3, bucket, "steps/ü 1", ContentType="text/plain", Metadata={"k": "v"})
     contents = [os.urandom(5 * MIB), os.urandom(5 * MIB), b"the end"]
     etags = [
@@ -90,7 +90,7 @@ def test_an_upload_step_by_step(s3: Any, bucket: str) -> None:
     assert s3.list_multipart_uploads(Bucket=bucket, Prefix="steps/").get("Uploads") is None
 
 
-def test_an_upload_that_is_given_up_leaves_nothing(s3: Any, bucket: str) -> None:
+def test_an_upload_that_is_given_up_leaves_nothing(s3: BaseClient, bucket: str) -> None:
     upload = begun(s3, bucket, "given-up")
     part = s3.upload_part(**upload, PartNumber=1, Body=b"x")["ETag"]
     s3.abort_multipart_upload(**upload)
@@ -101,7 +101,7 @@ def test_an_upload_that_is_given_up_leaves_nothing(s3: Any, bucket: str) -> None
     assert refusal(s3.complete_multipart_upload, **upload, MultipartUpload=complete) == ("NoSuchUpload", 404)
 
 
-def test_a_part_that_was_never_sent(s3: Any, bucket: str) -> None:
+def test_a_part_that_was_never_sent(s3: BaseClient, bucket: str) -> None:
     upload = begun(s3, bucket, "invalid")
     s3.upload_part(**upload, PartNumber=1, Body=b"x")
     wrong = {"Parts": [{"PartNumber": 1, "ETag": '"00000000000000000000000000000000"'}]}
@@ -109,7 +109,7 @@ def test_a_part_that_was_never_sent(s3: Any, bucket: str) -> None:
     s3.abort_multipart_upload(**upload)
 
 
-def test_a_part_too_small(s3: Any, bucket: str) -> None:
+def test_a_part_too_small(s3: BaseClient, bucket: str) -> None:
     upload = begun(s3, bucket, "small")
     etags = [s3.upload_part(**upload, PartNumber=number, Body=b"x")["ETag"] for number in (1, 2)]
     parts = {"Parts": [{"PartNumber": number, "ETag": etag} for number, etag in enumerate(etags, start=1)]}
@@ -118,7 +118,7 @@ def test_a_part_too_small(s3: Any, bucket: str) -> None:
     s3.abort_multipart_upload(**upload)
 
 
-def test_parts_are_copied_from_objects(s3: Any, bucket: str) -> None:
+def test_parts_are_copied_from_objects(s3: BaseClient, bucket: str) -> None:
     content = os.urandom(6 * MIB)
     s3.put_object(Bucket=bucket, Key="source of parts", Body=content)
     source = {"Bucket": bucket, "Key": "source of parts"}
@@ -135,7 +135,7 @@ def test_parts_are_copied_from_objects(s3: Any, bucket: str) -> None:
     assert s3.get_object(Bucket=bucket, Key="copied-parts")["Body"].read() == content
 
 
-def test_a_copy_keeps_or_replaces_what_describes_it(s3: Any, bucket: str) -> None:
+def test_a_copy_keeps_or_replaces_what_describes_it(s3: BaseClient, bucket: str) -> None:
     s3.put_object(Bucket=bucket, Key="original", Body=b"o", ContentType="a/b", Metadata={"one": "1"})
     source = f"/{bucket}/original"
     copied = s3.copy_object(Bucket=bucket, Key="kept", CopySource=source)
@@ -154,7 +154,7 @@ def test_a_copy_keeps_or_replaces_what_describes_it(s3: Any, bucket: str) -> Non
     assert (replaced["ContentType"], replaced["Metadata"]) == ("c/d", {"two": "2"})
 
 
-def test_copies_that_cannot_be(s3: Any, bucket: str) -> None:
+def test_copies_that_cannot_be(s3: BaseClient, bucket: str) -> None:
     s3.put_object(Bucket=bucket, Key="here", Body=b"o")
     there, here = {"Bucket": bucket, "Key": "there"}, {"Bucket": bucket, "Key": "here"}
     missing = {"Bucket": bucket, "Key": "never-was"}
@@ -166,7 +166,7 @@ def test_copies_that_cannot_be(s3: Any, bucket: str) -> None:
     assert unmet == ("PreconditionFailed", 412)
 
 
-def test_boto3s_own_copy(s3: Any, bucket: str) -> None:
+def test_boto3s_own_copy(s3: BaseClient, bucket: str) -> None:
     s3.put_object(Bucket=bucket, Key="managed", Body=b"m")
     s3.copy({"Bucket": bucket, "Key": "managed"}, bucket, "managed copy")
     assert s3.get_object(Bucket=bucket, Key="managed copy")["Body"].read() == b"m"

@@ -7,29 +7,24 @@ the payload hash and makes the `Caller`.
 AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
 """
 
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from tabard.access.caller import Caller, caller_of_key, caller_of_session
 from tabard.access.refusals import NotAuthenticated, Refusal, Service
+from tabard.access.verified_keys import Claim, Known, VerifiedKeys
 from tabard.credentials.keyring import Keyring
 from tabard.credentials.token import TokenNotOurs, open_token
 from tabard.model.access_key import AccessKey, AccessKeyStatus
 from tabard.model.session import Session
-from tabard.sigv4.authorization import Authorization
+from tabard.sigv4.authorization import Authorization, Scope
 from tabard.sigv4.canonical import SignedRequest
 from tabard.sigv4.chunked import AwsChunkedDecoder, chunked_decoder
 from tabard.sigv4.dates import amz_date_text, parse_amz_date, signing_date
 from tabard.sigv4.errors import SignatureDoesNotMatch
 from tabard.sigv4.mismatch import mismatch_details
-from tabard.sigv4.verify import (
-    SigningKey,
-    check_signed_headers,
-    signature_matches,
-    signing_key,
-)
+from tabard.sigv4.verify import check_signed_headers, signature_matches, signing_key
 from tabard.store.ports import Vault
 from tabard.store.snapshot import Snapshot
 
@@ -39,39 +34,6 @@ CLOCK_WINDOW = timedelta(minutes=5)
 S3_CLOCK_WINDOW = timedelta(minutes=15)
 """S3: RequestTimeTooSkewed beyond 15 minutes, as its error table and SDKs have it."""
 
-_CacheKey = tuple[str, str | bytes, str, str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """What a verified signature has shown to belong together."""
-
-    key: SigningKey
-    session: Session | None
-
-
-class VerifiedKeys:
-    """Signing keys and opened tokens of callers whose signature was right, bounded, newest kept.
-
-    INVARIANT: filled only after a signature verified, so that a stranger cannot flush it; it never extends
-    a session: expiry, revocation, key status and the clock window are checked on every request.
-    """
-
-    def __init__(self, capacity: int = 4096) -> None:
-        self._capacity = capacity
-        self._entries: OrderedDict[_CacheKey, _Known] = OrderedDict()
-
-    def get(self, key: _CacheKey) -> _Known | None:
-        return self._entries.get(key)
-
-    def remember(self, key: _CacheKey, known: _Known) -> None:
-        self._entries[key] = known
-        if len(self._entries) > self._capacity:
-            self._entries.popitem(last=False)
-
-    def __len__(self) -> int:
-        return len(self._entries)
-
 
 @dataclass(frozen=True, slots=True)
 class Examined:
@@ -80,9 +42,9 @@ class Examined:
     service: Service
     request: SignedRequest
     authorization: Authorization
-    access_key: AccessKey | None
-    known: _Known = field(repr=False)
-    cache_key: _CacheKey = field(repr=False)
+    signer: AccessKey | Session
+    known: Known = field(repr=False)
+    claim: Claim = field(repr=False)
     snapshot: Snapshot = field(repr=False)
 
     @property
@@ -117,7 +79,7 @@ class Authenticator:
             authorization: what the request claims, if it claims anything.
             service: the service that the request was identified as; the scope must name it.
         Raises:
-            NotAuthenticated, in the service's own code; IncompleteSignature (400); HeadersNotSigned (403, S3).
+            NotAuthenticated: in the service's own code. IncompleteSignature (400), HeadersNotSigned (403).
         """
         if authorization is None:
             raise NotAuthenticated(service, Refusal.NO_AUTHENTICATION)
@@ -126,41 +88,34 @@ class Authenticator:
             raise NotAuthenticated(service, Refusal.WRONG_SCOPE, detail=f"correct service: '{service}'")
         try:
             check_signed_headers(request, authorization)
-        except SignatureDoesNotMatch:
-            raise NotAuthenticated(service, Refusal.BAD_SIGNATURE) from None
-        _check_clock(signing_date(request.values), scope.date, service=service, now=now)
-        access_key_id = authorization.access_key_id
+        except SignatureDoesNotMatch as unsigned:
+            raise NotAuthenticated(service, Refusal.UNSIGNED_HEADERS, detail=unsigned.message) from None
+        _check_clock(signing_date(request.values), scope, service=service, now=now)
         session_token = request.values.get("x-amz-security-token")
+        signer: AccessKey | Session
+        claim: Claim
         if session_token is None:
-            access_key = _long_term_key(access_key_id, service=service, snapshot=snapshot)
-            cache_key: _CacheKey = (
-                access_key_id,
-                access_key.sealed_secret,
-                scope.date,
-                scope.region,
-                scope.service,
-            )
-            known = self.verified_keys.get(cache_key)
-            if known is None:
-                secret = self.vault.open(access_key.sealed_secret, label=access_key_id).decode()
-                known = _Known(signing_key(secret, scope), None)
-            return Examined(service, request, authorization, access_key, known, cache_key, snapshot)
-        cache_key = (access_key_id, session_token, scope.date, scope.region, scope.service)
-        known = self.verified_keys.get(cache_key)
-        if known is None:
-            session = _opened(session_token, access_key_id, service=service, keyring=keyring)
-            known = _Known(signing_key(session.secret_access_key, scope), session)
-        if known.session is not None:
-            _check_alive(known.session, service=service, snapshot=snapshot, now=now)
-        return Examined(service, request, authorization, None, known, cache_key, snapshot)
+            signer = _long_term_key(authorization.access_key_id, service=service, snapshot=snapshot)
+            claim = (signer.access_key_id, signer.sealed_secret, scope)
+            known = self.verified_keys.get(claim) or self._of_access_key(signer, scope)
+        else:
+            claim = (authorization.access_key_id, session_token, scope)
+            found = self.verified_keys.get(claim)
+            if found is None or found.session is None or found.keyring is not keyring:
+                signer = _opened(session_token, authorization.access_key_id, service=service, keyring=keyring)
+                known = Known(signing_key(signer.secret_access_key, scope), signer, keyring)
+            else:
+                signer, known = found.session, found
+            _check_alive(signer, service=service, snapshot=snapshot, now=now)
+        return Examined(service, request, authorization, signer, known, claim, snapshot)
 
     def authenticate(self, examined: Examined, payload_hash: str) -> Caller:
         """Verify the signature over `payload_hash` (hex, or S3's literal) and say who is calling.
 
         Raises:
-            NotAuthenticated: the signature is not what the key makes of this request.
+            NotAuthenticated: the signature is not what the key makes of this request; its owner is gone.
         """
-        service = examined.service
+        service, snapshot, signer = examined.service, examined.snapshot, examined.signer
         if not signature_matches(
             examined.request,
             examined.authorization,
@@ -168,35 +123,37 @@ class Authenticator:
             payload_hash,
             normalize_path=service != "s3",
         ):
-            raise NotAuthenticated(
-                service, Refusal.BAD_SIGNATURE, members=_mismatch_members(examined, payload_hash)
-            )
-        self.verified_keys.remember(examined.cache_key, examined.known)
-        session = examined.known.session
-        if session is not None:
-            role = examined.snapshot.roles[session.role_id]
-            return caller_of_session(session, role, examined.snapshot)
-        if examined.access_key is None:
-            raise NotAuthenticated(service, Refusal.UNKNOWN_KEY)
-        caller = caller_of_key(examined.access_key, examined.snapshot)
+            members = _mismatch_members(examined, payload_hash)
+            raise NotAuthenticated(service, Refusal.BAD_SIGNATURE, members=members)
+        self.verified_keys.remember(examined.claim, examined.known)
+        if isinstance(signer, Session):
+            return caller_of_session(signer, snapshot.roles[signer.role_id], snapshot)
+        caller = caller_of_key(signer, snapshot)
         if caller is None:
             raise NotAuthenticated(service, Refusal.UNKNOWN_KEY)
         return caller
 
+    def _of_access_key(self, access_key: AccessKey, scope: Scope) -> Known:
+        secret = self.vault.open(access_key.sealed_secret, label=access_key.access_key_id)
+        return Known(signing_key(secret.decode(), scope))
 
-def _check_clock(signed_at: str, scope_date: str, *, service: Service, now: datetime) -> None:
+
+def _check_clock(signed_at: str, scope: Scope, *, service: Service, now: datetime) -> None:
     """AWS: the credential scope's date is the request's day, and the request is minutes old at most."""
     moment = parse_amz_date(signed_at)
-    if not signed_at.startswith(scope_date):
-        raise NotAuthenticated(service, Refusal.WRONG_SCOPE, detail=f"the date {signed_at[:8]}")
+    if not signed_at.startswith(scope.date):
+        detail = f"'{scope.date}' != '{signed_at[:8]}', from '{signed_at}'."
+        raise NotAuthenticated(service, Refusal.WRONG_DATE, detail=detail)
     window = S3_CLOCK_WINDOW if service == "s3" else CLOCK_WINDOW
     if abs(now - moment) > window:
-        relation, edge = ("earlier", now - window) if moment < now else ("later", now + window)
+        relation, sign, edge = (
+            ("earlier", "-", now - window) if moment < now else ("later", "+", now + window)
+        )
         raise NotAuthenticated(
             service,
             Refusal.CLOCK_SKEW,
             detail=f"{signed_at} is now {relation} than {amz_date_text(edge)} "
-            f"({amz_date_text(now)} {'-' if moment < now else '+'} {window.seconds // 60} min.)",
+            f"({amz_date_text(now)} {sign} {window.seconds // 60} min.)",
         )
 
 

@@ -1,7 +1,7 @@
 """May they. Every check of a request is decided by the policy engine; there is no other way to a Permit."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, replace
 from datetime import datetime
 
 from tabard.access.caller import Caller
@@ -19,7 +19,6 @@ from tabard.policy import (
 from tabard.store.snapshot import Snapshot, compile_session_policies
 
 _PROOF = object()
-_QUOTING: frozenset[Service] = frozenset(("s3", "dynamodb", "sqs"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +39,8 @@ class RequestFacts:
 class Permit:
     """Proof that a caller was allowed every check of one request, at one version of the store.
 
-    INVARIANT: made by `authorize` alone; `proof` is a value that nothing outside this module has.
+    INVARIANT: made by `authorize` alone; `proof` is a value that nothing outside this module has, and no
+    Permit keeps it.
     """
 
     caller: Caller
@@ -52,10 +52,10 @@ class Permit:
     now: datetime
     request_id: str
     snapshot_version: int
-    proof: object = field(repr=False, compare=False)
+    proof: InitVar[object]
 
-    def __post_init__(self) -> None:
-        if self.proof is not _PROOF:
+    def __post_init__(self, proof: object) -> None:
+        if proof is not _PROOF:
             raise TypeError("only authorize makes a Permit")
 
     def require(self, action: str, resource: str) -> None:
@@ -129,7 +129,7 @@ def _denied(
         if session is not None and session.session_policies
         else None
     )
-    keys = _request_keys(caller, facts)
+    keys = _request_keys(caller, facts, snapshot)
     for check in checks:
         request = AccessRequest(
             action=check.action,
@@ -141,7 +141,7 @@ def _denied(
         layers = PolicyLayers(identity=identity, resource=check.resource_policy, session=session_layer)
         decision = decide(request, layers)
         if not decision.allowed:
-            reason = denial_sentence(request, decision, quote_resource=facts.service in _QUOTING)
+            reason = _reason(facts.service, request, decision)
             yield Denied(
                 facts.service,
                 # INVARIANT: STS says the same of a role that is not there; which policy denied would tell.
@@ -149,6 +149,13 @@ def _denied(
                 reason=reason,
                 denial=Denial(check=check, request=request, layers=layers, decision=decision),
             )
+
+
+def _reason(service: Service, request: AccessRequest, decision: Decision) -> str:
+    """The sentence in the service's way of writing: S3 alone quotes the ARN, SQS alone lowers the action."""
+    if service == "sqs":
+        request = replace(request, action=request.action.lower())
+    return denial_sentence(request, decision, quote_resource=service == "s3")
 
 
 def _without_cause(reason: str) -> str:
@@ -170,17 +177,19 @@ def _permit(caller: Caller, checks: tuple[Check, ...], facts: RequestFacts, snap
     )
 
 
-def _request_keys(caller: Caller, facts: RequestFacts) -> dict[str, tuple[str, ...]]:
-    """AWS: reference_policies_condition-keys.html, "Properties of the request" and "of the network"."""
+def _request_keys(caller: Caller, facts: RequestFacts, snapshot: Snapshot) -> dict[str, tuple[str, ...]]:
+    """AWS: reference_policies_condition-keys.html, "Properties of" the network, the resource, the request."""
     keys: dict[str, tuple[str, ...]] = {
         **caller.condition_keys,
-        "aws:sourceip": (facts.source_ip,),
+        "aws:resourceaccount": (snapshot.account_id,),
         "aws:securetransport": ("true" if facts.secure else "false",),
         "aws:currenttime": (iso8601(facts.now),),
         "aws:epochtime": (str(int(facts.now.timestamp())),),
         "aws:requestedregion": (facts.region,),
         "aws:viaawsservice": ("false",),
     }
+    if facts.source_ip:
+        keys["aws:sourceip"] = (facts.source_ip,)
     if facts.user_agent:
         keys["aws:useragent"] = (facts.user_agent,)
     if facts.referer:

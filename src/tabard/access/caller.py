@@ -1,8 +1,9 @@
 """Who is calling: a value that only `authenticate` makes, after a signature verified."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 
 from tabard.clock import iso8601
 from tabard.model.access_key import AccessKey
@@ -32,7 +33,8 @@ class Caller:
     the root, `h-…` for a host. `owner_id` is whose identity policies apply: the user's, role's or host's id,
     the account id for the root. `condition_keys` (lower case) are what decisions about this caller may see.
 
-    INVARIANT: `proof` is a value that nothing outside `access` has, so nothing else makes a Caller.
+    INVARIANT: `proof` is a value that nothing outside this module has, and no Caller keeps it: so nothing
+    else makes a Caller, and none is altered by `dataclasses.replace`.
     """
 
     kind: CallerKind
@@ -44,10 +46,10 @@ class Caller:
     session: Session | None
     principal: PolicyPrincipal
     condition_keys: Mapping[str, tuple[str, ...]] = field(repr=False)
-    proof: object = field(repr=False, compare=False)
+    proof: InitVar[object]
 
-    def __post_init__(self) -> None:
-        if self.proof is not _PROOF:
+    def __post_init__(self, proof: object) -> None:
+        if proof is not _PROOF:
             raise TypeError("only authenticate makes a Caller")
 
 
@@ -57,6 +59,8 @@ def caller_of_session(session: Session, role: Role, snapshot: Snapshot) -> Calle
     user_id = f"{role.role_id}:{session.session_name}"
     keys = _principal_keys(role.arn, role.account_id, "AssumedRole", user_id, role.tags)
     keys["aws:tokenissuetime"] = (iso8601(session.issued_at),)
+    # AWS: included "only when the principal uses temporary credentials"; nobody has a second factor here.
+    keys["aws:multifactorauthpresent"] = ("false",)
     for key, value in session.tags:
         keys[f"aws:principaltag/{key.lower()}"] = (value,)
     if session.source_identity:
@@ -82,7 +86,7 @@ def caller_of_session(session: Session, role: Role, snapshot: Snapshot) -> Calle
         principal=PolicyPrincipal(
             kind=PrincipalKind.ASSUMED_ROLE, arn=arn, account_id=role.account_id, role_arn=role.arn
         ),
-        condition_keys=keys,
+        condition_keys=MappingProxyType(keys),
         proof=_PROOF,
     )
 
@@ -115,7 +119,7 @@ def caller_of_key(access_key: AccessKey, snapshot: Snapshot) -> Caller | None:
         access_key_id=access_key.access_key_id,
         session=None,
         principal=PolicyPrincipal(kind=policy_kind, arn=arn, account_id=account_id),
-        condition_keys=keys,
+        condition_keys=MappingProxyType(keys),
         proof=_PROOF,
     )
 
@@ -128,6 +132,7 @@ def _principal_keys(
         "aws:principalarn": (principal_arn,),
         "aws:principalaccount": (account_id,),
         "aws:principaltype": (principal_type,),
+        "aws:principalisawsservice": ("false",),
         "aws:userid": (user_id,),
     }
     for tag in tags:

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from tabard.access.authorize import Permit
-from tabard.credentials.keyring import Keyring
+from tabard.clock import iso8601
+from tabard.credentials.keyring import LONGEST_SESSION, Keyring
 from tabard.credentials.token import seal
 from tabard.errors import AwsError
 from tabard.model.role import Role
@@ -18,6 +19,11 @@ EC2_SERVICE_PRINCIPAL = "ec2.amazonaws.com"
 SHORTEST_INSTANCE_SESSION = timedelta(minutes=20)
 """botocore refreshes at 15 minutes left and may sign with an expired session for ten more: shorter sessions
 cannot be made safe for it."""
+
+
+SHORTEST_SESSION = timedelta(minutes=15)
+"""AWS (AssumeRole): "The value can range from 900 seconds (15 minutes) up to the maximum session duration set
+for the role", which is 12 hours at most."""
 
 
 class InstanceRoleNotTrusted(AwsError):
@@ -37,15 +43,18 @@ class InstanceRoleNotTrusted(AwsError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mint:
-    """Makes sessions from one snapshot, sealed under one keyring."""
+    """Makes sessions from one snapshot, sealed under one keyring.
+
+    INVARIANT: no session outlives the keyring's keys: none lives longer than `LONGEST_SESSION`.
+    """
 
     snapshot: Snapshot = field(repr=False)
     keyring: Keyring = field(repr=False)
     instance_session_lifetime: timedelta
 
     def __post_init__(self) -> None:
-        if self.instance_session_lifetime < SHORTEST_INSTANCE_SESSION:
-            raise ValueError("instance sessions live 20 minutes at least")
+        if not SHORTEST_INSTANCE_SESSION <= self.instance_session_lifetime <= LONGEST_SESSION:
+            raise ValueError("instance sessions live 20 minutes at least and 12 hours at most")
 
     def assume_role(
         self,
@@ -60,10 +69,14 @@ class Mint:
     ) -> MintedSession:
         """A session for a caller who may `sts:AssumeRole` on the role.
 
+        Args:
+            lifetime: 15 minutes to 12 hours.
         Raises:
             AccessDenied: the permit is for something else. PackedPolicyTooLarge.
         """
         permit.require("sts:AssumeRole", role.arn)
+        if not SHORTEST_SESSION <= lifetime <= LONGEST_SESSION:
+            raise ValueError("sessions live 15 minutes at least and 12 hours at most")
         return self._seal(
             permit,
             role=role,
@@ -85,27 +98,7 @@ class Mint:
             "hosts:GetInstanceSession",
             f"arn:{permit.partition}:ec2:{permit.region}:{permit.account_id}:instance/{instance.instance_id}",
         )
-        trusted = decide(
-            AccessRequest(
-                action="sts:AssumeRole",
-                resource=role.arn,
-                principal=PolicyPrincipal(
-                    kind=PrincipalKind.SERVICE,
-                    arn=EC2_SERVICE_PRINCIPAL,
-                    account_id="",
-                    service=EC2_SERVICE_PRINCIPAL,
-                ),
-                context=RequestContext({"aws:sourceaccount": (permit.account_id,)}),
-                resource_account=permit.account_id,
-            ),
-            PolicyLayers(
-                identity=NO_POLICIES,
-                resource=self.snapshot.trust_policy(role.role_id),
-                boundary=None,
-                session=None,
-            ),
-        )
-        if not trusted.allowed:
+        if not self._trusts_ec2(permit, role, instance):
             raise InstanceRoleNotTrusted(role_name=role.name)
         return self._seal(
             permit,
@@ -117,6 +110,32 @@ class Mint:
             source_identity="",
             instance=instance,
         )
+
+    def _trusts_ec2(self, permit: Permit, role: Role, instance: InstanceFacts) -> bool:
+        """Whether the role's trust policy, as it is now, lets EC2 assume it for this instance."""
+        context: dict[str, tuple[str, ...]] = {
+            "aws:currenttime": (iso8601(permit.now),),
+            "aws:epochtime": (str(int(permit.now.timestamp())),),
+            "aws:principalisawsservice": ("true",),
+            "aws:principalservicename": (EC2_SERVICE_PRINCIPAL,),
+            "aws:requestedregion": (permit.region,),
+            "aws:sourceaccount": (permit.account_id,),
+            "sts:rolesessionname": (instance.instance_id,),
+        }
+        request = AccessRequest(
+            action="sts:AssumeRole",
+            resource=role.arn,
+            principal=PolicyPrincipal(
+                kind=PrincipalKind.SERVICE,
+                arn=EC2_SERVICE_PRINCIPAL,
+                account_id="",
+                service=EC2_SERVICE_PRINCIPAL,
+            ),
+            context=RequestContext(context),
+            resource_account=permit.account_id,
+        )
+        layers = PolicyLayers(identity=NO_POLICIES, resource=self.snapshot.trust_policy(role.role_id))
+        return decide(request, layers).allowed
 
     def _seal(
         self,

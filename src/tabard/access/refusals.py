@@ -26,6 +26,8 @@ class Refusal(Enum):
     EXPIRED_SESSION = auto()
     BAD_SESSION_TOKEN = auto()
     WRONG_SCOPE = auto()
+    WRONG_DATE = auto()
+    UNSIGNED_HEADERS = auto()
 
 
 _INVALID_TOKEN = "The security token included in the request is invalid."  # noqa: S105 - AWS's sentence
@@ -36,6 +38,10 @@ _MISMATCH = (
 )
 _NOT_VALIDATED = "AWS was not able to validate the provided access credentials"
 _NO_TOKEN = "Request is missing Authentication Token"  # noqa: S105 - AWS's sentence
+
+_WRONG_DATE = (
+    "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: {detail}"
+)
 
 _Row = tuple[str, int, str]
 
@@ -48,6 +54,8 @@ _QUERY: dict[Refusal, _Row] = {
     Refusal.EXPIRED_SESSION: ("ExpiredToken", 403, _EXPIRED_TOKEN),
     Refusal.BAD_SESSION_TOKEN: ("InvalidClientTokenId", 403, _INVALID_TOKEN),
     Refusal.WRONG_SCOPE: ("SignatureDoesNotMatch", 403, "Credential should be scoped to {detail}."),
+    Refusal.WRONG_DATE: ("SignatureDoesNotMatch", 403, _WRONG_DATE),
+    Refusal.UNSIGNED_HEADERS: ("SignatureDoesNotMatch", 403, "{detail}"),
 }
 
 _TABLE: dict[Service, dict[Refusal, _Row]] = {
@@ -64,6 +72,8 @@ _TABLE: dict[Service, dict[Refusal, _Row]] = {
         Refusal.EXPIRED_SESSION: ("RequestExpired", 400, "Request has expired."),
         Refusal.BAD_SESSION_TOKEN: ("AuthFailure", 401, _NOT_VALIDATED),
         Refusal.WRONG_SCOPE: ("AuthFailure", 401, "Credential should be scoped to {detail}."),
+        Refusal.WRONG_DATE: ("AuthFailure", 401, _WRONG_DATE),
+        Refusal.UNSIGNED_HEADERS: ("AuthFailure", 401, "{detail}"),
     },
     "s3": {
         Refusal.NO_AUTHENTICATION: ("AccessDenied", 403, "Access Denied"),
@@ -75,8 +85,10 @@ _TABLE: dict[Service, dict[Refusal, _Row]] = {
         Refusal.BAD_SIGNATURE: (
             "SignatureDoesNotMatch",
             403,
-            "The request signature we calculated does not match the signature you provided. "
-            "Check your key and signing method.",
+            (
+                "The request signature we calculated does not match the signature you provided. "
+                "Check your key and signing method."
+            ),
         ),
         Refusal.BODY_MISMATCH: (
             "XAmzContentSHA256Mismatch",
@@ -99,6 +111,15 @@ _TABLE: dict[Service, dict[Refusal, _Row]] = {
             400,
             "The authorization header is malformed; the credential scope must name {detail}.",
         ),
+        Refusal.WRONG_DATE: (
+            "AuthorizationHeaderMalformed",
+            400,
+            (
+                "The authorization header is malformed; Invalid credential date. "
+                "Date is not the same as X-Amz-Date."
+            ),
+        ),
+        Refusal.UNSIGNED_HEADERS: ("SignatureDoesNotMatch", 403, "{detail}"),
     },
     "dynamodb": {
         Refusal.NO_AUTHENTICATION: ("MissingAuthenticationTokenException", 400, _NO_TOKEN),
@@ -113,6 +134,8 @@ _TABLE: dict[Service, dict[Refusal, _Row]] = {
             400,
             "Credential should be scoped to {detail}.",
         ),
+        Refusal.WRONG_DATE: ("InvalidSignatureException", 400, _WRONG_DATE),
+        Refusal.UNSIGNED_HEADERS: ("InvalidSignatureException", 400, "{detail}"),
     },
 }
 

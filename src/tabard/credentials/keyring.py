@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -16,8 +17,12 @@ from tabard.store.ports import Vault
 
 ROTATE_AFTER = timedelta(days=1)
 LONGEST_SESSION = timedelta(hours=12)
-FORGET_AFTER = ROTATE_AFTER + LONGEST_SESSION + timedelta(hours=12)
-"""A key seals for a day (and a half, should its successor be late) and its last session lives 12 hours."""
+LONGEST_STALENESS = timedelta(hours=12)
+"""How long an edge that hears nothing of the store may go on sealing under the key it knows; outages are bounded
+below it."""
+
+FORGET_AFTER_SUCCESSOR = LONGEST_SESSION + LONGEST_STALENESS
+"""A key may seal until every edge has its successor, and its last session lives 12 hours from there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +39,7 @@ class Keyring:
 
 def open_keyring(keys: Iterable[SealingKey], vault: Vault) -> Keyring:
     """Decrypt every key of the keyring. Raises ValueError where there is none, or the master key is another."""
-    ordered = sorted(keys, key=lambda key: (key.created_at, key.key_id))
+    ordered = _oldest_first(keys)
     if not ordered:
         raise ValueError("the keyring is empty")
     ciphers = {
@@ -61,12 +66,16 @@ def rotation_is_due(keys: Iterable[SealingKey], *, now: datetime) -> bool:
 
 def forgettable(keys: Iterable[SealingKey], *, now: datetime) -> tuple[SealingKey, ...]:
     """The keys that no living session can need; never the newest."""
-    ordered = sorted(keys, key=lambda key: key.created_at)
     return tuple(
         key
-        for key, successor in zip(ordered, ordered[1:], strict=False)
-        if now - successor.created_at >= FORGET_AFTER - ROTATE_AFTER
+        for key, successor in pairwise(_oldest_first(keys))
+        if now - successor.created_at >= FORGET_AFTER_SUCCESSOR
     )
+
+
+def _oldest_first(keys: Iterable[SealingKey]) -> list[SealingKey]:
+    """The one order of a keyring: its last key is the one that seals."""
+    return sorted(keys, key=lambda key: (key.created_at, key.key_id))
 
 
 def _label(key_id: int) -> str:

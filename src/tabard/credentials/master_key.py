@@ -31,7 +31,8 @@ class MasterKey:
     @classmethod
     def from_bytes(cls, material: bytes) -> "MasterKey":
         if len(material) != _KEY_BYTES:
-            raise MasterKeyUnusable(f"a master key has {_KEY_BYTES} bytes, this one {len(material)}")
+            comparison = "fewer" if len(material) < _KEY_BYTES else "more"
+            raise MasterKeyUnusable(f"a master key has {_KEY_BYTES} bytes, this one has {comparison}")
         return cls(AESGCM(material))
 
     def seal(self, plaintext: bytes, *, label: str) -> bytes:
@@ -48,20 +49,27 @@ class MasterKey:
 
 
 def read_master_key(path: Path) -> MasterKey:
-    """The key in `path`, a file of 32 bytes that only its owner may read.
+    """The key in `path`, a file of 32 bytes of this user's (or root's) own that nobody else may read.
 
     Raises:
-        MasterKeyUnusable: no such file, another size, or readable by group or others.
+        MasterKeyUnusable: no such file, no plain file, another size or owner, or open to group or others.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise MasterKeyUnusable(f"the master key {path} cannot be opened: {error.strerror}") from error
-    with os.fdopen(descriptor, "rb") as file:
-        mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+    try:
+        status = os.fstat(descriptor)
+        mode = stat.S_IMODE(status.st_mode)
+        if not stat.S_ISREG(status.st_mode):
+            raise MasterKeyUnusable(f"the master key {path} is not a plain file")
+        if status.st_uid not in (0, os.geteuid()):
+            raise MasterKeyUnusable(f"the master key {path} belongs to another user (uid {status.st_uid})")
         if mode & 0o077:
             raise MasterKeyUnusable(f"the master key {path} has mode {mode:04o}; it must be 0600")
-        return MasterKey.from_bytes(file.read(_KEY_BYTES + 1))
+        return MasterKey.from_bytes(os.read(descriptor, _KEY_BYTES + 1))
+    finally:
+        os.close(descriptor)
 
 
 def create_master_key(path: Path) -> MasterKey:

@@ -1,28 +1,20 @@
 """Session tokens: sealed, not stored.
 
-A token is `version (1 byte) ‖ key id (4) ‖ nonce (12) ‖ AES-256-GCM(claims)` in URL-safe base64; version
-and key id are authenticated. Any edge opens it with the keyring alone; what a token says is believed
-because only a holder of the keyring can have sealed it.
+Any edge opens a token with the keyring alone; what it says is believed because only a holder of the keyring
+can have sealed it.
 """
 
-import base64
-import binascii
-import secrets
-import struct
 from datetime import UTC, datetime
 
 import msgspec
-from cryptography.exceptions import InvalidTag
 
+from tabard.credentials.envelope import NotSealedHere, open_envelope, seal_envelope
 from tabard.credentials.keyring import Keyring
 from tabard.errors import AwsError
 from tabard.model.session import InstanceFacts, RoleDelivery, Session
 
 MAX_TOKEN_CHARACTERS = 6144
 _VERSION = 1
-_HEAD = struct.Struct(">BI")
-_NONCE_BYTES = 12
-_SHORTEST = _HEAD.size + _NONCE_BYTES + 16
 
 
 class PackedPolicyTooLarge(AwsError):
@@ -85,10 +77,7 @@ def seal(session: Session, keyring: Keyring) -> str:
         session.tags,
         session.source_identity,
     )
-    head = _HEAD.pack(_VERSION, keyring.newest_key_id)
-    nonce = secrets.token_bytes(_NONCE_BYTES)
-    sealed = head + nonce + keyring.newest.encrypt(nonce, _encode(claims), head)
-    token = base64.urlsafe_b64encode(sealed).decode("ascii").rstrip("=")
+    token = seal_envelope(_encode(claims), keyring, version=_VERSION)
     if len(token) > MAX_TOKEN_CHARACTERS:
         raise PackedPolicyTooLarge(percent=len(token) * 100 // MAX_TOKEN_CHARACTERS)
     return token
@@ -103,22 +92,9 @@ def open_token(token: str, keyring: Keyring) -> Session:
     if len(token) > MAX_TOKEN_CHARACTERS:
         raise TokenNotOurs
     try:
-        sealed = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError):
+        return _session(_decode(open_envelope(token, keyring, version=_VERSION)))
+    except (NotSealedHere, msgspec.DecodeError):
         raise TokenNotOurs from None
-    if len(sealed) < _SHORTEST:
-        raise TokenNotOurs
-    head = sealed[: _HEAD.size]
-    version, key_id = _HEAD.unpack(head)
-    cipher = keyring.ciphers.get(key_id)
-    if version != _VERSION or cipher is None:
-        raise TokenNotOurs
-    nonce_end = _HEAD.size + _NONCE_BYTES
-    try:
-        claims = _decode(cipher.decrypt(sealed[_HEAD.size : nonce_end], sealed[nonce_end:], head))
-    except (InvalidTag, msgspec.DecodeError):
-        raise TokenNotOurs from None
-    return _session(claims)
 
 
 def _session(claims: _Claims) -> Session:

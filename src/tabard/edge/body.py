@@ -57,6 +57,8 @@ class Body:
         Raises:
             RequestTimeout: nothing came for a minute. MalformedRequest: the client broke off.
         """
+        if self.length == 0:
+            return
         if self._invite is not None:
             await self._invite()
             self._invite = None

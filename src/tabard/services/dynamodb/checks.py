@@ -162,7 +162,7 @@ def tables_in(arguments: Input, facts: Facts) -> frozenset[tuple[str, str | None
 
 
 def _transacted(arguments: Input) -> Iterator[tuple[str, Input]]:
-    """Each item of a transaction, with what is to be done. Raises ValidationException: nothing, or two things."""
+    """What each item of a transaction is to do. Raises ValidationException: nothing, or two things."""
     items = arguments.get("TransactItems")
     for item in items if isinstance(items, list) and items else [None]:
         ((kind, request),) = item.items() if isinstance(item, dict) and len(item) == 1 else (("", None),)

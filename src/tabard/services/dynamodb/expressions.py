@@ -126,8 +126,8 @@ def resolved(member: str, token: Token, placeholders: Mapping[str, str]) -> str:
     name = placeholders.get(token.text)
     if name is None:
         raise ValidationException(
-            reason=f"Invalid {member}: An expression attribute name used in the document path is not defined; "
-            f"attribute name: {token.text}"
+            reason=f"Invalid {member}: An expression attribute name used in the document path is not "
+            f"defined; attribute name: {token.text}"
         )
     return name
 

@@ -37,9 +37,10 @@ def leading_keys(items: Iterable[Value], partition_key: str | None) -> tuple[str
     """
     if partition_key is None:
         return UNKNOWN_KEY
-    return tuple(
+    found = (
         key_text(partition_key, item.get(partition_key) if isinstance(item, dict) else None) for item in items
     )
+    return tuple(found) or UNKNOWN_KEY
 
 
 def queried_keys(arguments: Input, partition_key: str | None) -> tuple[str, ...]:
@@ -59,7 +60,8 @@ def queried_keys(arguments: Input, partition_key: str | None) -> tuple[str, ...]
     if isinstance(legacy, dict):
         return _by_legacy_conditions(legacy, partition_key)
     raise ValidationException(
-        reason="Either the KeyConditions or KeyConditionExpression parameter must be specified in the request."
+        reason="Either the KeyConditions or KeyConditionExpression parameter must be specified in the "
+        "request."
     )
 
 
@@ -87,8 +89,8 @@ def key_text(name: str, attribute: Value | None) -> str:
         )
     if not value:
         raise ValidationException(
-            reason="One or more parameter values are not valid. The AttributeValue for a key attribute cannot "
-            f"contain an empty {'string' if kind == 'S' else 'binary'} value. Key: {name}"
+            reason="One or more parameter values are not valid. The AttributeValue for a key attribute "
+            f"cannot contain an empty {'string' if kind == 'S' else 'binary'} value. Key: {name}"
         )
     return value if isinstance(value, str) else binascii.b2a_base64(value, newline=False).decode()
 

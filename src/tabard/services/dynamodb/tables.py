@@ -105,7 +105,7 @@ def with_plain_table_names(arguments: Input, place: Place) -> Input:
 def _checked(member: str, value: str) -> str:
     if not _NAME.fullmatch(value):
         raise ValidationException(
-            reason=f"1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: "
-            "Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+"
+            reason=f"1 validation error detected: Value '{value}' at '{member}' failed to satisfy "
+            "constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+"
         )
     return value

@@ -177,7 +177,8 @@ def keys_to_delete(arguments: Input) -> Sequence[tuple[str, str | None]]:
     """The keys and versions that a DeleteObjects names: 1 to 1,000.
 
     Raises:
-        InvalidArgument, InvalidObjectKey (400); NotImplementedByUpstream (501): a condition on what is deleted.
+        InvalidArgument, InvalidObjectKey (400).
+        NotImplementedByUpstream (501): a condition that the upstream does not know.
     """
     delete = arguments.get("Delete")
     objects = delete.get("Objects") if isinstance(delete, dict) else None

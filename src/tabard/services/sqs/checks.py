@@ -6,36 +6,46 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-a
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from urllib.parse import urlsplit
 
 from tabard.access.check import Check
 from tabard.services.operation import Facts
-from tabard.services.sqs.errors import InvalidQueueName, QueueDoesNotExist, UnsupportedOperation
+from tabard.services.sqs.errors import (
+    InvalidQueueName,
+    InvalidTagKeys,
+    QueueDoesNotExist,
+    UnsupportedOperation,
+)
 from tabard.wire.request import Value
 
 Input = Mapping[str, Value]
+Checks = Callable[[Input, Facts], Sequence[Check]]
 
-_QUEUE_NAME = re.compile(r"(?=.{1,80}\Z)[A-Za-z0-9_-]+(?:\.fifo)?")
+_NAME = r"(?=[A-Za-z0-9_.-]{1,80}\Z)[A-Za-z0-9_-]+(?:\.fifo)?"
+_QUEUE_NAME = re.compile(_NAME)
+# The whole URL, and nothing after the name: a query, a fragment or an escape could name another queue to
+# whoever reads the URL next.
+_QUEUE_URL = re.compile(rf"(?:https?://[A-Za-z0-9.:\[\]-]+)?/([0-9]{{12}})/({_NAME})")
 
 
 def queue_name_of_url(url: Value | None, facts: Facts) -> str:
     """The name in `…/ACCOUNT/NAME`; the host is the caller's business, account and name are not.
 
+    INVARIANT: the name is what follows the last slash, for every reader of the URL.
+
     Raises:
         QueueDoesNotExist: the URL is not one of a queue of this account.
     """
-    path = urlsplit(url).path if isinstance(url, str) else ""
-    parts = path.split("/")
-    if len(parts) != 3 or parts[1] != facts.account_id or not _QUEUE_NAME.fullmatch(parts[2]):
+    matched = _QUEUE_URL.fullmatch(url) if isinstance(url, str) else None
+    if matched is None or matched[1] != facts.account_id:
         raise QueueDoesNotExist
-    return parts[2]
+    return matched[2]
 
 
 def _arn(name: str, facts: Facts) -> str:
     return f"arn:{facts.partition}:sqs:{facts.region}:{facts.account_id}:{name}"
 
 
-def on_queue(action: str) -> Callable[[Input, Facts], Sequence[Check]]:
+def on_queue(action: str) -> Checks:
     """One check of `action` on the queue that QueueUrl names."""
 
     def checks(arguments: Input, facts: Facts) -> Sequence[Check]:
@@ -46,8 +56,11 @@ def on_queue(action: str) -> Callable[[Input, Facts], Sequence[Check]]:
     return checks
 
 
-def on_named_queue(action: str) -> Callable[[Input, Facts], Sequence[Check]]:
-    """CreateQueue and GetQueueUrl: on the queue that QueueName names, with the tags it is to have."""
+def on_named_queue(action: str) -> Checks:
+    """CreateQueue and GetQueueUrl: on the queue that QueueName names, with the tags it is to have.
+
+    Differs: tag keys that differ in case alone are refused: to condition keys they are one.
+    """
 
     def checks(arguments: Input, facts: Facts) -> Sequence[Check]:
         _refuse_resource_policy(arguments)
@@ -63,6 +76,8 @@ def on_named_queue(action: str) -> Callable[[Input, Facts], Sequence[Check]]:
         context: dict[str, tuple[str, ...]] = {
             f"aws:requesttag/{key.lower()}": (str(value),) for key, value in tags.items()
         }
+        if len(context) < len(tags):
+            raise InvalidTagKeys
         context["aws:tagkeys"] = tuple(tags)
         return (
             Check(action=action, resource=resource, context=context),
@@ -72,7 +87,7 @@ def on_named_queue(action: str) -> Callable[[Input, Facts], Sequence[Check]]:
     return checks
 
 
-def on_no_queue(action: str) -> Callable[[Input, Facts], Sequence[Check]]:
+def on_no_queue(action: str) -> Checks:
     """ListQueues: on `*`."""
 
     def checks(_arguments: Input, _facts: Facts) -> Sequence[Check]:

@@ -22,6 +22,14 @@ class UnsupportedOperation(AwsError):
     sentence = "{reason}"
 
 
+class InvalidTagKeys(AwsError):
+    """Two tags under one key, as condition keys see it."""
+
+    code = "InvalidParameterValue"
+    status = 400
+    sentence = "Tag keys must be distinct, whatever the case of their letters."
+
+
 class InvalidQueueName(AwsError):
     """AWS: a name of 1 to 80 letters, digits, hyphens and underscores; `.fifo` may end it."""
 
