@@ -25,8 +25,8 @@ demo: $(VENV)/.runtime ## The whole story in one terminal, with the real system
 
 .PHONY: test
 test: $(VENV)/.dev ## The one gate: format, lint, types, layers, tests, docs
-	$(BIN)/ruff format --check src tests bench
-	$(BIN)/ruff check src tests bench
+	$(BIN)/ruff format --check src tests bench docs
+	$(BIN)/ruff check src tests bench docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	AWS_EC2_METADATA_DISABLED=true $(BIN)/pytest -n 2 --dist loadfile
@@ -37,8 +37,9 @@ unit: $(VENV)/.dev ## One part of the tests: make unit T=tests/unit/policy
 
 .PHONY: fix
 fix: $(VENV)/.dev ## Format, and mend what the linter can mend
-	$(BIN)/ruff format src tests bench
-	$(BIN)/ruff check --fix src tests bench
+	$(BIN)/ruff format src tests bench docs
+	$(BIN)/ruff check --fix src tests bench docs
+	$(BIN)/python docs/generate.py
 
 .PHONY: bench
 bench: $(VENV)/.dev ## Ratios measured side by side in one run

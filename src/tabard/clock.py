@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-
 # Linux's CLOCK_MONOTONIC stands still while the machine sleeps, and a session would outlive its expiry there.
 # macOS's goes on.
 _MONOTONIC = time.CLOCK_BOOTTIME if sys.platform == "linux" else time.CLOCK_MONOTONIC

@@ -8,6 +8,7 @@ Administrative events do not come this way: they commit with their transaction.
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from itertools import islice
 from typing import Protocol
 
 import structlog
@@ -17,6 +18,7 @@ from tabard.store.ports import StoreUnavailable
 
 FLUSH_EVERY_SECONDS = 0.5
 AUDIT_NOT_WRITTEN = "audit_events_not_written"
+AUDIT_WRITTEN_AGAIN = "audit_events_written_again"
 
 _log = structlog.get_logger()
 
@@ -29,14 +31,19 @@ class AuditSink(Protocol):
 
 
 class AuditQueue:
-    """Collects events and hands them to the sink in batches, from a thread."""
+    """Collects events and hands them to the sink in batches, in their order, from a thread.
+
+    INVARIANT: an event leaves the queue only once it is written; one that was written never comes again.
+    """
 
     def __init__(self, sink: AuditSink, *, capacity: int = 100_000, batch: int = 5_000) -> None:
+        """`capacity`: how many events wait at most; `batch`: how many are written at once."""
         self._sink = sink
         self._capacity = capacity
         self._batch = batch
         self._waiting: deque[AuditEvent] = deque()
         self._flushing = asyncio.Lock()
+        self._is_failing = False
         self.overflow_count = 0
 
     def record(self, event: AuditEvent) -> None:
@@ -54,18 +61,34 @@ class AuditQueue:
         try:
             while True:
                 await asyncio.sleep(FLUSH_EVERY_SECONDS)
-                await self.flush()
+                # A batch on its way is not given up: its thread would write it all the same.
+                await asyncio.shield(self.flush())
         finally:
             await self.flush()
 
     async def flush(self) -> None:
-        """Write what waits. While the store is away the events stay, within the capacity."""
+        """Write what waits. While that fails the events stay, within the capacity."""
         async with self._flushing:
             while self._waiting:
-                events = [self._waiting.popleft() for _ in range(min(self._batch, len(self._waiting)))]
+                events = list(islice(self._waiting, self._batch))
                 try:
                     await asyncio.to_thread(self._sink, events)
-                except StoreUnavailable:
-                    self._waiting.extendleft(reversed(events))
-                    _log.warning(AUDIT_NOT_WRITTEN, waiting=len(self._waiting))
+                except Exception as failure:  # noqa: BLE001 - whatever befalls the store, requests go on
+                    self._tell_of(failure)
                     return
+                for _ in events:
+                    self._waiting.popleft()
+                self._tell_of(None)
+
+    def _tell_of(self, failure: Exception | None) -> None:
+        """Log the beginning and the end of an outage, not every attempt in it."""
+        if failure is not None and not self._is_failing:
+            _log.warning(
+                AUDIT_NOT_WRITTEN,
+                waiting=len(self._waiting),
+                reason=str(failure),
+                exc_info=None if isinstance(failure, StoreUnavailable) else failure,
+            )
+        elif failure is None and self._is_failing:
+            _log.info(AUDIT_WRITTEN_AGAIN, overflow_count=self.overflow_count)
+        self._is_failing = failure is not None

@@ -18,8 +18,7 @@ from tabard.store.ports import Vault
 ROTATE_AFTER = timedelta(days=1)
 LONGEST_SESSION = timedelta(hours=12)
 LONGEST_STALENESS = timedelta(hours=12)
-"""How long an edge that hears nothing of the store may go on sealing under the key it knows; outages are bounded
-below it."""
+"""How long an edge that hears nothing of the store may go on sealing under the key it knows."""
 
 FORGET_AFTER_SUCCESSOR = LONGEST_SESSION + LONGEST_STALENESS
 """A key may seal until every edge has its successor, and its last session lives 12 hours from there."""
@@ -38,7 +37,7 @@ class Keyring:
 
 
 def open_keyring(keys: Iterable[SealingKey], vault: Vault) -> Keyring:
-    """Decrypt every key of the keyring. Raises ValueError where there is none, or the master key is another."""
+    """Decrypt every key. Raises ValueError where there is none, or the master key is another."""
     ordered = _oldest_first(keys)
     if not ordered:
         raise ValueError("the keyring is empty")

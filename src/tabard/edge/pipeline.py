@@ -31,6 +31,7 @@ from tabard.services.dynamodb.checks import tables_in
 from tabard.services.operation import Facts, Forward, Write
 from tabard.services.s3.copy_source import copy_source
 from tabard.services.s3.operations import STREAMED_BODY
+from tabard.services.sts.caller_identity import no_permission_needed
 from tabard.sigv4.authorization import Authorization, parse_authorization
 from tabard.sigv4.canonical import SignedRequest
 from tabard.wire.identify import Identified, identify, identify_service, operation_of
@@ -138,6 +139,13 @@ class Pipeline:
             keys = await self.performer.table_keys.of(tables_in(asked.call.input, facts), region=facts.region)
             facts = replace(facts, partition_keys=keys)
         checks = asked.operation.checks(asked.request, facts)  # type: ignore[arg-type]  # the table pairs them
+        # INVARIANT: nothing is performed that no policy was asked about, but for who the caller is.
+        if not checks and asked.operation.checks is not no_permission_needed:
+            raise AccessDenied(
+                believed.facts.service,
+                f"User: {believed.caller.arn} is not authorized to perform: "
+                f"{believed.facts.service}:{asked.call.operation} because the request names no resource",
+            )
         return Resolved(asked=asked, checks=checks)
 
     def authorize(self, resolved: Resolved) -> Allowed:

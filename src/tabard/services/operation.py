@@ -65,7 +65,7 @@ class Write(Generic[R]):
 
 @dataclass(frozen=True, slots=True)
 class Minting(Generic[R]):
-    """An operation that hands out a session; it writes nothing."""
+    """An operation that needs the keyring: to hand out a session or to open what was sealed."""
 
     name: str
     request: type[R]

@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import secrets
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,6 +59,11 @@ class DataDir:
         return self.path / "instances"
 
     @property
+    def launched_elsewhere(self) -> Path:
+        """Holds `instances/` where they run as another user, who cannot enter the data directory."""
+        return self.path.with_name(f"{self.path.name}-launched")
+
+    @property
     def logs(self) -> Path:
         return self.path / "logs"
 
@@ -75,6 +81,20 @@ class DataDir:
             raise DataDirUnsafe(f"{self.path} has mode {status.st_mode & 0o777:04o}; it must be 0700")
         for folder in (self.seaweedfs, self.instances, self.logs):
             folder.mkdir(mode=0o700, exist_ok=True)
+
+    def prepare_launching_elsewhere(self) -> Path:
+        """Make the folder that another user may pass through, but not list or write to.
+
+        Raises:
+            DataDirUnsafe: it is there already and belongs to somebody else.
+        """
+        folder = self.launched_elsewhere
+        folder.mkdir(mode=0o711, exist_ok=True)
+        status = folder.lstat()
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
+            raise DataDirUnsafe(f"{folder} is not a folder of uid {os.geteuid()}")
+        folder.chmod(0o711)
+        return folder
 
     def lock(self) -> int:
         """Take the directory for this process; the returned descriptor holds the lock until it is closed.

@@ -101,6 +101,8 @@ class Settings(BaseSettings):
             )
         if bool(self.admin_access_key_id) != bool(self.admin_secret_access_key.get_secret_value()):
             raise ValueError("the admin's key id and secret are set together or not at all")
+        if 0 < self.rotate_every_seconds < 1:
+            raise ValueError("rotate_every_seconds is 0, or 1 at least")
         if (self.launch_uid is None) != (self.launch_gid is None):
             raise ValueError("launch_uid and launch_gid are set together or not at all")
         return self

@@ -135,6 +135,7 @@ class System:
             self._data_dir.running.unlink(missing_ok=True)
             if self._settings.ephemeral:
                 shutil.rmtree(self._data_dir.path, ignore_errors=True)
+                shutil.rmtree(self._data_dir.launched_elsewhere, ignore_errors=True)
                 ephemeral_pointer().unlink(missing_ok=True)
         self._exit.close()
         if self._lock is not None:
@@ -247,7 +248,11 @@ class System:
             secret_access_key=key.secret_access_key,
             endpoint=facts.endpoint,
             region=facts.region,
-            directory=str(self.data_dir.path),
+            directory=str(
+                self.data_dir.path
+                if settings.launch_uid is None
+                else self.data_dir.prepare_launching_elsewhere()
+            ),
             rotate_every_seconds=settings.rotate_every_seconds,
             launch_uid=settings.launch_uid,
             launch_gid=settings.launch_gid,
@@ -298,6 +303,7 @@ class System:
             path.unlink()
         shutil.rmtree(self.data_dir.seaweedfs)
         shutil.rmtree(self.data_dir.instances)
+        shutil.rmtree(self.data_dir.launched_elsewhere, ignore_errors=True)
         self.data_dir.prepare()
         await self._start_children()
 

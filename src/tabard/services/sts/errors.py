@@ -54,3 +54,11 @@ class InvalidSessionInput(ValidationError):
     """A value is not acceptable for a session, though its form is."""
 
     sentence = "{reason}"
+
+
+class InvalidAuthorizationMessageException(AwsError):
+    """AWS: "the message passed to DecodeAuthorizationMessage was invalid" """
+
+    code = "InvalidAuthorizationMessageException"
+    status = 400
+    sentence = "The message passed to DecodeAuthorizationMessage was invalid."

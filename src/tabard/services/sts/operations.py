@@ -5,6 +5,11 @@ AWS: https://docs.aws.amazon.com/STS/latest/APIReference/
 
 from tabard.services.operation import Minting, Operation, Read
 from tabard.services.sts.assume_role import AssumeRoleRequest, assume_role, assume_role_checks
+from tabard.services.sts.authorization_message import (
+    DecodeAuthorizationMessageRequest,
+    decode_authorization_message,
+    decode_authorization_message_checks,
+)
 from tabard.services.sts.caller_identity import (
     GetCallerIdentityRequest,
     get_caller_identity,
@@ -13,5 +18,11 @@ from tabard.services.sts.caller_identity import (
 
 OPERATIONS: tuple[Operation, ...] = (
     Minting("AssumeRole", AssumeRoleRequest, assume_role_checks, assume_role),
+    Minting(
+        "DecodeAuthorizationMessage",
+        DecodeAuthorizationMessageRequest,
+        decode_authorization_message_checks,
+        decode_authorization_message,
+    ),
     Read("GetCallerIdentity", GetCallerIdentityRequest, no_permission_needed, get_caller_identity),
 )

@@ -1,0 +1,40 @@
+"""What a sealed EC2 denial says, for those who may read it.
+
+AWS: https://docs.aws.amazon.com/STS/latest/APIReference/API_DecodeAuthorizationMessage.html
+"""
+
+from collections.abc import Sequence
+
+from tabard.access.authorize import Permit
+from tabard.access.check import Check
+from tabard.access.mint import Mint
+from tabard.credentials.sealed_message import MessageNotOurs, open_message
+from tabard.services.operation import Facts, Output, Request
+from tabard.services.sts.errors import InvalidAuthorizationMessageException
+
+
+class DecodeAuthorizationMessageRequest(Request, frozen=True, kw_only=True):
+    """`encoded_message`: what an UnauthorizedOperation carried."""
+
+    encoded_message: str
+
+
+def decode_authorization_message_checks(
+    _request: DecodeAuthorizationMessageRequest, _facts: Facts
+) -> Sequence[Check]:
+    """`sts:DecodeAuthorizationMessage`, which has no resource."""
+    return (Check(action="sts:DecodeAuthorizationMessage", resource="*"),)
+
+
+def decode_authorization_message(
+    _permit: Permit, request: DecodeAuthorizationMessageRequest, mint: Mint
+) -> Output:
+    """Open the message.
+
+    Raises:
+        InvalidAuthorizationMessageException (400): it is not one that this installation sealed.
+    """
+    try:
+        return {"DecodedMessage": open_message(request.encoded_message, mint.keyring)}
+    except MessageNotOurs:
+        raise InvalidAuthorizationMessageException from None
