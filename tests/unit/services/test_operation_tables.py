@@ -42,6 +42,7 @@ EXAMPLES: dict[str, object] = {
     "RoleArn": f"arn:aws:iam::{ACCOUNT_ID}:role/web",
     "RoleSessionName": "session",
     "SourceIdentity": "alice",
+    "EncodedMessage": "AgAA",
     "AssumeRolePolicyDocument": "{}",
     "PolicyDocument": "{}",
     "Description": "",
