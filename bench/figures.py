@@ -22,13 +22,10 @@ class Row:
     beside: str
     a_microseconds: float = 0.0
     b_microseconds: float = 0.0
+    ratio: float = 0.0
     at_most: float | None = None
     is_gate: bool = False
     skipped_because: str = ""
-
-    @property
-    def ratio(self) -> float:
-        return self.a_microseconds / self.b_microseconds
 
     @property
     def met(self) -> bool:
@@ -44,27 +41,26 @@ def compare(
 ) -> list[Row]:
     """Measure A B … A B … and state A beside each other one.
 
+    The ratio is the median of the rounds' ratios: both sides of one round met the same neighbours on the machine.
+
     Args:
         others: what A stands beside, its measurement, and the target of the ratio.
     """
     sides = (a, *(measure for _, measure, _ in others))
     for measure in sides:
         measure()  # warm
-    found: list[list[float]] = [[] for _ in sides]
-    for _ in range(rounds):
-        for side, measure in zip(found, sides, strict=True):
-            side.append(measure())
-    medians = [statistics.median(side) * 1e6 for side in found]
+    found = [[measure() for measure in sides] for _ in range(rounds)]
     return [
         Row(
             name=name,
             beside=beside,
-            a_microseconds=medians[0],
-            b_microseconds=median,
+            a_microseconds=statistics.median([this[0] for this in found]) * 1e6,
+            b_microseconds=statistics.median([this[place] for this in found]) * 1e6,
+            ratio=statistics.median([this[0] / this[place] for this in found]),
             at_most=at_most,
             is_gate=is_gate and at_most is not None,
         )
-        for (beside, _, at_most), median in zip(others, medians[1:], strict=True)
+        for place, (beside, _, at_most) in enumerate(others, start=1)
     ]
 
 

@@ -1,5 +1,6 @@
 """A real `tabard up` of a test's own, and the instances that a test launches on it."""
 
+import base64
 import json
 import os
 import secrets
@@ -32,7 +33,7 @@ TRUST_EC2: dict[str, object] = {
     ],
 }
 # Says what its environment is, and goes on until it is terminated.
-SLEEPER = "#!/bin/sh\nenv -0 > environment.part && mv environment.part environment && exec sleep 3600\n"
+SLEEPER = "#!/bin/sh\nenv -0 | base64 -w 0 && echo && exec sleep 3600\n"
 
 Document = Mapping[str, object]
 Found = TypeVar("Found")
@@ -176,9 +177,10 @@ class Instance:
 
     def environment(self) -> dict[str, str]:
         """The environment that a `SLEEPER` found itself in."""
-        said = self.folder / "environment"
-        until(said.exists, f"{self.instance_id} says its environment")
-        pairs = said.read_text(encoding="utf-8").split("\0")
+        said = until(
+            lambda: "\n" in self.console and self.console, f"{self.instance_id} says its environment"
+        )
+        pairs = base64.b64decode(said.partition("\n")[0]).decode().split("\0")
         return dict(pair.split("=", 1) for pair in pairs if pair)
 
     def metadata_endpoint(self) -> str:

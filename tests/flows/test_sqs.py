@@ -111,9 +111,11 @@ def test_first_in_first_out(sqs: BaseClient) -> None:
     attributes = {"FifoQueue": "true", "ContentBasedDeduplication": "true"}
     url = sqs.create_queue(QueueName=f"{fresh('fifo')}.fifo", Attributes=attributes)["QueueUrl"]
     assert url.endswith(".fifo")
-    for body in ("1", "2", "2", "3"):
-        sent = sqs.send_message(QueueUrl=url, MessageBody=body, MessageGroupId="g")
-        assert sent["SequenceNumber"]
+    group = {"QueueUrl": url, "MessageGroupId": "g"}
+    for body in ("1", "2", "2"):
+        sqs.send_message(**group, MessageBody=body)
+    assert sqs.send_message(**group, MessageBody="3", MessageDeduplicationId="d")["SequenceNumber"]
+    sqs.send_message(**group, MessageBody="other", MessageDeduplicationId="d")
     assert [message["Body"] for message in received(sqs, url)] == ["1", "2", "3"]
     assert refusal(sqs.send_message, QueueUrl=url, MessageBody="m")[1] == 400
 
@@ -169,7 +171,8 @@ def test_an_instance_is_held_to_its_queue(
     client.send_message_batch(QueueUrl=url, Entries=[{"Id": "1", "MessageBody": "m"}])
     code, status, message = refusal_in_full(client.receive_message, QueueUrl=url)
     assert (code, status) == DENIED
-    assert f"is not authorized to perform: sqs:ReceiveMessage on resource: {arn}" in message.replace('"', "")
+    # SQS tells its actions in small letters.
+    assert f"is not authorized to perform: sqs:receivemessage on resource: {arn}" in message.replace('"', "")
     other = admin("sqs").create_queue(QueueName=fresh("other"))["QueueUrl"]
     assert refusal(client.send_message, QueueUrl=other, MessageBody="m") == DENIED
     assert refusal(client.list_queues) == DENIED

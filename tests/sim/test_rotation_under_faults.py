@@ -47,9 +47,6 @@ class IdleDriver:
     uid = 0
     base_environment: Mapping[str, str] = {}
 
-    def claim(self, path: Path) -> None:
-        """Nothing to do."""
-
     async def start(
         self, desired: DesiredInstance, environment: Mapping[str, str], directory: Path
     ) -> IdleRunning:

@@ -127,7 +127,7 @@ class Authenticator:
             raise NotAuthenticated(service, Refusal.BAD_SIGNATURE, members=members)
         self.verified_keys.remember(examined.claim, examined.known)
         if isinstance(signer, Session):
-            return caller_of_session(signer, snapshot.roles[signer.role_id], snapshot)
+            return _session_caller(signer, examined.known, snapshot)
         caller = caller_of_key(signer, snapshot)
         if caller is None:
             raise NotAuthenticated(service, Refusal.UNKNOWN_KEY)
@@ -136,6 +136,17 @@ class Authenticator:
     def _of_access_key(self, access_key: AccessKey, scope: Scope) -> Known:
         secret = self.vault.open(access_key.sealed_secret, label=access_key.access_key_id)
         return Known(signing_key(secret.decode(), scope))
+
+
+def _session_caller(session: Session, known: Known, snapshot: Snapshot) -> Caller:
+    """Who that is; made once for as long as role and instance are the same ones."""
+    role = snapshot.roles[session.role_id]
+    facts = session.instance
+    instance = snapshot.instances.get(facts.instance_id) if facts is not None else None
+    if known.caller is None or known.role is not role or known.instance is not instance:
+        known.caller = caller_of_session(session, role, snapshot)
+        known.role, known.instance = role, instance
+    return known.caller
 
 
 def _check_clock(signed_at: str, scope: Scope, *, service: Service, now: datetime) -> None:

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import InitVar, dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import lru_cache
 
 from tabard.access.caller import Caller
 from tabard.access.check import Check
@@ -179,12 +180,13 @@ def _permit(caller: Caller, checks: tuple[Check, ...], facts: RequestFacts, snap
 
 def _request_keys(caller: Caller, facts: RequestFacts, snapshot: Snapshot) -> dict[str, tuple[str, ...]]:
     """AWS: reference_policies_condition-keys.html, "Properties of" the network, the resource, the request."""
+    current_time, epoch_time = _times(int(facts.now.timestamp()))
     keys: dict[str, tuple[str, ...]] = {
         **caller.condition_keys,
         "aws:resourceaccount": (snapshot.account_id,),
         "aws:securetransport": ("true" if facts.secure else "false",),
-        "aws:currenttime": (iso8601(facts.now),),
-        "aws:epochtime": (str(int(facts.now.timestamp())),),
+        "aws:currenttime": current_time,
+        "aws:epochtime": epoch_time,
         "aws:requestedregion": (facts.region,),
         "aws:viaawsservice": ("false",),
     }
@@ -195,3 +197,9 @@ def _request_keys(caller: Caller, facts: RequestFacts, snapshot: Snapshot) -> di
     if facts.referer:
         keys["aws:referer"] = (facts.referer,)
     return keys
+
+
+@lru_cache(maxsize=16)
+def _times(epoch_seconds: int) -> tuple[tuple[str], tuple[str]]:
+    """`aws:CurrentTime` and `aws:EpochTime`, written once a second and not once a request."""
+    return (iso8601(datetime.fromtimestamp(epoch_seconds, UTC)),), (str(epoch_seconds),)

@@ -28,6 +28,7 @@ class Refusal(Enum):
     WRONG_SCOPE = auto()
     WRONG_DATE = auto()
     UNSIGNED_HEADERS = auto()
+    INCOMPLETE = auto()
 
 
 _INVALID_TOKEN = "The security token included in the request is invalid."  # noqa: S105 - AWS's sentence
@@ -56,6 +57,7 @@ _QUERY: dict[Refusal, _Row] = {
     Refusal.WRONG_SCOPE: ("SignatureDoesNotMatch", 403, "Credential should be scoped to {detail}."),
     Refusal.WRONG_DATE: ("SignatureDoesNotMatch", 403, _WRONG_DATE),
     Refusal.UNSIGNED_HEADERS: ("SignatureDoesNotMatch", 403, "{detail}"),
+    Refusal.INCOMPLETE: ("IncompleteSignature", 400, "{detail}"),
 }
 
 _TABLE: dict[Service, dict[Refusal, _Row]] = {
@@ -74,6 +76,7 @@ _TABLE: dict[Service, dict[Refusal, _Row]] = {
         Refusal.WRONG_SCOPE: ("AuthFailure", 401, "Credential should be scoped to {detail}."),
         Refusal.WRONG_DATE: ("AuthFailure", 401, _WRONG_DATE),
         Refusal.UNSIGNED_HEADERS: ("AuthFailure", 401, "{detail}"),
+        Refusal.INCOMPLETE: ("IncompleteSignature", 400, "{detail}"),
     },
     "s3": {
         Refusal.NO_AUTHENTICATION: ("AccessDenied", 403, "Access Denied"),
@@ -120,6 +123,11 @@ _TABLE: dict[Service, dict[Refusal, _Row]] = {
             ),
         ),
         Refusal.UNSIGNED_HEADERS: ("SignatureDoesNotMatch", 403, "{detail}"),
+        Refusal.INCOMPLETE: (
+            "AuthorizationHeaderMalformed",
+            400,
+            "The authorization header is malformed; {detail}",
+        ),
     },
     "dynamodb": {
         Refusal.NO_AUTHENTICATION: ("MissingAuthenticationTokenException", 400, _NO_TOKEN),
@@ -136,6 +144,7 @@ _TABLE: dict[Service, dict[Refusal, _Row]] = {
         ),
         Refusal.WRONG_DATE: ("InvalidSignatureException", 400, _WRONG_DATE),
         Refusal.UNSIGNED_HEADERS: ("InvalidSignatureException", 400, "{detail}"),
+        Refusal.INCOMPLETE: ("IncompleteSignatureException", 400, "{detail}"),
     },
 }
 

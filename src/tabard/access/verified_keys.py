@@ -3,7 +3,10 @@
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
+from tabard.access.caller import Caller
 from tabard.credentials.keyring import Keyring
+from tabard.model.instance import Instance
+from tabard.model.role import Role
 from tabard.model.session import Session
 from tabard.sigv4.authorization import Scope
 from tabard.sigv4.verify import SigningKey
@@ -15,13 +18,19 @@ Claim = tuple[str, SecretIdentity, Scope]
 """Access key id, secret and scope of a request."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Known:
-    """What belongs together: the signing key, and of temporary credentials the session and who opened it."""
+    """What belongs together: the signing key, and of temporary credentials the session and who opened it.
+
+    `caller` is who that session made of these very `role` and `instance`: others make another.
+    """
 
     key: SigningKey
     session: Session | None = None
     keyring: Keyring | None = field(default=None, repr=False)
+    caller: Caller | None = field(default=None, repr=False)
+    role: Role | None = field(default=None, repr=False)
+    instance: Instance | None = field(default=None, repr=False)
 
 
 class VerifiedKeys:

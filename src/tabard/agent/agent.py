@@ -134,7 +134,8 @@ class Agent:
 
     def recover(self) -> None:
         """Note what an earlier agent left: its instances ended with it."""
-        self._folder.mkdir(mode=0o711, exist_ok=True)
+        self._folder.mkdir(exist_ok=True)
+        self._folder.chmod(0o711)  # whoever an instance runs as passes through, and lists nothing
         former = former_instances(self._folder)
         end_leftovers([instance_id for instance_id, _ in former])
         for instance_id, launched_at in former:

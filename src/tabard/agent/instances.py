@@ -145,7 +145,7 @@ class HostedInstance:
         )
         started = False
         try:
-            _make_directory(self._directory, keeper.facts(), driver)
+            _make_directory(self._directory, keeper.facts())
             await server.start()
             self.metadata_endpoint = server.endpoint
             running = await self._start(keeper, driver, surroundings)
@@ -229,11 +229,12 @@ def former_instances(folder: Path) -> list[tuple[str, datetime]]:
     return found
 
 
-def _make_directory(directory: Path, desired: DesiredInstance, driver: Driver) -> None:
-    directory.mkdir(mode=0o700, exist_ok=True)
-    directory.chmod(0o700)
+def _make_directory(directory: Path, desired: DesiredInstance) -> None:
+    # INVARIANT: the folder and its files stay ours: what an instance may write to, it could turn into a link
+    # to something that only we may write to. Its own folder is `home`, made by the driver.
+    directory.mkdir(exist_ok=True)
+    directory.chmod(0o711)
     empty = directory / EMPTY_FILE
-    os.close(os.open(empty, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600))
+    os.close(os.open(empty, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o444))
+    empty.chmod(0o444)
     (directory / STARTED_MARKER).write_text(json.dumps(desired.launched_at.isoformat()), "ascii")
-    driver.claim(empty)
-    driver.claim(directory)

@@ -44,7 +44,7 @@ class MasterKey:
         """Decrypt. Raises ValueError where ciphertext, label and key do not belong together."""
         try:
             return self._cipher.decrypt(ciphertext[:_NONCE_BYTES], ciphertext[_NONCE_BYTES:], label.encode())
-        except InvalidTag:
+        except (InvalidTag, ValueError):
             raise ValueError(f"what is sealed as {label!r} does not open under this master key") from None
 
 

@@ -79,7 +79,7 @@ def seal(session: Session, keyring: Keyring) -> str:
     )
     token = seal_envelope(_encode(claims), keyring, version=_VERSION)
     if len(token) > MAX_TOKEN_CHARACTERS:
-        raise PackedPolicyTooLarge(percent=len(token) * 100 // MAX_TOKEN_CHARACTERS)
+        raise PackedPolicyTooLarge(percent=-(len(token) * -100 // MAX_TOKEN_CHARACTERS))
     return token
 
 

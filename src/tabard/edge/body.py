@@ -9,9 +9,6 @@ from aiohttp.web_protocol import RequestPayloadError
 
 from tabard.errors import AwsError, MalformedRequest, RequestTooLarge
 
-IDLE_SECONDS = 60.0
-"""A body that stands still for this long is given up."""
-
 
 class RequestTimeout(AwsError):
     """AWS (S3): "Your socket connection to the server was not read from or written to within the timeout"."""
@@ -25,11 +22,26 @@ class Body:
     """Reads a request's body once: whole within a bound, or piece by piece."""
 
     def __init__(
-        self, stream: StreamReader, *, length: int | None, invite: Callable[[], Awaitable[None]] | None
+        self,
+        stream: StreamReader,
+        *,
+        length: int | None,
+        invite: Callable[[], Awaitable[None]] | None,
+        idle_seconds: float,
+        whole_seconds: float,
     ) -> None:
-        """Args: length: the declared Content-Length; invite: sends `100 Continue`, where the client waits."""
+        """Make the body of one request.
+
+        Args:
+            length: the declared Content-Length; None for a chunked body.
+            invite: sends `100 Continue`, where the client waits for it.
+            idle_seconds: the longest silence within the body.
+            whole_seconds: in which a body that is read whole has to be here.
+        """
         self._stream = stream
         self._invite = invite
+        self._idle_seconds = idle_seconds
+        self._whole_seconds = whole_seconds
         self.length = length
 
     async def read(self, limit_bytes: int) -> bytes:
@@ -37,6 +49,7 @@ class Body:
 
         Raises:
             RequestTooLarge (413): longer than `limit_bytes`, as soon as that is known.
+            RequestTimeout (400): it did not come in time.
         """
         if self.length is not None and self.length > limit_bytes:
             raise RequestTooLarge(part="request body", limit_bytes=limit_bytes)
@@ -44,18 +57,22 @@ class Body:
             return b""
         pieces: list[bytes] = []
         size = 0
-        async for piece in self.pieces():
-            size += len(piece)
-            if size > limit_bytes:
-                raise RequestTooLarge(part="request body", limit_bytes=limit_bytes)
-            pieces.append(piece)
+        try:
+            async with asyncio.timeout(self._whole_seconds):
+                async for piece in self.pieces():
+                    size += len(piece)
+                    if size > limit_bytes:
+                        raise RequestTooLarge(part="request body", limit_bytes=limit_bytes)
+                    pieces.append(piece)
+        except TimeoutError:
+            raise RequestTimeout from None
         return b"".join(pieces)
 
     async def pieces(self) -> AsyncIterator[bytes]:
         """The body as it arrives.
 
         Raises:
-            RequestTimeout: nothing came for a minute. MalformedRequest: the client broke off.
+            RequestTimeout: nothing came for too long. MalformedRequest: the client broke off.
         """
         if self.length == 0:
             return
@@ -64,7 +81,7 @@ class Body:
             self._invite = None
         while True:
             try:
-                async with asyncio.timeout(IDLE_SECONDS):
+                async with asyncio.timeout(self._idle_seconds):
                     piece = await self._stream.readany()
             except TimeoutError:
                 raise RequestTimeout from None

@@ -5,7 +5,6 @@ be wrong ends the upstream's request before its last byte, and no object comes i
 """
 
 import hashlib
-import hmac
 from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -62,7 +61,7 @@ class ObjectBody:
         if size != self.length:
             raise IncompleteBody
         trailers = self.decoder.finish() if self.decoder is not None else {}
-        if sha256 is not None and not hmac.compare_digest(sha256.hexdigest(), self.payload_hash):
+        if sha256 is not None and sha256.hexdigest() != self.payload_hash:
             raise NotAuthenticated("s3", Refusal.BODY_MISMATCH)
         self._compare(digests, trailers)
         if held:
@@ -83,7 +82,7 @@ class ObjectBody:
     def _compare(self, digests: Mapping[str, Checksum], trailers: Mapping[str, str]) -> None:
         wanted = {**self.expected, **{name: value for name, value in trailers.items() if name in digests}}
         for name, digest in digests.items():
-            if name in wanted and not hmac.compare_digest(digest.base64(), wanted[name]):
+            if name in wanted and digest.base64() != wanted[name]:
                 raise BadDigest(algorithm=CHECKSUM_HEADERS[name].upper())
             self.checksums[name] = digest.base64()
 

@@ -4,7 +4,6 @@ identify → authenticate → parse → resolve → authorize → perform → re
 """
 
 import hashlib
-import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -34,7 +33,9 @@ from tabard.services.s3.operations import STREAMED_BODY
 from tabard.services.sts.caller_identity import no_permission_needed
 from tabard.sigv4.authorization import Authorization, parse_authorization
 from tabard.sigv4.canonical import SignedRequest
+from tabard.sigv4.errors import IncompleteSignature
 from tabard.wire.identify import Identified, identify, identify_service, operation_of
+from tabard.wire.input_errors import WrongServiceScope
 from tabard.wire.parse import parse_input
 from tabard.wire.render_errors import render_error
 from tabard.wire.request import Answer, Call, RawRequest, ServiceName, Value
@@ -65,14 +66,14 @@ class Pipeline:
         error: AwsError | None = None
         try:
             claim = claimed_authorization(raw)
-            identified = identify(raw, claim.scope.service if claim is not None else None)
+            identified = identified_as(raw, claim)
             reached = believed = await self.authenticate(raw, identified, claim, body)
             reached = asked = parse(believed)
             reached = resolved = await self.resolve(asked)
             reached = allowed = self.authorize(resolved)
             answer = await self.performer.perform(allowed)
         except AwsError as refused:
-            error = self.seen_by_caller(refused, reached)
+            error = self.seen_by_caller(in_words_of_service(raw, identified, refused), reached)
             answer = render_refusal(raw, identified, error)
         except Exception as failure:  # noqa: BLE001 - the last resort: no detail leaves, the log has it all
             _log.exception(REQUEST_FAILED, request_id=raw.request_id, failure=type(failure).__name__)
@@ -211,6 +212,16 @@ def claimed_authorization(raw: RawRequest) -> Authorization | None:
     return parse_authorization(header) if header else None
 
 
+def identified_as(raw: RawRequest, claim: Authorization | None) -> Identified:
+    """What the request is for; the signature's scope must name the same service."""
+    try:
+        return identify(raw, claim.scope.service if claim is not None else None)
+    except WrongServiceScope:
+        service, _ = identify_service(raw, None)
+        detail = f"correct service: '{service}'"
+        raise NotAuthenticated(service, Refusal.WRONG_SCOPE, detail=detail) from None
+
+
 def absent_from(call: Call, error: AwsError) -> str | None:
     """The bucket in which an S3 call has found no object; None where something else was not there."""
     if call.service != "s3":
@@ -253,9 +264,17 @@ def payload_hash(raw: RawRequest, content: bytes, service: ServiceName) -> str:
     """SHA-256 of what really came; a header that says otherwise is a refusal."""
     actual = hashlib.sha256(content).hexdigest()
     declared = raw.header("x-amz-content-sha256")
-    if declared is not None and not hmac.compare_digest(declared, actual):
+    if declared is not None and declared != actual:
         raise NotAuthenticated(service, Refusal.BODY_MISMATCH)
     return actual
+
+
+def in_words_of_service(raw: RawRequest, identified: Identified | None, error: AwsError) -> AwsError:
+    """A signature that is not a whole one is, like every refusal, said in the service's own code."""
+    if not isinstance(error, IncompleteSignature):
+        return error
+    service = identified.service if identified is not None else identify_service(raw, None)[0]
+    return NotAuthenticated(service, Refusal.INCOMPLETE, detail=error.message)
 
 
 def render_refusal(raw: RawRequest, identified: Identified | None, error: AwsError) -> Answer:

@@ -6,14 +6,20 @@ AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-sign
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 
 from tabard.sigv4.authorization import ALGORITHM, Scope
-from tabard.sigv4.canonical import SignedRequest, canonical_request, string_to_sign
+from tabard.sigv4.canonical import SignedRequest, filled_canonical_request, string_to_sign
 from tabard.sigv4.dates import amz_date_text
+from tabard.sigv4.layout import layout_of_names
 from tabard.sigv4.verify import signing_key
 
 _NEVER_SIGNED = frozenset({"authorization", "expect", "transfer-encoding", "user-agent", "x-amzn-trace-id"})
 """Headers that a hop on the way may change, as the SDKs have it."""
+
+# The secrets of this process's own: few, and the same all day long.
+_own_key = lru_cache(maxsize=16)(signing_key)
+_own_layout = lru_cache(maxsize=256)(layout_of_names)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +68,10 @@ def sign_request(
     signed = [(name.lower(), value) for name, value in headers if name.lower() not in replaced]
     request = SignedRequest(method, raw_path, raw_query, [("host", host), *signed, *added])
     names = tuple(sorted(request.values))
-    canonical = canonical_request(request, names, payload_hash, normalize_path=normalize_path)
-    key = signing_key(credentials.secret_access_key, scope)
+    canonical = filled_canonical_request(
+        request, _own_layout(names), payload_hash, normalize_path=normalize_path
+    )
+    key = _own_key(credentials.secret_access_key, scope)
     signature = key.signature(string_to_sign(amz_date, scope, canonical))
     authorization = (
         f"{ALGORITHM} Credential={credentials.access_key_id}/{scope}, "

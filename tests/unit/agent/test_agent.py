@@ -57,9 +57,6 @@ class FakeDriver:
         self.error: Exception | None = None
         self.not_started_because: list[str] = []
 
-    def claim(self, path: Path) -> None:
-        """Nothing to do."""
-
     async def start(
         self, desired: DesiredInstance, environment: Mapping[str, str], directory: Path
     ) -> Running:
@@ -146,7 +143,7 @@ async def test_an_instance_starts_with_its_role_already_served(host: Host) -> No
     assert "AWS_ACCESS_KEY_ID" not in environment
     assert environment["AWS_EC2_METADATA_SERVICE_ENDPOINT"] == host.agent.instances[ID].metadata_endpoint
     assert environment["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4700"
-    assert contents_and_mode(environment["AWS_CONFIG_FILE"], directory) == (b"", 0o700)
+    assert contents_and_mode(environment["AWS_CONFIG_FILE"], directory) == (b"", 0o711)
     assert sorted(host.edge.calls[: host.edge.calls.index("report") + 3]).count("mint 2.0") == 1
     status, body = await host.get(ROLE_PATH)
     assert (status, json.loads(body)["AccessKeyId"][-3:]) == (200, "1.0")

@@ -24,7 +24,8 @@ GRACE = timedelta(seconds=5)
 
 def make_reachable(folder: Path) -> Path:
     folder.chmod(0o711)
-    (folder / "instance").mkdir(mode=0o700)
+    (folder / "instance").mkdir()
+    (folder / "instance").chmod(0o711)
     return folder / "instance"
 
 
@@ -81,9 +82,9 @@ async def test_user_data_runs_in_its_own_folder_with_the_given_environment_alone
         tmp_path, "#!/bin/sh\npwd; echo $HOME; echo $GIVEN; echo oops >&2; exit 3\n", GIVEN="g"
     )
     assert await running.wait() == ExitStatus(code=3)
-    console, program = tmp_path / "console.log", tmp_path / "user-data"
-    assert console.read_text() == f"{tmp_path}\n{tmp_path}\ng\noops\n"
-    assert [mode(path) for path in (console, program)] == [0o600, 0o700]
+    console, program = tmp_path / "console.log", tmp_path / "home" / "user-data"
+    assert console.read_text() == f"{tmp_path}/home\n{tmp_path}/home\ng\noops\n"
+    assert [mode(path) for path in (console, program, program.parent)] == [0o600, 0o700, 0o700]
 
 
 async def test_user_data_that_is_no_script_runs_nothing_until_stopped(tmp_path: Path) -> None:
@@ -145,12 +146,13 @@ async def test_a_launch_uid_owns_the_process_and_its_files() -> None:
     with tempfile.TemporaryDirectory() as name:
         directory = make_reachable(Path(name))
         driver = ProcessDriver(base_environment=os.environ, uid=12345, gid=12345)
-        driver.claim(directory)
         assert driver.uid == 12345
         desired = msgspec.structs.replace(FACTS, user_data=b"#!/bin/sh\nid -u; id -g; id -G\n")
         running = await driver.start(desired, driver.base_environment, directory)
         assert await running.wait() == ExitStatus(code=0)
         assert (directory / "console.log").read_text() == "12345\n12345\n12345\n"
+        owners = [(directory / name).stat().st_uid for name in ("home", "home/user-data", "console.log")]
+        assert owners == [12345, 12345, 0]
 
 
 async def test_the_foreground_command_reports_its_exit_status(tmp_path: Path) -> None:

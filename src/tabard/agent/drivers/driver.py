@@ -60,9 +60,6 @@ class Driver(Protocol):
     def base_environment(self) -> Mapping[str, str]:
         """The environment from which an instance's is made."""
 
-    def claim(self, path: Path) -> None:
-        """Make a file or folder that the agent has made for an instance the instance's own."""
-
     async def start(
         self, desired: DesiredInstance, environment: Mapping[str, str], directory: Path
     ) -> Running:

@@ -35,9 +35,6 @@ class ForegroundDriver:
     def base_environment(self) -> Mapping[str, str]:
         return self._base_environment
 
-    def claim(self, path: Path) -> None:
-        """Nothing to do: the command runs as the caller."""
-
     async def start(
         self,
         desired: DesiredInstance,  # noqa: ARG002 - the command takes the place of user data

@@ -21,6 +21,7 @@ from tabard.model.messages import DesiredInstance
 from tabard.processes import launch
 
 CONSOLE_LOG = "console.log"
+HOME = "home"
 USER_DATA = "user-data"
 _DRAIN_SECONDS = 0.5
 
@@ -49,32 +50,40 @@ class ProcessDriver:
     def base_environment(self) -> Mapping[str, str]:
         return self._base_environment
 
-    def claim(self, path: Path) -> None:
+    def _claim(self, path: Path) -> None:
         """Give a file or folder to the launch uid and gid."""
         if self._uid is not None or self._gid is not None:
-            os.chown(path, -1 if self._uid is None else self._uid, -1 if self._gid is None else self._gid)
+            os.chown(
+                path,
+                -1 if self._uid is None else self._uid,
+                -1 if self._gid is None else self._gid,
+                follow_symlinks=False,
+            )
 
     async def start(
         self, desired: DesiredInstance, environment: Mapping[str, str], directory: Path
     ) -> Running:
-        """Execute the user data in `directory`, its output going to console.log there."""
+        """Execute the user data in `home` in `directory`, its output going to console.log beside it."""
         if not desired.user_data.startswith(b"#!"):
             return _NoProcess()
-        program = directory / USER_DATA
+        home = directory / HOME
+        home.mkdir(mode=0o700, exist_ok=True)
+        self._claim(home)
+        program = home / USER_DATA
         # A pipe of our own: asyncio's would have the process not end before everybody has let go of it.
         output, of_process = os.pipe()
         try:
             _write_program(program, desired.user_data)
-            self.claim(program)
+            self._claim(program)
             process = await asyncio.create_subprocess_exec(
                 *launch_command([str(program)], uid=self._uid, gid=self._gid),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=of_process,
                 stderr=asyncio.subprocess.STDOUT,
-                cwd=directory,
+                cwd=home,
                 env={
                     **environment,
-                    "HOME": str(directory),
+                    "HOME": str(home),
                     INSTANCE_VARIABLE: desired.instance_id,
                 },
                 start_new_session=True,
