@@ -44,7 +44,9 @@ def authorize_rows(house: House) -> list[Row]:
 
     signing = ("botocore signs it", botocore_signs)
     return [
-        *compare("authorize, known caller", lambda: each(warm), (*signing, 0.25), rounds=ROUNDS, is_gate=True),
+        *compare(
+            "authorize, known caller", lambda: each(warm), (*signing, 0.25), rounds=ROUNDS, is_gate=True
+        ),
         *compare("authorize, new session", cold, (*signing, None), rounds=ROUNDS),
     ]
 

@@ -68,6 +68,7 @@ def edge(folder: Path, data_dir: DataDir, s3_socket: Path) -> Iterator[tuple[int
             region=REGION,
             session_lifetime_seconds=6 * 3600,
             store_outage_bound_seconds=3600,
+            upstream_timeout_seconds=60,
             s3_socket=str(s3_socket),
             s3_access_key_id="AKIAIOSFODNN7EXAMPLE",
             s3_secret_access_key="wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
@@ -172,4 +173,3 @@ def _until(look: Callable[[], bool], child: "subprocess.Popen[bytes]", log: Path
         if child.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError(f"{child.args} did not start: {log.read_text()[-2000:]}")
         time.sleep(0.02)
-

@@ -54,7 +54,10 @@ def stage_microseconds(house: House) -> Mapping[str, float]:
     pipeline = _pipeline(house)
     raws = [as_arrived(request) for request in signed_gets(house, REQUESTS)]
     identified = [_identified(raw) for raw in raws]
-    bodies = [Body(StreamReader.__new__(StreamReader), length=0, invite=None, idle_seconds=60, whole_seconds=60) for _ in raws]
+    bodies = [
+        Body(StreamReader.__new__(StreamReader), length=0, invite=None, idle_seconds=60, whole_seconds=60)
+        for _ in raws
+    ]
 
     def believe(raw: RawRequest, named: Identified, body: Body) -> Believed:
         return _finished(pipeline.authenticate(raw, named, claimed_authorization(raw), body))

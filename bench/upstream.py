@@ -12,10 +12,10 @@ CONTENT = b"x" * 1024
 ANSWER = (
     b"HTTP/1.1 200 OK\r\n"
     b"Accept-Ranges: bytes\r\n"
-    b"Content-Disposition: inline; filename=\"object\"\r\n"
+    b'Content-Disposition: inline; filename="object"\r\n'
     b"Content-Length: 1024\r\n"
     b"Content-Type: binary/octet-stream\r\n"
-    b"ETag: \"c1ad3ef07bd27c7b2e0b8d2b0e4f2a3e\"\r\n"
+    b'ETag: "c1ad3ef07bd27c7b2e0b8d2b0e4f2a3e"\r\n'
     b"Last-Modified: Sat, 31 Jan 2026 12:00:00 GMT\r\n"
     b"Server: SeaweedFS 30GB 4.48\r\n"
     b"X-Amz-Request-Id: 17A5E0C1B2D3F4A5C1ad3ef0\r\n"

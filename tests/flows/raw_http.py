@@ -5,12 +5,13 @@ import hmac
 import re
 import socket
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from http.client import HTTPResponse
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, quote_from_bytes, unquote_to_bytes, urlsplit
 
-from running_system import RunningSystem
+from running_system import InstanceSession, RunningSystem
 
 TIMEOUT_SECONDS = 20.0
 FORM = "application/x-www-form-urlencoded"
@@ -85,6 +86,14 @@ def admin_key(system: RunningSystem) -> Key:
     return Key(access_key_id=system.access_key_id, secret_access_key=system.secret_access_key)
 
 
+def key_of(session: InstanceSession) -> Key:
+    """What an instance signs with just now."""
+    frozen = session.credentials.get_frozen_credentials()
+    return Key(
+        access_key_id=frozen.access_key, secret_access_key=frozen.secret_key, session_token=frozen.token
+    )
+
+
 def unsigned(
     system: RunningSystem,
     method: str,
@@ -133,7 +142,7 @@ def signed(
     canonical = "\n".join(
         (
             request.method,
-            path if service == "s3" else quote(path, safe="/~-._"),
+            _encoded(path, "/") if service == "s3" else quote(path, safe="/~-._"),
             _canonical_query(query),
             *(f"{name}:{kept[name]}" for name in sorted(kept)),
             "",
@@ -157,9 +166,61 @@ def signed(
     )
 
 
+CHUNK_BYTES = 1024 * 1024
+
+
+def chunk_signed(request: Request, key: Key, *, spoil: str = "") -> Request:
+    """The body in chunks of 1 MiB, each signed.
+
+    AWS: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html
+
+    Args:
+        spoil: what is wrong with it: a `chunk`'s signature, the `last` one's, the chunks' `bytes` or `order`.
+    """
+    content = request.body
+    pieces = [content[at : at + CHUNK_BYTES] for at in range(0, len(content), CHUNK_BYTES)]
+    framing = sum(len(b"%x" % len(piece)) + 81 + len(piece) + 4 for piece in (*pieces, b""))
+    request = request.with_header("x-amz-decoded-content-length", str(len(content)))
+    head = signed(
+        request.with_header("content-length", str(framing)),
+        key,
+        "s3",
+        payload_hash="STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
+    )
+    authorization = head.header("authorization")
+    scope = authorization.partition("/")[2].partition(",")[0]
+    derived = f"AWS4{key.secret_access_key}".encode()
+    for part in scope.split("/"):
+        derived = hmac.digest(derived, part.encode(), "sha256")
+    previous = authorization[-64:]
+    framed = []
+    for number, piece in enumerate((*pieces, b"")):
+        text = (
+            f"AWS4-HMAC-SHA256-PAYLOAD\n{head.header('x-amz-date')}\n{scope}\n{previous}\n{EMPTY_SHA256}\n"
+            f"{hashlib.sha256(piece).hexdigest()}"
+        )
+        previous = hmac.digest(derived, text.encode(), "sha256").hex()
+        wrong = (spoil == "chunk" and number == 0) or (spoil == "last" and not piece)
+        written = "0" * 64 if wrong else previous
+        sent = piece[:-1] + b"!" if spoil == "bytes" and piece else piece
+        framed.append(f"{len(piece):x};chunk-signature={written}\r\n".encode() + sent + b"\r\n")
+    if spoil == "order":
+        framed[0], framed[1] = framed[1], framed[0]
+    return replace(head, body=b"".join(framed))
+
+
 def _canonical_query(query: str) -> str:
-    pairs = sorted(part.partition("=")[::2] for part in query.split("&") if part)
+    pairs = sorted(
+        tuple(_encoded(text, "") for text in part.partition("=")[::2]) for part in query.split("&") if part
+    )
     return "&".join(f"{name}={value}" for name, value in pairs)
+
+
+def _encoded(text: str, keep: str) -> str:
+    """Decoded and encoded once, so that every spelling of a byte is signed alike; a slash stays encoded."""
+    return keep.join(
+        quote_from_bytes(unquote_to_bytes(part), "") for part in (text.split(keep) if keep else [text])
+    )
 
 
 def authority(system: RunningSystem) -> str:
@@ -174,10 +235,8 @@ def connect(system: RunningSystem) -> socket.socket:
 def send(system: RunningSystem, request: Request | bytes) -> Reply:
     """Send one request on a connection of its own, and read the answer."""
     with connect(system) as connection:
-        try:
+        with suppress(ConnectionError):  # refused before it was all sent: the answer says why
             connection.sendall(request if isinstance(request, bytes) else request.to_bytes())
-        except ConnectionError:
-            pass  # refused before it was all sent: the answer says why
         return read_reply(connection, "HEAD" if _is_head(request) else "GET")
 
 

@@ -145,6 +145,8 @@ def test_dynamodb_and_sqs_commands_as_an_instance(
     system: RunningSystem, instance_of: InstanceOf, tmp_path: Path
 ) -> None:
     aws = Cli(instance_of(allow("dynamodb:*", "sqs:*")).client_environment(), tmp_path)
+    # The AWS CLI v1 has a list of SQS's endpoints which it puts before AWS_ENDPOINT_URL.
+    sqs = ("sqs", "--endpoint-url", system.endpoint)
     table, queue = fresh("cli"), fresh("cli")
     aws.text(
         "dynamodb", "create-table", "--table-name", table, "--billing-mode", "PAY_PER_REQUEST",
@@ -156,12 +158,12 @@ def test_dynamodb_and_sqs_commands_as_an_instance(
     aws.text("dynamodb", "put-item", "--table-name", table, "--item", '{"id": {"S": "1"}, "n": {"N": "7"}}')
     assert aws.json("dynamodb", "get-item", "--table-name", table, "--key", key)["Item"]["n"] == {"N": "7"}
     assert aws.json("dynamodb", "scan", "--table-name", table)["Count"] == 1
-    url = aws.json("sqs", "create-queue", "--queue-name", queue)["QueueUrl"]
+    url = aws.json(*sqs, "create-queue", "--queue-name", queue)["QueueUrl"]
     assert url == f"{system.endpoint}/{system.account_id}/{queue}"
-    aws.text("sqs", "send-message", "--queue-url", url, "--message-body", "hello")
-    message = aws.json("sqs", "receive-message", "--queue-url", url)["Messages"][0]
+    aws.text(*sqs, "send-message", "--queue-url", url, "--message-body", "hello")
+    message = aws.json(*sqs, "receive-message", "--queue-url", url)["Messages"][0]
     assert message["Body"] == "hello"
-    aws.text("sqs", "delete-message", "--queue-url", url, "--receipt-handle", message["ReceiptHandle"])
+    aws.text(*sqs, "delete-message", "--queue-url", url, "--receipt-handle", message["ReceiptHandle"])
     denied = aws.refused("iam", "list-roles")
     assert re.search(r"\(AccessDenied\).* is not authorized to perform: iam:ListRoles", denied)
 

@@ -57,6 +57,9 @@ def up(
     store_outage_bound_seconds: Annotated[
         int | None, typer.Option(help="How long edges go on deciding while the store is away.")
     ] = None,
+    upstream_timeout_seconds: Annotated[
+        float | None, typer.Option(help="How long an upstream may stay silent before 503 is answered.")
+    ] = None,
     launch_uid: Annotated[int | None, typer.Option(help="The uid that instances' processes run as.")] = None,
     launch_gid: Annotated[int | None, typer.Option(help="The gid that instances' processes run as.")] = None,
     insecure_http: Annotated[

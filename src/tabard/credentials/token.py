@@ -50,6 +50,9 @@ class _Claims(msgspec.Struct, frozen=True, array_like=True):
     tags: tuple[tuple[str, str], ...] = ()
     source_identity: str = ""
 
+    def __repr__(self) -> str:
+        return f"_Claims(access_key_id={self.access_key_id!r}, role_id={self.role_id!r})"
+
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(_Claims).decode

@@ -44,6 +44,11 @@ class Body:
         self._whole_seconds = whole_seconds
         self.length = length
 
+    @property
+    def is_awaited(self) -> bool:
+        """Whether the client still waits for `100 Continue`."""
+        return self._invite is not None
+
     async def read(self, limit_bytes: int) -> bytes:
         """The whole body.
 
@@ -74,11 +79,12 @@ class Body:
         Raises:
             RequestTimeout: nothing came for too long. MalformedRequest: the client broke off.
         """
-        if self.length == 0:
-            return
         if self._invite is not None:
+            # An empty body too: botocore loses track of a connection on which an answer came uninvited.
             await self._invite()
             self._invite = None
+        if self.length == 0:
+            return
         while True:
             try:
                 async with asyncio.timeout(self._idle_seconds):

@@ -5,7 +5,6 @@ be wrong ends the upstream's request before its last byte, and no object comes i
 """
 
 import hashlib
-from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -85,11 +84,6 @@ class ObjectBody:
             if name in wanted and digest.base64() != wanted[name]:
                 raise BadDigest(algorithm=CHECKSUM_HEADERS[name].upper())
             self.checksums[name] = digest.base64()
-
-
-def md5_of(content: bytes) -> str:
-    """Content-MD5 of a small body, base64."""
-    return b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
 
 
 def content_length(declared: int | None, decoded: str | None, *, chunked: bool) -> int:

@@ -22,7 +22,7 @@ from tabard.edge.body import Body
 from tabard.edge.object_body import ObjectBody
 from tabard.edge.perform import Keyrings, Performer, RefreshingSource
 from tabard.edge.record import audit_event
-from tabard.edge.s3_payload import declared_payload_hash, object_body, whole_body
+from tabard.edge.s3_payload import declared_payload_hash, has_no_content, object_body, whole_body
 from tabard.edge.stages import Allowed, Asked, Believed, Reached, Resolved
 from tabard.edge.tables import OPERATIONS
 from tabard.errors import AwsError, InternalFailure
@@ -100,8 +100,12 @@ class Pipeline:
         content: bytes | ObjectBody
         if identified.service == "s3":
             caller = self.authenticator.authenticate(examined, declared_payload_hash(raw))
-            stream = object_body(raw, examined, body)
-            content = stream if identified.operation in STREAMED_BODY else await whole_body(stream)
+            if identified.operation in STREAMED_BODY:
+                content = object_body(raw, examined, body)
+            else:
+                content = (
+                    b"" if has_no_content(raw, body) else await whole_body(object_body(raw, examined, body))
+                )
         else:
             content = await body.read(
                 JSON_LIMIT_BYTES if identified.protocol == "json" else QUERY_LIMIT_BYTES

@@ -12,9 +12,11 @@ from tabard.edge.object_body import UNSIGNED_PAYLOAD, ObjectBody, content_length
 from tabard.errors import RequestTooLarge
 from tabard.services.s3.errors import InvalidArgument, MissingSecurityHeader
 from tabard.wire.checksums import CHECKSUM_HEADERS
+from tabard.wire.input_errors import InvalidRequest
 from tabard.wire.request import RawRequest
 
 XML_LIMIT_BYTES = 2 * 1024 * 1024
+EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 _SHA256_HEX = re.compile(r"[0-9a-f]{64}")
 
 
@@ -43,7 +45,8 @@ def object_body(raw: RawRequest, examined: Examined, body: Body) -> ObjectBody:
     """The body as content that is verified while it streams; only after the signature was verified.
 
     Raises:
-        MissingContentLength (411), EntityTooLarge (400), and 501 for framings that are not decoded here.
+        MissingContentLength (411), EntityTooLarge (400), InvalidRequest (400: another trailer than a
+        checksum), and 501 for framings that are not decoded here.
     """
     decoder = examined.chunked_decoder()
     trailers: tuple[str, ...] = ()
@@ -51,6 +54,8 @@ def object_body(raw: RawRequest, examined: Examined, body: Body) -> ObjectBody:
         trailers = tuple(
             name.strip().lower() for name in (raw.header("x-amz-trailer") or "").split(",") if name.strip()
         )
+        if not CHECKSUM_HEADERS.keys() >= set(trailers):  # what is not understood cannot be verified
+            raise InvalidRequest(reason="The value specified in the x-amz-trailer header is not supported")
     return ObjectBody(
         body=body,
         payload_hash=declared_payload_hash(raw),
@@ -59,7 +64,17 @@ def object_body(raw: RawRequest, examined: Examined, body: Body) -> ObjectBody:
         ),
         decoder=decoder,
         expected={name: value for name, value in raw.headers if name in CHECKSUM_HEADERS},
-        announced_trailers=tuple(name for name in trailers if name in CHECKSUM_HEADERS),
+        announced_trailers=trailers,
+    )
+
+
+def has_no_content(raw: RawRequest, body: Body) -> bool:
+    """Whether nothing follows the head, and the signature says so: nearly every GET, HEAD and DELETE."""
+    return (
+        body.length == 0
+        and not body.is_awaited
+        and raw.header("x-amz-content-sha256") == EMPTY_SHA256
+        and not any(name in CHECKSUM_HEADERS for name, _ in raw.headers)
     )
 
 

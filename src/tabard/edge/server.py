@@ -35,7 +35,11 @@ def edge_server(
         body = _body(request, limits)
         if raw is None or body is None:
             return bare_answer(400)
-        return await _sent(request, await answer(raw, body), limits)
+        reply = await answer(raw, body)
+        # A refused body is not waited for; behind what asked for another protocol nobody knows what comes.
+        refused = reply.status >= 400 and not request.content.is_eof()
+        must_close = refused or body.is_awaited or "Upgrade" in request.headers
+        return await _sent(request, reply, limits, must_close=must_close)
 
     return EdgeServer(handle, limits)
 
@@ -134,11 +138,11 @@ def _body(request: web.BaseRequest, bounds: HttpBounds) -> Body | None:
     )
 
 
-async def _sent(request: web.BaseRequest, reply: Answer, bounds: HttpBounds) -> web.StreamResponse:
+async def _sent(
+    request: web.BaseRequest, reply: Answer, bounds: HttpBounds, *, must_close: bool
+) -> web.StreamResponse:
     headers = CIMultiDict(reply.headers)
     headers["Server"] = "Tabard"
-    # A refused body is not waited for; behind what asked for another protocol nobody knows what comes.
-    must_close = (reply.status >= 400 and not request.content.is_eof()) or "Upgrade" in request.headers
     if isinstance(reply.body, bytes) and len(reply.body) <= PIECE_BYTES:
         response: web.StreamResponse = web.Response(status=reply.status, headers=headers, body=reply.body)
         if must_close:

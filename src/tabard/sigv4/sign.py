@@ -5,21 +5,35 @@ AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-sign
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 
 from tabard.sigv4.authorization import ALGORITHM, Scope
 from tabard.sigv4.canonical import SignedRequest, filled_canonical_request, string_to_sign
 from tabard.sigv4.dates import amz_date_text
 from tabard.sigv4.layout import layout_of_names
-from tabard.sigv4.verify import signing_key
+from tabard.sigv4.verify import SigningKey, signing_key
 
 _NEVER_SIGNED = frozenset({"authorization", "expect", "transfer-encoding", "user-agent", "x-amzn-trace-id"})
 """Headers that a hop on the way may change, as the SDKs have it."""
 
-# The secrets of this process's own: few, and the same all day long.
-_own_key = lru_cache(maxsize=16)(signing_key)
+# What is signed here is this process's own: few keys, the same all day long, and few sets of headers.
 _own_layout = lru_cache(maxsize=256)(layout_of_names)
+
+
+@lru_cache(maxsize=64)
+def _own_claim(
+    access_key_id: str, secret_access_key: str, epoch_seconds: int, region: str, service: str
+) -> tuple[str, SigningKey, str]:
+    """The date, the key and the credential of everything that is signed within one second."""
+    amz_date = amz_date_text(datetime.fromtimestamp(epoch_seconds, UTC))
+    key = _own_key(secret_access_key, amz_date[:8], region, service)
+    return amz_date, key, f"{ALGORITHM} Credential={access_key_id}/{key.scope}"
+
+
+@lru_cache(maxsize=16)
+def _own_key(secret_access_key: str, date: str, region: str, service: str) -> SigningKey:
+    return signing_key(secret_access_key, Scope(date, region, service))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +71,13 @@ def sign_request(
         The headers to send in addition: x-amz-date, x-amz-security-token with temporary credentials,
         x-amz-content-sha256 for S3, authorization. They replace those of the same name in `headers`.
     """
-    amz_date = amz_date_text(now)
-    scope = Scope(amz_date[:8], region, service)
+    amz_date, key, claim = _own_claim(
+        credentials.access_key_id,
+        credentials.secret_access_key,
+        int(now.timestamp()),
+        region,
+        service,
+    )
     added = [("x-amz-date", amz_date)]
     if credentials.session_token is not None:
         added.append(("x-amz-security-token", credentials.session_token))
@@ -71,10 +90,5 @@ def sign_request(
     canonical = filled_canonical_request(
         request, _own_layout(names), payload_hash, normalize_path=normalize_path
     )
-    key = _own_key(credentials.secret_access_key, scope)
-    signature = key.signature(string_to_sign(amz_date, scope, canonical))
-    authorization = (
-        f"{ALGORITHM} Credential={credentials.access_key_id}/{scope}, "
-        f"SignedHeaders={';'.join(names)}, Signature={signature}"
-    )
-    return [*added, ("authorization", authorization)]
+    signature = key.signature(string_to_sign(amz_date, key.scope, canonical))
+    return [*added, ("authorization", f"{claim}, SignedHeaders={';'.join(names)}, Signature={signature}")]

@@ -20,6 +20,7 @@ from tabard.model.host import Host
 from tabard.model.user import User
 from tabard.names import new_access_key_id, new_resource_id, new_secret_access_key, new_unique_id
 from tabard.services.ec2.images import PROCESS_IMAGE
+from tabard.services.ec2.placement import PROCESS_DRIVER_REFUSED
 from tabard.store.builtin_policies import administrator_access
 from tabard.store.ports import Store, Transaction
 from tabard.wiring.data_dir import DataDir, read_json, write_secret_file
@@ -108,6 +109,7 @@ def _fix_installation(tx: Transaction, settings: Settings) -> None:
         )
     tx.installation.put("account_id", settings.account_id)
     tx.installation.put("partition", PARTITION)
+    tx.installation.put(PROCESS_DRIVER_REFUSED, settings.process_driver_refused)
 
 
 def _admin(tx: Transaction, settings: Settings, now: datetime) -> User:

@@ -48,6 +48,7 @@ class EdgeConfig(msgspec.Struct, frozen=True, kw_only=True):
     region: str
     session_lifetime_seconds: int
     store_outage_bound_seconds: int
+    upstream_timeout_seconds: float
     s3_socket: str
     s3_access_key_id: str
     s3_secret_access_key: str
@@ -80,8 +81,13 @@ async def run_edge(config: EdgeConfig) -> None:
 
         audit = AuditQueue(append)
         keyrings = OpenedKeyrings(vault)
-        s3_pool = Http1Pool(UnixTarget(path=config.s3_socket), max_connections=256)
-        json_pool = Http1Pool(UnixTarget(path=config.json_socket), max_connections=64)
+        silence_seconds = config.upstream_timeout_seconds
+        s3_pool = Http1Pool(
+            UnixTarget(path=config.s3_socket), max_connections=256, answer_timeout_seconds=silence_seconds
+        )
+        json_pool = Http1Pool(
+            UnixTarget(path=config.json_socket), max_connections=64, answer_timeout_seconds=silence_seconds
+        )
         stack.callback(s3_pool.close)
         stack.callback(json_pool.close)
         dynamodb, sqs = (

@@ -2,6 +2,7 @@
 
 import os
 from datetime import timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -72,6 +73,11 @@ class Settings(BaseSettings):
     store_outage_bound_seconds: int = Field(
         default=3600, ge=1, description="how long edges go on deciding while the store is away"
     )
+    upstream_timeout_seconds: float = Field(
+        default=30,
+        ge=1,
+        description="how long an upstream may be silent before 503 is answered (SQS' long polls are, for 20)",
+    )
     launch_uid: int | None = Field(default=None, ge=1, description="the uid that instances' processes run as")
     launch_gid: int | None = Field(default=None, ge=1, description="the gid that instances' processes run as")
     insecure_http: bool = Field(default=False, description="allow to listen beyond loopback without TLS")
@@ -90,7 +96,20 @@ class Settings(BaseSettings):
 
     @property
     def listens_beyond_loopback(self) -> bool:
-        return not (self.address == "::1" or self.address.startswith("127."))
+        try:
+            return not ip_address(self.address).is_loopback
+        except ValueError:  # a name: it may come to mean any address
+            return True
+
+    @property
+    def process_driver_refused(self) -> str:
+        """Why nobody may launch processes by RunInstances; empty where they may."""
+        if not self.listens_beyond_loopback or self.launch_uid is not None:
+            return ""
+        return (
+            f"the edge listens on {self.address}, beyond loopback, and an instance would run as the server's "
+            "own user; set launch_uid and launch_gid, or listen on loopback"
+        )
 
     @model_validator(mode="after")
     def _refuse_what_cannot_work(self) -> Self:

@@ -215,6 +215,7 @@ class System:
             region=facts.region,
             session_lifetime_seconds=settings.session_lifetime_seconds,
             store_outage_bound_seconds=settings.store_outage_bound_seconds,
+            upstream_timeout_seconds=settings.upstream_timeout_seconds,
             s3_socket=str(seaweedfs.socket_path),
             s3_access_key_id=seaweedfs.access_key_id,
             s3_secret_access_key=seaweedfs.secret_access_key,

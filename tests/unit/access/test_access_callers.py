@@ -7,6 +7,7 @@ from installation import ACCOUNT_ID, HOST_ID, INSTANCE_ID, REGION, Installation,
 
 from tabard.access.caller import Caller, CallerKind
 from tabard.model.instance import Instance, InstanceState, MetadataOptions
+from tabard.model.tag import Tag
 from tabard.policy import PolicyPrincipal, PrincipalKind
 
 
@@ -117,3 +118,12 @@ def test_nothing_but_authenticate_makes_a_caller(here: Installation) -> None:
         caller.owner_id = ACCOUNT_ID  # type: ignore[misc]
     with pytest.raises(TypeError):
         caller.condition_keys["aws:principalarn"] = ("another",)  # type: ignore[index]
+
+
+def test_a_remembered_session_is_a_caller_of_the_role_as_it_is_now(here: Installation) -> None:
+    keys = here.session_of(here.web)
+    first = here.caller(here.signed("s3", keys))
+    assert here.caller(here.signed("s3", keys)) is first
+    with here.store.transaction() as tx:
+        tx.roles.update(replace(here.web, tags=(Tag("Team", "grey"),)))
+    assert here.caller(here.signed("s3", keys)).condition_keys["aws:principaltag/team"] == ("grey",)

@@ -20,8 +20,9 @@ from tabard.wire.request import Value
 
 Input = Mapping[str, Value]
 
-UNKNOWN_KEY = ("",)
-"""AWS: "an attribute value for a key cannot contain an empty string": no item has it."""
+UNKNOWN_KEY = ("?" * 2049,)
+"""No item has it. AWS: "The maximum length of a partition key value is 2048 bytes." An empty text would not
+do: `ForAllValues` is true where "the key values resolve to a null data set, such as an empty string"."""
 
 _NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?")
 _DIGITS = 38

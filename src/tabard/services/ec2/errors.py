@@ -121,6 +121,14 @@ class UnsupportedOperation(AwsError):
     sentence = "The parameter {parameter} is not supported here: {reason}."
 
 
+class LaunchRefused(AwsError):
+    """This installation launches no instances, because they would run as the server's own user."""
+
+    code = "UnsupportedOperation"
+    status = 400
+    sentence = "This installation launches no instances: {reason}."
+
+
 class InvalidNextToken(AwsError):
     """A NextToken that no earlier answer held."""
 

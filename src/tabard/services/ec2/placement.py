@@ -12,9 +12,13 @@ from tabard.services.ec2.errors import (
     InsufficientInstanceCapacity,
     InvalidHostIdNotFound,
     InvalidParameterValue,
+    LaunchRefused,
 )
 from tabard.services.ec2.launch_request import Placement
 from tabard.store.ports import Transaction
+
+PROCESS_DRIVER_REFUSED = "process_driver_refused"
+"""The installation's fact of this name says why its own host launches no processes; empty where it does."""
 
 SILENT_AFTER = timedelta(minutes=3)
 """A host that has not reported for so long is chosen only where there is no other."""
@@ -25,7 +29,8 @@ def choose_host(permit: Permit, placement: Placement, vpc: DefaultVpc, tx: Trans
 
     Raises:
         InvalidParameterValue: another Availability Zone than the region's. InvalidHostId.NotFound (400).
-        InsufficientInstanceCapacity (500): the region has no host.
+        InsufficientInstanceCapacity (500): the region has no host. LaunchRefused (400): its hosts are not to
+        run what a caller from another machine sends.
     Differs: `Placement.HostId` is the id of a host of Tabard's, not of a Dedicated Host.
     """
     if placement.availability_zone not in (None, "", vpc.availability_zone):
@@ -37,6 +42,7 @@ def choose_host(permit: Permit, placement: Placement, vpc: DefaultVpc, tx: Trans
         host = tx.hosts.get(placement.host_id)
         if host is None or host.region != permit.region:
             raise InvalidHostIdNotFound(host_id=placement.host_id, region=permit.region)
+        _guard_process_driver(host, tx)
         return host
     candidates = [host for host in tx.hosts.all() if host.region == permit.region and not host.ephemeral]
     if not candidates:
@@ -44,7 +50,16 @@ def choose_host(permit: Permit, placement: Placement, vpc: DefaultVpc, tx: Trans
             reason=f"There is no host in {permit.region} that could run the instance. Start one there "
             "(`tabard up` is one, in its own region), or ask in a region that has one."
         )
-    return min(candidates, key=lambda host: (_is_silent(host, permit.now), _load(tx, host), host.host_id))
+    chosen = min(candidates, key=lambda host: (_is_silent(host, permit.now), _load(tx, host), host.host_id))
+    _guard_process_driver(chosen, tx)
+    return chosen
+
+
+def _guard_process_driver(host: Host, tx: Transaction) -> None:
+    """An ephemeral host runs one command that its own user gave, and never what a launch sends."""
+    reason = tx.installation.get(PROCESS_DRIVER_REFUSED)
+    if reason and not host.ephemeral:
+        raise LaunchRefused(reason=reason)
 
 
 def free_addresses(instance_ids: list[str], vpc: DefaultVpc, tx: Transaction) -> Iterator[str]:

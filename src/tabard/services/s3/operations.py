@@ -55,11 +55,9 @@ _DESCRIBING = frozenset(
     )
 )  # fmt: skip
 _CHECKSUMS = frozenset(
-    (
-        "ContentMD5", "ChecksumAlgorithm", "ChecksumCRC32", "ChecksumCRC32C", "ChecksumCRC64NVME",
-        "ChecksumSHA1", "ChecksumSHA256", "ChecksumType",
-    )
-)  # fmt: skip
+    ("ChecksumCRC32", "ChecksumCRC32C", "ChecksumCRC64NVME", "ChecksumSHA1", "ChecksumSHA256")
+)
+_CONTENT = _CHECKSUMS | {"Body", "ContentLength", "ContentMD5", "ChecksumAlgorithm"}
 _COPYING = frozenset(
     (
         "CopySource", "CopySourceIfMatch", "CopySourceIfNoneMatch", "CopySourceIfModifiedSince",
@@ -89,19 +87,19 @@ ACCEPTED_MEMBERS = MappingProxyType(
         ),
         "HeadObject": _READING,
         "GetObject": _READING,
-        "PutObject": _OBJECT | _DESCRIBING | _CHECKSUMS | {"Body", "ContentLength", "IfMatch", "IfNoneMatch"},
+        "PutObject": _OBJECT | _DESCRIBING | _CONTENT | {"IfMatch", "IfNoneMatch"},
         "CopyObject": _OBJECT
         | _DESCRIBING
         | _COPYING
         | {"MetadataDirective", "TaggingDirective", "ChecksumAlgorithm"},
         "DeleteObject": _OBJECT | {"IfMatch"},
-        "DeleteObjects": frozenset(("Bucket", "Delete")) | _CHECKSUMS,
+        "DeleteObjects": frozenset(("Bucket", "Delete", "ChecksumAlgorithm")),
         "CreateMultipartUpload": _OBJECT | _DESCRIBING | {"ChecksumAlgorithm", "ChecksumType"},
-        "UploadPart": _OBJECT | _CHECKSUMS | {"Body", "ContentLength", "PartNumber", "UploadId"},
+        "UploadPart": _OBJECT | _CONTENT | {"PartNumber", "UploadId"},
         "UploadPartCopy": _OBJECT | _COPYING | {"CopySourceRange", "PartNumber", "UploadId"},
         "CompleteMultipartUpload": _OBJECT
         | _CHECKSUMS
-        | {"MultipartUpload", "UploadId", "MpuObjectSize", "IfMatch", "IfNoneMatch"},
+        | {"MultipartUpload", "UploadId", "ChecksumType", "MpuObjectSize", "IfMatch", "IfNoneMatch"},
         "AbortMultipartUpload": _OBJECT | {"UploadId"},
         "ListParts": _OBJECT | {"MaxParts", "PartNumberMarker", "UploadId"},
         "ListMultipartUploads": frozenset(

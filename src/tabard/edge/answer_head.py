@@ -1,0 +1,69 @@
+"""The head of an answer as bytes, and how its body is framed. RFC 9112, 6."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from functools import lru_cache
+from http import HTTPStatus
+
+from tabard.wire.request import Answer
+
+_OURS = frozenset(("connection", "content-length", "date", "server", "transfer-encoding"))
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
+_WITHOUT_BODY = frozenset((204, 304))
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerHead:
+    """`length` of the body that follows, in bytes; None where it is chunked, or ends with the connection."""
+
+    content: bytes
+    length: int | None
+    is_chunked: bool
+    must_close: bool
+
+
+def answer_head(
+    answer: Answer, *, is_head: bool, is_http_1_0: bool, must_close: bool, now: datetime
+) -> AnswerHead:
+    """Frame an answer: by its length where that is known, else in chunks.
+
+    Raises:
+        ValueError: a header holds what would begin another one.
+    """
+    length: int | None
+    is_chunked = False
+    framing = ""
+    told = next((value for name, value in answer.headers if name.lower() == "content-length"), None)
+    if answer.status in _WITHOUT_BODY or is_head:
+        length = 0
+        if answer.status not in _WITHOUT_BODY:
+            known = told if told is not None or not isinstance(answer.body, bytes) else str(len(answer.body))
+            framing = f"Content-Length: {known}\r\n" if known is not None else ""
+    elif isinstance(answer.body, bytes):
+        length = len(answer.body)
+        framing = f"Content-Length: {length}\r\n"
+    elif told is not None:
+        length = int(told)
+        framing = f"Content-Length: {length}\r\n"
+    else:
+        length = None
+        is_chunked = not is_http_1_0
+        framing = "Transfer-Encoding: chunked\r\n" if is_chunked else ""
+        must_close = must_close or is_http_1_0
+    connection = "Connection: close\r\n" if must_close else ""
+    if is_http_1_0 and not must_close:
+        connection = "Connection: keep-alive\r\n"
+    lines = [f"{name}: {value}\r\n" for name, value in answer.headers if name.lower() not in _OURS]
+    own = f"{framing}{connection}Date: {_http_date(int(now.timestamp()))}\r\nServer: Tabard\r\n"
+    text = f"HTTP/1.1 {answer.status} {_PHRASES.get(answer.status, '')}\r\n{''.join(lines)}{own}\r\n"
+    # INVARIANT: nothing in a value can begin a header or an answer of its own.
+    line_count = 2 + len(lines) + own.count("\n")
+    if text.count("\n") != line_count or text.count("\r") != line_count or "\0" in text:
+        raise ValueError("a header of the answer holds a character that HTTP does not allow there")
+    return AnswerHead(text.encode("utf-8", "surrogateescape"), length, is_chunked, must_close)
+
+
+@lru_cache(maxsize=4)
+def _http_date(epoch_seconds: int) -> str:
+    return format_datetime(datetime.fromtimestamp(epoch_seconds, UTC), usegmt=True)

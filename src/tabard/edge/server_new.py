@@ -1,0 +1,47 @@
+"""The edge's HTTP door: one request in, one answer out.
+
+On httptools, because it keeps the raw request target that SigV4 needs. What is not one unambiguous HTTP/1.1
+request gets a bare 400, and its connection ends: RFC 9112, 3.2 and 6.3.
+"""
+
+import asyncio
+
+from tabard.clock import Clock
+from tabard.edge.bounds import HttpBounds
+from tabard.edge.client_connection import PIECE_BYTES, ClientConnection, Handler, Surroundings
+from tabard.edge.request_head import new_request_id
+
+__all__ = ["PIECE_BYTES", "EdgeServer", "Handler", "edge_server", "new_request_id"]
+
+_LOOK_SECONDS = 0.01
+
+
+class EdgeServer:
+    """Makes a `ClientConnection` for each client that connects: what `loop.create_server` asks for."""
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._surroundings = surroundings
+
+    def __call__(self) -> ClientConnection:
+        return ClientConnection(self._surroundings)
+
+    def pre_shutdown(self) -> None:
+        """End idle connections now, the others once they have answered."""
+        for connection in tuple(self._surroundings.connections):
+            connection.end_when_idle()
+
+    async def shutdown(self, grace_seconds: float) -> None:
+        """End every connection; requests under way have so long to be answered."""
+        self.pre_shutdown()
+        deadline = asyncio.get_running_loop().time() + grace_seconds
+        while self._surroundings.connections and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(_LOOK_SECONDS)
+        for connection in tuple(self._surroundings.connections):
+            connection.abort()
+
+
+def edge_server(
+    answer: Handler, *, clock: Clock, secure: bool = False, bounds: HttpBounds | None = None
+) -> EdgeServer:
+    """An HTTP server that turns every request into a `RawRequest` and hands it to `answer`."""
+    return EdgeServer(Surroundings(answer=answer, clock=clock, secure=secure, bounds=bounds or HttpBounds()))

@@ -1,0 +1,78 @@
+"""The processes below a `tabard up`, as /proc tells."""
+
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from running_system import RunningSystem, until
+
+PROC = Path("/proc")
+
+
+def children_of(pid: int) -> dict[int, list[str]]:
+    """The processes that descend from `pid`, with their command lines."""
+    parents: dict[int, list[int]] = {}
+    for entry in PROC.iterdir():
+        if entry.name.isdigit():
+            status = read(int(entry.name), "stat")
+            if status:
+                parents.setdefault(int(status.rpartition(")")[2].split()[1]), []).append(int(entry.name))
+    found: dict[int, list[str]] = {}
+    waiting = [pid]
+    while waiting:
+        for child in parents.get(waiting.pop(), ()):
+            found[child] = read(child, "cmdline").split("\0")
+            waiting.append(child)
+    return found
+
+
+def named(processes: dict[int, list[str]], word: str) -> list[int]:
+    """The pids of those whose command line has an argument that is, or whose program's name is, `word`."""
+    return sorted(
+        pid
+        for pid, command in processes.items()
+        if (word in command or Path(command[0]).name == word) and "--parent-pid" not in command
+    )
+
+
+def read(pid: int, name: str) -> str:
+    """A file of a process; empty once the process is gone."""
+    try:
+        return (PROC / str(pid) / name).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def peak_memory_bytes(pid: int) -> int:
+    """The most memory that the process has ever had resident."""
+    found = re.search(r"VmHWM:\s+([0-9]+) kB", read(pid, "status"))
+    assert found
+    return int(found[1]) * 1024
+
+
+def alive(pids: Iterable[int]) -> list[int]:
+    """Those that still run; one that only waits to be reaped does not."""
+    return [pid for pid in pids if read(pid, "stat").rpartition(")")[2].split()[:1] not in ([], ["Z"], ["X"])]
+
+
+def can_become_another_user() -> bool:
+    return os.geteuid() == 0
+
+
+_CHILDREN = {
+    "seaweedfs": "weed",
+    "moto": "tabard.edge.upstreams.moto_server",
+    "edge": "edge-process",
+    "agent": "agent-process",
+}
+
+
+def child_named(system: RunningSystem, name: str) -> int:
+    """The pid of the one child of that name, once there is one that has been launched."""
+
+    def found() -> int:
+        pids = named(children_of(system.process.pid), _CHILDREN[name])
+        return pids[0] if pids else 0
+
+    return until(found, f"a child {name}", seconds=30)
