@@ -25,6 +25,10 @@ class Cli:
         self._environment = {**environment, "HOME": str(folder)}
         self._folder = folder
 
+    def having(self, **variables: str) -> "Cli":
+        """The same with more environment."""
+        return Cli({**self._environment, **variables}, self._folder)
+
     def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
             [AWS, *arguments],
@@ -139,6 +143,23 @@ def test_s3_commands_as_an_instance(instance_of: InstanceOf, tmp_path: Path) -> 
     aws.text("s3", "rm", f"s3://{bucket}", "--recursive")
     aws.text("s3", "rb", f"s3://{bucket}")
     assert "NoSuchBucket" in aws.refused("s3", "ls", f"s3://{bucket}")
+
+
+def test_what_waits_for_100_continue_is_never_answered_without_it_on_a_living_connection(
+    admin_cli: Cli, tmp_path: Path
+) -> None:
+    """The CLI takes the next answer on such a connection for one without an end, and waits for a minute."""
+    bucket = fresh("expect")
+    admin_cli.text("s3", "mb", f"s3://{bucket}")
+    (tmp_path / "config").write_text("[default]\ns3 =\n  max_concurrent_requests = 1\n")
+    one_by_one = admin_cli.having(AWS_CONFIG_FILE=str(tmp_path / "config"), AWS_MAX_ATTEMPTS="1")
+    folder = tmp_path / "files"
+    folder.mkdir()
+    for number in range(6):
+        (folder / str(number)).write_text("" if number % 2 == 0 else "content")
+    patience = ("--cli-read-timeout", "5")
+    one_by_one.text("s3", "cp", "files", f"s3://{bucket}", "--recursive", *patience)
+    assert len(admin_cli.text("s3", "ls", f"s3://{bucket}").splitlines()) == 6
 
 
 def test_dynamodb_and_sqs_commands_as_an_instance(

@@ -16,7 +16,7 @@ from valid_requests import form, put_object, target, valid
 pytestmark = pytest.mark.flow
 
 MIB = 1024 * 1024
-SILENCE_SECONDS = 2
+SILENCE_SECONDS = 1
 AWAY = ("ServiceUnavailable", 503)
 
 Asked = Callable[[RunningSystem, str], Request]

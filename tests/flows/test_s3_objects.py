@@ -5,15 +5,13 @@ import os
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import awscli.botocore.config
-import awscli.botocore.session
 import pytest
 from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.exceptions import FlexibleChecksumError
 from conftest import AdminClient, InstanceOf
 from refusal import refusal
-from running_system import Instance, RunningSystem, allow, fresh
+from running_system import Instance, allow, fresh
 
 pytestmark = pytest.mark.flow
 
@@ -185,32 +183,6 @@ def test_payloads_signed_and_unsigned_with_and_without_checksums(
     key = f"plain/{when}-{signed}"
     client.put_object(Bucket=bucket, Key=key, Body=b"plain")
     assert client.get_object(Bucket=bucket, Key=key)["Body"].read() == b"plain"
-
-
-def test_what_waits_for_100_continue_is_never_answered_without_it_on_a_living_connection(
-    system: RunningSystem, bucket: str
-) -> None:
-    """The botocore of AWS CLI v1 takes the next answer on such a connection for one without an end."""
-    session = awscli.botocore.session.Session()
-    config = awscli.botocore.config.Config(
-        max_pool_connections=1, read_timeout=5, retries={"max_attempts": 0}, s3={"addressing_style": "path"}
-    )
-    client = session.create_client(
-        "s3",
-        endpoint_url=system.endpoint,
-        region_name=system.region,
-        aws_access_key_id=system.access_key_id,
-        aws_secret_access_key=system.secret_access_key,
-        config=config,
-    )
-    for _ in range(3):
-        client.put_object(Bucket=bucket, Key="nothing", Body=io.BytesIO(b""))
-        client.put_object(Bucket=bucket, Key="something", Body=io.BytesIO(b"something"))
-        for refused in ({"Bucket": fresh("absent")}, {"Bucket": bucket, "ACL": "public-read"}):
-            with pytest.raises(client.exceptions.ClientError):
-                client.put_object(**refused, Key="k", Body=io.BytesIO(b""))
-            client.put_object(Bucket=bucket, Key="something", Body=io.BytesIO(b"something else"))
-    assert client.get_object(Bucket=bucket, Key="something")["Body"].read() == b"something else"
 
 
 @pytest.mark.parametrize(
