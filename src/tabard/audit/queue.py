@@ -18,6 +18,7 @@ from tabard.store.ports import StoreUnavailable
 
 FLUSH_EVERY_SECONDS = 0.5
 AUDIT_NOT_WRITTEN = "audit_events_not_written"
+AUDIT_EVENT_LOST = "audit_event_lost"
 AUDIT_WRITTEN_AGAIN = "audit_events_written_again"
 
 _log = structlog.get_logger()
@@ -37,13 +38,17 @@ class AuditQueue:
     """
 
     def __init__(self, sink: AuditSink, *, capacity: int = 100_000, batch: int = 5_000) -> None:
-        """`capacity`: how many events wait at most; `batch`: how many are written at once."""
+        """Make an empty queue.
+
+        `capacity`: how many events wait at most; `batch`: how many are written at once.
+        `failing_because` says why the last batch could not be written, and nothing once one was.
+        """
         self._sink = sink
         self._capacity = capacity
         self._batch = batch
         self._waiting: deque[AuditEvent] = deque()
         self._flushing = asyncio.Lock()
-        self._is_failing = False
+        self.failing_because = ""
         self.overflow_count = 0
 
     def record(self, event: AuditEvent) -> None:
@@ -73,22 +78,50 @@ class AuditQueue:
                 events = list(islice(self._waiting, self._batch))
                 try:
                     await asyncio.to_thread(self._sink, events)
-                except Exception as failure:  # noqa: BLE001 - whatever befalls the store, requests go on
+                except StoreUnavailable as failure:
                     self._tell_of(failure)
                     return
-                for _ in events:
-                    self._waiting.popleft()
+                except Exception as failure:  # noqa: BLE001 - whatever befalls the store, requests go on
+                    self._tell_of(failure)
+                    if not await self._without_the_unwritable(events):
+                        return
+                else:
+                    for _ in events:
+                        self._waiting.popleft()
                 self._tell_of(None)
+
+    async def _without_the_unwritable(self, events: Sequence[AuditEvent]) -> bool:
+        """Write a failing batch event by event, so that one which cannot be written stops no other.
+
+        Such an event is counted and dropped once another could be written; while none can, all of them wait.
+        """
+        unwritable, written = [], 0
+        for event in events:
+            try:
+                await asyncio.to_thread(self._sink, [event])
+                written += 1
+            except StoreUnavailable:
+                break
+            except Exception:  # noqa: BLE001 - this event, or the store: the others will tell
+                unwritable.append(event)
+            self._waiting.popleft()
+        if not written:
+            self._waiting.extendleft(reversed(unwritable))
+            return False
+        self.overflow_count += len(unwritable)
+        for event in unwritable:
+            _log.error(AUDIT_EVENT_LOST, request_id=event.request_id)
+        return True
 
     def _tell_of(self, failure: Exception | None) -> None:
         """Log the beginning and the end of an outage, not every attempt in it."""
-        if failure is not None and not self._is_failing:
+        if failure is not None and not self.failing_because:
             _log.warning(
                 AUDIT_NOT_WRITTEN,
                 waiting=len(self._waiting),
                 reason=str(failure),
                 exc_info=None if isinstance(failure, StoreUnavailable) else failure,
             )
-        elif failure is None and self._is_failing:
+        elif failure is None and self.failing_because:
             _log.info(AUDIT_WRITTEN_AGAIN, overflow_count=self.overflow_count)
-        self._is_failing = failure is not None
+        self.failing_because = "" if failure is None else str(failure) or type(failure).__name__

@@ -31,12 +31,20 @@ class Health:
     instance_isolation: str
 
     def report(self) -> dict[str, object]:
-        """The health as it is answered; `status` is `ok`, `degraded` (the store is away) or `refusing`."""
+        """The health as it is answered; `status` is `ok`, `degraded` or `refusing`.
+
+        Degraded: the store is away, or cannot be written to. Refusing: it was not reached for too long.
+        """
         snapshot = self.snapshots.health()
-        status = "ok" if snapshot.store_available else "degraded"
+        store = "available"
+        if not snapshot.store_available:
+            store = f"away: {snapshot.reason}"
+        elif self.audit.failing_because:
+            store = f"not to be written to: {self.audit.failing_because}"
+        status = "ok" if store == "available" else "degraded"
         return {
             "status": status if snapshot.serving else "refusing",
-            "store": "available" if snapshot.store_available else f"away: {snapshot.reason}",
+            "store": store,
             "snapshot_version": snapshot.version,
             "snapshot_confirmed_seconds_ago": round(min(snapshot.confirmed_seconds_ago, 1e9), 3),
             "audit_waiting": len(self.audit),

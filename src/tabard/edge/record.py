@@ -1,5 +1,6 @@
 """What the audit says of one request: as much as was known when it was answered."""
 
+from collections.abc import Sequence
 from typing import assert_never
 
 from tabard.access.authorize import Denied
@@ -26,6 +27,10 @@ def audit_event(
         else None
     )
     caller = believed.caller if believed is not None else None
+    # A DeleteObjects is answered part by part: one refused part makes it a denied request.
+    refused = reached.refused if isinstance(reached, Allowed) else ()
+    if error is None and refused:
+        error = refused[0]
     return AuditEvent(
         request_id=raw.request_id,
         at=raw.received_at,
@@ -34,14 +39,12 @@ def audit_event(
         principal_arn=caller.arn if caller is not None else "",
         access_key_id=caller.access_key_id if caller is not None else "",
         source_ip=raw.peer_ip,
-        user_agent=(raw.header("user-agent") or "")[:_USER_AGENT_CHARACTERS],
+        user_agent=_storable((raw.header("user-agent") or "")[:_USER_AGENT_CHARACTERS]),
         region=believed.facts.region if believed is not None else "",
-        resources=tuple(dict.fromkeys(check.resource for check in resolved.checks))
-        if resolved is not None
-        else (),
+        resources=_resources(resolved, refused),
         outcome=_outcome(reached, error),
         error_code=error.error_code if error is not None else "",
-        reason=_reason(error)[:_REASON_CHARACTERS] if error is not None else "",
+        reason=_storable(_reason(error)[:_REASON_CHARACTERS]) if error is not None else "",
         http_status=status,
         snapshot_version=believed.snapshot.version if believed is not None else 0,
     )
@@ -53,6 +56,20 @@ def _outcome(reached: Reached, error: AwsError | None) -> Outcome:
     if isinstance(error, Denied):
         return "denied"
     return "failed" if isinstance(reached, Allowed) else "refused"
+
+
+def _resources(resolved: Resolved | None, refused: Sequence[Denied]) -> tuple[str, ...]:
+    """The resources that were asked for; of a request denied in parts, those that were denied."""
+    if refused:
+        named = [denied.denial.check.resource for denied in refused]
+    else:
+        named = [check.resource for check in resolved.checks] if resolved is not None else []
+    return tuple(_storable(resource) for resource in dict.fromkeys(named))
+
+
+def _storable(text: str) -> str:
+    """What the caller sent may hold what no UTF-8 can; the event is written all the same."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _reason(error: AwsError) -> str:

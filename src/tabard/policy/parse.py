@@ -70,6 +70,7 @@ def parse_document(text: str, *, kind: DocumentKind) -> Document:
             parse_float=_Number,
             parse_constant=_no_constant,
         )
+        json.dumps(tree, ensure_ascii=False).encode()  # an escape may stand for half a character
     except (ValueError, RecursionError):
         _syntax_error()
     if not isinstance(tree, dict) or not _TOP_ELEMENTS.issuperset(tree):

@@ -203,3 +203,48 @@ async def test_a_store_that_is_away_at_the_end_does_not_keep_the_process(trail: 
     with pytest.raises(asyncio.CancelledError):
         await running
     assert len(queue) == 1
+
+
+async def test_an_event_that_cannot_be_written_stops_no_other() -> None:
+    written: list[str] = []
+
+    def sink(events: Sequence[AuditEvent]) -> None:
+        for event in events:
+            if event.request_id == "1":
+                raise UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed")
+        written.extend(event.request_id for event in events)
+
+    queue = AuditQueue(sink)
+    fill(queue, 0, 3)
+    await queue.flush()
+    assert (written, len(queue), queue.overflow_count) == (["0", "2"], 0, 1)
+
+
+async def test_while_no_event_can_be_written_all_of_them_wait() -> None:
+    def sink(events: Sequence[AuditEvent]) -> None:
+        raise RuntimeError("broken")
+
+    queue = AuditQueue(sink)
+    fill(queue, 0, 2)
+    await queue.flush()
+    assert (len(queue), queue.overflow_count, queue.failing_because != "") == (2, 0, True)
+
+
+async def test_a_store_that_goes_away_between_two_events_loses_none() -> None:
+    written: list[str] = []
+    calls = 0
+
+    def sink(events: Sequence[AuditEvent]) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            raise RuntimeError("the whole batch")
+        if calls == 3:
+            raise StoreUnavailable("away")
+        written.extend(event.request_id for event in events)
+
+    queue = AuditQueue(sink)
+    fill(queue, 0, 3)
+    await queue.flush()
+    await queue.flush()
+    assert (written, len(queue), queue.overflow_count) == (numbers(0, 3), 0, 0)
