@@ -141,7 +141,7 @@ def unsigned_get(number: int) -> AWSRequest:
         method="GET",
         url=f"{ENDPOINT}/{BUCKET}/folder/object-{number:06d}",
         headers={
-            "User-Agent": "Boto3/1.44.5 md/Botocore#1.44.5 ua/2.1 os/linux#6.1 md/arch#x86_64 lang/python#3.11",
+            "User-Agent": "Boto3/1.44.5 md/Botocore#1.44.5 ua/2.1 os/linux#6.1 lang/python#3.11",
             "x-amz-checksum-mode": "ENABLED",
             "amz-sdk-invocation-id": f"7ef3f6c4-2b1e-4b58-a2b1-{number:012d}",
             "amz-sdk-request": "attempt=1",

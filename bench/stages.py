@@ -7,8 +7,6 @@ from functools import partial
 from statistics import median
 from typing import TypeVar
 
-from aiohttp import StreamReader
-
 from bench.authorizing import signed_gets
 from bench.figures import ROUNDS, each
 from bench.house import ENDPOINT, REGION, House, as_arrived
@@ -16,6 +14,7 @@ from tabard.audit.queue import AuditQueue
 from tabard.clock import SystemClock
 from tabard.credentials.keyrings import OpenedKeyrings
 from tabard.edge.body import Body
+from tabard.edge.body_stream import BodyStream
 from tabard.edge.forward_json import JsonUpstream
 from tabard.edge.forward_s3 import S3Upstream
 from tabard.edge.perform import Performer
@@ -30,6 +29,11 @@ from tabard.wire.request import Answer, RawRequest
 
 REQUESTS = 400
 T = TypeVar("T")
+
+
+class _NoConnection:
+    def resume_reading(self) -> None:
+        """There is nothing to read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,7 @@ def stage_microseconds(house: House) -> Mapping[str, float]:
     raws = [as_arrived(request) for request in signed_gets(house, REQUESTS)]
     identified = [_identified(raw) for raw in raws]
     bodies = [
-        Body(StreamReader.__new__(StreamReader), length=0, invite=None, idle_seconds=60, whole_seconds=60)
+        Body(BodyStream(_NoConnection()), length=0, invite=None, idle_seconds=60, whole_seconds=60)
         for _ in raws
     ]
 

@@ -76,3 +76,46 @@ def child_named(system: RunningSystem, name: str) -> int:
         return pids[0] if pids else 0
 
     return until(found, f"a child {name}", seconds=30)
+
+
+def sockets_of(pid: int) -> set[str]:
+    """The inodes of a process's sockets."""
+    found = set()
+    try:
+        for entry in (PROC / str(pid) / "fd").iterdir():
+            link = str(entry.readlink())
+            if link.startswith("socket:["):
+                found.add(link[8:-1])
+    except OSError:  # it has gone meanwhile, or is another user's
+        return found
+    return found
+
+
+def _rows(pid: int | str, name: str) -> list[list[str]]:
+    path = PROC / str(pid) / "net" / name
+    return [line.split() for line in path.read_text(encoding="utf-8").splitlines()[1:]]
+
+
+def listening_ports(pid: int, *, here: bool = False) -> list[int]:
+    """The TCP ports that a process listens on; `here`: in our own network namespace, and not in its."""
+    own = sockets_of(pid)
+    rows = [row for name in ("tcp", "tcp6") for row in _rows("self" if here else pid, name)]
+    return sorted({int(row[1].rsplit(":", 1)[1], 16) for row in rows if row[3] == "0A" and row[9] in own})
+
+
+def socket_paths(pid: int) -> list[str]:
+    """The UNIX sockets that a process has bound, abstract ones included."""
+    own = sockets_of(pid)
+    rows = [row for row in _rows(pid, "unix") if row[6] in own and len(row) > 7]
+    return sorted({row[7].replace("@", "\0", 1) for row in rows})
+
+
+def edge_serving(system: RunningSystem, client_port: int) -> int:
+    """The pid of the edge that holds the other end of a connection from `client_port`; 0 where none does."""
+    inodes = {
+        row[9] for row in _rows("self", "tcp") if row[2].endswith(f":{client_port:04X}") and row[3] == "01"
+    }
+    for pid in named(children_of(system.process.pid), "edge-process"):
+        if inodes & sockets_of(pid):
+            return pid
+    return 0

@@ -250,36 +250,58 @@ def tabard_up(data_dir: Path, *options: str, **variables: str) -> Iterator[Runni
     """A `tabard up` on free ports with `data_dir`; ended by its pid with the block, however that ends."""
     data_dir.parent.mkdir(parents=True, exist_ok=True)
     log = data_dir.with_name(f"{data_dir.name}.log")
-    command = [*TABARD, "up", "--data-dir", str(data_dir), "--port", "0", "--health-port", "0", *options]
+    with _started(log, "--data-dir", str(data_dir), *options, **variables) as process:
+        yield _once_running(process, lambda: data_dir, log)
+
+
+@contextmanager
+def ephemeral_tabard_up(folder: Path, *options: str, **variables: str) -> Iterator[RunningSystem]:
+    """A `tabard up --ephemeral` of a user whose XDG_DATA_HOME and TMPDIR are `folder`."""
+    log, pointer = folder / "up.log", folder / "tabard-ephemeral.json"
+    of_folder = {"XDG_DATA_HOME": str(folder), "TMPDIR": str(folder)}
+    with _started(log, "--ephemeral", *options, **of_folder, **variables) as process:
+        yield _once_running(
+            process,
+            lambda: Path(json.loads(pointer.read_text())["data_dir"]) if pointer.exists() else None,
+            log,
+        )
+
+
+@contextmanager
+def _started(log: Path, *options: str, **variables: str) -> Iterator["subprocess.Popen[bytes]"]:
     with log.open("ab") as output:
         process = subprocess.Popen(
-            command,
+            [*TABARD, "up", "--port", "0", "--health-port", "0", *options],
             env=bare_environment(**variables),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
         )
     try:
-        yield _once_running(process, data_dir, log)
+        yield process
     finally:
         end(process)
 
 
-def _once_running(process: "subprocess.Popen[bytes]", data_dir: Path, log: Path) -> RunningSystem:
-    announced = data_dir / "running.json"
-
-    def runs() -> bool:
+def _once_running(
+    process: "subprocess.Popen[bytes]", where: Callable[[], Path | None], log: Path
+) -> RunningSystem:
+    def announced() -> dict[str, Any] | None:
         if process.poll() is not None:
             raise AssertionError(f"tabard up ended with {process.returncode}: {log.read_text()[-2000:]}")
+        folder = where()
+        if folder is None or not (folder / "running.json").exists():
+            return None
+        said: dict[str, Any] = json.loads((folder / "running.json").read_text())
         # An earlier `tabard up` that was killed may have left one.
-        return announced.exists() and json.loads(announced.read_text())["pid"] == process.pid
+        return {**said, "data_dir": folder} if said["pid"] == process.pid else None
 
-    until(runs, f"tabard up on {data_dir} runs", seconds=START_SECONDS)
-    said = json.loads(announced.read_text())
-    key = json.loads((data_dir / "admin.json").read_text())
+    said = until(announced, "tabard up runs", seconds=START_SECONDS)
+    assert said is not None
+    key = json.loads((said["data_dir"] / "admin.json").read_text())
     system = RunningSystem(
         process=process,
-        data_dir=data_dir,
+        data_dir=said["data_dir"],
         log=log,
         endpoint=said["endpoint"],
         health=said["health"],

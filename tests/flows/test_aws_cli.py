@@ -196,7 +196,13 @@ def test_tabard_env_is_all_that_the_cli_needs(system: RunningSystem, tmp_path: P
     )
     environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     # What was there before must not get in the way.
-    environment |= {"AWS_PROFILE": "no-such-profile", "AWS_SESSION_TOKEN": "stale"}
+    environment |= {
+        "AWS_PROFILE": "no-such-profile",
+        "AWS_SESSION_TOKEN": "stale",
+        "AWS_SECURITY_TOKEN": "stale",
+        "AWS_ENDPOINT_URL_STS": "http://127.0.0.1:9",
+        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
+    }
     done = subprocess.run(
         ["/bin/sh", "-c", script], env=environment, capture_output=True, text=True, check=False, cwd=tmp_path
     )

@@ -183,7 +183,7 @@ def test_instances_end_with_a_killed_agent_and_are_reported_stopped(own: Running
     assert child_named(own, "agent") != before
     described = own.client("ec2").describe_instances(InstanceIds=[instance.instance_id])
     reason = described["Reservations"][0]["Instances"][0]["StateReason"]
-    assert reason["Code"] == "Server.SpotInstanceTermination" or reason["Message"]
+    assert reason["Message"]
     # The new one works.
     again = sleeper(own)
     assert again.client("sts").get_caller_identity()["Arn"].endswith(again.instance_id)

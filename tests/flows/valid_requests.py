@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import replace
+from urllib.parse import urlencode
 
 from raw_http import FORM, Key, Request, send, signed, unsigned
 from running_system import RunningSystem
@@ -63,6 +64,19 @@ def valid(system: RunningSystem, service: str, *, bucket: str = "", host_id: str
     name, version = _TARGETS[service]
     body = b'{"HostId":"%s","KnownVersion":-1,"WaitSeconds":0}' % host_id.encode() if host_id else b"{}"
     return target(system, name, body, version=version)
+
+
+def put_role_policy(system: RunningSystem, role_name: str, *, effect: str, action: str) -> Request:
+    """An unsigned PutRolePolicy of one statement on everything."""
+    statement = {"Effect": effect, "Action": action, "Resource": "*"}
+    fields = {
+        "Action": "PutRolePolicy",
+        "Version": "2010-05-08",
+        "RoleName": role_name,
+        "PolicyName": "policy",
+        "PolicyDocument": json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+    }
+    return form(system, urlencode(fields).encode())
 
 
 def local_host(system: RunningSystem) -> tuple[Key, str]:

@@ -24,7 +24,7 @@ from tabard.sigv4.canonical import SignedRequest
 from tabard.sigv4.chunked import chunked_decoder
 from tabard.sigv4.payload import PayloadKind
 from tabard.sigv4.sign import Credentials, sign_request
-from tabard.sigv4.verify import check_signed_headers, signing_key, verify
+from tabard.sigv4.verify import check_signed_headers, signature_matches, signing_key
 
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 TOKEN = "AQoDYXdzEJr" * 90
@@ -69,7 +69,7 @@ def verdict(wire: Wire, *, secret: str = SECRET, payload_hash: str | None = None
     try:
         authorization = parse_authorization(wire.request.values.get("authorization"))
         check_signed_headers(wire.request, authorization)
-        verify(
+        matches = signature_matches(
             wire.request,
             authorization,
             signing_key(secret, authorization.scope),
@@ -78,7 +78,7 @@ def verdict(wire: Wire, *, secret: str = SECRET, payload_hash: str | None = None
         )
     except AwsError as refusal:
         return refusal.error_code
-    return "accepted"
+    return "accepted" if matches else "SignatureDoesNotMatch"
 
 
 def captured(

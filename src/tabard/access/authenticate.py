@@ -193,6 +193,8 @@ def _check_alive(session: Session, *, service: Service, snapshot: Snapshot, now:
         raise NotAuthenticated(service, Refusal.EXPIRED_SESSION)
     if session.role_id not in snapshot.roles or session.account_id != snapshot.account_id:
         raise NotAuthenticated(service, Refusal.BAD_SESSION_TOKEN)
+    if not snapshot.revocations:
+        return
     marks = [
         snapshot.revoked_at("session", session.access_key_id),
         snapshot.revoked_at("role", session.role_id),

@@ -67,14 +67,19 @@ def _show(console: Console, events: NumberedEvents, *, as_json: bool, after: int
     return last
 
 
+def _shown(text: str) -> str:
+    """As it can be shown: a key may hold line breaks and what a terminal obeys."""
+    return escape("".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text))
+
+
 def _line(event: AuditEvent) -> str:
     action = f"{event.service}:{event.operation}" if event.operation else event.service or "-"
     who = event.principal_arn or event.access_key_id or event.source_ip
-    text = f"{iso8601(event.at)} {_MARKS[event.outcome]} {escape(action)}  {escape(who)}"
+    text = f"{iso8601(event.at)} {_MARKS[event.outcome]} {_shown(action)}  {_shown(who)}"
     if event.resources:
-        text += f"  [dim]{escape(', '.join(event.resources[:3]))}[/]"
+        text += f"  [dim]{_shown(', '.join(event.resources[:3]))}[/]"
     if event.error_code:
-        text += f"\n    {escape(event.error_code)}: {escape(event.reason)}"
+        text += f"\n    {_shown(event.error_code)}: {_shown(event.reason)}"
     return f"{text}  [dim]{event.request_id}[/]"
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -33,6 +34,7 @@ TRUST_EC2 = (
     '"Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}'
 )
 NOT_FOUND = 127
+_NOT_IN_A_POLICY_NAME = re.compile(r"[^A-Za-z0-9_+=,.@-]")
 
 
 def run(
@@ -59,7 +61,7 @@ def run(
         typer.echo(f"tabard: {command[0]}: command not found", err=True)
         raise typer.Exit(NOT_FOUND)
     environment = _take_aws_settings_out_of_this_process()
-    documents = [(path.stem, path.read_text(encoding="utf-8")) for path in policy or ()]
+    documents = [_policy_document(path) for path in policy or ()]
     try:
         prepare_process(least_level=logging.WARNING)
         status = asyncio.run(_run(command, environment, instance_profile, documents, data_dir))
@@ -72,6 +74,15 @@ def run(
     except CANNOT_START as error:
         complain(str(error))
     raise typer.Exit(status)
+
+
+def _policy_document(path: Path) -> tuple[str, str]:
+    """A file's content, and a name for it that IAM accepts."""
+    try:
+        content = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        complain(f"the policy {path} cannot be read: {error}")
+    return _NOT_IN_A_POLICY_NAME.sub("-", path.stem), content
 
 
 async def _run(

@@ -8,7 +8,12 @@ from http import HTTPStatus
 
 from tabard.wire.request import Answer
 
-_OURS = frozenset(("connection", "content-length", "date", "server", "transfer-encoding"))
+# INVARIANT: the names of an answer's headers are in lower case here, or as they stand on the wire.
+_OURS = frozenset(
+    spelling
+    for name in ("connection", "content-length", "date", "server", "transfer-encoding")
+    for spelling in (name, name.title())
+)
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 _WITHOUT_BODY = frozenset((204, 304))
 
@@ -34,7 +39,8 @@ def answer_head(
     length: int | None
     is_chunked = False
     framing = ""
-    told = next((value for name, value in answer.headers if name.lower() == "content-length"), None)
+    values = dict(answer.headers)
+    told = values["content-length"] if "content-length" in values else values.get("Content-Length")
     if answer.status in _WITHOUT_BODY or is_head:
         length = 0
         if answer.status not in _WITHOUT_BODY:
@@ -54,7 +60,7 @@ def answer_head(
     connection = "Connection: close\r\n" if must_close else ""
     if is_http_1_0 and not must_close:
         connection = "Connection: keep-alive\r\n"
-    lines = [f"{name}: {value}\r\n" for name, value in answer.headers if name.lower() not in _OURS]
+    lines = [f"{name}: {value}\r\n" for name, value in answer.headers if name not in _OURS]
     own = f"{framing}{connection}Date: {_http_date(int(now.timestamp()))}\r\nServer: Tabard\r\n"
     text = f"HTTP/1.1 {answer.status} {_PHRASES.get(answer.status, '')}\r\n{''.join(lines)}{own}\r\n"
     # INVARIANT: nothing in a value can begin a header or an answer of its own.

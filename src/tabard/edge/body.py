@@ -3,10 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-from aiohttp import StreamReader
-from aiohttp.http_exceptions import HttpProcessingError
-from aiohttp.web_protocol import RequestPayloadError
-
+from tabard.edge.body_stream import BodyStream
 from tabard.errors import AwsError, MalformedRequest, RequestTooLarge
 
 
@@ -23,7 +20,7 @@ class Body:
 
     def __init__(
         self,
-        stream: StreamReader,
+        stream: BodyStream,
         *,
         length: int | None,
         invite: Callable[[], Awaitable[None]] | None,
@@ -91,7 +88,7 @@ class Body:
                     piece = await self._stream.readany()
             except TimeoutError:
                 raise RequestTimeout from None
-            except (RequestPayloadError, HttpProcessingError, ConnectionError) as error:
+            except ConnectionError as error:
                 raise MalformedRequest(reason="The request body ended before it was complete.") from error
             if not piece:
                 return

@@ -1,108 +1,385 @@
-"""One client's connection: aiohttp's, with errors that say nothing, and with bounds on size and time."""
+"""One client's connection: requests in, answers out, one after the other, with bounds on size and time."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import cast
 
 import structlog
-from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
+from tabard.clock import Clock
+from tabard.edge.answer_head import AnswerHead, answer_head
+from tabard.edge.body import Body
+from tabard.edge.body_stream import BodyStream
+from tabard.edge.bounds import HttpBounds
+from tabard.edge.request_head import VERSIONS, RequestHead, read_head
 from tabard.wire.http1 import UpstreamUnavailable
+from tabard.wire.request import Answer, RawRequest
 
 ANSWER_BROKE_OFF = "answer_broke_off"
 CONNECTION_FAILED = "connection_failed"
+PIECE_BYTES = 256 * 1024
+MOST_WAITING = 8
+"""Requests of one connection that wait for their answers; beyond them no more is read for now."""
 
 _log = structlog.get_logger()
 
-HttpHandler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+Handler = Callable[[RawRequest, Body], Awaitable[Answer]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HttpBounds:
-    """How large, how many and how slow what a client sends, or takes, may be.
+class Surroundings:
+    """What every connection of a listener shares."""
 
-    `idle_connection_seconds` is also the time in which the whole head of a request has to come;
-    `body_idle_seconds` the longest silence within a body; `whole_body_seconds` the time in which a body that
-    is held in memory has to be here; `write_idle_seconds` how long a client may take nothing of its answer.
-    """
-
-    request_line_bytes: int = 16 * 1024
-    header_bytes: int = 16 * 1024
-    header_count: int = 100
-    all_headers_bytes: int = 64 * 1024
-    idle_connection_seconds: float = 75.0
-    body_idle_seconds: float = 60.0
-    whole_body_seconds: float = 300.0
-    write_idle_seconds: float = 60.0
-    linger_seconds: float = 2.0
+    answer: Handler = field(repr=False)
+    clock: Clock
+    secure: bool
+    bounds: HttpBounds
+    connections: "set[ClientConnection]" = field(default_factory=set, repr=False)
 
 
-class EdgeServer(web.Server):
-    """Makes an `EdgeConnection` for each client that connects."""
+@dataclass(slots=True)
+class _Incoming:
+    """One request: None for its head where it is not one."""
 
-    def __init__(self, handler: HttpHandler, bounds: HttpBounds) -> None:
-        super().__init__(handler)
-        self._bounds = bounds
-
-    def __call__(self) -> web.RequestHandler:
-        return EdgeConnection(self, self._bounds)
+    head: RequestHead | None
+    stream: BodyStream
+    is_http_1_0: bool = False
+    keeps_alive: bool = False
 
 
-class EdgeConnection(web.RequestHandler):
+class ClientConnection(asyncio.Protocol):
     """INVARIANT: what a malformed request holds is neither answered nor logged: it may be a session token."""
 
-    def __init__(self, server: EdgeServer, bounds: HttpBounds) -> None:
-        super().__init__(
-            server,
-            loop=asyncio.get_running_loop(),
-            access_log=None,  # type: ignore[arg-type]  # aiohttp's own way to say none
-            auto_decompress=False,
-            max_line_size=bounds.request_line_bytes,
-            max_field_size=bounds.header_bytes,
-            max_headers=bounds.header_count,
-            keepalive_timeout=bounds.idle_connection_seconds,
-            lingering_time=bounds.linger_seconds,
-        )
-        self._write_idle_seconds = bounds.write_idle_seconds
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._around = surroundings
+        self._bounds = bounds = surroundings.bounds
+        self._most_head_bytes = bounds.request_line_bytes + bounds.all_headers_bytes
+        self._loop = asyncio.get_running_loop()
+        self._parser = HttpRequestParser(self)
+        self._peer_ip = ""
+        self._waiting: deque[_Incoming] = deque()
+        self._arriving: _Incoming | None = None
+        self._target = b""
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._unfinished = b""
+        self._seen = b""
+        self._is_deaf = False
+        self._is_lost = False
+        self._ends_after_answer = False
+        self._reading_paused = False
+        self._writing_paused = False
+        self._waiter: asyncio.Future[None] | None = None
+        self._drained: asyncio.Future[None] | None = None
+        self._deadline: float | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._is_answering = False
+        self.closed = asyncio.Event()
 
-    def handle_error(
-        self,
-        request: web.BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,  # noqa: ARG002 - it quotes the request
-    ) -> web.StreamResponse:
-        """Answer a request that is not one with 400, a mistake of ours with 500; then close."""
-        if not isinstance(exc, HttpProcessingError):
-            self.log_exception(exc_info=exc)
-        if request.writer.output_size > 0:
-            raise ConnectionError("the answer has begun: all that is left is to break it off")
-        return bare_answer(400 if status == 400 else 500)
+    # What the server asks of a connection.
 
-    def log_exception(self, *_: object, exc_info: BaseException | None = None, **__: object) -> None:
-        """Log what befell a connection; that one of its ends went away is nobody's mistake."""
-        if isinstance(exc_info, (ConnectionError, TimeoutError, UpstreamUnavailable)):
-            _log.info(ANSWER_BROKE_OFF, failure=type(exc_info).__name__)
-        else:
-            _log.error(CONNECTION_FAILED, exc_info=exc_info)
+    def end_when_idle(self) -> None:
+        """Close now, or once the request under way is answered."""
+        self._ends_after_answer = True
+        if not self._is_answering:
+            self._transport.close()
 
-    async def finish_response(
-        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
-    ) -> tuple[web.StreamResponse, bool]:
-        """Send the answer to a client that takes it."""
+    def abort(self) -> None:
+        """Close at once; whatever is under way is cut off."""
+        self._transport.abort()
+        if self._task is not None:
+            self._task.cancel()
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's transport is an asyncio.Transport by behaviour, not by class.
+        self._transport = cast("asyncio.Transport", transport)
+        peer = transport.get_extra_info("peername")
+        self._peer_ip = peer[0] if isinstance(peer, tuple) and peer else ""
+        self._around.connections.add(self)
+        self._expect_head()
+        self._task = self._loop.create_task(self._serve())
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_deaf:
+            return
+        self._seen = self._unfinished + data if self._unfinished else data
         try:
-            async with asyncio.timeout(self._write_idle_seconds):
-                return await super().finish_response(request, resp, start_time)
-        except TimeoutError:
-            if self.transport is not None:
-                self.transport.abort()
-            return resp, True
+            self._parser.feed_data(data)
+        except HttpParserUpgrade:
+            self._is_deaf = True  # what follows is of another protocol
+        except HttpParserError:
+            self._refuse()
+        # A head comes in one piece or a few; one that does not end is not kept.
+        self._unfinished = self._seen if self._arriving is None else b""
+        if len(self._unfinished) > self._most_head_bytes:
+            self._refuse()
+        if len(self._waiting) > MOST_WAITING or (
+            self._arriving is not None and self._arriving.stream.is_full
+        ):
+            self._pause_reading()
+
+    def eof_received(self) -> bool:
+        self._is_deaf = True
+        self._break_off(ConnectionResetError("the client closed the connection"))
+        self._ends_after_answer = True
+        return self._is_answering or bool(self._waiting)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - nothing depends on why
+        self._is_lost = self._is_deaf = True
+        self._deadline = None
+        if self._timer is not None:
+            self._timer.cancel()
+        self._break_off(ConnectionResetError("the client closed the connection"))
+        self._writing_paused = False
+        self._around.connections.discard(self)
+        self.closed.set()
+        _wake(self._waiter)
+        _wake(self._drained)
+
+    def pause_writing(self) -> None:
+        self._writing_paused = True
+
+    def resume_writing(self) -> None:
+        self._writing_paused = False
+        _wake(self._drained)
+
+    # httptools
+
+    def on_message_begin(self) -> None:
+        self._target = b""
+        self._headers = []
+        self._arriving = None
+
+    def on_url(self, target: bytes) -> None:
+        self._target += target
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._arriving is not None:
+            return  # a trailer: nothing of it is understood, so nothing of it is believed
+        self._headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        parser = self._parser
+        version = parser.get_http_version()
+        head = None
+        # The parser knows two other protocols with such heads, and does not say which one it has read.
+        if version in VERSIONS and self._target + b" HTTP/" in self._seen:
+            head = read_head(
+                parser.get_method(),
+                self._target,
+                self._headers,
+                peer_ip=self._peer_ip,
+                secure=self._around.secure,
+                clock=self._around.clock,
+                bounds=self._bounds,
+            )
+        if head is None:
+            raise ValueError("this is not one HTTP/1.1 request")
+        self._arriving = _Incoming(head, BodyStream(self), version == "1.0", parser.should_keep_alive())
+        self._waiting.append(self._arriving)
+        _wake(self._waiter)
+
+    def on_body(self, piece: bytes) -> None:
+        if self._arriving is not None:
+            self._arriving.stream.feed(piece)
+
+    def on_message_complete(self) -> None:
+        if self._arriving is not None:
+            self._arriving.stream.end()
+
+    # Within
+
+    def resume_reading(self) -> None:
+        if self._reading_paused and not self._is_lost and len(self._waiting) <= MOST_WAITING:
+            self._reading_paused = False
+            self._transport.resume_reading()
+
+    def _pause_reading(self) -> None:
+        if not self._reading_paused and not self._is_lost:
+            self._reading_paused = True
+            self._transport.pause_reading()
+
+    def _refuse(self) -> None:
+        """No request is to be found in what comes from here on."""
+        if self._is_deaf:
+            return
+        self._is_deaf = True
+        if self._waiting and not self._waiting[-1].stream.is_complete:
+            self._waiting.pop()  # nobody has begun with it, and it will never be whole
+        self._break_off(ConnectionAbortedError("the body's framing is broken"))
+        self._waiting.append(_Incoming(None, BodyStream(self)))
+        _wake(self._waiter)
+
+    def _break_off(self, failure: ConnectionError) -> None:
+        if self._arriving is not None:
+            self._arriving.stream.fail(failure)
+
+    def _expect_head(self) -> None:
+        self._end_by(self._bounds.idle_connection_seconds)
+
+    def _end_by(self, seconds: float) -> None:
+        """Abort the connection then, unless something else is set before; one timer outlives many."""
+        self._deadline = self._loop.time() + seconds
+        if self._timer is None:
+            self._timer = self._loop.call_later(seconds, self._watch)
+
+    def _watch(self) -> None:
+        self._timer = None
+        if self._deadline is None or self._is_lost:
+            return
+        remaining_seconds = self._deadline - self._loop.time()
+        if remaining_seconds > 0:
+            self._timer = self._loop.call_later(remaining_seconds, self._watch)
+        else:
+            self._transport.abort()
+
+    async def _serve(self) -> None:
+        """Answer one request after the other, until one of the sides has enough."""
+        try:
+            while True:
+                while not self._waiting:
+                    if self._is_lost:
+                        return
+                    self._waiter = self._loop.create_future()
+                    await self._waiter
+                incoming = self._waiting.popleft()
+                self._deadline = None
+                self._is_answering = True
+                keeps_alive = await self._exchange(incoming)
+                self._is_answering = False
+                if not keeps_alive:
+                    break
+                self._expect_head()
+                if self._reading_paused:
+                    self.resume_reading()
+            await self._end(incoming.stream)
+        except (ConnectionError, TimeoutError, UpstreamUnavailable) as failure:
+            # That one of an exchange's ends went away is nobody's mistake.
+            _log.info(ANSWER_BROKE_OFF, failure=type(failure).__name__)
+            self._transport.abort()
+        except Exception as failure:  # noqa: BLE001 - the last resort: the log has it all
+            _log.error(CONNECTION_FAILED, exc_info=failure)
+            self._transport.abort()
+
+    async def _exchange(self, incoming: _Incoming) -> bool:
+        """Answer one request; whether the connection may carry another."""
+        head = incoming.head
+        if head is None:
+            await self._send_bare(400)
+            return False
+        body = Body(
+            incoming.stream,
+            length=head.length,
+            invite=self._invite if head.expects_continue else None,
+            idle_seconds=self._bounds.body_idle_seconds,
+            whole_seconds=self._bounds.whole_body_seconds,
+        )
+        try:
+            answer = await self._around.answer(head.raw, body)
+        except Exception as failure:  # noqa: BLE001 - no detail leaves
+            _log.error(CONNECTION_FAILED, exc_info=failure)
+            await self._send_bare(500)
+            return False
+        # A refused body is not waited for; behind what asked for another protocol nobody knows what comes.
+        must_close = (
+            not incoming.keeps_alive
+            or self._ends_after_answer
+            or body.is_awaited
+            or head.asks_upgrade
+            or (answer.status >= 400 and not incoming.stream.is_complete)
+        )
+        written = answer_head(
+            answer,
+            is_head=head.raw.method == "HEAD",
+            is_http_1_0=incoming.is_http_1_0,
+            must_close=must_close,
+            now=self._around.clock.now(),
+        )
+        await self._send(written, answer.body)
+        if written.must_close:
+            return False
+        if not incoming.stream.is_complete:
+            async with asyncio.timeout(self._bounds.linger_seconds):
+                await incoming.stream.discard()
+        return True
+
+    async def _invite(self) -> None:
+        self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    async def _send_bare(self, status: int) -> None:
+        """An answer outside of every AWS protocol, after which the connection ends."""
+        text = b"Bad Request\n" if status == 400 else b"Internal Server Error\n"
+        answer = Answer(status=status, headers=(("Content-Type", "text/plain; charset=utf-8"),), body=text)
+        now = self._around.clock.now()
+        written = answer_head(answer, is_head=False, is_http_1_0=False, must_close=True, now=now)
+        await self._send(written, text)
+
+    async def _send(self, head: AnswerHead, body: bytes | AsyncIterator[bytes]) -> None:
+        if isinstance(body, bytes):
+            if not head.length:
+                await self._write(head.content)
+            elif len(body) <= PIECE_BYTES:
+                await self._write(head.content + body)
+            else:
+                await self._write(head.content)
+                for at in range(0, len(body), PIECE_BYTES):
+                    await self._write(body[at : at + PIECE_BYTES])
+            return
+        try:
+            await self._write(head.content)
+            if head.length != 0:
+                await self._stream(head, body)
+        finally:
+            if isinstance(body, AsyncGenerator):
+                await body.aclose()
+
+    async def _stream(self, head: AnswerHead, pieces: AsyncIterator[bytes]) -> None:
+        """Nothing but the end of the connection can say that the rest of an answer will not come."""
+        sent = 0
+        async for piece in pieces:
+            sent += len(piece)
+            if head.length is not None and sent > head.length:
+                raise UpstreamUnavailable("the answer is longer than it said")
+            if piece:
+                await self._write(b"%x\r\n%b\r\n" % (len(piece), piece) if head.is_chunked else piece)
+        if head.length is not None and sent != head.length:
+            raise UpstreamUnavailable("the answer is shorter than it said")
+        if head.is_chunked:
+            await self._write(b"0\r\n\r\n")
+
+    async def _write(self, data: bytes) -> None:
+        """Send; a client that takes nothing for too long is cut off. ConnectionError, TimeoutError."""
+        if self._is_lost:
+            raise ConnectionResetError("the client went away")
+        self._transport.write(data)
+        if self._writing_paused:
+            async with asyncio.timeout(self._bounds.write_idle_seconds):
+                while self._writing_paused:
+                    self._drained = self._loop.create_future()
+                    await self._drained
+
+    async def _end(self, stream: BodyStream) -> None:
+        """Close so that the answer is read: what the client still sends is taken, and thrown away."""
+        if self._is_lost:
+            return
+        if stream.is_complete and not self._is_deaf:
+            self._end_by(self._bounds.write_idle_seconds)
+            self._transport.close()
+            return
+        self._is_deaf = True
+        self._end_by(self._bounds.linger_seconds)
+        if self._reading_paused:
+            self._reading_paused = False
+            self._transport.resume_reading()
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
 
 
-def bare_answer(status: int) -> web.Response:
-    """An answer outside of every AWS protocol, after which the connection ends."""
-    text = "Bad Request\n" if status == 400 else "Internal Server Error\n"
-    response = web.Response(status=status, text=text, headers={"Server": "Tabard"})
-    response.force_close()
-    return response
+def _wake(waiter: asyncio.Future[None] | None) -> None:
+    if waiter is not None and not waiter.done():
+        waiter.set_result(None)

@@ -11,7 +11,7 @@ from datetime import datetime
 import msgspec
 import structlog
 
-from tabard.access.authenticate import Authenticator
+from tabard.access.authenticate import Authenticator, Examined
 from tabard.access.authorize import Denied, RequestFacts, authorize, authorize_each
 from tabard.access.check import Check
 from tabard.access.encoded_denial import with_encoded_message
@@ -74,42 +74,51 @@ class Pipeline:
             answer = await self.performer.perform(allowed)
         except AwsError as refused:
             error = self.seen_by_caller(in_words_of_service(raw, identified, refused), reached)
-            answer = render_refusal(raw, identified, error)
         except Exception as failure:  # noqa: BLE001 - the last resort: no detail leaves, the log has it all
             _log.exception(REQUEST_FAILED, request_id=raw.request_id, failure=type(failure).__name__)
             error = InternalFailure()
+        if error is not None:
             answer = render_refusal(raw, identified, error)
         self.record(raw, reached, identified, answer, error)
         return answer
 
-    async def authenticate(
-        self, raw: RawRequest, identified: Identified, claim: Authorization | None, body: Body
-    ) -> Believed:
-        """Key, date, scope and session first; then the body within its bound, and the signature."""
+    def examine(self, raw: RawRequest, identified: Identified, claim: Authorization | None) -> Examined:
+        """Key, date, scope and session, as they are now."""
         snapshot = self.snapshots.current()
-        now = self.clock.now()
-        request = SignedRequest(raw.method, raw.raw_path, raw.raw_query, raw.headers)
-        examined = self.authenticator.examine(
-            request,
+        return self.authenticator.examine(
+            SignedRequest(raw.method, raw.raw_path, raw.raw_query, raw.headers),
             claim,
             service=identified.service,
             snapshot=snapshot,
             keyring=self.keyrings.of(snapshot),
-            now=now,
+            now=self.clock.now(),
         )
+
+    async def authenticate(
+        self, raw: RawRequest, identified: Identified, claim: Authorization | None, body: Body
+    ) -> Believed:
+        """Key, date, scope and session first; then the body within its bound, and the signature.
+
+        INVARIANT: a body may be minutes on its way, so everything is examined again once it is here: who was
+        revoked meanwhile is refused. An object's content alone is let in by what was true at its beginning.
+        """
+        examined = self.examine(raw, identified, claim)
         content: bytes | ObjectBody
         if identified.service == "s3":
-            caller = self.authenticator.authenticate(examined, declared_payload_hash(raw))
+            declared = declared_payload_hash(raw)
+            caller = self.authenticator.authenticate(examined, declared)
             if identified.operation in STREAMED_BODY:
                 content = object_body(raw, examined, body)
+            elif has_no_content(raw, body):
+                content = b""
             else:
-                content = (
-                    b"" if has_no_content(raw, body) else await whole_body(object_body(raw, examined, body))
-                )
+                content = await whole_body(object_body(raw, examined, body))
+                examined = self.examine(raw, identified, claim)
+                caller = self.authenticator.authenticate(examined, declared)
         else:
-            content = await body.read(
-                JSON_LIMIT_BYTES if identified.protocol == "json" else QUERY_LIMIT_BYTES
-            )
+            limit_bytes = JSON_LIMIT_BYTES if identified.protocol == "json" else QUERY_LIMIT_BYTES
+            content = await body.read(limit_bytes)
+            examined = self.examine(raw, identified, claim)
             caller = self.authenticator.authenticate(examined, payload_hash(raw, content, identified.service))
         return Believed(
             raw=raw,
@@ -123,9 +132,9 @@ class Pipeline:
                 user_agent=raw.header("user-agent") or "",
                 referer=raw.header("referer") or "",
                 request_id=raw.request_id,
-                now=now,
+                now=self.clock.now(),
             ),
-            snapshot=snapshot,
+            snapshot=examined.snapshot,
             content=content,
         )
 

@@ -4,6 +4,7 @@ RFC 9112, 3.2 (the request target, Host) and 6.3 (the length of a body).
 """
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tabard.clock import Clock
@@ -36,26 +37,17 @@ _ONCE = frozenset(
 
 _USUAL = (
     "Accept", "Accept-Encoding", "amz-sdk-invocation-id", "amz-sdk-request", "Authorization", "Connection",
-    "Content-Encoding", "Content-Length", "Content-MD5", "Content-Type", "Expect", "Host", "Range", "User-Agent",
-    "Transfer-Encoding", "X-Amz-Api-Version", "X-Amz-Checksum-Mode", "X-Amz-Content-SHA256", "X-Amz-Date",
-    "X-Amz-Decoded-Content-Length", "X-Amz-Sdk-Checksum-Algorithm", "X-Amz-Security-Token", "X-Amz-Target",
-    "X-Amz-Trailer", "X-Amz-User-Agent", "X-Amzn-Query-Mode",
+    "Content-Encoding", "Content-Length", "Content-MD5", "Content-Type", "Expect", "Host", "Range",
+    "User-Agent", "Transfer-Encoding", "X-Amz-Api-Version", "X-Amz-Checksum-Mode", "X-Amz-Content-SHA256",
+    "X-Amz-Date", "X-Amz-Decoded-Content-Length", "X-Amz-Sdk-Checksum-Algorithm", "X-Amz-Security-Token",
+    "X-Amz-Target", "X-Amz-Trailer", "X-Amz-User-Agent", "X-Amzn-Query-Mode",
 )  # fmt: skip
 # What SDKs send need not be decoded anew; a table that grows could be filled by a stranger.
 _LOWER = {
     spelling.encode(): name.lower() for name in _USUAL for spelling in (name, name.lower(), name.title())
 }
 # Unique is all that an id has to be: nothing is protected by its being unknown.
-_ids = random.SystemRandom().getrandbits(64)
-_random = random.Random(_ids)  # noqa: S311
-
-
-@dataclass(slots=True, kw_only=True)
-class HeadParts:
-    """What the parser found, piece by piece."""
-
-    target: bytes
-    headers: list[tuple[bytes, bytes]]
+_random = random.Random()  # noqa: S311 - seeded by the system
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +87,9 @@ def read_head(
     headers = _headers(raw_headers, bounds)
     if headers is None:
         return None
+    framing = _framing(dict(headers))
+    if framing is None:
+        return None
     raw_path, _, raw_query = target.decode("ascii").partition("?")
     raw = RawRequest(
         method=method.decode("ascii"),
@@ -106,42 +101,49 @@ def read_head(
         request_id=new_request_id(),
         received_at=clock.now(),
     )
-    return _framed(raw)
+    length, expects_continue, asks_upgrade = framing
+    return RequestHead(raw, length, expects_continue, asks_upgrade)
 
 
-def _framed(raw: RawRequest) -> RequestHead | None:
+def _framing(values: Mapping[str, str]) -> tuple[int | None, bool, bool] | None:
+    """The length of the body; whether the client waits for 100, or asks for another protocol."""
+    if "host" not in values:
+        return None
     length: int | None = 0
-    coding = raw.header("transfer-encoding")
-    declared = raw.header("content-length")
-    if coding is not None:
-        if declared is not None or coding.lower() != "chunked":
+    if "transfer-encoding" in values:
+        if "content-length" in values or values["transfer-encoding"].lower() != "chunked":
             return None
         length = None
-    elif declared is not None:
+    elif "content-length" in values:
+        declared = values["content-length"]
         if not declared.isascii() or not declared.isdigit():
             return None
         length = int(declared)
-    expected = raw.header("expect")
-    if expected is not None and expected.lower() != "100-continue":
+    expects_continue = "expect" in values
+    if expects_continue and values["expect"].lower() != "100-continue":
         return None
-    if raw.header("host") is None:
-        return None
-    return RequestHead(raw, length, expected is not None, raw.header("upgrade") is not None)
+    return length, expects_continue, "upgrade" in values
 
 
 def _headers(
     raw_headers: list[tuple[bytes, bytes]], bounds: HttpBounds
 ) -> tuple[tuple[str, str], ...] | None:
     """Names in lower case, with their values; None where one would mean different things to two readers."""
+    joined = b"\n".join([value for _, value in raw_headers])  # no value has a line feed: the parser saw to it
+    if len(raw_headers) > bounds.header_count or len(joined) > bounds.all_headers_bytes:
+        return None
+    if sum([len(name) for name, _ in raw_headers]) > bounds.header_bytes:
+        return None
+    if len(joined) > bounds.header_bytes and max(map(len, joined.split(b"\n"))) > bounds.header_bytes:
+        return None
     try:
         # What is no text cannot be audited, nor compared with a policy's values.
-        headers = [
-            (_LOWER.get(name) or name.decode("ascii").lower(), value.decode("utf-8").rstrip(" \t"))
-            for name, value in raw_headers
-        ]
+        values = joined.decode("utf-8").split("\n")
+        names = [_LOWER[name] if name in _LOWER else name.decode("ascii").lower() for name, _ in raw_headers]
     except UnicodeDecodeError:
         return None
-    names = [name for name, _ in headers]
     if len(set(names)) != len(names) and any(name in _ONCE and names.count(name) > 1 for name in names):
         return None
-    return tuple(headers)
+    if b" \n" in joined or b"\t\n" in joined or joined.endswith((b" ", b"\t")):
+        values = [value.rstrip(" \t") for value in values]
+    return tuple(zip(names, values, strict=True)) if names else None

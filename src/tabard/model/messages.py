@@ -65,6 +65,9 @@ class DesiredInstance(Message, frozen=True):
     user_data: bytes = b""
     tags: tuple[InstanceTag, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"DesiredInstance({self.instance_id!r}, run_state={self.run_state!r})"
+
 
 class DescribeHostInstancesRequest(Message, frozen=True):
     """Ask for a host's desired state; answered at once when it is not `known_version`, else after a change or

@@ -4,15 +4,13 @@ AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-sign
 """
 
 import hmac
-from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from hashlib import sha256
 
 from tabard.sigv4.authorization import Authorization, Scope, remember_claim
 from tabard.sigv4.canonical import SignedRequest, filled_canonical_request, string_to_sign
 from tabard.sigv4.dates import signing_date
-from tabard.sigv4.errors import MISMATCH, HeadersNotSigned, SignatureDoesNotMatch
+from tabard.sigv4.errors import HeadersNotSigned, SignatureDoesNotMatch
 from tabard.sigv4.layout import HeaderLayout, layout_of_names, remember_layout
 
 _INNER_PAD = bytes(byte ^ 0x36 for byte in range(256))
@@ -115,79 +113,6 @@ def signature_matches(
     remember_layout(layout)
     remember_claim(authorization)
     return True
-
-
-@dataclass(frozen=True, slots=True)
-class VerifiedKey:
-    """A key that has just been shown to belong to an access key id.
-
-    INVARIANT: `proof` is a value that nothing outside this module has, so nothing else makes a VerifiedKey.
-    """
-
-    access_key_id: str
-    key: SigningKey
-    proof: object = field(repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        if self.proof is not _PROOF:
-            raise TypeError("only verify makes a VerifiedKey")
-
-
-def verify(
-    request: SignedRequest,
-    authorization: Authorization,
-    key: SigningKey,
-    payload_hash: str,
-    *,
-    normalize_path: bool,
-) -> VerifiedKey:
-    """Demand that the signature matches; the arguments are those of `signature_matches`.
-
-    Raises:
-        SignatureDoesNotMatch (403)
-        MalformedRequest (400), IncompleteSignature (400): the request cannot be put in canonical form.
-    """
-    if not signature_matches(request, authorization, key, payload_hash, normalize_path=normalize_path):
-        raise SignatureDoesNotMatch(reason=MISMATCH)
-    return VerifiedKey(authorization.access_key_id, key, _PROOF)
-
-
-class SigningKeyCache:
-    """Derived keys of callers whose signature was right, at most `capacity`, those used last kept.
-
-    INVARIANT: takes only a VerifiedKey, so that a stranger can neither fill nor flush it. It proves nothing
-    by itself: every request's signature is verified with the key it returns.
-    """
-
-    def __init__(self, capacity: int) -> None:
-        self._capacity = capacity
-        self._keys: OrderedDict[tuple[str, str | bytes, Scope], SigningKey] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self._keys)
-
-    def __repr__(self) -> str:
-        return f"SigningKeyCache(capacity={self._capacity}, entries={len(self._keys)})"
-
-    def get(self, access_key_id: str, secret_identity: str | bytes, scope: Scope) -> SigningKey | None:
-        """The key remembered for this scope.
-
-        Args:
-            secret_identity: what changes whenever the secret does: the session token, the sealed secret.
-        """
-        entry = (access_key_id, secret_identity, scope)
-        key = self._keys.get(entry)
-        if key is not None:
-            self._keys.move_to_end(entry)
-        return key
-
-    def remember(self, verified: VerifiedKey, secret_identity: str | bytes) -> None:
-        """Keep a key for the next request of its caller."""
-        entry = (verified.access_key_id, secret_identity, verified.key.scope)
-        self._keys[entry] = verified.key
-        self._keys.move_to_end(entry)
-        if len(self._keys) > self._capacity:
-            self._keys.popitem(last=False)
 
 
 def _unsigned_headers(values: Mapping[str, str], layout: HeaderLayout) -> tuple[str, ...]:

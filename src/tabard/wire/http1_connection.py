@@ -221,9 +221,7 @@ class Http1Connection(asyncio.Protocol):
         self._header_bytes += len(name) + len(value) + HEADER_OVERHEAD_BYTES
         if self._header_bytes > MAX_ANSWER_HEADER_BYTES:
             raise ValueError("too many headers")
-        known = _KNOWN_NAMES.get(name)
-        if known is None:
-            known = _remember(name)
+        known = _KNOWN_NAMES[name] if name in _KNOWN_NAMES else _remember(name)
         if known in _FRAMING:
             self._framed = True
         self._headers.append((known, value.decode("utf-8", "surrogateescape")))

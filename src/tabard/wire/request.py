@@ -41,6 +41,11 @@ class RawRequest:
                 by_name[name] = f"{by_name[name]},{value}" if name in by_name else value
         object.__setattr__(self, "_by_name", by_name)
 
+    @property
+    def values(self) -> Mapping[str, str]:
+        """The headers' values by name; repeated ones joined by commas, as they are signed."""
+        return self._by_name
+
     def header(self, name: str) -> str | None:
         """The value of the header `name` (lower case); repeated ones joined by commas, as they are signed."""
         return self._by_name.get(name)

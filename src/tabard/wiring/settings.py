@@ -71,7 +71,7 @@ class Settings(BaseSettings):
         default=0, ge=0, description="change instances' keys at this pace; 0 is half of the lifetime"
     )
     store_outage_bound_seconds: int = Field(
-        default=3600, ge=1, description="how long edges go on deciding while the store is away"
+        default=3600, ge=1, le=43200, description="how long edges go on deciding while the store is away"
     )
     upstream_timeout_seconds: float = Field(
         default=30,

@@ -1,0 +1,239 @@
+"""Nothing of Tabard's answers anybody around the edge: not another user of the machine, not an instance."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from http.client import HTTPConnection
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from process_tree import child_named, children_of, edge_serving, listening_ports, socket_paths
+from raw_http import Key, Request, admin_key, authority, signed, unsigned
+from running_system import RunningSystem, allow, fresh, tabard_up, until
+from valid_requests import put_role_policy
+
+from tabard.processes import launch
+from tabard.processes.isolation import network_isolation
+
+IS_ROOT = os.geteuid() == 0
+NOBODY = 65534
+PYTHON = Path("/usr/bin/python3")
+SLOWEST_SECONDS = 10.0
+
+pytestmark = pytest.mark.flow
+as_root = pytest.mark.skipif(not IS_ROOT, reason="only root can become another user")
+isolated = pytest.mark.skipif(not network_isolation().available, reason=network_isolation().reason)
+with_python = pytest.mark.skipif(not PYTHON.exists(), reason="no interpreter that another user can read")
+
+# Tries every socket and port that it is told of, asks those that let it in for an object, and tries to read
+# the files that it is told of.
+KNOCK = r"""
+import json, os, socket
+print(f"uid={os.getuid()}")
+wanted = json.loads(WANTED)
+opened, read = [], []
+def ask(s):
+    s.settimeout(2)
+    try:
+        s.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        return s.recv(4096).decode("latin-1").split("\r\n")[0]
+    except OSError as error:
+        return str(error)
+for path in wanted["paths"]:
+    with socket.socket(socket.AF_UNIX) as s:
+        try:
+            s.connect(path)
+            opened.append([path, ask(s)])
+        except OSError:
+            pass
+for port in wanted["ports"]:
+    for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+        with socket.socket(family) as s:
+            try:
+                s.connect((host, port))
+                opened.append([port, ask(s)])
+            except OSError:
+                pass
+for path in wanted["files"]:
+    try:
+        with open(path, "rb") as file:
+            read.append([path, len(file.read(1))])
+    except OSError:
+        pass
+print("KNOCKED " + json.dumps([opened, read]), flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
+    """Two edges; instances of a user of their own, where that can be."""
+    folder = tmp_path_factory.mktemp("around")
+    if IS_ROOT:
+        for parent in (folder, *folder.parents):
+            if parent.stat().st_uid == 0 and parent != Path("/"):
+                parent.chmod(parent.stat().st_mode | 0o011)
+    users = ("--launch-uid", str(NOBODY), "--launch-gid", str(NOBODY)) if IS_ROOT else ()
+    with tabard_up(folder / "data", "--edges", "2", *users) as running:
+        yield running
+
+
+def wanted(system: RunningSystem) -> dict[str, list[object]]:
+    """Every socket and port of every process, and every file that holds something."""
+    processes = [system.process.pid, *children_of(system.process.pid)]
+    files = [path for path in system.data_dir.rglob("*") if path.is_file()]
+    return {
+        "paths": sorted({path for pid in processes for path in socket_paths(pid)}),
+        "ports": sorted({port for pid in processes for port in listening_ports(pid)}),
+        "files": [str(path) for path in files if "seaweedfs/" not in str(path)][:200],
+    }
+
+
+def open_to_all(system: RunningSystem) -> set[int]:
+    """The edge and its health: what is meant to be asked by anybody on this machine."""
+    return {int(urlsplit(system.endpoint).port or 0), int(urlsplit(system.health).port or 0)}
+
+
+def check(system: RunningSystem, said: str, asked: dict[str, list[object]]) -> None:
+    (line,) = [line for line in said.splitlines() if line.startswith("KNOCKED ")]
+    opened, read = json.loads(line.removeprefix("KNOCKED "))
+    assert {port for port, _ in opened} <= {*open_to_all(system), *metadata_ports(system)}, opened
+    for port, answer in opened:
+        # The edge refuses who does not sign; health answers its own address alone; metadata its own instance.
+        assert answer.split(" ")[1] in ("403", "421", "401", "404"), (port, answer)
+    assert read == []
+    assert len(asked["paths"]) >= 3
+    assert len(asked["files"]) >= 8
+
+
+def metadata_ports(system: RunningSystem) -> set[int]:
+    return set(listening_ports(child_named(system, "agent")))
+
+
+@as_root
+@isolated
+@with_python
+def test_another_user_finds_nothing_open_but_the_edge(own: RunningSystem) -> None:
+    asked = wanted(own)
+    as_nobody = [
+        sys.executable,
+        "-I",
+        "-S",
+        launch.__file__,
+        "--uid",
+        str(NOBODY),
+        "--gid",
+        str(NOBODY),
+        "--",
+    ]
+    done = subprocess.run(
+        [*as_nobody, str(PYTHON), "-c", KNOCK.replace("WANTED", repr(json.dumps(asked)))],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    check(own, done.stdout, asked)
+
+
+@as_root
+@isolated
+@with_python
+def test_an_instance_finds_nothing_open_but_the_edge_and_its_own_metadata(own: RunningSystem) -> None:
+    asked = wanted(own)
+    program = f"#!{PYTHON}\n" + KNOCK.replace("WANTED", repr(json.dumps(asked)))
+    launched = own.launch(program, instance_profile=own.instance_profile_of(allow("s3:*")))
+    launched.until_stopped()
+    elsewhere = own.data_dir.with_name(f"{own.data_dir.name}-launched")
+    said = (elsewhere / "instances" / launched.instance_id / "console.log").read_text()
+    assert f"uid={NOBODY}" in said
+    check(own, said, asked)
+
+
+@isolated
+def test_no_upstream_listens_in_the_machines_own_network(own: RunningSystem) -> None:
+    here = Path("/proc/self/ns/net").readlink()
+    for name in ("seaweedfs", "moto"):
+        assert Path(f"/proc/{child_named(own, name)}/ns/net").readlink() != here
+    listening = {port for pid in children_of(own.process.pid) for port in listening_ports(pid, here=True)}
+    assert listening <= {*open_to_all(own), *metadata_ports(own)}
+
+
+def asked_of(connection: HTTPConnection, request: Request) -> int:
+    connection.request(request.method, request.target, body=request.body, headers=dict(request.headers))
+    reply = connection.getresponse()
+    reply.read()
+    return reply.status
+
+
+def connections_to_both(system: RunningSystem) -> list[HTTPConnection]:
+    """One kept connection to each of the two edges."""
+    found: dict[int, HTTPConnection] = {}
+    deadline = time.monotonic() + 20
+    while len(found) < 2:
+        assert time.monotonic() < deadline, "one edge takes every connection"
+        several = [HTTPConnection(authority(system), timeout=10) for _ in range(8)]
+        for connection in several:
+            asked_of(connection, signed(unsigned(system, "GET", "/"), admin_key(system), "s3"))
+            pid = edge_serving(system, connection.sock.getsockname()[1])
+            if pid and pid not in found:
+                found[pid] = connection
+            else:
+                connection.close()
+    return list(found.values())
+
+
+def test_what_one_edge_changes_the_other_honours(own: RunningSystem) -> None:
+    bucket = fresh("both")
+    own.client("s3").create_bucket(Bucket=bucket)
+    own.client("s3").put_object(Bucket=bucket, Key="key", Body=b"content")
+    profile = own.instance_profile_of()
+    instance = own.launch("#!/bin/sh\nexec sleep 3600\n", instance_profile=profile)
+    key = session_of(own, profile)
+    one, other = connections_to_both(own)
+    waits = []
+    for effect, status in (("Allow", 200), ("Deny", 403), ("Allow", 200), ("Deny", 403)):
+        change = put_role_policy(own, profile, effect=effect, action="s3:GetObject")
+        assert asked_of(one, signed(change, admin_key(own), "iam")) == 200
+        changed_at = time.monotonic()
+        # At once where it was made.
+        get = unsigned(own, "GET", f"/{bucket}/key")
+        assert asked_of(one, signed(get, key, "s3")) == status
+        until_it_answers(other, get, key, status)
+        waits.append(time.monotonic() - changed_at)
+        one, other = other, one
+    print(f"the other edge honoured a change after {', '.join(f'{wait * 1000:.0f}' for wait in waits)} ms")
+    for connection in (one, other):
+        connection.close()
+    instance.terminate()
+
+
+def until_it_answers(connection: HTTPConnection, request: Request, key: Key, status: int) -> None:
+    until(
+        lambda: asked_of(connection, signed(request, key, "s3")) == status,
+        f"the other edge answers {status}",
+        seconds=SLOWEST_SECONDS,
+    )
+
+
+def session_of(system: RunningSystem, role_name: str) -> Key:
+    """A session of the role, by AssumeRole: the instance itself may be another user's."""
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"AWS": "arn:aws:iam::111122223333:root"},
+        "Action": "sts:AssumeRole",
+    }
+    ec2 = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust, ec2]})
+    system.client("iam").update_assume_role_policy(RoleName=role_name, PolicyDocument=document)
+    held = system.client("sts").assume_role(
+        RoleArn=f"arn:aws:iam::111122223333:role/{role_name}", RoleSessionName="both"
+    )["Credentials"]
+    return Key(
+        access_key_id=held["AccessKeyId"],
+        secret_access_key=held["SecretAccessKey"],
+        session_token=held["SessionToken"],
+    )
