@@ -96,10 +96,10 @@ class Authenticator:
         claim: Claim
         if session_token is None:
             signer = _long_term_key(authorization.access_key_id, service=service, snapshot=snapshot)
-            claim = (signer.access_key_id, signer.sealed_secret, scope)
+            claim = (signer.access_key_id, signer.sealed_secret, scope.date, scope.region, service)
             known = self.verified_keys.get(claim) or self._of_access_key(signer, scope)
         else:
-            claim = (authorization.access_key_id, session_token, scope)
+            claim = (authorization.access_key_id, session_token, scope.date, scope.region, service)
             found = self.verified_keys.get(claim)
             if found is None or found.session is None or found.keyring is not keyring:
                 signer = _opened(session_token, authorization.access_key_id, service=service, keyring=keyring)

@@ -8,14 +8,13 @@ from tabard.credentials.keyring import Keyring
 from tabard.model.instance import Instance
 from tabard.model.role import Role
 from tabard.model.session import Session
-from tabard.sigv4.authorization import Scope
 from tabard.sigv4.verify import SigningKey
 
 SecretIdentity = str | bytes
 """What changes whenever the secret does: the session token, or the sealed long-term secret."""
 
-Claim = tuple[str, SecretIdentity, Scope]
-"""Access key id, secret and scope of a request."""
+Claim = tuple[str, SecretIdentity, str, str, str]
+"""Access key id, secret, and the scope's date, region and service."""
 
 
 @dataclass(slots=True)

@@ -145,7 +145,7 @@ def filled_canonical_request(
     if not method.isalpha():
         raise MalformedRequest(reason="The HTTP method is not a word.")
     path = canonical_path(request.raw_path, normalize_path=normalize_path)
-    query = canonical_query(request.raw_query)
+    query = canonical_query(request.raw_query) if request.raw_query else ""
     headers = canonical_headers(request.values, layout)
     return f"{method}\n{path}\n{query}\n{headers}{payload_hash}".encode(errors="surrogateescape")
 

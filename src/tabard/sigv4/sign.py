@@ -83,9 +83,11 @@ def sign_request(
         added.append(("x-amz-security-token", credentials.session_token))
     if service == "s3":
         added.append(("x-amz-content-sha256", payload_hash))
-    replaced = _NEVER_SIGNED | {"host"} | {name for name, _ in added}
-    signed = [(name.lower(), value) for name, value in headers if name.lower() not in replaced]
-    request = SignedRequest(method, raw_path, raw_query, [("host", host), *signed, *added])
+    signed = [("host", host), *added]
+    if headers:
+        replaced = _NEVER_SIGNED | {name for name, _ in signed}
+        signed += [(name.lower(), value) for name, value in headers if name.lower() not in replaced]
+    request = SignedRequest(method, raw_path, raw_query, signed)
     names = tuple(sorted(request.values))
     canonical = filled_canonical_request(
         request, _own_layout(names), payload_hash, normalize_path=normalize_path

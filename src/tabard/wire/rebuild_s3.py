@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 from urllib.parse import quote, unquote_to_bytes
@@ -16,6 +17,7 @@ from tabard.wire.xml_output import XmlWriters, escape_or_refuse
 _TextWriter: TypeAlias = Callable[[Any], str]
 _SAFE: Final = "-._~"
 _SAFE_IN_PATH: Final = "-._~/"
+_PLAIN: Final = {safe: re.compile(f"[A-Za-z0-9{re.escape(safe)}]*+") for safe in (_SAFE, _SAFE_IN_PATH)}
 
 
 class RestXmlRequest:
@@ -68,9 +70,9 @@ class RestXmlRequest:
         """Raw path, raw query, headers and body. KeyError where the bucket or the key is missing."""
         raw_path = "/"
         if self._has_bucket:
-            raw_path = f"/{quote(str(members['Bucket']), safe=_SAFE)}"
+            raw_path = f"/{_quoted(str(members['Bucket']), _SAFE)}"
             if self._has_key:
-                raw_path = f"{raw_path}/{quote(str(members['Key']), safe=_SAFE_IN_PATH)}"
+                raw_path = f"{raw_path}/{_quoted(str(members['Key']), _SAFE_IN_PATH)}"
         query: list[str] = []
         headers: list[tuple[str, str]] = []
         for member, value in members.items():
@@ -119,6 +121,11 @@ def _payload_writer(shape: Shape) -> Callable[[Any], bytes] | None:
         return "".join(out).encode()
 
     return document
+
+
+def _quoted(text: str, safe: str) -> str:
+    """Percent-encoded, where there is anything to encode."""
+    return text if _PLAIN[safe].fullmatch(text) is not None else quote(text, safe=safe)
 
 
 def copy_source(value: object) -> str:

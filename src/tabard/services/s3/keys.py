@@ -17,11 +17,14 @@ SEGMENT_LIMIT_BYTES = 255
 _TAKEN_BUCKETS = frozenset({"healthz", "status"})
 
 # XML 1.0 has no way to write these; the store's listing shows U+FFFD in their place.
+_ORDINARY = re.compile(r"[A-Za-z0-9_-]++(?:/[A-Za-z0-9_-]++)*+(?:\.[A-Za-z0-9]++)?+")
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 def refused_key_reason(key: str) -> str | None:
     """Why a key is refused, as the end of a sentence about it; None for a key that is kept as it is."""
+    if len(key) <= SEGMENT_LIMIT_BYTES and _ORDINARY.fullmatch(key) is not None:
+        return None  # as nearly all are: none of what follows can be in it
     if not key:
         return "is empty"
     if key.endswith("/"):

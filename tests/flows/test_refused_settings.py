@@ -1,0 +1,112 @@
+"""Settings that cannot be safe are refused with a sentence, before anything is started."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+from running_system import TABARD, RunningSystem, bare_environment
+
+from tabard.clock import SystemClock
+from tabard.services.ec2.placement import PROCESS_DRIVER_REFUSED
+from tabard.store.sqlite import open_sqlite_store
+from tabard.wiring.bootstrap import bootstrap, master_key_for
+from tabard.wiring.data_dir import DataDir
+from tabard.wiring.settings import Settings
+
+pytestmark = pytest.mark.flow
+
+
+def up(data_dir: Path, *options: str) -> "subprocess.CompletedProcess[str]":
+    """A `tabard up` that is expected to end by itself."""
+    return subprocess.run(
+        [*TABARD, "up", "--data-dir", str(data_dir), "--port", "0", "--health-port", "0", *options],
+        env=bare_environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--address", "0.0.0.0"), "is not a loopback address"),
+        (("--address", "192.0.2.1"), "is not a loopback address"),
+        (("--address", "::"), "is not a loopback address"),
+        # A name that only looks like a loopback address.
+        (("--address", "127.0.0.1.example.test"), "is not a loopback address"),
+        (("--address", "localhost"), "is not a loopback address"),
+        (("--launch-uid", "65534"), "set together"),
+        (("--launch-uid", "0", "--launch-gid", "0"), "greater than or equal to 1"),
+        (("--account-id", "1"), "twelve digits"),
+        (("--session-lifetime-seconds", "60"), "greater than or equal to 1200"),
+    ],
+)
+def test_settings_that_cannot_be_safe(tmp_path: Path, options: tuple[str, ...], sentence: str) -> None:
+    done = up(tmp_path / "data", *options)
+    assert done.returncode == 2
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "data").exists()
+
+
+def test_two_systems_never_share_a_data_directory(system: RunningSystem) -> None:
+    done = up(system.data_dir)
+    assert done.returncode == 1
+    assert "is in use by another tabard" in done.stderr
+
+
+def test_a_data_directory_that_others_may_enter_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir(mode=0o755)
+    done = up(tmp_path / "data")
+    assert done.returncode == 1
+    assert "it must be 0700" in done.stderr
+
+
+def test_a_port_that_is_taken_is_refused(tmp_path: Path, system: RunningSystem) -> None:
+    port = system.endpoint.rpartition(":")[2]
+    done = up(tmp_path / "data", "--port", port)
+    assert done.returncode == 1
+    assert "cannot listen" in done.stderr
+
+
+BEYOND = {"address": "192.0.2.1", "insecure_http": True}
+
+
+@pytest.mark.parametrize(
+    ("given", "launches"),
+    [
+        ({}, True),
+        ({"address": "::1"}, True),
+        ({"address": "127.9.9.9"}, True),
+        (BEYOND, False),
+        ({**BEYOND, "launch_uid": 65534, "launch_gid": 65534}, True),
+    ],
+)
+def test_an_edge_beyond_loopback_launches_no_processes_as_the_servers_user(
+    tmp_path: Path, given: dict[str, object], launches: bool
+) -> None:
+    """RunInstances would run a stranger's code as the server's own user."""
+    data_dir = DataDir(tmp_path / "data")
+    data_dir.prepare()
+    settings = Settings(data_dir=data_dir.path, **given)  # type: ignore[arg-type]
+    store = open_sqlite_store(data_dir.database, vault=master_key_for(data_dir))
+    try:
+        bootstrap(store, data_dir, settings, now=SystemClock().now())
+        with store.transaction() as tx:
+            reason = tx.installation.get(PROCESS_DRIVER_REFUSED)
+        assert (reason == "") is launches
+        # The next start, on loopback again, launches again.
+        bootstrap(store, data_dir, Settings(data_dir=data_dir.path), now=SystemClock().now())
+        with store.transaction() as tx:
+            assert tx.installation.get(PROCESS_DRIVER_REFUSED) == ""
+    finally:
+        store.close()
+
+
+def test_the_same_holds_for_settings_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TABARD_ADDRESS", "0.0.0.0")
+    with pytest.raises(ValidationError, match="not a loopback address"):
+        Settings()
