@@ -1,7 +1,7 @@
 """Performing what was allowed: here, or at an upstream."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -22,6 +22,9 @@ from tabard.store.snapshot import Snapshot
 from tabard.wire.render import render_output
 from tabard.wire.request import Answer, ServiceName
 from tabard.wire.service_model import service_model
+
+WRITE_QUEUE_SECONDS = 4.0
+"""A write that could not begin within this time is answered 503; the store itself waits for a lock for 5."""
 
 
 class RefreshingSource(SnapshotSource, Protocol):
@@ -94,8 +97,11 @@ class Performer:
     async def _write(self, allowed: Allowed, operation: Write[object]) -> Output:  # type: ignore[type-var]
         """One transaction, its audit event in it; then this edge sees its own change at once."""
         loop = asyncio.get_running_loop()
+        latest_start = loop.time() + WRITE_QUEUE_SECONDS
         try:
-            output = await loop.run_in_executor(self.writer, self._commit, allowed, operation)
+            output = await loop.run_in_executor(
+                self.writer, self._commit, allowed, operation, lambda: loop.time() <= latest_start
+            )
         except StoreUnavailable as error:
             raise ServiceUnavailable(
                 reason="The store cannot be written to just now; nothing was done. Please try again."
@@ -106,7 +112,15 @@ class Performer:
         await self.snapshots.refresh()
         return output
 
-    def _commit(self, allowed: Allowed, operation: Write[object]) -> Output:  # type: ignore[type-var]
+    def _commit(
+        self,
+        allowed: Allowed,
+        operation: Write[object],  # type: ignore[type-var]
+        may_still_start: Callable[[], bool],
+    ) -> Output:
+        if not may_still_start():
+            # Each write waits for a locked store as long as it may: those behind it shall not wait in turn.
+            raise StoreUnavailable("the writes before this one took too long")
         asked = allowed.resolved.asked
         with self.store.transaction() as tx:
             output = operation.perform(allowed.permit, asked.request, tx)
