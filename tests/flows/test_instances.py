@@ -202,6 +202,12 @@ def test_a_launch_passes_a_role_only_with_pass_role(system: RunningSystem, insta
     )
     assert (code, status) == ("UnauthorizedOperation", 403)
     assert f"iam:PassRole on resource: {roles}/{other}" in message.replace('"', "")
+    # EC2 tells more in a message that only who may ask STS can read.
+    decode = {"EncodedMessage": message.rpartition("Encoded authorization failure message: ")[2]}
+    decoded = json.loads(system.client("sts").decode_authorization_message(**decode)["DecodedMessage"])
+    assert (decoded["allowed"], decoded["explicitDeny"]) == (False, False)
+    assert decoded["context"]["action"] == "iam:PassRole"
+    assert decoded["context"]["resource"] == f"{roles}/{other}"
     allowed = launcher.run_instances(**launch, IamInstanceProfile={"Name": profile})["Instances"][0]
     bare = launcher.run_instances(**launch)["Instances"][0]
     association = {"InstanceId": bare["InstanceId"], "IamInstanceProfile": {"Name": other}}

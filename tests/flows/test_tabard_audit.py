@@ -98,9 +98,10 @@ def test_a_key_cannot_forge_a_line(system: RunningSystem, admin: AdminClient) ->
     admin("s3").create_bucket(Bucket=bucket)
     key = "x\n2026-01-01T00:00:00Z allowed s3:DeleteBucket  [red]arn:aws:iam::1:root"
     admin("s3").put_object(Bucket=bucket, Key=key, Body=b"")
-    until(lambda: bucket in audit(system, "--last", "5").stdout, "it is audited", seconds=8)
-    until(lambda: "s3:PutObject" in audit(system, "--last", "2").stdout, "it is audited", seconds=8)
-    lines = audit(system, "--last", "5").stdout.splitlines()
+    shown = until(
+        lambda: (text := audit(system).stdout) and "s3:PutObject" in text and text, "it is audited", seconds=8
+    )
+    lines = str(shown).splitlines()
     assert not [line for line in lines if line.startswith("2026-01-01")]
     assert [line for line in lines if "x\\n2026-01-01T00:00:00Z" in line and "[red]arn" in line]
 

@@ -181,7 +181,7 @@ def _permit(caller: Caller, checks: tuple[Check, ...], facts: RequestFacts, snap
 def _request_keys(caller: Caller, facts: RequestFacts, snapshot: Snapshot) -> dict[str, tuple[str, ...]]:
     """AWS: reference_policies_condition-keys.html, "Properties of" the network, the resource, the request.
 
-    Differs: `aws:SourceVpc` and `aws:VpcSourceIp` are never known: no listener vouches for the network path yet.
+    Differs: `aws:SourceVpc` and `aws:VpcSourceIp` are never known; no listener vouches for the path yet.
     """
     current_time, epoch_time = _times(int(facts.now.timestamp()))
     keys: dict[str, tuple[str, ...]] = {

@@ -1,0 +1,161 @@
+"""Every request walks the same rooms in the same order, and no room can be skipped."""
+
+import ast
+import inspect
+import textwrap
+from dataclasses import fields, is_dataclass
+from functools import cache
+from typing import get_args, get_type_hints
+
+import pytest
+from package_contents import SOURCE
+
+from tabard.access.authorize import Permit
+from tabard.access.caller import Caller
+from tabard.edge import pipeline, stages
+from tabard.edge.perform import Performer
+from tabard.edge.pipeline import Pipeline
+from tabard.edge.stages import Allowed, Asked, Believed, Resolved
+from tabard.edge.tables import OPERATIONS
+from tabard.services.operation import Forward, Minting, Read, Watch, Write
+from tabard.wire.request import RawRequest, ServiceName
+
+THE_WAY = [
+    "claimed_authorization",
+    "identified_as",
+    "authenticate",
+    "parse",
+    "resolve",
+    "authorize",
+    "perform",
+    "render_refusal",
+    "record",
+]
+# What each room is handed, and what it hands on: made of the one before it, so that none can be left out.
+STAGES = [(Believed, RawRequest), (Asked, Believed), (Resolved, Asked), (Allowed, Resolved)]
+
+
+def calls_of(function: object) -> list[str]:
+    """The names of what a function calls, in the order of the text."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))  # type: ignore[arg-type]
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    calls.sort(key=lambda node: (node.lineno, node.col_offset))
+    return [
+        node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        for node in calls
+    ]
+
+
+def test_the_pipeline_reads_as_the_list_of_its_rooms() -> None:
+    walked = [name for name in calls_of(Pipeline.answer) if name in THE_WAY]
+    assert list(dict.fromkeys(walked)) == THE_WAY
+    assert len(walked) == len(THE_WAY), "a room is entered once"
+
+
+@pytest.mark.parametrize(("stage", "before"), STAGES, ids=lambda one: one.__name__)
+def test_a_stage_is_a_frozen_value_made_of_the_one_before(stage: type, before: type) -> None:
+    assert is_dataclass(stage)
+    assert stage.__dataclass_params__.frozen  # type: ignore[attr-defined]
+    assert stage.__slots__  # type: ignore[attr-defined]
+    required = [each for each in fields(stage) if each.type in (before, before.__name__)]
+    assert len(required) == 1
+    hints = get_type_hints(stage)
+    assert hints[required[0].name] is before
+
+
+def test_there_is_no_stage_beside_these() -> None:
+    found = {
+        name
+        for name, value in vars(stages).items()
+        if is_dataclass(value) and value.__module__ == stages.__name__
+    }
+    assert found == {stage.__name__ for stage, _ in STAGES}
+    assert set(get_args(stages.Reached)) == {RawRequest, *(stage for stage, _ in STAGES)}
+
+
+def test_each_room_takes_what_the_one_before_it_made() -> None:
+    for room, taken, made in (
+        (Pipeline.authenticate, RawRequest, Believed),
+        (pipeline.parse, Believed, Asked),
+        (Pipeline.resolve, Asked, Resolved),
+        (Pipeline.authorize, Resolved, Allowed),
+    ):
+        hints = get_type_hints(room)
+        assert hints["return"] is made
+        assert taken in hints.values()
+    assert Allowed in get_type_hints(Performer.perform).values()
+
+
+@cache
+def parsed() -> dict[str, ast.Module]:
+    """Every file of the package."""
+    return {
+        path.relative_to(SOURCE).as_posix(): ast.parse(path.read_text(encoding="utf-8"))
+        for path in SOURCE.rglob("*.py")
+    }
+
+
+def callers_of(name: str) -> set[str]:
+    """The files that call something of this name."""
+    return {
+        file
+        for file, tree in parsed().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name
+    }
+
+
+@pytest.mark.parametrize(
+    ("proof", "maker"),
+    [(Caller, "access/caller.py"), (Permit, "access/authorize.py")],
+    ids=["Caller", "Permit"],
+)
+def test_only_its_own_room_makes_a_proof(proof: type, maker: str) -> None:
+    """`Caller` is made where a signature was verified, `Permit` where every check was decided."""
+    assert callers_of(proof.__name__) == {maker}
+
+
+@pytest.mark.parametrize("stage", [stage for stage, _ in STAGES], ids=lambda one: one.__name__)
+def test_stages_are_made_by_the_pipeline_alone(stage: type) -> None:
+    assert callers_of(stage.__name__) == {"edge/pipeline.py"}
+
+
+def test_nothing_seals_a_session_but_mint() -> None:
+    """`access.mint` is the only caller of `seal`, and needs a Permit."""
+    users = {
+        file
+        for file, tree in parsed().items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        and node.module == "tabard.credentials.token"
+        and any(name.name == "seal" for name in node.names)
+    }
+    assert users == {"access/mint.py"}
+
+
+@pytest.mark.parametrize("service", get_args(ServiceName))
+def test_every_service_has_a_table_whose_rows_have_checks(service: ServiceName) -> None:
+    assert OPERATIONS[service]
+    for name, operation in OPERATIONS[service].items():
+        assert isinstance(operation, Forward | Read | Write | Minting | Watch)
+        assert operation.name == name
+        assert callable(operation.checks)
+
+
+def test_services_are_either_performed_here_or_forwarded() -> None:
+    forwarded = {
+        service
+        for service, table in OPERATIONS.items()
+        if any(isinstance(row, Forward) for row in table.values())
+    }
+    assert forwarded == {"s3", "dynamodb", "sqs"}
+    for service in forwarded:
+        assert all(isinstance(row, Forward) for row in OPERATIONS[service].values())
+
+
+def test_upstreams_are_never_shown_the_request_that_came() -> None:
+    """They are asked from the typed call: nothing that forwards knows the raw request."""
+    for name in ("forward_s3", "forward_json", "table_keys"):
+        text = (SOURCE / "edge" / f"{name}.py").read_text(encoding="utf-8")
+        assert "RawRequest" not in text
+        assert ".raw" not in text.replace("request.raw_path", "").replace("request.raw_query", "")
