@@ -22,6 +22,7 @@ METADATA_GETS = 800
 SETTLE_SECONDS = 0.7
 """What a server does after its answers (the audit's next flush) belongs to its round."""
 
+GET_THROUGH_EDGE = "1 KiB GET, edge"
 NO_NGINX = "nginx is not installed"
 AT_MOST_NGINX = 8.0
 AT_MOST_MOTO = 0.2
@@ -30,7 +31,7 @@ AT_MOST_MOTO = 0.2
 def get_rows(house: House, folder: Path) -> list[Row]:
     """The edge beside nginx's `proxy_pass` and beside moto."""
     requests = [on_the_wire(request) for request in signed_gets(house, GETS)]
-    name = "1 KiB GET, edge"
+    name = GET_THROUGH_EDGE
     skipped: list[Row] = []
     others: list[tuple[str, Measurement, float | None]] = []
     with ExitStack() as stack:

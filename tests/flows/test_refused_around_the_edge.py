@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
 import pytest
@@ -69,16 +70,14 @@ print("KNOCKED " + json.dumps([opened, read]), flush=True)
 
 
 @pytest.fixture(scope="module")
-def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
+def own() -> Iterator[RunningSystem]:
     """Two edges; instances of a user of their own, where that can be."""
-    folder = tmp_path_factory.mktemp("around")
-    if IS_ROOT:
-        for parent in (folder, *folder.parents):
-            if parent.stat().st_uid == 0 and parent != Path("/"):
-                parent.chmod(parent.stat().st_mode | 0o011)
-    users = ("--launch-uid", str(NOBODY), "--launch-gid", str(NOBODY)) if IS_ROOT else ()
-    with tabard_up(folder / "data", "--edges", "2", *users) as running:
-        yield running
+    # Not below pytest's own folder, which is closed to that user.
+    with TemporaryDirectory(prefix="tabard-around-") as folder:
+        Path(folder).chmod(0o711)
+        users = ("--launch-uid", str(NOBODY), "--launch-gid", str(NOBODY)) if IS_ROOT else ()
+        with tabard_up(Path(folder) / "data", "--edges", "2", *users) as running:
+            yield running
 
 
 def wanted(system: RunningSystem) -> dict[str, list[object]]:
@@ -229,9 +228,19 @@ def session_of(system: RunningSystem, role_name: str) -> Key:
     ec2 = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [trust, ec2]})
     system.client("iam").update_assume_role_policy(RoleName=role_name, PolicyDocument=document)
-    held = system.client("sts").assume_role(
-        RoleArn=f"arn:aws:iam::111122223333:role/{role_name}", RoleSessionName="both"
-    )["Credentials"]
+    sts = system.client("sts")
+
+    def assumed() -> dict[str, str] | None:
+        try:
+            held: dict[str, str] = sts.assume_role(
+                RoleArn=f"arn:aws:iam::111122223333:role/{role_name}", RoleSessionName="both"
+            )["Credentials"]
+        except sts.exceptions.ClientError:  # the other edge does not know of the trust yet
+            return None
+        return held
+
+    held = until(assumed, "the role is assumed", seconds=SLOWEST_SECONDS)
+    assert held is not None
     return Key(
         access_key_id=held["AccessKeyId"],
         secret_access_key=held["SecretAccessKey"],

@@ -39,7 +39,7 @@ def received(sqs: BaseClient, url: str, **more: object) -> list[dict[str, Any]]:
 
 def test_a_queues_life(sqs: BaseClient, system: RunningSystem) -> None:
     name = fresh("life")
-    made = sqs.create_queue(QueueName=name, Attributes={"VisibilityTimeout": "45"}, tags={"team": "a"})
+    made = sqs.create_queue(QueueName=name, Attributes={"VisibilityTimeout": "45"})
     url = made["QueueUrl"]
     assert url == f"{system.endpoint}/{system.account_id}/{name}"
     assert sqs.get_queue_url(QueueName=name)["QueueUrl"] == url

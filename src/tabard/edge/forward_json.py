@@ -6,6 +6,7 @@ from typing import Literal
 
 from tabard.access.authorize import Permit
 from tabard.errors import RelayedError, ServiceUnavailable
+from tabard.services.dynamodb.tables import with_plain_table_names
 from tabard.wire.http1 import Http1Pool, UpstreamUnavailable
 from tabard.wire.rebuild import parse_upstream_output, rebuild_request
 from tabard.wire.render import render_output
@@ -15,6 +16,7 @@ from tabard.wire.service_model import service_model
 ANSWER_LIMIT_BYTES = 32 * 1024 * 1024
 
 _TIMESTAMPS = frozenset(("CreatedTimestamp", "LastModifiedTimestamp"))
+_UPDATES = frozenset(("UpdateExpression", "AttributeUpdates"))
 
 JsonService = Literal["dynamodb", "sqs"]
 
@@ -37,7 +39,7 @@ class JsonUpstream:
         Raises:
             RelayedError: what the upstream answered. ServiceUnavailable (503): it cannot be reached.
         """
-        output = await self.ask(call.operation, self._inward(call.input, permit), region=permit.region)
+        output = await self.ask(call.operation, self._inward(call, permit), region=permit.region)
         if self.service == "sqs":
             self._outward(output, permit.account_id)
         return render_output(
@@ -65,16 +67,27 @@ class JsonUpstream:
             raise output
         return output
 
-    def _inward(self, arguments: Mapping[str, Value], permit: Permit) -> Mapping[str, Value]:
-        """A queue goes by its name alone: whatever host the caller's QueueUrl had stays outside."""
-        url = arguments.get("QueueUrl")
-        if not isinstance(url, str):
-            return arguments
-        name = url.rsplit("/", 1)[-1]
-        return {
-            **arguments,
-            "QueueUrl": f"https://sqs.{permit.region}.amazonaws.com/{permit.account_id}/{name}",
-        }
+    def _inward(self, call: Call, permit: Permit) -> Mapping[str, Value]:
+        """In the form in which it was authorized: tables and queues go by their plain names.
+
+        Whatever host the caller's QueueUrl had stays outside, and a table's ARN is read here alone.
+        """
+        if self.service == "dynamodb":
+            plain = with_plain_table_names(call.input, permit)
+            if call.operation == "UpdateItem" and plain.keys().isdisjoint(_UPDATES):
+                return {
+                    **plain,
+                    "AttributeUpdates": {},
+                }  # the upstream fails where there is nothing to update
+            return plain
+        inward = dict(call.input)
+        url, prefix = inward.get("QueueUrl"), inward.get("QueueNamePrefix")
+        if isinstance(url, str):
+            name = url.rsplit("/", 1)[-1]
+            inward["QueueUrl"] = f"https://sqs.{permit.region}.amazonaws.com/{permit.account_id}/{name}"
+        if isinstance(prefix, str):
+            inward["QueueNamePrefix"] = prefix.replace(".", r"\.")  # which the upstream takes for a pattern
+        return inward
 
     def _outward(self, output: dict[str, object], account_id: str) -> None:
         """QueueUrls lead to the edge; what the upstream makes up is left out.

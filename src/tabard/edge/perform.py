@@ -16,6 +16,8 @@ from tabard.edge.record import audit_event
 from tabard.edge.stages import Allowed
 from tabard.edge.table_keys import TableKeys
 from tabard.errors import InternalFailure, ServiceUnavailable
+from tabard.services.dynamodb.checks import refuse_unreadable_keys
+from tabard.services.dynamodb.tables import table_name
 from tabard.services.operation import Forward, Minting, Output, Read, SnapshotSource, Watch, Write
 from tabard.store.ports import AlreadyStored, Store, StoreUnavailable
 from tabard.store.snapshot import Snapshot
@@ -136,7 +138,9 @@ class Performer:
             content = asked.believed.content
             body = content if isinstance(content, ObjectBody) else None
             return await self.s3.forward(permit, call, body, allowed.refused)
+        if call.service == "dynamodb":
+            refuse_unreadable_keys(permit.checks)
         answer = await self.json[call.service].forward(permit, call)
         if call.operation in ("CreateTable", "DeleteTable"):
-            self.table_keys.forget(str(call.input["TableName"]), permit.region)
+            self.table_keys.forget(table_name(call.input["TableName"], permit), permit.region)
         return answer

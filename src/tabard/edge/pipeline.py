@@ -33,6 +33,7 @@ from tabard.services.s3.operations import STREAMED_BODY
 from tabard.services.sts.caller_identity import no_permission_needed
 from tabard.sigv4.authorization import Authorization, parse_authorization
 from tabard.sigv4.canonical import SignedRequest
+from tabard.sigv4.dates import parse_amz_date, signing_date
 from tabard.sigv4.errors import IncompleteSignature
 from tabard.wire.identify import Identified, identify, identify_service, operation_of
 from tabard.wire.input_errors import WrongServiceScope
@@ -148,6 +149,8 @@ class Pipeline:
             account_id=believed.snapshot.account_id,
             region=believed.facts.region,
             now=believed.facts.now,
+            signed_at=parse_amz_date(signing_date(believed.raw.values)),
+            payload_hash=believed.raw.header("x-amz-content-sha256") or "",
         )
         if asked.call.service == "dynamodb":
             keys = await self.performer.table_keys.of(tables_in(asked.call.input, facts), region=facts.region)

@@ -10,7 +10,7 @@ from tabard.access.authenticate import Examined
 from tabard.edge.body import Body
 from tabard.edge.object_body import UNSIGNED_PAYLOAD, ObjectBody, content_length
 from tabard.errors import RequestTooLarge
-from tabard.services.s3.errors import InvalidArgument, MissingSecurityHeader
+from tabard.services.s3.errors import InvalidArgument
 from tabard.wire.checksums import CHECKSUM_HEADERS
 from tabard.wire.input_errors import InvalidRequest
 from tabard.wire.request import RawRequest
@@ -24,11 +24,11 @@ def declared_payload_hash(raw: RawRequest) -> str:
     """What the signature was made over in the place of the payload's hash.
 
     Raises:
-        MissingSecurityHeader (400): S3 demands the header. InvalidArgument: it holds nothing that S3 knows.
+        InvalidRequest (400): S3 demands the header. InvalidArgument: it holds nothing that S3 knows.
     """
     declared = raw.header("x-amz-content-sha256")
     if declared is None:
-        raise MissingSecurityHeader
+        raise InvalidRequest(reason="Missing required header for this request: x-amz-content-sha256")
     if (
         declared != UNSIGNED_PAYLOAD
         and not declared.startswith("STREAMING-")
@@ -46,9 +46,14 @@ def object_body(raw: RawRequest, examined: Examined, body: Body) -> ObjectBody:
 
     Raises:
         MissingContentLength (411), EntityTooLarge (400), InvalidRequest (400: another trailer than a
-        checksum), and 501 for framings that are not decoded here.
+        checksum; frames that no STREAMING- hash announces), and 501 for framings that are not decoded here.
     """
     decoder = examined.chunked_decoder()
+    if decoder is None and "aws-chunked" in (raw.header("content-encoding") or "").lower():
+        # The frames would be kept as if they were the object's content.
+        raise InvalidRequest(
+            reason="Content-Encoding aws-chunked needs a STREAMING- value of x-amz-content-sha256"
+        )
     trailers: tuple[str, ...] = ()
     if decoder is not None:
         trailers = tuple(

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from tabard.clock import Clock
 from tabard.edge.forward_json import JsonUpstream
 from tabard.errors import RelayedError
+from tabard.services.dynamodb.errors import ResourceNotFoundException
 
 KEPT_SECONDS = 30.0
 _CAPACITY = 4096
@@ -26,7 +27,7 @@ class TableKeys:
         self._known: dict[tuple[str, str], tuple[float, dict[str | None, str]]] = {}
 
     async def of(self, tables: frozenset[Table], *, region: str) -> Mapping[Table, str]:
-        """The partition key of each table or index that exists."""
+        """The partition key of each table or index that exists. Raises RelayedError, ServiceUnavailable."""
         found: dict[Table, str] = {}
         for table, index in tables:
             keys = await self._keys(table, region=region)
@@ -45,7 +46,9 @@ class TableKeys:
             return known[1]
         try:
             described = await self._upstream.ask("DescribeTable", {"TableName": table}, region=region)
-        except RelayedError:
+        except RelayedError as error:
+            if error.error_code != ResourceNotFoundException.code:
+                raise  # what the key is cannot be known, so nothing can be decided
             return {}  # there is no such table: the operation itself will say so
         keys = _partition_keys(described.get("Table"))
         if len(self._known) >= _CAPACITY:

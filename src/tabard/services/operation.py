@@ -31,7 +31,8 @@ class Facts:
     """What an operation's table may look at to say which checks a request needs.
 
     `partition_keys` names the partition key of each DynamoDB table, or index of it, that the request is
-    about, as far as they exist.
+    about, as far as they exist. `payload_hash` is what the signature was made over in the payload's place, of
+    a request that says so (S3), and `signed_at` the date that it bears.
     """
 
     caller: Caller
@@ -40,6 +41,8 @@ class Facts:
     account_id: str
     region: str
     now: datetime
+    signed_at: datetime
+    payload_hash: str = ""
     partition_keys: Mapping[tuple[str, str | None], str] = field(default_factory=dict)
 
 

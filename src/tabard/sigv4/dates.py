@@ -74,10 +74,10 @@ def _from_http_date(text: str) -> str:
     """`Fri, 24 May 2013 00:00:00 GMT` (or `-0000`) as an `x-amz-date`; anything else as it is."""
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+        # The reader is lenient: what it read must be what was written. botocore writes `-0000`: no zone.
+        if moment.tzinfo is not None:
+            moment = moment.astimezone(UTC)
+    except (ValueError, OverflowError):
         return text
-    # The reader is lenient: what it read must be what was written. botocore writes `-0000`: no zone.
-    if moment.tzinfo is not None:
-        moment = moment.astimezone(UTC)
     written = format_datetime(moment, usegmt=moment.tzinfo is not None)
     return amz_date_text(moment.replace(tzinfo=UTC)) if written == text else text

@@ -65,8 +65,7 @@ def read_iso8601(text: str) -> datetime:
     """`2026-01-31T12:00:00Z`, with or without seconds, fraction and offset; UTC unless it says otherwise."""
     if not _ISO8601.fullmatch(text):
         raise ValueError("not an ISO 8601 time")
-    moment = datetime.fromisoformat(text)
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return _in_utc(datetime.fromisoformat(text))
 
 
 def write_iso8601_millis(moment: object) -> str:
@@ -87,9 +86,17 @@ def write_iso8601(moment: object) -> str:
 def _read_rfc822(text: str) -> datetime:
     try:
         moment = parsedate_to_datetime(text)
-    except (TypeError, ValueError, IndexError):
+    except (TypeError, ValueError, IndexError, OverflowError):
         return read_iso8601(text)
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return _in_utc(moment)
+
+
+def _in_utc(moment: datetime) -> datetime:
+    """The same moment in UTC; ValueError beyond the years 1 to 9999."""
+    try:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("time out of range") from error
 
 
 def _write_rfc822(moment: object) -> str:

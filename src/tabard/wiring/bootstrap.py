@@ -20,7 +20,7 @@ from tabard.model.host import Host
 from tabard.model.user import User
 from tabard.names import new_access_key_id, new_resource_id, new_secret_access_key, new_unique_id
 from tabard.services.ec2.images import PROCESS_IMAGE
-from tabard.services.ec2.placement import PROCESS_DRIVER_REFUSED
+from tabard.services.ec2.placement import LOCAL_HOST_ID, PROCESS_DRIVER_REFUSED
 from tabard.store.builtin_policies import administrator_access
 from tabard.store.ports import Store, Transaction
 from tabard.wiring.data_dir import DataDir, read_json, write_secret_file
@@ -90,7 +90,7 @@ def bootstrap(store: Store, data_dir: DataDir, settings: Settings, *, now: datet
 
 def local_host_id(tx: Transaction) -> str:
     """The id of the host that `tabard up` runs its own agent for."""
-    return next(host.host_id for host in tx.hosts.all() if host.name == LOCAL_HOST and not host.ephemeral)
+    return tx.installation.get(LOCAL_HOST_ID) or ""
 
 
 def read_key(file: Path) -> KeyPair | None:
@@ -107,6 +107,12 @@ def _fix_installation(tx: Transaction, settings: Settings) -> None:
         raise SettingsConflict(
             f"this data directory belongs to account {stored}; it cannot become {settings.account_id}"
         )
+    region = tx.installation.get("region")
+    if region is not None and region != settings.region:
+        raise SettingsConflict(
+            f"this data directory belongs to region {region}; it cannot become {settings.region}"
+        )
+    tx.installation.put("region", settings.region)
     tx.installation.put("account_id", settings.account_id)
     tx.installation.put("partition", PARTITION)
     tx.installation.put(PROCESS_DRIVER_REFUSED, settings.process_driver_refused)
@@ -132,7 +138,8 @@ def _admin(tx: Transaction, settings: Settings, now: datetime) -> User:
 
 
 def _local_host(tx: Transaction, settings: Settings, now: datetime) -> Host:
-    local = next((host for host in tx.hosts.all() if host.name == LOCAL_HOST and not host.ephemeral), None)
+    # By its id: a name is anybody's to give who may register a host.
+    local = tx.hosts.get(tx.installation.get(LOCAL_HOST_ID) or "")
     if local is None:
         local = Host(
             host_id=new_resource_id("h"),
@@ -145,6 +152,7 @@ def _local_host(tx: Transaction, settings: Settings, now: datetime) -> Host:
             ephemeral=False,
         )
         tx.hosts.insert(local)
+        tx.installation.put(LOCAL_HOST_ID, local.host_id)
     return local
 
 

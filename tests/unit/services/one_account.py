@@ -163,6 +163,7 @@ class Account:
             account_id=ACCOUNT_ID,
             region=REGION,
             now=self.now,
+            signed_at=self.now,
         )
 
     def checks(

@@ -22,6 +22,7 @@ class ForegroundDriver:
 
     def __init__(self, command: Sequence[str], *, base_environment: Mapping[str, str]) -> None:
         self._command = tuple(command)
+        self._instance_id: str | None = None
         self._base_environment = dict(base_environment)
         self.ended: asyncio.Future[ExitStatus] = asyncio.get_running_loop().create_future()
         self.reason = ""
@@ -37,11 +38,17 @@ class ForegroundDriver:
 
     async def start(
         self,
-        desired: DesiredInstance,  # noqa: ARG002 - the command takes the place of user data
+        desired: DesiredInstance,
         environment: Mapping[str, str],
         directory: Path,  # noqa: ARG002 - the command runs in the caller's folder
     ) -> Running:
-        """Start the command with this process's stdin, stdout, stderr and folder."""
+        """Start the command with this process's stdin, stdout, stderr and folder; for one instance alone.
+
+        Its owner gave it to run under one role: another instance that somebody places here gets nothing.
+        """
+        if self._instance_id is not None:
+            raise CannotStart("this host runs one command, for another instance")
+        self._instance_id = desired.instance_id
         try:
             process = await asyncio.create_subprocess_exec(
                 *launch_command(self._command, uid=None, gid=None, allow_new_privileges=True),
@@ -51,8 +58,10 @@ class ForegroundDriver:
             raise CannotStart(f"{self._command[0]} cannot be run: {error.strerror}") from error
         return _ForegroundProcess(process, self.ended)
 
-    def not_started(self, instance_id: str, reason: str) -> None:  # noqa: ARG002 - there is only one
+    def not_started(self, instance_id: str, reason: str) -> None:
         """End with 126, a shell's status for what cannot be run; `reason` is for the caller to show."""
+        if self._instance_id not in (None, instance_id):
+            return
         self.reason = reason
         if not self.ended.done():
             self.ended.set_result(ExitStatus(code=CANNOT_RUN))

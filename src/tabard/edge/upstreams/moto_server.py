@@ -32,6 +32,14 @@ _TARGET = re.compile(r"[A-Za-z0-9_]+\.[A-Za-z]+")
 _NOT_RELAYED = frozenset({"connection", "content-length", "date", "server", "transfer-encoding"})
 _REFUSED = {403: "Forbidden", 404: "Not Found", 411: "Length Required", 413: "Content Too Large"}
 _FAILED = json.dumps({"__type": "InternalFailure", "message": "The upstream failed."}).encode()
+# moto raises KeyError, ValueError and the like over what DynamoDB calls a ValidationException: an expression
+# that ends too early, a value that is not defined, a start key that is none.
+_NOT_EVALUATED = json.dumps(
+    {
+        "__type": "com.amazonaws.dynamodb.v20120810#ValidationException",
+        "message": "The request could not be evaluated: an expression or a key in it is malformed.",
+    }
+).encode()
 
 Environ = dict[str, Any]  # what WSGI is: PEP 3333
 WsgiApplication = Callable[[Environ, Callable[..., object]], Iterable[bytes]]
@@ -202,7 +210,12 @@ class _Handler(BaseHTTPRequestHandler):
             status, headers, answer = self.server.backend.call(environ)
         except Exception:  # noqa: BLE001 - whatever moto raises, the connection goes on and the log has it
             traceback.print_exc()
-            status, headers, answer = "500 Internal Server Error", [("Content-Type", content_type)], _FAILED
+            headers = [("Content-Type", content_type)]
+            status, answer = (
+                ("400 Bad Request", _NOT_EVALUATED)
+                if host.startswith("dynamodb.")
+                else ("500 Internal Server Error", _FAILED)
+            )
         self._answer(status, headers, answer)
 
     def _answer(self, status: str, headers: Iterable[tuple[str, str]], body: bytes) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from tabard.access.check import Check
 from tabard.services.dynamodb.errors import ValidationException
 from tabard.services.dynamodb.expressions import EXPRESSIONS, attributes_named, placeholders_of
-from tabard.services.dynamodb.leading_keys import leading_keys, queried_keys
+from tabard.services.dynamodb.leading_keys import UNREADABLE_KEY, leading_keys, queried_keys
 from tabard.services.dynamodb.selected import refuse_unhonoured_projection, selected
 from tabard.services.dynamodb.tables import index_name, requests_by_table, table_arn, table_name
 from tabard.services.operation import Facts
@@ -33,11 +33,11 @@ def on_no_table(action: str) -> Checks:
 
 
 def on_table(action: str) -> Checks:
-    """An operation on the table itself, with the tags it is to have.
+    """An operation on the table itself.
 
     Raises:
-        ValidationException: a resource policy, which nobody would enforce; tag keys that are not distinct.
-    Differs: tables have no resource-based policies; tag keys that differ in case alone are refused.
+        ValidationException: a resource policy, which nobody would enforce; tags, which no policy would see.
+    Differs: tables have no resource-based policies and no tags; CreateTable with either is refused.
     """
 
     def checks(arguments: Input, facts: Facts) -> Sequence[Check]:
@@ -45,20 +45,12 @@ def on_table(action: str) -> Checks:
             raise ValidationException(
                 reason="Resource-based policies are not supported; use identity-based policies."
             )
+        if arguments.get("Tags"):
+            raise ValidationException(
+                reason="Table tags are not supported, because no policy would see them."
+            )
         resource = table_arn(table_name(arguments.get("TableName"), facts), facts)
-        listed = arguments.get("Tags")
-        tags = [tag for tag in listed if isinstance(tag, dict)] if isinstance(listed, list) else []
-        if not tags:
-            return (Check(action=action, resource=resource),)
-        values = {str(tag["Key"]).lower(): str(tag["Value"]) for tag in tags}
-        if len(values) < len(tags):
-            raise ValidationException(reason="Tag keys must be distinct, whatever the case of their letters.")
-        context: Context = {f"aws:requesttag/{key}": (value,) for key, value in values.items()}
-        context["aws:tagkeys"] = tuple(str(tag["Key"]) for tag in tags)
-        return (
-            Check(action=action, resource=resource, context=context),
-            Check(action="dynamodb:TagResource", resource=resource, context=context),
-        )
+        return (Check(action=action, resource=resource),)
 
     return checks
 
@@ -150,6 +142,22 @@ def transacting(operation: str) -> Checks:
     return checks
 
 
+def refuse_unreadable_keys(allowed: Iterable[Check]) -> None:
+    """Refuse, once it is allowed, what does not plainly name the items it wants.
+
+    Before, it would tell what the table's key is to whoever asks.
+
+    Raises:
+        ValidationException: some item lacks a partition key of type S, N or B; a Query asks for none, or for
+            more than one value of it; a key is to be updated.
+    """
+    if any(not set(UNREADABLE_KEY).isdisjoint(check.context.get(_LEADING_KEYS, ())) for check in allowed):
+        raise ValidationException(
+            reason="The provided key element does not match the schema: the partition key must be given, "
+            "once and with one value of type S, N or B, for each item, and it cannot be updated"
+        )
+
+
 def tables_in(arguments: Input, facts: Facts) -> frozenset[tuple[str, str | None]]:
     """The tables (and the index, for a Query) whose partition keys the checks need to know."""
     named: list[Value | None] = [arguments["TableName"]] if "TableName" in arguments else []
@@ -193,11 +201,8 @@ def _item_check(action: str, arguments: Input, facts: Facts) -> Check:
     context[_LEADING_KEYS] = _leading_keys(table, [item], facts)
     partition_key = facts.partition_keys.get((table, None))
     updates = arguments.get("AttributeUpdates")
-    if isinstance(updates, dict) and partition_key in updates:
-        raise ValidationException(
-            reason=f"One or more parameter values were invalid: Cannot update attribute {partition_key}. "
-            "This attribute is part of the key"
-        )
+    if isinstance(updates, dict) and partition_key in updates:  # "Cannot update attribute: part of the key"
+        context[_LEADING_KEYS] += UNREADABLE_KEY
     return Check(action=action, resource=table_arn(table, facts), context=context)
 
 

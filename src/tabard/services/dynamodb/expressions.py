@@ -27,6 +27,7 @@ _TOKEN = re.compile(
 )
 _PLACEHOLDER = re.compile(r"#[A-Za-z0-9_]+")
 _NEAR_CHARACTERS = 20
+_MOST_BYTES = 4096
 
 _CONDITION_WORDS = frozenset(("and", "or", "not", "between", "in"))
 _KEYWORDS: Mapping[str, frozenset[str]] = MappingProxyType(
@@ -61,8 +62,13 @@ def tokens_of(member: str, expression: str) -> Sequence[Token]:
     """The words of an expression.
 
     Raises:
-        ValidationException: it has a character that no expression of this member can have.
+        ValidationException: it has a character that no expression of this member can have; it is longer than
+            AWS's "maximum length of any expression string", 4 KB.
     """
+    if len(expression.encode(errors="replace")) > _MOST_BYTES:
+        raise ValidationException(
+            reason=f"Invalid {member}: Expression size has exceeded the maximum allowed size;"
+        )
     found: list[Token] = []
     at = 0
     while at < len(expression):

@@ -1,8 +1,10 @@
 """The partition keys that a request touches: what `dynamodb:LeadingKeys` holds.
 
 Policies compare it by `ForAllValues`, which is true where there is nothing to compare. So there is always
-something: a request whose partition key cannot be read is refused, and of a table that is not there the
-value is one that no item has.
+something: where the partition key cannot be read, or the table is not there, a value that no item has.
+
+A request whose partition key cannot be read is refused, but once it is allowed alone: only then may its
+caller learn what the key is.
 
 AWS: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
 """
@@ -24,6 +26,9 @@ UNKNOWN_KEY = ("?" * 2049,)
 """No item has it. AWS: "The maximum length of a partition key value is 2048 bytes." An empty text would not
 do: `ForAllValues` is true where "the key values resolve to a null data set, such as an empty string"."""
 
+UNREADABLE_KEY = ("!" * 2049,)
+"""No item has it either: the table is there, but the request does not plainly name whose item it wants."""
+
 _NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?")
 _DIGITS = 38
 _LARGEST_EXPONENT = 125
@@ -31,24 +36,22 @@ _SMALLEST_EXPONENT = -130
 
 
 def leading_keys(items: Iterable[Value], partition_key: str | None) -> tuple[str, ...]:
-    """The partition key of each item, or key of an item.
-
-    Raises:
-        ValidationException: an item lacks it, or it is of no type that a key can have.
-    """
+    """The partition key of each item, or key of an item; UNREADABLE_KEY of one that lacks a plain one."""
     if partition_key is None:
         return UNKNOWN_KEY
-    found = (
-        key_text(partition_key, item.get(partition_key) if isinstance(item, dict) else None) for item in items
-    )
+    found: list[str] = []
+    for item in items:
+        found += _readable(partition_key, item.get(partition_key) if isinstance(item, dict) else None)
     return tuple(found) or UNKNOWN_KEY
 
 
 def queried_keys(arguments: Input, partition_key: str | None) -> tuple[str, ...]:
     """The partition key that a Query demands, in an expression or in the legacy form.
 
+    UNREADABLE_KEY where it demands none, or something else than one value.
+
     Raises:
-        ValidationException: it demands none, or something else than one value.
+        ValidationException: it is no Query, whatever the table's key is.
     """
     expression, legacy = arguments.get("KeyConditionExpression"), arguments.get("KeyConditions")
     if expression is not None and legacy is not None:
@@ -101,30 +104,29 @@ def _by_expression(arguments: Input, expression: str, partition_key: str | None)
     if partition_key is None:
         return UNKNOWN_KEY
     condition = conditions.get(partition_key)
-    if condition is None:
-        raise _missed(partition_key)
-    if condition.operator != "=":
-        raise _not_supported()
+    if condition is None or condition.operator != "=":
+        return UNREADABLE_KEY
     values = arguments.get("ExpressionAttributeValues")
-    value = values.get(condition.value) if isinstance(values, dict) else None
-    if value is None:
-        raise ValidationException(
-            reason="Invalid KeyConditionExpression: An expression attribute value used in expression is not "
-            f"defined; attribute value: {condition.value}"
-        )
-    return (key_text(partition_key, value),)
+    return _readable(partition_key, values.get(condition.value) if isinstance(values, dict) else None)
 
 
 def _by_legacy_conditions(conditions: Input, partition_key: str | None) -> tuple[str, ...]:
     if partition_key is None:
         return UNKNOWN_KEY
     condition = conditions.get(partition_key)
-    if not isinstance(condition, dict):
-        raise _missed(partition_key)
+    if not isinstance(condition, dict) or condition.get("ComparisonOperator") != "EQ":
+        return UNREADABLE_KEY
     operands = condition.get("AttributeValueList")
-    if condition.get("ComparisonOperator") != "EQ" or not isinstance(operands, list) or len(operands) != 1:
-        raise _not_supported()
-    return (key_text(partition_key, operands[0]),)
+    if not isinstance(operands, list) or len(operands) != 1:
+        return UNREADABLE_KEY
+    return _readable(partition_key, operands[0])
+
+
+def _readable(name: str, attribute: Value | None) -> tuple[str, ...]:
+    try:
+        return (key_text(name, attribute),)
+    except ValidationException:
+        return UNREADABLE_KEY
 
 
 def _number(text: str) -> str:
@@ -144,11 +146,3 @@ def _number(text: str) -> str:
             reason="Number overflow. Attempting to store a number with magnitude larger than supported range"
         )
     return format(number, "f")
-
-
-def _missed(partition_key: str) -> ValidationException:
-    return ValidationException(reason=f"Query condition missed key schema element: {partition_key}")
-
-
-def _not_supported() -> ValidationException:
-    return ValidationException(reason="Query key condition not supported")

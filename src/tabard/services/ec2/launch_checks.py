@@ -74,6 +74,8 @@ def run_instances_checks(request: RunInstancesRequest, facts: Facts) -> Sequence
     if request.key_name:
         key_pair = {"ec2:keypairname": (request.key_name,)}
         checks.append(check(ec2_arn(facts, f"key-pair/{request.key_name}"), key_pair))
+    if request.placement.host_id:
+        checks.append(check(ec2_arn(facts, f"dedicated-host/{request.placement.host_id}"), zone))
     if tags:
         created = {"ec2:createaction": ("RunInstances",)}
         checks.append(check(ec2_arn(facts, "instance/*"), tags, created, action="ec2:CreateTags"))

@@ -20,12 +20,18 @@ from tabard.store.ports import Transaction
 PROCESS_DRIVER_REFUSED = "process_driver_refused"
 """The installation's fact of this name says why its own host launches no processes; empty where it does."""
 
+LOCAL_HOST_ID = "local_host_id"
+"""The installation's fact of this name says which host takes instances that name none: `tabard up`'s own.
+
+INVARIANT: whoever may register a host gets no instance of others by it; a host runs only what names it.
+"""
+
 SILENT_AFTER = timedelta(minutes=3)
 """A host that has not reported for so long is chosen only where there is no other."""
 
 
 def choose_host(permit: Permit, placement: Placement, vpc: DefaultVpc, tx: Transaction) -> Host:
-    """The host that is asked for, else the least loaded of the region's that is not ephemeral.
+    """The host that is asked for, else the installation's own.
 
     Raises:
         InvalidParameterValue: another Availability Zone than the region's. InvalidHostId.NotFound (400).
@@ -44,7 +50,12 @@ def choose_host(permit: Permit, placement: Placement, vpc: DefaultVpc, tx: Trans
             raise InvalidHostIdNotFound(host_id=placement.host_id, region=permit.region)
         _guard_process_driver(host, tx)
         return host
-    candidates = [host for host in tx.hosts.all() if host.region == permit.region and not host.ephemeral]
+    local = tx.installation.get(LOCAL_HOST_ID)
+    candidates = [
+        host
+        for host in tx.hosts.all()
+        if host.region == permit.region and not host.ephemeral and local in (None, host.host_id)
+    ]
     if not candidates:
         raise InsufficientInstanceCapacity(
             reason=f"There is no host in {permit.region} that could run the instance. Start one there "

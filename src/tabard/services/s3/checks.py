@@ -5,6 +5,7 @@ Service Authorization Reference, "Actions, resources, and condition keys for Ama
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 
 from tabard.access.check import Check
 from tabard.services.operation import Facts
@@ -15,13 +16,14 @@ from tabard.services.s3.errors import (
     NotImplementedByUpstream,
 )
 from tabard.services.s3.names import (
+    check_bucket_token,
     check_continuation_token,
     check_prefix,
     check_upload_id,
     checked_bucket,
     checked_key,
 )
-from tabard.services.s3.tagging import tags_of
+from tabard.wire.input_errors import MalformedXML
 from tabard.wire.request import Value
 
 Input = Mapping[str, Value]
@@ -45,7 +47,7 @@ _LISTING_KEYS = {"Prefix": "s3:prefix", "Delimiter": "s3:delimiter", "MaxKeys": 
 def on_all_buckets(arguments: Input, facts: Facts) -> Sequence[Check]:
     """ListBuckets: `s3:ListAllMyBuckets` on `*`."""
     check_prefix(arguments.get("Prefix"))
-    check_continuation_token(arguments.get("ContinuationToken"))
+    check_bucket_token(arguments.get("ContinuationToken"))
     return (Check(action="s3:ListAllMyBuckets", resource="*", context=_context(arguments, facts)),)
 
 
@@ -105,10 +107,12 @@ def on_object(action: str, *, version_action: str | None = None) -> Checks:
 
 
 def writing_object(*, creates: bool) -> Checks:
-    """`s3:PutObject`, and `s3:PutObjectTagging` where tags come along.
+    """`s3:PutObject`.
 
     `creates`: whether an object is there afterwards; a part of an upload is none yet.
     AWS: https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html
+    Differs: objects have no tags; a request that brings some is answered 501, because no
+        `s3:ExistingObjectTag` would ever hold them.
     """
 
     def checks(arguments: Input, facts: Facts) -> Sequence[Check]:
@@ -118,19 +122,13 @@ def writing_object(*, creates: bool) -> Checks:
         resource = _object(arguments, facts)
         context = _context(arguments, facts)
         context["s3:objectcreationoperation"] = ("true" if creates else "false",)
-        found = [Check(action="s3:PutObject", resource=resource, context=context)]
-        tags = tags_of(arguments.get("Tagging"))
-        if tags:
-            context.update({f"s3:requestobjecttag/{key.lower()}": (value,) for key, value in tags})
-            context["s3:requestobjecttagkeys"] = tuple(key for key, _ in tags)
-            found.append(Check(action="s3:PutObjectTagging", resource=resource, context=context))
-        return found
+        return (Check(action="s3:PutObject", resource=resource, context=context),)
 
     return checks
 
 
 def copying_object(*, creates: bool) -> Checks:
-    """CopyObject and UploadPartCopy: read the source, and write the destination with its tags.
+    """CopyObject and UploadPartCopy: read the source, and write the destination.
 
     AWS: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html ("Permissions").
     """
@@ -177,13 +175,13 @@ def keys_to_delete(arguments: Input) -> Sequence[tuple[str, str | None]]:
     """The keys and versions that a DeleteObjects names: 1 to 1,000.
 
     Raises:
-        InvalidArgument, InvalidObjectKey (400).
+        MalformedXML (400): no key, or more. InvalidArgument, InvalidObjectKey (400).
         NotImplementedByUpstream (501): a condition that the upstream does not know.
     """
     delete = arguments.get("Delete")
     objects = delete.get("Objects") if isinstance(delete, dict) else None
     if not isinstance(objects, list) or not 1 <= len(objects) <= MOST_KEYS_AT_ONCE:
-        raise InvalidArgument(reason=f"A DeleteObjects request names 1 to {MOST_KEYS_AT_ONCE} keys.")
+        raise MalformedXML
     named = []
     for item in objects:
         if not isinstance(item, dict):
@@ -217,8 +215,13 @@ def _context(arguments: Input, facts: Facts) -> Context:
 
 
 def _facts_context(facts: Facts) -> Context:
-    """AWS: https://docs.aws.amazon.com/AmazonS3/latest/API/bucket-policy-s3-sigv4-conditions.html"""
+    """What is true of every request, its signature's age in milliseconds.
+
+    AWS: https://docs.aws.amazon.com/AmazonS3/latest/API/bucket-policy-s3-sigv4-conditions.html
+    """
     return {
+        "s3:x-amz-content-sha256": (facts.payload_hash,),
+        "s3:signatureage": (str(max(0, (facts.now - facts.signed_at) // timedelta(milliseconds=1))),),
         "s3:authtype": ("REST-HEADER",),
         "s3:signatureversion": ("AWS4-HMAC-SHA256",),
         "s3:resourceaccount": (facts.account_id,),

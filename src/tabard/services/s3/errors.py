@@ -101,14 +101,6 @@ class BadDigest(AwsError):
     sentence = "The {algorithm} you specified did not match what we received."
 
 
-class MissingSecurityHeader(AwsError):
-    """AWS: "Your request is missing a required header." """
-
-    code = "MissingSecurityHeader"
-    status = 400
-    sentence = "Missing required header for this request: x-amz-content-sha256"
-
-
 class NoSuchBucket(AwsError):
     """AWS: "The specified bucket does not exist." """
 

@@ -3,6 +3,7 @@
 INVARIANT: what passes here is read by the upstream exactly as it was authorized.
 """
 
+import base64
 import re
 
 from tabard.services.s3.errors import (
@@ -53,6 +54,19 @@ def check_continuation_token(token: Value | None) -> None:
     """A continuation token is the last key that was listed. Raises InvalidContinuationToken."""
     if isinstance(token, str) and refused_prefix_reason(token) is not None:
         raise InvalidContinuationToken
+
+
+def check_bucket_token(token: Value | None) -> None:
+    """A continuation token of ListBuckets is a bucket's name in base64. Raises InvalidContinuationToken."""
+    if not isinstance(token, str):
+        return
+    try:
+        name = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True).decode(
+            "ascii"
+        )
+        checked_bucket(name)
+    except (ValueError, InvalidBucketName):
+        raise InvalidContinuationToken from None
 
 
 def check_upload_id(upload_id: Value | None) -> None:

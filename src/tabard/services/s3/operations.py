@@ -51,7 +51,7 @@ _READING = frozenset(
 _DESCRIBING = frozenset(
     (
         "CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType", "Expires",
-        "Metadata", "Tagging", "StorageClass", "ACL",
+        "Metadata", "StorageClass", "ACL",
     )
 )  # fmt: skip
 _CHECKSUMS = frozenset(
@@ -88,10 +88,7 @@ ACCEPTED_MEMBERS = MappingProxyType(
         "HeadObject": _READING,
         "GetObject": _READING,
         "PutObject": _OBJECT | _DESCRIBING | _CONTENT | {"IfMatch", "IfNoneMatch"},
-        "CopyObject": _OBJECT
-        | _DESCRIBING
-        | _COPYING
-        | {"MetadataDirective", "TaggingDirective", "ChecksumAlgorithm"},
+        "CopyObject": _OBJECT | _DESCRIBING | _COPYING | {"MetadataDirective", "ChecksumAlgorithm"},
         "DeleteObject": _OBJECT | {"IfMatch"},
         "DeleteObjects": frozenset(("Bucket", "Delete", "ChecksumAlgorithm")),
         "CreateMultipartUpload": _OBJECT | _DESCRIBING | {"ChecksumAlgorithm", "ChecksumType"},

@@ -9,12 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from tabard.access.check import Check
 from tabard.services.operation import Facts
-from tabard.services.sqs.errors import (
-    InvalidQueueName,
-    InvalidTagKeys,
-    QueueDoesNotExist,
-    UnsupportedOperation,
-)
+from tabard.services.sqs.attributes import check_attributes
+from tabard.services.sqs.errors import InvalidQueueName, QueueDoesNotExist, UnsupportedOperation
 from tabard.wire.request import Value
 
 Input = Mapping[str, Value]
@@ -22,6 +18,7 @@ Checks = Callable[[Input, Facts], Sequence[Check]]
 
 _NAME = r"(?=[A-Za-z0-9_.-]{1,80}\Z)[A-Za-z0-9_-]+(?:\.fifo)?"
 _QUEUE_NAME = re.compile(_NAME)
+_PREFIX = re.compile(r"[A-Za-z0-9_.-]{0,80}")
 # The whole URL, and nothing after the name: a query, a fragment or an escape could name another queue to
 # whoever reads the URL next.
 _QUEUE_URL = re.compile(rf"(?:https?://[A-Za-z0-9.:\[\]-]+)?/([0-9]{{12}})/({_NAME})")
@@ -49,7 +46,7 @@ def on_queue(action: str) -> Checks:
     """One check of `action` on the queue that QueueUrl names."""
 
     def checks(arguments: Input, facts: Facts) -> Sequence[Check]:
-        _refuse_resource_policy(arguments)
+        check_attributes(arguments.get("Attributes"), facts)
         resource = _arn(queue_name_of_url(arguments.get("QueueUrl"), facts), facts)
         return (Check(action=action, resource=resource),)
 
@@ -57,47 +54,36 @@ def on_queue(action: str) -> Checks:
 
 
 def on_named_queue(action: str) -> Checks:
-    """CreateQueue and GetQueueUrl: on the queue that QueueName names, with the tags it is to have.
+    """CreateQueue and GetQueueUrl: on the queue that QueueName names.
 
-    Differs: tag keys that differ in case alone are refused: to condition keys they are one.
+    Raises:
+        UnsupportedOperation (400): tags. No condition key would ever hold them: a Deny would be void.
+    Differs: queues have no tags; CreateQueue with tags is refused.
     """
 
     def checks(arguments: Input, facts: Facts) -> Sequence[Check]:
-        _refuse_resource_policy(arguments)
+        check_attributes(arguments.get("Attributes"), facts)
         name = arguments.get("QueueName")
         if not isinstance(name, str) or not _QUEUE_NAME.fullmatch(name):
             raise InvalidQueueName
         if arguments.get("QueueOwnerAWSAccountId", facts.account_id) != facts.account_id:
             raise QueueDoesNotExist
-        resource = _arn(name, facts)
-        tags = arguments.get("tags")
-        if not isinstance(tags, dict) or not tags:
-            return (Check(action=action, resource=resource),)
-        context: dict[str, tuple[str, ...]] = {
-            f"aws:requesttag/{key.lower()}": (str(value),) for key, value in tags.items()
-        }
-        if len(context) < len(tags):
-            raise InvalidTagKeys
-        context["aws:tagkeys"] = tuple(tags)
-        return (
-            Check(action=action, resource=resource, context=context),
-            Check(action="sqs:TagQueue", resource=resource, context=context),
-        )
+        if arguments.get("tags"):
+            raise UnsupportedOperation(
+                reason="Queue tags are not supported, because no policy would see them."
+            )
+        return (Check(action=action, resource=_arn(name, facts)),)
 
     return checks
 
 
 def on_no_queue(action: str) -> Checks:
-    """ListQueues: on `*`."""
+    """ListQueues: on `*`. Raises InvalidQueueName: a prefix that no queue's name can begin with."""
 
-    def checks(_arguments: Input, _facts: Facts) -> Sequence[Check]:
+    def checks(arguments: Input, _facts: Facts) -> Sequence[Check]:
+        prefix = arguments.get("QueueNamePrefix", "")
+        if not isinstance(prefix, str) or not _PREFIX.fullmatch(prefix):
+            raise InvalidQueueName
         return (Check(action=action, resource="*"),)
 
     return checks
-
-
-def _refuse_resource_policy(arguments: Input) -> None:
-    """A queue policy that nobody enforces would be a promise not kept."""
-    attributes = arguments.get("Attributes")
-    if isinstance(attributes, dict) and attributes.get("Policy"):
-        raise UnsupportedOperation(reason="Queue policies are not supported; use identity-based policies.")

@@ -22,12 +22,12 @@ class UnsupportedOperation(AwsError):
     sentence = "{reason}"
 
 
-class InvalidTagKeys(AwsError):
-    """Two tags under one key, as condition keys see it."""
+class InvalidAttributeValue(AwsError):
+    """AWS: "A queue attribute value is invalid." """
 
-    code = "InvalidParameterValue"
+    code = "InvalidAttributeValue"
     status = 400
-    sentence = "Tag keys must be distinct, whatever the case of their letters."
+    sentence = "Invalid value for the parameter {name}."
 
 
 class InvalidQueueName(AwsError):

@@ -1,6 +1,8 @@
 """What the server in front of moto lets through, with a backend that only writes down what it is asked."""
 
+import contextlib
 import http.client
+import json
 import socket
 import threading
 from collections.abc import Iterator
@@ -49,7 +51,8 @@ class Connection(http.client.HTTPConnection):
             **DYNAMODB,
             **{name.replace("_", "-"): value for name, value in headers.items()},
         }
-        self.request("POST", path, body, {name: value for name, value in given.items() if value})
+        with contextlib.suppress(BrokenPipeError):  # it may have been refused before its body went out
+            self.request("POST", path, body, {name: value for name, value in given.items() if value})
         answer = self.getresponse()
         return answer.status, answer.read()
 
@@ -145,10 +148,22 @@ def test_a_body_of_unknown_or_excessive_length_is_refused(
 def test_what_goes_wrong_inside_stays_inside(
     connection: Connection, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    status, body = connection.ask(body=b"fail")
+    status, body = connection.ask(
+        body=b"fail", Host="sqs.eu-west-1.amazonaws.com", X_Amz_Target="AmazonSQS.SendMessage"
+    )
     assert (status, b"traceback" in body) == (500, False)
     assert "KeyError" in capfd.readouterr().err
     assert connection.ask(body=b"again")[0] == 200
+
+
+def test_what_moto_fails_to_read_is_a_request_that_cannot_be_right(
+    connection: Connection, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """moto raises KeyError and the like over an expression that DynamoDB refuses."""
+    status, body = connection.ask(body=b"fail")
+    assert (status, b"traceback" in body) == (400, False)
+    assert json.loads(body)["__type"].endswith("#ValidationException")
+    assert "KeyError" in capfd.readouterr().err
 
 
 def test_reset_needs_the_secret_too(connection: Connection, backend: WritingBackend) -> None:

@@ -127,6 +127,7 @@ class Ec2Account:
             account_id=ACCOUNT_ID,
             region=region,
             now=self.account.now,
+            signed_at=self.account.now,
         )
         request_facts = RequestFacts(
             service="ec2",

@@ -1,5 +1,6 @@
 """From a request to what it needs to be allowed; a queue has one name, however its URL is spelled."""
 
+import json
 from collections.abc import Mapping, Sequence
 
 import pytest
@@ -12,8 +13,8 @@ from tabard.access.check import Check
 from tabard.errors import AwsError
 from tabard.services.sqs.checks import queue_name_of_url
 from tabard.services.sqs.errors import (
+    InvalidAttributeValue,
     InvalidQueueName,
-    InvalidTagKeys,
     QueueDoesNotExist,
     UnsupportedOperation,
 )
@@ -67,21 +68,76 @@ def test_listing_is_on_everything(account: Account) -> None:
     assert (check.action, check.resource) == ("sqs:ListQueues", "*")
 
 
-def test_tags_of_a_new_queue_need_leave_of_their_own(account: Account) -> None:
-    found = checks(account, "CreateQueue", {"QueueName": "jobs", "tags": {"Team": "blue", "x": ""}})
-    assert [check.action for check in found] == ["sqs:CreateQueue", "sqs:TagQueue"]
-    for check in found:
-        assert check.resource == QUEUE
-        assert dict(check.context) == {
-            "aws:requesttag/team": ("blue",),
-            "aws:requesttag/x": ("",),
-            "aws:tagkeys": ("Team", "x"),
-        }
+@pytest.mark.parametrize("prefix", ["(a+)+$", ".*", "a|b", "[", "a b", "jöbs", "x" * 81, "a\n"])
+def test_a_prefix_is_a_name_and_no_pattern(account: Account, prefix: str) -> None:
+    with pytest.raises(InvalidQueueName):
+        checks(account, "ListQueues", {"QueueNamePrefix": prefix})
 
 
-def test_two_tags_that_a_policy_cannot_tell_apart_are_refused(account: Account) -> None:
-    with pytest.raises(InvalidTagKeys):
-        checks(account, "CreateQueue", {"QueueName": "jobs", "tags": {"Team": "blue", "team": "red"}})
+def test_tags_that_no_policy_would_see_are_refused(account: Account) -> None:
+    with pytest.raises(UnsupportedOperation, match="tags are not supported"):
+        checks(account, "CreateQueue", {"QueueName": "jobs", "tags": {"Team": "blue"}})
+    assert checks(account, "CreateQueue", {"QueueName": "jobs", "tags": {}})
+
+
+KEPT = {
+    "ContentBasedDeduplication": "true",
+    "DeduplicationScope": "queue",
+    "DelaySeconds": "900",
+    "FifoQueue": "true",
+    "FifoThroughputLimit": "perQueue",
+    "MaximumMessageSize": "1024",
+    "MessageRetentionPeriod": "60",
+    "Policy": "",
+    "ReceiveMessageWaitTimeSeconds": "20",
+    "RedrivePolicy": json.dumps({"deadLetterTargetArn": f"{QUEUE}-dead", "maxReceiveCount": "3"}),
+    "VisibilityTimeout": "0",
+}
+
+
+@pytest.mark.parametrize(
+    ("operation", "named"),
+    [("CreateQueue", {"QueueName": "jobs"}), ("SetQueueAttributes", {"QueueUrl": URL})],
+)
+def test_only_attributes_that_are_kept_are_taken(
+    account: Account, operation: str, named: dict[str, object]
+) -> None:
+    assert len(checks(account, operation, {**named, "Attributes": KEPT})) == 1
+    assert checks(account, operation, {**named, "Attributes": {"RedrivePolicy": ""}})
+    for name in (
+        "RedriveAllowPolicy",
+        "KmsMasterKeyId",
+        "KmsDataKeyReusePeriodSeconds",
+        "SqsManagedSseEnabled",
+    ):
+        with pytest.raises(UnsupportedOperation, match=name):
+            checks(account, operation, {**named, "Attributes": {name: "1"}})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DelaySeconds", "901"), ("DelaySeconds", "-1"), ("DelaySeconds", "x"), ("DelaySeconds", ""),
+        ("MaximumMessageSize", "1023"), ("MessageRetentionPeriod", "59"), ("VisibilityTimeout", "43201"),
+        ("ReceiveMessageWaitTimeSeconds", "21"), ("FifoQueue", "yes"), ("FifoThroughputLimit", "none"),
+        ("RedrivePolicy", "{"), ("RedrivePolicy", "[]"), ("RedrivePolicy", "{}"), ("RedrivePolicy", "\ud800"),
+        ("RedrivePolicy", json.dumps({"deadLetterTargetArn": QUEUE, "maxReceiveCount": 0})),
+        ("RedrivePolicy", json.dumps({"deadLetterTargetArn": QUEUE, "maxReceiveCount": "many"})),
+        ("RedrivePolicy", json.dumps({"deadLetterTargetArn": "jobs", "maxReceiveCount": 3})),
+        ("RedrivePolicy", json.dumps({"deadLetterTargetArn": "arn:aws:s3:::jobs", "maxReceiveCount": 3})),
+    ],
+)  # fmt: skip
+def test_an_attribute_has_a_value_that_it_can_have(account: Account, name: str, value: str) -> None:
+    with pytest.raises(InvalidAttributeValue, match=name):
+        checks(account, "SetQueueAttributes", {"QueueUrl": URL, "Attributes": {name: value}})
+
+
+@pytest.mark.parametrize("old", [ACCOUNT_ID, REGION, "aws:"])
+def test_dead_letters_stay_in_the_account_and_region(account: Account, old: str) -> None:
+    elsewhere = QUEUE.replace(old, {ACCOUNT_ID: "999999999999", REGION: "eu-west-3"}.get(old, "aws-cn:"))
+    redrive = json.dumps({"deadLetterTargetArn": elsewhere, "maxReceiveCount": 3})
+    with pytest.raises(QueueDoesNotExist):
+        checks(account, "CreateQueue", {"QueueName": "jobs", "Attributes": {"RedrivePolicy": redrive}})
 
 
 @pytest.mark.parametrize(
@@ -243,5 +299,5 @@ def test_every_operation_and_error_is_one_of_awss() -> None:
     model = service_model("sqs")
     assert set(_BY_NAME) <= set(model.operation_names)
     assert len(_BY_NAME) == len(OPERATIONS)
-    errors: tuple[type[AwsError], ...] = (QueueDoesNotExist, UnsupportedOperation)
+    errors: tuple[type[AwsError], ...] = (QueueDoesNotExist, UnsupportedOperation, InvalidAttributeValue)
     assert {error.code for error in errors} <= {shape.name for shape in model.error_shapes}
