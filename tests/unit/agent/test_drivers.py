@@ -126,10 +126,11 @@ async def test_the_main_process_dies_with_its_agent(tmp_path: Path) -> None:
     code = (
         "import asyncio, sys, os\n"
         "from pathlib import Path\n"
+        "from types import SimpleNamespace\n"
         "from tabard.agent.drivers.foreground import ForegroundDriver\n"
         "async def main():\n"
         "    driver = ForegroundDriver(['sh', '-c', 'echo $$; exec sleep 60'], base_environment=os.environ)\n"
-        "    await driver.start(None, dict(os.environ), Path('.'))\n"
+        "    await driver.start(SimpleNamespace(instance_id='i'), dict(os.environ), Path('.'))\n"
         "    await asyncio.sleep(60)\n"
         "asyncio.run(main())\n"
     )
@@ -153,6 +154,23 @@ async def test_a_launch_uid_owns_the_process_and_its_files() -> None:
         assert (directory / "console.log").read_text() == "12345\n12345\n12345\n"
         owners = [(directory / name).stat().st_uid for name in ("home", "home/user-data", "console.log")]
         assert owners == [12345, 12345, 0]
+
+
+async def test_nothing_but_the_home_is_given_away_by_its_path_and_that_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who owns the home may put another file in the program's place before it is given away."""
+    given: list[tuple[str, list[str]]] = []
+    chown = os.chown
+
+    def recorded(path: Path, uid: int, gid: int, *, follow_symlinks: bool) -> None:
+        given.append((path.name, names(path)))
+        chown(path, uid, gid, follow_symlinks=follow_symlinks)
+
+    monkeypatch.setattr(os, "chown", recorded)
+    running = await start(tmp_path, "#!/bin/sh\nexit 0\n")
+    await running.wait()
+    assert given == [("home", ["user-data"])]
 
 
 async def test_the_foreground_command_reports_its_exit_status(tmp_path: Path) -> None:
