@@ -6,7 +6,7 @@ from functools import partial
 from botocore.awsrequest import AWSRequest
 
 from bench.figures import Row, compare, each
-from bench.house import EMPTY_SHA256, House, as_arrived, sign, unsigned_get
+from bench.house import EMPTY_SHA256, Botocore, House, as_arrived, sign, unsigned_get
 from tabard.access.authenticate import Authenticator
 from tabard.access.authorize import Permit, RequestFacts, authorize
 from tabard.access.check import Check
@@ -25,11 +25,12 @@ def authorize_rows(house: House) -> list[Row]:
     """Warm: the caller is known, every signature is new. Cold: every caller is seen for the first time."""
     role = house.roles[-1]
     session = house.session_of(role)
+    botocore = Botocore(session)
     numbers = iter(range(10**6))
 
     def botocore_signs() -> float:
         fresh = [unsigned_get(next(numbers)) for _ in range(REQUESTS)]
-        return each([partial(sign, request, session) for request in fresh])
+        return each([partial(botocore.sign, request) for request in fresh])
 
     known = house.authenticator()
     arrived = [as_arrived(sign(unsigned_get(next(numbers)), session)) for _ in range(REQUESTS)]

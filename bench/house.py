@@ -7,9 +7,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import botocore.session
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from botocore.model import ServiceId
+from botocore.signers import RequestSigner
 
 from tabard.access.authenticate import Authenticator
 from tabard.clock import SystemClock
@@ -150,9 +153,22 @@ def unsigned_get(number: int) -> AWSRequest:
 
 
 def sign(request: AWSRequest, credentials: Credentials) -> AWSRequest:
-    """Sign as botocore does, in place."""
+    """Sign in place, by botocore's signature alone."""
     S3SigV4Auth(credentials, "s3", REGION).add_auth(request)
     return request
+
+
+class Botocore:
+    """Signs as a botocore client does before it sends."""
+
+    def __init__(self, credentials: Credentials) -> None:
+        self._session = botocore.session.get_session()
+        emitter = self._session.get_component("event_emitter")
+        self._signer = RequestSigner(ServiceId("S3"), REGION, "s3", "s3v4", credentials, emitter)
+
+    def sign(self, request: AWSRequest) -> None:
+        """In place."""
+        self._signer.sign("GetObject", request)
 
 
 def as_arrived(request: AWSRequest) -> RawRequest:

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from bench.authorizing import REQUESTS, ROUNDS
 from bench.figures import Row, compare, each
-from bench.house import EMPTY_SHA256, House, as_arrived, policy_document, sign, unsigned_get
+from bench.house import EMPTY_SHA256, Botocore, House, as_arrived, policy_document, sign, unsigned_get
 from tabard.credentials.token import open_token
 from tabard.policy import (
     AccessRequest,
@@ -39,6 +39,7 @@ def part_rows(house: House) -> list[Row]:
 
 def _verify(house: House) -> list[Row]:
     session = house.session_of(house.roles[-1])
+    botocore = Botocore(session)
     calls = []
     for number in range(REQUESTS):
         raw = as_arrived(sign(unsigned_get(number), session))
@@ -50,7 +51,7 @@ def _verify(house: House) -> list[Row]:
         calls.append(partial(signature_matches, request, claim, key, EMPTY_SHA256, normalize_path=False))
 
     def botocore_signs() -> float:
-        return each([partial(sign, unsigned_get(number), session) for number in range(REQUESTS)])
+        return each([partial(botocore.sign, unsigned_get(number)) for number in range(REQUESTS)])
 
     return compare(
         "verify a signature", lambda: each(calls), ("botocore signs it", botocore_signs, 0.1), rounds=ROUNDS

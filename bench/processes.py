@@ -47,11 +47,11 @@ def process(command: Sequence[str], log: Path, **options: object) -> Iterator["s
 
 
 @contextmanager
-def upstream(folder: Path) -> Iterator[Path]:
+def fake_s3(folder: Path) -> Iterator[Path]:
     """The fake S3's socket."""
     path = folder / "s3.sock"
-    with process([sys.executable, "-m", "bench.upstream", str(path)], folder / "upstream.log") as child:
-        _until(path.exists, child, folder / "upstream.log")
+    with process([sys.executable, "-m", "bench.fake_s3", str(path)], folder / "fake_s3.log") as child:
+        _until(path.exists, child, folder / "fake_s3.log")
         yield path
 
 

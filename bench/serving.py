@@ -12,9 +12,9 @@ from pathlib import Path
 from bench import processes
 from bench.authorizing import signed_gets
 from bench.client import Client
+from bench.fake_s3 import CONTENT
 from bench.figures import Measurement, Row, compare
 from bench.house import BUCKET, House, on_the_wire
-from bench.upstream import CONTENT
 
 GETS = 1600
 MOTO_GETS = 160
@@ -35,7 +35,7 @@ def get_rows(house: House, folder: Path) -> list[Row]:
     skipped: list[Row] = []
     others: list[tuple[str, Measurement, float | None]] = []
     with ExitStack() as stack:
-        s3_socket = stack.enter_context(processes.upstream(folder))
+        s3_socket = stack.enter_context(processes.fake_s3(folder))
         edge = stack.enter_context(processes.edge(folder, house.data_dir, s3_socket))
         beside_nginx = "nginx proxy_pass, no authorization"
         if processes.nginx_program() is None:

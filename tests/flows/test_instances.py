@@ -213,6 +213,9 @@ def test_a_launch_passes_a_role_only_with_pass_role(system: RunningSystem, insta
     association = {"InstanceId": bare["InstanceId"], "IamInstanceProfile": {"Name": other}}
     denied = refusal(launcher.associate_iam_instance_profile, **association)
     assert denied == ("UnauthorizedOperation", 403)
+    system.client("ec2").get_waiter("instance_running").wait(
+        InstanceIds=[bare["InstanceId"]], WaiterConfig=QUICK
+    )
     launcher.associate_iam_instance_profile(
         InstanceId=bare["InstanceId"], IamInstanceProfile={"Name": profile}
     )

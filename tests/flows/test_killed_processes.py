@@ -193,7 +193,7 @@ def test_instances_end_with_a_killed_agent_and_are_reported_stopped(own: Running
 def test_what_was_acknowledged_is_kept_whatever_is_killed(own: RunningSystem) -> None:
     """Edge, agent and upstreams, at random moments, one after the other, while somebody writes."""
     writer = writer_on(own)
-    thread = threading.Thread(target=writer.run)
+    thread = threading.Thread(target=writer.run, daemon=True)
     thread.start()
     try:
         for name in ("edge", "seaweedfs", "agent", "edge", "moto", "seaweedfs", "edge"):
@@ -237,10 +237,15 @@ def test_children_never_outlive_their_supervisor_and_the_next_one_keeps_what_was
                     instance_profile=instance.instance_profile,
                 )
                 until(lambda ended=ended: ended.state() == "stopped", "the lost instance is stopped")
-            if round_number == 2:
-                return
             instance = sleeper(system)
-            thread = threading.Thread(target=writer.run)
+            if round_number == 2:
+                # The last one is told to end, and leaves no more behind.
+                descendants = list(children_of(system.process.pid))
+                system.signal(signal.SIGTERM)
+                assert system.process.wait(30) == 0
+                assert not alive(descendants)
+                break
+            thread = threading.Thread(target=writer.run, daemon=True)
             thread.start()
             time.sleep(random.uniform(0.5, 2.5))
             descendants = list(children_of(system.process.pid))
@@ -250,13 +255,4 @@ def test_children_never_outlive_their_supervisor_and_the_next_one_keeps_what_was
             until(lambda pids=descendants: not alive(pids), "every child ends", seconds=5)
             writer.stopping.set()
             thread.join()
-
-
-def test_a_system_that_is_told_to_end_leaves_no_process(tmp_path: Path) -> None:
-    with tabard_up(tmp_path / "data") as system:
-        sleeper(system)
-        descendants = list(children_of(system.process.pid))
-        system.signal(signal.SIGTERM)
-        assert system.process.wait(30) == 0
-        assert not alive(descendants)
-    assert not (tmp_path / "data" / "running.json").exists()
+    assert not (data_dir / "running.json").exists()

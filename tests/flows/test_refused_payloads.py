@@ -142,20 +142,23 @@ SPOILT: dict[str, tuple[Sent, tuple[str, int]]] = {
     "a chunk's bytes": (chunks(spoil="bytes"), SIGNATURE),
     "the chunks' order": (chunks(spoil="order"), SIGNATURE),
 }
-NOT_FOR_EMPTY = {"a chunk's signature", "a chunk's bytes", "the chunks' order", "more than was said"}
+NOTHING_TO_SPOIL = {
+    ("a chunk's signature", "empty"),
+    ("a chunk's bytes", "empty"),
+    ("the chunks' order", "empty"),
+    ("the chunks' order", "one piece"),
+    ("more than was said", "empty"),
+}
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("way", SPOILT)
+@pytest.mark.parametrize(
+    ("way", "size"), [(way, size) for way in SPOILT for size in SIZES if (way, size) not in NOTHING_TO_SPOIL]
+)
 def test_a_spoilt_body_leaves_no_object_and_an_old_one_as_it_was(
     system: RunningSystem, s3: S3, bucket: str, way: str, size: str
 ) -> None:
     sent, refused = SPOILT[way]
     content = SIZES[size]
-    if not content and way in NOT_FOR_EMPTY:
-        pytest.skip("there is nothing in it to spoil")
-    if way == "the chunks' order" and size != "several pieces":
-        pytest.skip("there is one chunk")
     request = sent(system, admin_key(system), bucket, content)
     s3.delete_object(Bucket=bucket, Key="object")
     assert send(system, request).refusal == refused

@@ -122,7 +122,11 @@ def test_the_instances_role_is_found_behind_every_decoy(
     said = json.loads(done.stdout)
     assert said["method"] == "iam-role"
     assert said["arn"].startswith(f"arn:aws:sts::{system.account_id}:assumed-role/tabard-run-")
-    assert said["arn"].rpartition("/")[2].startswith("i-")
+    instance_id = said["arn"].rpartition("/")[2]
+    assert instance_id.startswith("i-")
+    # And what the run made is taken back.
+    assert leftovers(system) == []
+    assert state_of(system, instance_id) in ("terminated", "gone")
 
 
 @pytest.mark.xfail(reason="agent/drivers/environment.py does not set BOTO_CONFIG yet", strict=True)
@@ -194,11 +198,9 @@ def test_neither_policy_nor_instance_profile_is_an_instance_without_a_role(
 @pytest.mark.parametrize(
     ("command", "status"),
     [
-        (("true",), 0),
         (("sh", "-c", "exit 7"), 7),
         (("sh", "-c", "kill -TERM $$"), 128 + signal.SIGTERM),
         (("no-such-command",), 127),
-        (("sh", "-c", "read line; test \"$line\" = '--policy'"), 1),
     ],
 )
 def test_the_exit_status_is_the_commands(
@@ -245,13 +247,6 @@ def test_what_cannot_be_is_one_sentence_and_leaves_nothing(
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
     assert leftovers(system) == []
-
-
-def test_a_run_takes_back_all_it_made(system: RunningSystem, policy: Path) -> None:
-    done = tabard_run(system, "--policy", str(policy), "--", sys.executable, "-c", WHO)
-    instance_id = json.loads(done.stdout)["arn"].rpartition("/")[2]
-    assert leftovers(system) == []
-    assert state_of(system, instance_id) in ("terminated", "gone")
 
 
 class Running:
@@ -347,8 +342,3 @@ def test_where_no_system_runs_one_is_started_for_the_run(policy: Path, tmp_path:
     assert not [pid for pid in below if Path(f"/proc/{pid}").exists()]
     assert list((tmp_path / "tmp").iterdir()) == []
     assert list((tmp_path / "xdg").iterdir()) == []
-
-
-def test_what_the_run_printed_was_the_commands_alone(system: RunningSystem, policy: Path) -> None:
-    done = tabard_run(system, "--policy", str(policy), "--", "echo", "out")
-    assert (done.stdout, done.stderr) == ("out\n", "")

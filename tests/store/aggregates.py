@@ -181,6 +181,7 @@ def host(host_id: str = HOST_ID, *, last_seen_at: datetime = NOW) -> Host:
         registered_at=NOW,
         last_seen_at=last_seen_at,
         ephemeral=True,
+        registered_by="AIDA00000000000000001",
     )
 
 

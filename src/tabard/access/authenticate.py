@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+import msgspec
+
 from tabard.access.caller import Caller, caller_of_key, caller_of_session
 from tabard.access.refusals import NotAuthenticated, Refusal, Service
 from tabard.access.verified_keys import Claim, Known, VerifiedKeys
@@ -35,17 +37,19 @@ S3_CLOCK_WINDOW = timedelta(minutes=15)
 """S3: RequestTimeTooSkewed beyond 15 minutes, as its error table and SDKs have it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Examined:
+class Examined(msgspec.Struct, frozen=True):
     """A request whose key, date, scope and session are in order; its signature is not yet verified."""
 
     service: Service
     request: SignedRequest
     authorization: Authorization
     signer: AccessKey | Session
-    known: Known = field(repr=False)
-    claim: Claim = field(repr=False)
-    snapshot: Snapshot = field(repr=False)
+    known: Known
+    claim: Claim
+    snapshot: Snapshot
+
+    def __repr__(self) -> str:
+        return f"Examined(service={self.service!r}, request={self.request!r})"
 
     @property
     def region(self) -> str:

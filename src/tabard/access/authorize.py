@@ -1,9 +1,11 @@
 """May they. Every check of a request is decided by the policy engine; there is no other way to a Permit."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import InitVar, dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+
+import msgspec
 
 from tabard.access.caller import Caller
 from tabard.access.check import Check
@@ -22,8 +24,7 @@ from tabard.store.snapshot import Snapshot, compile_session_policies
 _PROOF = object()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestFacts:
+class RequestFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What every decision about one request may see, whoever calls."""
 
     service: Service
@@ -36,8 +37,7 @@ class RequestFacts:
     now: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Permit:
+class Permit(msgspec.Struct, frozen=True, kw_only=True):
     """Proof that a caller was allowed every check of one request, at one version of the store.
 
     INVARIANT: made by `authorize` alone; `proof` is a value that nothing outside this module has, and no
@@ -53,11 +53,12 @@ class Permit:
     now: datetime
     request_id: str
     snapshot_version: int
-    proof: InitVar[object]
+    proof: object
 
-    def __post_init__(self, proof: object) -> None:
-        if proof is not _PROOF:
+    def __post_init__(self) -> None:
+        if self.proof is not _PROOF:
             raise TypeError("only authorize makes a Permit")
+        msgspec.structs.force_setattr(self, "proof", None)
 
     def require(self, action: str, resource: str) -> None:
         """Insist that this very check was among those allowed.
@@ -155,7 +156,7 @@ def _denied(
 def _reason(service: Service, request: AccessRequest, decision: Decision) -> str:
     """The sentence in the service's way of writing: S3 alone quotes the ARN, SQS alone lowers the action."""
     if service == "sqs":
-        request = replace(request, action=request.action.lower())
+        request = request._replace(action=request.action.lower())
     return denial_sentence(request, decision, quote_resource=service == "s3")
 
 
@@ -184,8 +185,7 @@ def _request_keys(caller: Caller, facts: RequestFacts, snapshot: Snapshot) -> di
     Differs: `aws:SourceVpc` and `aws:VpcSourceIp` are never known; no listener vouches for the path yet.
     """
     current_time, epoch_time = _times(int(facts.now.timestamp()))
-    keys: dict[str, tuple[str, ...]] = {
-        **caller.condition_keys,
+    keys = caller.condition_keys | {
         "aws:resourceaccount": (snapshot.account_id,),
         "aws:securetransport": ("true" if facts.secure else "false",),
         "aws:currenttime": current_time,

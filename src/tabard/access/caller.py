@@ -1,6 +1,5 @@
 """Who is calling: a value that only `authenticate` makes, after a signature verified."""
 
-from collections.abc import Mapping
 from dataclasses import InitVar, dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -45,7 +44,7 @@ class Caller:
     access_key_id: str
     session: Session | None
     principal: PolicyPrincipal
-    condition_keys: Mapping[str, tuple[str, ...]] = field(repr=False)
+    condition_keys: MappingProxyType[str, tuple[str, ...]] = field(repr=False)
     proof: InitVar[object]
 
     def __post_init__(self, proof: object) -> None:

@@ -6,7 +6,11 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
-    """A registered host. `ephemeral` hosts are removed, with their instances, when unseen for long."""
+    """A registered host. `ephemeral` hosts are removed, with their instances, when unseen for long.
+
+    `registered_by` is the id of the user, role or account whose RegisterHost made it; empty for the
+    installation's own host.
+    """
 
     host_id: str
     name: str
@@ -16,6 +20,7 @@ class Host:
     registered_at: datetime
     last_seen_at: datetime
     ephemeral: bool
+    registered_by: str
 
     @property
     def arn(self) -> str:

@@ -4,7 +4,7 @@ AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluat
 and …/reference_policies_evaluation-logic-cross-account.html
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tabard.policy.compiled import ActionIndex, CompiledPolicies, CompiledStatement
 from tabard.policy.decision import Decision, Effect, Layer
@@ -12,8 +12,7 @@ from tabard.policy.principals import Reach
 from tabard.policy.request import AccessRequest, PrincipalKind
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PolicyLayers:
+class PolicyLayers(NamedTuple):
     """The policies that apply to one request; None where there is no such layer.
 
     `resource` is what the resource itself says: for `sts:AssumeRole`, the role's trust policy.

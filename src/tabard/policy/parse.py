@@ -23,7 +23,7 @@ from tabard.policy.elements import check_action, check_condition, check_principa
 from tabard.policy.elements import refuse as _refuse
 
 # IAM's own bound on the `PolicyDocument` parameter of every operation.
-MAX_DOCUMENT_CHARACTERS = 131_072
+MAX_DOCUMENT_CHARACTERS = 1_048_576
 
 _TOP_ELEMENTS = frozenset({"Version", "Id", "Statement"})
 _STATEMENT_ELEMENTS = frozenset(
@@ -54,7 +54,7 @@ def parse_document(text: str, *, kind: DocumentKind) -> Document:
     """Read a policy document by the rules of its kind.
 
     Args:
-        text: JSON, at most 131,072 characters.
+        text: JSON, at most 1,048,576 characters.
     Raises:
         MalformedPolicyDocument (400), with AWS's sentence.
     AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html

@@ -6,10 +6,10 @@ AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class RequestContext:
+class RequestContext(NamedTuple):
     """The condition keys and values that one decision may see.
 
     INVARIANT: keys are lower case (AWS: "Context key names are not case-sensitive") and every value is a
@@ -63,8 +63,7 @@ class PolicyPrincipal:
     canonical_user: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccessRequest:
+class AccessRequest(NamedTuple):
     """One action on one resource.
 
     `action` is `service:Name`; `resource` is an ARN, or `*` for actions without a resource.

@@ -208,6 +208,7 @@ hosts = Table(
     _moment("registered_at"),
     _moment("last_seen_at"),
     Column("ephemeral", Boolean, nullable=False),
+    _text("registered_by"),
 )
 
 access_keys = Table(

@@ -1,12 +1,10 @@
-"""The agent process: what `tabard up` tells it, and how its objects are put together."""
+"""The agent process: how its objects are put together."""
 
 import asyncio
 import os
 import signal
 from datetime import timedelta
 from pathlib import Path
-
-import msgspec
 
 from tabard.agent.agent import Agent
 from tabard.agent.drivers.process import ProcessDriver
@@ -15,23 +13,7 @@ from tabard.agent.settings import AgentSettings
 from tabard.agent.signed_exchange import SignedExchange
 from tabard.clock import SystemClock
 from tabard.sigv4.sign import Credentials
-
-
-class AgentConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """What one agent process is told, on stdin: it holds the host's key, and no other."""
-
-    host_id: str
-    access_key_id: str
-    secret_access_key: str
-    endpoint: str
-    region: str
-    directory: str
-    rotate_every_seconds: float = 0
-    launch_uid: int | None = None
-    launch_gid: int | None = None
-
-    def __repr__(self) -> str:
-        return f"AgentConfig(host_id={self.host_id!r}, endpoint={self.endpoint!r})"
+from tabard.wiring.process_config import AgentConfig
 
 
 async def run_agent(config: AgentConfig) -> None:

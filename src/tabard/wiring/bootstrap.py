@@ -66,7 +66,7 @@ def bootstrap(store: Store, data_dir: DataDir, settings: Settings, *, now: datet
     """Make what a first start makes, and bring the rest in line with the settings.
 
     Raises:
-        SettingsConflict: the store was made for another account.
+        SettingsConflict: the store was made for another account or region.
     """
     # INVARIANT: a key's file is durable before its row is, so that no key exists that nobody holds.
     admin_key = _held_key(data_dir.admin_credentials, settings, chosen=_chosen_admin_key(settings))
@@ -150,6 +150,7 @@ def _local_host(tx: Transaction, settings: Settings, now: datetime) -> Host:
             registered_at=now,
             last_seen_at=now,
             ephemeral=False,
+            registered_by="",
         )
         tx.hosts.insert(local)
         tx.installation.put(LOCAL_HOST_ID, local.host_id)

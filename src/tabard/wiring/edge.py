@@ -1,4 +1,4 @@
-"""The edge process: what `tabard up` tells it, and how its objects are put together."""
+"""The edge process: how its objects are put together."""
 
 import asyncio
 import signal
@@ -8,7 +8,6 @@ from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
 
-import msgspec
 import structlog
 
 from tabard.access.authenticate import Authenticator
@@ -30,35 +29,13 @@ from tabard.store.sqlite import open_sqlite_store
 from tabard.wire.http1 import Http1Pool, UnixTarget
 from tabard.wiring.bootstrap import master_key_for
 from tabard.wiring.data_dir import DataDir
+from tabard.wiring.process_config import EdgeConfig
 
 EDGE_STARTED = "edge_started"
 EDGE_STOPPED = "edge_stopped"
 GRACE_SECONDS = 3.0
 
 _log = structlog.get_logger()
-
-
-class EdgeConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """What one edge process is told, on stdin: it holds the upstreams' secrets."""
-
-    data_dir: str
-    listen_fd: int
-    health_fd: int
-    endpoint: str
-    region: str
-    session_lifetime_seconds: int
-    store_outage_bound_seconds: int
-    upstream_timeout_seconds: float
-    s3_socket: str
-    s3_access_key_id: str
-    s3_secret_access_key: str
-    json_socket: str
-    json_secret_header: tuple[str, str]
-    upstream_isolation: str
-    instance_isolation: str
-
-    def __repr__(self) -> str:
-        return f"EdgeConfig(data_dir={self.data_dir!r}, endpoint={self.endpoint!r})"
 
 
 async def run_edge(config: EdgeConfig) -> None:

@@ -22,13 +22,12 @@ from tabard.processes.isolation import network_isolation
 from tabard.processes.spec import ChildEvent, ChildSpec
 from tabard.processes.supervisor import Supervisor
 from tabard.store.sqlite import open_sqlite_store
-from tabard.wiring.agent import AgentConfig
 from tabard.wiring.bootstrap import bootstrap, local_host_id, master_key_for, read_key
 from tabard.wiring.control import ControlServer
 from tabard.wiring.data_dir import DataDir, DataDirUnsafe, ephemeral_pointer, write_secret_file
-from tabard.wiring.edge import EdgeConfig
 from tabard.wiring.environment import child_environment
 from tabard.wiring.health_probe import answers_health
+from tabard.wiring.process_config import AgentConfig, EdgeConfig
 from tabard.wiring.settings import Settings, default_data_dir
 
 Progress = Callable[[str, float], None]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
+import msgspec
 from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
@@ -107,6 +108,7 @@ class Installation:
                     registered_at=NOW,
                     last_seen_at=NOW,
                     ephemeral=False,
+                    registered_by="",
                 )
             )
             tx.sealing_keys.insert(new_sealing_key(self.vault, now=NOW))
@@ -234,7 +236,7 @@ class Installation:
             request_id="11111111-2222-4333-8444-555555555555",
             now=self.now,
         )
-        return replace(facts, **more)  # type: ignore[arg-type]
+        return msgspec.structs.replace(facts, **more)
 
 
 def instance_facts(**more: str) -> InstanceFacts:

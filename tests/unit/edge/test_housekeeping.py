@@ -61,6 +61,7 @@ def test_a_host_that_went_away_is_removed_but_not_by_one_who_slept(
     host = Host(
         host_id="h-0123456789abcdef0", name="run", partition="aws", region="us-east-1",
         account_id="123456789012", registered_at=NOW, last_seen_at=NOW, ephemeral=True,
+        registered_by="AIDA00000000000000001",
     )  # fmt: skip
     with edge.store.transaction() as tx:
         tx.hosts.insert(host)

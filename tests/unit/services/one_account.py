@@ -64,6 +64,7 @@ class Account:
         with self.store.transaction() as tx:
             tx.installation.put("account_id", ACCOUNT_ID)
             tx.installation.put("partition", "aws")
+            tx.installation.put("local_host_id", HOST_ID)
             tx.managed_policies.insert(administrator)
             tx.hosts.insert(
                 Host(
@@ -75,6 +76,7 @@ class Account:
                     registered_at=NOW,
                     last_seen_at=NOW,
                     ephemeral=False,
+                    registered_by="",
                 )
             )
             tx.sealing_keys.insert(new_sealing_key(self.store.vault, now=NOW))

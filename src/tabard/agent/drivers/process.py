@@ -50,15 +50,10 @@ class ProcessDriver:
     def base_environment(self) -> Mapping[str, str]:
         return self._base_environment
 
-    def _claim(self, path: Path) -> None:
-        """Give a file or folder to the launch uid and gid."""
-        if self._uid is not None or self._gid is not None:
-            os.chown(
-                path,
-                -1 if self._uid is None else self._uid,
-                -1 if self._gid is None else self._gid,
-                follow_symlinks=False,
-            )
+    @property
+    def _owner(self) -> tuple[int, int]:
+        """Whose an instance's files are, as chown takes it: -1 leaves what is."""
+        return -1 if self._uid is None else self._uid, -1 if self._gid is None else self._gid
 
     async def start(
         self, desired: DesiredInstance, environment: Mapping[str, str], directory: Path
@@ -68,13 +63,12 @@ class ProcessDriver:
             return _NoProcess()
         home = directory / HOME
         home.mkdir(mode=0o700, exist_ok=True)
-        self._claim(home)
         program = home / USER_DATA
         # A pipe of our own: asyncio's would have the process not end before everybody has let go of it.
         output, of_process = os.pipe()
         try:
-            _write_program(program, desired.user_data)
-            self._claim(program)
+            _write_program(program, desired.user_data, owner=self._owner)
+            os.chown(home, *self._owner, follow_symlinks=False)
             process = await asyncio.create_subprocess_exec(
                 *launch_command([str(program)], uid=self._uid, gid=self._gid),
                 stdin=asyncio.subprocess.DEVNULL,
@@ -113,11 +107,16 @@ def launch_command(
     return [sys.executable, "-I", "-S", launch.__file__, *options, "--", *command]
 
 
-def _write_program(path: Path, content: bytes) -> None:
+def _write_program(path: Path, content: bytes, *, owner: tuple[int, int]) -> None:
+    """Write the program for its owner, who may already own the folder and move what is in it.
+
+    INVARIANT: what is given away is the file that was just made, by its descriptor; a path may mean another.
+    """
     path.unlink(missing_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o700)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
+        os.fchown(file.fileno(), *owner)
 
 
 class _NoProcess:

@@ -1,7 +1,7 @@
 """Which host runs a new instance, and which address it gets."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from tabard.access.authorize import Permit
 from tabard.model.host import Host
@@ -27,16 +27,17 @@ INVARIANT: whoever may register a host gets no instance of others by it; a host 
 """
 
 SILENT_AFTER = timedelta(minutes=3)
-"""A host that has not reported for so long is chosen only where there is no other."""
+"""A host that has not reported for so long does not vouch for its instances."""
 
 
 def choose_host(permit: Permit, placement: Placement, vpc: DefaultVpc, tx: Transaction) -> Host:
     """The host that is asked for, else the installation's own.
 
     Raises:
-        InvalidParameterValue: another Availability Zone than the region's. InvalidHostId.NotFound (400).
-        InsufficientInstanceCapacity (500): the region has no host. LaunchRefused (400): its hosts are not to
-        run what a caller from another machine sends.
+        InvalidParameterValue: another Availability Zone than the region's. InvalidHostId.NotFound (400): no
+        such host, or an ephemeral one that somebody else registered. InsufficientInstanceCapacity (500): the
+        installation's own host is in another region, or gone. LaunchRefused (400): its hosts are not to run
+        what a caller from another machine sends.
     Differs: `Placement.HostId` is the id of a host of Tabard's, not of a Dedicated Host.
     """
     if placement.availability_zone not in (None, "", vpc.availability_zone):
@@ -46,24 +47,23 @@ def choose_host(permit: Permit, placement: Placement, vpc: DefaultVpc, tx: Trans
         )
     if placement.host_id:
         host = tx.hosts.get(placement.host_id)
-        if host is None or host.region != permit.region:
+        if host is None or host.region != permit.region or not _is_open_to(permit, host):
             raise InvalidHostIdNotFound(host_id=placement.host_id, region=permit.region)
         _guard_process_driver(host, tx)
         return host
-    local = tx.installation.get(LOCAL_HOST_ID)
-    candidates = [
-        host
-        for host in tx.hosts.all()
-        if host.region == permit.region and not host.ephemeral and local in (None, host.host_id)
-    ]
-    if not candidates:
+    local = tx.hosts.get(tx.installation.get(LOCAL_HOST_ID) or "")
+    if local is None or local.region != permit.region:
         raise InsufficientInstanceCapacity(
-            reason=f"There is no host in {permit.region} that could run the instance. Start one there "
-            "(`tabard up` is one, in its own region), or ask in a region that has one."
+            reason=f"There is no host in {permit.region} which takes instances that name none. Ask in the "
+            "region of `tabard up`, or name a host of yours by Placement.HostId."
         )
-    chosen = min(candidates, key=lambda host: (_is_silent(host, permit.now), _load(tx, host), host.host_id))
-    _guard_process_driver(chosen, tx)
-    return chosen
+    _guard_process_driver(local, tx)
+    return local
+
+
+def _is_open_to(permit: Permit, host: Host) -> bool:
+    """INVARIANT: a command under `tabard run` runs under the role that its own user chose, and no other."""
+    return not host.ephemeral or host.registered_by == permit.caller.owner_id
 
 
 def _guard_process_driver(host: Host, tx: Transaction) -> None:
@@ -91,12 +91,3 @@ def free_addresses(instance_ids: list[str], vpc: DefaultVpc, tx: Transaction) ->
             raise InsufficientFreeAddressesInSubnet(subnet_id=vpc.subnet_id)
         taken.add(address)
         yield address
-
-
-def _is_silent(host: Host, now: datetime) -> bool:
-    return now - host.last_seen_at > SILENT_AFTER
-
-
-def _load(tx: Transaction, host: Host) -> int:
-    alive = (InstanceState.PENDING, InstanceState.RUNNING)
-    return sum(instance.state in alive for instance in tx.instances.on_host(host.host_id))

@@ -33,6 +33,7 @@ def register_host(permit: Permit, request: RegisterHostRequest, tx: Transaction)
         registered_at=permit.now,
         last_seen_at=permit.now,
         ephemeral=request.ephemeral,
+        registered_by=permit.caller.owner_id,
     )
     access_key_id = new_access_key_id("AKIA", permit.account_id)
     secret_access_key = new_secret_access_key()

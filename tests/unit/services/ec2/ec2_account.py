@@ -98,6 +98,7 @@ class Ec2Account:
         return made
 
     def add_host(self, host_id: str, *, region: str = REGION, ephemeral: bool = False) -> Host:
+        """A host that the admin registered."""
         host = Host(
             host_id=host_id,
             name="another",
@@ -107,6 +108,7 @@ class Ec2Account:
             registered_at=self.account.now,
             last_seen_at=self.account.now,
             ephemeral=ephemeral,
+            registered_by=self.account.admin.owner_id,
         )
         with self.account.store.transaction() as tx:
             tx.hosts.insert(host)

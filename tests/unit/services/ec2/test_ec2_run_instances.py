@@ -302,7 +302,8 @@ def test_no_part_of_the_user_data_shows_in_the_reservation_id(ec2: Ec2Account) -
 def test_a_client_token_is_of_one_region(ec2: Ec2Account) -> None:
     ec2.add_host("h-00000000000000001", region="eu-west-1")
     ec2.launch(ClientToken="once")
-    ec2.call_in("eu-west-1", "RunInstances", ImageId=IMAGE_ID, MinCount=1, MaxCount=1, ClientToken="once")
+    asked = {"ImageId": IMAGE_ID, "MinCount": 1, "MaxCount": 1, "ClientToken": "once"}
+    ec2.call_in("eu-west-1", "RunInstances", **asked, Placement={"HostId": "h-00000000000000001"})
     assert {each.region for each in ec2.snapshot.instances.values()} == {"us-east-1", "eu-west-1"}
 
 
@@ -312,19 +313,53 @@ def test_without_a_host_there_is_no_capacity(ec2: Ec2Account) -> None:
     assert (raised.value.error_code, raised.value.http_status) == ("InsufficientInstanceCapacity", 500)
 
 
-def test_the_least_loaded_host_is_chosen_and_never_an_ephemeral_one(ec2: Ec2Account) -> None:
-    other, ephemeral = "h-00000000000000001", "h-00000000000000002"
-    ec2.add_host(other)
-    ec2.add_host(ephemeral, ephemeral=True)
-    hosts = [ec2.instance(ec2.launch_id()).host_id for _ in range(4)]
-    assert sorted(hosts) == sorted([HOST_ID, other] * 2)
-    assert ec2.instance(ec2.launch_id(Placement={"HostId": ephemeral})).host_id == ephemeral
+OTHER_HOST_ID = "h-00000000000000001"
 
 
-def test_a_silent_host_is_chosen_last(ec2: Ec2Account) -> None:
+def test_who_may_register_a_host_gets_no_instance_of_others_by_it(ec2: Ec2Account) -> None:
+    """Whatever its name, and though the installation's own is busy and silent."""
+    registrar = ec2.account.add_user("registrar", policy(Action="hosts:RegisterHost"))
+    made = ec2.account.call("hosts", "RegisterHost", {"Name": "local"}, as_=registrar)
     ec2.account.now += timedelta(minutes=4)
-    ec2.add_host("h-fffffffffffffffff")
-    assert [ec2.instance(ec2.launch_id()).host_id for _ in range(2)] == ["h-fffffffffffffffff"] * 2
+    assert [ec2.instance(ec2.launch_id()).host_id for _ in range(3)] == [HOST_ID] * 3
+    assert ec2.instance(ec2.launch_id(Placement={"HostId": made["HostId"]})).host_id == made["HostId"]
+
+
+@pytest.mark.parametrize("local_host_id", ["", "h-00000000000000009"])
+def test_without_the_installations_own_host_no_other_stands_in(ec2: Ec2Account, local_host_id: str) -> None:
+    with ec2.account.store.transaction() as tx:
+        tx.installation.put("local_host_id", local_host_id)
+    ec2.add_host(OTHER_HOST_ID)
+    assert ec2.refused_launch()[:2] == ("InsufficientInstanceCapacity", 500)
+
+
+@pytest.mark.parametrize("ephemeral", [True, False])
+def test_an_ephemeral_host_takes_launches_of_who_registered_it_alone(
+    ec2: Ec2Account, ephemeral: bool
+) -> None:
+    run = {"Placement": {"HostId": OTHER_HOST_ID}}
+    ec2.add_host(OTHER_HOST_ID, ephemeral=ephemeral)
+    stranger = ec2.account.add_user("stranger", policy(Action="ec2:RunInstances"))
+    if ephemeral:
+        # In the words of a host that does not exist.
+        code, status, sentence = ec2.refused_launch(as_=stranger, **run)
+        assert (code, status) == ("InvalidHostId.NotFound", 400)
+        assert f"'{OTHER_HOST_ID}' does not exist" in sentence
+    else:
+        assert ec2.launch(as_=stranger, **run)
+    assert ec2.launch(**run)
+
+
+def test_naming_a_host_needs_leave_for_that_host(ec2: Ec2Account) -> None:
+    ec2.add_host(OTHER_HOST_ID)
+    denied = policy(
+        Effect="Deny", Action="ec2:RunInstances", Resource=f"{HERE}:dedicated-host/{OTHER_HOST_ID}"
+    )
+    tenant = ec2.account.add_user("tenant", policy(Action="ec2:*"), denied)
+    code, status, _ = ec2.refused_launch(as_=tenant, Placement={"HostId": OTHER_HOST_ID})
+    assert (code, status) == ("UnauthorizedOperation", 403)
+    assert ec2.launch(as_=tenant, Placement={"HostId": HOST_ID})
+    assert ec2.launch(as_=tenant)
 
 
 NEEDED = [

@@ -66,6 +66,7 @@ def upgrade() -> None:
         sa.Column("registered_at", sa.BigInteger(), nullable=False),
         sa.Column("last_seen_at", sa.BigInteger(), nullable=False),
         sa.Column("ephemeral", sa.Boolean(), nullable=False),
+        sa.Column("registered_by", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("host_id", name="pk_hosts"),
     )
     op.create_table(

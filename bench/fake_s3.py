@@ -1,6 +1,6 @@
 """A fake S3 on a UNIX socket: one 1 KiB object for every GET, with the headers SeaweedFS sends.
 
-Run as `python -m bench.upstream SOCKET`. What it costs is nobody's: edge and nginx ask the same one, and only
+Run as `python -m bench.fake_s3 SOCKET`. What it costs is nobody's: edge and nginx ask the same one, and only
 their own CPU time is read.
 """
 

@@ -1,0 +1,43 @@
+"""What `tabard up` tells the processes that it starts; free of what only they need."""
+
+import msgspec
+
+
+class EdgeConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """What one edge process is told, on stdin: it holds the upstreams' secrets."""
+
+    data_dir: str
+    listen_fd: int
+    health_fd: int
+    endpoint: str
+    region: str
+    session_lifetime_seconds: int
+    store_outage_bound_seconds: int
+    upstream_timeout_seconds: float
+    s3_socket: str
+    s3_access_key_id: str
+    s3_secret_access_key: str
+    json_socket: str
+    json_secret_header: tuple[str, str]
+    upstream_isolation: str
+    instance_isolation: str
+
+    def __repr__(self) -> str:
+        return f"EdgeConfig(data_dir={self.data_dir!r}, endpoint={self.endpoint!r})"
+
+
+class AgentConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """What one agent process is told, on stdin: it holds the host's key, and no other."""
+
+    host_id: str
+    access_key_id: str
+    secret_access_key: str
+    endpoint: str
+    region: str
+    directory: str
+    rotate_every_seconds: float = 0
+    launch_uid: int | None = None
+    launch_gid: int | None = None
+
+    def __repr__(self) -> str:
+        return f"AgentConfig(host_id={self.host_id!r}, endpoint={self.endpoint!r})"

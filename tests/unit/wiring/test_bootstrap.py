@@ -1,0 +1,72 @@
+"""The first start, and the next ones."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from aggregates import host
+from memory_store import MemoryStore
+
+from tabard.model.host import Host
+from tabard.wiring.bootstrap import SettingsConflict, bootstrap, local_host_id, read_key
+from tabard.wiring.data_dir import DataDir
+from tabard.wiring.settings import Settings
+
+NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> DataDir:
+    made = DataDir(tmp_path / "data")
+    made.prepare()
+    return made
+
+
+def start(store: MemoryStore, data_dir: DataDir, **given: str) -> str:
+    """The id of the local host, after a start."""
+    bootstrap(store, data_dir, Settings(data_dir=data_dir.path, **given), now=NOW)  # type: ignore[arg-type]
+    with store.transaction() as tx:
+        return local_host_id(tx)
+
+
+def hosts(store: MemoryStore) -> Sequence[Host]:
+    with store.transaction() as tx:
+        return tx.hosts.all()
+
+
+def test_a_host_that_is_named_local_is_not_taken_for_the_local_host(data_dir: DataDir) -> None:
+    store = MemoryStore()
+    local = start(store, data_dir)
+    (own,) = hosts(store)
+    impostor = host("h-00000000000000000")
+    with store.transaction() as tx:
+        tx.hosts.delete(own.host_id)
+        tx.hosts.insert(replace(impostor, name=own.name))
+        tx.hosts.insert(own)
+    assert start(store, data_dir) == local == own.host_id
+    key = read_key(data_dir.host_credentials)
+    assert key is not None
+    with store.transaction() as tx:
+        (access_key,) = tx.access_keys.of_owner(local)
+        assert access_key.access_key_id == key.access_key_id
+        assert tx.access_keys.of_owner(impostor.host_id) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"region": "eu-west-1"}, "belongs to region us-east-1; it cannot become eu-west-1"),
+        ({"account_id": "444455556666"}, "belongs to account 111122223333; it cannot become 444455556666"),
+    ],
+)
+def test_what_a_system_was_made_with_it_keeps(
+    data_dir: DataDir, given: dict[str, str], sentence: str
+) -> None:
+    store = MemoryStore()
+    local = start(store, data_dir)
+    with pytest.raises(SettingsConflict, match=sentence):
+        start(store, data_dir, **given)
+    assert start(store, data_dir) == local
+    assert [each.region for each in hosts(store)] == ["us-east-1"]
