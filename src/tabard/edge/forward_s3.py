@@ -26,6 +26,7 @@ from tabard.wire.service_model import service_model
 UPSTREAM_HOST = "s3.upstream.tabard.internal"
 ANSWER_LIMIT_BYTES = 8 * 1024 * 1024
 SMALL_OBJECT_BYTES = 128 * 1024
+UPSTREAM_FAILED = 500
 
 _CONTENT_HEADERS = frozenset(
     (
@@ -76,9 +77,20 @@ class S3Upstream:
             body: the object's content, of an operation that has one.
             refused: the denied parts of a DeleteObjects.
         Raises:
-            RelayedError: what the upstream answered. ServiceUnavailable (503): it cannot be reached.
-            NotImplementedByUpstream (501): the call has a member that the upstream would not honour.
+            RelayedError: what the upstream answered. ServiceUnavailable (503): it cannot be reached, or
+            failed at what it was asked. NotImplementedByUpstream (501): the call has a member that the
+            upstream would not honour.
         """
+        try:
+            return await self._forward(permit, call, body, refused)
+        except RelayedError as error:
+            if error.http_status == UPSTREAM_FAILED:
+                raise ServiceUnavailable(reason="The S3 upstream failed; please try again.") from error
+            raise
+
+    async def _forward(
+        self, permit: Permit, call: Call, body: ObjectBody | None, refused: Sequence[Denied]
+    ) -> Answer:
         unknown = call.input.keys() - ACCEPTED_MEMBERS[call.operation]
         if unknown:
             raise NotImplementedByUpstream(member=", ".join(sorted(unknown)))
@@ -108,7 +120,7 @@ class S3Upstream:
         except RelayedError as error:
             if call.operation == "CreateBucket" and self._may_be_made_again(error):
                 return {}
-            if call.operation in ("CopyObject", "UploadPartCopy") and error.http_status == 500:
+            if call.operation in ("CopyObject", "UploadPartCopy") and error.http_status == UPSTREAM_FAILED:
                 await self._bucket(call)  # it fails so where the destination's bucket is missing
             raise
         if call.operation in _LISTINGS and call.input.get("EncodingType") == "url":

@@ -271,6 +271,15 @@ async def test_an_upstream_that_breaks_off_is_503(edge: EdgeInMemory, service: s
     assert (await outcome_of(edge))[:2] == ("failed", "ServiceUnavailable")
 
 
+async def test_an_s3_upstream_that_fails_is_503(edge: EdgeInMemory) -> None:
+    error = b"<Error><Code>InternalError</Code><Message>volume 1 not found</Message></Error>"
+    for target in ("/bucket/key", "/bucket?list-type=2"):
+        edge.s3.say(500, error)
+        answer = await edge.of_s3("GET", target)
+        assert (answer.status, "<Code>ServiceUnavailable</Code>" in text_of(answer)) == (503, True)
+        assert "volume" not in text_of(answer)
+
+
 async def test_the_audit_waits_for_its_store(edge: EdgeInMemory) -> None:
     await edge.ask("sts", body=IDENTITY)
     edge.store.failure = StoreUnavailable("away")

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import tabard
 from tabard.edge.upstreams.moto_server import RESET_PATH, SECRET_HEADER, TARGETS
-from tabard.edge.upstreams.probe import answered_status
+from tabard.edge.upstreams.probe import answer_to
 from tabard.edge.upstreams.runtime_folder import socket_path
 from tabard.errors import ServiceUnavailable
 from tabard.processes.spec import ChildSpec
 
 NAME = "moto"
+OK = 200
 NO_CONTENT = 204
 
 
@@ -30,7 +31,7 @@ class MotoChild:
         Raises:
             ServiceUnavailable (503): it does not answer.
         """
-        status = await answered_status(
+        status, _ = await answer_to(
             self.socket_path, "POST", RESET_PATH, [("host", "moto"), self.secret_header]
         )
         if status != NO_CONTENT:
@@ -53,7 +54,8 @@ def moto_child(*, account_id: str, runtime_folder: Path, log_folder: Path, isola
         headers = [("host", "dynamodb.us-east-1.amazonaws.com"), secret_header]
         headers.append(("x-amz-target", TARGETS["dynamodb"] + "ListTables"))
         headers.append(("content-type", "application/x-amz-json-1.0"))
-        return await answered_status(socket, "POST", "/", headers, b"{}") == 200
+        status, _ = await answer_to(socket, "POST", "/", headers, b"{}")
+        return status == OK
 
     spec = ChildSpec(
         name=NAME,

@@ -9,16 +9,15 @@ ANSWER_LIMIT_BYTES = 1024 * 1024
 PROBE_SECONDS = 4.0
 
 
-async def answered_status(
+async def answer_to(
     socket: Path, method: str, raw_target: str, headers: Sequence[tuple[str, str]], body: bytes = b""
-) -> int | None:
-    """The status of the upstream's answer; None while it gives none."""
+) -> tuple[int | None, bytes]:
+    """The status and the body of the upstream's answer; None while it gives none."""
     pool = Http1Pool(UnixTarget(path=str(socket)), max_connections=1, answer_timeout_seconds=PROBE_SECONDS)
     try:
         answer = await pool.request(method, raw_target, headers, body or None)
-        await answer.read(ANSWER_LIMIT_BYTES)
+        return answer.status, await answer.read(ANSWER_LIMIT_BYTES)
     except UpstreamUnavailable:
-        return None
+        return None, b""
     finally:
         pool.close()
-    return answer.status

@@ -16,19 +16,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tabard.clock import Clock, SystemClock
-from tabard.edge.upstreams.probe import answered_status
 from tabard.edge.upstreams.runtime_folder import socket_path
+from tabard.edge.upstreams.seaweedfs_probe import SeaweedfsProbe
 from tabard.names import new_secret_access_key
 from tabard.processes.spec import ChildSpec
-from tabard.sigv4.sign import Credentials, sign_request
+from tabard.sigv4.sign import Credentials
 
 NAME = "seaweedfs"
 # A bucket takes a volume of its own; volumes are not allocated ahead.
 LARGEST_NUMBER_OF_VOLUMES = 4000
 VOLUME_MEGABYTES = 1024
-_HOST = "s3.upstream.tabard.internal"
-_REGION = "us-east-1"
-_EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 # Every one is set: a port that is not set moves silently when it is taken.
 _PORT_FLAGS = (
@@ -84,6 +81,7 @@ def seaweedfs_child(
     )
     identities = runtime_folder / "s3.json"
     _write_identities(identities, credentials)
+    probe = SeaweedfsProbe(s3_socket=s3_socket, credentials=credentials, clock=clock or SystemClock())
     ports = _PORTS_IN_ITS_OWN_NETWORK if isolated else _free_loopback_ports(len(_PORT_FLAGS))
     spec = ChildSpec(
         name=NAME,
@@ -118,7 +116,7 @@ def seaweedfs_child(
         log_path=log_folder / "seaweedfs.log",
         isolate_network=isolated,
         keep_folders=(runtime_folder,),
-        ready=lambda: _answers_signed(s3_socket, credentials, clock or SystemClock()),
+        ready=probe.is_ready,
         ready_timeout_seconds=60.0,
         stop_grace_seconds=5.0,
     )
@@ -160,21 +158,3 @@ def _free_loopback_ports(count: int) -> tuple[int, ...]:
         for one in held:
             one.bind(("127.0.0.1", 0))
         return tuple(one.getsockname()[1] for one in held)
-
-
-async def _answers_signed(s3_socket: Path, credentials: Credentials, clock: Clock) -> bool:
-    """Whether a signed ListBuckets is answered: its parts are up, and it knows our keys."""
-    signed = sign_request(
-        method="GET",
-        host=_HOST,
-        raw_path="/",
-        raw_query="",
-        headers=[],
-        payload_hash=_EMPTY_SHA256,
-        credentials=credentials,
-        region=_REGION,
-        service="s3",
-        now=clock.now(),
-        normalize_path=False,
-    )
-    return await answered_status(s3_socket, "GET", "/", [("host", _HOST), *signed]) == 200
