@@ -22,6 +22,7 @@ from tabard.policy.document import (
 from tabard.policy.evaluate import PolicyLayers, decide
 from tabard.policy.explain import Explanation, Failure, Finding, denial_sentence, explain
 from tabard.policy.parse import parse_document
+from tabard.policy.positions import Position, Span, element_spans, statement_spans
 from tabard.policy.request import AccessRequest, PolicyPrincipal, PrincipalKind, RequestContext
 
 __all__ = [
@@ -41,15 +42,19 @@ __all__ = [
     "NamedDocument",
     "PolicyLayers",
     "PolicyPrincipal",
+    "Position",
     "PrincipalKind",
     "Principals",
     "RequestContext",
+    "Span",
     "Statement",
     "StatementEffect",
     "compile_policies",
     "decide",
     "denial_sentence",
+    "element_spans",
     "explain",
     "parse_document",
     "require_current_version",
+    "statement_spans",
 ]
