@@ -8,6 +8,11 @@ AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluat
 """
 
 from tabard.policy.compiled import CompiledPolicies, NamedDocument, compile_policies
+from tabard.policy.control import (
+    RESOURCE_CONTROL_FULL_ACCESS,
+    SERVICE_CONTROL_FULL_ACCESS,
+    require_customer_resource_control,
+)
 from tabard.policy.decision import Decision, Effect, Layer, MatchedStatement
 from tabard.policy.document import (
     Condition,
@@ -26,6 +31,8 @@ from tabard.policy.positions import Position, Span, element_spans, statement_spa
 from tabard.policy.request import AccessRequest, PolicyPrincipal, PrincipalKind, RequestContext
 
 __all__ = [
+    "RESOURCE_CONTROL_FULL_ACCESS",
+    "SERVICE_CONTROL_FULL_ACCESS",
     "AccessRequest",
     "CompiledPolicies",
     "Condition",
@@ -56,5 +63,6 @@ __all__ = [
     "explain",
     "parse_document",
     "require_current_version",
+    "require_customer_resource_control",
     "statement_spans",
 ]

@@ -18,6 +18,8 @@ class Effect(StrEnum):
 class Layer(StrEnum):
     """The kinds of policies that take part; a role's trust policy is its resource policy."""
 
+    RESOURCE_CONTROL = "resource-control"
+    SERVICE_CONTROL = "service-control"
     IDENTITY = "identity"
     RESOURCE = "resource"
     BOUNDARY = "boundary"

@@ -28,6 +28,8 @@ class DocumentKind(StrEnum):
     RESOURCE = "resource"
     SESSION = "session"
     BOUNDARY = "boundary"
+    SERVICE_CONTROL = "service-control"
+    RESOURCE_CONTROL = "resource-control"
 
 
 class StatementEffect(StrEnum):

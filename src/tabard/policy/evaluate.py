@@ -4,9 +4,11 @@ AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluat
 and …/reference_policies_evaluation-logic-cross-account.html
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from tabard.policy.compiled import ActionIndex, CompiledPolicies, CompiledStatement
+from tabard.policy.control import controls_resources_of, is_service_linked
 from tabard.policy.decision import Decision, Effect, Layer
 from tabard.policy.principals import Reach
 from tabard.policy.request import AccessRequest, PrincipalKind
@@ -16,12 +18,20 @@ class PolicyLayers(NamedTuple):
     """The policies that apply to one request; None where there is no such layer.
 
     `resource` is what the resource itself says: for `sts:AssumeRole`, the role's trust policy.
+
+    `service_control` holds the control policies of the principal's account, `resource_control` those of the
+    resource's: one set a level, from the organisation's root through each unit to the account. Both are empty
+    where there is no organisation, and for its management account: "SCPs don't affect users or roles in the
+    management account", "RCPs don't affect resources in the management account". Every level of resource
+    control begins with `RESOURCE_CONTROL_FULL_ACCESS`, which cannot be detached.
     """
 
     identity: CompiledPolicies
     resource: CompiledPolicies | None = None
     boundary: CompiledPolicies | None = None
     session: CompiledPolicies | None = None
+    service_control: tuple[CompiledPolicies, ...] = ()
+    resource_control: tuple[CompiledPolicies, ...] = ()
 
 
 _IMPLICIT = {layer: Decision(Effect.IMPLICIT_DENY, layer) for layer in Layer}
@@ -36,6 +46,10 @@ def decide(request: AccessRequest, layers: PolicyLayers) -> Decision:
     denied = _explicit_deny(request, layers, identity)
     if denied is not None:
         return denied
+    if layers.service_control or layers.resource_control:
+        for layer, level in controls(request, layers):
+            if _first_allow(level, request) is None:
+                return _IMPLICIT[layer]
     principal = request.principal
     named, reach = _NOBODY if layers.resource is None else _named_by(layers.resource, request)
     if not principal.account_id:  # a service, a provider, nobody: there are no identity policies to ask
@@ -66,6 +80,24 @@ def decide(request: AccessRequest, layers: PolicyLayers) -> Decision:
     return _allow(Layer.IDENTITY if is_granted else Layer.RESOURCE, granted, named)
 
 
+def controls(request: AccessRequest, layers: PolicyLayers) -> Iterator[tuple[Layer, CompiledPolicies]]:
+    """The levels of control policies that this request must pass: each must allow, and none may deny.
+
+    AWS: https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps_evaluation.html
+    and …/orgs_manage_policies_rcps_evaluation.html
+    """
+    principal = request.principal
+    if is_service_linked(principal):
+        return
+    if controls_resources_of(request.action):
+        for level in layers.resource_control:
+            yield Layer.RESOURCE_CONTROL, level
+    # "SCPs affect only IAM users and roles that are managed by accounts that are part of the organization."
+    if principal.account_id:
+        for level in layers.service_control:
+            yield Layer.SERVICE_CONTROL, level
+
+
 _NOBODY: tuple[None, Reach] = (None, Reach.NOBODY)
 
 
@@ -83,6 +115,11 @@ def _explicit_deny(request: AccessRequest, layers: PolicyLayers, identity: Actio
         for statement in index.every(request.resource, request.context.values) if index is not None else ():
             if statement.reach(request.principal, bounded=bounded) is not Reach.NOBODY:
                 return _deny(Layer.RESOURCE, statement)
+    if layers.service_control or layers.resource_control:
+        for layer, level in controls(request, layers):
+            statement = _first_deny(level, request)
+            if statement is not None:
+                return _deny(layer, statement)
     if layers.boundary is not None:
         statement = _first_deny(layers.boundary, request)
         if statement is not None:

@@ -10,13 +10,15 @@ from typing import Literal
 from tabard.policy.compiled import CompiledPolicies, CompiledStatement
 from tabard.policy.decision import Decision, Effect, Layer, MatchedStatement
 from tabard.policy.document import Principals, Statement, StatementEffect
-from tabard.policy.evaluate import PolicyLayers, decide
+from tabard.policy.evaluate import PolicyLayers, controls, decide
 from tabard.policy.principals import Reach
 from tabard.policy.request import AccessRequest, PolicyPrincipal
 
 Element = Literal["Action", "Resource", "Principal", "Condition"]
 
 _NAMES = {
+    Layer.RESOURCE_CONTROL: ("a resource control policy", "resource control policy"),
+    Layer.SERVICE_CONTROL: ("a service control policy", "service control policy"),
     Layer.IDENTITY: ("an identity-based policy", "identity-based policy"),
     Layer.RESOURCE: ("a resource-based policy", "resource-based policy"),
     Layer.BOUNDARY: ("a permissions boundary", "permissions boundary"),
@@ -102,6 +104,7 @@ class Explanation:
 def explain(request: AccessRequest, layers: PolicyLayers) -> Explanation:
     """Decide once more, and tell for every statement whether it applies or what of it failed first."""
     named = (
+        *controls(request, layers),
         (Layer.IDENTITY, layers.identity),
         (Layer.RESOURCE, layers.resource),
         (Layer.BOUNDARY, layers.boundary),

@@ -41,7 +41,13 @@ _STATEMENT_ELEMENTS = frozenset(
 )
 _SID = re.compile(r"[0-9A-Za-z]*")
 _PRINCIPAL_TYPES = ("AWS", "Service", "Federated", "CanonicalUser")
-_WITHOUT_PRINCIPAL = (DocumentKind.IDENTITY, DocumentKind.SESSION, DocumentKind.BOUNDARY)
+_WITHOUT_PRINCIPAL = (
+    DocumentKind.IDENTITY,
+    DocumentKind.SESSION,
+    DocumentKind.BOUNDARY,
+    DocumentKind.SERVICE_CONTROL,
+)
+_EVERYONE = Principals(aws=("*",))
 
 
 class _Number(str):
@@ -161,20 +167,24 @@ def _statement_principals(
         return None, None
     if "NotPrincipal" in tree:
         # AWS: "You cannot use the NotPrincipal element in an IAM identity-based policy or in an IAM role
-        # trust policy."
-        if kind is DocumentKind.TRUST:
+        # trust policy."; an RCP does not know it.
+        if kind is not DocumentKind.RESOURCE:
             _refuse("Has prohibited field NotPrincipal")
         return None, _principals(tree["NotPrincipal"])
     if "Principal" not in tree:
         _refuse("Missing required field Principal")
-    return _principals(tree["Principal"]), None
+    principals = _principals(tree["Principal"])
+    # AWS: "You can only specify "*" in the Principal element of an RCP."
+    if kind is DocumentKind.RESOURCE_CONTROL and principals != _EVERYONE:
+        _refuse("Invalid principal in policy.")
+    return principals, None
 
 
 def _principals(value: object) -> Principals:
     if isinstance(value, str):
         if value != "*":
             _refuse("Invalid principal in policy.")
-        return Principals(aws=("*",))
+        return _EVERYONE
     if not isinstance(value, dict) or not value:
         _syntax_error()
     named: dict[str, tuple[str, ...]] = {}
@@ -198,6 +208,8 @@ def _statement_actions(
     tree: Mapping[str, object], kind: DocumentKind
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     actions = _texts(tree["Action"]) if "Action" in tree else ()
+    if "NotAction" in tree and kind is DocumentKind.RESOURCE_CONTROL:
+        _refuse("Has prohibited field NotAction")
     not_actions = _texts(tree["NotAction"]) if "NotAction" in tree else ()
     if not actions and not not_actions:
         _refuse("Policy statement must contain actions.")

@@ -54,6 +54,27 @@ def about_resource(*statements: Tree) -> CompiledPolicies:
     return policies(*statements, kind=DocumentKind.RESOURCE)
 
 
+def service_control(*levels: Tree | list[Tree]) -> dict[str, tuple[CompiledPolicies, ...]]:
+    """Service control policies, level by level; one statement, or a list of them, a level."""
+    return {"service_control": _levels(levels, DocumentKind.SERVICE_CONTROL)}
+
+
+def resource_control(*levels: Tree | list[Tree]) -> dict[str, tuple[CompiledPolicies, ...]]:
+    """Resource control policies, level by level, for everyone."""
+    return {"resource_control": _levels(levels, DocumentKind.RESOURCE_CONTROL, Principal="*")}
+
+
+def _levels(
+    levels: tuple[Tree | list[Tree], ...], kind: DocumentKind, **elements: object
+) -> tuple[CompiledPolicies, ...]:
+    return tuple(
+        policies(
+            *({**tree, **elements} for tree in (level if isinstance(level, list) else [level])), kind=kind
+        )
+        for level in levels
+    )
+
+
 def trust(*statements: Tree) -> CompiledPolicies:
     """A trust policy: statements about sts:AssumeRole without a resource."""
     return policies(
@@ -62,7 +83,7 @@ def trust(*statements: Tree) -> CompiledPolicies:
     )
 
 
-def layers(*statements: Tree, **others: CompiledPolicies) -> PolicyLayers:
+def layers(*statements: Tree, **others: object) -> PolicyLayers:
     """Identity statements, and other layers by name."""
     identity = policies(*statements) if statements else compile_policies([])
     return PolicyLayers(identity=identity, **others)
