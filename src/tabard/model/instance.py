@@ -52,6 +52,25 @@ class MetadataOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MetadataDefaults:
+    """What an account prefers for the metadata options of new launches in one region; None: no preference.
+
+    AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InstanceMetadataDefaultsResponse.html
+    """
+
+    http_tokens: Literal["optional", "required"] | None = None
+    http_endpoint: Literal["enabled", "disabled"] | None = None
+    http_put_response_hop_limit: int | None = None
+    instance_metadata_tags: Literal["enabled", "disabled"] | None = None
+    http_tokens_enforced: Literal["enabled", "disabled"] | None = None
+
+    def __post_init__(self) -> None:
+        limit = self.http_put_response_hop_limit
+        if limit is not None and not 1 <= limit <= 64:
+            raise ValueError("a hop limit is 1 to 64")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Instance:
     """One machine, placed on one host for life. `user_data` is decoded (at most 16 KiB).
 

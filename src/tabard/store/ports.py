@@ -146,7 +146,7 @@ class SealingKeys(Protocol):
 
 
 class Installation(Protocol):
-    """Facts about this installation that are set once, such as the account id."""
+    """Facts about this installation by name, such as the account id; every one is in each snapshot."""
 
     def get(self, name: str) -> str | None: ...
     def put(self, name: str, value: str) -> None: ...

@@ -37,7 +37,8 @@ class Snapshot:
     """Everything an edge needs to decide and to mint, at one version of the store.
 
     Users, roles, instance profiles, instances, associations, images, hosts, access keys and sealing keys are
-    by id, managed policies by ARN. `account_id` is empty before the installation has one.
+    by id, managed policies by ARN, the installation's facts by name. `account_id` is empty before the
+    installation has one.
 
     INVARIANT: no mapping is changed once its snapshot is made; a change copies.
     """
@@ -56,6 +57,7 @@ class Snapshot:
     access_keys: Mapping[str, AccessKey]
     sealing_keys: Mapping[int, SealingKey]
     revocations: Mapping[RevocationKey, Revocation] = field(repr=False)
+    installation: Mapping[str, str] = field(repr=False)
     indexes: Indexes = field(repr=False)
     _compiled: dict[str, CompiledPolicies] = field(default_factory=dict, repr=False, compare=False)
 

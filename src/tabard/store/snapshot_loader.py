@@ -70,6 +70,7 @@ def apply_delta(snapshot: Snapshot, delta: Delta) -> Snapshot:
         access_keys=_merged(snapshot.access_keys, delta.access_keys),
         sealing_keys=_merged(snapshot.sealing_keys, delta.sealing_keys),
         revocations=_merged(snapshot.revocations, delta.revocations),
+        installation=_merged(snapshot.installation, delta.installation),
         indexes=_moved(snapshot, delta),
     )
 
@@ -141,5 +142,6 @@ _EMPTY = Snapshot(
     access_keys={},
     sealing_keys={},
     revocations={},
+    installation={},
     indexes=Indexes(),
 )

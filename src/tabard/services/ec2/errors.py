@@ -121,6 +121,17 @@ class UnsupportedOperation(AwsError):
     sentence = "The parameter {parameter} is not supported here: {reason}."
 
 
+class HttpTokensEnforced(AwsError):
+    """The account insists on metadata tokens (IMDSv2) for every instance of the region."""
+
+    code = "UnsupportedOperation"
+    status = 400
+    sentence = (
+        "HttpTokens must be required: the account enforces it by HttpTokensEnforced in its instance metadata "
+        "defaults for this region."
+    )
+
+
 class LaunchRefused(AwsError):
     """This installation launches no instances, because they would run as the server's own user."""
 

@@ -2,7 +2,7 @@
 
 from tabard.clock import iso8601
 from tabard.model.association import Association
-from tabard.model.instance import Instance, InstanceState
+from tabard.model.instance import Instance, InstanceState, MetadataOptions
 from tabard.model.tag import Tag
 from tabard.services.ec2.default_vpc import default_vpc
 from tabard.services.operation import Output
@@ -38,7 +38,7 @@ def instance_view(instance: Instance, association: Association | None, *, archit
         "ProductCodes": [],
         "PlatformDetails": "Linux/UNIX",
         "Tags": tags_view(instance.tags),
-        "MetadataOptions": _metadata_options_view(instance),
+        "MetadataOptions": metadata_options_view(instance.metadata_options),
     }
     view |= _network_view(instance)
     if instance.client_token:
@@ -81,8 +81,8 @@ def _network_view(instance: Instance) -> dict[str, object]:
     }
 
 
-def _metadata_options_view(instance: Instance) -> Output:
-    options = instance.metadata_options
+def metadata_options_view(options: MetadataOptions) -> Output:
+    """The five options, as they are applied."""
     return {
         "State": "applied",
         "HttpTokens": options.http_tokens,

@@ -18,6 +18,7 @@ from tabard.services.ec2.instance_context import (
 )
 from tabard.services.ec2.instance_profiles import find_instance_profile, pass_role_checks
 from tabard.services.ec2.launch_request import RunInstancesRequest
+from tabard.services.ec2.metadata_defaults import metadata_defaults
 from tabard.services.ec2.metadata_options import metadata_options
 from tabard.services.ec2.tags import requested_tags, tag_context
 from tabard.services.operation import Facts
@@ -100,7 +101,8 @@ def _instance_context(request: RunInstancesRequest, facts: Facts, vpc: DefaultVp
         instance_type=request.instance_type,
         availability_zone=request.placement.availability_zone or vpc.availability_zone,
     )
-    return machine | metadata_context(metadata_options(request.metadata_options, image))
+    defaults = metadata_defaults(facts.snapshot.installation.get, facts.region)
+    return machine | metadata_context(metadata_options(request.metadata_options, image, defaults))
 
 
 def _held(instance_profile: InstanceProfile | None) -> Context:

@@ -22,6 +22,18 @@ from tabard.services.ec2.instances import (
 )
 from tabard.services.ec2.launch_checks import run_instances_checks
 from tabard.services.ec2.launch_request import RunInstancesRequest
+from tabard.services.ec2.metadata_defaults import (
+    GetInstanceMetadataDefaultsRequest,
+    ModifyInstanceMetadataDefaultsRequest,
+    get_instance_metadata_defaults,
+    modify_instance_metadata_defaults,
+    modify_instance_metadata_defaults_checks,
+)
+from tabard.services.ec2.metadata_options import (
+    ModifyInstanceMetadataOptionsRequest,
+    modify_instance_metadata_options,
+    modify_instance_metadata_options_checks,
+)
 from tabard.services.ec2.run_instances import run_instances
 from tabard.services.operation import Operation, Read, Write
 
@@ -63,5 +75,23 @@ OPERATIONS: tuple[Operation, ...] = (
         DescribeIamInstanceProfileAssociationsRequest,
         lambda _, facts: [describe_check("ec2:DescribeIamInstanceProfileAssociations", facts)],
         describe_iam_instance_profile_associations,
+    ),
+    Write(
+        "ModifyInstanceMetadataOptions",
+        ModifyInstanceMetadataOptionsRequest,
+        modify_instance_metadata_options_checks,
+        modify_instance_metadata_options,
+    ),
+    Read(
+        "GetInstanceMetadataDefaults",
+        GetInstanceMetadataDefaultsRequest,
+        lambda _, facts: [describe_check("ec2:GetInstanceMetadataDefaults", facts)],
+        get_instance_metadata_defaults,
+    ),
+    Write(
+        "ModifyInstanceMetadataDefaults",
+        ModifyInstanceMetadataDefaultsRequest,
+        modify_instance_metadata_defaults_checks,
+        modify_instance_metadata_defaults,
     ),
 )

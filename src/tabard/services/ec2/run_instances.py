@@ -34,7 +34,8 @@ from tabard.services.ec2.instance_profiles import (
 )
 from tabard.services.ec2.instance_view import instance_view
 from tabard.services.ec2.launch_request import RunInstancesRequest, decoded_user_data, guard_supported
-from tabard.services.ec2.metadata_options import metadata_options
+from tabard.services.ec2.metadata_defaults import metadata_defaults
+from tabard.services.ec2.metadata_options import guard_enforcement, metadata_options
 from tabard.services.ec2.placement import choose_host, free_addresses
 from tabard.services.ec2.tags import instance_tags
 from tabard.services.operation import Output
@@ -92,7 +93,9 @@ def run_instances(permit: Permit, request: RunInstancesRequest, tx: Transaction)
     vpc = default_vpc(account_id=permit.account_id, region=permit.region)
     _guard_network(request, vpc)
     image = _image(request, tx)
-    options = metadata_options(request.metadata_options, image)
+    defaults = metadata_defaults(tx.installation.get, permit.region)
+    options = metadata_options(request.metadata_options, image, defaults)
+    guard_enforcement(options, defaults)
     launch = _Launch(
         image=image,
         reservation_id=reservation_id,

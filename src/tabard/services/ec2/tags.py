@@ -70,7 +70,7 @@ def instance_tags(specifications: Sequence[TagSpecification], *, shown_in_metada
             raise InvalidParameterValue(reason=f"Duplicate tag key '{tag.key}' specified.")
         seen.add(tag.key.lower())
         if shown_in_metadata:
-            _guard_metadata_key(tag.key)
+            guard_metadata_key(tag.key)
     return tags
 
 
@@ -88,8 +88,11 @@ def _guard_tag(tag: Tag) -> None:
         raise InvalidParameterValue(reason="Tag keys starting with 'aws:' are reserved for internal use")
 
 
-def _guard_metadata_key(key: str) -> None:
-    """AWS: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/work-with-tags-in-IMDS.html"""
+def guard_metadata_key(key: str) -> None:
+    """Insist on a key that instance metadata can show. Raises InvalidParameterValue.
+
+    AWS: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/work-with-tags-in-IMDS.html
+    """
     if key in _METADATA_RESERVED or not _METADATA_KEY.fullmatch(key):
         raise InvalidParameterValue(
             reason=f"'{key}' is not a valid tag key. Tag keys must match pattern "
