@@ -8,6 +8,7 @@ AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluat
 """
 
 from tabard.policy.compiled import CompiledPolicies, NamedDocument, compile_policies
+from tabard.policy.context_keys import context_keys
 from tabard.policy.control import (
     RESOURCE_CONTROL_FULL_ACCESS,
     SERVICE_CONTROL_FULL_ACCESS,
@@ -27,7 +28,7 @@ from tabard.policy.document import (
 from tabard.policy.evaluate import PolicyLayers, decide
 from tabard.policy.explain import Explanation, Failure, Finding, denial_sentence, explain
 from tabard.policy.parse import parse_document
-from tabard.policy.positions import Position, Span, element_spans, statement_spans
+from tabard.policy.positions import Position, Span, element_spans, simulator_spans, statement_spans
 from tabard.policy.request import AccessRequest, PolicyPrincipal, PrincipalKind, RequestContext
 
 __all__ = [
@@ -57,6 +58,7 @@ __all__ = [
     "Statement",
     "StatementEffect",
     "compile_policies",
+    "context_keys",
     "decide",
     "denial_sentence",
     "element_spans",
@@ -64,5 +66,6 @@ __all__ = [
     "parse_document",
     "require_current_version",
     "require_customer_resource_control",
+    "simulator_spans",
     "statement_spans",
 ]

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from tabard.policy.pattern import Token, Values, Variable, Wildcard, contextual, joined, matcher, tokens
 
 _PARTS = 6
+_ARN = "arn:"
 _ANY = (Wildcard.MANY,)
 
 
@@ -52,6 +53,15 @@ def arn_condition(text: str, *, variables: bool) -> Callable[[str, Values], bool
     return matches
 
 
+def resource_variables(text: str) -> list[Variable]:
+    """The variables of an entry of a `Resource` element, which has them in its sixth part alone."""
+    pattern = tokens(text, variables=True)
+    if text.startswith(_ARN):
+        parts = arn_parts(pattern)
+        pattern = tuple(parts[-1]) if len(parts) == _PARTS else ()
+    return [token for token in pattern if isinstance(token, Variable)]
+
+
 class ResourcePattern:
     """One entry of a `Resource` or `NotResource` element, and how an index may find it.
 
@@ -68,7 +78,7 @@ class ResourcePattern:
     def __init__(self, text: str, *, variables: bool) -> None:
         self.written = text
         pattern = tokens(text, variables=variables)
-        if not text.startswith("arn:"):
+        if not text.startswith(_ARN):
             self.literal_front = True
             self.exact, self.head = _look_up(pattern)
             self.matches: Callable[[str, Values], bool] = contextual(pattern)

@@ -46,6 +46,15 @@ def parse_operator(text: str) -> Operator | None:
     return Operator(qualifier=qualifier, name=name, if_exists=if_exists)
 
 
+def takes_variables(operator: Operator) -> bool:
+    """Whether `${…}` means something among an operator's operands.
+
+    AWS: "You can use policy variables for Condition values in any condition that involves the string
+    operators or the ARN operators"; "You can't use a policy variable with other operators".
+    """
+    return operator.name.startswith(("string", "arn"))
+
+
 def compile_condition(condition: Condition, effect: StatementEffect, *, variables: bool) -> Holds:
     """The closure that tells whether a condition holds.
 

@@ -85,10 +85,10 @@ def _any_of(tests: list[Test]) -> Test:
     return lambda value, values: any(test(value, values) for test in tests)
 
 
-def _bool(operands: tuple[str, ...], variables: bool) -> Test:
-    """AWS: "comparing a key to "true" or "false"". A value that is neither matches nothing."""
-    equals = _equals(str.lower)(operands, variables)
-    return lambda value, values: value.lower() in _BOOLEANS and equals(value, values)
+def _bool(operands: tuple[str, ...], _variables: bool) -> Test:
+    """AWS: "comparing a key to "true" or "false"". What is neither matches nothing."""
+    wanted = _BOOLEANS.intersection(operand.lower() for operand in operands)
+    return lambda value, _values: value.lower() in wanted
 
 
 def _binary(operands: tuple[str, ...], _variables: bool) -> Test:

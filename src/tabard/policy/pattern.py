@@ -29,6 +29,11 @@ class Variable:
     default: str | None
     written: str
 
+    @property
+    def name(self) -> str:
+        """The key as it is written."""
+        return self.written[2:-1].partition(",")[0].strip()
+
     def value(self, values: Values) -> str | None:
         """What it stands for; None where the request has no such key, or several values of it.
 

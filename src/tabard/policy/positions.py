@@ -55,6 +55,27 @@ def statement_spans(text: str) -> tuple[Span, ...]:
     return (found["Statement",],) if ("Statement",) in found else ()
 
 
+def simulator_spans(text: str) -> tuple[Span, ...]:
+    """Where IAM's simulator says that the statements of a document stand: as far as its reader had come.
+
+    A lone statement starts behind its brace; a listed one where what is before it ends: the list's bracket,
+    or the statement before. All end behind their last brace. Two examples show it.
+
+    AWS: https://docs.aws.amazon.com/cli/latest/reference/iam/simulate-custom-policy.html#examples and
+    …/simulate-principal-policy.html#examples
+
+    Raises:
+        ValueError: the text is not JSON.
+    """
+    spans = statement_spans(text)
+    whole = element_spans(text).get(("Statement",))
+    if whole is None or not spans:
+        return ()
+    line, column = whole.start
+    starts = [Position(line, column + 1), *(span.end for span in spans[:-1])]
+    return tuple(Span(start, span.end) for start, span in zip(starts, spans, strict=True))
+
+
 class _Scanner:
     """Walks a JSON text once and notes where things begin and end."""
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tabard.policy import Position, Span, element_spans, statement_spans
+from tabard.policy import Position, Span, element_spans, simulator_spans, statement_spans
 
 # AWS's own example of SimulateCustomPolicy, whose statement ends just before column 167.
 AWS_EXAMPLE = (
@@ -29,6 +29,29 @@ PRETTY = """{
 
 def test_a_lone_statement_ends_where_aws_says_it_ends() -> None:
     assert statement_spans(AWS_EXAMPLE) == (Span(Position(1, 37), Position(1, 167)),)
+
+
+# As the console writes the policy of AWS's example of SimulatePrincipalPolicy.
+AWS_CONSOLE_EXAMPLE = """{
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Sid": "VisualEditor0",
+            "Effect": "Allow",
+            "Action": "codecommit:ListRepositories",
+            "Resource": "*"
+        }
+    ]
+}"""
+
+
+def test_the_simulator_tells_how_far_its_reader_had_come() -> None:
+    assert simulator_spans(AWS_EXAMPLE) == (Span(Position(1, 38), Position(1, 167)),)
+    assert simulator_spans(AWS_CONSOLE_EXAMPLE) == (Span(Position(3, 19), Position(9, 10)),)
+    assert simulator_spans(PRETTY) == (
+        Span(Position(3, 17), Position(8, 6)),
+        Span(Position(8, 6), Position(11, 6)),
+    )
 
 
 def test_listed_statements_come_in_their_order() -> None:
@@ -57,7 +80,7 @@ def test_a_span_holds_exactly_its_element() -> None:
 
 @pytest.mark.parametrize("text", ["{}", "[]", '"Statement"', '{"Id": "x"}'])
 def test_what_has_no_statement_has_no_places(text: str) -> None:
-    assert statement_spans(text) == ()
+    assert statement_spans(text) == simulator_spans(text) == ()
 
 
 def test_what_lies_too_deep_is_passed_over_whole() -> None:
