@@ -70,6 +70,12 @@ def answer_head(
     return AnswerHead(text.encode("utf-8", "surrogateescape"), length, is_chunked, must_close)
 
 
+def bare_answer(status: int) -> Answer:
+    """An answer outside of every AWS protocol, after which the connection ends."""
+    text = f"{_PHRASES[status]}\n".encode()
+    return Answer(status=status, headers=(("Content-Type", "text/plain; charset=utf-8"),), body=text)
+
+
 @lru_cache(maxsize=4)
 def _http_date(epoch_seconds: int) -> str:
     return format_datetime(datetime.fromtimestamp(epoch_seconds, UTC), usegmt=True)

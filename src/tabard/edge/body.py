@@ -57,18 +57,18 @@ class Body:
             raise RequestTooLarge(part="request body", limit_bytes=limit_bytes)
         if self.length == 0:
             return b""
-        pieces: list[bytes] = []
-        size = 0
+        content = bytearray()  # not a list: the smallest of chunks would make millions of pieces
         try:
             async with asyncio.timeout(self._whole_seconds):
                 async for piece in self.pieces():
-                    size += len(piece)
-                    if size > limit_bytes:
+                    if len(content) + len(piece) > limit_bytes:
                         raise RequestTooLarge(part="request body", limit_bytes=limit_bytes)
-                    pieces.append(piece)
+                    if len(piece) == self.length:
+                        return piece
+                    content += piece
         except TimeoutError:
             raise RequestTimeout from None
-        return b"".join(pieces)
+        return bytes(content)
 
     async def pieces(self) -> AsyncIterator[bytes]:
         """The body as it arrives.

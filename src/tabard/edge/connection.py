@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -10,7 +11,8 @@ import structlog
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 from tabard.clock import Clock
-from tabard.edge.answer_head import AnswerHead, answer_head
+from tabard.edge.answer_head import answer_head, bare_answer
+from tabard.edge.answer_writer import AnswerWriter
 from tabard.edge.body import Body
 from tabard.edge.body_stream import BodyStream
 from tabard.edge.bounds import HttpBounds
@@ -20,7 +22,6 @@ from tabard.wire.request import Answer, RawRequest
 
 ANSWER_BROKE_OFF = "answer_broke_off"
 CONNECTION_FAILED = "connection_failed"
-PIECE_BYTES = 256 * 1024
 MOST_WAITING = 8
 """Requests of one connection that wait for their answers; beyond them no more is read for now."""
 
@@ -66,13 +67,12 @@ class ClientConnection(asyncio.Protocol):
         self._headers: list[tuple[bytes, bytes]] = []
         self._unfinished = b""
         self._seen = b""
+        self._framing_bytes = 0
         self._is_deaf = False
         self._is_lost = False
         self._ends_after_answer = False
         self._reading_paused = False
-        self._writing_paused = False
         self._waiter: asyncio.Future[None] | None = None
-        self._drained: asyncio.Future[None] | None = None
         self._deadline: float | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
@@ -98,6 +98,7 @@ class ClientConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transport is an asyncio.Transport by behaviour, not by class.
         self._transport = cast("asyncio.Transport", transport)
+        self._writer = AnswerWriter(self._transport, idle_seconds=self._bounds.write_idle_seconds)
         peer = transport.get_extra_info("peername")
         self._peer_ip = peer[0] if isinstance(peer, tuple) and peer else ""
         self._around.connections.add(self)
@@ -108,6 +109,7 @@ class ClientConnection(asyncio.Protocol):
         if self._is_deaf:
             return
         self._seen = self._unfinished + data if self._unfinished else data
+        self._framing_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except HttpParserUpgrade:
@@ -116,7 +118,7 @@ class ClientConnection(asyncio.Protocol):
             self._refuse()
         # A head comes in one piece or a few; one that does not end is not kept.
         self._unfinished = self._seen if self._arriving is None else b""
-        if len(self._unfinished) > self._most_head_bytes:
+        if len(self._unfinished) > self._most_head_bytes or self._is_endless_framing():
             self._refuse()
         if len(self._waiting) > MOST_WAITING or (
             self._arriving is not None and self._arriving.stream.is_full
@@ -135,18 +137,16 @@ class ClientConnection(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
         self._break_off(ConnectionResetError("the client closed the connection"))
-        self._writing_paused = False
+        self._writer.lose()
         self._around.connections.discard(self)
         self.closed.set()
-        _wake(self._waiter)
-        _wake(self._drained)
+        self._wake()
 
     def pause_writing(self) -> None:
-        self._writing_paused = True
+        self._writer.pause()
 
     def resume_writing(self) -> None:
-        self._writing_paused = False
-        _wake(self._drained)
+        self._writer.resume()
 
     # httptools
 
@@ -168,9 +168,10 @@ class ClientConnection(asyncio.Protocol):
         version = parser.get_http_version()
         head = None
         # The parser knows two other protocols with such heads, and does not say which one it has read.
-        if version in VERSIONS and self._target + b" HTTP/" in self._seen:
+        method = parser.get_method()
+        if version in VERSIONS and b"%b %b HTTP/" % (method, self._target) in self._seen:
             head = read_head(
-                parser.get_method(),
+                method,
                 self._target,
                 self._headers,
                 peer_ip=self._peer_ip,
@@ -178,13 +179,17 @@ class ClientConnection(asyncio.Protocol):
                 clock=self._around.clock,
                 bounds=self._bounds,
             )
-        if head is None:
+        # RFC 9112, 6.1: an HTTP/1.0 message with a Transfer-Encoding is to be treated "as if the framing is
+        # faulty": who passed it on may have framed it otherwise.
+        if head is None or (head.length is None and version == "1.0"):
             raise ValueError("this is not one HTTP/1.1 request")
+        self._framing_bytes = 0
         self._arriving = _Incoming(head, BodyStream(self), version == "1.0", parser.should_keep_alive())
         self._waiting.append(self._arriving)
-        _wake(self._waiter)
+        self._wake()
 
     def on_body(self, piece: bytes) -> None:
+        self._framing_bytes = 0
         if self._arriving is not None:
             self._arriving.stream.feed(piece)
 
@@ -204,6 +209,15 @@ class ClientConnection(asyncio.Protocol):
             self._reading_paused = True
             self._transport.pause_reading()
 
+    def _is_endless_framing(self) -> bool:
+        """Whether a body's chunk extensions or trailers, which the parser keeps, do not come to their end."""
+        arriving = self._arriving
+        return (
+            arriving is not None
+            and not arriving.stream.is_complete
+            and self._framing_bytes > self._bounds.all_headers_bytes
+        )
+
     def _refuse(self) -> None:
         """No request is to be found in what comes from here on."""
         if self._is_deaf:
@@ -213,7 +227,7 @@ class ClientConnection(asyncio.Protocol):
             self._waiting.pop()  # nobody has begun with it, and it will never be whole
         self._break_off(ConnectionAbortedError("the body's framing is broken"))
         self._waiting.append(_Incoming(None, BodyStream(self)))
-        _wake(self._waiter)
+        self._wake()
 
     def _break_off(self, failure: ConnectionError) -> None:
         if self._arriving is not None:
@@ -300,7 +314,7 @@ class ClientConnection(asyncio.Protocol):
             must_close=must_close,
             now=self._around.clock.now(),
         )
-        await self._send(written, answer.body)
+        await self._writer.send(written, answer.body)
         if written.must_close:
             return False
         if not incoming.stream.is_complete:
@@ -312,56 +326,10 @@ class ClientConnection(asyncio.Protocol):
         self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     async def _send_bare(self, status: int) -> None:
-        """An answer outside of every AWS protocol, after which the connection ends."""
-        text = b"Bad Request\n" if status == 400 else b"Internal Server Error\n"
-        answer = Answer(status=status, headers=(("Content-Type", "text/plain; charset=utf-8"),), body=text)
+        answer = bare_answer(status)
         now = self._around.clock.now()
         written = answer_head(answer, is_head=False, is_http_1_0=False, must_close=True, now=now)
-        await self._send(written, text)
-
-    async def _send(self, head: AnswerHead, body: bytes | AsyncIterator[bytes]) -> None:
-        if isinstance(body, bytes):
-            if not head.length:
-                await self._write(head.content)
-            elif len(body) <= PIECE_BYTES:
-                await self._write(head.content + body)
-            else:
-                await self._write(head.content)
-                for at in range(0, len(body), PIECE_BYTES):
-                    await self._write(body[at : at + PIECE_BYTES])
-            return
-        try:
-            await self._write(head.content)
-            if head.length != 0:
-                await self._stream(head, body)
-        finally:
-            if isinstance(body, AsyncGenerator):
-                await body.aclose()
-
-    async def _stream(self, head: AnswerHead, pieces: AsyncIterator[bytes]) -> None:
-        """Nothing but the end of the connection can say that the rest of an answer will not come."""
-        sent = 0
-        async for piece in pieces:
-            sent += len(piece)
-            if head.length is not None and sent > head.length:
-                raise UpstreamUnavailable("the answer is longer than it said")
-            if piece:
-                await self._write(b"%x\r\n%b\r\n" % (len(piece), piece) if head.is_chunked else piece)
-        if head.length is not None and sent != head.length:
-            raise UpstreamUnavailable("the answer is shorter than it said")
-        if head.is_chunked:
-            await self._write(b"0\r\n\r\n")
-
-    async def _write(self, data: bytes) -> None:
-        """Send; a client that takes nothing for too long is cut off. ConnectionError, TimeoutError."""
-        if self._is_lost:
-            raise ConnectionResetError("the client went away")
-        self._transport.write(data)
-        if self._writing_paused:
-            async with asyncio.timeout(self._bounds.write_idle_seconds):
-                while self._writing_paused:
-                    self._drained = self._loop.create_future()
-                    await self._drained
+        await self._writer.send(written, answer.body)
 
     async def _end(self, stream: BodyStream) -> None:
         """Close so that the answer is read: what the client still sends is taken, and thrown away."""
@@ -377,9 +345,9 @@ class ClientConnection(asyncio.Protocol):
             self._reading_paused = False
             self._transport.resume_reading()
         if self._transport.can_write_eof():
-            self._transport.write_eof()
+            with suppress(OSError):  # the client has gone already
+                self._transport.write_eof()
 
-
-def _wake(waiter: asyncio.Future[None] | None) -> None:
-    if waiter is not None and not waiter.done():
-        waiter.set_result(None)
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)

@@ -42,6 +42,8 @@ class Housekeeping:
                 await self.snapshots.refresh()
             except StoreUnavailable as error:
                 _log.warning(HOUSEKEEPING_PUT_OFF, reason=str(error))
+            except Exception as error:  # noqa: BLE001 - whatever it is, the keyring must go on turning
+                _log.error(HOUSEKEEPING_PUT_OFF, exc_info=error)
             await asyncio.sleep(EVERY_SECONDS)
 
     def once(self, *, reap: bool) -> None:

@@ -9,10 +9,10 @@ import contextlib
 
 from tabard.clock import Clock
 from tabard.edge.bounds import HttpBounds
-from tabard.edge.connection import PIECE_BYTES, ClientConnection, Handler, Surroundings
+from tabard.edge.connection import ClientConnection, Handler, Surroundings
 from tabard.edge.request_head import new_request_id
 
-__all__ = ["PIECE_BYTES", "EdgeServer", "Handler", "edge_server", "new_request_id"]
+__all__ = ["EdgeServer", "Handler", "edge_server", "new_request_id"]
 
 
 class EdgeServer:

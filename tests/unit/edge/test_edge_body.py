@@ -76,6 +76,25 @@ async def test_chunks_that_are_none_end_the_body(chunk: bytes) -> None:
     assert await outcome(chunked(3, end=chunk)) == ""
 
 
+ENDLESS = {
+    "an extension": b"3;x=" + b"x" * 70_000,
+    "a trailer": b"0\r\nx: " + b"x" * 70_000,
+    "many trailers": b"0\r\n" + b"x: y\r\n" * 12_000,
+}
+
+
+@pytest.mark.parametrize("kind", ENDLESS)
+async def test_framing_that_does_not_end_is_refused_before_it_fills_the_memory(kind: str) -> None:
+    """A trailer is kept by the parser until it ends: a stranger must not decide how long that is."""
+    slow = HttpBounds(linger_seconds=0.1)  # none of the other bounds is what ends it
+    assert await outcome(chunked(3, end=b""), 0.05, ENDLESS[kind], bounds=slow) == "MalformedRequest 400"
+
+
+async def test_framing_within_the_bound_is_read_over() -> None:
+    end = b"2;x=" + b"x" * 10_000 + b"\r\nyy\r\n0\r\nx: " + b"x" * 10_000 + b"\r\n\r\n"
+    assert await outcome(chunked(3, end=b""), 0.05, end) == "5"
+
+
 async def test_a_body_that_stands_still_is_given_up() -> None:
     assert await outcome(sized(10, sent=5)) == "RequestTimeout 400"
     assert await outcome(chunked(5, end=b"")) == "RequestTimeout 400"

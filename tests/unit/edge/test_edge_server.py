@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator
 import pytest
 from edge_listener import QUICK, Heard, exchange, listening, request
 
+from tabard.edge.answer_writer import PIECE_BYTES
 from tabard.edge.body import Body
-from tabard.edge.server import PIECE_BYTES, new_request_id
+from tabard.edge.server import new_request_id
 from tabard.wire.http1 import UpstreamUnavailable
 from tabard.wire.request import Answer, RawRequest
 
@@ -40,6 +41,9 @@ AMBIGUOUS = {
     "two transfer codings": request(
         "POST / HTTP/1.1", "Transfer-Encoding: chunked", "Transfer-Encoding: chunked", body=b"0\r\n\r\n"
     ),
+    "chunks in HTTP/1.0": request(
+        "POST / HTTP/1.0", "Transfer-Encoding: chunked", "Connection: keep-alive", body=b"0\r\n\r\n"
+    ),
     "no host": request(host=None),
     "two hosts": request("GET / HTTP/1.1", "Host: evil.example"),
     "two authorizations": request("GET / HTTP/1.1", "Authorization: a", "Authorization: b"),
@@ -60,6 +64,7 @@ AMBIGUOUS = {
     "a NUL in the path": request("GET /\x00 HTTP/1.1"),
     "a byte in the path": request("GET /\xff HTTP/1.1"),
     "a byte in the query": request("GET /?a=\xff HTTP/1.1"),
+    "two blanks before the path": request("GET  / HTTP/1.1"),
     "a blank in the path": request("GET /a b HTTP/1.1"),
     "an absolute target": request("GET http://evil.example/ HTTP/1.1"),
     "our own absolute target": request("GET http://edge.test/ HTTP/1.1"),

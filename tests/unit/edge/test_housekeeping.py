@@ -71,11 +71,12 @@ def test_a_host_that_went_away_is_removed_but_not_by_one_who_slept(
         assert (tx.hosts.get(host.host_id) is None) is awake
 
 
-async def test_it_goes_on_when_the_store_is_away(
-    edge: EdgeInMemory, keeper: Housekeeping, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("failure", [StoreUnavailable("away"), RuntimeError("a mistake of ours")])
+async def test_it_goes_on_whatever_befalls_the_store(
+    edge: EdgeInMemory, keeper: Housekeeping, monkeypatch: pytest.MonkeyPatch, failure: Exception
 ) -> None:
     monkeypatch.setattr(housekeeping, "EVERY_SECONDS", 0.01)
-    edge.store.failure = StoreUnavailable("away")
+    edge.store.failure = failure
     running = asyncio.create_task(keeper.run())
     await asyncio.sleep(0.05)
     edge.store.failure = None
