@@ -1,7 +1,7 @@
 """docs/commands.md: every command of `tabard`, with its options."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import typer
 
@@ -18,19 +18,27 @@ Every command answers `--help`. A mistake in a command line is one sentence on s
 
 def commands_page() -> str:
     """The page, without commands that are for Tabard itself."""
-    group = typer.main.get_command(app)
     parts = [NOTICE, "", _INTRODUCTION]
-    for name, command in sorted(group.commands.items()):  # type: ignore[attr-defined]
-        if command.hidden:
-            continue
-        usage = " ".join(command.collect_usage_pieces(typer.Context(command)))
+    for name, command in sorted(commands(typer.main.get_command(app)).items()):
+        usage = " ".join(command.collect_usage_pieces(typer.Context(command)))  # type: ignore[attr-defined]
         usage = usage.replace("{-- CMD…}...", "-- CMD…")
-        parts += [f"## `tabard {name}`\n", f"{_joined(command.help or '')}\n"]
+        parts += [f"## `tabard {name}`\n", f"{_joined(command.help or '')}\n"]  # type: ignore[attr-defined]
         parts += ["```", f"tabard {name} {usage}".rstrip(), "```\n"]
         rows = list(_options(command))
         if rows:
             parts.append(table(("option", "meaning", "default"), rows))
     return "\n".join(parts).rstrip() + "\n"
+
+
+def commands(group: object, before: str = "") -> Mapping[str, object]:
+    """The commands of a group and of the groups in it, by what is typed; without those that are hidden."""
+    found: dict[str, object] = {}
+    for name, command in group.commands.items():  # type: ignore[attr-defined]
+        if hasattr(command, "commands"):
+            found.update(commands(command, f"{before}{name} "))
+        elif not command.hidden:
+            found[f"{before}{name}"] = command
+    return found
 
 
 def _options(command: object) -> Iterator[tuple[str, str, str]]:

@@ -136,6 +136,9 @@ def _wait_until_up(up: "subprocess.Popen[bytes]", folder: Path) -> None:
 
 def _check_tabard(words: Sequence[str]) -> None:
     command = typer.main.get_command(app).commands[words[0]]  # type: ignore[attr-defined]
+    if hasattr(command, "commands"):
+        words = words[1:]
+        command = command.commands[words[0]]
     options = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
     for word in words[1:]:
         if word == "--":

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from tabard.cli.running import DataDirOption, complain
+from tabard.cli.shown import printable
 from tabard.clock import iso8601
 from tabard.model.audit_event import AuditEvent
 from tabard.store.ports import StoreUnavailable
@@ -69,7 +70,7 @@ def _show(console: Console, events: NumberedEvents, *, as_json: bool, after: int
 
 def _shown(text: str) -> str:
     """As it can be shown: a key may hold line breaks and what a terminal obeys."""
-    return escape("".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text))
+    return escape(printable(text))
 
 
 def _line(event: AuditEvent) -> str:

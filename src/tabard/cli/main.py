@@ -5,6 +5,7 @@ import typer
 from tabard.cli.audit import audit
 from tabard.cli.demo import demo
 from tabard.cli.env import env
+from tabard.cli.policy_check import check
 from tabard.cli.processes import agent_process, edge_process
 from tabard.cli.reset import reset
 from tabard.cli.run import run
@@ -18,10 +19,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+policy = typer.Typer(
+    name="policy", help="Policy documents, before they are attached to anything.", no_args_is_help=True
+)
+policy.command()(check)
 app.command()(up)
 app.command(context_settings={"allow_interspersed_args": False})(run)
 app.command()(env)
 app.command()(audit)
+app.add_typer(policy)
 app.command()(reset)
 app.command()(demo)
 app.command(name="edge-process", hidden=True)(edge_process)

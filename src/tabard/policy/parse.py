@@ -25,8 +25,8 @@ from tabard.policy.elements import refuse as _refuse
 # IAM's own bound on the `PolicyDocument` parameter of every operation.
 MAX_DOCUMENT_CHARACTERS = 1_048_576
 
-_TOP_ELEMENTS = frozenset({"Version", "Id", "Statement"})
-_STATEMENT_ELEMENTS = frozenset(
+DOCUMENT_ELEMENTS = frozenset({"Version", "Id", "Statement"})
+STATEMENT_ELEMENTS = frozenset(
     {
         "Sid",
         "Effect",
@@ -79,7 +79,7 @@ def parse_document(text: str, *, kind: DocumentKind) -> Document:
         json.dumps(tree, ensure_ascii=False).encode()  # an escape may stand for half a character
     except (ValueError, RecursionError):
         _syntax_error()
-    if not isinstance(tree, dict) or not _TOP_ELEMENTS.issuperset(tree):
+    if not isinstance(tree, dict) or not DOCUMENT_ELEMENTS.issuperset(tree):
         _syntax_error()
     version = _text(tree.get("Version", FIRST_VERSION))
     if version not in (FIRST_VERSION, CURRENT_VERSION):
@@ -127,7 +127,7 @@ def _texts(value: object) -> tuple[str, ...]:
 
 
 def _statement(tree: object, kind: DocumentKind) -> Statement:
-    if not isinstance(tree, dict) or not _STATEMENT_ELEMENTS.issuperset(tree):
+    if not isinstance(tree, dict) or not STATEMENT_ELEMENTS.issuperset(tree):
         _syntax_error()
     for element in ("Principal", "Action", "Resource"):
         if element in tree and f"Not{element}" in tree:

@@ -1,0 +1,136 @@
+"""`tabard policy check`: what AWS would refuse in a policy, and what it lets pass that cannot be meant."""
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from tabard.cli.running import complain
+from tabard.cli.shown import printable
+from tabard.policy import (
+    Document,
+    DocumentKind,
+    MalformedPolicyDocument,
+    Position,
+    element_spans,
+    parse_document,
+    require_current_version,
+    require_customer_resource_control,
+)
+from tabard.policy.advice import advise
+from tabard.policy.diagnosis import diagnose, place_of
+from tabard.policy.vocabulary import Action, Vocabulary
+from tabard.services.hosts.operations import OPERATIONS as HOSTS_OPERATIONS
+from tabard.services.iam.service_reference import aws_vocabulary
+
+_HOSTS_RESOURCES = (
+    "arn:${Partition}:hosts:${Region}:${Account}:host/${HostId}",
+    "arn:${Partition}:ec2:${Region}:${Account}:instance/${InstanceId}",
+)
+_HOSTS_KEYS = ("hosts:HostId", "hosts:InstanceHostId")
+_CURRENT_VERSION_ONLY = (DocumentKind.BOUNDARY, DocumentKind.SERVICE_CONTROL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing about a document: an error is what AWS refuses, a warning what it lets pass."""
+
+    level: Literal["error", "warning"]
+    position: Position
+    sentence: str
+    hint: str = ""
+
+    def as_text(self, name: str) -> str:
+        """As a compiler writes it: `file:line:column: level: sentence`."""
+        code = f"{MalformedPolicyDocument.code}: " if self.level == "error" else ""
+        hint = f" ({self.hint})" if self.hint else ""
+        return f"{name}:{self.position}: {self.level}: {code}{self.sentence}{hint}"
+
+    def as_json(self) -> dict[str, object]:
+        """The same as values that JSON knows."""
+        code = MalformedPolicyDocument.code if self.level == "error" else None
+        line, column = self.position
+        return {
+            "level": self.level,
+            "code": code,
+            "line": line,
+            "column": column,
+            "sentence": self.sentence,
+            "hint": self.hint,
+        }
+
+
+def check(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Policy documents; - is stdin.")],
+    kind: Annotated[
+        DocumentKind, typer.Option("--kind", help="What the documents are for; each kind has its rules.")
+    ] = DocumentKind.IDENTITY,
+    strict: Annotated[bool, typer.Option("--strict", help="A warning is an error.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a file, a line each.")] = False,
+) -> None:
+    """Check policy documents: what AWS refuses is an error, what can never match a warning.
+
+    Ends with 1 where there is an error.
+    """
+    failed = False
+    for file in files:
+        findings = tuple(findings_in(_text_of(file), kind))
+        valid = not any(finding.level == "error" for finding in findings)
+        failed = failed or not valid or (strict and bool(findings))
+        name = "<stdin>" if str(file) == "-" else printable(str(file))
+        if as_json:
+            said = {"file": name, "kind": str(kind), "valid": valid}
+            typer.echo(json.dumps({**said, "findings": [finding.as_json() for finding in findings]}))
+            continue
+        for finding in findings:
+            typer.echo(printable(finding.as_text(name)))
+        if valid:
+            typer.echo(f"{name}: a valid {kind} policy")
+    raise typer.Exit(1 if failed else 0)
+
+
+def findings_in(text: str, kind: DocumentKind) -> Iterator[Finding]:
+    """The error of a document that is refused, and the warnings about one that is not."""
+    fault = diagnose(text, kind=kind)
+    if fault is not None:
+        yield Finding(level="error", position=fault.position, sentence=fault.sentence, hint=fault.hint)
+        return
+    document, spans = parse_document(text, kind=kind), element_spans(text)
+    refusal = _refused_for_its_use(document)
+    if refusal is not None:
+        yield Finding(level="error", position=place_of(("Version",), spans), sentence=refusal)
+    for advice in advise(document, vocabulary()):
+        yield Finding(level="warning", position=place_of(advice.path, spans), sentence=advice.sentence)
+
+
+def vocabulary() -> Vocabulary:
+    """What AWS names, and the actions by which hosts ask for their instances."""
+    aws = aws_vocabulary()
+    hosts = {
+        operation.name.lower(): Action(name=operation.name, resources=_HOSTS_RESOURCES)
+        for operation in HOSTS_OPERATIONS
+    }
+    keys = {key.lower(): key for key in _HOSTS_KEYS}
+    return Vocabulary(actions={**aws.actions, "hosts": hosts}, keys={**aws.keys, **keys})
+
+
+def _refused_for_its_use(document: Document) -> str | None:
+    try:
+        if document.kind in _CURRENT_VERSION_ONLY:
+            require_current_version(document)
+        if document.kind is DocumentKind.RESOURCE_CONTROL:
+            require_customer_resource_control(document)
+    except MalformedPolicyDocument as error:
+        return error.message
+    return None
+
+
+def _text_of(file: Path) -> str:
+    try:
+        return sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        complain(f"{file} cannot be read: {error}")
