@@ -38,6 +38,8 @@ _ANOTHER_ACTION = {
 EXAMPLES: dict[str, object] = {
     "RoleName": "web",
     "UserName": "admin",
+    "GroupName": "devs",
+    "PermissionsBoundary": f"arn:aws:iam::{ACCOUNT_ID}:policy/read",
     "InstanceProfileName": "box",
     "PolicyName": "read",
     "PolicyArn": f"arn:aws:iam::{ACCOUNT_ID}:policy/read",
@@ -70,6 +72,7 @@ EXAMPLES: dict[str, object] = {
 }
 FOR_OPERATION: dict[str, dict[str, object]] = {
     "TagRole": {"Tags": [{"Key": "team", "Value": "a"}]},
+    "TagUser": {"Tags": [{"Key": "team", "Value": "a"}]},
     "TagInstanceProfile": {"Tags": [{"Key": "team", "Value": "a"}]},
     "GetItem": {"Key": {"pk": {"S": "a"}}},
     "DeleteItem": {"Key": {"pk": {"S": "a"}}},

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from tabard.model.access_key import AccessKey, AccessKeyStatus
 from tabard.model.association import Association, AssociationState
 from tabard.model.audit_event import AuditEvent, Outcome
+from tabard.model.group import Group
 from tabard.model.host import Host
 from tabard.model.instance import Image, Instance, InstanceState, MetadataOptions
 from tabard.model.instance_profile import InstanceProfile
@@ -40,6 +41,8 @@ def user(
     name: str = "",
     inline: tuple[InlinePolicy, ...] = (),
     attached: tuple[str, ...] = (),
+    groups: tuple[str, ...] = (),
+    boundary: str | None = None,
     tags: tuple[Tag, ...] = (),
 ) -> User:
     return User(
@@ -51,7 +54,28 @@ def user(
         created_at=NOW,
         inline_policies=inline,
         attached_policy_arns=attached,
+        group_ids=groups,
+        permissions_boundary_arn=boundary,
         tags=tags,
+    )
+
+
+def group(
+    n: int = 1,
+    *,
+    name: str = "",
+    inline: tuple[InlinePolicy, ...] = (),
+    attached: tuple[str, ...] = (),
+) -> Group:
+    return Group(
+        group_id=f"AGPA{n:017d}",
+        name=name or f"group-{n}",
+        path="/team/",
+        partition="aws",
+        account_id=ACCOUNT_ID,
+        created_at=NOW,
+        inline_policies=inline,
+        attached_policy_arns=attached,
     )
 
 
@@ -61,6 +85,7 @@ def role(
     name: str = "",
     inline: tuple[InlinePolicy, ...] = (),
     attached: tuple[str, ...] = (),
+    boundary: str | None = None,
     tags: tuple[Tag, ...] = (),
     trust_policy: str = TRUSTS_EC2,
 ) -> Role:
@@ -76,6 +101,7 @@ def role(
         created_at=NOW,
         inline_policies=inline,
         attached_policy_arns=attached,
+        permissions_boundary_arn=boundary,
         tags=tags,
     )
 

@@ -16,6 +16,7 @@ from typing import Generic, Protocol, TypeVar
 from tabard.model.access_key import AccessKey
 from tabard.model.association import Association
 from tabard.model.audit_event import AuditEvent
+from tabard.model.group import Group
 from tabard.model.host import Host
 from tabard.model.instance import Image, Instance
 from tabard.model.instance_profile import InstanceProfile
@@ -54,6 +55,7 @@ class Tables:
 
     version: int = 0
     users: dict[str, User] = field(default_factory=dict)
+    groups: dict[str, Group] = field(default_factory=dict)
     roles: dict[str, Role] = field(default_factory=dict)
     managed_policies: dict[str, ManagedPolicy] = field(default_factory=dict)
     instance_profiles: dict[str, InstanceProfile] = field(default_factory=dict)
@@ -136,6 +138,17 @@ class MemoryAccessKeys(Rows[str, AccessKey]):
         return self.where(lambda key: key.owner_id == owner_id)
 
 
+class MemoryGroups(Rows[str, Group]):
+    def members(self, group_id: str) -> Sequence[User]:
+        users = self.tables.users
+        return [users[user_id] for user_id in sorted(users) if group_id in users[user_id].group_ids]
+
+    def delete(self, group_id: str, /) -> None:
+        if self.members(group_id):
+            raise StillReferenced(group_id)
+        super().delete(group_id)
+
+
 class MemoryRoles(Rows[str, Role]):
     def delete(self, role_id: str, /) -> None:
         if any(profile.role_id == role_id for profile in self.tables.instance_profiles.values()):
@@ -144,12 +157,15 @@ class MemoryRoles(Rows[str, Role]):
 
 
 class MemoryManagedPolicies(Rows[str, ManagedPolicy]):
-    def attachment_count(self, arn: str) -> int:
-        holders: list[User | Role] = [*self.tables.users.values(), *self.tables.roles.values()]
-        return sum(arn in holder.attached_policy_arns for holder in holders)
+    def is_in_use(self, arn: str) -> bool:
+        bounded: list[User | Role] = [*self.tables.users.values(), *self.tables.roles.values()]
+        holders = [*bounded, *self.tables.groups.values()]
+        return any(arn in holder.attached_policy_arns for holder in holders) or any(
+            arn == holder.permissions_boundary_arn for holder in bounded
+        )
 
     def delete(self, arn: str, /) -> None:
-        if self.attachment_count(arn):
+        if self.is_in_use(arn):
             raise StillReferenced(arn)
         super().delete(arn)
 
@@ -258,11 +274,14 @@ class MemoryTransaction:
     def __init__(self, tables: Tables, vault: Vault) -> None:
         self.vault = vault
         self.users = Rows(
-            tables, tables.users, lambda u: u.user_id, lambda u: u.name.lower(), self._check_attached
+            tables, tables.users, lambda u: u.user_id, lambda u: u.name.lower(), self._check_user
+        )
+        self.groups = MemoryGroups(
+            tables, tables.groups, lambda g: g.group_id, lambda g: g.name.lower(), self._check_attached
         )
         self.access_keys = MemoryAccessKeys(tables, tables.access_keys, lambda k: k.access_key_id)
         self.roles = MemoryRoles(
-            tables, tables.roles, lambda r: r.role_id, lambda r: r.name.lower(), self._check_attached
+            tables, tables.roles, lambda r: r.role_id, lambda r: r.name.lower(), self._check_bounded
         )
         self.managed_policies = MemoryManagedPolicies(
             tables, tables.managed_policies, lambda p: p.arn, lambda p: (p.account_id, p.name.lower())
@@ -290,7 +309,19 @@ class MemoryTransaction:
         self.audit = MemoryAuditTrail(tables)
         self.tables = tables
 
-    def _check_attached(self, holder: User | Role) -> None:
+    def _check_user(self, user: User) -> None:
+        self._check_bounded(user)
+        for group_id in user.group_ids:
+            if group_id not in self.tables.groups:
+                raise StillReferenced(group_id)
+
+    def _check_bounded(self, holder: User | Role) -> None:
+        self._check_attached(holder)
+        boundary = holder.permissions_boundary_arn
+        if boundary is not None and boundary not in self.tables.managed_policies:
+            raise StillReferenced(boundary)
+
+    def _check_attached(self, holder: User | Group | Role) -> None:
         for arn in holder.attached_policy_arns:
             if arn not in self.tables.managed_policies:
                 raise StillReferenced(arn)

@@ -13,6 +13,7 @@ from aggregates import (
     allows,
     association,
     audit_event,
+    group,
     host,
     image,
     instance,
@@ -98,10 +99,10 @@ def test_roles_keep_everything_in_order(store: AnyStore) -> None:
         assert tx.roles.named("ROLE-1") == full
         tx.roles.update(changed)
         assert tx.roles.get(full.role_id) == changed
-        assert tx.managed_policies.attachment_count(policies[0].arn) == 1
-        assert tx.managed_policies.attachment_count(policies[1].arn) == 0
+        assert tx.managed_policies.is_in_use(policies[0].arn)
+        assert not tx.managed_policies.is_in_use(policies[1].arn)
         tx.roles.delete(full.role_id)
-        assert tx.managed_policies.attachment_count(policies[0].arn) == 0
+        assert not tx.managed_policies.is_in_use(policies[0].arn)
         tx.roles.insert(replace(full, inline_policies=()))
         assert tx.roles.get(full.role_id) == replace(full, inline_policies=())
 
@@ -118,14 +119,83 @@ def test_managed_policies_keep_their_versions_in_order(store: AnyStore) -> None:
         assert tx.managed_policies.get(policy.arn) is None
 
 
-def test_attachments_are_counted_over_users_and_roles(store: AnyStore) -> None:
+def test_groups_keep_everything_in_order_and_know_who_is_in_them(store: AnyStore) -> None:
+    policies = [managed_policy(n) for n in (1, 2)]
+    full = group(inline=INLINE, attached=tuple(policy.arn for policy in reversed(policies)))
+    members = [user(n, groups=(group(2).group_id, full.group_id)) for n in (2, 1)]
+    with store.transaction() as tx:
+        for policy in policies:
+            tx.managed_policies.insert(policy)
+        tx.groups.insert(full)
+        tx.groups.insert(group(2))
+        for member in members:
+            tx.users.insert(member)
+        tx.users.insert(user(3))
+    with store.transaction() as tx:
+        assert tx.groups.get(full.group_id) == full
+        assert tx.groups.named("GROUP-1") == full
+        assert tx.groups.members(full.group_id) == members[::-1]
+        changed = replace(full, name="other", inline_policies=(), attached_policy_arns=(policies[0].arn,))
+        tx.groups.update(changed)
+        assert tx.groups.named("Other") == changed
+        assert tx.groups.named("group-1") is None
+    snapshot = snapshot_of(store)
+    assert snapshot.groups == {full.group_id: changed, group(2).group_id: group(2)}
+    assert snapshot.users_in(full.group_id) == tuple(members[::-1])
+    assert snapshot.users_in(group(3).group_id) == ()
+
+
+def test_a_user_joins_and_leaves_groups_in_its_own_order(store: AnyStore) -> None:
+    ids = [group(n).group_id for n in (1, 2, 3)]
+    with store.transaction() as tx:
+        for n in (1, 2, 3):
+            tx.groups.insert(group(n))
+        tx.users.insert(user(groups=(ids[2], ids[0])))
+    with store.transaction() as tx:
+        assert tx.users.named("user-1") == user(groups=(ids[2], ids[0]))
+        tx.users.update(user(groups=(ids[1],)))
+        assert tx.groups.members(ids[2]) == []
+        tx.groups.delete(ids[2])
+    snapshot = snapshot_of(store)
+    assert [snapshot.users_in(group_id) for group_id in ids] == [(), (user(groups=(ids[1],)),), ()]
+    with store.transaction() as tx:
+        tx.users.delete(user().user_id)
+        tx.groups.delete(ids[1])
+    assert list(snapshot_of(store).groups) == [ids[0]]
+
+
+def test_attachments_are_counted_over_users_groups_and_roles(store: AnyStore) -> None:
     policy = managed_policy()
     with store.transaction() as tx:
         tx.managed_policies.insert(policy)
+        assert not tx.managed_policies.is_in_use(policy.arn)
+        tx.groups.insert(group(attached=(policy.arn,)))
+        assert tx.managed_policies.is_in_use(policy.arn)
         tx.users.insert(user(attached=(policy.arn,)))
         tx.roles.insert(role(attached=(policy.arn,)))
-        assert tx.managed_policies.attachment_count(policy.arn) == 2
-    assert snapshot_of(store).attachment_count(policy.arn) == 2
+    snapshot = snapshot_of(store)
+    assert (snapshot.attachment_count(policy.arn), snapshot.boundary_count(policy.arn)) == (3, 0)
+
+
+def test_permissions_boundaries_are_kept_and_counted(store: AnyStore) -> None:
+    policy = managed_policy()
+    bounded_user, bounded_role = user(boundary=policy.arn), role(boundary=policy.arn)
+    with store.transaction() as tx:
+        tx.managed_policies.insert(policy)
+        tx.users.insert(bounded_user)
+        tx.roles.insert(role())
+        tx.roles.update(bounded_role)
+        assert tx.users.get(bounded_user.user_id) == bounded_user
+        assert tx.roles.get(bounded_role.role_id) == bounded_role
+        tx.users.update(user())
+        assert tx.managed_policies.is_in_use(policy.arn)
+    snapshot = snapshot_of(store)
+    assert (snapshot.attachment_count(policy.arn), snapshot.boundary_count(policy.arn)) == (0, 1)
+    with store.transaction() as tx:
+        tx.roles.update(role())
+        assert not tx.managed_policies.is_in_use(policy.arn)
+        tx.managed_policies.delete(policy.arn)
+    assert snapshot_of(store).boundary_count(policy.arn) == 0
 
 
 def test_instance_profiles_are_found_by_name_and_by_role(store: AnyStore) -> None:

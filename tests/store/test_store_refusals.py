@@ -4,6 +4,7 @@ import pytest
 from aggregates import (
     access_key,
     association,
+    group,
     host,
     image,
     instance,
@@ -23,6 +24,8 @@ from tabard.store.ports import AlreadyStored, NotStored, StillReferenced
     [
         ("users", user(1, name="Web"), user(2, name="wEB")),
         ("users", user(1), user(1, name="other")),
+        ("groups", group(1, name="Web"), group(2, name="wEB")),
+        ("groups", group(1), group(1, name="other")),
         ("roles", role(1, name="Web"), role(2, name="wEB")),
         ("roles", role(1), role(1, name="other")),
         ("managed_policies", managed_policy(1, name="Web"), managed_policy(2, name="wEB")),
@@ -54,6 +57,7 @@ def test_a_key_or_name_is_stored_once_and_the_transaction_may_go_on(
     ("noun", "first", "second", "renamed"),
     [
         ("users", user(1), user(2), user(2, name="USER-1")),
+        ("groups", group(1), group(2), group(2, name="GROUP-1")),
         ("roles", role(1), role(2), role(2, name="ROLE-1")),
         (
             "instance_profiles",
@@ -77,6 +81,7 @@ def test_an_update_takes_no_other_ones_name(
     ("noun", "absent"),
     [
         ("users", user()),
+        ("groups", group()),
         ("roles", role()),
         ("managed_policies", managed_policy()),
         ("instance_profiles", instance_profile()),
@@ -97,6 +102,7 @@ def test_deleting_what_is_not_there_changes_nothing(store: AnyStore) -> None:
     with store.transaction() as tx:
         for noun in (
             "users",
+            "groups",
             "roles",
             "managed_policies",
             "instance_profiles",
@@ -116,6 +122,14 @@ def test_nothing_is_left_naming_what_is_not_there(store: AnyStore) -> None:
         with pytest.raises(StillReferenced):
             tx.users.insert(user(attached=(policy.arn,)))
         with pytest.raises(StillReferenced):
+            tx.users.insert(user(boundary=policy.arn))
+        with pytest.raises(StillReferenced):
+            tx.users.insert(user(groups=(group().group_id,)))
+        with pytest.raises(StillReferenced):
+            tx.groups.insert(group(attached=(policy.arn,)))
+        with pytest.raises(StillReferenced):
+            tx.roles.insert(role(1, boundary=policy.arn))
+        with pytest.raises(StillReferenced):
             tx.instance_profiles.insert(instance_profile(role_id=held.role_id))
         with pytest.raises(StillReferenced):
             tx.associations.insert(association())
@@ -126,6 +140,11 @@ def test_nothing_is_left_naming_what_is_not_there(store: AnyStore) -> None:
         tx.instance_profiles.insert(instance_profile(role_id=held.role_id))
         tx.instances.insert(instance())
         tx.associations.insert(association())
+        tx.groups.insert(group())
+        tx.users.insert(user(groups=(group().group_id,)))
+        with pytest.raises(StillReferenced):
+            tx.groups.delete(group().group_id)
+        assert tx.groups.get(group().group_id) == group()
         with pytest.raises(StillReferenced):
             tx.managed_policies.delete(policy.arn)
         with pytest.raises(StillReferenced):

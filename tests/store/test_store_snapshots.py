@@ -12,6 +12,7 @@ from aggregates import (
     access_key,
     allows,
     association,
+    group,
     host,
     image,
     instance,
@@ -39,13 +40,20 @@ def write_something(tx: Transaction, dice: random.Random) -> None:
     n = dice.randint(1, 4)
     name = f"name-{dice.randint(1, 4)}"
     attached = tuple(managed_policy(k).arn for k in range(1, 5) if dice.random() < 0.3)
+    groups = tuple(group(k).group_id for k in range(1, 5) if dice.random() < 0.3)
+    boundary = dice.choice([None, managed_policy(n).arn])
     inline = tuple(InlinePolicy(f"p{k}", allows("s3:Get*")) for k in range(dice.randint(0, 2)))
     held = dice.choice([None, role(n).role_id])
     state = dice.choice(list(AssociationState))
     verb = dice.choice(["insert", "insert", "update", "delete"])
     nouns: list[tuple[Any, object, str]] = [
-        (tx.users, user(n, name=name, inline=inline, attached=attached), user(n).user_id),
-        (tx.roles, role(n, name=name, inline=inline, attached=attached), role(n).role_id),
+        (
+            tx.users,
+            user(n, name=name, inline=inline, attached=attached, groups=groups, boundary=boundary),
+            user(n).user_id,
+        ),
+        (tx.groups, group(n, name=name, inline=inline, attached=attached), group(n).group_id),
+        (tx.roles, role(n, name=name, inline=inline, attached=attached, boundary=boundary), role(n).role_id),
         (tx.managed_policies, managed_policy(n, default=1), managed_policy(n).arn),
         (
             tx.instance_profiles,
@@ -155,7 +163,8 @@ def test_what_did_not_change_is_shared_with_the_snapshot_before(sqlite_store: Sq
 
 def test_a_snapshot_answers_by_name_by_holder_and_by_host(store: AnyStore) -> None:
     with store.transaction() as tx:
-        tx.users.insert(user())
+        tx.groups.insert(group())
+        tx.users.insert(user(groups=(group().group_id,)))
         tx.roles.insert(role())
         tx.instance_profiles.insert(instance_profile(2, role_id=role().role_id))
         tx.instance_profiles.insert(instance_profile(1, role_id=role().role_id))
@@ -167,7 +176,10 @@ def test_a_snapshot_answers_by_name_by_holder_and_by_host(store: AnyStore) -> No
         tx.access_keys.insert(access_key(2))
         tx.access_keys.insert(access_key(1))
     snapshot = snapshot_of(store)
-    assert snapshot.user_named("USER-1") == user()
+    assert snapshot.user_named("USER-1") == user(groups=(group().group_id,))
+    assert snapshot.group_named("GROUP-1") == group()
+    assert snapshot.group_named("nobody") is None
+    assert snapshot.users_in(group().group_id) == (user(groups=(group().group_id,)),)
     assert snapshot.user_named("nobody") is None
     assert snapshot.role_named("ROLE-1") == role()
     assert snapshot.role_named("nobody") is None

@@ -125,6 +125,7 @@ def _denied(
     caller: Caller, checks: Sequence[Check], facts: RequestFacts, snapshot: Snapshot
 ) -> Iterator[Denied]:
     identity = snapshot.identity_policies(caller.owner_id)
+    boundary = snapshot.permissions_boundary(caller.owner_id)
     session = caller.session
     session_layer = (
         compile_session_policies(session.session_policies)
@@ -140,7 +141,9 @@ def _denied(
             context=RequestContext({**keys, **check.context} if check.context else keys),
             resource_account=snapshot.account_id,
         )
-        layers = PolicyLayers(identity=identity, resource=check.resource_policy, session=session_layer)
+        layers = PolicyLayers(
+            identity=identity, resource=check.resource_policy, boundary=boundary, session=session_layer
+        )
         decision = decide(request, layers)
         if not decision.allowed:
             reason = _reason(facts.service, request, decision)

@@ -9,7 +9,7 @@ from tabard.names import iam_arn
 
 @dataclass(frozen=True, slots=True)
 class InlinePolicy:
-    """A document that lives and dies with its user or role."""
+    """A document that lives and dies with its user, group or role."""
 
     name: str
     document: str

@@ -13,7 +13,8 @@ class Role:
     """The identity that policies are attached to and that instances and callers assume.
 
     `role_id` is `AROA…` and never used twice: a role made anew under an old name is another role.
-    `max_session_duration_seconds` (3,600 to 43,200) bounds AssumeRole only.
+    `max_session_duration_seconds` (3,600 to 43,200) bounds AssumeRole only. `permissions_boundary_arn` names
+    the managed policy that is its permissions boundary.
     """
 
     role_id: str
@@ -27,6 +28,7 @@ class Role:
     created_at: datetime
     inline_policies: tuple[InlinePolicy, ...] = ()
     attached_policy_arns: tuple[str, ...] = ()
+    permissions_boundary_arn: str | None = None
     tags: tuple[Tag, ...] = ()
 
     def __post_init__(self) -> None:

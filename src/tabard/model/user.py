@@ -10,7 +10,11 @@ from tabard.names import iam_arn
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class User:
-    """An IAM user: `user_id` is `AIDA…`, `path` begins and ends with `/`."""
+    """An IAM user: `user_id` is `AIDA…`, `path` begins and ends with `/`.
+
+    `group_ids` are the groups it is in, whose policies are granted to it beside its own.
+    `permissions_boundary_arn` names the managed policy that is its permissions boundary.
+    """
 
     user_id: str
     name: str
@@ -20,6 +24,8 @@ class User:
     created_at: datetime
     inline_policies: tuple[InlinePolicy, ...] = ()
     attached_policy_arns: tuple[str, ...] = ()
+    group_ids: tuple[str, ...] = ()
+    permissions_boundary_arn: str | None = None
     tags: tuple[Tag, ...] = ()
 
     @property

@@ -30,6 +30,7 @@ class ChangeKind(StrEnum):
     """What a row of `changes` is about; the other half is its key."""
 
     USER = "user"
+    GROUP = "group"
     ROLE = "role"
     MANAGED_POLICY = "managed-policy"
     INSTANCE_PROFILE = "instance-profile"

@@ -44,6 +44,10 @@ def _moment(name: str) -> Column[datetime]:
     return Column(name, Moment, nullable=False)
 
 
+def _boundary() -> Column[str]:
+    return Column("permissions_boundary_arn", ForeignKey("managed_policies.arn"), nullable=True, index=True)
+
+
 users = Table(
     "users",
     metadata,
@@ -54,7 +58,28 @@ users = Table(
     _text("partition"),
     _text("account_id"),
     _moment("created_at"),
+    _boundary(),
     Column("tags", JSON, nullable=False),
+)
+
+groups = Table(
+    "groups",
+    metadata,
+    Column("group_id", Text, primary_key=True),
+    _text("name"),
+    Column("name_key", Text, nullable=False, unique=True),
+    _text("path"),
+    _text("partition"),
+    _text("account_id"),
+    _moment("created_at"),
+)
+
+group_memberships = Table(
+    "group_memberships",
+    metadata,
+    Column("user_id", ForeignKey(users.c.user_id), primary_key=True),
+    Column("group_id", ForeignKey(groups.c.group_id), primary_key=True, index=True),
+    Column("position", Integer, nullable=False),
 )
 
 roles = Table(
@@ -70,6 +95,7 @@ roles = Table(
     _text("trust_policy"),
     Column("max_session_duration_seconds", Integer, nullable=False),
     _moment("created_at"),
+    _boundary(),
     Column("tags", JSON, nullable=False),
 )
 

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from tabard.model.access_key import AccessKey
 from tabard.model.association import Association
+from tabard.model.group import Group
 from tabard.model.host import Host
 from tabard.model.instance import Image, Instance
 from tabard.model.instance_profile import InstanceProfile
@@ -21,7 +22,6 @@ from tabard.policy import CompiledPolicies, DocumentKind
 from tabard.store.builtin_policies import ALLOW_ALL, HOST_POLICY_NAME, ROOT_POLICY_NAME, host_policy
 from tabard.store.compiled_policies import NO_POLICIES as NO_POLICIES
 from tabard.store.compiled_policies import (
-    Documents,
     compile_identity_policies,
     compile_trust_policy,
     refuse_everything,
@@ -36,8 +36,8 @@ RevocationKey = tuple[RevocationSubject, str]
 class Snapshot:
     """Everything an edge needs to decide and to mint, at one version of the store.
 
-    Users, roles, instance profiles, instances, associations, images, hosts, access keys and sealing keys are
-    by id, managed policies by ARN, the installation's facts by name. `account_id` is empty before the
+    Users, groups, roles, instance profiles, instances, associations, images, hosts, access keys and sealing
+    keys are by id, managed policies by ARN, the installation's facts by name. `account_id` is empty before the
     installation has one.
 
     INVARIANT: no mapping is changed once its snapshot is made; a change copies.
@@ -47,6 +47,7 @@ class Snapshot:
     account_id: str
     partition: str
     users: Mapping[str, User]
+    groups: Mapping[str, Group]
     roles: Mapping[str, Role]
     managed_policies: Mapping[str, ManagedPolicy]
     instance_profiles: Mapping[str, InstanceProfile]
@@ -70,6 +71,15 @@ class Snapshot:
         """The user of this name, whatever the case of its letters."""
         user_id = self.indexes.user_ids.get(name.lower())
         return None if user_id is None else self.users[user_id]
+
+    def group_named(self, name: str) -> Group | None:
+        """The group of this name, whatever the case of its letters."""
+        group_id = self.indexes.group_ids.get(name.lower())
+        return None if group_id is None else self.groups[group_id]
+
+    def users_in(self, group_id: str) -> tuple[User, ...]:
+        """The users who are in a group, by id."""
+        return tuple(self.users[user_id] for user_id in self.indexes.users_by_group.get(group_id, ()))
 
     def instance_profile_named(self, name: str) -> InstanceProfile | None:
         """The instance profile of this name, whatever the case of its letters."""
@@ -98,8 +108,12 @@ class Snapshot:
         return tuple(self.access_keys[key] for key in self.indexes.access_keys_by_owner.get(owner_id, ()))
 
     def attachment_count(self, policy_arn: str) -> int:
-        """How many users and roles a managed policy is attached to."""
+        """How many users, groups and roles a managed policy is attached to."""
         return self.indexes.attachment_counts.get(policy_arn, 0)
+
+    def boundary_count(self, policy_arn: str) -> int:
+        """How many users and roles have a managed policy as their permissions boundary."""
+        return self.indexes.boundary_counts.get(policy_arn, 0)
 
     def revoked_at(self, subject: RevocationSubject, subject_id: str) -> datetime | None:
         """Sessions of this subject issued at or before this moment are refused; None where none are."""
@@ -108,6 +122,8 @@ class Snapshot:
 
     def identity_policies(self, owner_id: str) -> CompiledPolicies:
         """What is granted to a user or role (by id), the root (the account id) or a host (by id).
+
+        A user is granted what its groups are.
 
         Nothing is granted to an owner that is not there. Where one document of a set cannot be evaluated,
         the whole set denies everything, and the decision names that document.
@@ -119,15 +135,27 @@ class Snapshot:
                 self._compiled[owner_id] = compiled
         return compiled
 
+    def permissions_boundary(self, owner_id: str) -> CompiledPolicies | None:
+        """What bounds a user or role (by id); None where nothing does."""
+        holder = self.roles.get(owner_id) or self.users.get(owner_id)
+        arn = None if holder is None else holder.permissions_boundary_arn
+        if arn is None:
+            return None
+        policy = self.managed_policies.get(arn)
+        if policy is None:
+            return refuse_everything(arn, "the permissions boundary is not there", DocumentKind.IDENTITY)
+        return compile_identity_policies(((arn, policy.default_version.document),))
+
     def trust_policy(self, role_id: str) -> CompiledPolicies:
         """Who may assume a role; nobody where it is not there."""
         role = self.roles.get(role_id)
         return NO_POLICIES if role is None else compile_trust_policy(role.trust_policy)
 
     def _granted_to(self, owner_id: str) -> CompiledPolicies:
-        holder = self.roles.get(owner_id) or self.users.get(owner_id)
-        if holder is not None:
-            return self._attached_to(holder)
+        if (role := self.roles.get(owner_id)) is not None:
+            return self._held_by(role)
+        if (user := self.users.get(owner_id)) is not None:
+            return self._held_by_user(user)
         if owner_id and owner_id == self.account_id:
             return compile_identity_policies(((ROOT_POLICY_NAME, ALLOW_ALL),))
         host = self.hosts.get(owner_id)
@@ -135,11 +163,26 @@ class Snapshot:
             return compile_identity_policies(((HOST_POLICY_NAME, host_policy(host)),))
         return NO_POLICIES
 
-    def _attached_to(self, holder: User | Role) -> CompiledPolicies:
-        documents: Documents = tuple((inline.name, inline.document) for inline in holder.inline_policies)
-        for arn in holder.attached_policy_arns:
-            policy = self.managed_policies.get(arn)
-            if policy is None:
-                return refuse_everything(arn, "the attached policy is not there", DocumentKind.IDENTITY)
-            documents += ((arn, policy.default_version.document),)
-        return compile_identity_policies(documents)
+    def _held_by_user(self, user: User) -> CompiledPolicies:
+        groups: list[Group] = []
+        for group_id in user.group_ids:
+            group = self.groups.get(group_id)
+            if group is None:
+                return refuse_everything(group_id, "the user's group is not there", DocumentKind.IDENTITY)
+            groups.append(group)
+        return self._held_by(user, *groups)
+
+    def _held_by(self, *holders: User | Group | Role) -> CompiledPolicies:
+        """Every policy of these holders; a managed one that several have is one policy still."""
+        documents: dict[str, str] = {}
+        for holder in holders:
+            # An inline policy's name has no slash, so a group's is never taken for the user's own.
+            prefix = f"{holder.name}/" if isinstance(holder, Group) else ""
+            for inline in holder.inline_policies:
+                documents[prefix + inline.name] = inline.document
+            for arn in holder.attached_policy_arns:
+                policy = self.managed_policies.get(arn)
+                if policy is None:
+                    return refuse_everything(arn, "the attached policy is not there", DocumentKind.IDENTITY)
+                documents[arn] = policy.default_version.document
+        return compile_identity_policies(tuple(documents.items()))

@@ -3,15 +3,15 @@
 Every function gives back the index it was given where nothing in it moved, and a changed copy otherwise.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 Names = Mapping[str, str]
 """Lower-case name → id."""
 
-Groups = Mapping[str, tuple[str, ...]]
-"""What holds them → ids, sorted."""
+Gathered = Mapping[str, tuple[str, ...]]
+"""What they belong to → ids, sorted."""
 
 V = TypeVar("V")
 
@@ -21,13 +21,16 @@ class Indexes:
     """What a snapshot looks things up by, beside their ids."""
 
     user_ids: Names = field(default_factory=dict)
+    group_ids: Names = field(default_factory=dict)
     role_ids: Names = field(default_factory=dict)
     instance_profile_ids: Names = field(default_factory=dict)
-    instance_profiles_by_role: Groups = field(default_factory=dict)
-    associations_by_instance: Groups = field(default_factory=dict)
-    instances_by_host: Groups = field(default_factory=dict)
-    access_keys_by_owner: Groups = field(default_factory=dict)
+    users_by_group: Gathered = field(default_factory=dict)
+    instance_profiles_by_role: Gathered = field(default_factory=dict)
+    associations_by_instance: Gathered = field(default_factory=dict)
+    instances_by_host: Gathered = field(default_factory=dict)
+    access_keys_by_owner: Gathered = field(default_factory=dict)
     attachment_counts: Mapping[str, int] = field(default_factory=dict)
+    boundary_counts: Mapping[str, int] = field(default_factory=dict)
 
 
 class Named(Protocol):
@@ -37,15 +40,7 @@ class Named(Protocol):
     def name(self) -> str: ...
 
 
-class PolicyHolder(Protocol):
-    """What managed policies are attached to."""
-
-    @property
-    def attached_policy_arns(self) -> tuple[str, ...]: ...
-
-
 N = TypeVar("N", bound=Named)
-H = TypeVar("H", bound=PolicyHolder)
 
 
 def name_index(index: Names, before: Mapping[str, N], changed: Mapping[str, N | None]) -> Names:
@@ -67,44 +62,47 @@ def name_index(index: Names, before: Mapping[str, N], changed: Mapping[str, N | 
     return index if after is None else after
 
 
-def group_index(
-    index: Groups,
+def gathered_index(
+    index: Gathered,
     before: Mapping[str, V],
     changed: Mapping[str, V | None],
-    group_of: Callable[[V], str | None],
-) -> Groups:
-    """The ids by what holds them after a change; `group_of` says what that is, None for nothing."""
+    belongs_to: Callable[[V], tuple[str, ...]],
+) -> Gathered:
+    """The ids by what they belong to after a change; `belongs_to` says what that is, if anything."""
     touched: dict[str, dict[str, None]] = {}
     for key, value in changed.items():
         old = before.get(key)
-        old_group = None if old is None else group_of(old)
-        new_group = None if value is None else group_of(value)
-        if old_group == new_group:
+        left = () if old is None else belongs_to(old)
+        joined = () if value is None else belongs_to(value)
+        if left == joined:
             continue
-        if old_group is not None:
-            _members(touched, index, old_group).pop(key, None)
-        if new_group is not None:
-            _members(touched, index, new_group)[key] = None
+        for owner in left:
+            _members(touched, index, owner).pop(key, None)
+        for owner in joined:
+            _members(touched, index, owner)[key] = None
     if not touched:
         return index
     after = dict(index)
-    for group, members in touched.items():
+    for owner, members in touched.items():
         if members:
-            after[group] = tuple(sorted(members))
+            after[owner] = tuple(sorted(members))
         else:
-            after.pop(group, None)
+            after.pop(owner, None)
     return after
 
 
-def attachment_counts(
-    counts: Mapping[str, int], before: Mapping[str, H], changed: Mapping[str, H | None]
+def use_counts(
+    counts: Mapping[str, int],
+    before: Mapping[str, V],
+    changed: Mapping[str, V | None],
+    uses: Callable[[V], tuple[str, ...]],
 ) -> Mapping[str, int]:
-    """How many users and roles each managed policy is attached to, after a change of one kind of them."""
+    """How often each managed policy is used, after a change of one kind of its users; `uses` says by ARN."""
     after: dict[str, int] | None = None
     for key, value in changed.items():
         old = before.get(key)
-        old_arns: Sequence[str] = () if old is None else old.attached_policy_arns
-        new_arns: Sequence[str] = () if value is None else value.attached_policy_arns
+        old_arns = () if old is None else uses(old)
+        new_arns = () if value is None else uses(value)
         if old_arns == new_arns:
             continue
         if after is None:
@@ -118,8 +116,8 @@ def attachment_counts(
     return counts if after is None else after
 
 
-def _members(touched: dict[str, dict[str, None]], index: Groups, group: str) -> dict[str, None]:
-    members = touched.get(group)
+def _members(touched: dict[str, dict[str, None]], index: Gathered, owner: str) -> dict[str, None]:
+    members = touched.get(owner)
     if members is None:
-        members = touched[group] = dict.fromkeys(index.get(group, ()))
+        members = touched[owner] = dict.fromkeys(index.get(owner, ()))
     return members

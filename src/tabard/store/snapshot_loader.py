@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from tabard.model.access_key import AccessKey
 from tabard.model.association import Association
+from tabard.model.group import Group
 from tabard.model.host import Host
 from tabard.model.instance import Image, Instance
 from tabard.model.instance_profile import InstanceProfile
@@ -15,7 +16,7 @@ from tabard.model.role import Role
 from tabard.model.sealing_key import SealingKey
 from tabard.model.user import User
 from tabard.store.snapshot import RevocationKey, Snapshot
-from tabard.store.snapshot_indexes import Indexes, attachment_counts, group_index, name_index
+from tabard.store.snapshot_indexes import Indexes, gathered_index, name_index, use_counts
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -35,6 +36,7 @@ class Delta:
 
     version: int
     users: Mapping[str, User | None] = field(default_factory=dict)
+    groups: Mapping[str, Group | None] = field(default_factory=dict)
     roles: Mapping[str, Role | None] = field(default_factory=dict)
     managed_policies: Mapping[str, ManagedPolicy | None] = field(default_factory=dict)
     instance_profiles: Mapping[str, InstanceProfile | None] = field(default_factory=dict)
@@ -60,6 +62,7 @@ def apply_delta(snapshot: Snapshot, delta: Delta) -> Snapshot:
         account_id=delta.installation.get(ACCOUNT_ID, snapshot.account_id) or "",
         partition=delta.installation.get(PARTITION, snapshot.partition) or _DEFAULT_PARTITION,
         users=_merged(snapshot.users, delta.users),
+        groups=_merged(snapshot.groups, delta.groups),
         roles=_merged(snapshot.roles, delta.roles),
         managed_policies=_merged(snapshot.managed_policies, delta.managed_policies),
         instance_profiles=_merged(snapshot.instance_profiles, delta.instance_profiles),
@@ -91,40 +94,61 @@ def _moved(snapshot: Snapshot, delta: Delta) -> Indexes:
     indexes = snapshot.indexes
     return Indexes(
         user_ids=name_index(indexes.user_ids, snapshot.users, delta.users),
+        group_ids=name_index(indexes.group_ids, snapshot.groups, delta.groups),
         role_ids=name_index(indexes.role_ids, snapshot.roles, delta.roles),
         instance_profile_ids=name_index(
             indexes.instance_profile_ids, snapshot.instance_profiles, delta.instance_profiles
         ),
-        instance_profiles_by_role=group_index(
+        users_by_group=gathered_index(
+            indexes.users_by_group, snapshot.users, delta.users, lambda user: user.group_ids
+        ),
+        instance_profiles_by_role=gathered_index(
             indexes.instance_profiles_by_role,
             snapshot.instance_profiles,
             delta.instance_profiles,
-            lambda instance_profile: instance_profile.role_id,
+            lambda held: () if held.role_id is None else (held.role_id,),
         ),
-        associations_by_instance=group_index(
+        associations_by_instance=gathered_index(
             indexes.associations_by_instance,
             snapshot.associations,
             delta.associations,
-            lambda association: association.instance_id,
+            lambda association: (association.instance_id,),
         ),
-        instances_by_host=group_index(
+        instances_by_host=gathered_index(
             indexes.instances_by_host,
             snapshot.instances,
             delta.instances,
-            lambda instance: instance.host_id,
+            lambda instance: (instance.host_id,),
         ),
-        access_keys_by_owner=group_index(
+        access_keys_by_owner=gathered_index(
             indexes.access_keys_by_owner,
             snapshot.access_keys,
             delta.access_keys,
-            lambda access_key: access_key.owner_id,
+            lambda access_key: (access_key.owner_id,),
         ),
-        attachment_counts=attachment_counts(
-            attachment_counts(indexes.attachment_counts, snapshot.users, delta.users),
-            snapshot.roles,
-            delta.roles,
-        ),
+        attachment_counts=_attachment_counts(snapshot, delta),
+        boundary_counts=_boundary_counts(snapshot, delta),
     )
+
+
+def _attachment_counts(snapshot: Snapshot, delta: Delta) -> Mapping[str, int]:
+    counts = snapshot.indexes.attachment_counts
+    counts = use_counts(counts, snapshot.users, delta.users, _attached)
+    counts = use_counts(counts, snapshot.groups, delta.groups, _attached)
+    return use_counts(counts, snapshot.roles, delta.roles, _attached)
+
+
+def _boundary_counts(snapshot: Snapshot, delta: Delta) -> Mapping[str, int]:
+    counts = use_counts(snapshot.indexes.boundary_counts, snapshot.users, delta.users, _boundary)
+    return use_counts(counts, snapshot.roles, delta.roles, _boundary)
+
+
+def _attached(holder: User | Group | Role) -> tuple[str, ...]:
+    return holder.attached_policy_arns
+
+
+def _boundary(holder: User | Role) -> tuple[str, ...]:
+    return () if holder.permissions_boundary_arn is None else (holder.permissions_boundary_arn,)
 
 
 _EMPTY = Snapshot(
@@ -132,6 +156,7 @@ _EMPTY = Snapshot(
     account_id="",
     partition=_DEFAULT_PARTITION,
     users={},
+    groups={},
     roles={},
     managed_policies={},
     instance_profiles={},

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from tabard.model.revocation import Revocation
 from tabard.store.changes import ChangeKind, TooFarBehind, changed_since, newest_version
 from tabard.store.rows.associations import ASSOCIATIONS
+from tabard.store.rows.groups import read_groups
 from tabard.store.rows.hosts import HOSTS
 from tabard.store.rows.installation import read_installation
 from tabard.store.rows.instance_profiles import INSTANCE_PROFILES
@@ -44,6 +45,7 @@ def _everything(connection: Connection, version: int) -> Delta:
     return Delta(
         version=version,
         users=read_users(connection),
+        groups=read_groups(connection),
         roles=read_roles(connection),
         managed_policies=read_managed_policies(connection),
         instance_profiles=INSTANCE_PROFILES.read(connection),
@@ -66,6 +68,7 @@ def _delta(connection: Connection, version: int, changed: Mapping[ChangeKind, fr
     return Delta(
         version=version,
         users=_now(keys(ChangeKind.USER), read_users(connection, keys(ChangeKind.USER))),
+        groups=_now(keys(ChangeKind.GROUP), read_groups(connection, keys(ChangeKind.GROUP))),
         roles=_now(keys(ChangeKind.ROLE), read_roles(connection, keys(ChangeKind.ROLE))),
         managed_policies=_now(
             keys(ChangeKind.MANAGED_POLICY),

@@ -14,6 +14,7 @@ from tabard.store.failures import store_failures
 from tabard.store.ports import StoreUnavailable, Transaction, Vault
 from tabard.store.rows.associations import SqlAssociations
 from tabard.store.rows.audit_trail import SqlAuditTrail
+from tabard.store.rows.groups import SqlGroups
 from tabard.store.rows.hosts import SqlHosts
 from tabard.store.rows.installation import SqlInstallation
 from tabard.store.rows.instance_profiles import SqlInstanceProfiles
@@ -69,6 +70,10 @@ class SqlTransaction:
     @cached_property
     def users(self) -> SqlUsers:
         return SqlUsers(self._journal)
+
+    @cached_property
+    def groups(self) -> SqlGroups:
+        return SqlGroups(self._journal)
 
     @cached_property
     def access_keys(self) -> SqlAccessKeys:

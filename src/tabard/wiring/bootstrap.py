@@ -27,6 +27,7 @@ from tabard.wiring.data_dir import DataDir, read_json, write_secret_file
 from tabard.wiring.settings import Settings
 
 ADMIN = "admin"
+ADMIN_USER_ID = "admin_user_id"
 LOCAL_HOST = "local"
 PARTITION = "aws"
 
@@ -78,7 +79,9 @@ def bootstrap(store: Store, data_dir: DataDir, settings: Settings, *, now: datet
             tx.sealing_keys.insert(new_sealing_key(tx.vault, now=now))
         if tx.images.get(PROCESS_IMAGE.image_id) is None:
             tx.images.insert(PROCESS_IMAGE)
-        _install_key(tx, "admin_access_key_id", _admin(tx, settings, now).user_id, admin_key, now)
+        admin = _admin(tx, settings, now)
+        if admin is not None:
+            _install_key(tx, "admin_access_key_id", admin.user_id, admin_key, now)
         _install_key(tx, "local_host_access_key_id", _local_host(tx, settings, now).host_id, host_key, now)
         if root_key is not None:
             _install_key(tx, "root_access_key_id", settings.account_id, root_key, now)
@@ -118,10 +121,15 @@ def _fix_installation(tx: Transaction, settings: Settings) -> None:
     tx.installation.put(PROCESS_DRIVER_REFUSED, settings.process_driver_refused)
 
 
-def _admin(tx: Transaction, settings: Settings, now: datetime) -> User:
+def _admin(tx: Transaction, settings: Settings, now: datetime) -> User | None:
+    """The user that the first start made, whatever its name is now; None where somebody has deleted it."""
     administrator = administrator_access(PARTITION)
     if tx.managed_policies.get(administrator.arn) is None:
         tx.managed_policies.insert(administrator)
+    # By its id: the name of a user that was deleted or renamed is anybody's to take who may make users.
+    made_before = tx.installation.get(ADMIN_USER_ID)
+    if made_before is not None:
+        return tx.users.get(made_before)
     user = tx.users.named(ADMIN)
     if user is None:
         user = User(
@@ -134,6 +142,7 @@ def _admin(tx: Transaction, settings: Settings, now: datetime) -> User:
             attached_policy_arns=(administrator.arn,),
         )
         tx.users.insert(user)
+    tx.installation.put(ADMIN_USER_ID, user.user_id)
     return user
 
 

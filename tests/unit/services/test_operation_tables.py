@@ -36,6 +36,8 @@ EACH = pytest.mark.parametrize(
 EXAMPLES: dict[str, object] = {
     "RoleName": "web",
     "UserName": "admin",
+    "GroupName": "devs",
+    "PermissionsBoundary": f"arn:aws:iam::{ACCOUNT_ID}:policy/read",
     "InstanceProfileName": "box",
     "PolicyName": "read",
     "PolicyArn": f"arn:aws:iam::{ACCOUNT_ID}:policy/read",

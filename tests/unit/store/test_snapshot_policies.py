@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from aggregates import ACCOUNT_ID, HOST_ID, TRUSTS_EC2, allows, host, managed_policy, role, user
+from aggregates import ACCOUNT_ID, HOST_ID, TRUSTS_EC2, allows, group, host, managed_policy, role, user
 from memory_store import MemoryStore
 from structlog.testing import capture_logs
 
@@ -29,6 +29,7 @@ from tabard.store.compiled_policies import (
     compile_trust_policy,
 )
 from tabard.store.snapshot import NO_POLICIES, Snapshot, compile_session_policies
+from tabard.store.snapshot_loader import Delta, load
 
 NOBODY = CompiledPolicies(())
 OBJECT = "arn:aws:s3:::bucket/key"
@@ -74,6 +75,73 @@ def test_a_user_has_its_own_policies_alone() -> None:
     policies = account().identity_policies(user().user_id)
     assert decided(policies, "sqs:SendMessage", "*").allowed
     assert not decided(policies, "s3:PutObject", OBJECT).allowed
+
+
+def test_a_user_has_what_its_groups_have_and_only_while_it_is_in_them() -> None:
+    policy = managed_policy(documents=(allows("s3:GetObject"),))
+    own = InlinePolicy("own", allows("sqs:SendMessage"))
+    readers = group(1, attached=(policy.arn,))
+    writers = group(2, inline=(InlinePolicy("own", allows("s3:PutObject")),), attached=(policy.arn,))
+    store = MemoryStore()
+    with store.transaction() as tx:
+        tx.managed_policies.insert(policy)
+        tx.groups.insert(readers)
+        tx.groups.insert(writers)
+        tx.users.insert(user(inline=(own,), groups=(readers.group_id, writers.group_id)))
+    policies = store.snapshot().identity_policies(user().user_id)
+    assert [decided(policies, action, OBJECT).allowed for action in ("s3:GetObject", "s3:PutObject")] == [
+        True,
+        True,
+    ]
+    assert decided(policies, "sqs:SendMessage", "*").allowed
+    assert [statement.matched.policy for statement in policies.statements] == [
+        "own",
+        policy.arn,
+        "group-2/own",
+    ]
+    with store.transaction() as tx:
+        tx.users.update(user(inline=(own,), groups=(readers.group_id,)))
+    policies = store.snapshot().identity_policies(user().user_id)
+    assert not decided(policies, "s3:PutObject", OBJECT).allowed
+    assert store.snapshot().identity_policies(writers.group_id) is NO_POLICIES
+
+
+def test_a_boundary_is_the_default_version_of_its_policy() -> None:
+    policy = managed_policy(documents=(allows("s3:GetObject"), allows("s3:DeleteObject")), default=2)
+    store = MemoryStore()
+    with store.transaction() as tx:
+        tx.managed_policies.insert(policy)
+        tx.roles.insert(role(boundary=policy.arn))
+        tx.users.insert(user(boundary=policy.arn))
+        tx.users.insert(user(2))
+    snapshot = store.snapshot()
+    for owner in (role().role_id, user().user_id):
+        boundary = snapshot.permissions_boundary(owner)
+        assert boundary is not None
+        assert decided(boundary, "s3:DeleteObject", OBJECT).allowed
+        assert not decided(boundary, "s3:GetObject", OBJECT).allowed
+    for owner in (user(2).user_id, ACCOUNT_ID, HOST_ID, "AROA-unknown"):
+        assert snapshot.permissions_boundary(owner) is None
+
+
+def test_a_boundary_or_group_that_is_not_there_denies_everything() -> None:
+    """No store lets it come to this; were it so, nothing would be allowed."""
+    with capture_logs() as logs:
+        snapshot = load(
+            Delta(
+                version=1,
+                roles={role().role_id: role(boundary="arn:aws:iam::1:policy/gone")},
+                users={
+                    user().user_id: user(inline=(InlinePolicy("own", allows("s3:*")),), groups=("AGPA-gone",))
+                },
+            )
+        )
+        boundary = snapshot.permissions_boundary(role().role_id)
+        assert boundary is not None
+        assert decided(boundary, "s3:GetObject", OBJECT).effect is Effect.EXPLICIT_DENY
+        policies = snapshot.identity_policies(user().user_id)
+        assert decided(policies, "s3:GetObject", OBJECT).effect is Effect.EXPLICIT_DENY
+    assert [entry["policy"] for entry in logs] == ["arn:aws:iam::1:policy/gone", "AGPA-gone"]
 
 
 def test_the_root_is_allowed_everything_by_a_document_named_root() -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from aggregates import host
+from aggregates import host, user
 from memory_store import MemoryStore
 
 from tabard.model.host import Host
@@ -52,6 +52,36 @@ def test_a_host_that_is_named_local_is_not_taken_for_the_local_host(data_dir: Da
         (access_key,) = tx.access_keys.of_owner(local)
         assert access_key.access_key_id == key.access_key_id
         assert tx.access_keys.of_owner(impostor.host_id) == []
+
+
+def test_the_admin_is_who_the_first_start_made_whatever_its_name_is_now(data_dir: DataDir) -> None:
+    store = MemoryStore()
+    start(store, data_dir)
+    (admin,) = store.snapshot().users.values()
+    with store.transaction() as tx:
+        tx.users.update(replace(admin, name="operator"))
+    start(store, data_dir)
+    assert [user.name for user in store.snapshot().users.values()] == ["operator"]
+
+
+def test_a_deleted_admin_stays_deleted_and_its_key_goes_to_nobody_of_its_name(data_dir: DataDir) -> None:
+    store = MemoryStore()
+    start(store, data_dir)
+    (admin,) = store.snapshot().users.values()
+    with store.transaction() as tx:
+        for key in tx.access_keys.of_owner(admin.user_id):
+            tx.access_keys.delete(key.access_key_id)
+        tx.users.delete(admin.user_id)
+        tx.users.insert(user(name="admin"))
+    start(
+        store,
+        data_dir,
+        admin_access_key_id="AKIAIOSFODNN7EXAMPLE",
+        admin_secret_access_key="wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+    )
+    assert list(store.snapshot().users) == [user().user_id]
+    assert store.snapshot().access_keys_of(user().user_id) == ()
+    assert "AKIAIOSFODNN7EXAMPLE" not in store.snapshot().access_keys
 
 
 @pytest.mark.parametrize(

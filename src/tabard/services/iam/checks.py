@@ -17,7 +17,7 @@ from tabard.services.iam.tags import TagInput
 from tabard.services.operation import Facts
 
 Context = Mapping[str, tuple[str, ...]]
-EntityKind = Literal["role", "user", "policy", "instance-profile"]
+EntityKind = Literal["role", "user", "group", "policy", "instance-profile"]
 R_contra = TypeVar("R_contra", contravariant=True)
 Checks = Callable[[R_contra, Facts], Sequence[Check]]
 
@@ -36,6 +36,13 @@ class NamesUser(Protocol):
     def user_name(self) -> str: ...
 
 
+class NamesGroup(Protocol):
+    """A request about one group."""
+
+    @property
+    def group_name(self) -> str: ...
+
+
 class MayNameUser(Protocol):
     """A request about one user, the caller's own where none is named."""
 
@@ -50,8 +57,8 @@ class NamesPolicy(Protocol):
     def policy_arn(self) -> str: ...
 
 
-class NamesRoleAndPolicy(NamesRole, NamesPolicy, Protocol):
-    """A request about a managed policy of one role."""
+class NamesGroupAndPolicy(NamesGroup, NamesPolicy, Protocol):
+    """A request about a managed policy of one group."""
 
 
 class NamesInstanceProfile(Protocol):
@@ -78,16 +85,21 @@ def on_role(action: str) -> Callable[[NamesRole, Facts], Sequence[Check]]:
     return lambda request, facts: (role_check(action, request.role_name, facts),)
 
 
-def on_role_with_policy(action: str) -> Callable[[NamesRoleAndPolicy, Facts], Sequence[Check]]:
-    """One check on the role, with the managed policy as `iam:PolicyARN`."""
+def on_group(action: str) -> Callable[[NamesGroup, Facts], Sequence[Check]]:
+    """One check on the group that the request names."""
+    return lambda request, facts: (_group_check(action, request.group_name, facts),)
+
+
+def on_group_with_policy(action: str) -> Callable[[NamesGroupAndPolicy, Facts], Sequence[Check]]:
+    """One check on the group, with the managed policy as `iam:PolicyARN`."""
     return lambda request, facts: (
-        role_check(action, request.role_name, facts, {"iam:policyarn": (request.policy_arn,)}),
+        _group_check(action, request.group_name, facts, {"iam:policyarn": (request.policy_arn,)}),
     )
 
 
 def on_user(action: str) -> Callable[[NamesUser, Facts], Sequence[Check]]:
     """One check on the user that the request names."""
-    return lambda request, facts: (_user_check(action, request.user_name, facts),)
+    return lambda request, facts: (user_check(action, request.user_name, facts),)
 
 
 def on_own_or_named_user(action: str) -> Callable[[MayNameUser, Facts], Sequence[Check]]:
@@ -95,7 +107,7 @@ def on_own_or_named_user(action: str) -> Callable[[MayNameUser, Facts], Sequence
 
     def checks(request: MayNameUser, facts: Facts) -> Sequence[Check]:
         if request.user_name is not None:
-            return (_user_check(action, request.user_name, facts),)
+            return (user_check(action, request.user_name, facts),)
         refuse_without_user(facts.caller)
         user = facts.snapshot.users.get(facts.caller.owner_id)
         context = entity_tags(user.tags, "aws", "iam") if user is not None else {}
@@ -158,26 +170,33 @@ def pass_role_check(role_name: str, facts: Facts, *, associated_resource_arn: st
     )
 
 
-def _user_check(action: str, name: str, facts: Facts) -> Check:
+def user_check(action: str, name: str, facts: Facts, context: Context | None = None) -> Check:
+    """A check on the user of this name."""
     user = facts.snapshot.user_named(name)
     if user is None:
-        return Check(action=action, resource=arn_to_be("user", name, facts))
-    return Check(action=action, resource=user.arn, context=entity_tags(user.tags, "aws", "iam"))
+        return Check(action=action, resource=arn_to_be("user", name, facts), context=context or {})
+    tags = entity_tags(user.tags, "aws", "iam")
+    return Check(action=action, resource=user.arn, context={**tags, **(context or {})})
 
 
-def to_make(actions: tuple[str, str], arn: str, tags: Sequence[TagInput]) -> tuple[Check, ...]:
+def _group_check(action: str, name: str, facts: Facts, context: Context | None = None) -> Check:
+    group = facts.snapshot.group_named(name)
+    arn = arn_to_be("group", name, facts) if group is None else group.arn
+    return Check(action=action, resource=arn, context=context or {})
+
+
+def to_make(
+    actions: tuple[str, str], arn: str, tags: Sequence[TagInput], context: Context | None = None
+) -> tuple[Check, ...]:
     """Checks on a thing that is to be made: making it and, where the request tags it, tagging it.
 
+    `context` is what only the first of them knows.
     AWS: "To create a tagged role, you must have permission to perform iam:CreateRole and iam:TagRole."
     """
     create, tag = actions
-    context = tags_of_request(tags)
-    if not tags:
-        return (Check(action=create, resource=arn),)
-    return (
-        Check(action=create, resource=arn, context=context),
-        Check(action=tag, resource=arn, context=context),
-    )
+    requested = tags_of_request(tags)
+    made = Check(action=create, resource=arn, context={**requested, **(context or {})})
+    return (made, Check(action=tag, resource=arn, context=requested)) if tags else (made,)
 
 
 def refuse_without_user(caller: Caller) -> None:

@@ -5,6 +5,7 @@ that the entity has now.
 """
 
 from tabard.access.authorize import Permit
+from tabard.model.group import Group
 from tabard.model.instance_profile import InstanceProfile
 from tabard.model.policies import ManagedPolicy
 from tabard.model.role import Role
@@ -12,6 +13,7 @@ from tabard.model.user import User
 from tabard.names import Arn
 from tabard.services.iam.errors import (
     InvalidInput,
+    NoSuchGroup,
     NoSuchInstanceProfile,
     NoSuchPolicy,
     NoSuchRole,
@@ -45,6 +47,32 @@ def user_seen(snapshot: Snapshot, name: str) -> User:
     if user is None:
         raise NoSuchUser(user_name=name)
     return user
+
+
+def user_to_change(permit: Permit, tx: Transaction, name: str, action: str) -> User:
+    """The user of this name as it is now. Raises NoSuchUser; AccessDenied where it became another."""
+    user = tx.users.named(name)
+    if user is None:
+        raise NoSuchUser(user_name=name)
+    permit.require(action, user.arn)
+    return user
+
+
+def group_seen(snapshot: Snapshot, name: str) -> Group:
+    """The group of this name. Raises NoSuchGroup."""
+    group = snapshot.group_named(name)
+    if group is None:
+        raise NoSuchGroup(group_name=name)
+    return group
+
+
+def group_to_change(permit: Permit, tx: Transaction, name: str, action: str) -> Group:
+    """The group of this name as it is now. Raises NoSuchGroup; AccessDenied where it became another."""
+    group = tx.groups.named(name)
+    if group is None:
+        raise NoSuchGroup(group_name=name)
+    permit.require(action, group.arn)
+    return group
 
 
 def instance_profile_seen(snapshot: Snapshot, name: str) -> InstanceProfile:

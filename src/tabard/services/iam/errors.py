@@ -27,6 +27,18 @@ class NoSuchUser(NoSuchEntity):
     sentence = "The user with name {user_name} cannot be found."
 
 
+class NoSuchGroup(NoSuchEntity):
+    """No group of this name, whatever its case."""
+
+    sentence = "The group with name {group_name} cannot be found."
+
+
+class UserNotInGroup(NoSuchEntity):
+    """The user is there, and is not in this group."""
+
+    sentence = "The user with name {user_name} is not in the group with name {group_name}."
+
+
 class NoSuchInstanceProfile(NoSuchEntity):
     """No instance profile of this name, whatever its case."""
 
@@ -40,9 +52,9 @@ class RoleNotInInstanceProfile(NoSuchEntity):
 
 
 class NoSuchInlinePolicy(NoSuchEntity):
-    """The role or user has no inline policy of this name; `owner` is "role" or "user"."""
+    """The holder, a "role", "user" or "group", has no inline policy of this name."""
 
-    sentence = "The {owner} policy with name {policy_name} cannot be found."
+    sentence = "The {holder} policy with name {policy_name} cannot be found."
 
 
 class NoSuchPolicy(NoSuchEntity):
@@ -52,7 +64,7 @@ class NoSuchPolicy(NoSuchEntity):
 
 
 class PolicyNotAttached(NoSuchEntity):
-    """The managed policy is not attached to this role."""
+    """The managed policy is not attached to this role, user or group."""
 
     sentence = "Policy {policy_arn} was not found."
 
@@ -61,6 +73,12 @@ class PolicyDoesNotExist(NoSuchEntity):
     """No managed policy that could be attached has this ARN."""
 
     sentence = "Policy {policy_arn} does not exist or is not attachable."
+
+
+class BoundaryDoesNotExist(NoSuchEntity):
+    """No managed policy that could be a permissions boundary has this ARN."""
+
+    sentence = "Scope ARN: {policy_arn} does not exist or is not attachable."
 
 
 class NoSuchPolicyVersion(NoSuchEntity):
@@ -86,6 +104,18 @@ class RoleAlreadyExists(EntityAlreadyExists):
     """The role's name is taken."""
 
     sentence = "Role with name {role_name} already exists."
+
+
+class UserAlreadyExists(EntityAlreadyExists):
+    """The user's name is taken."""
+
+    sentence = "User with name {user_name} already exists."
+
+
+class GroupAlreadyExists(EntityAlreadyExists):
+    """The group's name is taken."""
+
+    sentence = "Group with name {group_name} already exists."
 
 
 class InstanceProfileAlreadyExists(EntityAlreadyExists):
@@ -114,19 +144,31 @@ class RolesInInstanceProfile(DeleteConflict):
 
 
 class PoliciesAttached(DeleteConflict):
-    """A role to which managed policies are attached."""
+    """A role, user or group to which managed policies are attached."""
 
     sentence = "Cannot delete entity, must detach all policies first."
 
 
 class InlinePoliciesLeft(DeleteConflict):
-    """A role that has inline policies."""
+    """A role, user or group that has inline policies."""
 
     sentence = "Cannot delete entity, must delete policies first."
 
 
+class AccessKeysLeft(DeleteConflict):
+    """A user who has access keys."""
+
+    sentence = "Cannot delete entity, must delete access keys first."
+
+
+class UsersInGroup(DeleteConflict):
+    """A group that users are in, or a user who is in groups."""
+
+    sentence = "Cannot delete entity, must remove users from group first."
+
+
 class PolicyInUse(DeleteConflict):
-    """A managed policy that is attached to a user or a role."""
+    """A managed policy that is attached to a user, group or role, or is the permissions boundary of one."""
 
     sentence = "Cannot delete a policy attached to entities."
 
@@ -155,9 +197,9 @@ class LimitExceeded(AwsError):
 
 
 class InlinePoliciesTooLarge(LimitExceeded):
-    """The inline policies of one role, taken together."""
+    """The inline policies of one role, user or group, taken together."""
 
-    sentence = "Maximum policy size of {limit} bytes exceeded for role {role_name}"
+    sentence = "Maximum policy size of {limit} bytes exceeded for {holder} {name}"
 
 
 class TooManyPolicyVersions(LimitExceeded):

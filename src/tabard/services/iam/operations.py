@@ -4,26 +4,28 @@ AWS: https://docs.aws.amazon.com/IAM/latest/APIReference/
 """
 
 from tabard.services.iam import (
-    access_keys,
-    attachments,
+    boundaries,
     instance_profile_tags,
     instance_profiles,
     policies,
+    policy_entities,
     policy_versions,
     role_policies,
     role_tags,
     roles,
-    users,
+)
+from tabard.services.iam.boundaries import (
+    on_bounded_role,
+    on_bounded_role_with_policy,
 )
 from tabard.services.iam.checks import (
     on_everything,
     on_instance_profile,
-    on_own_or_named_user,
     on_policy,
     on_role,
-    on_role_with_policy,
-    on_user,
 )
+from tabard.services.iam.group_operations import GROUPS
+from tabard.services.iam.user_operations import ACCESS_KEYS, USERS
 from tabard.services.operation import Operation, Read, Write
 
 _Operations = tuple[Operation, ...]
@@ -54,7 +56,7 @@ _ROLES: _Operations = (
     Write(
         "PutRolePolicy",
         role_policies.PutRolePolicyRequest,
-        on_role("iam:PutRolePolicy"),
+        on_bounded_role("iam:PutRolePolicy"),
         role_policies.put_role_policy,
     ),
     Read(
@@ -72,26 +74,38 @@ _ROLES: _Operations = (
     Write(
         "DeleteRolePolicy",
         role_policies.RolePolicyRequest,
-        on_role("iam:DeleteRolePolicy"),
+        on_bounded_role("iam:DeleteRolePolicy"),
         role_policies.delete_role_policy,
     ),
     Write(
         "AttachRolePolicy",
-        attachments.RoleAttachmentRequest,
-        on_role_with_policy("iam:AttachRolePolicy"),
-        attachments.attach_role_policy,
+        role_policies.RoleAttachmentRequest,
+        on_bounded_role_with_policy("iam:AttachRolePolicy"),
+        role_policies.attach_role_policy,
     ),
     Write(
         "DetachRolePolicy",
-        attachments.RoleAttachmentRequest,
-        on_role_with_policy("iam:DetachRolePolicy"),
-        attachments.detach_role_policy,
+        role_policies.RoleAttachmentRequest,
+        on_bounded_role_with_policy("iam:DetachRolePolicy"),
+        role_policies.detach_role_policy,
     ),
     Read(
         "ListAttachedRolePolicies",
-        attachments.ListAttachedRolePoliciesRequest,
+        role_policies.ListAttachedRolePoliciesRequest,
         on_role("iam:ListAttachedRolePolicies"),
-        attachments.list_attached_role_policies,
+        role_policies.list_attached_role_policies,
+    ),
+    Write(
+        "PutRolePermissionsBoundary",
+        boundaries.PutRolePermissionsBoundaryRequest,
+        boundaries.put_role_boundary_checks,
+        boundaries.put_role_permissions_boundary,
+    ),
+    Write(
+        "DeleteRolePermissionsBoundary",
+        boundaries.DeleteRolePermissionsBoundaryRequest,
+        on_bounded_role("iam:DeleteRolePermissionsBoundary"),
+        boundaries.delete_role_permissions_boundary,
     ),
 )
 
@@ -139,9 +153,9 @@ _POLICIES: _Operations = (
     ),
     Read(
         "ListEntitiesForPolicy",
-        attachments.ListEntitiesForPolicyRequest,
+        policy_entities.ListEntitiesForPolicyRequest,
         on_policy("iam:ListEntitiesForPolicy"),
-        attachments.list_entities_for_policy,
+        policy_entities.list_entities_for_policy,
     ),
 )
 
@@ -208,46 +222,11 @@ _INSTANCE_PROFILES: _Operations = (
     ),
 )
 
-_USERS: _Operations = (
-    Read("GetUser", users.GetUserRequest, on_own_or_named_user("iam:GetUser"), users.get_user),
-    Read("ListUsers", users.ListUsersRequest, on_everything("iam:ListUsers"), users.list_users),
-    Read("GetUserPolicy", users.GetUserPolicyRequest, on_user("iam:GetUserPolicy"), users.get_user_policy),
-    Read(
-        "ListUserPolicies",
-        users.ListUserPoliciesRequest,
-        on_user("iam:ListUserPolicies"),
-        users.list_user_policies,
-    ),
-    Read(
-        "ListAttachedUserPolicies",
-        attachments.ListAttachedUserPoliciesRequest,
-        on_user("iam:ListAttachedUserPolicies"),
-        attachments.list_attached_user_policies,
-    ),
-    Write(
-        "CreateAccessKey",
-        access_keys.CreateAccessKeyRequest,
-        on_own_or_named_user("iam:CreateAccessKey"),
-        access_keys.create_access_key,
-    ),
-    Read(
-        "ListAccessKeys",
-        access_keys.ListAccessKeysRequest,
-        on_own_or_named_user("iam:ListAccessKeys"),
-        access_keys.list_access_keys,
-    ),
-    Write(
-        "UpdateAccessKey",
-        access_keys.UpdateAccessKeyRequest,
-        on_own_or_named_user("iam:UpdateAccessKey"),
-        access_keys.update_access_key,
-    ),
-    Write(
-        "DeleteAccessKey",
-        access_keys.DeleteAccessKeyRequest,
-        on_own_or_named_user("iam:DeleteAccessKey"),
-        access_keys.delete_access_key,
-    ),
+OPERATIONS: _Operations = (
+    *_ROLES,
+    *_POLICIES,
+    *_INSTANCE_PROFILES,
+    *USERS,
+    *GROUPS,
+    *ACCESS_KEYS,
 )
-
-OPERATIONS: _Operations = (*_ROLES, *_POLICIES, *_INSTANCE_PROFILES, *_USERS)

@@ -10,12 +10,13 @@ from tabard.access.authorize import Permit
 from tabard.access.check import Check
 from tabard.model.policies import ManagedPolicy, PolicyVersion
 from tabard.names import new_unique_id
-from tabard.services.iam.attachments import PolicyUsage, name_then_owner
 from tabard.services.iam.checks import arn_to_be, to_make
 from tabard.services.iam.documents import refuse_bad_managed_policy
 from tabard.services.iam.entities import policy_seen, policy_to_change
 from tabard.services.iam.errors import PolicyAlreadyExists, PolicyHasVersions, PolicyInUse
+from tabard.services.iam.held_policies import name_then_owner
 from tabard.services.iam.pages import PagedRequest, page
+from tabard.services.iam.policy_entities import PolicyUsage
 from tabard.services.iam.shapes import policy_shape, whole_policy_shape
 from tabard.services.iam.tags import TagInput, minding_case, requested_tags, tag_shapes, with_tags
 from tabard.services.operation import Facts, Output, Request
@@ -82,7 +83,7 @@ def create_policy(permit: Permit, request: CreatePolicyRequest, tx: Transaction)
         tx.managed_policies.insert(policy)
     except AlreadyStored:
         raise PolicyAlreadyExists(policy_name=request.policy_name) from None
-    shape = policy_shape(policy, attachment_count=0)
+    shape = policy_shape(policy, attached=0, bounds=0)
     return {"Policy": {**shape, **({"Tags": tag_shapes(tags)} if tags else {})}}
 
 
@@ -94,7 +95,8 @@ def get_policy(_permit: Permit, request: PolicyRequest, snapshot: Snapshot) -> O
     AWS: https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetPolicy.html
     """
     policy = policy_seen(snapshot, request.policy_arn)
-    return {"Policy": whole_policy_shape(policy, attachment_count=snapshot.attachment_count(policy.arn))}
+    attached, bounds = snapshot.attachment_count(policy.arn), snapshot.boundary_count(policy.arn)
+    return {"Policy": whole_policy_shape(policy, attached=attached, bounds=bounds)}
 
 
 def list_policies(permit: Permit, request: ListPoliciesRequest, snapshot: Snapshot) -> Output:
@@ -109,9 +111,12 @@ def list_policies(permit: Permit, request: ListPoliciesRequest, snapshot: Snapsh
         is_local = policy.account_id == permit.account_id
         if request.scope != "All" and is_local != (request.scope == "Local"):
             return False
-        if request.policy_usage_filter == "PermissionsBoundary":
+        attached, bounds = snapshot.attachment_count(policy.arn), snapshot.boundary_count(policy.arn)
+        if request.policy_usage_filter == "PermissionsBoundary" and not bounds:
             return False
-        if request.only_attached and not snapshot.attachment_count(policy.arn):
+        if request.policy_usage_filter == "PermissionsPolicy" and bounds and not attached:
+            return False
+        if request.only_attached and not attached:
             return False
         return policy.path.startswith(request.path_prefix)
 
@@ -119,21 +124,26 @@ def list_policies(permit: Permit, request: ListPoliciesRequest, snapshot: Snapsh
     shown, truncation = page(asked_for, name_then_owner, request, listing="policies")
     return {
         "Policies": [
-            policy_shape(policy, attachment_count=snapshot.attachment_count(policy.arn)) for policy in shown
+            policy_shape(
+                policy,
+                attached=snapshot.attachment_count(policy.arn),
+                bounds=snapshot.boundary_count(policy.arn),
+            )
+            for policy in shown
         ],
         **truncation,
     }
 
 
 def delete_policy(permit: Permit, request: PolicyRequest, tx: Transaction) -> Output:
-    """Delete a customer-managed policy that has one version and is attached to nothing.
+    """Delete a customer-managed policy that has one version and is attached to nothing, nor bounds anything.
 
     Raises:
         NoSuchPolicy, InvalidInput, PolicyInUse, PolicyHasVersions, PolicyOutsideAccount.
     AWS: https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeletePolicy.html
     """
     policy = policy_to_change(permit, tx, request.policy_arn, "iam:DeletePolicy")
-    if tx.managed_policies.attachment_count(policy.arn):
+    if tx.managed_policies.is_in_use(policy.arn):
         raise PolicyInUse
     if len(policy.versions) > 1:
         raise PolicyHasVersions

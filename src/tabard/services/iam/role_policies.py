@@ -1,17 +1,20 @@
-"""Inline policies of roles.
+"""Policies of roles: inline ones, and managed ones attached to them.
 
-AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_managed-vs-inline.html#inline-policies
+AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_managed-vs-inline.html
 """
 
-from dataclasses import replace
-
 from tabard.access.authorize import Permit
-from tabard.model.policies import InlinePolicy
-from tabard.services.iam.documents import encoded, refuse_bad_inline_policy
 from tabard.services.iam.entities import role_seen, role_to_change
-from tabard.services.iam.errors import InlinePoliciesTooLarge, NoSuchInlinePolicy
-from tabard.services.iam.pages import PagedRequest, page
-from tabard.services.iam.quotas import INLINE_POLICY_SIZE_PER_ROLE, counted_size
+from tabard.services.iam.held_policies import (
+    attached_policies,
+    inline_names,
+    inline_shape,
+    with_attached,
+    with_inline,
+    without_attached,
+    without_inline,
+)
+from tabard.services.iam.pages import PagedRequest
 from tabard.services.operation import Output, Request
 from tabard.store.ports import Transaction
 from tabard.store.snapshot import Snapshot
@@ -38,6 +41,20 @@ class ListRolePoliciesRequest(PagedRequest, frozen=True, kw_only=True):
     role_name: str
 
 
+class RoleAttachmentRequest(Request, frozen=True, kw_only=True):
+    """AttachRolePolicy, DetachRolePolicy."""
+
+    role_name: str
+    policy_arn: str
+
+
+class ListAttachedRolePoliciesRequest(PagedRequest, frozen=True, kw_only=True):
+    """Lists a role's managed policies whose path begins with `path_prefix`."""
+
+    role_name: str
+    path_prefix: str = "/"
+
+
 def put_role_policy(permit: Permit, request: PutRolePolicyRequest, tx: Transaction) -> Output:
     """Put an inline policy on a role.
 
@@ -47,12 +64,7 @@ def put_role_policy(permit: Permit, request: PutRolePolicyRequest, tx: Transacti
     AWS: https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html
     """
     role = role_to_change(permit, tx, request.role_name, "iam:PutRolePolicy")
-    refuse_bad_inline_policy(request.policy_document)
-    others = [policy for policy in role.inline_policies if policy.name != request.policy_name]
-    policies = (*others, InlinePolicy(request.policy_name, request.policy_document))
-    if sum(counted_size(policy.document) for policy in policies) > INLINE_POLICY_SIZE_PER_ROLE:
-        raise InlinePoliciesTooLarge(limit=INLINE_POLICY_SIZE_PER_ROLE, role_name=role.name)
-    tx.roles.update(replace(role, inline_policies=policies))
+    tx.roles.update(with_inline(role, request.policy_name, request.policy_document))
     return {}
 
 
@@ -64,14 +76,7 @@ def get_role_policy(_permit: Permit, request: RolePolicyRequest, snapshot: Snaps
     AWS: https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetRolePolicy.html
     """
     role = role_seen(snapshot, request.role_name)
-    for policy in role.inline_policies:
-        if policy.name == request.policy_name:
-            return {
-                "RoleName": role.name,
-                "PolicyName": policy.name,
-                "PolicyDocument": encoded(policy.document),
-            }
-    raise NoSuchInlinePolicy(owner="role", policy_name=request.policy_name)
+    return {"RoleName": role.name, **inline_shape(role, request.policy_name)}
 
 
 def list_role_policies(_permit: Permit, request: ListRolePoliciesRequest, snapshot: Snapshot) -> Output:
@@ -81,10 +86,7 @@ def list_role_policies(_permit: Permit, request: ListRolePoliciesRequest, snapsh
         NoSuchRole.
     AWS: https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListRolePolicies.html
     """
-    role = role_seen(snapshot, request.role_name)
-    names = [policy.name for policy in role.inline_policies]
-    shown, truncation = page(names, lambda name: name, request, listing="role-policies")
-    return {"PolicyNames": shown, **truncation}
+    return inline_names(role_seen(snapshot, request.role_name), request)
 
 
 def delete_role_policy(permit: Permit, request: RolePolicyRequest, tx: Transaction) -> Output:
@@ -95,8 +97,42 @@ def delete_role_policy(permit: Permit, request: RolePolicyRequest, tx: Transacti
     AWS: https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteRolePolicy.html
     """
     role = role_to_change(permit, tx, request.role_name, "iam:DeleteRolePolicy")
-    kept = tuple(policy for policy in role.inline_policies if policy.name != request.policy_name)
-    if len(kept) == len(role.inline_policies):
-        raise NoSuchInlinePolicy(owner="role", policy_name=request.policy_name)
-    tx.roles.update(replace(role, inline_policies=kept))
+    tx.roles.update(without_inline(role, request.policy_name))
     return {}
+
+
+def attach_role_policy(permit: Permit, request: RoleAttachmentRequest, tx: Transaction) -> Output:
+    """Attach a managed policy to a role; attaching it again changes nothing.
+
+    Raises:
+        NoSuchRole, PolicyDoesNotExist, InvalidInput; LimitExceeded: ten are attached.
+    AWS: https://docs.aws.amazon.com/IAM/latest/APIReference/API_AttachRolePolicy.html
+    """
+    role = role_to_change(permit, tx, request.role_name, "iam:AttachRolePolicy")
+    tx.roles.update(with_attached(role, request.policy_arn, tx))
+    return {}
+
+
+def detach_role_policy(permit: Permit, request: RoleAttachmentRequest, tx: Transaction) -> Output:
+    """Detach a managed policy from a role.
+
+    Raises:
+        NoSuchRole, PolicyNotAttached, InvalidInput.
+    AWS: https://docs.aws.amazon.com/IAM/latest/APIReference/API_DetachRolePolicy.html
+    """
+    role = role_to_change(permit, tx, request.role_name, "iam:DetachRolePolicy")
+    tx.roles.update(without_attached(role, request.policy_arn))
+    return {}
+
+
+def list_attached_role_policies(
+    _permit: Permit, request: ListAttachedRolePoliciesRequest, snapshot: Snapshot
+) -> Output:
+    """Answer a page of the managed policies attached to a role, by name.
+
+    Raises:
+        NoSuchRole.
+    AWS: https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListAttachedRolePolicies.html
+    """
+    role = role_seen(snapshot, request.role_name)
+    return attached_policies(role.attached_policy_arns, request, snapshot, path_prefix=request.path_prefix)

@@ -10,6 +10,7 @@ from tabard.credentials.keyring import LONGEST_SESSION
 from tabard.model.revocation import Revocation
 from tabard.model.role import Role
 from tabard.names import new_unique_id
+from tabard.services.iam.boundaries import boundary_key, refuse_bad_boundary
 from tabard.services.iam.checks import arn_to_be, to_make
 from tabard.services.iam.documents import refuse_bad_trust_policy
 from tabard.services.iam.entities import role_seen, role_to_change
@@ -21,7 +22,7 @@ from tabard.services.iam.errors import (
     RolesInInstanceProfile,
 )
 from tabard.services.iam.pages import PagedRequest, page
-from tabard.services.iam.shapes import role_shape, whole_role_shape
+from tabard.services.iam.shapes import bounded, role_shape, whole_role_shape
 from tabard.services.iam.tags import TagInput, ignoring_case, requested_tags, tag_shapes, with_tags
 from tabard.services.operation import Facts, Output, Request
 from tabard.store.ports import Transaction
@@ -83,27 +84,24 @@ class UpdateAssumeRolePolicyRequest(Request, frozen=True, kw_only=True):
 def create_role_checks(request: CreateRoleRequest, facts: Facts) -> Sequence[Check]:
     """iam:CreateRole, and iam:TagRole where the request tags it, on the ARN that the role will have."""
     arn = arn_to_be("role", request.role_name, facts, path=request.path)
-    return to_make(("iam:CreateRole", "iam:TagRole"), arn, request.tags)
+    boundary = boundary_key(request.permissions_boundary)
+    return to_make(("iam:CreateRole", "iam:TagRole"), arn, request.tags, boundary)
 
 
 def create_role(permit: Permit, request: CreateRoleRequest, tx: Transaction) -> Output:
     """Make a role.
 
     Raises:
-        RoleAlreadyExists, MalformedPolicyDocument, LimitExceeded, InvalidInput.
+        RoleAlreadyExists, MalformedPolicyDocument, LimitExceeded, InvalidInput, BoundaryDoesNotExist.
     AWS: https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreateRole.html
-    Differs: permissions boundaries are refused with InvalidInput.
     """
-    if request.permissions_boundary is not None:
-        raise InvalidInput(
-            reason="Permissions boundaries are not supported yet; leave PermissionsBoundary out."
-        )
     if request.path.lower().startswith(SERVICE_LINKED_PATH):
         raise InvalidInput(reason=f"The path {SERVICE_LINKED_PATH} is reserved for service-linked roles.")
     refuse_bad_trust_policy(request.assume_role_policy_document)
     tags = with_tags((), requested_tags(request.tags, ignoring_case), ignoring_case)
     if tx.roles.named(request.role_name) is not None:
         raise RoleAlreadyExists(role_name=request.role_name)
+    refuse_bad_boundary(request.permissions_boundary, tx)
     role = Role(
         role_id=new_unique_id("AROA"),
         name=request.role_name,
@@ -114,11 +112,12 @@ def create_role(permit: Permit, request: CreateRoleRequest, tx: Transaction) -> 
         trust_policy=request.assume_role_policy_document,
         max_session_duration_seconds=request.max_session_duration,
         created_at=permit.now.replace(microsecond=0),
+        permissions_boundary_arn=request.permissions_boundary,
         tags=tags,
     )
     permit.require("iam:CreateRole", role.arn)
     tx.roles.insert(role)
-    return {"Role": {**role_shape(role), **({"Tags": tag_shapes(tags)} if tags else {})}}
+    return {"Role": {**role_shape(role), **bounded(role), **({"Tags": tag_shapes(tags)} if tags else {})}}
 
 
 def get_role(_permit: Permit, request: RoleRequest, snapshot: Snapshot) -> Output:

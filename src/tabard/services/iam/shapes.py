@@ -8,6 +8,7 @@ returned object".
 from collections.abc import Callable
 
 from tabard.model.access_key import AccessKey
+from tabard.model.group import Group
 from tabard.model.instance_profile import InstanceProfile
 from tabard.model.policies import ManagedPolicy, PolicyVersion
 from tabard.model.role import Role
@@ -40,7 +41,7 @@ def whole_role_shape(role: Role) -> Shape:
 
     Differs: RoleLastUsed is always empty.
     """
-    return {**role_shape(role), **_tagged(role), "RoleLastUsed": {}}
+    return {**role_shape(role), **bounded(role), **_tagged(role), "RoleLastUsed": {}}
 
 
 def instance_profile_shape(instance_profile: InstanceProfile, find_role: FindRole) -> Shape:
@@ -74,28 +75,39 @@ def user_shape(user: User) -> Shape:
 
 def whole_user_shape(user: User) -> Shape:
     """A User as GetUser has it."""
-    return {**user_shape(user), **_tagged(user)}
+    return {**user_shape(user), **bounded(user), **_tagged(user)}
 
 
-def policy_shape(policy: ManagedPolicy, *, attachment_count: int) -> Shape:
-    """A Policy as lists have it."""
+def group_shape(group: Group) -> Shape:
+    """A Group; AWS answers it alike everywhere."""
+    return {
+        "Path": group.path,
+        "GroupName": group.name,
+        "GroupId": group.group_id,
+        "Arn": group.arn,
+        "CreateDate": group.created_at,
+    }
+
+
+def policy_shape(policy: ManagedPolicy, *, attached: int, bounds: int) -> Shape:
+    """A Policy as lists have it: to how many it is attached, and of how many it is the boundary."""
     return {
         "PolicyName": policy.name,
         "PolicyId": policy.policy_id,
         "Arn": policy.arn,
         "Path": policy.path,
         "DefaultVersionId": policy.default_version_id,
-        "AttachmentCount": attachment_count,
-        "PermissionsBoundaryUsageCount": 0,
+        "AttachmentCount": attached,
+        "PermissionsBoundaryUsageCount": bounds,
         "IsAttachable": True,
         "CreateDate": policy.created_at,
         "UpdateDate": policy.updated_at,
     }
 
 
-def whole_policy_shape(policy: ManagedPolicy, *, attachment_count: int) -> Shape:
+def whole_policy_shape(policy: ManagedPolicy, *, attached: int, bounds: int) -> Shape:
     """A Policy as GetPolicy has it."""
-    shape = {**policy_shape(policy, attachment_count=attachment_count), **_tagged(policy)}
+    shape = {**policy_shape(policy, attached=attached, bounds=bounds), **_tagged(policy)}
     if policy.description:
         shape["Description"] = policy.description
     return shape
@@ -118,6 +130,18 @@ def access_key_shape(access_key: AccessKey, user_name: str | None) -> Shape:
         "CreateDate": access_key.created_at,
     }
     return shape if user_name is None else {"UserName": user_name, **shape}
+
+
+def bounded(entity: Role | User) -> Shape:
+    """The member `PermissionsBoundary` of a role or user that has one."""
+    if entity.permissions_boundary_arn is None:
+        return {}
+    return {
+        "PermissionsBoundary": {
+            "PermissionsBoundaryType": "PermissionsBoundaryPolicy",
+            "PermissionsBoundaryArn": entity.permissions_boundary_arn,
+        }
+    }
 
 
 def _tagged(entity: Role | User | InstanceProfile | ManagedPolicy) -> Shape:

@@ -4,23 +4,25 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, exists, insert, or_, select, update
 
 from tabard.model.policies import ManagedPolicy, PolicyVersion
 from tabard.store.changes import ChangeKind, Journal
 from tabard.store.ports import NotStored
 from tabard.store.rows.single_table import in_chunks
 from tabard.store.rows.tags import tags_from_json, tags_to_json
-from tabard.store.schema import managed_policies, policy_attachments, policy_versions
+from tabard.store.schema import managed_policies, policy_attachments, policy_versions, roles, users
 
 _ALL = select(managed_policies)
 _BY_ARN = _ALL.where(managed_policies.c.arn.in_(bindparam("arns", expanding=True)))
 _ALL_VERSIONS = select(policy_versions).order_by(policy_versions.c.policy_arn, policy_versions.c.position)
 _VERSIONS = _ALL_VERSIONS.where(policy_versions.c.policy_arn.in_(bindparam("arns", expanding=True)))
-_ATTACHMENTS = (
-    select(func.count())
-    .select_from(policy_attachments)
-    .where(policy_attachments.c.policy_arn == bindparam("the_arn"))
+_IS_IN_USE = select(
+    or_(
+        exists().where(policy_attachments.c.policy_arn == bindparam("the_arn")),
+        exists().where(users.c.permissions_boundary_arn == bindparam("the_arn")),
+        exists().where(roles.c.permissions_boundary_arn == bindparam("the_arn")),
+    )
 )
 _INSERT = insert(managed_policies)
 _UPDATE = update(managed_policies).where(managed_policies.c.arn == bindparam("the_arn"))
@@ -53,8 +55,8 @@ class SqlManagedPolicies:
     def get(self, arn: str) -> ManagedPolicy | None:
         return read_managed_policies(self.journal.connection, (arn,)).get(arn)
 
-    def attachment_count(self, arn: str) -> int:
-        return self.journal.connection.execute(_ATTACHMENTS, {"the_arn": arn}).scalar_one()
+    def is_in_use(self, arn: str) -> bool:
+        return bool(self.journal.connection.execute(_IS_IN_USE, {"the_arn": arn}).scalar_one())
 
     def insert(self, policy: ManagedPolicy) -> None:
         with self.journal.write(ChangeKind.MANAGED_POLICY, policy.arn) as connection:

@@ -1,4 +1,4 @@
-"""What users and roles alike have: inline policies and attached managed policies, in their order."""
+"""What users, groups and roles alike have: inline policies and attached managed policies, in their order."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ _INSERT_ATTACHED = insert(policy_attachments)
 
 
 class PolicyOwner(Protocol):
-    """A user or a role."""
+    """A user, a group or a role."""
 
     @property
     def inline_policies(self) -> tuple[InlinePolicy, ...]: ...

@@ -85,6 +85,7 @@ def _columns(role: Role) -> dict[str, object]:
         "trust_policy": role.trust_policy,
         "max_session_duration_seconds": role.max_session_duration_seconds,
         "created_at": role.created_at,
+        "permissions_boundary_arn": role.permissions_boundary_arn,
         "tags": tags_to_json(role.tags),
     }
 
@@ -102,5 +103,6 @@ def _role(row: Row[Any], owned: OwnedPolicies) -> Role:
         created_at=row.created_at,
         inline_policies=owned.inline.get(row.role_id, ()),
         attached_policy_arns=owned.attached.get(row.role_id, ()),
+        permissions_boundary_arn=row.permissions_boundary_arn,
         tags=tags_from_json(row.tags),
     )

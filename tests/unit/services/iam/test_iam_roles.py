@@ -61,12 +61,6 @@ def test_a_role_is_found_whatever_the_case_of_its_name(with_role: Account) -> No
         ),
         (
             "CreateRole",
-            {**ROLE, "RoleName": "b", "PermissionsBoundary": ADMINISTRATOR},
-            "InvalidInput",
-            "Permissions boundaries are not supported yet; leave PermissionsBoundary out.",
-        ),
-        (
-            "CreateRole",
             {**ROLE, "RoleName": "b", "Path": "/aws-service-role/x/"},
             "InvalidInput",
             "The path /aws-service-role/ is reserved for service-linked roles.",

@@ -148,40 +148,11 @@ def upgrade() -> None:
     )
     op.create_index("ix_revocations_forget_after", "revocations", ["forget_after"])
     op.create_table(
-        "roles",
-        sa.Column("role_id", sa.Text(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("name_key", sa.Text(), nullable=False),
-        sa.Column("path", sa.Text(), nullable=False),
-        sa.Column("partition", sa.Text(), nullable=False),
-        sa.Column("account_id", sa.Text(), nullable=False),
-        sa.Column("description", sa.Text(), nullable=False),
-        sa.Column("trust_policy", sa.Text(), nullable=False),
-        sa.Column("max_session_duration_seconds", sa.Integer(), nullable=False),
-        sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.Column("tags", sa.JSON(), nullable=False),
-        sa.PrimaryKeyConstraint("role_id", name="pk_roles"),
-        sa.UniqueConstraint("name_key", name="uq_roles_name_key"),
-    )
-    op.create_table(
         "sealing_keys",
         sa.Column("key_id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("sealed_material", sa.LargeBinary(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("key_id", name="pk_sealing_keys"),
-    )
-    op.create_table(
-        "users",
-        sa.Column("user_id", sa.Text(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("name_key", sa.Text(), nullable=False),
-        sa.Column("path", sa.Text(), nullable=False),
-        sa.Column("partition", sa.Text(), nullable=False),
-        sa.Column("account_id", sa.Text(), nullable=False),
-        sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.Column("tags", sa.JSON(), nullable=False),
-        sa.PrimaryKeyConstraint("user_id", name="pk_users"),
-        sa.UniqueConstraint("name_key", name="uq_users_name_key"),
     )
     op.create_table(
         "associations",
@@ -205,6 +176,71 @@ def upgrade() -> None:
         unique=True,
         **_only("state IN ('associating', 'associated')"),
     )
+    op.create_table(
+        "groups",
+        sa.Column("group_id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name_key", sa.Text(), nullable=False),
+        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("partition", sa.Text(), nullable=False),
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("group_id", name="pk_groups"),
+        sa.UniqueConstraint("name_key", name="uq_groups_name_key"),
+    )
+    op.create_table(
+        "roles",
+        sa.Column("role_id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name_key", sa.Text(), nullable=False),
+        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("partition", sa.Text(), nullable=False),
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("trust_policy", sa.Text(), nullable=False),
+        sa.Column("max_session_duration_seconds", sa.Integer(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("permissions_boundary_arn", sa.Text(), nullable=True),
+        sa.Column("tags", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["permissions_boundary_arn"],
+            ["managed_policies.arn"],
+            name="fk_roles_permissions_boundary_arn",
+        ),
+        sa.PrimaryKeyConstraint("role_id", name="pk_roles"),
+        sa.UniqueConstraint("name_key", name="uq_roles_name_key"),
+    )
+    op.create_index("ix_roles_permissions_boundary_arn", "roles", ["permissions_boundary_arn"])
+    op.create_table(
+        "users",
+        sa.Column("user_id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("name_key", sa.Text(), nullable=False),
+        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("partition", sa.Text(), nullable=False),
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("permissions_boundary_arn", sa.Text(), nullable=True),
+        sa.Column("tags", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["permissions_boundary_arn"],
+            ["managed_policies.arn"],
+            name="fk_users_permissions_boundary_arn",
+        ),
+        sa.PrimaryKeyConstraint("user_id", name="pk_users"),
+        sa.UniqueConstraint("name_key", name="uq_users_name_key"),
+    )
+    op.create_index("ix_users_permissions_boundary_arn", "users", ["permissions_boundary_arn"])
+    op.create_table(
+        "group_memberships",
+        sa.Column("user_id", sa.Text(), nullable=False),
+        sa.Column("group_id", sa.Text(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["group_id"], ["groups.group_id"], name="fk_group_memberships_group_id"),
+        sa.ForeignKeyConstraint(["user_id"], ["users.user_id"], name="fk_group_memberships_user_id"),
+        sa.PrimaryKeyConstraint("user_id", "group_id", name="pk_group_memberships"),
+    )
+    op.create_index("ix_group_memberships_group_id", "group_memberships", ["group_id"])
     op.create_table(
         "instance_profiles",
         sa.Column("instance_profile_id", sa.Text(), nullable=False),
