@@ -37,8 +37,8 @@ class Snapshot:
     """Everything an edge needs to decide and to mint, at one version of the store.
 
     Users, groups, roles, instance profiles, instances, associations, images, hosts, access keys and sealing
-    keys are by id, managed policies by ARN, the installation's facts by name. `account_id` is empty before the
-    installation has one.
+    keys are by id, managed policies by ARN, the installation's facts by name. `account_id` is empty before
+    the installation has one.
 
     INVARIANT: no mapping is changed once its snapshot is made; a change copies.
     """
