@@ -12,6 +12,7 @@ from sources.commands import commands_page
 from sources.differences import differences_page
 from sources.errors import errors_page
 from sources.operations import operations_page, supported_operations
+from sources.rotation import rotation_page
 from sources.settings import settings_page
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -21,6 +22,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/differences-from-aws.md": lambda: differences_page(REPOSITORY),
     "docs/errors.md": errors_page,
     "docs/operations.md": operations_page,
+    "docs/rotation.md": rotation_page,
     "docs/settings.md": settings_page,
 }
 

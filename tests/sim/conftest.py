@@ -4,4 +4,4 @@ import sys
 from pathlib import Path
 
 _UNIT = Path(__file__).parents[1] / "unit"
-sys.path[:0] = [str(_UNIT / "imds"), str(_UNIT / "agent")]
+sys.path[:0] = [str(_UNIT / "imds"), str(_UNIT / "agent"), str(Path(__file__).parent)]

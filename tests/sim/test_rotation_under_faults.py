@@ -2,166 +2,18 @@
 
 import asyncio
 import json
-import random
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
-import msgspec
 import pytest
-from described_instance import FACTS, OPTIONS, PROFILE
-from fake_edge import FakeEdge, unreachable
+from fake_edge import unreachable
+from simulation import Simulation, another_profile
 
-from tabard.agent.agent import Agent
-from tabard.agent.drivers.driver import ExitStatus
-from tabard.agent.edge_client import EdgeError, MintRefused
-from tabard.agent.keeper import SessionKeeper
-from tabard.agent.settings import AgentSettings
-from tabard.clock import ManualClock
-from tabard.imds import tree
+from tabard.agent.edge_client import MintRefused
 from tabard.imds.source import ServedCredentials
-from tabard.model.messages import DesiredInstance, DesiredInstanceProfile
 
-ID = FACTS.instance_id
-OPEN = msgspec.structs.replace(
-    FACTS, metadata_options=msgspec.structs.replace(OPTIONS, http_tokens="optional")
-)
 SAFE = timedelta(minutes=20)
 HOURS_6 = timedelta(hours=6)
-ROUNDING = timedelta(milliseconds=1)
-
-
-class IdleRunning:
-    def __init__(self) -> None:
-        self._stopped = asyncio.Event()
-
-    async def wait(self) -> ExitStatus:
-        await self._stopped.wait()
-        return ExitStatus()
-
-    async def stop(self, grace: timedelta) -> None:
-        self._stopped.set()
-
-
-class IdleDriver:
-    uid = 0
-    base_environment: Mapping[str, str] = {}
-
-    async def start(
-        self, desired: DesiredInstance, environment: Mapping[str, str], directory: Path
-    ) -> IdleRunning:
-        return IdleRunning()
-
-    def not_started(self, instance_id: str, reason: str) -> None:
-        raise AssertionError(reason)
-
-
-class Simulation:
-    """One agent with one instance; `step` lets time pass and looks at everything that is promised."""
-
-    def __init__(
-        self, folder: Path, *, seed: int, lifetime: timedelta, rotate_every: timedelta | None
-    ) -> None:
-        self.clock = ManualClock(datetime(2026, 1, 31, 12, 0, tzinfo=UTC))
-        self.edge = FakeEdge(self.clock, lifetime=lifetime)
-        self.random = random.Random(seed)
-        self.agent = Agent(
-            "h-0123456789abcdef0",
-            self.edge,
-            {"process": IdleDriver()},
-            AgentSettings(rotate_every=rotate_every, seed=seed, check_peers=False),
-            clock=self.clock,
-            runtime_directory=folder,
-            edge_endpoint="http://127.0.0.1:4700",
-            region="us-east-1",
-        )
-        self.agent.recover()
-        self.profile: DesiredInstanceProfile | None = PROFILE
-        self.known_from = 0
-
-    @property
-    def keeper(self) -> SessionKeeper:
-        keeper = self.agent.instances[ID].keeper
-        assert keeper is not None
-        return keeper
-
-    async def start(self) -> None:
-        self.edge.put(OPEN)
-        await self.agent.poll(0)
-        await self.settle()
-
-    async def settle(self) -> None:
-        """Do what is due now, until nothing more is."""
-        while self.agent.next_renewal_in_seconds() == 0:
-            await self.agent.renew()
-        for _ in range(5):
-            await asyncio.sleep(0)
-
-    async def poll(self) -> None:
-        before = self.keeper.facts().instance_profile
-        try:
-            await self.agent.poll(0)
-        except EdgeError:
-            return
-        if self.keeper.facts().instance_profile != before:
-            self.known_from = len(self.edge.minted)  # what was minted before the agent knew, it never took
-        if self.edge.instances[ID].instance_profile != self.profile:
-            raise AssertionError("the edge and the simulation disagree")
-
-    async def step(self, step: timedelta) -> None:
-        """Let time pass as the agent's own timers would have it: from one due renewal to the next."""
-        left = step.total_seconds()
-        while left > 0:
-            due = self.agent.next_renewal_in_seconds()
-            nap = left if due is None else min(left, max(due, 0.001))
-            self.clock.advance(timedelta(seconds=nap))
-            left -= nap
-            self.look()
-            await self.settle()
-            self.look()
-
-    def look(self) -> None:
-        facts = self.keeper.facts()
-        for role_delivery in ("2.0", "1.0"):
-            view = self.keeper.credentials(role_delivery)
-            instance_profile = facts.instance_profile
-            if instance_profile is None:
-                assert view is None
-                continue
-            good = [
-                minted.expiration
-                for minted in self.edge.minted[self.known_from :]
-                if minted.access_key_id.endswith(role_delivery)
-                and (minted.association_id, minted.role_id)
-                == (instance_profile.association_id, instance_profile.role_id)
-            ]
-            if isinstance(view, ServedCredentials):
-                assert view.expires_at > self.clock.now() - ROUNDING, "an expired session was served"
-                assert (view.association_id, view.role_id) == (
-                    instance_profile.association_id,
-                    instance_profile.role_id,
-                ), "a former role was served"
-                assert view.expires_at >= max(good), "a worse session than the last good one was served"
-            elif good:
-                assert max(good) <= self.clock.now() + ROUNDING, "the last good session was lost early"
-
-    def reading(self) -> tree.Reading:
-        assert self.profile is not None
-        path = f"/latest/meta-data/iam/security-credentials/{self.profile.role_name}"
-        return tree.read(path, self.keeper.facts(), self.keeper.credentials("2.0"))
-
-    def replace_association(self, profile: DesiredInstanceProfile | None) -> None:
-        self.profile = profile
-        self.edge.put(msgspec.structs.replace(OPEN, instance_profile=profile))
-
-
-def another_profile(number: int) -> DesiredInstanceProfile:
-    return msgspec.structs.replace(
-        PROFILE,
-        association_id=f"iip-assoc-{number:017x}",
-        role_name=f"role-{number}",
-        role_id=f"AROA{number:017d}",
-    )
 
 
 @pytest.fixture

@@ -19,6 +19,15 @@ def unreachable() -> EdgeUnreachable:
     return EdgeUnreachable(operation="any", code="Unreachable", message="away")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """A session whose answer has left; `order` is its place among those that were asked for."""
+
+    order: int
+    session: GetInstanceSessionResult
+    ends_at_seconds: float
+
+
 @dataclass
 class FakeEdge:
     """Mints for what its desired state says; `away` and `mint_error` are the faults."""
@@ -31,6 +40,7 @@ class FakeEdge:
     instances: dict[str, DesiredInstance] = field(default_factory=dict)
     version: int = 1
     minted: list[GetInstanceSessionResult] = field(default_factory=list)
+    answered: list["Answered"] = field(default_factory=list)
     reports: list[InstanceReport] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     hold_mints: asyncio.Event | None = None
@@ -87,9 +97,12 @@ class FakeEdge:
             role_id=instance_profile.role_id,
             association_id=instance_profile.association_id,
         )
+        order = len(self.minted)
         self.minted.append(result)
         if self.hold_mints is not None:
             await self.hold_mints.wait()
+        ends_at_seconds = asked_at_seconds + self.lifetime.total_seconds()
+        self.answered.append(Answered(order=order, session=result, ends_at_seconds=ends_at_seconds))
         return MintAnswer(
             credentials=result,
             asked_at_seconds=asked_at_seconds,

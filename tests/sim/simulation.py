@@ -1,0 +1,206 @@
+"""One agent with one instance and an edge in memory, on a clock moved by hand."""
+
+import asyncio
+import random
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+from described_instance import FACTS, OPTIONS, PROFILE
+from fake_edge import FakeEdge
+
+from tabard.agent.agent import Agent
+from tabard.agent.drivers.driver import ExitStatus
+from tabard.agent.edge_client import EdgeError
+from tabard.agent.keeper import SessionKeeper
+from tabard.agent.settings import AgentSettings
+from tabard.clock import ManualClock
+from tabard.imds import tree
+from tabard.imds.source import ServedCredentials
+from tabard.model.messages import DesiredInstance, DesiredInstanceProfile
+from tabard.model.session import RoleDelivery
+
+ID = FACTS.instance_id
+OPEN = msgspec.structs.replace(
+    FACTS, metadata_options=msgspec.structs.replace(OPTIONS, http_tokens="optional")
+)
+DELIVERIES: tuple[RoleDelivery, ...] = ("2.0", "1.0")
+
+
+class IdleRunning:
+    def __init__(self) -> None:
+        self._stopped = asyncio.Event()
+
+    async def wait(self) -> ExitStatus:
+        await self._stopped.wait()
+        return ExitStatus()
+
+    async def stop(self, grace: timedelta) -> None:
+        self._stopped.set()
+
+
+class IdleDriver:
+    uid = 0
+    base_environment: Mapping[str, str] = {}
+
+    async def start(
+        self, desired: DesiredInstance, environment: Mapping[str, str], directory: Path
+    ) -> IdleRunning:
+        return IdleRunning()
+
+    def not_started(self, instance_id: str, reason: str) -> None:
+        raise AssertionError(reason)
+
+
+async def turn() -> None:
+    """Let every task that can go on do so."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+class Simulation:
+    """One agent with one instance; `step` lets time pass and looks at everything that is promised."""
+
+    def __init__(
+        self, folder: Path, *, seed: int, lifetime: timedelta, rotate_every: timedelta | None
+    ) -> None:
+        self.clock = ManualClock(datetime(2026, 1, 31, 12, 0, tzinfo=UTC))
+        self.edge = FakeEdge(self.clock, lifetime=lifetime)
+        self.random = random.Random(seed)
+        self.profile: DesiredInstanceProfile | None = PROFILE
+        self.known_from = 0
+        self.late: list[asyncio.Task[None]] = []
+        self._folder = folder
+        self._settings = AgentSettings(rotate_every=rotate_every, seed=seed, check_peers=False)
+        self._launched_at = OPEN.launched_at
+        self.agent = self._new_agent()
+
+    def _new_agent(self) -> Agent:
+        agent = Agent(
+            "h-0123456789abcdef0",
+            self.edge,
+            {"process": IdleDriver()},
+            self._settings,
+            clock=self.clock,
+            runtime_directory=self._folder,
+            edge_endpoint="http://127.0.0.1:4700",
+            region="us-east-1",
+        )
+        agent.recover()
+        return agent
+
+    @property
+    def keeper(self) -> SessionKeeper:
+        keeper = self.agent.instances[ID].keeper
+        assert keeper is not None
+        return keeper
+
+    async def start(self) -> None:
+        self.edge.put(OPEN)
+        await self.agent.poll(0)
+        await self.settle()
+
+    async def restart(self) -> None:
+        """Another agent takes the place of this one, and starts the instance anew."""
+        await self.agent.close()
+        self.agent = self._new_agent()
+        self.known_from = len(self.edge.minted)
+        self._launched_at += timedelta(seconds=1)
+        self.replace_association(self.profile)
+        await self.agent.poll(0)
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Do what is due now, until nothing more is; answers that are held back are not waited for."""
+        while self.agent.next_renewal_in_seconds() == 0:
+            renewal = asyncio.create_task(self.agent.renew())
+            if self.edge.hold_mints is None:
+                await renewal
+            else:
+                self.late.append(renewal)
+                await turn()
+        await turn()
+
+    async def answer_late(self) -> None:
+        """Let every answer that was held back come."""
+        held, self.edge.hold_mints = self.edge.hold_mints, None
+        if held is not None:
+            held.set()
+        await asyncio.gather(*self.late)
+        self.late.clear()
+        await self.settle()
+
+    async def poll(self) -> None:
+        before = self.keeper.facts().instance_profile
+        try:
+            await self.agent.poll(0)
+        except EdgeError:
+            return
+        if self.keeper.facts().instance_profile != before:
+            self.known_from = len(self.edge.minted)  # what was minted before the agent knew, it never took
+        if self.edge.instances[ID].instance_profile != self.profile:
+            raise AssertionError("the edge and the simulation disagree")
+
+    async def step(self, step: timedelta) -> None:
+        """Let time pass as the agent's own timers would have it: from one due renewal to the next."""
+        left = step.total_seconds()
+        while left > 0:
+            due = self.agent.next_renewal_in_seconds()
+            nap = left if due is None else min(left, max(due, 0.001))
+            self.clock.advance(timedelta(seconds=nap))
+            left -= nap
+            self.look()
+            await self.settle()
+            self.look()
+
+    def look(self) -> None:
+        """Raise AssertionError where a promise is broken. Lifetimes are counted on the monotonic hand."""
+        instance_profile = self.keeper.facts().instance_profile
+        now_seconds = self.clock.monotonic_seconds()
+        for role_delivery in DELIVERIES:
+            view = self.keeper.credentials(role_delivery)
+            if instance_profile is None:
+                assert view is None, "a session was served without an instance profile"
+                continue
+            role = instance_profile.association_id, instance_profile.role_id
+            ends = {
+                answered.session.access_key_id: answered.ends_at_seconds
+                for answered in self.edge.answered
+                if answered.order >= self.known_from
+                and answered.session.access_key_id.endswith(role_delivery)
+                and (answered.session.association_id, answered.session.role_id) == role
+            }
+            if isinstance(view, ServedCredentials):
+                assert (view.association_id, view.role_id) == role, "a former role was served"
+                assert ends[view.access_key_id] > now_seconds, "an expired session was served"
+                assert ends[view.access_key_id] == max(ends.values()), "not the last good session was served"
+            else:
+                assert max(ends.values(), default=0.0) <= now_seconds, "the last good session was lost early"
+
+    def reading(self) -> tree.Reading:
+        assert self.profile is not None
+        path = f"/latest/meta-data/iam/security-credentials/{self.profile.role_name}"
+        return tree.read(path, self.keeper.facts(), self.keeper.credentials("2.0"))
+
+    def replace_association(self, profile: DesiredInstanceProfile | None) -> None:
+        self.profile = profile
+        self.edge.put(msgspec.structs.replace(OPEN, instance_profile=profile, launched_at=self._launched_at))
+
+    def seconds_left(self) -> list[float]:
+        """Of each session that is served now."""
+        ends = {answered.session.access_key_id: answered.ends_at_seconds for answered in self.edge.answered}
+        views = [self.keeper.credentials(role_delivery) for role_delivery in DELIVERIES]
+        now_seconds = self.clock.monotonic_seconds()
+        return [
+            ends[view.access_key_id] - now_seconds for view in views if isinstance(view, ServedCredentials)
+        ]
+
+
+def another_profile(number: int) -> DesiredInstanceProfile:
+    return msgspec.structs.replace(
+        PROFILE,
+        association_id=f"iip-assoc-{number:017x}",
+        role_name=f"role-{number}",
+        role_id=f"AROA{number:017d}",
+    )
