@@ -56,6 +56,20 @@ def test_a_bucket_is_made_once(s3: BaseClient, bucket: str, system: RunningSyste
     assert len(s3.list_objects_v2(Bucket=bucket)["Contents"]) == len(KEYS)
 
 
+def test_who_asks_in_another_region_is_led_to_the_right_one(bucket: str, system: RunningSystem) -> None:
+    """boto3 follows by itself, as it does on AWS; no region that a caller chooses reaches the bucket."""
+    elsewhere = system.client("s3", region_name="eu-west-1")
+    asked: list[str] = []
+    elsewhere.meta.events.register(
+        "before-send.s3", lambda request, **_: asked.append(str(request.headers["Authorization"]))
+    )
+    assert elsewhere.get_object(Bucket=bucket, Key="z")["Body"].read() == b"z"
+    assert ["/eu-west-1/s3/" in text for text in asked] == [True, False]
+    location = {"LocationConstraint": "eu-west-1"}
+    made = refusal(system.client("s3").create_bucket, Bucket=fresh("b"), CreateBucketConfiguration=location)
+    assert made == ("IllegalLocationConstraintException", 400)
+
+
 @pytest.mark.parametrize("name", ["Upper-Case", "under_score", "a..b", "192.168.0.1", "ab"])
 def test_names_that_no_bucket_has(s3: BaseClient, name: str) -> None:
     # botocore refuses some of them by itself.

@@ -193,7 +193,7 @@ def _request_keys(caller: Caller, facts: RequestFacts, snapshot: Snapshot) -> di
         "aws:securetransport": ("true" if facts.secure else "false",),
         "aws:currenttime": current_time,
         "aws:epochtime": epoch_time,
-        "aws:requestedregion": (facts.region,),
+        "aws:requestedregion": (_requested_region(facts, snapshot),),
         "aws:viaawsservice": ("false",),
     }
     if facts.source_ip:
@@ -203,6 +203,20 @@ def _request_keys(caller: Caller, facts: RequestFacts, snapshot: Snapshot) -> di
     if facts.referer:
         keys["aws:referer"] = (facts.referer,)
     return keys
+
+
+_HOME_OF_IAM = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}
+
+
+def _requested_region(facts: RequestFacts, snapshot: Snapshot) -> str:
+    """The region of the signature's scope; IAM is one, whatever region its caller signs for.
+
+    AWS: "Because this endpoint is physically located in the US East (N. Virginia) Region, IAM calls are
+    always made to the us-east-1 Region." (reference_policies_condition-keys.html, aws:RequestedRegion)
+    """
+    if facts.service != "iam":
+        return facts.region
+    return _HOME_OF_IAM.get(snapshot.partition, facts.region)
 
 
 @lru_cache(maxsize=16)

@@ -183,7 +183,9 @@ class _Story:
         }
 
     def _make_resources(self) -> None:
-        self._client("s3").create_bucket(Bucket="reports")
+        region = self.system.region
+        elsewhere = {"CreateBucketConfiguration": {"LocationConstraint": region}}  # than where AWS began
+        self._client("s3").create_bucket(Bucket="reports", **({} if region == "us-east-1" else elsewhere))
         self._client("dynamodb").create_table(
             TableName="orders",
             KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],

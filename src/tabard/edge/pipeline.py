@@ -30,6 +30,7 @@ from tabard.services.dynamodb.checks import tables_in
 from tabard.services.operation import Facts, Forward, Write
 from tabard.services.s3.copy_source import copy_source
 from tabard.services.s3.operations import STREAMED_BODY
+from tabard.services.s3.region import check_region
 from tabard.services.sts.caller_identity import no_permission_needed
 from tabard.sigv4.authorization import Authorization, parse_authorization
 from tabard.sigv4.canonical import SignedRequest
@@ -63,6 +64,7 @@ class Pipeline:
     async def answer(self, raw: RawRequest, body: Body) -> Answer:
         """Answer one request: an AwsError in the caller's protocol, anything else as InternalFailure."""
         reached: Reached = raw
+        claim: Authorization | None = None
         identified: Identified | None = None
         error: AwsError | None = None
         try:
@@ -79,7 +81,7 @@ class Pipeline:
             _log.exception(REQUEST_FAILED, request_id=raw.request_id, failure=type(failure).__name__)
             error = InternalFailure()
         if error is not None:
-            answer = render_refusal(raw, identified, error)
+            answer = render_refusal(raw, identified, error, claim)
         self.record(raw, reached, identified, answer, error)
         return answer
 
@@ -108,6 +110,7 @@ class Pipeline:
         if identified.service == "s3":
             declared = declared_payload_hash(raw)
             caller = self.authenticator.authenticate(examined, declared)
+            check_region(examined.region, home=self.performer.s3.region)
             if identified.operation in STREAMED_BODY:
                 content = object_body(raw, examined, body)
             elif has_no_content(raw, body):
@@ -293,11 +296,14 @@ def in_words_of_service(raw: RawRequest, identified: Identified | None, error: A
     return NotAuthenticated(service, Refusal.INCOMPLETE, detail=error.message)
 
 
-def render_refusal(raw: RawRequest, identified: Identified | None, error: AwsError) -> Answer:
-    """The error in the caller's protocol, as far as the request shows which that is."""
-    service, protocol = (
-        (identified.service, identified.protocol) if identified is not None else identify_service(raw, None)
-    )
+def render_refusal(
+    raw: RawRequest, identified: Identified | None, error: AwsError, claim: Authorization | None
+) -> Answer:
+    """The error in the caller's protocol, as far as the request and its claim show which that is."""
+    if identified is not None:
+        service, protocol = identified.service, identified.protocol
+    else:
+        service, protocol = identify_service(raw, claim.scope.service if claim is not None else None)
     return render_error(
         service,
         protocol,

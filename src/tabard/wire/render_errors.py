@@ -16,7 +16,7 @@ from botocore.model import ServiceModel, Shape, StructureShape
 
 from tabard.errors import AwsError, RelayedError
 from tabard.wire.json_values import JsonWriters, encode
-from tabard.wire.request import Answer, Protocol, ServiceName
+from tabard.wire.request import Answer, Headers, Protocol, ServiceName
 from tabard.wire.rest_xml_output import s3_host_id
 from tabard.wire.service_model import service_model
 from tabard.wire.sqs_codes import sqs_query_code, sqs_shape_name
@@ -122,11 +122,13 @@ def _xml(error: AwsError, request_id: str, text: str, content_type: str) -> Answ
 
 def _s3(error: AwsError, request_id: str, *, head: bool, resource: str) -> Answer:
     host_id = s3_host_id(request_id)
-    headers = (
+    headers: Headers = (
         ("x-amz-id-2", host_id),
         ("x-amz-request-id", request_id),
         ("content-type", "application/xml"),
     )
+    if "Region" in error.members:  # an answer to HEAD has no body to say so
+        headers += (("x-amz-bucket-region", str(error.members["Region"])),)
     status = error.http_status
     if head or status == 304:
         return Answer(status=status, headers=headers, body=b"")

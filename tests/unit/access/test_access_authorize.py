@@ -226,6 +226,16 @@ def test_a_fact_that_a_request_does_not_have_is_absent_and_not_empty(
     denied(here, caller, READ, **{fact: ""})
 
 
+@pytest.mark.parametrize("scope_region", ["eu-west-1", "us-east-1"])
+def test_iam_is_in_one_region_whatever_its_caller_signs_for(here: Installation, scope_region: str) -> None:
+    """A region that the caller chose would let it past a policy that holds it to one."""
+    listing = replace(READ, action="iam:ListRoles", resource="*")
+    caller = web(here, policy("iam:*", StringEquals={"aws:RequestedRegion": "us-east-1"}))
+    authorize(caller, [listing], here.facts(service="iam", region=scope_region), here.snapshot)
+    here.allow(policy("iam:*", StringEquals={"aws:RequestedRegion": "eu-west-1"}))
+    denied(here, caller, listing, service="iam", region=scope_region)
+
+
 def test_a_secure_request_is_one(here: Installation) -> None:
     caller = web(here, policy("s3:*", Bool={"aws:SecureTransport": "true"}))
     authorize(caller, [READ], here.facts(secure=True), here.snapshot)

@@ -166,6 +166,7 @@ class EdgeInMemory:
         headers: Sequence[tuple[str, str]] = (FORM,),
         body: bytes = b"",
         credentials: Credentials | None = None,
+        region: str = REGION,
         meanwhile: Callable[[], None] | None = None,
         change: Callable[[RawRequest], RawRequest] = lambda raw: raw,
         arrives: bytes | None = None,
@@ -175,7 +176,7 @@ class EdgeInMemory:
         signed = sign_request(
             method=method, host=HOST, raw_path=path, raw_query=query, headers=headers,
             payload_hash=hashlib.sha256(body).hexdigest(), credentials=credentials or self.admin,
-            region=REGION, service=service, now=self.clock.now(), normalize_path=service != "s3",
+            region=region, service=service, now=self.clock.now(), normalize_path=service != "s3",
         )  # fmt: skip
         raw = RawRequest(
             method=method,

@@ -132,6 +132,26 @@ async def test_a_claim_that_is_none_is_refused_in_the_services_words(
     assert (await outcome_of(edge))[:2] == ("refused", code)
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_a_bucket_is_in_one_region_and_a_policy_that_names_it_holds(
+    edge: EdgeInMemory, method: str
+) -> None:
+    """The region is the caller's to sign for: none but the bucket's own reaches it."""
+    answer = await edge.of_s3(method, "/bucket/key", region="eu-west-1")
+    assert answer.status == 400
+    assert dict(answer.headers)["x-amz-bucket-region"] == "us-east-1"
+    if method == "GET":
+        assert "<Code>AuthorizationHeaderMalformed</Code>" in text_of(answer)
+        assert "<Region>us-east-1</Region>" in text_of(answer)
+    assert (await outcome_of(edge))[:2] == ("refused", "AuthorizationHeaderMalformed")
+
+
+async def test_an_unknown_target_is_refused_in_the_protocol_of_its_scope(edge: EdgeInMemory) -> None:
+    answer = await edge.target("dynamodb", "DynamoDB_20111205.GetItem", {})
+    assert answer.status == 400
+    assert json.loads(text_of(answer))["__type"].endswith("#UnknownOperationException")
+
+
 @pytest.mark.parametrize("declared", ["0" * 64, "é", "", "UNSIGNED-PAYLOAD"])
 async def test_a_declared_hash_must_be_the_bodys(edge: EdgeInMemory, declared: str) -> None:
     answer = await edge.ask("sts", body=IDENTITY, headers=(FORM, ("x-amz-content-sha256", declared)))

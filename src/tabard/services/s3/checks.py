@@ -23,6 +23,7 @@ from tabard.services.s3.names import (
     checked_bucket,
     checked_key,
 )
+from tabard.services.s3.region import check_location
 from tabard.wire.input_errors import MalformedXML
 from tabard.wire.request import Value
 
@@ -73,7 +74,8 @@ def creating_bucket(arguments: Input, facts: Facts) -> Sequence[Check]:
     """CreateBucket: `s3:CreateBucket`. What a bucket cannot be here is refused, never forgotten.
 
     Raises:
-        AccessControlListNotSupported (400), NotImplementedByUpstream (501).
+        AccessControlListNotSupported (400), NotImplementedByUpstream (501); IllegalLocationConstraint,
+        InvalidLocationConstraint (400).
     Differs: buckets have no ACLs and no tags, and the bucket's owner owns every object.
     """
     if arguments.get("ACL") not in (None, "private"):
@@ -82,11 +84,13 @@ def creating_bucket(arguments: Input, facts: Facts) -> Sequence[Check]:
         raise NotImplementedByUpstream(member="ObjectOwnership")
     context = _context(arguments, facts)
     configuration = arguments.get("CreateBucketConfiguration")
+    location: str | None = None
     if isinstance(configuration, dict):
         if unknown := configuration.keys() - {"LocationConstraint"}:
             raise NotImplementedByUpstream(member=", ".join(sorted(unknown)))
-        for location in configuration.values():
-            context["s3:locationconstraint"] = (str(location),)
+        for location in map(str, configuration.values()):
+            context["s3:locationconstraint"] = (location,)
+    check_location(location, home=facts.region)
     return (Check(action="s3:CreateBucket", resource=_bucket(arguments, facts), context=context),)
 
 

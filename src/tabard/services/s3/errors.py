@@ -107,3 +107,30 @@ class NoSuchBucket(AwsError):
     code = "NoSuchBucket"
     status = 404
     sentence = "The specified bucket does not exist"
+
+
+class AuthorizationHeaderMalformed(AwsError):
+    """The signature is for a region in which there is no bucket. `Region` names the right one."""
+
+    code = "AuthorizationHeaderMalformed"
+    status = 400
+    sentence = "The authorization header is malformed; the region '{region}' is wrong; expecting '{home}'"
+
+
+class IllegalLocationConstraint(AwsError):
+    """AWS: "you are trying to access a bucket from a different Region than where the bucket exists" """
+
+    code = "IllegalLocationConstraintException"
+    status = 400
+    sentence = (
+        "The {location} location constraint is incompatible for the region specific endpoint this request "
+        "was sent to."
+    )
+
+
+class InvalidLocationConstraint(AwsError):
+    """AWS: "The specified location (Region) constraint is not valid." """
+
+    code = "InvalidLocationConstraint"
+    status = 400
+    sentence = "The specified location-constraint is not valid"

@@ -12,6 +12,7 @@ from tabard.errors import AwsError
 from tabard.services.s3.copy_source import CopySource, copy_source
 from tabard.services.s3.errors import (
     AccessControlListNotSupported,
+    IllegalLocationConstraint,
     InvalidArgument,
     InvalidBucketName,
     InvalidContinuationToken,
@@ -46,7 +47,6 @@ CHECKS = {
             **IN_BUCKET,
             "ACL": "private",
             "ObjectOwnership": "BucketOwnerEnforced",
-            "CreateBucketConfiguration": {"LocationConstraint": "eu-west-3"},
         },
         [
             (
@@ -55,7 +55,6 @@ CHECKS = {
                 {
                     "s3:x-amz-acl": ("private",),
                     "s3:x-amz-object-ownership": ("BucketOwnerEnforced",),
-                    "s3:locationconstraint": ("eu-west-3",),
                 },
             )
         ],
@@ -183,6 +182,16 @@ def test_tags_that_no_policy_would_see_are_not_taken() -> None:
     """Forwarding refuses what is not accepted, with 501."""
     for operation, accepted in ACCEPTED_MEMBERS.items():
         assert not accepted & {"Tagging", "TaggingDirective", "Tags"}, operation
+
+
+def test_a_policy_sees_where_a_bucket_is_to_be() -> None:
+    facts = replace(FACTS, region="eu-west-3")
+    configuration = {"CreateBucketConfiguration": {"LocationConstraint": "eu-west-3"}}
+    (check,) = BY_NAME["CreateBucket"].checks({**IN_BUCKET, **configuration}, facts)
+    assert check.context["s3:locationconstraint"] == ("eu-west-3",)
+    for elsewhere in ({}, {"CreateBucketConfiguration": {"LocationConstraint": "eu-west-1"}}):
+        with pytest.raises(IllegalLocationConstraint):
+            BY_NAME["CreateBucket"].checks({**IN_BUCKET, **elsewhere}, facts)
 
 
 def test_a_policy_sees_what_was_signed_and_when() -> None:
