@@ -77,9 +77,9 @@ async def test_a_mistake_of_ours_is_told_to_nobody(
 
 
 async def test_what_is_not_offered_is_refused_whoever_asks(edge: EdgeInMemory) -> None:
-    answer = await edge.ask("iam", body=b"Action=CreateGroup&GroupName=g&Version=2010-05-08")
+    answer = await edge.ask("iam", body=b"Action=UploadSSHPublicKey&UserName=u&Version=2010-05-08")
     assert answer.status == 403
-    assert "this installation does not offer iam:CreateGroup" in text_of(answer)
+    assert "this installation does not offer iam:UploadSSHPublicKey" in text_of(answer)
     assert (await outcome_of(edge))[0] == "refused"
 
 
