@@ -3,7 +3,6 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import assert_never
 
@@ -28,6 +27,7 @@ from tabard.agent.reconcile import (
     DropSession,
     FetchSession,
     ForgetInstance,
+    RebootInstance,
     Report,
     StartInstance,
     StopInstance,
@@ -138,8 +138,8 @@ class Agent:
         self._folder.chmod(0o711)  # whoever an instance runs as passes through, and lists nothing
         former = former_instances(self._folder)
         end_leftovers([instance_id for instance_id, _ in former])
-        for instance_id, launched_at in former:
-            self._hosted(instance_id, launched_at, phase="stopped", reason=AGENT_ENDED)
+        for instance_id, boot_number in former:
+            self._hosted(instance_id, boot_number, phase="stopped", reason=AGENT_ENDED)
 
     async def poll(self, wait_seconds: int) -> None:
         """Look at the desired state once, and begin what it asks for. Raises EdgeError."""
@@ -243,6 +243,8 @@ class Agent:
         match action:
             case StartInstance(desired):
                 self._start(desired)
+            case RebootInstance(instance_id):
+                self._instances[instance_id].reboot()
             case StopInstance(instance_id):
                 self._instances[instance_id].stop("stopped", BY_REQUEST)
             case TerminateInstance(instance_id):
@@ -276,7 +278,7 @@ class Agent:
             raise RuntimeError(f"{desired.instance_id!r} is not an instance id")  # it would name a folder
         instance = self._instances.get(desired.instance_id)
         if instance is None:
-            instance = self._hosted(desired.instance_id, desired.launched_at)
+            instance = self._hosted(desired.instance_id, desired.boot_number)
         driver = self._drivers.get(desired.driver)
         if driver is None:
             instance.stop(
@@ -288,14 +290,14 @@ class Agent:
     def _hosted(
         self,
         instance_id: str,
-        launched_at: datetime,
+        boot_number: int,
         *,
         phase: Phase = "pending",
         reason: tuple[str, str] = ("", ""),
     ) -> HostedInstance:
         instance = HostedInstance(
             instance_id,
-            launched_at=launched_at,
+            boot_number=boot_number,
             directory=self._folder / instance_id,
             on_change=self._reconcile,
             phase=phase,
@@ -306,10 +308,7 @@ class Agent:
 
     def _note(self, report: InstanceReport) -> None:
         if report.instance_id not in self._instances:
-            launched_at = next(
-                d.launched_at for d in self._desired or () if d.instance_id == report.instance_id
-            )
-            self._hosted(report.instance_id, launched_at, phase=report.run_state)
+            self._hosted(report.instance_id, report.boot_number, phase=report.run_state)
         if self._reports.get(report.instance_id) != report:
             self._reports[report.instance_id] = report
             self._reports_changed.set()

@@ -7,7 +7,7 @@ import random
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -25,7 +25,7 @@ INSTANCE_STARTED = "instance_started"
 INSTANCE_ENDED = "instance_ended"
 INSTANCE_START_FAILED = "instance_start_failed"
 
-STARTED_MARKER = "launched-at"
+STARTED_MARKER = "boot-number"
 EMPTY_FILE = "empty-aws-config"
 
 Phase = Literal["pending", "running", "stopping", "stopped", "shutting-down", "terminated"]
@@ -66,14 +66,14 @@ class HostedInstance:
         self,
         instance_id: str,
         *,
-        launched_at: datetime,
+        boot_number: int,
         directory: Path,
         on_change: Callable[[], None],
         phase: Phase = "pending",
         reason: Reason = ("", ""),
     ) -> None:
         self.instance_id = instance_id
-        self.launched_at = launched_at
+        self.boot_number = boot_number
         self.keeper: SessionKeeper | None = None
         self.reported: InstanceReport | None = None
         self.metadata_endpoint = ""
@@ -83,6 +83,7 @@ class HostedInstance:
         self._reason = reason
         self._over: tuple[Literal["stopped", "terminated"], Reason] | None = None
         self._stop_asked = asyncio.Event()
+        self._reboot_asked = asyncio.Event()
         self._life: asyncio.Task[None] | None = None
 
     def observed(self) -> ObservedInstance:
@@ -90,9 +91,10 @@ class HostedInstance:
         keeper = self.keeper if self._phase in ("pending", "running") else None
         return ObservedInstance(
             instance_id=self.instance_id,
-            launched_at=self.launched_at,
+            boot_number=self.boot_number,
             report=InstanceReport(
                 instance_id=self.instance_id,
+                boot_number=self.boot_number,
                 run_state=self._phase,
                 association_id="" if keeper is None else keeper.serving_association_id(),
                 reason_code=self._reason[0],
@@ -105,7 +107,7 @@ class HostedInstance:
 
     def launch(self, desired: DesiredInstance, driver: Driver, surroundings: Surroundings) -> None:
         """Begin the instance's life; it goes on by itself until the main process ends or `stop` is called."""
-        self.launched_at = desired.launched_at
+        self.boot_number = desired.boot_number
         self.keeper = SessionKeeper(
             desired,
             clock=surroundings.clock,
@@ -114,6 +116,7 @@ class HostedInstance:
         )
         self._over = None
         self._stop_asked = asyncio.Event()
+        self._reboot_asked = asyncio.Event()
         self._life = asyncio.create_task(self._live(self.keeper, driver, surroundings))
         self._enter("pending")
 
@@ -125,6 +128,10 @@ class HostedInstance:
         self._over = (over, reason)
         self._stop_asked.set()
         self._enter("stopping" if over == "stopped" else "shutting-down")
+
+    def reboot(self) -> None:
+        """Begin to end its main process, and start it again with the facts as they are by then."""
+        self._reboot_asked.set()
 
     async def ended(self) -> None:
         """Return once nothing of it runs any more."""
@@ -150,12 +157,13 @@ class HostedInstance:
             self.metadata_endpoint = server.endpoint
             running = await self._start(keeper, driver, surroundings)
             started = running is not None
-            if running is not None:
+            while running is not None:
                 status = await self._wait(running, surroundings.stop_grace)
                 by_itself = (
                     "Client.InstanceInitiatedShutdown",
                     f"Client.InstanceInitiatedShutdown: Instance initiated shutdown ({status})",
                 )
+                running = await self._booted_again(keeper, driver, surroundings)
         except (CannotStart, OSError) as error:
             by_itself = ("Server.InternalError", f"Server.InternalError: {error}"[:_REASON_CHARACTERS])
             _log.error(INSTANCE_START_FAILED, instance_id=self.instance_id, reason=str(error))
@@ -191,14 +199,26 @@ class HostedInstance:
             self._enter("running")
         return running
 
+    async def _booted_again(
+        self, keeper: SessionKeeper, driver: Driver, surroundings: Surroundings
+    ) -> Running | None:
+        """Start the main process once more; None where no reboot was asked for, or it is to stop."""
+        if not self._reboot_asked.is_set() or self._stop_asked.is_set():
+            return None
+        self._reboot_asked.clear()
+        self.boot_number = keeper.facts().boot_number
+        _mark_started(self._directory, keeper.facts())
+        return await self._start(keeper, driver, surroundings)
+
     async def _wait(self, running: Running, stop_grace: timedelta) -> ExitStatus:
         """Serve until the main process has ended, by itself or because it was asked to."""
         main = asyncio.create_task(running.wait())
-        asked = asyncio.create_task(self._stop_asked.wait())
+        asked = [asyncio.create_task(each.wait()) for each in (self._stop_asked, self._reboot_asked)]
         try:
-            await asyncio.wait({main, asked}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({main, *asked}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            asked.cancel()
+            for each in asked:
+                each.cancel()
             if not main.done():
                 await running.stop(stop_grace)
         return await main
@@ -217,15 +237,15 @@ async def _first_of(*events: asyncio.Event, timeout_seconds: float) -> None:
             wait.cancel()
 
 
-def former_instances(folder: Path) -> list[tuple[str, datetime]]:
-    """Instances that an earlier agent started here, with their launch time. None of them runs any more."""
+def former_instances(folder: Path) -> list[tuple[str, int]]:
+    """Instances that an earlier agent started here, with their last boot. None of them runs any more."""
     found = []
     for marker in sorted(folder.glob(f"i-*/{STARTED_MARKER}")):
         try:
-            launched_at = datetime.fromisoformat(json.loads(marker.read_text("ascii")))
-        except (OSError, ValueError):
-            launched_at = datetime.fromtimestamp(0, UTC)
-        found.append((marker.parent.name, launched_at))
+            boot_number = int(json.loads(marker.read_text("ascii")))
+        except (OSError, ValueError, TypeError):
+            boot_number = 0
+        found.append((marker.parent.name, boot_number))
     return found
 
 
@@ -237,4 +257,8 @@ def _make_directory(directory: Path, desired: DesiredInstance) -> None:
     empty = directory / EMPTY_FILE
     os.close(os.open(empty, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o444))
     empty.chmod(0o444)
-    (directory / STARTED_MARKER).write_text(json.dumps(desired.launched_at.isoformat()), "ascii")
+    _mark_started(directory, desired)
+
+
+def _mark_started(directory: Path, desired: DesiredInstance) -> None:
+    (directory / STARTED_MARKER).write_text(json.dumps(desired.boot_number), "ascii")

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TypeAlias
 
 from tabard.model.messages import DesiredInstance, InstanceReport
@@ -21,12 +20,12 @@ class RoleOf:
 class ObservedInstance:
     """What is true of one instance on this host.
 
-    `facts` is what its metadata service tells now, None where it has none (not running). `launched_at` says
-    which launch this is about. `reported` is the last report that the edge has acknowledged.
+    `facts` is what its metadata service tells now, None where it has none (not running). `boot_number` says
+    which boot this is about. `reported` is the last report that the edge has acknowledged.
     """
 
     instance_id: str
-    launched_at: datetime
+    boot_number: int
     report: InstanceReport
     reported: InstanceReport | None = None
     facts: DesiredInstance | None = None
@@ -38,6 +37,13 @@ class StartInstance:
     """Open the metadata listener, then start the main process."""
 
     desired: DesiredInstance
+
+
+@dataclass(frozen=True, slots=True)
+class RebootInstance:
+    """End the main process and start it again; listener and sessions stay."""
+
+    instance_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +100,7 @@ class ForgetInstance:
 
 Action: TypeAlias = (
     StartInstance
+    | RebootInstance
     | StopInstance
     | TerminateInstance
     | UpdateFacts
@@ -110,7 +117,7 @@ def reconcile(
     """List the actions that lead from what is to what should be, in the order in which to take them.
 
     An instance that the edge no longer speaks of is terminated: nothing runs unaccounted for. An instance
-    that has stopped by itself stays stopped until it is launched anew (a later `launched_at`).
+    that has stopped by itself stays stopped until it is to be booted again (a higher `boot_number`).
     """
     by_id = {instance.instance_id: instance for instance in observed}
     actions: list[Action] = []
@@ -144,7 +151,11 @@ def _absent(wanted: DesiredInstance) -> Iterator[Action]:
     if wanted.run_state == "running":
         yield StartInstance(wanted)
     else:
-        yield Report(InstanceReport(instance_id=wanted.instance_id, run_state=wanted.run_state))
+        yield Report(
+            InstanceReport(
+                instance_id=wanted.instance_id, boot_number=wanted.boot_number, run_state=wanted.run_state
+            )
+        )
 
 
 def _present(wanted: DesiredInstance, present: ObservedInstance) -> Iterator[Action]:
@@ -152,7 +163,9 @@ def _present(wanted: DesiredInstance, present: ObservedInstance) -> Iterator[Act
     match wanted.run_state:
         case "running" if state in ("pending", "running") and present.facts is not None:
             yield from _facts_and_sessions(wanted, present, present.facts)
-        case "running" if state == "stopped" and wanted.launched_at > present.launched_at:
+            if wanted.boot_number > present.boot_number:
+                yield RebootInstance(wanted.instance_id)
+        case "running" if state == "stopped" and wanted.boot_number > present.boot_number:
             yield StartInstance(wanted)
             return
         case "stopped" if state in ("pending", "running"):

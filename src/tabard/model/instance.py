@@ -74,7 +74,8 @@ class MetadataDefaults:
 class Instance:
     """One machine, placed on one host for life. `user_data` is decoded (at most 16 KiB).
 
-    `state_reason` is EC2's pair of code and message, empty where there is none.
+    `state_reason` is EC2's pair of code and message, empty where there is none. `boot_number` counts the
+    starts and reboots that were asked for since the launch: what a host reports is about one of them.
     """
 
     instance_id: str
@@ -91,6 +92,7 @@ class Instance:
     metadata_options: MetadataOptions
     launched_at: datetime
     launched_by: str
+    boot_number: int = 0
     ami_launch_index: int = 0
     client_token: str = ""
     user_data: bytes = field(default=b"", repr=False)

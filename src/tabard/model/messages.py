@@ -59,6 +59,7 @@ class DesiredInstance(Message, frozen=True):
     subnet_id: str
     ami_launch_index: int
     architecture: str
+    boot_number: int
     launched_at: datetime
     metadata_options: DesiredMetadataOptions
     instance_profile: DesiredInstanceProfile | None = None
@@ -112,9 +113,10 @@ class GetInstanceSessionResult(Message, frozen=True):
 
 
 class InstanceReport(Message, frozen=True):
-    """What a host has seen of one instance; `association_id` is the one it now serves, or empty."""
+    """What a host has seen of one instance, of one boot of it; `association_id` is the one it now serves."""
 
     instance_id: str
+    boot_number: int
     run_state: Literal["pending", "running", "stopping", "stopped", "shutting-down", "terminated"]
     association_id: str = ""
     reason_code: str = ""

@@ -187,6 +187,7 @@ instances = Table(
     Column("metadata_options", JSON, nullable=False),
     _moment("launched_at"),
     _text("launched_by"),
+    Column("boot_number", Integer, nullable=False),
     Column("ami_launch_index", Integer, nullable=False),
     _text("client_token"),
     Column("user_data", LargeBinary, nullable=False),

@@ -210,8 +210,48 @@ async def test_an_instance_whose_main_process_ends_is_stopped_and_stays_so(host:
     host.edge.put(msgspec.structs.replace(OPEN, tags=()))
     await asyncio.sleep(0.05)
     assert len(host.driver.started) == 1
-    host.edge.put(msgspec.structs.replace(OPEN, launched_at=FACTS.launched_at + timedelta(seconds=9)))
+    host.edge.put(msgspec.structs.replace(OPEN, boot_number=1))
     await host.until(lambda: len(host.driver.started) == 2)
+    await host.until(
+        lambda: (host.edge.reports[-1].run_state, host.edge.reports[-1].boot_number) == ("running", 1)
+    )
+
+
+async def test_a_reboot_starts_the_main_process_again_behind_the_same_metadata(host: Host) -> None:
+    host.edge.put(OPEN)
+    host.begin()
+    await host.until(lambda: "running" in host.states())
+    endpoint, minted = host.agent.instances[ID].metadata_endpoint, len(host.edge.minted)
+    host.edge.put(msgspec.structs.replace(OPEN, boot_number=1))
+    await host.until(lambda: len(host.driver.started) == 2)
+    assert host.driver.running[0].ended.result() == ExitStatus(signal_number=15)
+    await host.until(lambda: host.edge.reports[-1].boot_number == 1)
+    assert set(host.states()) == {"pending", "running"}
+    assert (host.agent.instances[ID].metadata_endpoint, len(host.edge.minted)) == (endpoint, minted)
+    assert (await host.get("/latest/meta-data/instance-id")) == (200, ID)
+    host.edge.put(msgspec.structs.replace(OPEN, boot_number=1, tags=()))
+    await asyncio.sleep(0.05)
+    assert len(host.driver.started) == 2
+
+
+async def test_a_reboot_of_what_has_just_ended_by_itself_starts_it(host: Host) -> None:
+    host.edge.put(OPEN)
+    host.begin()
+    await host.until(lambda: "running" in host.states())
+    host.driver.running[0].ended.set_result(ExitStatus(code=0))
+    host.edge.put(msgspec.structs.replace(OPEN, boot_number=1))
+    await host.until(lambda: len(host.driver.started) == 2)
+    await host.until(lambda: host.edge.reports[-1].boot_number == 1)
+
+
+async def test_a_reboot_that_cannot_start_is_stopped_with_the_reason(host: Host) -> None:
+    host.edge.put(OPEN)
+    host.begin()
+    await host.until(lambda: "running" in host.states())
+    host.driver.error = CannotStart("the user data cannot be run")
+    host.edge.put(msgspec.structs.replace(OPEN, boot_number=1))
+    await host.until(lambda: host.states()[-1] == "stopped")
+    assert "the user data cannot be run" in host.edge.reports[-1].reason_message
 
 
 async def test_terminating_ends_everything_and_leaves_nothing(host: Host) -> None:

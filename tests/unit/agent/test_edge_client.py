@@ -203,7 +203,7 @@ async def test_requests_are_signed_as_botocore_signs_them() -> None:
     server = await serve([http(b"{}")], seen)
     port = server.sockets[0].getsockname()[1]
     exchange = exchange_with(port)
-    report = InstanceReport(instance_id=FACTS.instance_id, run_state="running")
+    report = InstanceReport(instance_id=FACTS.instance_id, boot_number=0, run_state="running")
     await EdgeClient("h-1", exchange, clock=ManualClock(NOW)).report_instances((report,))
     await exchange.close()
     server.close()

@@ -1,6 +1,6 @@
 """What has to be done, as a table of what is and what should be."""
 
-from datetime import timedelta
+from dataclasses import replace
 
 import msgspec
 import pytest
@@ -12,6 +12,7 @@ from tabard.agent.reconcile import (
     FetchSession,
     ForgetInstance,
     ObservedInstance,
+    RebootInstance,
     Report,
     RoleOf,
     StartInstance,
@@ -28,13 +29,13 @@ OTHER = RoleOf("iip-assoc-0fedcba9876543210", PROFILE.role_id)
 
 
 def report(state: str, **changes: str) -> InstanceReport:
-    return InstanceReport(instance_id=ID, run_state=state, **changes)  # type: ignore[arg-type]
+    return InstanceReport(instance_id=ID, boot_number=0, run_state=state, **changes)  # type: ignore[arg-type]
 
 
 def seen(state: str, **changes: object) -> ObservedInstance:
     told = report(state)
     values: dict[str, object] = {"report": told, "reported": told, **changes}
-    return ObservedInstance(instance_id=ID, launched_at=FACTS.launched_at, **values)  # type: ignore[arg-type]
+    return ObservedInstance(instance_id=ID, boot_number=0, **values)  # type: ignore[arg-type]
 
 
 def running(**changes: object) -> ObservedInstance:
@@ -49,7 +50,7 @@ OPTIONAL = msgspec.structs.replace(OPTIONS, http_tokens="optional")
 DISABLED = msgspec.structs.replace(OPTIONS, http_endpoint="disabled")
 NO_ROLE = msgspec.structs.replace(PROFILE, role_name="", role_id="")
 NEXT = msgspec.structs.replace(PROFILE, association_id=OTHER.association_id)
-LATER = wanted(launched_at=FACTS.launched_at + timedelta(seconds=1))
+LATER = wanted(boot_number=1)
 
 TABLE: dict[str, tuple[DesiredInstance | None, ObservedInstance | None, list[Action]]] = {
     "as it should be": (wanted(), running(), []),
@@ -78,7 +79,11 @@ TABLE: dict[str, tuple[DesiredInstance | None, ObservedInstance | None, list[Act
     ),
     "ended by itself": (wanted(), seen("stopped"), []),
     "ended by itself, not told": (wanted(), seen("stopped", reported=None), [Report(report("stopped"))]),
-    "launched anew": (LATER, seen("stopped"), [StartInstance(LATER)]),
+    "started again": (LATER, seen("stopped"), [StartInstance(LATER)]),
+    "started again while it stops": (LATER, seen("stopping"), []),
+    "to reboot": (LATER, running(facts=LATER), [RebootInstance(ID)]),
+    "to reboot, not told of it yet": (LATER, running(), [UpdateFacts(LATER), RebootInstance(ID)]),
+    "rebooted": (LATER, replace(running(facts=LATER), boot_number=1), []),
     "forgotten by the edge": (None, running(), [TerminateInstance(ID)]),
     "forgotten, ending": (None, seen("shutting-down"), []),
     "forgotten and stopped": (None, seen("stopped"), [ForgetInstance(ID)]),

@@ -36,6 +36,7 @@ FACTS = DesiredInstance(
     subnet_id="subnet-0123456789abcdef0",
     ami_launch_index=0,
     architecture="x86_64",
+    boot_number=0,
     launched_at=datetime(2026, 1, 31, 12, 0, tzinfo=UTC),
     metadata_options=OPTIONS,
     instance_profile=PROFILE,

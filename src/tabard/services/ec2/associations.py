@@ -31,6 +31,7 @@ from tabard.store.ports import Transaction
 from tabard.store.snapshot import Snapshot
 
 _ASSOCIATE = "ec2:AssociateIamInstanceProfile"
+_REPLACE = "ec2:ReplaceIamInstanceProfileAssociation"
 _DISASSOCIATE = "ec2:DisassociateIamInstanceProfile"
 
 
@@ -39,6 +40,13 @@ class AssociateIamInstanceProfileRequest(Request, frozen=True, kw_only=True):
 
     iam_instance_profile: IamInstanceProfileSpecification
     instance_id: str
+
+
+class ReplaceIamInstanceProfileAssociationRequest(Request, frozen=True, kw_only=True):
+    """AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ReplaceIamInstanceProfileAssociation.html"""
+
+    iam_instance_profile: IamInstanceProfileSpecification
+    association_id: str
 
 
 class DisassociateIamInstanceProfileRequest(Request, frozen=True, kw_only=True):
@@ -101,6 +109,55 @@ def associate_iam_instance_profile(
     association = new_association(permit, instance, instance_profile)
     tx.associations.insert(association)
     return {"IamInstanceProfileAssociation": _view(association)}
+
+
+def replace_iam_instance_profile_association_checks(
+    request: ReplaceIamInstanceProfileAssociationRequest, facts: Facts
+) -> Sequence[Check]:
+    """ec2:ReplaceIamInstanceProfileAssociation on the association's instance, and iam:PassRole on the role of
+    the new instance profile; `instance/*` where there is no such association."""
+    found = find_instance_profile(request.iam_instance_profile, facts.snapshot.instance_profile_named)
+    more = {"ec2:newinstanceprofile": (found.arn,)} if found is not None else {}
+    association = facts.snapshot.associations.get(request.association_id)
+    instance_id = association.instance_id if association is not None else "*"
+    return [instance_check(_REPLACE, instance_id, facts, more), *pass_role_checks(found, facts)]
+
+
+def replace_iam_instance_profile_association(
+    permit: Permit, request: ReplaceIamInstanceProfileAssociationRequest, tx: Transaction
+) -> Output:
+    """Give an instance another instance profile in place of the one it has; it is never without.
+
+    Sessions of the role before stay valid until they expire, as on EC2.
+
+    Returns:
+        A new association in state `associating`; `associated` once its host has confirmed, or at once where
+        the instance is stopped. The one before is `disassociating` until its host serves it no more.
+    Raises:
+        InvalidAssociationID.NotFound, InvalidParameterValue (no such instance profile),
+        InvalidParameterCombination, MissingParameter, IncorrectInstanceState (neither running nor stopped),
+        IncorrectState (the association is ending) (400 each).
+    AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ReplaceIamInstanceProfileAssociation.html
+    """
+    guard_specification(request.iam_instance_profile)
+    association = tx.associations.get(request.association_id)
+    instance = tx.instances.get(association.instance_id) if association is not None else None
+    if association is None or instance is None or not _is_visible(association, instance, permit):
+        raise InvalidAssociationIDNotFound(association_id=request.association_id)
+    permit.require(_REPLACE, ec2_arn(permit, f"instance/{instance.instance_id}"))
+    instance_profile = passed_instance_profile(
+        permit, request.iam_instance_profile, tx, decided_as="ec2:newinstanceprofile"
+    )
+    if instance.state not in (InstanceState.RUNNING, InstanceState.STOPPED):
+        raise IncorrectInstanceState(instance_id=instance.instance_id)
+    if not association.is_active:
+        raise IncorrectState(reason=f"The association {association.association_id} is being disassociated")
+    stopped = instance.state is InstanceState.STOPPED
+    ending = AssociationState.DISASSOCIATED if stopped else AssociationState.DISASSOCIATING
+    tx.associations.update(replace(association, state=ending, changed_at=permit.now))
+    successor = new_association(permit, instance, instance_profile)
+    tx.associations.insert(successor)
+    return {"IamInstanceProfileAssociation": _view(successor)}
 
 
 def disassociate_iam_instance_profile_checks(

@@ -27,6 +27,14 @@ class InvalidInstanceIDMalformed(AwsError):
     sentence = 'Invalid id: "{instance_id}" (expecting "i-...")'
 
 
+class InvalidID(AwsError):
+    """Not an id of anything."""
+
+    code = "InvalidID"
+    status = 400
+    sentence = "The ID '{resource_id}' is not valid"
+
+
 class InvalidAMIIDNotFound(AwsError):
     """No such image."""
 
@@ -208,6 +216,30 @@ class IncorrectInstanceState(AwsError):
     code = "IncorrectInstanceState"
     status = 400
     sentence = "The instance '{instance_id}' is not in the 'running' or 'stopped' states."
+
+
+class NotInAStateFrom(AwsError):
+    """The instance is not in a state from which it can be started or stopped."""
+
+    code = "IncorrectInstanceState"
+    status = 400
+    sentence = "The instance '{instance_id}' is not in a state from which it can be {wanted}."
+
+
+class NotStopped(AwsError):
+    """The attribute of the instance can be changed while it is stopped, and not now."""
+
+    code = "IncorrectInstanceState"
+    status = 400
+    sentence = "The instance '{instance_id}' is not in the 'stopped' state."
+
+
+class UnsupportedHibernationConfiguration(AwsError):
+    """Hibernation was asked for, which no instance here is configured for."""
+
+    code = "UnsupportedHibernationConfiguration"
+    status = 400
+    sentence = "The instance '{instance_id}' has not been configured for hibernation."
 
 
 class IncorrectState(AwsError):

@@ -1,5 +1,7 @@
 """An instance as the Describe operations show it."""
 
+import base64
+
 from tabard.clock import iso8601
 from tabard.model.association import Association
 from tabard.model.instance import Instance, InstanceState, MetadataOptions
@@ -54,6 +56,15 @@ def instance_view(instance: Instance, association: Association | None, *, archit
             "Id": association.instance_profile_id,
         }
     return view
+
+
+ROOT_DEVICE_NAME = "/dev/xvda"
+"""AWS's usual name of a root device; instances have no disk of their own."""
+
+
+def user_data_view(user_data: bytes) -> Output:
+    """User data in base64; no value where there is none."""
+    return {"Value": base64.b64encode(user_data).decode("ascii")} if user_data else {}
 
 
 def state_view(state: InstanceState) -> Output:

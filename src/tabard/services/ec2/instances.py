@@ -5,20 +5,18 @@ from collections.abc import Sequence
 from tabard.access.authorize import Permit
 from tabard.access.check import Check
 from tabard.model.instance import Instance, InstanceState
-from tabard.services.ec2.arns import ec2_arn
-from tabard.services.ec2.errors import DryRunOperation, InvalidInstanceIDNotFound, MissingParameter
+from tabard.services.ec2.errors import DryRunOperation
 from tabard.services.ec2.filters import Filter, keep
-from tabard.services.ec2.ids import guard_instance_id
-from tabard.services.ec2.instance_context import instance_check
 from tabard.services.ec2.instance_listing import architecture_of, asked_for, instance_selectors, launch_order
 from tabard.services.ec2.instance_view import instance_view, state_view
-from tabard.services.ec2.lifecycle import ENDING, move
+from tabard.services.ec2.lifecycle import ENDING, USER_INITIATED, move
+from tabard.services.ec2.named_instances import instance_checks, named_instances
 from tabard.services.ec2.pages import page
 from tabard.services.operation import Facts, Output, Request
 from tabard.store.ports import Transaction
 from tabard.store.snapshot import Snapshot
 
-USER_INITIATED = ("Client.UserInitiatedShutdown", "Client.UserInitiatedShutdown: User initiated shutdown")
+_TERMINATE = "ec2:TerminateInstances"
 
 
 class DescribeInstancesRequest(Request, frozen=True, kw_only=True):
@@ -68,10 +66,7 @@ def describe_instances(permit: Permit, request: DescribeInstancesRequest, snapsh
 
 def terminate_instances_checks(request: TerminateInstancesRequest, facts: Facts) -> Sequence[Check]:
     """ec2:TerminateInstances on each instance."""
-    return [
-        instance_check("ec2:TerminateInstances", instance_id, facts)
-        for instance_id in dict.fromkeys(request.instance_ids or ("*",))
-    ]
+    return instance_checks(_TERMINATE, request.instance_ids, facts)
 
 
 def terminate_instances(permit: Permit, request: TerminateInstancesRequest, tx: Transaction) -> Output:
@@ -87,31 +82,8 @@ def terminate_instances(permit: Permit, request: TerminateInstancesRequest, tx: 
     """
     if request.dry_run:
         raise DryRunOperation
-    if not request.instance_ids:
-        raise MissingParameter(parameter="InstanceId")
-    return {
-        "TerminatingInstances": [
-            _terminate(permit, instance, tx) for instance in _instances_to_terminate(permit, request, tx)
-        ]
-    }
-
-
-def _instances_to_terminate(
-    permit: Permit, request: TerminateInstancesRequest, tx: Transaction
-) -> list[Instance]:
-    found: list[Instance] = []
-    missing: list[str] = []
-    for instance_id in dict.fromkeys(request.instance_ids):
-        guard_instance_id(instance_id)
-        permit.require("ec2:TerminateInstances", ec2_arn(permit, f"instance/{instance_id}"))
-        instance = tx.instances.get(instance_id)
-        if instance is None or instance.region != permit.region:
-            missing.append(instance_id)
-        else:
-            found.append(instance)
-    if missing:
-        raise InvalidInstanceIDNotFound.among(missing)
-    return found
+    instances = named_instances(permit, _TERMINATE, request.instance_ids, tx)
+    return {"TerminatingInstances": [_terminate(permit, instance, tx) for instance in instances]}
 
 
 def _terminate(permit: Permit, instance: Instance, tx: Transaction) -> Output:

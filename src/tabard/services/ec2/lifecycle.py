@@ -9,6 +9,9 @@ from tabard.model.instance import Instance, InstanceState
 from tabard.model.revocation import Revocation, RevocationSubject
 from tabard.store.ports import Transaction
 
+USER_INITIATED = ("Client.UserInitiatedShutdown", "Client.UserInitiatedShutdown: User initiated shutdown")
+"""EC2's reason of what a user has asked for."""
+
 KEPT_AFTER_TERMINATION = timedelta(hours=1)
 """AWS: "The instance entry remains visible for a short while after termination, about an hour"."""
 
@@ -29,10 +32,10 @@ ENDING = frozenset((InstanceState.SHUTTING_DOWN, InstanceState.TERMINATED))
 
 
 def next_state(current: InstanceState, reported: InstanceState) -> InstanceState:
-    """The state after a host has reported one: an instance only ever moves on.
+    """The state after a host has reported one of the instance's present boot: it only ever moves on.
 
-    A report that comes late (`running` of an instance that is shutting down) changes nothing.
-    Differs: a stopped instance is not started again.
+    A report that comes late (`running` of an instance that is shutting down) changes nothing. A stopped
+    instance is started by `boot_again` alone.
     """
     return max(current, reported, key=_RANK.__getitem__)
 
@@ -61,6 +64,24 @@ def move(
         revoke(tx, "instance", instance.instance_id, now)
         _end_associations(tx, instance.instance_id, now)
     return moved
+
+
+def boot_again(tx: Transaction, instance: Instance, *, now: datetime) -> Instance:
+    """Start a stopped instance: it is pending, of a new launch time, until its host has booted it once more.
+
+    AWS: LaunchTime is "the time that the instance was last launched".
+    """
+    started = replace(
+        instance,
+        state=InstanceState.PENDING,
+        boot_number=instance.boot_number + 1,
+        launched_at=now,
+        state_reason_code="",
+        state_reason_message="",
+        state_changed_at=now,
+    )
+    tx.instances.update(started)
+    return started
 
 
 def revoke(tx: Transaction, subject: RevocationSubject, subject_id: str, now: datetime) -> None:

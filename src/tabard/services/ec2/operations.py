@@ -4,13 +4,24 @@ from tabard.services.ec2.associations import (
     AssociateIamInstanceProfileRequest,
     DescribeIamInstanceProfileAssociationsRequest,
     DisassociateIamInstanceProfileRequest,
+    ReplaceIamInstanceProfileAssociationRequest,
     associate_iam_instance_profile,
     associate_iam_instance_profile_checks,
     describe_iam_instance_profile_associations,
     disassociate_iam_instance_profile,
     disassociate_iam_instance_profile_checks,
+    replace_iam_instance_profile_association,
+    replace_iam_instance_profile_association_checks,
 )
+from tabard.services.ec2.attribute_request import ModifyInstanceAttributeRequest
 from tabard.services.ec2.images import DescribeImagesRequest, describe_images
+from tabard.services.ec2.instance_attributes import (
+    DescribeInstanceAttributeRequest,
+    describe_instance_attribute,
+    describe_instance_attribute_checks,
+    modify_instance_attribute,
+    modify_instance_attribute_checks,
+)
 from tabard.services.ec2.instance_context import describe_check
 from tabard.services.ec2.instance_status import DescribeInstanceStatusRequest, describe_instance_status
 from tabard.services.ec2.instances import (
@@ -34,7 +45,28 @@ from tabard.services.ec2.metadata_options import (
     modify_instance_metadata_options,
     modify_instance_metadata_options_checks,
 )
+from tabard.services.ec2.resource_tags import (
+    CreateTagsRequest,
+    DeleteTagsRequest,
+    DescribeTagsRequest,
+    create_tags,
+    create_tags_checks,
+    delete_tags,
+    delete_tags_checks,
+    describe_tags,
+)
 from tabard.services.ec2.run_instances import run_instances
+from tabard.services.ec2.start_stop import (
+    RebootInstancesRequest,
+    StartInstancesRequest,
+    StopInstancesRequest,
+    reboot_instances,
+    reboot_instances_checks,
+    start_instances,
+    start_instances_checks,
+    stop_instances,
+    stop_instances_checks,
+)
 from tabard.services.operation import Operation, Read, Write
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -58,11 +90,40 @@ OPERATIONS: tuple[Operation, ...] = (
         describe_images,
     ),
     Write("TerminateInstances", TerminateInstancesRequest, terminate_instances_checks, terminate_instances),
+    Write("StartInstances", StartInstancesRequest, start_instances_checks, start_instances),
+    Write("StopInstances", StopInstancesRequest, stop_instances_checks, stop_instances),
+    Write("RebootInstances", RebootInstancesRequest, reboot_instances_checks, reboot_instances),
+    Read(
+        "DescribeInstanceAttribute",
+        DescribeInstanceAttributeRequest,
+        describe_instance_attribute_checks,
+        describe_instance_attribute,
+    ),
+    Write(
+        "ModifyInstanceAttribute",
+        ModifyInstanceAttributeRequest,
+        modify_instance_attribute_checks,
+        modify_instance_attribute,
+    ),
+    Write("CreateTags", CreateTagsRequest, create_tags_checks, create_tags),
+    Write("DeleteTags", DeleteTagsRequest, delete_tags_checks, delete_tags),
+    Read(
+        "DescribeTags",
+        DescribeTagsRequest,
+        lambda _, facts: [describe_check("ec2:DescribeTags", facts)],
+        describe_tags,
+    ),
     Write(
         "AssociateIamInstanceProfile",
         AssociateIamInstanceProfileRequest,
         associate_iam_instance_profile_checks,
         associate_iam_instance_profile,
+    ),
+    Write(
+        "ReplaceIamInstanceProfileAssociation",
+        ReplaceIamInstanceProfileAssociationRequest,
+        replace_iam_instance_profile_association_checks,
+        replace_iam_instance_profile_association,
     ),
     Write(
         "DisassociateIamInstanceProfile",

@@ -49,7 +49,7 @@ def choose_host(permit: Permit, placement: Placement, vpc: DefaultVpc, tx: Trans
         host = tx.hosts.get(placement.host_id)
         if host is None or host.region != permit.region or not _is_open_to(permit, host):
             raise InvalidHostIdNotFound(host_id=placement.host_id, region=permit.region)
-        _guard_process_driver(host, tx)
+        guard_process_driver(host, tx)
         return host
     local = tx.hosts.get(tx.installation.get(LOCAL_HOST_ID) or "")
     if local is None or local.region != permit.region:
@@ -57,7 +57,7 @@ def choose_host(permit: Permit, placement: Placement, vpc: DefaultVpc, tx: Trans
             reason=f"There is no host in {permit.region} which takes instances that name none. Ask in the "
             "region of `tabard up`, or name a host of yours by Placement.HostId."
         )
-    _guard_process_driver(local, tx)
+    guard_process_driver(local, tx)
     return local
 
 
@@ -66,8 +66,11 @@ def _is_open_to(permit: Permit, host: Host) -> bool:
     return not host.ephemeral or host.registered_by == permit.caller.owner_id
 
 
-def _guard_process_driver(host: Host, tx: Transaction) -> None:
-    """An ephemeral host runs one command that its own user gave, and never what a launch sends."""
+def guard_process_driver(host: Host, tx: Transaction) -> None:
+    """Insist on a host that may run what is sent to it. Raises LaunchRefused.
+
+    An ephemeral host runs one command that its own user gave, and never what a launch sends.
+    """
     reason = tx.installation.get(PROCESS_DRIVER_REFUSED)
     if reason and not host.ephemeral:
         raise LaunchRefused(reason=reason)

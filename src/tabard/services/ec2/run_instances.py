@@ -3,10 +3,8 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import msgspec
-from botocore.model import StringShape
 
 from tabard.access.authorize import Permit
 from tabard.model.instance import Image, Instance, InstanceState, MetadataOptions
@@ -32,6 +30,7 @@ from tabard.services.ec2.instance_profiles import (
     new_association,
     passed_instance_profile,
 )
+from tabard.services.ec2.instance_types import guard_instance_type
 from tabard.services.ec2.instance_view import instance_view
 from tabard.services.ec2.launch_request import RunInstancesRequest, decoded_user_data, guard_supported
 from tabard.services.ec2.metadata_defaults import metadata_defaults
@@ -40,7 +39,6 @@ from tabard.services.ec2.placement import choose_host, free_addresses
 from tabard.services.ec2.tags import instance_tags
 from tabard.services.operation import Output
 from tabard.store.ports import Transaction
-from tabard.wire.service_model import service_model
 
 MAX_INSTANCES = 100
 MAX_CLIENT_TOKEN_CHARACTERS = 64
@@ -81,7 +79,7 @@ def run_instances(permit: Permit, request: RunInstancesRequest, tx: Transaction)
     if request.dry_run:
         raise DryRunOperation
     _guard_counts(request)
-    _guard_instance_type(request.instance_type)
+    guard_instance_type(request.instance_type)
     guard_supported(request)
     user_data = decoded_user_data(request.user_data)
     reservation_id = _reservation_id(permit, request)
@@ -122,18 +120,6 @@ def _guard_counts(request: RunInstancesRequest) -> None:
         )
     if request.max_count > MAX_INSTANCES:
         raise InstanceLimitExceeded(requested=request.max_count, limit=MAX_INSTANCES)
-
-
-def _guard_instance_type(instance_type: str) -> None:
-    if instance_type not in _instance_types():
-        raise InvalidParameterValue(reason=f"Invalid value '{instance_type}' for InstanceType.")
-
-
-@cache
-def _instance_types() -> frozenset[str]:
-    """AWS's own list, so that what is misspelt here does not first fail there."""
-    shape = service_model("ec2").shape_for("InstanceType")
-    return frozenset(shape.enum) if isinstance(shape, StringShape) else frozenset()
 
 
 def _guard_network(request: RunInstancesRequest, vpc: DefaultVpc) -> None:

@@ -1,4 +1,4 @@
-"""Tags given at launch.
+"""What a tag may be, and the tags given at launch.
 
 AWS: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions
 """
@@ -60,7 +60,15 @@ def instance_tags(specifications: Sequence[TagSpecification], *, shown_in_metada
                 parameter=f"TagSpecification.ResourceType={each.resource_type or '(none)'}",
                 reason="a launch makes nothing but instances; give ResourceType=instance",
             )
-    tags = requested_tags(specifications)
+    tags = guard_tags(requested_tags(specifications))
+    if shown_in_metadata:
+        for tag in tags:
+            guard_metadata_key(tag.key)
+    return tags
+
+
+def guard_tags(tags: tuple[Tag, ...]) -> tuple[Tag, ...]:
+    """Insist on tags that one resource may have. Raises InvalidParameterValue, TagLimitExceeded."""
     if len(tags) > MAX_TAGS:
         raise TagLimitExceeded(limit=MAX_TAGS)
     seen: set[str] = set()
@@ -69,8 +77,6 @@ def instance_tags(specifications: Sequence[TagSpecification], *, shown_in_metada
         if tag.key.lower() in seen:
             raise InvalidParameterValue(reason=f"Duplicate tag key '{tag.key}' specified.")
         seen.add(tag.key.lower())
-        if shown_in_metadata:
-            guard_metadata_key(tag.key)
     return tags
 
 

@@ -82,6 +82,7 @@ def _desired(instance: Instance, run_state: DesiredRunState, snapshot: Snapshot)
         subnet_id=vpc.subnet_id,
         ami_launch_index=instance.ami_launch_index,
         architecture=image.architecture,
+        boot_number=instance.boot_number,
         launched_at=instance.launched_at,
         metadata_options=DesiredMetadataOptions(
             http_tokens=options.http_tokens,

@@ -16,7 +16,7 @@ from tabard.model.messages import (
     InstanceReport,
     ReportInstancesRequest,
 )
-from tabard.services.ec2.lifecycle import move, next_state
+from tabard.services.ec2.lifecycle import ENDING, move, next_state
 from tabard.services.hosts.answers import answer
 from tabard.services.hosts.checks import host_arn
 from tabard.services.hosts.desired_state import (
@@ -146,7 +146,10 @@ def _take(report: InstanceReport, instance: Instance, tx: Transaction, now: date
         )
     for association in associations.values():
         _confirm(association, report.association_id, tx, now)
-    state = next_state(instance.state, InstanceState(report.run_state))
+    reported = InstanceState(report.run_state)
+    if report.boot_number != instance.boot_number and reported not in ENDING:
+        return  # of an earlier boot: that it stopped then says nothing of the one that was asked for since
+    state = next_state(instance.state, reported)
     if state is not instance.state:
         move(tx, instance, state, reason=_reason(report, instance, state), now=now)
 
@@ -164,7 +167,7 @@ def _confirm(association: Association, served_id: str, tx: Transaction, now: dat
 
 def _reason(report: InstanceReport, instance: Instance, state: InstanceState) -> tuple[str, str]:
     """Why: what was asked for keeps its reason, else what the host says, else what EC2 would say."""
-    if instance.state is InstanceState.SHUTTING_DOWN:
+    if instance.state in (InstanceState.STOPPING, InstanceState.SHUTTING_DOWN) and instance.state_reason_code:
         return instance.state_reason_code, instance.state_reason_message
     if report.reason_code:
         return report.reason_code, report.reason_message

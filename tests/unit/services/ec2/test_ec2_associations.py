@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import msgspec
 import pytest
@@ -313,3 +314,118 @@ def test_associations_are_found_by_id_filter_and_page(ec2: Ec2Account) -> None:
 )
 def test_associations_that_cannot_be_described(ec2: Ec2Account, asked: dict[str, object], code: str) -> None:
     assert ec2.refused("DescribeIamInstanceProfileAssociations", **asked)[:2] == (code, 400)
+
+
+# Replace
+
+
+@pytest.fixture
+def replaceable(ec2: Ec2Account) -> str:
+    """A running instance with the instance profile `web`, confirmed by its host; `other` is there as well."""
+    ec2.instance_profile("web", ec2.role("web"))
+    ec2.instance_profile("other", ec2.role("other"))
+    instance_id = ec2.launch_id(IamInstanceProfile={"Name": "web"})
+    ec2.set_state(instance_id, InstanceState.RUNNING)
+    ec2.set_association_state(ec2.association_of(instance_id).association_id, AssociationState.ASSOCIATED)
+    return instance_id
+
+
+def test_an_association_is_replaced_without_a_gap(ec2: Ec2Account, replaceable: str) -> None:
+    before = ec2.association_of(replaceable)
+    ec2.account.now += timedelta(seconds=1)
+    answer = ec2.call(
+        "ReplaceIamInstanceProfileAssociation",
+        AssociationId=before.association_id,
+        IamInstanceProfile={"Name": "other"},
+    )["IamInstanceProfileAssociation"]
+    after = ec2.snapshot.active_association_of(replaceable)
+    assert after is not None
+    assert after.association_id == answer["AssociationId"] != before.association_id
+    assert answer["State"] == "associating"
+    assert answer["IamInstanceProfile"]["Arn"].endswith(":instance-profile/other")
+    assert ec2.snapshot.associations[before.association_id].state is AssociationState.DISASSOCIATING
+
+
+def test_of_a_stopped_instance_it_is_replaced_at_once(ec2: Ec2Account, replaceable: str) -> None:
+    ec2.set_state(replaceable, InstanceState.STOPPED)
+    before = ec2.association_of(replaceable)
+    answer = ec2.call(
+        "ReplaceIamInstanceProfileAssociation",
+        AssociationId=before.association_id,
+        IamInstanceProfile={"Name": "other"},
+    )["IamInstanceProfileAssociation"]
+    assert answer["State"] == "associated"
+    assert ec2.snapshot.associations[before.association_id].state is AssociationState.DISASSOCIATED
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ({"AssociationId": "iip-assoc-00000000000000000"}, "InvalidAssociationID.NotFound"),
+        ({"IamInstanceProfile": {"Name": "absent"}}, "InvalidParameterValue"),
+        ({"IamInstanceProfile": {}}, "MissingParameter"),
+        ({"IamInstanceProfile": {"Name": "other", "Arn": "x"}}, "InvalidParameterCombination"),
+    ],
+    ids=str,
+)
+def test_replacements_that_cannot_be(
+    ec2: Ec2Account, replaceable: str, arguments: dict[str, object], code: str
+) -> None:
+    before = ec2.association_of(replaceable)
+    asked = {"AssociationId": before.association_id, "IamInstanceProfile": {"Name": "other"}, **arguments}
+    assert ec2.refused("ReplaceIamInstanceProfileAssociation", **asked)[0] == code
+    assert ec2.association_of(replaceable) == before
+
+
+@pytest.mark.parametrize("state", ["pending", "stopping", "shutting-down"])
+def test_only_of_a_running_or_stopped_instance_is_it_replaced(
+    ec2: Ec2Account, replaceable: str, state: str
+) -> None:
+    ec2.set_state(replaceable, InstanceState(state))
+    asked = {
+        "AssociationId": ec2.association_of(replaceable).association_id,
+        "IamInstanceProfile": {"Name": "other"},
+    }
+    assert ec2.refused("ReplaceIamInstanceProfileAssociation", **asked)[0] == "IncorrectInstanceState"
+
+
+def test_what_is_ending_is_not_replaced(ec2: Ec2Account, replaceable: str) -> None:
+    association_id = ec2.association_of(replaceable).association_id
+    ec2.set_association_state(association_id, AssociationState.DISASSOCIATING)
+    refused = ec2.refused(
+        "ReplaceIamInstanceProfileAssociation",
+        AssociationId=association_id,
+        IamInstanceProfile={"Name": "other"},
+    )
+    assert refused[0] == "IncorrectState"
+
+
+def test_a_replacement_passes_the_role(ec2: Ec2Account, replaceable: str) -> None:
+    """AWS: iam:PassRole, as of any association."""
+    association_id = ec2.association_of(replaceable).association_id
+    replace_only = policy(Action="ec2:ReplaceIamInstanceProfileAssociation")
+    other = "arn:aws:iam::123456789012:role/other"
+    without = ec2.account.add_user("without", replace_only)
+    having = ec2.account.add_user("having", replace_only, policy(Action="iam:PassRole", Resource=other))
+    asked = {"AssociationId": association_id, "IamInstanceProfile": {"Name": "other"}}
+    assert ec2.refused("ReplaceIamInstanceProfileAssociation", as_=without, **asked)[1] == 403
+    ec2.call("ReplaceIamInstanceProfileAssociation", as_=having, **asked)
+
+
+def test_a_policy_may_say_which_instance_profile_is_new(ec2: Ec2Account, replaceable: str) -> None:
+    arn = "arn:aws:iam::123456789012:instance-profile/web"
+    caller = ec2.account.add_user(
+        "choosy",
+        policy(
+            Action="ec2:ReplaceIamInstanceProfileAssociation",
+            Condition={"ArnEquals": {"ec2:NewInstanceProfile": arn}},
+        ),
+        policy(Action="iam:PassRole"),
+    )
+    association_id = ec2.association_of(replaceable).association_id
+    for name, allowed in (("other", False), ("web", True)):
+        asked = {"AssociationId": association_id, "IamInstanceProfile": {"Name": name}}
+        if allowed:
+            ec2.call("ReplaceIamInstanceProfileAssociation", as_=caller, **asked)
+        else:
+            assert ec2.refused("ReplaceIamInstanceProfileAssociation", as_=caller, **asked)[1] == 403

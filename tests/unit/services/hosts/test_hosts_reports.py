@@ -19,7 +19,7 @@ def report(ec2: Ec2Account, *reports: dict[str, object], as_: Caller | None = No
 
 
 def seen(instance_id: str, state: str = "running", **more: object) -> dict[str, object]:
-    return {"InstanceId": instance_id, "RunState": state} | more
+    return {"InstanceId": instance_id, "BootNumber": 0, "RunState": state} | more
 
 
 @pytest.mark.parametrize(
@@ -82,6 +82,41 @@ def test_what_a_user_asked_for_keeps_its_reason(ec2: Ec2Account) -> None:
     ec2.call("TerminateInstances", InstanceIds=[instance_id])
     report(ec2, seen(instance_id, "terminated", ReasonCode="Client.Other"))
     assert ec2.instance(instance_id).state_reason_code == "Client.UserInitiatedShutdown"
+
+
+def test_a_stop_that_a_user_asked_for_keeps_its_reason(ec2: Ec2Account) -> None:
+    instance_id = ec2.launch_id()
+    report(ec2, seen(instance_id))
+    ec2.call("StopInstances", InstanceIds=[instance_id])
+    report(ec2, seen(instance_id, "stopping", ReasonCode="Client.Other"))
+    report(ec2, seen(instance_id, "stopped", ReasonCode="Client.Other"))
+    stopped = ec2.instance(instance_id)
+    assert (stopped.state, stopped.state_reason_code) == ("stopped", "Client.UserInitiatedShutdown")
+
+
+def test_a_report_of_an_earlier_boot_stops_nothing(ec2: Ec2Account) -> None:
+    """The host had not heard of the start, or of the reboot, when it saw the end of the one before."""
+    instance_id = ec2.launch_id()
+    report(ec2, seen(instance_id, "stopped"))
+    ec2.call("StartInstances", InstanceIds=[instance_id])
+    report(ec2, seen(instance_id, "stopped"))
+    assert ec2.instance(instance_id).state == "pending"
+    report(ec2, seen(instance_id, BootNumber=1))
+    assert ec2.instance(instance_id).state == "running"
+    ec2.call("RebootInstances", InstanceIds=[instance_id])
+    report(ec2, seen(instance_id, "stopped", BootNumber=1))
+    assert ec2.instance(instance_id).state == "running"
+    report(ec2, seen(instance_id, "terminated", BootNumber=1))
+    assert ec2.instance(instance_id).state == "terminated"
+
+
+def test_a_report_of_an_earlier_boot_still_confirms_the_association(ec2: Ec2Account) -> None:
+    ec2.instance_profile("web")
+    instance_id = ec2.launch_id(IamInstanceProfile={"Name": "web"})
+    report(ec2, seen(instance_id))
+    ec2.call("RebootInstances", InstanceIds=[instance_id])
+    report(ec2, seen(instance_id, AssociationId=ec2.association_of(instance_id).association_id))
+    assert ec2.association_of(instance_id).state is AssociationState.ASSOCIATED
 
 
 @pytest.mark.parametrize("ended", ["shutting-down", "terminated"])

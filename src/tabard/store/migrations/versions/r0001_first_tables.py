@@ -110,6 +110,7 @@ def upgrade() -> None:
         sa.Column("metadata_options", sa.JSON(), nullable=False),
         sa.Column("launched_at", sa.BigInteger(), nullable=False),
         sa.Column("launched_by", sa.Text(), nullable=False),
+        sa.Column("boot_number", sa.Integer(), nullable=False),
         sa.Column("ami_launch_index", sa.Integer(), nullable=False),
         sa.Column("client_token", sa.Text(), nullable=False),
         sa.Column("user_data", sa.LargeBinary(), nullable=False),
