@@ -12,7 +12,6 @@ from tabard.access.authorize import Permit, RequestFacts, authorize
 from tabard.access.check import Check
 from tabard.model.role import Role
 from tabard.sigv4.authorization import parse_authorization
-from tabard.sigv4.canonical import SignedRequest
 from tabard.wire.request import RawRequest
 
 REQUESTS = 64
@@ -79,7 +78,7 @@ def decide_one(house: House, authenticator: Authenticator, raw: RawRequest, chec
     """Verify the signature, open the token, decide."""
     claim = parse_authorization(raw.header("authorization"))
     examined = authenticator.examine(
-        SignedRequest(raw.method, raw.raw_path, raw.raw_query, raw.headers),
+        raw,
         claim,
         service="s3",
         snapshot=house.snapshot,

@@ -21,9 +21,9 @@ from tabard.credentials.token import TokenNotOurs, open_token
 from tabard.model.access_key import AccessKey, AccessKeyStatus
 from tabard.model.session import Session
 from tabard.sigv4.authorization import Authorization, Scope
-from tabard.sigv4.canonical import SignedRequest
+from tabard.sigv4.canonical import Signable
 from tabard.sigv4.chunked import AwsChunkedDecoder, chunked_decoder
-from tabard.sigv4.dates import amz_date_text, parse_amz_date, signing_date
+from tabard.sigv4.dates import amz_date_text, moment_of
 from tabard.sigv4.errors import SignatureDoesNotMatch
 from tabard.sigv4.mismatch import mismatch_details
 from tabard.sigv4.verify import check_signed_headers, signature_matches, signing_key
@@ -41,12 +41,13 @@ class Examined(msgspec.Struct, frozen=True):
     """A request whose key, date, scope and session are in order; its signature is not yet verified."""
 
     service: Service
-    request: SignedRequest
+    request: Signable
     authorization: Authorization
     signer: AccessKey | Session
     known: Known
     claim: Claim
     snapshot: Snapshot
+    signed_at: datetime
 
     def __repr__(self) -> str:
         return f"Examined(service={self.service!r}, request={self.request!r})"
@@ -69,7 +70,7 @@ class Authenticator:
 
     def examine(
         self,
-        request: SignedRequest,
+        request: Signable,
         authorization: Authorization | None,
         *,
         service: Service,
@@ -91,10 +92,10 @@ class Authenticator:
         if scope.service != service:
             raise NotAuthenticated(service, Refusal.WRONG_SCOPE, detail=f"correct service: '{service}'")
         try:
-            check_signed_headers(request, authorization)
+            signed_at = check_signed_headers(request, authorization)
         except SignatureDoesNotMatch as unsigned:
             raise NotAuthenticated(service, Refusal.UNSIGNED_HEADERS, detail=unsigned.message) from None
-        _check_clock(signing_date(request.values), scope, service=service, now=now)
+        moment = _checked_moment(signed_at, scope, service=service, now=now)
         session_token = request.values.get("x-amz-security-token")
         signer: AccessKey | Session
         claim: Claim
@@ -111,7 +112,7 @@ class Authenticator:
             else:
                 signer, known = found.session, found
             _check_alive(signer, service=service, snapshot=snapshot, now=now)
-        return Examined(service, request, authorization, signer, known, claim, snapshot)
+        return Examined(service, request, authorization, signer, known, claim, snapshot, moment)
 
     def authenticate(self, examined: Examined, payload_hash: str) -> Caller:
         """Verify the signature over `payload_hash` (hex, or S3's literal) and say who is calling.
@@ -153,9 +154,9 @@ def _session_caller(session: Session, known: Known, snapshot: Snapshot) -> Calle
     return known.caller
 
 
-def _check_clock(signed_at: str, scope: Scope, *, service: Service, now: datetime) -> None:
+def _checked_moment(signed_at: str, scope: Scope, *, service: Service, now: datetime) -> datetime:
     """AWS: the credential scope's date is the request's day, and the request is minutes old at most."""
-    moment = parse_amz_date(signed_at)
+    moment = moment_of(signed_at)
     if not signed_at.startswith(scope.date):
         detail = f"'{scope.date}' != '{signed_at[:8]}', from '{signed_at}'."
         raise NotAuthenticated(service, Refusal.WRONG_DATE, detail=detail)
@@ -170,6 +171,7 @@ def _check_clock(signed_at: str, scope: Scope, *, service: Service, now: datetim
             detail=f"{signed_at} is now {relation} than {amz_date_text(edge)} "
             f"({amz_date_text(now)} {sign} {window.seconds // 60} min.)",
         )
+    return moment
 
 
 def _long_term_key(access_key_id: str, *, service: Service, snapshot: Snapshot) -> AccessKey:

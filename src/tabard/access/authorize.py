@@ -22,6 +22,7 @@ from tabard.policy import (
 from tabard.store.snapshot import Snapshot, compile_session_policies
 
 _PROOF = object()
+_TRUE, _FALSE = ("true",), ("false",)
 
 
 class RequestFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,16 +135,10 @@ def _denied(
     )
     keys = _request_keys(caller, facts, snapshot)
     for check in checks:
-        request = AccessRequest(
-            action=check.action,
-            resource=check.resource,
-            principal=caller.principal,
-            context=RequestContext({**keys, **check.context} if check.context else keys),
-            resource_account=snapshot.account_id,
-        )
-        layers = PolicyLayers(
-            identity=identity, resource=check.resource_policy, boundary=boundary, session=session_layer
-        )
+        # By place and not by name: keywords would double what making these tuples costs.
+        context = RequestContext({**keys, **check.context} if check.context else keys)
+        request = AccessRequest(check.action, check.resource, caller.principal, context, snapshot.account_id)
+        layers = PolicyLayers(identity, check.resource_policy, boundary, session_layer)
         decision = decide(request, layers)
         if not decision.allowed:
             reason = _reason(facts.service, request, decision)
@@ -188,14 +183,14 @@ def _request_keys(caller: Caller, facts: RequestFacts, snapshot: Snapshot) -> di
     Differs: `aws:SourceVpc` and `aws:VpcSourceIp` are never known; no listener vouches for the path yet.
     """
     current_time, epoch_time = _times(int(facts.now.timestamp()))
-    keys = caller.condition_keys | {
-        "aws:resourceaccount": (snapshot.account_id,),
-        "aws:securetransport": ("true" if facts.secure else "false",),
-        "aws:currenttime": current_time,
-        "aws:epochtime": epoch_time,
-        "aws:requestedregion": (_requested_region(facts, snapshot),),
-        "aws:viaawsservice": ("false",),
-    }
+    # One copy and a few additions take half as long as joining two mappings.
+    keys = caller.condition_keys.copy()
+    keys["aws:resourceaccount"] = (snapshot.account_id,)
+    keys["aws:securetransport"] = _TRUE if facts.secure else _FALSE
+    keys["aws:currenttime"] = current_time
+    keys["aws:epochtime"] = epoch_time
+    keys["aws:requestedregion"] = (_requested_region(facts, snapshot),)
+    keys["aws:viaawsservice"] = _FALSE
     if facts.source_ip:
         keys["aws:sourceip"] = (facts.source_ip,)
     if facts.user_agent:

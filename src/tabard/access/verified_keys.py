@@ -56,6 +56,9 @@ class VerifiedKeys:
 
     def remember(self, claim: Claim, known: Known) -> None:
         """Keep what a signature has just shown."""
+        if self._known.get(claim) is known:
+            self._known.move_to_end(claim)
+            return
         self._known[claim] = known
         self._known.move_to_end(claim)
         if len(self._known) > self._capacity:

@@ -33,8 +33,6 @@ from tabard.services.s3.operations import STREAMED_BODY
 from tabard.services.s3.region import check_region
 from tabard.services.sts.caller_identity import no_permission_needed
 from tabard.sigv4.authorization import Authorization, parse_authorization
-from tabard.sigv4.canonical import SignedRequest
-from tabard.sigv4.dates import parse_amz_date, signing_date
 from tabard.sigv4.errors import IncompleteSignature
 from tabard.wire.identify import Identified, identify, identify_service, operation_of
 from tabard.wire.input_errors import WrongServiceScope
@@ -89,7 +87,7 @@ class Pipeline:
         """Key, date, scope and session, as they are now."""
         snapshot = self.snapshots.current()
         return self.authenticator.examine(
-            SignedRequest(raw.method, raw.raw_path, raw.raw_query, raw.headers),
+            raw,
             claim,
             service=identified.service,
             snapshot=snapshot,
@@ -138,6 +136,7 @@ class Pipeline:
                 request_id=raw.request_id,
                 now=self.clock.now(),
             ),
+            signed_at=examined.signed_at,
             snapshot=examined.snapshot,
             content=content,
         )
@@ -152,7 +151,7 @@ class Pipeline:
             account_id=believed.snapshot.account_id,
             region=believed.facts.region,
             now=believed.facts.now,
-            signed_at=parse_amz_date(signing_date(believed.raw.values)),
+            signed_at=believed.signed_at,
             payload_hash=believed.raw.header("x-amz-content-sha256") or "",
         )
         if asked.call.service == "dynamodb":

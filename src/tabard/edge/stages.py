@@ -5,6 +5,7 @@ Each is a type of its own that holds the one before it, so that a stage that is 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import msgspec
 
@@ -26,6 +27,7 @@ class Believed:
     identified: Identified
     caller: Caller
     facts: RequestFacts
+    signed_at: datetime
     snapshot: Snapshot = field(repr=False)
     content: bytes | ObjectBody = field(repr=False)
 

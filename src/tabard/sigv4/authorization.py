@@ -4,11 +4,12 @@ AWS: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-auth-using-authorizat
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from tabard.errors import RequestTooLarge
 from tabard.sigv4.errors import IncompleteSignature, MissingAuthenticationToken
-from tabard.sigv4.layout import layout_of_text
+from tabard.sigv4.layout import HeaderLayout, layout_of_text
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 TERMINATOR = "aws4_request"
@@ -39,23 +40,27 @@ class Scope:
         return f"{self.date}/{self.region}/{self.service}/{TERMINATOR}"
 
 
-@dataclass(frozen=True, slots=True)
-class Authorization:
+class Authorization(NamedTuple):
     """What a request claims: who signed it, for which scope, over which headers, with what result.
 
-    Nothing in it is proven. `signed_headers` are in lower case, sorted and unique; `signature` is 64 hex
-    digits. Where the claim came from does not matter here: presigned URLs, once they are read, end in the
-    same value. `claim` is the text up to the signature, by which a verified one is known again.
+    Nothing in it is proven. `layout` is the list of signed headers, read; `signature` is 64 hex digits. Where
+    the claim came from does not matter here: presigned URLs, once they are read, end in the same value.
+    `claim` is the text up to the signature, by which a verified one is known again.
     """
 
     access_key_id: str
     scope: Scope
-    signed_headers: tuple[str, ...]
+    layout: HeaderLayout
     signature: str
-    claim: str = field(default="", repr=False, compare=False)
+    claim: str = ""
+
+    @property
+    def signed_headers(self) -> tuple[str, ...]:
+        """Names in lower case, sorted and unique."""
+        return self.layout.names
 
 
-_CLAIMS: dict[str, tuple[str, Scope, tuple[str, ...]]] = {}
+_CLAIMS: dict[str, tuple[str, Scope, HeaderLayout]] = {}
 
 
 def remember_claim(authorization: Authorization) -> None:
@@ -68,7 +73,7 @@ def remember_claim(authorization: Authorization) -> None:
     if claim and claim not in _CLAIMS:
         if len(_CLAIMS) >= CLAIM_CAPACITY:
             _CLAIMS.clear()
-        _CLAIMS[claim] = (authorization.access_key_id, authorization.scope, authorization.signed_headers)
+        _CLAIMS[claim] = (authorization.access_key_id, authorization.scope, authorization.layout)
 
 
 def parse_authorization(value: str | None) -> Authorization:
@@ -89,7 +94,8 @@ def parse_authorization(value: str | None) -> Authorization:
     claim, signature = value[:-64], value[-64:]
     known = _CLAIMS.get(claim)
     if known is not None and _SIGNATURE.fullmatch(signature) is not None:
-        return Authorization(*known, signature, claim)
+        access_key_id, scope, layout = known
+        return Authorization(access_key_id, scope, layout, signature, claim)
     usual = _USUAL.fullmatch(value)
     if usual is not None:
         access_key_id, date, region, service, signed_headers, signature = usual.groups()
@@ -100,7 +106,7 @@ def parse_authorization(value: str | None) -> Authorization:
         if _SIGNATURE.fullmatch(signature) is None:
             raise IncompleteSignature(reason="Signature must be 64 lower-case hex digits.")
     layout = layout_of_text(signed_headers)
-    return Authorization(access_key_id, Scope(date, region, service), layout.names, signature, claim)
+    return Authorization(access_key_id, Scope(date, region, service), layout, signature, claim)
 
 
 def _parts(value: str) -> dict[str, str]:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from typing import Protocol
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from tabard.errors import MalformedRequest
@@ -24,14 +25,27 @@ _WHITESPACE = re.compile(r"[ \t\n\r\v\f]++")
 _BLANKS = " \t\n\r\v\f"
 
 
+class Signable(Protocol):
+    """One request as its signature sees it, whatever else it is.
+
+    `raw_path` and `raw_query` (without the question mark) are as on the wire, percent-encoded. Text that is
+    not ASCII is UTF-8 decoded with `surrogateescape`. `values` are the header values by name in lower case,
+    as `values_by_name` makes them of all headers in the order of their arrival.
+    """
+
+    @property
+    def method(self) -> str: ...
+    @property
+    def raw_path(self) -> str: ...
+    @property
+    def raw_query(self) -> str: ...
+    @property
+    def values(self) -> Mapping[str, str]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class SignedRequest:
-    """One request as its signature sees it.
-
-    `raw_path` and `raw_query` (without the question mark) are as on the wire, percent-encoded; header names
-    are in lower case, in the order of arrival. Text that is not ASCII is UTF-8 decoded with
-    `surrogateescape`. `values` are the header values by name, those of a repeated header joined by commas.
-    """
+    """A `Signable` and nothing more; header names are in lower case, in the order of arrival."""
 
     method: str
     raw_path: str
@@ -119,7 +133,7 @@ def canonical_headers(values: Mapping[str, str], layout: HeaderLayout) -> str:
 
 
 def canonical_request(
-    request: SignedRequest, signed_headers: tuple[str, ...], payload_hash: str, *, normalize_path: bool
+    request: Signable, signed_headers: tuple[str, ...], payload_hash: str, *, normalize_path: bool
 ) -> bytes:
     """The canonical request.
 
@@ -138,7 +152,7 @@ def canonical_request(
 
 
 def filled_canonical_request(
-    request: SignedRequest, layout: HeaderLayout, payload_hash: str, *, normalize_path: bool
+    request: Signable, layout: HeaderLayout, payload_hash: str, *, normalize_path: bool
 ) -> bytes:
     """The same with the signed headers already compiled."""
     method = request.method

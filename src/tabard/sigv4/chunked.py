@@ -13,7 +13,7 @@ from hashlib import sha256
 
 from tabard.errors import AwsError, RequestTooLarge
 from tabard.sigv4.authorization import Authorization
-from tabard.sigv4.canonical import SignedRequest
+from tabard.sigv4.canonical import Signable
 from tabard.sigv4.dates import signing_date
 from tabard.sigv4.errors import (
     MISMATCH,
@@ -247,7 +247,7 @@ class AwsChunkedDecoder:
 
 
 def chunked_decoder(
-    request: SignedRequest, authorization: Authorization, key: SigningKey
+    request: Signable, authorization: Authorization, key: SigningKey
 ) -> AwsChunkedDecoder | None:
     """Make the decoder for a request whose signature has been verified with `key`.
 

@@ -20,15 +20,21 @@ def parse_amz_date(text: str) -> datetime:
     Raises:
         IncompleteSignature (400)
     """
-    if _AMZ_DATE.fullmatch(text) is not None:
-        try:
-            return datetime.fromisoformat(text)
-        except ValueError:
-            pass  # the form is right but there is no such day or time: refused below
-    raise IncompleteSignature(
-        reason=f"Date must be in ISO-8601 'basic format'. Got '{text[:40]}'. "
-        "See http://en.wikipedia.org/wiki/ISO_8601"
-    )
+    if _AMZ_DATE.fullmatch(text) is None:
+        raise _not_a_date(text)
+    return moment_of(text)
+
+
+def moment_of(amz_date: str) -> datetime:
+    """The moment of a text that has the form, as `signing_date` has made sure.
+
+    Raises:
+        IncompleteSignature (400): there is no such day or time.
+    """
+    try:
+        return datetime.fromisoformat(amz_date)
+    except ValueError:
+        raise _not_a_date(amz_date) from None
 
 
 def amz_date_text(moment: datetime) -> str:
@@ -55,7 +61,7 @@ def signing_date(values: Mapping[str, str]) -> str:
             )
         text = _from_http_date(text)
     if _AMZ_DATE.fullmatch(text) is None:
-        parse_amz_date(text)
+        raise _not_a_date(text)
     return text
 
 
@@ -68,6 +74,13 @@ def request_moment(headers: Sequence[tuple[str, str]]) -> datetime:
         IncompleteSignature (400): there is neither `x-amz-date` nor `date`, or it is not a date.
     """
     return parse_amz_date(signing_date(values_by_name(headers)))
+
+
+def _not_a_date(text: str) -> IncompleteSignature:
+    return IncompleteSignature(
+        reason=f"Date must be in ISO-8601 'basic format'. Got '{text[:40]}'. "
+        "See http://en.wikipedia.org/wiki/ISO_8601"
+    )
 
 
 def _from_http_date(text: str) -> str:

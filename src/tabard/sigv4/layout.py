@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import itemgetter
 
 from tabard.sigv4.errors import IncompleteSignature
@@ -24,13 +24,14 @@ class HeaderLayout:
 
     text: str
     names: tuple[str, ...]
-    name_set: frozenset[str]
-    template: str
-    pick: Callable[[Mapping[str, str]], tuple[str, ...]]
+    name_set: frozenset[str] = field(repr=False, compare=False)
+    template: str = field(repr=False, compare=False)
+    pick: Callable[[Mapping[str, str]], tuple[str, ...]] = field(repr=False, compare=False)
 
 
 _BY_TEXT: dict[str, HeaderLayout] = {}
-_BY_NAMES: dict[tuple[str, ...], HeaderLayout] = {}
+_COVERING: dict[tuple[str, ...], str] = {}
+"""The names of all headers of a request, and the signed ones that covered those that must be signed."""
 
 
 def layout_of_text(text: str) -> HeaderLayout:
@@ -48,20 +49,28 @@ def layout_of_names(names: tuple[str, ...]) -> HeaderLayout:
     Raises:
         IncompleteSignature (400)
     """
-    return _BY_NAMES.get(names) or _compiled(";".join(names), names)
+    return _compiled(";".join(names), names)
 
 
-def remember_layout(layout: HeaderLayout) -> None:
-    """Keep a layout for the next request of its kind.
+def is_known_to_cover(layout: HeaderLayout, header_names: tuple[str, ...]) -> bool:
+    """Whether a verified request had just these headers and this layout: then all is signed that must be.
+
+    False tells nothing: the headers are to be looked at.
+    """
+    return _COVERING.get(header_names) == layout.text
+
+
+def remember_layout(layout: HeaderLayout, header_names: tuple[str, ...]) -> None:
+    """Keep a layout for the next request of its kind, and that it covered a request with these headers.
 
     INVARIANT: called only after a signature verified, so that a stranger can neither fill nor flush it.
     """
-    if layout.names not in _BY_NAMES:
-        if len(_BY_NAMES) >= LAYOUT_CAPACITY:
-            _BY_NAMES.clear()
-            _BY_TEXT.clear()
-        _BY_NAMES[layout.names] = layout
-        _BY_TEXT[layout.text] = layout
+    if layout.text not in _BY_TEXT and len(_BY_TEXT) >= LAYOUT_CAPACITY:
+        _BY_TEXT.clear()
+    if header_names not in _COVERING and len(_COVERING) >= LAYOUT_CAPACITY:
+        _COVERING.clear()
+    _BY_TEXT[layout.text] = layout
+    _COVERING[header_names] = layout.text
 
 
 def _compiled(text: str, names: tuple[str, ...]) -> HeaderLayout:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tabard.sigv4.authorization import Authorization
-from tabard.sigv4.canonical import SignedRequest, canonical_request, string_to_sign
+from tabard.sigv4.canonical import Signable, filled_canonical_request, string_to_sign
 from tabard.sigv4.dates import signing_date
 
 
@@ -36,7 +36,7 @@ class MismatchDetails:
 
 
 def mismatch_details(
-    request: SignedRequest, authorization: Authorization, payload_hash: str, *, normalize_path: bool
+    request: Signable, authorization: Authorization, payload_hash: str, *, normalize_path: bool
 ) -> MismatchDetails:
     """Say what the signature should have been made of; no key is needed, and none is revealed.
 
@@ -44,8 +44,8 @@ def mismatch_details(
         SignatureDoesNotMatch (403): a header that is said to be signed is not there.
         MalformedRequest (400), IncompleteSignature (400): the request cannot be put in canonical form.
     """
-    canonical = canonical_request(
-        request, authorization.signed_headers, payload_hash, normalize_path=normalize_path
+    canonical = filled_canonical_request(
+        request, authorization.layout, payload_hash, normalize_path=normalize_path
     )
     return MismatchDetails(
         access_key_id=authorization.access_key_id,

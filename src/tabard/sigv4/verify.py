@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from hashlib import sha256
 
 from tabard.sigv4.authorization import Authorization, Scope, remember_claim
-from tabard.sigv4.canonical import SignedRequest, filled_canonical_request, string_to_sign
+from tabard.sigv4.canonical import Signable, filled_canonical_request, string_to_sign
 from tabard.sigv4.dates import signing_date
 from tabard.sigv4.errors import HeadersNotSigned, SignatureDoesNotMatch
-from tabard.sigv4.layout import HeaderLayout, layout_of_names, remember_layout
+from tabard.sigv4.layout import HeaderLayout, is_known_to_cover, remember_layout
 
 _INNER_PAD = bytes(byte ^ 0x36 for byte in range(256))
 _OUTER_PAD = bytes(byte ^ 0x5C for byte in range(256))
@@ -53,24 +53,27 @@ def signing_key(secret_access_key: str, scope: Scope) -> SigningKey:
     return SigningKey(key, scope)
 
 
-def check_signed_headers(request: SignedRequest, authorization: Authorization) -> None:
+def check_signed_headers(request: Signable, authorization: Authorization) -> str:
     """Refuse a request whose signature leaves out what AWS requires it to cover.
 
     AWS: "You must include the host header (HTTP/1.1) […] and any x-amz-* headers in the signature. You can
     optionally include other standard headers in the signature, such as content-type." A `date` that stands in
     for `x-amz-date` must be signed as well. S3's page asks for content-type too, S3 itself does not insist.
 
+    Returns:
+        When the request says it was signed, `YYYYMMDDTHHMMSSZ`; not yet whether there is such a day and time.
     Raises:
         HeadersNotSigned (403, S3), SignatureDoesNotMatch (403, every other service)
         IncompleteSignature (400): there is no date.
     AWS: https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
     Differs: x-amz-security-token must be signed for every service; AWS lets some services add it afterwards.
     """
-    layout = layout_of_names(authorization.signed_headers)
-    unsigned = _unsigned_headers(request.values, layout)
+    values, layout = request.values, authorization.layout
+    if is_known_to_cover(layout, tuple(values)):
+        return signing_date(values)
+    unsigned = _unsigned_headers(values, layout)
     if not unsigned:
-        signing_date(request.values)
-        return
+        return signing_date(values)
     if authorization.scope.service == "s3" and "host" not in unsigned:
         raise HeadersNotSigned(unsigned)
     name = "'Host' or ':authority'" if "host" in unsigned else f"'{unsigned[0]}'"
@@ -78,7 +81,7 @@ def check_signed_headers(request: SignedRequest, authorization: Authorization) -
 
 
 def signature_matches(
-    request: SignedRequest,
+    request: Signable,
     authorization: Authorization,
     key: SigningKey,
     payload_hash: str,
@@ -96,9 +99,10 @@ def signature_matches(
     Raises:
         MalformedRequest (400), IncompleteSignature (400): the request cannot be put in canonical form.
     """
-    values, scope = request.values, authorization.scope
-    layout = layout_of_names(authorization.signed_headers)
-    if _unsigned_headers(values, layout):
+    values, scope, layout = request.values, authorization.scope, authorization.layout
+    header_names = tuple(values)
+    is_known = is_known_to_cover(layout, header_names)
+    if not is_known and _unsigned_headers(values, layout):
         return False
     amz_date = signing_date(values)
     if not amz_date.startswith(scope.date):
@@ -110,7 +114,8 @@ def signature_matches(
     signature = key.signature(string_to_sign(amz_date, scope, canonical))
     if not hmac.compare_digest(signature, authorization.signature):
         return False
-    remember_layout(layout)
+    if not is_known:
+        remember_layout(layout, header_names)
     remember_claim(authorization)
     return True
 

@@ -3,7 +3,12 @@
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, TypeAlias, Union
+from types import MappingProxyType
+from typing import Final, Literal, TypeAlias, Union
+
+import msgspec
+
+from tabard.sigv4.canonical import values_by_name
 
 ServiceName: TypeAlias = Literal["iam", "sts", "ec2", "s3", "dynamodb", "sqs", "hosts"]
 Protocol: TypeAlias = Literal["query", "ec2", "json", "rest-xml"]
@@ -15,40 +20,38 @@ Value: TypeAlias = Union[str, int, float, bool, bytes, datetime, "list[Value]", 
 Headers: TypeAlias = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RawRequest:
-    """One HTTP request as it arrived, without its body.
+_MADE_OF_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+class RawRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """One HTTP request as it arrived, without its body. It is a `sigv4` Signable.
 
     `raw_path` and `raw_query` (without the question mark) are as on the wire; header names are in lower case,
-    in the order of arrival. The repr leaves out what may hold a signature or a session token.
+    in the order of arrival. `values` are always those of `headers` by name, repeated ones joined by commas,
+    as they are signed. The repr leaves out what may hold a signature or a session token.
     """
 
     method: str
     raw_path: str
-    raw_query: str = field(repr=False)
-    headers: Headers = field(repr=False)
+    raw_query: str
+    headers: Headers
     peer_ip: str
     secure: bool
     request_id: str
     received_at: datetime
-    _by_name: dict[str, str] = field(init=False, repr=False, compare=False)
+    values: Mapping[str, str] = _MADE_OF_HEADERS
 
     def __post_init__(self) -> None:
-        by_name = dict(self.headers)
-        if len(by_name) != len(self.headers):
-            by_name = {}
-            for name, value in self.headers:
-                by_name[name] = f"{by_name[name]},{value}" if name in by_name else value
-        object.__setattr__(self, "_by_name", by_name)
+        msgspec.structs.force_setattr(self, "values", values_by_name(self.headers))
 
-    @property
-    def values(self) -> Mapping[str, str]:
-        """The headers' values by name; repeated ones joined by commas, as they are signed."""
-        return self._by_name
+    def __repr__(self) -> str:
+        return (
+            f"RawRequest(method={self.method!r}, raw_path={self.raw_path!r}, request_id={self.request_id!r})"
+        )
 
     def header(self, name: str) -> str | None:
         """The value of the header `name` (lower case); repeated ones joined by commas, as they are signed."""
-        return self._by_name.get(name)
+        return self.values.get(name)
 
     def header_values(self, name: str) -> tuple[str, ...]:
         """Every value of the header `name` (lower case), in order."""

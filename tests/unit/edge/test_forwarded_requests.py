@@ -1,9 +1,9 @@
 """What is asked of an upstream is what was authorized, in a form that it cannot read in another way."""
 
 import json
-from dataclasses import replace
 from datetime import timedelta
 
+import msgspec
 import pytest
 from edge_in_memory import ACCOUNT_ID, REGION, EdgeInMemory, allow, text_of
 
@@ -86,7 +86,9 @@ async def test_frames_that_nothing_announces_are_not_kept_as_content(edge: EdgeI
 
 async def test_s3_demands_to_know_the_payloads_hash(edge: EdgeInMemory) -> None:
     def without_hash(raw: RawRequest) -> RawRequest:
-        return replace(raw, headers=tuple(item for item in raw.headers if item[0] != "x-amz-content-sha256"))
+        return msgspec.structs.replace(
+            raw, headers=tuple(item for item in raw.headers if item[0] != "x-amz-content-sha256")
+        )
 
     answer = await edge.of_s3("GET", "/bucket/key", change=without_hash)
     assert answer.status == 400

@@ -2,8 +2,8 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 
+import msgspec
 import pytest
 from edge_in_memory import ACCOUNT_ID, FORM, EdgeInMemory, allow, deny, text_of
 
@@ -100,7 +100,7 @@ def with_authorization(change: str) -> Change:
     def changed(raw: RawRequest) -> RawRequest:
         headers = dict(raw.headers)
         headers["authorization"] = headers["authorization"].replace(old, new)
-        return replace(raw, headers=tuple(headers.items()))
+        return msgspec.structs.replace(raw, headers=tuple(headers.items()))
 
     return changed
 

@@ -19,6 +19,7 @@ from tabard.sigv4.errors import (
     PayloadNotImplemented,
     SignatureDoesNotMatch,
 )
+from tabard.sigv4.layout import layout_of_names
 from tabard.sigv4.payload import PayloadKind, SignatureChain, payload_kind
 from tabard.sigv4.verify import signing_key
 
@@ -326,7 +327,9 @@ def request_of(headers: dict[str, str]) -> tuple[SignedRequest, Authorization]:
     request = SignedRequest(
         "PUT", "/b/k", "", [("host", "h"), ("x-amz-date", "20130524T000000Z"), *headers.items()]
     )
-    return request, Authorization("AKIAIOSFODNN7EXAMPLE", SCOPE, ("host", "x-amz-date"), SEED)
+    return request, Authorization(
+        "AKIAIOSFODNN7EXAMPLE", SCOPE, layout_of_names(("host", "x-amz-date")), SEED
+    )
 
 
 def test_a_decoder_is_made_from_the_request() -> None:
