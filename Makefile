@@ -8,7 +8,7 @@ TABARD_REFERENCE_DATA ?= $(wildcard ../shared/data)
 
 .PHONY: help
 help: ## Show this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/.runtime: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -41,9 +41,19 @@ fix: $(VENV)/.dev ## Format, and mend what the linter can mend
 	$(BIN)/ruff check --fix src tests bench docs
 	$(BIN)/python docs/generate.py
 
+# MiniStack by itself: it insists on versions of what Tabard uses too, and its policy engine needs none of them.
+$(VENV)/.bench: $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps ministack==1.5.33
+	@touch $@
+
 .PHONY: bench
-bench: $(VENV)/.dev ## Ratios measured side by side in one run
+bench: $(VENV)/.bench ## Ratios measured side by side in one run (installs what they stand beside)
 	$(BIN)/python -m bench
+
+.PHONY: bench-policies
+bench-policies: $(VENV)/.bench ## The policy engines alone; writes docs/performance.md and its picture
+	$(BIN)/python -m bench.policies
 
 .PHONY: conformance
 conformance: $(VENV)/.dev ## Check against reference data (TABARD_REFERENCE_DATA), where present

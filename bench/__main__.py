@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import authorizing, parts, serving, stages, storing
+from bench import authorizing, parts, policies, serving, stages, storing
 from bench.figures import Row, print_rows
 from bench.house import open_house
 
@@ -40,11 +40,15 @@ def main() -> int:
             for what, measure in measures.items():
                 status.update(f"measuring {what}")
                 rows += measure()
+            status.update("measuring policy engines")
+            engines = policies.measure()
+            rows += engines.rows
             status.update("measuring the stages of a GET")
             split = stages.stage_microseconds(few)
     console = Console(width=None if sys.stdout.isatty() else 150)
     print_rows(console, rows)
     whole = next(row.a_microseconds for row in rows if row.name == serving.GET_THROUGH_EDGE)
+    policies.print_comparison(console, engines)
     _print_stages(console, split, whole)
     missed = [row for row in rows if row.is_gate and not row.met]
     for row in missed:
