@@ -18,10 +18,10 @@ import typer
 from rich.console import Console
 
 from tabard.cli.demo_application import APPLICATION
-from tabard.cli.running import RunningSystem, describe
 from tabard.processes.isolation import LAUNCH_FILE
 from tabard.services.ec2.images import PROCESS_IMAGE
 from tabard.wiring.data_dir import DataDir
+from tabard.wiring.running import RunningSystem, describe
 
 ROTATE_EVERY_SECONDS = 5
 PATIENCE_SECONDS = 90.0

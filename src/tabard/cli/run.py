@@ -20,13 +20,14 @@ from botocore.exceptions import ClientError
 from rich.console import Console
 
 from tabard.agent.edge_client import EdgeError
-from tabard.cli.running import DataDirOption, RunningSystem, complain, describe
+from tabard.cli.running import DataDirOption, complain
 from tabard.cli.up import CANNOT_START, settings_from
 from tabard.services.ec2.images import PROCESS_IMAGE
 from tabard.sigv4.sign import Credentials
 from tabard.wiring.data_dir import find_running
 from tabard.wiring.foreground import Endpoint, ForegroundRun, deregister_host, register_ephemeral_host
 from tabard.wiring.process import prepare_process
+from tabard.wiring.running import RunningSystem, describe
 from tabard.wiring.system import System
 
 TRUST_EC2 = (

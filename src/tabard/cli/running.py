@@ -1,13 +1,12 @@
 """The running system, as the commands beside `tabard up` find it."""
 
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
-from tabard.wiring.bootstrap import KeyPair, read_key
-from tabard.wiring.data_dir import DataDir, find_running, read_json
+from tabard.wiring.data_dir import find_running
+from tabard.wiring.running import RunningSystem, describe
 
 DataDirOption = Annotated[
     Path | None,
@@ -15,29 +14,6 @@ DataDirOption = Annotated[
         "--data-dir", envvar="TABARD_DATA_DIR", help="The data directory of the system that is meant."
     ),
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class RunningSystem:
-    """Where a running `tabard up` is reached, and the admin's key."""
-
-    data_dir: DataDir
-    endpoint: str
-    health: str
-    region: str
-    control_socket: Path
-    ephemeral: bool
-    admin_key: KeyPair = field(repr=False)
-
-    def admin_environment(self) -> dict[str, str]:
-        """The variables of an AWS client that acts as the user `admin`."""
-        return {
-            "AWS_ENDPOINT_URL": self.endpoint,
-            "AWS_REGION": self.region,
-            "AWS_DEFAULT_REGION": self.region,
-            "AWS_ACCESS_KEY_ID": self.admin_key.access_key_id,
-            "AWS_SECRET_ACCESS_KEY": self.admin_key.secret_access_key,
-        }
 
 
 def running_system(data_dir: Path | None) -> RunningSystem:
@@ -48,23 +24,6 @@ def running_system(data_dir: Path | None) -> RunningSystem:
         where = f" on {data_dir}" if data_dir is not None else ""
         complain(f"no tabard is running{where}; start one with: tabard up")
     return system
-
-
-def describe(data_dir: DataDir) -> RunningSystem | None:
-    """What the data directory of a running system says about it."""
-    said = read_json(data_dir.running)
-    admin_key = read_key(data_dir.admin_credentials)
-    if said is None or admin_key is None:
-        return None
-    return RunningSystem(
-        data_dir=data_dir,
-        endpoint=str(said["endpoint"]),
-        health=str(said["health"]),
-        region=str(said["region"]),
-        control_socket=Path(str(said["control_socket"])),
-        ephemeral=bool(said["ephemeral"]),
-        admin_key=admin_key,
-    )
 
 
 def complain(sentence: str) -> NoReturn:

@@ -1,0 +1,64 @@
+"""The pytest plugin: instances with a policy as fixtures, what they may do and what they are denied.
+
+def test_reports_are_read_and_never_written(tabard_instance):
+    instance = tabard_instance(policy=READ_REPORTS)
+    with instance.inside():
+        my_application.read_reports()
+    assert [denial.action for denial in instance.denials()] == []
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+
+if TYPE_CHECKING:
+    from tabard.testing.instance import Document, TabardInstance
+    from tabard.testing.system import TabardSystem
+
+# Imported where it is used: a test session that asks for no instance does not pay for one.
+
+
+class Launch(Protocol):
+    """Launches an instance; it ends with the test."""
+
+    def __call__(
+        self,
+        *,
+        policy: "Document | Sequence[Document]" = (),
+        instance_profile: str | None = None,
+        run_instances: Mapping[str, object] = {},
+    ) -> "TabardInstance":
+        """As `TabardSystem.instance`: with these identity policies, or with a given instance profile."""
+
+
+@pytest.fixture(scope="session")
+def tabard_system(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[TabardSystem]":
+    """A Tabard of this test session's own, with nothing in it but its IAM user `admin`."""
+    from tabard.testing.system import tabard_system as running
+
+    with running(tmp_path_factory.mktemp("tabard")) as system:
+        yield system
+
+
+@pytest.fixture
+def tabard_instance(tabard_system: "TabardSystem") -> "Iterator[Launch]":
+    """Launches instances: `tabard_instance(policy=DOCUMENT)`."""
+    launched: list[TabardInstance] = []
+
+    def launch(
+        *,
+        policy: "Document | Sequence[Document]" = (),
+        instance_profile: str | None = None,
+        run_instances: Mapping[str, object] = {},
+    ) -> "TabardInstance":
+        launched.append(
+            tabard_system.instance(
+                policy=policy, instance_profile=instance_profile, run_instances=run_instances
+            )
+        )
+        return launched[-1]
+
+    yield launch
+    for instance in launched:
+        instance.terminate()

@@ -1,0 +1,200 @@
+"""A Tabard of a test session's own: started once, ended with it."""
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+import boto3
+from botocore.client import BaseClient
+from botocore.config import Config
+
+from tabard.model.audit_event import AuditEvent
+from tabard.services.ec2.images import PROCESS_IMAGE
+from tabard.testing.instance import Document, TabardInstance
+from tabard.wiring.data_dir import DataDir
+from tabard.wiring.running import RunningSystem, describe
+from tabard.wiring.store import audit_reader
+
+START_SECONDS = 90.0
+STOP_SECONDS = 30.0
+_LOOK_SECONDS = 0.05
+_SHOWN_CHARACTERS = 2000
+
+TRUST_EC2: Document = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    ],
+}
+
+# Says in one line what its environment is, and waits to be ended.
+_IDLE = f"""#!{sys.executable}
+import json, os, signal
+print(json.dumps(dict(os.environ)), flush=True)
+while True:
+    signal.pause()
+"""
+
+_NOTHING: Mapping[str, object] = MappingProxyType({})
+
+Found = TypeVar("Found")
+
+
+class TabardNotStarted(Exception):
+    """The system did not come up; the message holds what it said last."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TabardSystem:
+    """A running Tabard, asked as its IAM user `admin`: a test prepares with it what its instances need."""
+
+    running: RunningSystem = field(repr=False)
+
+    @property
+    def endpoint(self) -> str:
+        """The endpoint of every AWS service."""
+        return self.running.endpoint
+
+    @property
+    def region(self) -> str:
+        """The region that the instances are in."""
+        return self.running.region
+
+    def client(self, service: str, **options: object) -> BaseClient:
+        """A boto3 client of the user `admin`; `options` as `boto3.client` takes them."""
+        given: dict[str, Any] = {
+            "endpoint_url": self.endpoint,
+            "region_name": self.region,
+            "aws_access_key_id": self.running.admin_key.access_key_id,
+            "aws_secret_access_key": self.running.admin_key.secret_access_key,
+            "config": Config(proxies={}, retries={"mode": "standard"}),
+        }
+        return boto3.client(service, **{**given, **options})
+
+    def instance(
+        self,
+        *,
+        policy: Document | Sequence[Document] = (),
+        instance_profile: str | None = None,
+        trust_policy: Document = TRUST_EC2,
+        run_instances: Mapping[str, object] = _NOTHING,
+    ) -> TabardInstance:
+        """Launch an instance that waits, for the test to act as it.
+
+        Args:
+            policy: one identity policy of its role, or several; none allows nothing.
+            instance_profile: one that the test has made, in place of `policy`.
+            run_instances: more arguments of EC2's RunInstances, such as MetadataOptions.
+        """
+        profile = instance_profile or self.instance_profile(policy, trust_policy=trust_policy)
+        launched = self.client("ec2").run_instances(
+            ImageId=PROCESS_IMAGE.image_id,
+            MinCount=1,
+            MaxCount=1,
+            IamInstanceProfile={"Name": profile},
+            UserData=_IDLE,
+            **run_instances,
+        )
+        instance_id = launched["Instances"][0]["InstanceId"]
+        console = self.running.data_dir.path / "instances" / instance_id / "console.log"
+        said = _until(lambda: _first_line(console), f"{instance_id} did not start", START_SECONDS)
+        return TabardInstance(
+            instance_id=instance_id, instance_profile=profile, said_environment=json.loads(said), system=self
+        )
+
+    def instance_profile(
+        self, policy: Document | Sequence[Document] = (), *, trust_policy: Document = TRUST_EC2
+    ) -> str:
+        """Make an instance profile and its role, both of the returned name, with these inline policies."""
+        name = f"test-{secrets.token_hex(6)}"
+        iam = self.client("iam")
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust_policy))
+        for number, document in enumerate([policy] if isinstance(policy, Mapping) else policy):
+            iam.put_role_policy(
+                RoleName=name, PolicyName=f"policy-{number}", PolicyDocument=json.dumps(document)
+            )
+        iam.create_instance_profile(InstanceProfileName=name)
+        iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=name)
+        return name
+
+    def audit(self) -> Sequence[AuditEvent]:
+        """Every event so far, oldest first; what was answered before this call is among them."""
+        mark = self.client("sts").get_caller_identity()["ResponseMetadata"]["RequestId"]
+
+        def written() -> Sequence[AuditEvent] | None:
+            with audit_reader(self.running.data_dir) as reader:
+                events = [event for _, event in reader.latest(100_000, denied_only=False)]
+            return events if any(event.request_id == mark for event in events) else None
+
+        return _until(written, "the audit was not written", STOP_SECONDS)
+
+
+@contextmanager
+def tabard_system(folder: Path) -> Iterator[TabardSystem]:
+    """Run a Tabard with its state in `folder`, on free ports, until the block ends.
+
+    Raises:
+        TabardNotStarted: with what it said.
+    """
+    log = folder / "tabard.log"
+    data_dir = DataDir(folder / "data")
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tabard.cli.main", "up", "--port", "0", "--health-port", "0"],
+            env={**_without_settings(os.environ), "TABARD_DATA_DIR": str(data_dir.path)},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        yield TabardSystem(running=_running(process, data_dir, log))
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _running(process: "subprocess.Popen[bytes]", data_dir: DataDir, log: Path) -> RunningSystem:
+    def announced() -> RunningSystem | None:
+        if process.poll() is not None:
+            said = log.read_text(encoding="utf-8", errors="replace")[-_SHOWN_CHARACTERS:]
+            raise TabardNotStarted(f"tabard up ended with status {process.returncode}: {said}")
+        return describe(data_dir)
+
+    return _until(announced, "tabard up did not come up", START_SECONDS)
+
+
+def _without_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment without settings of AWS's or Tabard's: the system of a test is at its defaults."""
+    return {
+        name: value for name, value in environment.items() if not name.upper().startswith(("AWS_", "TABARD_"))
+    }
+
+
+def _first_line(path: Path) -> str | None:
+    try:
+        line, end, _ = path.read_text(encoding="utf-8").partition("\n")
+    except FileNotFoundError:
+        return None
+    return line if end else None
+
+
+def _until(look: Callable[[], Found | None], what: str, seconds: float) -> Found:
+    deadline = time.monotonic() + seconds
+    while (found := look()) is None:
+        if time.monotonic() > deadline:
+            raise TabardNotStarted(f"{what} within {seconds:g} seconds")
+        time.sleep(_LOOK_SECONDS)
+    return found

@@ -1,0 +1,103 @@
+"""The pytest plugin, used as a project would use it: by its name alone, in a test session of its own."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.flow
+
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+IMPORTS = """
+import json
+from pathlib import Path
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+"""
+
+USE = """
+import os
+import sys
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+READ = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::reports/*"}],
+}
+
+
+@pytest.fixture
+def reports(tabard_system):
+    s3 = tabard_system.client("s3")
+    s3.create_bucket(Bucket="reports")
+    s3.put_object(Bucket="reports", Key="q1", Body=b"good")
+
+
+def application():
+    return boto3.client("s3").get_object(Bucket="reports", Key="q1")["Body"].read()
+
+
+def test_what_works_and_what_is_refused(reports, tabard_instance):
+    os.environ["AWS_ACCESS_KEY_ID"] = "AKIAIOSFODNN7EXAMPLE"
+    os.environ["AWS_SECRET_ACCESS_KEY"] = "decoy"
+    instance = tabard_instance(policy=READ)
+    with instance.inside():
+        assert application() == b"good"
+        assert boto3.Session().get_credentials().method == "iam-role"
+    assert os.environ["AWS_ACCESS_KEY_ID"] == "AKIAIOSFODNN7EXAMPLE"
+    assert instance.denials() == ()
+    with pytest.raises(ClientError, match="no identity-based policy allows the s3:PutObject action"):
+        instance.client("s3").put_object(Bucket="reports", Key="q1", Body=b"bad")
+    (denial,) = instance.denials()
+    assert (denial.action, denial.resources) == ("s3:PutObject", ("arn:aws:s3:::reports/q1",))
+    assert "no identity-based policy allows" in denial.reason
+
+
+def test_a_program_runs_as_the_instance(tabard_instance):
+    instance = tabard_instance()
+    who = "import boto3; print(boto3.client('sts').get_caller_identity()['Arn'])"
+    done = instance.run(sys.executable, "-c", who)
+    assert done.stdout.strip().endswith(f":assumed-role/{instance.instance_profile}/{instance.instance_id}")
+
+
+def test_an_instance_ends_with_its_test(tabard_system):
+    states = [
+        instance["State"]["Name"]
+        for reservation in tabard_system.client("ec2").describe_instances()["Reservations"]
+        for instance in reservation["Instances"]
+    ]
+    assert states and not {"pending", "running"} & set(states)
+"""
+
+
+def block(language: str, holding: str) -> str:
+    """The README's block of this language that holds a text."""
+    blocks = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    (found,) = (block for block in blocks if holding in block)
+    return str(found)
+
+
+def test_a_project_tests_its_permissions_with_it(tmp_path: Path) -> None:
+    (tmp_path / "test_application.py").write_text(USE)
+    (tmp_path / "test_readme.py").write_text(IMPORTS + block("python", "tabard_instance"))
+    (tmp_path / "s3-read.json").write_text(block("json", "s3:GetObject"))
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
+        cwd=tmp_path,
+        env={**os.environ, "AWS_EC2_METADATA_DISABLED": "true"},
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "4 passed" in done.stdout
