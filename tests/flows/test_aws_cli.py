@@ -222,3 +222,24 @@ def test_the_clis_waiters_and_pages(system: RunningSystem, admin_cli: Cli) -> No
     aws.text("ec2", "disassociate-iam-instance-profile", "--association-id", association["AssociationId"])
     aws.text("ec2", "terminate-instances", "--instance-ids", instance_id)
     aws.text("ec2", "wait", "instance-terminated", "--instance-ids", instance_id)
+
+
+def test_an_operator_makes_a_bounded_user_in_a_group(admin_cli: Cli, tmp_path: Path) -> None:
+    aws, name = admin_cli, fresh("cli")
+    (tmp_path / "list.json").write_text(json.dumps(allow("iam:List*")))
+    (tmp_path / "boundary.json").write_text(json.dumps(allow("iam:ListUsers")))
+    boundary = aws.text(
+        "iam", "create-policy", "--policy-name", name, "--policy-document", "file://boundary.json",
+        "--query", "Policy.Arn", "--output", "text",
+    ).strip()  # fmt: skip
+    aws.text("iam", "create-group", "--group-name", name)
+    aws.text(
+        "iam", "put-group-policy", "--group-name", name, "--policy-name", "list",
+        "--policy-document", "file://list.json",
+    )  # fmt: skip
+    aws.text("iam", "create-user", "--user-name", name, "--permissions-boundary", boundary)
+    aws.text("iam", "add-user-to-group", "--group-name", name, "--user-name", name)
+    key = aws.json("iam", "create-access-key", "--user-name", name)["AccessKey"]
+    own = aws.having(AWS_ACCESS_KEY_ID=key["AccessKeyId"], AWS_SECRET_ACCESS_KEY=key["SecretAccessKey"])
+    assert name in own.text("iam", "list-users", "--query", "Users[].UserName", "--output", "text").split()
+    assert "because no permissions boundary allows" in own.refused("iam", "list-roles")
