@@ -66,9 +66,14 @@ def new_access_key_id(prefix: AccessKeyPrefix, account_id: str) -> str:
 
 
 def account_of_access_key_id(access_key_id: str) -> str:
-    """The account id that an access key id of AWS's form encodes."""
+    """The account id that an access key id of AWS's form encodes. Raises ValueError where it encodes none."""
     raw = base64.b32decode(access_key_id[4:])
-    return f"{(int.from_bytes(raw[:6], 'big') & 0x7FFF_FFFF_FF80) >> 7:012d}"
+    if len(raw) != 10:
+        raise ValueError("an access key id has 16 characters after its prefix")
+    account_id = f"{(int.from_bytes(raw[:6], 'big') & 0x7FFF_FFFF_FF80) >> 7:012d}"
+    if not ACCOUNT_ID.fullmatch(account_id):
+        raise ValueError("an account id has twelve digits")
+    return account_id
 
 
 def new_secret_access_key() -> str:

@@ -208,3 +208,41 @@ def test_a_session_ends_with_its_role(
 def test_other_ways_to_a_session_are_not_offered(admin: AdminClient) -> None:
     assert refusal(admin("sts").get_session_token) == DENIED
     assert refusal(admin("sts").get_federation_token, Name="somebody") == DENIED
+
+
+def test_transitive_tags_along_a_chain(
+    system: RunningSystem, instance: Instance, make_role: MakeRole, root: str, bucket: str
+) -> None:
+    """AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html#id_session-tags_role-chaining"""
+    tagging = statements(
+        {
+            "Effect": "Allow",
+            "Principal": {"AWS": root},
+            "Action": ["sts:AssumeRole", "sts:TagSession"],
+        }
+    )
+    only_blue = allow("s3:GetObject", Condition={"StringEquals": {"aws:PrincipalTag/team": "blue"}})
+    last = make_role(tagging, only_blue)
+    first = make_role(tagging, allow("sts:*"))
+    for team, transitive, outcome in (
+        ("blue", ["Team"], None),
+        ("blue", [], DENIED),
+        ("red", ["Team"], DENIED),
+    ):
+        assumed = instance.client("sts").assume_role(
+            RoleArn=first,
+            RoleSessionName="work",
+            Tags=[{"Key": "Team", "Value": team}],
+            TransitiveTagKeys=transitive,
+        )
+        sts = client_of(system, "sts", assumed)
+        s3 = client_of(system, "s3", sts.assume_role(RoleArn=last, RoleSessionName="work"))
+        if outcome is None:
+            assert s3.get_object(Bucket=bucket, Key="a")["Body"].read() == b"a"
+        else:
+            assert refusal(s3.get_object, Bucket=bucket, Key="a") == outcome
+
+
+def test_a_key_tells_its_account(system: RunningSystem, admin: AdminClient) -> None:
+    sts = admin("sts")
+    assert sts.get_access_key_info(AccessKeyId=system.access_key_id)["Account"] == system.account_id

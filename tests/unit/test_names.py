@@ -50,6 +50,14 @@ def test_an_access_key_id_of_awss_own_tells_its_account() -> None:
     assert account_of_access_key_id("ASIAQNZGKIQY56JQ7WML") == "029608264753"
 
 
+@pytest.mark.parametrize(
+    "text", ["AKIA", "AKIAQNZGKIQY56JQ", "AKIA0000000000000000", "AKIA7777777777777777", "Ä" * 20]
+)
+def test_what_encodes_no_account_is_refused(text: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - base64 says it in words of its own
+        account_of_access_key_id(text)
+
+
 def test_a_secret_access_key_is_forty_characters_of_base64() -> None:
     made = {new_secret_access_key() for _ in range(50)}
     assert len(made) == 50

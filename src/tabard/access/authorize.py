@@ -19,7 +19,7 @@ from tabard.policy import (
     decide,
     denial_sentence,
 )
-from tabard.store.snapshot import Snapshot, compile_session_policies
+from tabard.store.snapshot import Snapshot
 
 _PROOF = object()
 _TRUE, _FALSE = ("true",), ("false",)
@@ -128,11 +128,7 @@ def _denied(
     identity = snapshot.identity_policies(caller.owner_id)
     boundary = snapshot.permissions_boundary(caller.owner_id)
     session = caller.session
-    session_layer = (
-        compile_session_policies(session.session_policies)
-        if session is not None and session.session_policies
-        else None
-    )
+    session_layer = None if session is None else snapshot.session_policies(session)
     keys = _request_keys(caller, facts, snapshot)
     for check in checks:
         # By place and not by name: keywords would double what making these tuples costs.

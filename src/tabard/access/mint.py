@@ -1,6 +1,6 @@
 """Make a session: the only caller of `seal`, and only with a Permit."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from tabard.access.authorize import Permit
@@ -64,28 +64,32 @@ class Mint:
         session_name: str,
         lifetime: timedelta,
         session_policies: tuple[str, ...] = (),
+        session_policy_arns: tuple[str, ...] = (),
         tags: tuple[tuple[str, str], ...] = (),
+        transitive_tag_keys: tuple[str, ...] = (),
         source_identity: str = "",
     ) -> MintedSession:
         """A session for a caller who may `sts:AssumeRole` on the role.
 
         Args:
             lifetime: 15 minutes to 12 hours.
+            session_policies: documents; `session_policy_arns`: managed policies.
         Raises:
             AccessDenied: the permit is for something else. PackedPolicyTooLarge.
         """
         permit.require("sts:AssumeRole", role.arn)
         if not SHORTEST_SESSION <= lifetime <= LONGEST_SESSION:
             raise ValueError("sessions live 15 minutes at least and 12 hours at most")
+        session = _new_session(permit, role=role, session_name=session_name, lifetime=lifetime)
         return self._seal(
-            permit,
-            role=role,
-            session_name=session_name,
-            lifetime=lifetime,
-            session_policies=session_policies,
-            tags=tags,
-            source_identity=source_identity,
-            instance=None,
+            replace(
+                session,
+                session_policies=session_policies,
+                session_policy_arns=session_policy_arns,
+                tags=tags,
+                transitive_tag_keys=transitive_tag_keys,
+                source_identity=source_identity,
+            )
         )
 
     def for_instance(self, permit: Permit, *, role: Role, instance: InstanceFacts) -> MintedSession:
@@ -100,16 +104,10 @@ class Mint:
         )
         if not self._trusts_ec2(permit, role, instance):
             raise InstanceRoleNotTrusted(role_name=role.name)
-        return self._seal(
-            permit,
-            role=role,
-            session_name=instance.instance_id,
-            lifetime=self.instance_session_lifetime,
-            session_policies=(),
-            tags=(),
-            source_identity="",
-            instance=instance,
+        session = _new_session(
+            permit, role=role, session_name=instance.instance_id, lifetime=self.instance_session_lifetime
         )
+        return self._seal(replace(session, instance=instance))
 
     def _trusts_ec2(self, permit: Permit, role: Role, instance: InstanceFacts) -> bool:
         """Whether the role's trust policy, as it is now, lets EC2 assume it for this instance."""
@@ -137,30 +135,18 @@ class Mint:
         layers = PolicyLayers(identity=NO_POLICIES, resource=self.snapshot.trust_policy(role.role_id))
         return decide(request, layers).allowed
 
-    def _seal(
-        self,
-        permit: Permit,
-        *,
-        role: Role,
-        session_name: str,
-        lifetime: timedelta,
-        session_policies: tuple[str, ...],
-        tags: tuple[tuple[str, str], ...],
-        source_identity: str,
-        instance: InstanceFacts | None,
-    ) -> MintedSession:
-        issued_at = permit.now.replace(microsecond=0)
-        session = Session(
-            access_key_id=new_access_key_id("ASIA", role.account_id),
-            account_id=role.account_id,
-            role_id=role.role_id,
-            session_name=session_name,
-            issued_at=issued_at,
-            expires_at=issued_at + lifetime,
-            secret_access_key=new_secret_access_key(),
-            instance=instance,
-            session_policies=session_policies,
-            tags=tags,
-            source_identity=source_identity,
-        )
+    def _seal(self, session: Session) -> MintedSession:
         return MintedSession(session=session, session_token=seal(session, self.keyring))
+
+
+def _new_session(permit: Permit, *, role: Role, session_name: str, lifetime: timedelta) -> Session:
+    issued_at = permit.now.replace(microsecond=0)
+    return Session(
+        access_key_id=new_access_key_id("ASIA", role.account_id),
+        account_id=role.account_id,
+        role_id=role.role_id,
+        session_name=session_name,
+        issued_at=issued_at,
+        expires_at=issued_at + lifetime,
+        secret_access_key=new_secret_access_key(),
+    )

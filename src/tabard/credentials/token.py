@@ -49,6 +49,8 @@ class _Claims(msgspec.Struct, frozen=True, array_like=True):
     session_policies: tuple[str, ...] = ()
     tags: tuple[tuple[str, str], ...] = ()
     source_identity: str = ""
+    session_policy_arns: tuple[str, ...] = ()
+    transitive_tag_keys: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"_Claims(access_key_id={self.access_key_id!r}, role_id={self.role_id!r})"
@@ -79,6 +81,8 @@ def seal(session: Session, keyring: Keyring) -> str:
         session.session_policies,
         session.tags,
         session.source_identity,
+        session.session_policy_arns,
+        session.transitive_tag_keys,
     )
     token = seal_envelope(_encode(claims), keyring, version=_VERSION)
     if len(token) > MAX_TOKEN_CHARACTERS:
@@ -120,6 +124,8 @@ def _session(claims: _Claims) -> Session:
             private_ip_address=facts[4],
         ),
         session_policies=claims.session_policies,
+        session_policy_arns=claims.session_policy_arns,
         tags=claims.tags,
+        transitive_tag_keys=claims.transitive_tag_keys,
         source_identity=claims.source_identity,
     )

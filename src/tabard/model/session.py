@@ -22,8 +22,10 @@ class InstanceFacts:
 class Session:
     """What a sealed session token says. Times are whole seconds, aware, UTC.
 
-    `instance` is None for a session that AssumeRole made. `secret_access_key` signs; it leaves the
-    process only inside the sealed token and in the one answer that hands the session out.
+    `session_policies` are documents; `session_policy_arns` name managed policies, taken as they are at each
+    request. `transitive_tag_keys` are those of `tags` that pass to the sessions which this one makes.
+    `instance` is None for a session that AssumeRole made. `secret_access_key` signs; it leaves the process
+    only inside the sealed token and in the one answer that hands the session out.
     """
 
     access_key_id: str
@@ -35,7 +37,9 @@ class Session:
     secret_access_key: str = field(repr=False)
     instance: InstanceFacts | None = None
     session_policies: tuple[str, ...] = ()
+    session_policy_arns: tuple[str, ...] = ()
     tags: tuple[tuple[str, str], ...] = ()
+    transitive_tag_keys: tuple[str, ...] = ()
     source_identity: str = ""
 
 

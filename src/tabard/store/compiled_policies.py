@@ -55,10 +55,10 @@ def compile_trust_policy(document: str) -> CompiledPolicies:
 
 
 @lru_cache(maxsize=KEPT_SETS)
-def compile_session_policies(documents: tuple[str, ...]) -> CompiledPolicies:
+def compile_session_policies(documents: tuple[str, ...], managed: Documents = ()) -> CompiledPolicies:
     """What narrows one session. A document that cannot be evaluated denies everything."""
     named = tuple((f"session policy {number}", text) for number, text in enumerate(documents, start=1))
-    return _compiled(named, DocumentKind.SESSION)
+    return _compiled((*named, *managed), DocumentKind.SESSION)
 
 
 def refuse_everything(name: str, reason: str, kind: DocumentKind) -> CompiledPolicies:

@@ -17,11 +17,13 @@ from tabard.model.policies import ManagedPolicy
 from tabard.model.revocation import Revocation, RevocationSubject
 from tabard.model.role import Role
 from tabard.model.sealing_key import SealingKey
+from tabard.model.session import Session
 from tabard.model.user import User
 from tabard.policy import CompiledPolicies, DocumentKind
 from tabard.store.builtin_policies import ALLOW_ALL, HOST_POLICY_NAME, ROOT_POLICY_NAME, host_policy
 from tabard.store.compiled_policies import NO_POLICIES as NO_POLICIES
 from tabard.store.compiled_policies import (
+    Documents,
     compile_identity_policies,
     compile_trust_policy,
     refuse_everything,
@@ -145,6 +147,18 @@ class Snapshot:
         if policy is None:
             return refuse_everything(arn, "the permissions boundary is not there", DocumentKind.IDENTITY)
         return compile_identity_policies(((arn, policy.default_version.document),))
+
+    def session_policies(self, session: Session) -> CompiledPolicies | None:
+        """What narrows a session; None where nothing does. Managed policies are in their default versions."""
+        managed: Documents = ()
+        for arn in session.session_policy_arns:
+            policy = self.managed_policies.get(arn)
+            if policy is None:
+                return refuse_everything(arn, "the session policy is not there", DocumentKind.SESSION)
+            managed += ((arn, policy.default_version.document),)
+        if not managed and not session.session_policies:
+            return None
+        return compile_session_policies(session.session_policies, managed)
 
     def trust_policy(self, role_id: str) -> CompiledPolicies:
         """Who may assume a role; nobody where it is not there."""

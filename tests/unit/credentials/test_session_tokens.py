@@ -66,6 +66,8 @@ _sessions = st.builds(
     session_policies=st.lists(_text, max_size=3).map(tuple),
     tags=st.lists(st.tuples(_text, _text), max_size=3).map(tuple),
     source_identity=_text,
+    session_policy_arns=st.lists(_text, max_size=3).map(tuple),
+    transitive_tag_keys=st.lists(_text, max_size=3).map(tuple),
 )
 
 
@@ -159,7 +161,7 @@ def test_what_is_sealed_as_a_token_but_says_nothing_like_one_is_refused() -> Non
 
 
 def test_a_later_edge_may_add_claims_that_this_one_does_not_know() -> None:
-    claims = ["ASIA", "secret", "1", "AROA", "name", 0, 1, None, [], [], "", "more"]
+    claims = ["ASIA", "secret", "1", "AROA", "name", 0, 1, None, [], [], "", [], [], "more"]
     session = open_token(seal_envelope(msgspec.msgpack.encode(claims), KEYRING, version=1), KEYRING)
     assert session.session_name == "name"
 

@@ -26,8 +26,8 @@ from tabard.services.sts.errors import (
     MultiFactorAuthenticationFailed,
     RootMayNotAssumeRoles,
 )
-from tabard.services.sts.session_policies import PolicyArnInput, session_documents
-from tabard.services.sts.session_tags import requested_session_tags
+from tabard.services.sts.session_policies import PolicyArnInput, refuse_bad_session_policies
+from tabard.services.sts.session_tags import inherited_tags, session_tags
 from tabard.store.snapshot import Snapshot
 
 DEFAULT_DURATION_SECONDS = 3600
@@ -79,7 +79,8 @@ def assume_role_checks(request: AssumeRoleRequest, facts: Facts) -> Sequence[Che
     source_identity = _source_identity(request, caller)
     context = _context(request, role, source_identity)
     actions = ["sts:AssumeRole"]
-    if request.tags:
+    # Tags that are passed on along a chain need leave at each of its roles.
+    if request.tags or inherited_tags(caller.session).tags:
         actions.append("sts:TagSession")
     if source_identity:
         actions.append("sts:SetSourceIdentity")
@@ -95,11 +96,10 @@ def assume_role(permit: Permit, request: AssumeRoleRequest, mint: Mint) -> Outpu
 
     Raises:
         LongerThanRoleAllows, LongerThanChainingAllows: 3,600 seconds at most for a caller who is an assumed
-        role; InvalidSessionInput, MalformedPolicyDocument, PackedPolicyTooLarge,
+        role; InvalidSessionInput, InvalidSessionTags, MalformedPolicyDocument, PackedPolicyTooLarge,
         MultiFactorAuthenticationFailed; MayNotAssumeRole: the role is not there.
     AWS: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
-    Differs: managed session policies are taken as they are when the session is made; MFA, transitive tags,
-    provided contexts and MinimumSessionTokenSize are refused.
+    Differs: MFA, provided contexts and MinimumSessionTokenSize are refused.
     """
     role = _role_of_arn(mint.snapshot, request.role_arn)
     if role is None:
@@ -109,20 +109,23 @@ def assume_role(permit: Permit, request: AssumeRoleRequest, mint: Mint) -> Outpu
         raise LongerThanChainingAllows
     if request.duration_seconds > role.max_session_duration_seconds:
         raise LongerThanRoleAllows
-    tags = requested_session_tags(request.tags)
-    documents = session_documents(request.policy, request.policy_arns, mint.snapshot, permit.account_id)
+    inherited = inherited_tags(permit.caller.session)
+    tagged = session_tags(request.tags, request.transitive_tag_keys, inherited)
+    refuse_bad_session_policies(request.policy, request.policy_arns, mint.snapshot, permit.account_id)
     source_identity = _source_identity(request, permit.caller)
     minted = mint.assume_role(
         permit,
         role=role,
         session_name=request.role_session_name,
         lifetime=timedelta(seconds=request.duration_seconds),
-        session_policies=documents,
-        tags=tags,
+        session_policies=() if request.policy is None else (request.policy,),
+        session_policy_arns=tuple(policy.arn or "" for policy in request.policy_arns),
+        tags=tagged.tags,
+        transitive_tag_keys=tagged.transitive_keys,
         source_identity=source_identity,
     )
     answer = _answer(role, minted)
-    if documents or tags:
+    if request.policy is not None or request.policy_arns or tagged.tags:
         answer["PackedPolicySize"] = _percent_of_room(minted.session_token)
     if source_identity:
         answer["SourceIdentity"] = source_identity
@@ -172,9 +175,7 @@ def _source_identity(request: AssumeRoleRequest, caller: Caller) -> str:
     kept = "" if caller.session is None else caller.session.source_identity
     asked = request.source_identity or ""
     if kept and asked and asked != kept:
-        raise InvalidSessionInput(
-            reason="The source identity of a session cannot be changed by role chaining."
-        )
+        raise InvalidSessionInput(reason="The source identity is already set for this assume role session.")
     if asked.lower().startswith("aws:"):
         raise InvalidSessionInput(reason="A source identity may not begin with the reserved prefix aws:.")
     return kept or asked
@@ -199,10 +200,6 @@ def _context(
 def _refuse_unsupported(request: AssumeRoleRequest) -> None:
     if request.serial_number is not None or request.token_code is not None:
         raise MultiFactorAuthenticationFailed
-    if request.transitive_tag_keys:
-        raise InvalidSessionInput(
-            reason="Transitive session tags are not supported yet; leave TransitiveTagKeys out."
-        )
     if request.provided_contexts:
         raise InvalidSessionInput(reason="Provided contexts are not supported; leave ProvidedContexts out.")
     if request.minimum_session_token_size:

@@ -56,6 +56,20 @@ class InvalidSessionInput(ValidationError):
     sentence = "{reason}"
 
 
+class InvalidSessionTags(AwsError):
+    """The session tags of a request cannot be those of one session."""
+
+    code = "InvalidParameterValue"
+    status = 400
+    sentence = "{reason}"
+
+
+class InvalidAccessKeyId(ValidationError):
+    """The text has the form of no access key id that this installation or AWS makes."""
+
+    sentence = "The access key ID {access_key_id} is not valid."
+
+
 class InvalidAuthorizationMessageException(AwsError):
     """AWS: "the message passed to DecodeAuthorizationMessage was invalid" """
 

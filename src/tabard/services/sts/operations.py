@@ -11,7 +11,10 @@ from tabard.services.sts.authorization_message import (
     decode_authorization_message_checks,
 )
 from tabard.services.sts.caller_identity import (
+    GetAccessKeyInfoRequest,
     GetCallerIdentityRequest,
+    get_access_key_info,
+    get_access_key_info_checks,
     get_caller_identity,
     no_permission_needed,
 )
@@ -24,5 +27,6 @@ OPERATIONS: tuple[Operation, ...] = (
         decode_authorization_message_checks,
         decode_authorization_message,
     ),
+    Read("GetAccessKeyInfo", GetAccessKeyInfoRequest, get_access_key_info_checks, get_access_key_info),
     Read("GetCallerIdentity", GetCallerIdentityRequest, no_permission_needed, get_caller_identity),
 )

@@ -26,10 +26,10 @@ class PolicyArnInput(Request, frozen=True, kw_only=True):
     arn: str | None = msgspec.field(default=None, name="arn")
 
 
-def session_documents(
+def refuse_bad_session_policies(
     inline: str | None, managed: Sequence[PolicyArnInput], snapshot: Snapshot, account_id: str
-) -> tuple[str, ...]:
-    """The documents that will narrow a session; together they allow what any one of them allows.
+) -> None:
+    """Refuse what cannot narrow a session; the policies together allow what any one of them allows.
 
     Raises:
         MalformedPolicyDocument, PackedPolicyTooLarge; InvalidSessionInput: more than ten managed policies,
@@ -41,13 +41,9 @@ def session_documents(
     plaintext_size = len(inline or "") + sum(len(arn) for arn in arns)
     if plaintext_size > LONGEST_PLAINTEXT:
         raise PackedPolicyTooLarge(percent=-(-plaintext_size * 100 // LONGEST_PLAINTEXT))
-    documents: list[str] = []
     if inline is not None:
         parse_document(inline, kind=DocumentKind.SESSION)
-        documents.append(inline)
     for arn in arns:
         policy = snapshot.managed_policies.get(arn)
         if policy is None or policy.account_id not in (account_id, "aws"):
             raise InvalidSessionInput(reason=f"Policy {arn} does not exist or is not attachable.")
-        documents.append(policy.default_version.document)
-    return tuple(documents)

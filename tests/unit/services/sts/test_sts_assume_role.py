@@ -90,12 +90,12 @@ def test_a_session_is_answered_with_its_credentials_and_its_user(with_job: Accou
         ),
         (
             {"Tags": [{"Key": "a", "Value": ""}, {"Key": "A", "Value": ""}]},
-            "ValidationError",
+            "InvalidParameterValue",
             "Duplicate tag keys found. Please note that Tag keys are case insensitive.",
         ),
         (
             {"Tags": [{"Key": "aws:a", "Value": ""}]},
-            "ValidationError",
+            "InvalidParameterValue",
             "The session tag 'aws:a' uses the reserved prefix aws: in its key or value.",
         ),
         (
@@ -109,9 +109,9 @@ def test_a_session_is_answered_with_its_credentials_and_its_user(with_job: Accou
             "MultiFactorAuthentication failed with invalid MFA one time pass code.",
         ),
         (
-            {"TransitiveTagKeys": ["a"]},
-            "ValidationError",
-            "Transitive session tags are not supported yet; leave TransitiveTagKeys out.",
+            {"TransitiveTagKeys": ["b"], "Tags": [{"Key": "a", "Value": ""}]},
+            "InvalidParameterValue",
+            "The specified transitive tag key must be included in the requested tags.",
         ),
         (
             {"ProvidedContexts": [{"ProviderArn": "a", "ContextAssertion": "b"}]},
@@ -243,14 +243,87 @@ def test_session_policies_travel_in_the_session_and_narrow_it(with_job: Account)
     ):
         answer = with_job.call("sts", "AssumeRole", {**REQUEST, **narrowing})
         assert 1 <= answer["PackedPolicySize"] <= 100
-        documents = _opened(with_job, answer).session_policies
-        assert len(documents) == len(narrowing)
-        caller = with_job.session("job", session_policies=documents)
+        session = _opened(with_job, answer)
+        assert (len(session.session_policies), len(session.session_policy_arns)) == (
+            "Policy" in narrowing,
+            "PolicyArns" in narrowing,
+        )
+        caller = with_job.session(
+            "job",
+            session_policies=session.session_policies,
+            session_policy_arns=session.session_policy_arns,
+        )
         if can_list_roles:
             with_job.call("iam", "ListRoles", as_=caller)
         else:
             with pytest.raises(AwsError, match="no session policy allows the iam:ListRoles action"):
                 with_job.call("iam", "ListRoles", as_=caller)
+
+
+def test_a_managed_session_policy_is_what_it_is_at_each_request_whatever_its_size(with_job: Account) -> None:
+    with_job.call(
+        "iam",
+        "PutRolePolicy",
+        {"RoleName": "job", "PolicyName": "p", "PolicyDocument": allow("iam:ListRoles", "iam:ListUsers")},
+    )
+    arns = []
+    for name in ("one", "two"):
+        wide = allow("iam:ListUsers", resource=["*", f"arn:aws:s3:::{name * 1_900}"])
+        made = with_job.call("iam", "CreatePolicy", {"PolicyName": name, "PolicyDocument": wide})
+        arns.append(made["Policy"]["Arn"])
+    answer = with_job.call("sts", "AssumeRole", {**REQUEST, "PolicyArns": [{"arn": arn} for arn in arns]})
+    caller = with_job.session("job", session_policy_arns=_opened(with_job, answer).session_policy_arns)
+    with_job.call("iam", "ListUsers", as_=caller)
+    with pytest.raises(AwsError, match="no session policy allows the iam:ListRoles action"):
+        with_job.call("iam", "ListRoles", as_=caller)
+    with_job.call(
+        "iam",
+        "CreatePolicyVersion",
+        {"PolicyArn": arns[0], "PolicyDocument": allow("iam:ListRoles"), "SetAsDefault": True},
+    )
+    with_job.call("iam", "ListRoles", as_=caller)
+    with_job.call("iam", "DeletePolicy", {"PolicyArn": arns[1]})
+    with pytest.raises(AwsError, match="with an explicit deny in a session policy"):
+        with_job.call("iam", "ListRoles", as_=caller)
+
+
+def test_transitive_tags_pass_along_a_chain_and_cannot_be_overridden(with_job: Account) -> None:
+    """AWS: id_session-tags.html, "Chaining roles with session tags"."""
+    tags = [{"Key": "Project", "Value": "a"}, {"Key": "Stage", "Value": "test"}]
+    more = {"Tags": tags, "TransitiveTagKeys": ["project"]}
+    for check in with_job.checks("sts", "AssumeRole", {**REQUEST, **more}):
+        assert check.context["sts:transitivetagkeys"] == ("project",)
+    first = _opened(with_job, with_job.call("sts", "AssumeRole", {**REQUEST, **more}))
+    assert first.transitive_tag_keys == ("project",)
+    with_job.call(
+        "iam", "PutRolePolicy", {"RoleName": "job", "PolicyName": "p", "PolicyDocument": allow("sts:*")}
+    )
+    chained = with_job.session("job", tags=first.tags, transitive_tag_keys=first.transitive_tag_keys)
+    asked = [check.action for check in with_job.checks("sts", "AssumeRole", REQUEST, as_=chained)]
+    assert asked == ["sts:AssumeRole", "sts:TagSession"]
+    answer = with_job.call(
+        "sts", "AssumeRole", {**REQUEST, "Tags": [{"Key": "Stage", "Value": "live"}]}, as_=chained
+    )
+    second = _opened(with_job, answer)
+    assert second.tags == (("Project", "a"), ("Stage", "live"))
+    assert second.transitive_tag_keys == ("Project",)
+    with pytest.raises(AwsError) as refused:
+        with_job.call(
+            "sts", "AssumeRole", {**REQUEST, "Tags": [{"Key": "PROJECT", "Value": "b"}]}, as_=chained
+        )
+    assert refused.value.error_code == "InvalidParameterValue"
+    assert "conflicts with a transitive tag key from the calling session" in refused.value.message
+
+
+def test_inherited_and_requested_tags_together_are_fifty_at_most(with_job: Account) -> None:
+    with_job.call(
+        "iam", "PutRolePolicy", {"RoleName": "job", "PolicyName": "p", "PolicyDocument": allow("sts:*")}
+    )
+    chained = with_job.session("job", tags=(("a", ""), ("b", "")), transitive_tag_keys=("a",))
+    fifty = [{"Key": f"k{n}", "Value": ""} for n in range(50)]
+    with_job.call("sts", "AssumeRole", {**REQUEST, "Tags": fifty[:49]}, as_=chained)
+    with pytest.raises(AwsError, match="A session has 50 tags at most"):
+        with_job.call("sts", "AssumeRole", {**REQUEST, "Tags": fifty}, as_=chained)
 
 
 def test_session_tags_need_leave_and_travel_in_the_session(with_job: Account) -> None:
@@ -287,7 +360,7 @@ def test_a_source_identity_needs_leave_and_cannot_be_changed_by_chaining(with_jo
     assert _opened(with_job, answer).source_identity == "alice"
     with pytest.raises(AwsError) as refused:
         with_job.call("sts", "AssumeRole", {**REQUEST, "SourceIdentity": "bob"}, as_=chained)
-    assert refused.value.message == "The source identity of a session cannot be changed by role chaining."
+    assert refused.value.message == "The source identity is already set for this assume role session."
 
 
 def test_a_role_deleted_before_the_session_is_made_answers_as_a_denied_one(with_job: Account) -> None:

@@ -1,6 +1,10 @@
 """GetCallerIdentity: who the caller is, for every caller."""
 
+import pytest
 from one_account import ACCOUNT_ID, HOST_ID, TRUSTS_EC2, Account
+
+from tabard.errors import AwsError
+from tabard.names import account_of_access_key_id
 
 DENY_EVERYTHING = '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}'
 
@@ -30,3 +34,17 @@ def test_the_root_and_a_host_are_told_what_they_are(account: Account) -> None:
 def test_even_an_explicit_deny_does_not_stop_it(account: Account) -> None:
     caller = account.add_user("nobody", DENY_EVERYTHING)
     assert account.call("sts", "GetCallerIdentity", as_=caller)["Account"] == ACCOUNT_ID
+
+
+def test_a_key_id_tells_its_account_to_who_may_ask(account: Account) -> None:
+    for key_id in (account.admin.access_key_id, "ASIAQNZGKIQY56JQ7WML"):
+        answer = account.call("sts", "GetAccessKeyInfo", {"AccessKeyId": key_id})
+        assert answer == {"Account": account_of_access_key_id(key_id)}
+    with pytest.raises(AwsError) as refused:
+        account.call("sts", "GetAccessKeyInfo", {"AccessKeyId": "AKIA0000000000000000"})
+    assert (refused.value.error_code, refused.value.message) == (
+        "ValidationError",
+        "The access key ID AKIA0000000000000000 is not valid.",
+    )
+    with pytest.raises(AwsError, match="not authorized to perform: sts:GetAccessKeyInfo"):
+        account.call("sts", "GetAccessKeyInfo", {"AccessKeyId": key_id}, as_=account.add_user("nobody"))
