@@ -211,7 +211,7 @@ def test_other_ways_to_a_session_are_not_offered(admin: AdminClient) -> None:
 
 
 def test_transitive_tags_along_a_chain(
-    system: RunningSystem, instance: Instance, make_role: MakeRole, root: str, bucket: str
+    system: RunningSystem, instance_of: InstanceOf, make_role: MakeRole, root: str, bucket: str
 ) -> None:
     """AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html#id_session-tags_role-chaining"""
     tagging = statements(
@@ -222,6 +222,7 @@ def test_transitive_tags_along_a_chain(
         }
     )
     only_blue = allow("s3:GetObject", Condition={"StringEquals": {"aws:PrincipalTag/team": "blue"}})
+    instance = instance_of(allow("sts:AssumeRole", "sts:TagSession"))
     last = make_role(tagging, only_blue)
     first = make_role(tagging, allow("sts:*"))
     for team, transitive, outcome in (
