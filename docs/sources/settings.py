@@ -17,8 +17,8 @@ An option of `tabard up` wins over its variable, and the variable over the defau
 variables where it starts a system of its own, always an ephemeral one on free ports. A secret has no option:
 what stands on a command line can be read by every user of the machine.
 
-Settings that cannot work are refused at the start, with a sentence that says why. The account id is fixed at
-the first start of a data directory; everything else may change from start to start.
+Settings that cannot work are refused at the start, with a sentence that says why. Account id and region
+are fixed at the first start of a data directory; everything else may change from start to start.
 """
 
 _AFTER = """

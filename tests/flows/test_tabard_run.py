@@ -129,7 +129,6 @@ def test_the_instances_role_is_found_behind_every_decoy(
     assert state_of(system, instance_id) in ("terminated", "gone")
 
 
-@pytest.mark.xfail(reason="agent/drivers/environment.py does not set BOTO_CONFIG yet", strict=True)
 def test_a_boto_file_at_home_is_one_more_decoy(system: RunningSystem, policy: Path, tmp_path: Path) -> None:
     """botocore still reads ~/.boto, unless BOTO_CONFIG names another."""
     key_id, secret = EXAMPLE_KEY

@@ -200,3 +200,15 @@ class AccessDenied(AwsError):
     @property
     def http_status(self) -> int:
         return self._status
+
+
+class NotOffered(AccessDenied):
+    """An operation that no policy was asked about, because Tabard does not have it."""
+
+    def __init__(self, service: Service, caller_arn: str, *, operation: str) -> None:
+        action = f"{service}:{operation}"
+        super().__init__(
+            service,
+            f"User: {caller_arn} is not authorized to perform: {action} "
+            f"because this installation does not offer {action}",
+        )

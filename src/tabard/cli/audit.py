@@ -20,6 +20,7 @@ from tabard.wiring.settings import default_data_dir
 from tabard.wiring.store import NumberedEvents, audit_reader
 
 _POLL_SECONDS = 0.3
+_POLLING = ("DescribeHostInstances", "ReportInstances")
 _MARKS = MappingProxyType(
     {
         "allowed": "[green]allowed[/]",
@@ -32,9 +33,15 @@ _MARKS = MappingProxyType(
 
 def audit(
     data_dir: DataDirOption = None,
-    denied: Annotated[bool, typer.Option("--denied", help="Only what was denied by policy.")] = False,
+    denied: Annotated[
+        bool,
+        typer.Option("--denied", help="Only what was denied: by policy, or because it is not offered here."),
+    ] = False,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as events come.")] = False,
     last: Annotated[int, typer.Option(min=1, max=100_000, help="How many events to begin with.")] = 50,
+    everything: Annotated[
+        bool, typer.Option("--all", help="With the agents' own reports and questions, every few seconds.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Show the audit trail: one event per request, with the sentence that says why it was denied."""
@@ -44,28 +51,37 @@ def audit(
     console = Console(highlight=False, soft_wrap=True)
     try:
         with audit_reader(chosen) as reader:
-            number = _show(console, reader.latest(last, denied_only=denied), as_json=as_json, after=0)
+            wanted = _anything if everything else _of_interest
+            number = reader.last_number()
+            _show(
+                console, reader.latest(last, denied_only=denied, wanted=wanted, until=number), as_json=as_json
+            )
             while follow:
                 time.sleep(_POLL_SECONDS)
-                number = _show(
-                    console, reader.after(number, denied_only=denied), as_json=as_json, after=number
-                )
+                events = reader.after(number, denied_only=denied)
+                number = events[-1][0] if events else number
+                _show(console, [item for item in events if wanted(item[1])], as_json=as_json)
     except StoreUnavailable as error:
         complain(f"the store cannot be read: {error}")
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
 
 
-def _show(console: Console, events: NumberedEvents, *, as_json: bool, after: int) -> int:
-    """Print the events; the number of the last one."""
-    last = after
+def _anything(_event: AuditEvent) -> bool:
+    return True
+
+
+def _of_interest(event: AuditEvent) -> bool:
+    """Not an agent that says it is alive, or asks what is new."""
+    return (event.service, event.outcome) != ("hosts", "allowed") or event.operation not in _POLLING
+
+
+def _show(console: Console, events: NumberedEvents, *, as_json: bool) -> None:
     for number, event in events:
-        last = number
         if as_json:
             typer.echo(json.dumps(_as_json(number, event)))
         else:
             console.print(_line(event))
-    return last
 
 
 def _shown(text: str) -> str:

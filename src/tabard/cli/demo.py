@@ -13,14 +13,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import boto3
 import typer
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
+from rich.markup import escape
 
+from tabard.cli.admin import admin_clients, take_aws_settings_out_of_this_process
 from tabard.cli.demo_application import APPLICATION
 from tabard.processes.isolation import LAUNCH_FILE
 from tabard.services.ec2.images import PROCESS_IMAGE
-from tabard.wiring.data_dir import DataDir
+from tabard.wiring.data_dir import DataDir, runs
 from tabard.wiring.running import RunningSystem, describe
 
 ROTATE_EVERY_SECONDS = 5
@@ -42,6 +44,7 @@ class StepFailed(Exception):
 def demo() -> None:
     """Tell the story of one instance and its role with the real system; ends by itself."""
     console = Console(highlight=False, soft_wrap=True)
+    take_aws_settings_out_of_this_process()
     # SIGTERM ends the story as Ctrl-C does: everything that was started is ended first.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -49,8 +52,8 @@ def demo() -> None:
             data_dir = DataDir(Path(folder) / "data")
             with _system(console, data_dir) as system:
                 _Story(console, system, data_dir).tell()
-    except StepFailed as failure:
-        console.print(f"\n[bold red]The story is not true:[/] {failure}", markup=True)
+    except (StepFailed, BotoCoreError, ClientError, OSError) as failure:
+        console.print(f"\n[bold red]The story is not true:[/] {escape(str(failure))}")
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
@@ -65,8 +68,12 @@ def _system(console: Console, data_dir: DataDir) -> Iterator[RunningSystem]:
     command = [sys.executable, "-I", "-S", LAUNCH_FILE, "--parent-pid", str(os.getpid()), "--"]
     command += [sys.executable, "-m", "tabard.cli.main", "up", "--data-dir", str(data_dir.path)]
     command += ["--port", "0", "--health-port", "0", "--rotate-every", str(ROTATE_EVERY_SECONDS)]
+    # The story is told with every setting at its default, whatever the reader has set.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("TABARD_")}
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)  # noqa: S603 - our own command
+        process = subprocess.Popen(  # noqa: S603 - our own command
+            command, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+        )
     try:
         with console.status("starting Tabard: edge, agent, SeaweedFS, moto"):
             running = _wait_for(
@@ -75,14 +82,22 @@ def _system(console: Console, data_dir: DataDir) -> Iterator[RunningSystem]:
             )
         yield running
     finally:
+        _end(console, process)
+    if process.returncode != 0:
+        raise StepFailed(f"tabard up ended with {process.returncode}:\n{log.read_text()[-2000:]}")
+
+
+def _end(console: Console, process: "subprocess.Popen[bytes]") -> None:
+    """End `tabard up`, which ends everything else; an impatient second Ctrl-C leaves nothing half ended."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    with console.status("ending what was started"):
         process.send_signal(signal.SIGINT)
         try:
             process.wait(timeout=30)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-    if process.returncode != 0:
-        raise StepFailed(f"tabard up ended with {process.returncode}:\n{log.read_text()[-2000:]}")
 
 
 def _alive(process: "subprocess.Popen[bytes]", log: Path) -> None:
@@ -109,9 +124,13 @@ class _Story:
     data_dir: DataDir
     _events: list[dict[str, Any]] = field(default_factory=list)
     _log: Path | None = None
+    _first_key: str = ""
 
     def tell(self) -> None:
         """Every chapter."""
+        self.console.print(
+            f"[bold]Tabard[/] is up at {self.system.endpoint}; its state goes when the story ends"
+        )
         self._heading("1  An operator makes a role, its policy and an instance profile")
         self._make_role()
         self._heading("2  … and what the application will work with")
@@ -132,14 +151,7 @@ class _Story:
         self._terminate(instance_id)
 
     def _client(self, service: str) -> Any:  # noqa: ANN401 - boto3 has no types
-        key = self.system.admin_key
-        return boto3.client(
-            service,
-            endpoint_url=self.system.endpoint,
-            region_name=self.system.region,
-            aws_access_key_id=key.access_key_id,
-            aws_secret_access_key=key.secret_access_key,
-        )
+        return admin_clients(self.system)(service)
 
     def _make_role(self) -> None:
         iam = self._client("iam")
@@ -149,7 +161,7 @@ class _Story:
         )
         iam.create_instance_profile(InstanceProfileName="web")
         iam.add_role_to_instance_profile(InstanceProfileName="web", RoleName="web")
-        self._tell(f"role              {role['Arn']}")
+        self._tell(f"role              {role['Arn']}, which ec2.amazonaws.com may assume")
         self._tell(
             "may               Get/PutObject on reports/public/*, Get/PutItem on orders, messages on jobs"
         )
@@ -218,6 +230,7 @@ class _Story:
         arn = found["arn"]
         if not arn.endswith(f":assumed-role/web/{instance_id}"):
             raise StepFailed(f"the application is {arn}")
+        self._first_key = found["access_key_id"]
         self._tell(f"found by          {found['method']} at {found['metadata']}")
         self._tell(f"access key        {found['access_key_id']} (expires {found['expires']})")
         self._tell(f"who am I          {arn}")
@@ -225,7 +238,7 @@ class _Story:
     def _allowed_and_denied(self) -> None:
         for service in ("s3", "dynamodb", "sqs"):
             done = self._event(f"allowed-{service}")
-            self._tell(f"[green]allowed[/]  {done['what']}")
+            self._tell(f"[green]allowed[/]  {escape(done['what'])}")
         denied = self._event("denied")
         if denied["code"] != "AccessDenied" or "no identity-based policy allows" not in denied["message"]:
             raise StepFailed(f"the denial reads {denied}")
@@ -245,26 +258,44 @@ class _Story:
         wider = json.dumps(self._policy(("public/*", "secret/*")))
         self._client("iam").put_role_policy(RoleName="web", PolicyName="app", PolicyDocument=wider)
         now = self._event("now-allowed")
-        self._tell(f"put-role-policy web app: reports/secret/* as well → [green]allowed[/]  {now['what']}")
-        self._tell(f"same key, same client, same session: {now['access_key_id']}")
         if now["failed"]:
             raise StepFailed(f"{now['failed']} calls failed on the way")
+        if now["access_key_id"] != self._first_key:
+            raise StepFailed(f"the session is another: {now['access_key_id']} in place of {self._first_key}")
+        self._tell(f"put-role-policy web app: reports/secret/* as well → [green]allowed[/]  {now['what']}")
+        self._tell(f"same key, same client, same session: {now['access_key_id']}")
 
     def _terminate(self, instance_id: str) -> None:
         ec2 = self._client("ec2")
-        ec2.terminate_instances(InstanceIds=[instance_id])
+        self._event("ready")
+        if self._log is None:
+            raise StepFailed("there is no instance")
+        # Held open: the instance's folder goes with it.
+        with self._log.open(encoding="utf-8", errors="replace") as console_log:
+            ec2.terminate_instances(InstanceIds=[instance_id])
+            self._until_terminated(ec2, instance_id)
+            said = [json.loads(line) for line in console_log if line.startswith("{")]
+        self._tell(f"{instance_id} is terminated")
+        last = said[-1]
+        if last["event"] != "refused" or last["code"] != "ExpiredToken":
+            raise StepFailed(f"the session of a terminated instance is not refused: {last}")
+        self._tell(f"[red]refused[/]  {last['what']}, with the same key as before: {last['code']}")
+
+    def _until_terminated(self, ec2: Any, instance_id: str) -> None:  # noqa: ANN401 - boto3 has no types
 
         def terminated() -> bool:
             found = ec2.describe_instances(InstanceIds=[instance_id])["Reservations"][0]["Instances"][0]
             return bool(found["State"]["Name"] == "terminated")
 
-        _wait_for(terminated, "the instance did not end")
-        self._tell(f"{instance_id} is terminated; its sessions are refused from now on")
+        with self.console.status("waiting for its end"):
+            _wait_for(terminated, "the instance did not end")
 
     def _event(self, name: str) -> dict[str, Any]:
         """The application's first event of this name; it writes them to its console."""
 
         def look() -> dict[str, Any] | None:
+            if not runs(self.data_dir):
+                raise StepFailed("tabard up has ended meanwhile")
             for line in self._lines():
                 if line.get("event") == "failed":
                     raise StepFailed(f"the application failed: {line}")

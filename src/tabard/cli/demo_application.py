@@ -1,7 +1,7 @@
 """The demo's application: what runs on the instance. Plain boto3, no keys, no endpoint, no region in it."""
 
 APPLICATION = """
-import json, os, sys, time, urllib.request
+import json, os, signal, sys, time, urllib.request
 import boto3
 from botocore.exceptions import ClientError
 
@@ -69,6 +69,18 @@ def main():
             break
         except ClientError:
             time.sleep(0.2)
+
+    # On termination: once more with the session that worked until now.
+    def last_call(number, frame):
+        try:
+            s3.get_object(Bucket="reports", Key="public/today.txt")["Body"].read()
+            say("failed", what="the session of a terminated instance still works")
+        except ClientError as error:
+            say("refused", what="s3 GetObject reports/public/today.txt", code=error.response["Error"]["Code"])
+        sys.exit(0)
+
+    signal.signal(signal.SIGTERM, last_call)
+    say("ready")
     while True:
         time.sleep(60)
 

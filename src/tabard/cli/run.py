@@ -8,18 +8,18 @@ import secrets
 import shutil
 import signal
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-import boto3
 import typer
-from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 from tabard.agent.edge_client import EdgeError
+from tabard.cli.admin import admin_clients, take_aws_settings_out_of_this_process
 from tabard.cli.running import DataDirOption, complain
 from tabard.cli.up import CANNOT_START, settings_from
 from tabard.services.ec2.images import PROCESS_IMAGE
@@ -34,6 +34,7 @@ TRUST_EC2 = (
     '{"Version":"2012-10-17","Statement":[{"Effect":"Allow",'
     '"Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}'
 )
+CANNOT_EXECUTE = 126
 NOT_FOUND = 127
 _NOT_IN_A_POLICY_NAME = re.compile(r"[^A-Za-z0-9_+=,.@-]")
 
@@ -58,23 +59,32 @@ def run(
     """
     if instance_profile is not None and policy:
         complain("--instance-profile and --policy exclude each other")
-    if shutil.which(command[0]) is None:
-        typer.echo(f"tabard: {command[0]}: command not found", err=True)
-        raise typer.Exit(NOT_FOUND)
-    environment = _take_aws_settings_out_of_this_process()
+    _require_program(command[0])
+    environment = take_aws_settings_out_of_this_process()
     documents = [_policy_document(path) for path in policy or ()]
     try:
-        prepare_process(least_level=logging.WARNING)
+        prepare_process(least_level=logging.WARNING, for_people=True)
         status = asyncio.run(_run(command, environment, instance_profile, documents, data_dir))
     except asyncio.CancelledError:
         status = 128 + signal.SIGTERM
-    except ClientError as error:
+    except (ClientError, BotoCoreError) as error:
         complain(str(error))
     except EdgeError as error:
         complain(f"the system did not answer as it should: {error}")
     except CANNOT_START as error:
         complain(str(error))
     raise typer.Exit(status)
+
+
+def _require_program(name: str) -> None:
+    """Leave as a shell does: with 127 where there is no such program, 126 where it cannot be executed."""
+    if shutil.which(name) is not None:
+        return
+    if os.sep in name and Path(name).exists():
+        typer.echo(f"tabard: {name}: permission denied (it is no executable file)", err=True)
+        raise typer.Exit(CANNOT_EXECUTE)
+    typer.echo(f"tabard: {name}: command not found", err=True)
+    raise typer.Exit(NOT_FOUND)
 
 
 def _policy_document(path: Path) -> tuple[str, str]:
@@ -99,7 +109,9 @@ async def _run(
     async with AsyncExitStack() as stack:
         system = await stack.enter_async_context(_system(data_dir))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tabard-run-")))
-        admin = _Admin(system)
+        take_back = _TakeBack()
+        stack.callback(take_back.report)
+        admin = _Admin(system, take_back)
         if documents:
             instance_profile = await stack.enter_async_context(admin.instance_profile_of(documents))
         endpoint = Endpoint(
@@ -111,7 +123,7 @@ async def _run(
             ),
         )
         host = await register_ephemeral_host(endpoint, name=f"run-{os.getpid()}")
-        stack.push_async_callback(deregister_host, endpoint, host.host_id)
+        stack.push_async_callback(take_back, partial(deregister_host, endpoint, host.host_id))
         await admin.launch(host.host_id, instance_profile)
         stack.enter_context(_signals_left_to_the_command())
         status = await ForegroundRun(
@@ -136,7 +148,10 @@ async def _system(data_dir: Path | None) -> AsyncIterator[RunningSystem]:
     settings = settings_from({"ephemeral": True, "port": 0, "health_port": 0})
     console = Console(stderr=True, highlight=False)
     with console.status("starting tabard for this run") as status:
-        system = System(settings, on_progress=lambda name, _: status.update(f"starting {name}"))
+        # It is this run's alone: another run that found it would see it end under itself.
+        system = System(
+            settings, on_progress=lambda name, _: status.update(f"starting {name}"), announced=False
+        )
         try:
             await system.start()
         except BaseException:
@@ -151,19 +166,38 @@ async def _system(data_dir: Path | None) -> AsyncIterator[RunningSystem]:
         await system.stop()
 
 
+class _TakeBack:
+    """Undoes what a run made. The system may be gone or reset by then: the command's status still counts."""
+
+    def __init__(self) -> None:
+        self._failures: list[str] = []
+
+    async def __call__(self, undo: Callable[[], Awaitable[object]]) -> None:
+        try:
+            await undo()
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "NoSuchEntity":
+                self._failures.append(str(error))
+        except EdgeError as error:
+            if error.code != "HostNotFound":
+                self._failures.append(str(error))
+        except BotoCoreError as error:
+            self._failures.append(str(error))
+
+    def report(self) -> None:
+        """Say what was not undone; the first failure tells why."""
+        if self._failures:
+            typer.echo(f"tabard: what this run made was not taken back: {self._failures[0]}", err=True)
+
+
 class _Admin:
     """What the user `admin` does for a run, and takes back."""
 
-    def __init__(self, system: RunningSystem) -> None:
-        session = boto3.session.Session(
-            aws_access_key_id=system.admin_key.access_key_id,
-            aws_secret_access_key=system.admin_key.secret_access_key,
-            region_name=system.region,
-        )
-        # The endpoint is ours and on this machine: no proxy and no variable of the caller's may redirect it.
-        config = Config(proxies={}, retries={"mode": "standard"})
-        self._iam = session.client("iam", endpoint_url=system.endpoint, config=config)
-        self._ec2 = session.client("ec2", endpoint_url=system.endpoint, config=config)
+    def __init__(self, system: RunningSystem, take_back: _TakeBack) -> None:
+        client = admin_clients(system)
+        self._iam = client("iam")
+        self._ec2 = client("ec2")
+        self._take_back = take_back
 
     @asynccontextmanager
     async def instance_profile_of(self, documents: Sequence[tuple[str, str]]) -> AsyncIterator[str]:
@@ -175,18 +209,19 @@ class _Admin:
             async def do(operation: str, **arguments: object) -> None:
                 await asyncio.to_thread(getattr(iam, operation), **arguments)
 
+            def later(operation: str, **arguments: object) -> None:
+                undo.push_async_callback(self._take_back, partial(do, operation, **arguments))
+
             await do("create_role", RoleName=name, AssumeRolePolicyDocument=TRUST_EC2)
-            undo.push_async_callback(do, "delete_role", RoleName=name)
+            later("delete_role", RoleName=name)
             for number, (title, document) in enumerate(documents):
                 policy_name = f"{number}-{title}"[:128]
                 await do("put_role_policy", RoleName=name, PolicyName=policy_name, PolicyDocument=document)
-                undo.push_async_callback(do, "delete_role_policy", RoleName=name, PolicyName=policy_name)
+                later("delete_role_policy", RoleName=name, PolicyName=policy_name)
             await do("create_instance_profile", InstanceProfileName=name)
-            undo.push_async_callback(do, "delete_instance_profile", InstanceProfileName=name)
+            later("delete_instance_profile", InstanceProfileName=name)
             await do("add_role_to_instance_profile", InstanceProfileName=name, RoleName=name)
-            undo.push_async_callback(
-                do, "remove_role_from_instance_profile", InstanceProfileName=name, RoleName=name
-            )
+            later("remove_role_from_instance_profile", InstanceProfileName=name, RoleName=name)
             yield name
 
     async def launch(self, host_id: str, instance_profile: str | None) -> None:
@@ -211,17 +246,3 @@ def _signals_left_to_the_command() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, former)
-
-
-def _take_aws_settings_out_of_this_process() -> dict[str, str]:
-    """The environment as it was; ours is without AWS settings, which the admin's clients must not heed."""
-    environment = dict(os.environ)
-    for name in environment:
-        if name.startswith("AWS_"):
-            del os.environ[name]
-    os.environ |= {
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }
-    return environment

@@ -12,13 +12,14 @@ from rich.console import Console
 
 from tabard.cli.running import complain
 from tabard.credentials.master_key import MasterKeyUnusable
+from tabard.edge.upstreams.runtime_folder import RuntimeFolderUnsafe
 from tabard.processes.spec import ChildFailed
 from tabard.store.ports import StoreUnavailable
 from tabard.wiring.bootstrap import SettingsConflict
 from tabard.wiring.data_dir import DataDirInUse, DataDirUnsafe
 from tabard.wiring.process import prepare_process
 from tabard.wiring.settings import Settings
-from tabard.wiring.system import PortInUse, System
+from tabard.wiring.system import PortInUse, System, Unusable
 
 CANNOT_START = (
     ChildFailed,
@@ -27,7 +28,9 @@ CANNOT_START = (
     MasterKeyUnusable,
     PortInUse,
     SettingsConflict,
+    RuntimeFolderUnsafe,
     StoreUnavailable,
+    Unusable,
 )
 
 
@@ -43,7 +46,7 @@ def up(
     ] = None,
     edges: Annotated[int | None, typer.Option(help="How many edge processes share the port.")] = None,
     account_id: Annotated[str | None, typer.Option(help="The account id, fixed at the first start.")] = None,
-    region: Annotated[str | None, typer.Option(help="The home region.")] = None,
+    region: Annotated[str | None, typer.Option(help="The home region, fixed at the first start.")] = None,
     root_access_key: Annotated[
         bool | None, typer.Option(help="Whether the account's root has a key.")
     ] = None,
@@ -83,7 +86,8 @@ def settings_from(given: dict[str, Any]) -> Settings:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        complain(f"{where}: {first['msg']}" if where else first["msg"].removeprefix("Value error, "))
+        said = first["msg"].removeprefix("Value error, ")
+        complain(f"{where}: {said}" if where else said)
 
 
 async def _run(settings: Settings) -> int:

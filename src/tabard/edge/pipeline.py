@@ -15,7 +15,7 @@ from tabard.access.authenticate import Authenticator, Examined
 from tabard.access.authorize import Denied, RequestFacts, authorize, authorize_each
 from tabard.access.check import Check
 from tabard.access.encoded_denial import with_encoded_message
-from tabard.access.refusals import AccessDenied, NotAuthenticated, Refusal
+from tabard.access.refusals import AccessDenied, NotAuthenticated, NotOffered, Refusal
 from tabard.audit.queue import AuditQueue
 from tabard.clock import Clock
 from tabard.edge.body import Body
@@ -256,7 +256,7 @@ def parse(believed: Believed) -> Asked:
     """Name the operation and type its input.
 
     Raises:
-        AccessDenied: an operation that Tabard has no authorization row for is refused, whoever asks.
+        NotOffered: an operation that Tabard has no authorization row for is refused, whoever asks.
     """
     identified, raw, content = believed.identified, believed.raw, believed.content
     model = service_model(identified.service)
@@ -264,12 +264,7 @@ def parse(believed: Believed) -> Asked:
     name = operation_of(identified, raw, body)
     operation = OPERATIONS[identified.service].get(name)
     if operation is None:
-        action = f"{identified.service}:{name}"
-        raise AccessDenied(
-            identified.service,
-            f"User: {believed.caller.arn} is not authorized to perform: {action} "
-            f"because this installation does not offer {action}",
-        )
+        raise NotOffered(identified.service, believed.caller.arn, operation=name)
     arguments = parse_input(model, name, raw, body, identified.uri_params, identified.protocol)
     call = Call(service=identified.service, operation=name, input=arguments, protocol=identified.protocol)
     request: msgspec.Struct | Mapping[str, Value] = arguments

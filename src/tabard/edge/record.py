@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from tabard.access.authorize import Denied
+from tabard.access.refusals import NotOffered
 from tabard.edge.stages import Allowed, Asked, Believed, Reached, Resolved
 from tabard.errors import AwsError
 from tabard.model.audit_event import AuditEvent, Outcome
@@ -53,7 +54,7 @@ def audit_event(
 def _outcome(reached: Reached, error: AwsError | None) -> Outcome:
     if error is None:
         return "allowed"
-    if isinstance(error, Denied):
+    if isinstance(error, Denied | NotOffered):
         return "denied"
     return "failed" if isinstance(reached, Allowed) else "refused"
 

@@ -9,8 +9,9 @@ Outcome = Literal["allowed", "denied", "refused", "failed"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditEvent:
-    """`outcome`: allowed and answered; denied by policy; refused before a decision (signature, syntax);
-    failed after it was allowed (an upstream or the handler answered an error).
+    """`outcome`: allowed and answered; denied by policy, or because Tabard has no such operation; refused
+    before a decision (signature, syntax); failed after it was allowed (an upstream or the handler answered an
+    error).
 
     Names are empty strings where they are not known. `resources` are ARNs; `reason` is the sentence.
     """

@@ -158,16 +158,17 @@ def find_running(data_dir: Path | None) -> DataDir | None:
     """
     if data_dir is not None:
         chosen = DataDir(data_dir)
-        return chosen if _runs(chosen) else None
+        return chosen if runs(chosen) else None
     default = DataDir(default_data_dir())
-    if _runs(default):
+    if runs(default):
         return default
     pointer = read_json(ephemeral_pointer())
     if pointer is not None and isinstance(pointer.get("data_dir"), str):
         latest = DataDir(Path(str(pointer["data_dir"])))
-        return latest if _runs(latest) else None
+        return latest if runs(latest) else None
     return None
 
 
-def _runs(data_dir: DataDir) -> bool:
+def runs(data_dir: DataDir) -> bool:
+    """Whether a system that can be asked owns the directory."""
     return data_dir.running.exists() and data_dir.is_locked()

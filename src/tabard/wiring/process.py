@@ -4,23 +4,27 @@ import asyncio
 import logging
 import resource
 import sys
+from collections.abc import MutableMapping
+from typing import Any
 
 import structlog
 
 
-def prepare_process(*, least_level: int = logging.INFO) -> None:
+def prepare_process(*, least_level: int = logging.INFO, for_people: bool = False) -> None:
     """Log JSON lines to stderr, use uvloop where it is, and allow as many descriptors as the system does.
 
     Args:
         least_level: of what is logged; a command in somebody's terminal says only what is amiss.
+        for_people: log a sentence in place of JSON, each once: it comes between the lines of a command.
     """
+    rendering = Sentences() if for_people else structlog.processors.JSONRenderer()
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
+            rendering,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(least_level),
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
@@ -33,3 +37,22 @@ def prepare_process(*, least_level: int = logging.INFO) -> None:
     except ImportError:
         return
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+
+
+class Sentences:
+    """Renders an event as `tabard: what happened (facts)`, and drops what it has said already."""
+
+    _NOT_TOLD = frozenset({"event", "level", "timestamp", "exception"})
+
+    def __init__(self) -> None:
+        self._said: set[str] = set()
+
+    def __call__(self, _logger: object, _method: str, event: MutableMapping[str, Any]) -> str:
+        """Raises structlog.DropEvent for what was said before."""
+        facts = ", ".join(f"{name} {value}" for name, value in event.items() if name not in self._NOT_TOLD)
+        what = str(event["event"]).replace("_", " ")
+        sentence = f"tabard: {what} ({facts})" if facts else f"tabard: {what}"
+        if sentence in self._said:
+            raise structlog.DropEvent
+        self._said.add(sentence)
+        return sentence

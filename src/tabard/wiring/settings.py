@@ -1,6 +1,7 @@
 """What an operator may set: by an option of `tabard up`, or by a `TABARD_*` variable."""
 
 import os
+import re
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -11,10 +12,18 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tabard.names import ACCOUNT_ID
 
+_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
+
 
 def _account_id(value: str) -> str:
     if not ACCOUNT_ID.fullmatch(value):
         raise ValueError("an account id has twelve digits")
+    return value
+
+
+def _region(value: str) -> str:
+    if not _REGION.fullmatch(value):
+        raise ValueError("a region is written like us-east-1")
     return value
 
 
@@ -54,8 +63,8 @@ class Settings(BaseSettings):
     account_id: Annotated[str, AfterValidator(_account_id)] = Field(
         default="111122223333", description="the account id of this installation, fixed at the first start"
     )
-    region: str = Field(
-        default="us-east-1", pattern=r"^[a-z]{2}(-[a-z]+)+-[0-9]$", description="the home region"
+    region: Annotated[str, AfterValidator(_region)] = Field(
+        default="us-east-1", description="the home region, fixed at the first start"
     )
     admin_access_key_id: str = Field(default="", description="the admin's key id; empty makes a random one")
     admin_secret_access_key: SecretStr = Field(

@@ -1,6 +1,6 @@
 """Opening the store of a data directory."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -12,6 +12,9 @@ from tabard.store.sqlite import open_sqlite_store
 from tabard.wiring.bootstrap import master_key_for
 from tabard.wiring.data_dir import DataDir
 
+LOOKED_THROUGH = 100_000
+PAGE = 2_000
+
 NumberedEvents = Sequence[tuple[int, AuditEvent]]
 
 
@@ -21,12 +24,24 @@ class AuditReader:
 
     store: SqlStore = field(repr=False)
 
-    def latest(self, count: int, *, denied_only: bool) -> NumberedEvents:
-        """The last `count` events, oldest first; of the last 100,000 where only denials are wanted."""
+    def last_number(self) -> int:
+        """The number of the newest event; 0 where there is none."""
         with self.store.reading() as tx:
-            last = tx.audit.last_number()
-            window = 100_000 if denied_only else count
-            return tx.audit.read(after=max(0, last - window), limit=window, denied_only=denied_only)[-count:]
+            return tx.audit.last_number()
+
+    def latest(
+        self, count: int, *, denied_only: bool, wanted: Callable[[AuditEvent], bool], until: int
+    ) -> NumberedEvents:
+        """The last `count` events up to number `until` that are wanted, oldest first; of the last 100,000."""
+        found: list[tuple[int, AuditEvent]] = []
+        oldest, upper = max(0, until - LOOKED_THROUGH), until
+        with self.store.reading() as tx:
+            while upper > oldest and len(found) < count:
+                lower = max(oldest, upper - max(count, PAGE))
+                page = tx.audit.read(after=lower, limit=upper - lower, denied_only=denied_only)
+                found[:0] = [item for item in page if item[0] <= upper and wanted(item[1])]
+                upper = lower
+        return found[-count:]
 
     def after(self, number: int, *, denied_only: bool) -> NumberedEvents:
         """The events that came after the one of this number."""

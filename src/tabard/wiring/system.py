@@ -24,7 +24,14 @@ from tabard.processes.supervisor import Supervisor
 from tabard.store.sqlite import open_sqlite_store
 from tabard.wiring.bootstrap import bootstrap, local_host_id, master_key_for, read_key
 from tabard.wiring.control import ControlServer
-from tabard.wiring.data_dir import DataDir, DataDirUnsafe, ephemeral_pointer, write_secret_file
+from tabard.wiring.data_dir import (
+    DataDir,
+    DataDirUnsafe,
+    ephemeral_pointer,
+    read_json,
+    runs,
+    write_secret_file,
+)
 from tabard.wiring.environment import child_environment
 from tabard.wiring.health_probe import answers_health
 from tabard.wiring.process_config import AgentConfig, EdgeConfig
@@ -43,6 +50,10 @@ _BACKLOG = 1024
 
 class PortInUse(Exception):
     """Somebody else listens where the edge or its health should."""
+
+
+class Unusable(Exception):
+    """The machine does not let the system keep its state, or start: no space, no right to write."""
 
 
 class NotEphemeral(Exception):
@@ -68,8 +79,12 @@ class SystemFacts:
 class System:
     """Edges, agent and upstream children, each a process of its own, all ended with this one."""
 
-    def __init__(self, settings: Settings, *, on_progress: Progress | None = None) -> None:
+    def __init__(
+        self, settings: Settings, *, on_progress: Progress | None = None, announced: bool = True
+    ) -> None:
+        """Args: announced: whether other commands of this user find it, where it is ephemeral."""
         self._settings = settings
+        self._announced = announced
         self._on_progress = on_progress
         self._facts: SystemFacts | None = None
         self._supervisor: Supervisor | None = None
@@ -106,16 +121,23 @@ class System:
 
         Raises:
             DataDirInUse, DataDirUnsafe, MasterKeyUnusable, SettingsConflict, StoreUnavailable, PortInUse,
-            ChildFailed: each with a sentence for the operator.
+            RuntimeFolderUnsafe, ChildFailed, Unusable: each with a sentence for the operator.
         """
+        try:
+            await self._start()
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            raise Unusable(f"{where}{error.strerror or error}") from error
+
+    async def _start(self) -> None:
         settings = self._settings
         folder = Path(tempfile.mkdtemp(prefix="tabard-data-")) if settings.ephemeral else settings.data_dir
         self._data_dir = data_dir = DataDir(folder)
         data_dir.prepare()
         self._lock = data_dir.lock()
         self._runtime = self._exit.enter_context(runtime_folder(data_dir.path / "run"))
-        edge_socket = self._listen(settings.address, settings.port)
-        health_socket = self._listen("127.0.0.1", settings.health_port)
+        edge_socket = self._listen(settings.address, settings.port, option="--port")
+        health_socket = self._listen("127.0.0.1", settings.health_port, option="--health-port")
         self._facts = self._describe(edge_socket, health_socket)
         await self._start_children()
         self._control = ControlServer(self._runtime_folder / "control.sock", {"reset": self._reset})
@@ -135,12 +157,18 @@ class System:
             if self._settings.ephemeral:
                 shutil.rmtree(self._data_dir.path, ignore_errors=True)
                 shutil.rmtree(self._data_dir.launched_elsewhere, ignore_errors=True)
-                ephemeral_pointer().unlink(missing_ok=True)
+                self._take_back_pointer()
         self._exit.close()
         if self._lock is not None:
             os.close(self._lock)
 
-    def _listen(self, address: str, port: int) -> socket.socket:
+    def _take_back_pointer(self) -> None:
+        """Unless a later ephemeral system has put its own there."""
+        pointer = ephemeral_pointer()
+        if (read_json(pointer) or {}).get("data_dir") == str(self.data_dir.path):
+            pointer.unlink(missing_ok=True)
+
+    def _listen(self, address: str, port: int, *, option: str) -> socket.socket:
         """A listening socket that edges inherit: a restarted edge finds who connected meanwhile."""
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         listener = socket.socket(family, socket.SOCK_STREAM)
@@ -149,7 +177,8 @@ class System:
             listener.bind((address, port))
         except OSError as error:
             listener.close()
-            raise PortInUse(f"cannot listen on {address} port {port}: {error.strerror}") from error
+            hint = f"{option} takes another, or 0 for any"
+            raise PortInUse(f"cannot listen on {address} port {port}: {error.strerror}; {hint}") from error
         listener.listen(_BACKLOG)
         listener.setblocking(False)
         self._sockets.append(listener)
@@ -164,14 +193,16 @@ class System:
             upstream_isolation = "network namespace"
         else:
             upstream_isolation = f"none ({isolation.reason})"
-        default = settings.data_dir == default_data_dir() or settings.ephemeral
+        # What `find_running` finds without being told.
+        default = DataDir(default_data_dir())
+        found = not runs(default) if settings.ephemeral else self.data_dir == default
         return SystemFacts(
             endpoint=f"http://{_authority(edge)}",
             health=f"http://{_authority(health)}",
             account_id=settings.account_id,
             region=settings.region,
             data_dir=self.data_dir.path,
-            data_dir_option="" if default else f" --data-dir {shlex.quote(str(self.data_dir.path))}",
+            data_dir_option="" if found else f" --data-dir {shlex.quote(str(self.data_dir.path))}",
             ephemeral=settings.ephemeral,
             upstream_isolation=upstream_isolation,
             instance_isolation="none (process driver)",
@@ -281,7 +312,7 @@ class System:
                 "pid": os.getpid(),
             },
         )
-        if facts.ephemeral:
+        if facts.ephemeral and self._announced:
             pointer = ephemeral_pointer()
             pointer.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             write_secret_file(pointer, {"data_dir": str(facts.data_dir)})

@@ -17,6 +17,7 @@ SET = {
     "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_CONFIG_FILE": "/run/empty",
     "AWS_SHARED_CREDENTIALS_FILE": "/run/empty",
+    "BOTO_CONFIG": "/run/empty",
     "NO_PROXY": "127.0.0.1",
     "no_proxy": "127.0.0.1",
 }

@@ -73,8 +73,8 @@ def instance_environment(
     """Take every other source of credentials out of `base`; point SDKs at the metadata service and the edge.
 
     Everything that begins with AWS_ goes unless it is known to be harmless, so a source that AWS invents
-    tomorrow goes as well. `empty_file` stands in for ~/.aws/config and ~/.aws/credentials: it exists, because
-    some SDKs fail on a named file that does not.
+    tomorrow goes as well. `empty_file` stands in for ~/.aws/config, ~/.aws/credentials and ~/.boto, in all of
+    which SDKs look first. It exists, because some fail on a named file that does not.
     """
     kept = {name: value for name, value in base.items() if not _is_removed(name)}
     bypass = _without_proxy(base, metadata_endpoint, edge_endpoint)
@@ -86,6 +86,7 @@ def instance_environment(
         "AWS_DEFAULT_REGION": region,
         "AWS_CONFIG_FILE": empty_file,
         "AWS_SHARED_CREDENTIALS_FILE": empty_file,
+        "BOTO_CONFIG": empty_file,
         "NO_PROXY": bypass,
         "no_proxy": bypass,
     }

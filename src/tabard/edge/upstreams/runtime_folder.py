@@ -25,18 +25,38 @@ def runtime_folder(preferred: Path) -> Iterator[Path]:
     A temporary folder goes with the block; the preferred one stays.
 
     Raises:
-        RuntimeFolderUnsafe: `preferred` is there and belongs to another user.
+        RuntimeFolderUnsafe: `preferred` is there and belongs to another user; or every folder for temporary
+            files has too long a path.
     """
-    if len(os.fsencode(preferred)) + 1 + LONGEST_SOCKET_NAME_BYTES <= SOCKET_PATH_LIMIT_BYTES:
+    if _is_short(preferred):
         preferred.mkdir(mode=0o700, parents=True, exist_ok=True)
         require_private(preferred, repair=True)
         yield preferred
         return
-    temporary = Path(tempfile.mkdtemp(prefix="tabard-", dir=os.environ.get("XDG_RUNTIME_DIR")))
+    temporary = _temporary_folder()
     try:
         yield temporary
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _is_short(folder: Path) -> bool:
+    return len(os.fsencode(folder)) + 1 + LONGEST_SOCKET_NAME_BYTES <= SOCKET_PATH_LIMIT_BYTES
+
+
+def _temporary_folder() -> Path:
+    """A new folder in the first place that is there, is ours to write to, and is not too deep."""
+    for place in (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp"):  # noqa: S108 - made by mkdtemp
+        if not place or not _is_short(Path(place, "tabard-12345678")):
+            continue
+        try:
+            return Path(tempfile.mkdtemp(prefix="tabard-", dir=place))
+        except OSError:  # XDG_RUNTIME_DIR may be that of the user who called sudo
+            continue
+    raise RuntimeFolderUnsafe(
+        "the upstreams' sockets need a folder that we may write to and whose path is short; "
+        "set TMPDIR or the data directory to one"
+    )
 
 
 def require_private(folder: Path, *, repair: bool = False) -> None:
