@@ -30,12 +30,18 @@ class AuditReader:
             return tx.audit.last_number()
 
     def latest(
-        self, count: int, *, denied_only: bool, wanted: Callable[[AuditEvent], bool], until: int
+        self,
+        count: int,
+        *,
+        denied_only: bool,
+        wanted: Callable[[AuditEvent], bool] = lambda _event: True,
+        until: int | None = None,
     ) -> NumberedEvents:
-        """The last `count` events up to number `until` that are wanted, oldest first; of the last 100,000."""
+        """The last `count` events, up to number `until`, that are wanted, oldest first; of the last 100,000."""
         found: list[tuple[int, AuditEvent]] = []
-        oldest, upper = max(0, until - LOOKED_THROUGH), until
         with self.store.reading() as tx:
+            upper = tx.audit.last_number() if until is None else until
+            oldest = max(0, upper - LOOKED_THROUGH)
             while upper > oldest and len(found) < count:
                 lower = max(oldest, upper - max(count, PAGE))
                 page = tx.audit.read(after=lower, limit=upper - lower, denied_only=denied_only)
