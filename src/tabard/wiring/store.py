@@ -37,7 +37,7 @@ class AuditReader:
         wanted: Callable[[AuditEvent], bool] = lambda _event: True,
         until: int | None = None,
     ) -> NumberedEvents:
-        """The last `count` events, up to number `until`, that are wanted, oldest first; of the last 100,000."""
+        """The last `count` events that are wanted, up to `until`, oldest first; of the last 100,000."""
         found: list[tuple[int, AuditEvent]] = []
         with self.store.reading() as tx:
             upper = tx.audit.last_number() if until is None else until
