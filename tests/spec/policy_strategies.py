@@ -19,16 +19,25 @@ from tabard.policy import (
     parse_document,
 )
 
+IDENTITY = DocumentKind.IDENTITY
 OWN, OTHER = "123456789012", "111122223333"
 ROLE_ARN = f"arn:aws:iam::{OWN}:role/web"
-CALLERS = {
-    PrincipalKind.USER: Caller(arn=f"arn:aws:iam::{OWN}:user/alice", account=OWN),
-    PrincipalKind.ASSUMED_ROLE: Caller(
-        arn=f"arn:aws:sts::{OWN}:assumed-role/web/i-1", account=OWN, role_arn=ROLE_ARN
-    ),
-    PrincipalKind.ROOT: Caller(arn=f"arn:aws:iam::{OWN}:root", account=OWN, is_root=True),
-    PrincipalKind.SERVICE: Caller(arn="", account="", service="ec2.amazonaws.com"),
-}
+ALICE = Caller(arn=f"arn:aws:iam::{OWN}:user/alice", account=OWN)
+WEB = Caller(arn=f"arn:aws:sts::{OWN}:assumed-role/web/i-1", account=OWN, role_arn=ROLE_ARN)
+SERVICE_LINKED = Caller(
+    arn=f"arn:aws:sts::{OWN}:assumed-role/AWSServiceRoleForX/s",
+    account=OWN,
+    role_arn=f"arn:aws:iam::{OWN}:role/aws-service-role/x.amazonaws.com/AWSServiceRoleForX",
+)
+CALLERS = [
+    (PrincipalKind.USER, ALICE),
+    (PrincipalKind.USER, Caller(arn=f"arn:aws:iam::{OTHER}:user/bob", account=OTHER)),
+    (PrincipalKind.ASSUMED_ROLE, WEB),
+    (PrincipalKind.ASSUMED_ROLE, SERVICE_LINKED),
+    (PrincipalKind.ROOT, Caller(arn=f"arn:aws:iam::{OWN}:root", account=OWN, is_root=True)),
+    (PrincipalKind.SERVICE, Caller(arn="", account="", service="ec2.amazonaws.com")),
+    (PrincipalKind.ANONYMOUS, Caller(arn="", account="")),
+]
 RESOURCES = [
     "*",
     "arn:aws:s3:::b",
@@ -38,6 +47,8 @@ RESOURCES = [
     "arn:aws:s3:::b/*",
     "arn:aws:sqs:eu-west-1:123456789012:q",
     "arn:aws:sqs:eu-west-1:123456789012:q:b",
+    "arn:aws:sqs:eu:west-1:123456789012:q",
+    "arn:aws:sqs:a:b:c:d:e:f:g:h:i:q",
     ROLE_ARN,
 ]
 PATTERNS = [
@@ -56,6 +67,10 @@ PATTERNS = [
     "arn:aws:sqs:*:*:q",
     "arn:aws:sqs:eu-*:123456789012:q*",
     "arn:aws:sqs:*:q:b",
+    "arn:aws:sqs:*:*:*",
+    "arn:aws:sqs:*-1:*:q",
+    "arn:aws:sqs:e?:*-1:q*",
+    "arn:aws:sqs",
     "arn:*:sqs:eu-west-1:*:*b",
     "arn:aws:iam::*:role/*",
 ]
@@ -70,7 +85,7 @@ OPERATORS = {
     "Numeric": (
         ["Equals", "NotEquals", "LessThan", "LessThanEquals", "GreaterThan", "GreaterThanEquals"],
         ["s3:max-keys"],
-        ["1", "2", "10.5"],
+        ["1", "2", "10.5", "ten"],
     ),
     "Arn": (
         ["Equals", "Like", "NotEquals", "NotLike"],
@@ -78,12 +93,30 @@ OPERATORS = {
         ["arn:aws:s3:::*", "arn:aws:s3:::b", "arn:aws:sqs:*:*:${aws:username}", "arn:*:*:*:*:?"],
     ),
 }
+OPERATORS["Date"] = (
+    OPERATORS["Numeric"][0],
+    ["aws:CurrentTime"],
+    ["2026-01-01T00:00:00Z", "2026", "1767225600", "2026-01-01T01:00:00.500+01:00"],
+)
+OTHER_CONDITIONS = [
+    ("Bool", "aws:SecureTransport", "true"),
+    ("Bool", "aws:SecureTransport", False),
+    ("Bool", "aws:SecureTransport", "${aws:ViaAWSService}"),
+    ("BinaryEquals", "tabard:Blob", "QQ=="),
+    ("BinaryEquals", "tabard:Blob", ["no base-64"]),
+    ("IpAddress", "aws:SourceIp", "10.0.0.0/8"),
+    ("IpAddress", "aws:SourceIp", ["nowhere"]),
+    ("NotIpAddress", "aws:SourceIp", ["10.0.0.0/8", "2001:db8::/32"]),
+]
 CONTEXT_VALUES = {
     "aws:username": ["alice", "bob", "*", ""],
     "aws:tagkeys": ["alice", "bob", "Alice", ""],
     "s3:max-keys": ["1", "2", "3"],
     "aws:sourcearn": ["arn:aws:s3:::b", "arn:aws:sqs:eu-west-1:1:alice", "elsewhere"],
-    "aws:sourceip": ["10.0.0.1", "203.0.113.9"],
+    "aws:sourceip": ["10.0.0.1", "203.0.113.9", "2001:db8::1"],
+    "aws:currenttime": ["2026-01-01T00:00:00Z", "1767225601", "2025-12-31T23:59:59Z"],
+    "tabard:blob": ["QQ==", "Qg=="],
+    "aws:viaawsservice": ["true", "false"],
     "aws:securetransport": ["true", "false"],
 }
 PRINCIPALS = [
@@ -91,9 +124,9 @@ PRINCIPALS = [
     {"AWS": "*"},
     {"AWS": OWN},
     {"AWS": [f"arn:aws:iam::{OWN}:root"]},
-    {"AWS": CALLERS[PrincipalKind.USER].arn},
-    {"AWS": [CALLERS[PrincipalKind.ASSUMED_ROLE].arn, ROLE_ARN, OWN]},
-    {"AWS": CALLERS[PrincipalKind.ASSUMED_ROLE].arn},
+    {"AWS": ALICE.arn},
+    {"AWS": [WEB.arn, ROLE_ARN, OWN]},
+    {"AWS": WEB.arn},
     {"AWS": ROLE_ARN},
     {"AWS": OTHER, "Service": "ec2.amazonaws.com"},
     {"Service": ["ecs.amazonaws.com"]},
@@ -105,15 +138,13 @@ def conditions(draw: st.DrawFn) -> Tree:
     """One condition element with up to two operators."""
     tree: Tree = {}
     for _ in range(draw(st.integers(0, 2))):
-        family = draw(st.sampled_from([*OPERATORS, "Bool", "IpAddress", "Null"]))
+        family = draw(st.sampled_from([*OPERATORS, "Other", "Null"]))
         if family in OPERATORS:
             names, keys, operands = OPERATORS[family]
             name, key = family + draw(st.sampled_from(names)), draw(st.sampled_from(keys))
             chosen: Any = draw(st.lists(st.sampled_from(operands), min_size=1, max_size=2))
-        elif family == "Bool":
-            name, key, chosen = "Bool", "aws:SecureTransport", draw(st.sampled_from(["true", False]))
-        elif family == "IpAddress":
-            name, key, chosen = draw(st.sampled_from(["", "Not"])) + "IpAddress", "aws:SourceIp", "10.0.0.0/8"
+        elif family == "Other":
+            name, key, chosen = draw(st.sampled_from(OTHER_CONDITIONS))
         else:
             name, key, chosen = "Null", "aws:username", draw(st.sampled_from(["true", "false"]))
         if family != "Null":
@@ -124,35 +155,48 @@ def conditions(draw: st.DrawFn) -> Tree:
 
 
 @st.composite
-def statements(draw: st.DrawFn, effect: str | None = None, *, principals: bool = False) -> Tree:
-    """One statement; with `principals`, one of a resource policy."""
+def statements(draw: st.DrawFn, effect: str | None = None, *, kind: DocumentKind = IDENTITY) -> Tree:
+    """One statement of such a document; one of an RCP always says whom it is for: everyone."""
     tree: Tree = {"Effect": effect or draw(st.sampled_from(["Allow", "Allow", "Deny"]))}
+    is_for_everyone = kind is DocumentKind.RESOURCE_CONTROL
     action = draw(st.sampled_from(["Action", "Action", "Action", "NotAction"]))
+    action = "Action" if is_for_everyone else action
     tree[action] = draw(st.lists(st.sampled_from(ACTION_PATTERNS), min_size=1, max_size=2))
     resource = draw(st.sampled_from(["Resource", "Resource", "Resource", "NotResource"]))
     tree[resource] = draw(st.lists(st.sampled_from(PATTERNS), min_size=1, max_size=3))
     if draw(st.booleans()):
         tree["Condition"] = draw(conditions())
-    if principals:
+    if is_for_everyone:
+        tree["Principal"] = "*"
+    if kind is DocumentKind.RESOURCE:
         element = draw(st.sampled_from(["Principal", "Principal", "NotPrincipal"]))
         tree[element] = draw(st.sampled_from(PRINCIPALS))
     return tree
 
 
-def documents(*, principals: bool = False) -> st.SearchStrategy[Tree]:
+def documents(kind: DocumentKind = IDENTITY) -> st.SearchStrategy[Tree]:
     """A document of one to four statements, mostly of the current version."""
     return st.fixed_dictionaries(
         {
             "Version": st.sampled_from(["2012-10-17", "2012-10-17", "2008-10-17"]),
-            "Statement": st.lists(statements(principals=principals), min_size=1, max_size=4),
+            "Statement": st.lists(statements(kind=kind), min_size=1, max_size=4),
         }
     )
+
+
+def levels(kind: DocumentKind) -> st.SearchStrategy[list[list[Tree]]]:
+    """Levels of control policies, most of which begin with full access."""
+    level = st.lists(documents(kind), max_size=1)
+    full = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    if kind is DocumentKind.RESOURCE_CONTROL:
+        full["Principal"] = "*"
+    wide = level.map(lambda others: [{"Version": "2012-10-17", "Statement": [full]}, *others])
+    return st.just([]) | st.lists(wide | wide | level, max_size=3)
 
 
 @st.composite
 def questions(draw: st.DrawFn) -> Question:
     """A request and the layers that apply to it."""
-    kind = draw(st.sampled_from(list(CALLERS)))
     values = {
         key: draw(st.lists(st.sampled_from(found), max_size=2 if key == "aws:tagkeys" else 1))
         for key, found in CONTEXT_VALUES.items()
@@ -162,13 +206,15 @@ def questions(draw: st.DrawFn) -> Question:
     return Question(
         action=draw(st.sampled_from(ACTIONS)),
         resource=draw(st.sampled_from(RESOURCES)),
-        caller=CALLERS[kind],
+        caller=draw(st.sampled_from([caller for _, caller in CALLERS])),
         values=values,
         resource_account=draw(st.sampled_from(["", OWN, OTHER])),
         identity=draw(st.lists(documents(), max_size=2)),
-        resource_policy=draw(st.none() | st.lists(documents(principals=True), max_size=1)),
+        resource_policy=draw(st.none() | st.lists(documents(DocumentKind.RESOURCE), max_size=1)),
         boundary=draw(layer),
         session=draw(layer),
+        service_control=draw(levels(DocumentKind.SERVICE_CONTROL)),
+        resource_control=draw(levels(DocumentKind.RESOURCE_CONTROL)),
     )
 
 
@@ -185,7 +231,7 @@ def compiled(trees: list[Tree], kind: DocumentKind) -> CompiledPolicies:
 def as_engine_input(question: Question) -> tuple[AccessRequest, PolicyLayers]:
     """The same question in the engine's words."""
     caller = question.caller
-    kind = next(kind for kind, found in CALLERS.items() if found == caller)
+    kind = next(kind for kind, found in CALLERS if found == caller)
     principal = PolicyPrincipal(
         arn=caller.arn,
         account_id=caller.account,
@@ -205,6 +251,12 @@ def as_engine_input(question: Question) -> tuple[AccessRequest, PolicyLayers]:
         resource=_layer(question.resource_policy, DocumentKind.RESOURCE),
         boundary=_layer(question.boundary, DocumentKind.BOUNDARY),
         session=_layer(question.session, DocumentKind.SESSION),
+        service_control=tuple(
+            compiled(level, DocumentKind.SERVICE_CONTROL) for level in question.service_control
+        ),
+        resource_control=tuple(
+            compiled(level, DocumentKind.RESOURCE_CONTROL) for level in question.resource_control
+        ),
     )
     return request, layers
 

@@ -5,9 +5,11 @@ It reads documents as plain JSON trees, asks every statement in turn, and shares
 AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 """
 
+import base64
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from fractions import Fraction
 from ipaddress import ip_address, ip_network
 from typing import Any
@@ -16,6 +18,9 @@ Tree = dict[str, Any]
 Values = dict[str, list[str]]
 
 ACCOUNT_LEVEL, ROLE_LEVEL, DIRECT_LEVEL = 1, 2, 3
+
+# …/orgs_manage_policies_rcps.html#rcp-supported-services, as far as these requests go
+RESOURCE_CONTROLLED = ("s3", "sqs", "sts")
 
 
 @dataclass(frozen=True)
@@ -42,20 +47,34 @@ class Question:
     resource_policy: list[Tree] | None = None
     boundary: list[Tree] | None = None
     session: list[Tree] | None = None
+    service_control: list[list[Tree]] = field(default_factory=list)
+    resource_control: list[list[Tree]] = field(default_factory=list)
 
 
 def evaluate(question: Question) -> str:
     """`allow`, `explicit-deny` or `implicit-deny`."""
-    every_layer = [question.identity, question.boundary, question.session]
+    every_layer = [question.identity, question.boundary, question.session, *_controls(question)]
     if any(_applying(question, documents, "Deny") for documents in every_layer if documents is not None):
         return "explicit-deny"
     if any(_level(question, found) for found in _applying(question, question.resource_policy or [], "Deny")):
         return "explicit-deny"
+    if not all(_applying(question, level, "Allow") for level in _controls(question)):
+        return "implicit-deny"
     grants = [
         _level(question, found) for found in _applying(question, question.resource_policy or [], "Allow")
     ]
     named = max(grants, default=0)
     return "allow" if _allowed(question, named) else "implicit-deny"
+
+
+def _controls(question: Question) -> list[list[Tree]]:
+    """The levels of control policies that bind: none for service-linked roles, an RCP for some services, an
+    SCP for whoever has an account."""
+    if "/aws-service-role/" in question.caller.role_arn:
+        return []
+    is_controlled = question.action.split(":")[0].lower() in RESOURCE_CONTROLLED
+    by_resource = question.resource_control if is_controlled else []
+    return by_resource + (question.service_control if question.caller.account else [])
 
 
 def _allowed(question: Question, named: int) -> bool:
@@ -186,33 +205,39 @@ def _pattern(text: str, values: Values, variables: bool) -> list[str] | None:
 
 
 def _like(pattern: list[str], text: str) -> bool:
-    """By dynamic programming: reachable[i] tells whether the pattern so far fits the first i characters."""
+    """By dynamic programming: reachable[i] tells whether the pattern so far fits the first i characters.
+
+    The wildcards "in*" and "in?" match no colon.
+    """
     reachable = [True] + [False] * len(text)
     for token in pattern:
-        if token == "*":
-            for place in range(1, len(text) + 1):
-                reachable[place] = reachable[place] or reachable[place - 1]
+        fits = [
+            token in ("*", "?") or (token in ("in*", "in?") and character != ":") or character == token[-1]
+            for character in text
+        ]
+        if token in ("*", "in*"):
+            for place in range(len(text)):
+                reachable[place + 1] = reachable[place + 1] or (reachable[place] and fits[place])
         else:
-            wanted = token[-1]
-            reachable = [False] + [
-                reachable[place] and (token == "?" or text[place] == wanted) for place in range(len(text))
-            ]
+            reachable = [False] + [reachable[place] and fits[place] for place in range(len(text))]
     return reachable[-1]
 
 
 def _resource_matches(pattern: str, resource: str, values: Values, variables: bool) -> bool:
     if pattern == "*":
         return True
-    wanted, asked = pattern.split(":", 5), resource.split(":", 5)
-    if len(asked) < 6:
-        return False
+    wanted = pattern.split(":", 5)
     wanted += ["*"] * (6 - len(wanted))
     last = _pattern(wanted[5], values, variables)
-    return (
-        last is not None
-        and all(_like(list(wanted[place]), asked[place]) for place in range(5))
-        and _like(last, asked[5])
-    )
+    if last is None:
+        return False
+    whole: list[str] = []
+    for part in wanted[:5]:
+        tokens = [f"in{character}" if character in "*?" else character for character in part]
+        if part.endswith("*"):  # "it can expand to match beyond the colon boundaries"
+            tokens[-1] = "*"
+        whole += [*tokens, ":"]
+    return _like(whole + last, resource)
 
 
 def _condition_holds(
@@ -227,7 +252,7 @@ def _condition_holds(
     name = name.removesuffix("IfExists")
     negated = "Not" in name
     name = name.replace("Not", "")
-    if name not in _MATCHES:
+    if name not in _MATCHES or not all(_CAN_BE[name](operand) for operand in operands):
         return effect == "Deny"
     matched = [
         any(_MATCHES[name](operand, value, values, variables) for operand in operands) for value in found
@@ -266,21 +291,29 @@ def _arn_like(operand: str, value: str, values: Values, variables: bool) -> bool
     )
 
 
-def _bool(operand: str, value: str, _values: Values, _variables: bool) -> bool:
-    return value.lower() in ("true", "false") and operand.lower() == value.lower()
+def _bool(operand: str, value: str, values: Values, variables: bool) -> bool:
+    is_boolean = value.lower() in ("true", "false")
+    return is_boolean and _string_equals_ignore_case(operand, value, values, variables)
+
+
+def _binary(operand: str, value: str, _values: Values, _variables: bool) -> bool:
+    return base64.b64decode(operand) == base64.b64decode(value)
 
 
 def _ip_address(operand: str, value: str, _values: Values, _variables: bool) -> bool:
     return ip_address(value) in ip_network(operand, strict=False)
 
 
-def _numbers(operand: str, value: str) -> Iterator[Fraction]:
-    return map(Fraction, (value, operand))
+def _instant(text: str) -> Fraction:
+    if text.isdigit() and len(text) != 4:
+        return Fraction(text)
+    moment = datetime.fromisoformat(text)
+    return Fraction((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
 
 
-def _numeric(compare: str) -> Callable[[str, str, Values, bool], bool]:
+def _ordered(parse: Callable[[str], Fraction], compare: str) -> Callable[[str, str, Values, bool], bool]:
     def matches(operand: str, value: str, _values: Values, _variables: bool) -> bool:
-        asked, wanted = _numbers(operand, value)
+        asked, wanted = parse(value), parse(operand)
         return {
             "Equals": asked == wanted,
             "LessThan": asked < wanted,
@@ -300,8 +333,31 @@ _MATCHES = {
     "ArnLike": _arn_like,
     "Bool": _bool,
     "IpAddress": _ip_address,
+    "BinaryEquals": _binary,
     **{
-        f"Numeric{compare}": _numeric(compare)
+        f"{family}{compare}": _ordered(parse, compare)
+        for family, parse in (("Numeric", Fraction), ("Date", _instant))
         for compare in ("Equals", "LessThan", "LessThanEquals", "GreaterThan", "GreaterThanEquals")
     },
+}
+
+
+def _parses(parse: Callable[[str], object]) -> Callable[[str], bool]:
+    def can_be(operand: str) -> bool:
+        try:
+            parse(operand)
+        except ValueError:
+            return False
+        return True
+
+    return can_be
+
+
+# What an operator's operand must look like; whatever cannot be evaluated allows nothing and denies.
+_CAN_BE = {name: _parses(str) for name in _MATCHES} | {
+    "IpAddress": _parses(lambda operand: ip_network(operand, strict=False)),
+    "BinaryEquals": _parses(lambda operand: base64.b64decode(operand, validate=True)),
+    "ArnEquals": lambda operand: operand.count(":") >= 5,
+    "ArnLike": lambda operand: operand.count(":") >= 5,
+    **{name: _parses(Fraction) for name in _MATCHES if name.startswith("Numeric")},
 }

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from policy_strategies import as_engine_input, questions, statements
 from reference_evaluator import Question, Tree, evaluate
 
-from tabard.policy import Decision, Effect, Layer, decide, explain
+from tabard.policy import Decision, DocumentKind, Effect, Layer, decide, explain
 from tabard.policy.explain import Element
 
 some = settings(max_examples=40, deadline=None)
@@ -46,7 +46,15 @@ def test_an_explicit_deny_wins(question: Question) -> None:
 @some
 @given(question=questions())
 def test_the_default_is_deny(question: Question) -> None:
-    silent = replace(question, identity=[], resource_policy=None, boundary=None, session=None)
+    silent = replace(
+        question,
+        identity=[],
+        resource_policy=None,
+        boundary=None,
+        session=None,
+        service_control=[],
+        resource_control=[],
+    )
     assert _decide(silent).allowed is (
         question.caller.is_root
         and question.resource_account in ("", question.caller.account)
@@ -66,7 +74,7 @@ def test_adding_a_deny_never_grants(question: Question, denial: Tree, layer: str
 
 
 @some
-@given(question=questions(), denial=statements("Deny", principals=True))
+@given(question=questions(), denial=statements("Deny", kind=DocumentKind.RESOURCE))
 def test_adding_a_deny_to_a_resource_policy_never_grants(question: Question, denial: Tree) -> None:
     if not _decide(question).allowed:
         assert not _decide(_with(question, "resource_policy", denial)).allowed
@@ -78,6 +86,38 @@ def test_boundaries_and_session_policies_never_grant(question: Question, limit: 
     without = replace(question, **{layer: None})
     if not _decide(without).allowed:
         assert not _decide(_with(without, layer, limit)).allowed
+
+
+@some
+@given(
+    question=questions(),
+    kind=st.sampled_from([DocumentKind.SERVICE_CONTROL, DocumentKind.RESOURCE_CONTROL]),
+    data=st.data(),
+)
+def test_control_policies_never_grant(question: Question, kind: DocumentKind, data: st.DataObject) -> None:
+    name = kind.value.replace("-", "_")
+    level = [{"Version": "2012-10-17", "Statement": [data.draw(statements("Allow", kind=kind))]}]
+    without = replace(question, **{name: []})
+    if not _decide(without).allowed:
+        assert not _decide(replace(without, **{name: [level]})).allowed
+    # Another level only takes away.
+    if not _decide(question).allowed:
+        assert not _decide(replace(question, **{name: [*getattr(question, name), level]})).allowed
+
+
+@some
+@given(question=questions(), denial=statements("Deny"), data=st.data())
+def test_adding_a_deny_to_a_level_of_control_never_grants(
+    question: Question, denial: Tree, data: st.DataObject
+) -> None:
+    if question.service_control and not _decide(question).allowed:
+        place = data.draw(st.integers(0, len(question.service_control) - 1))
+        added = {"Version": "2012-10-17", "Statement": [denial]}
+        levels = [
+            [*level, added] if number == place else level
+            for number, level in enumerate(question.service_control)
+        ]
+        assert not _decide(replace(question, service_control=levels)).allowed
 
 
 @some
@@ -103,6 +143,8 @@ def test_order_and_duplicates_do_not_matter(question: Question, seed: int) -> No
         resource_policy=shuffled(question.resource_policy),
         boundary=shuffled(question.boundary),
         session=shuffled(question.session),
+        service_control=[shuffled(level) or [] for level in question.service_control],
+        resource_control=[shuffled(level) or [] for level in question.resource_control],
     )
     first, second = _decide(question), _decide(other)
     assert (first.effect, first.layer) == (second.effect, second.layer)

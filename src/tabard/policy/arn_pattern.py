@@ -1,17 +1,23 @@
-"""ARN patterns: each of an ARN's six parts is matched on its own, so no wildcard leaks across a colon.
+"""ARN patterns: how far a wildcard reaches across the colons that part an ARN.
 
 The sixth part, the resource itself, is all that follows the fifth colon; its own colons are plain characters.
+In a condition each of the six parts is matched on its own. In a `Resource` element a `*` that ends one of the
+first five parts may reach across colons; any other wildcard there stays within its part.
 
 AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
 """
 
 from collections.abc import Callable, Sequence
 
+from tabard.policy.automaton import contextual_automaton
 from tabard.policy.pattern import Token, Values, Variable, Wildcard, contextual, joined, matcher, tokens
 
 _PARTS = 6
 _ARN = "arn:"
 _ANY = (Wildcard.MANY,)
+_NARROW = {Wildcard.MANY: Wildcard.MANY_IN_PART, Wildcard.ONE: Wildcard.ONE_IN_PART}
+
+Guard = Callable[[str, Values], bool]
 
 
 def arn_parts(pattern: Sequence[Token]) -> list[list[Token]]:
@@ -65,41 +71,39 @@ def resource_variables(text: str) -> list[Variable]:
 class ResourcePattern:
     """One entry of a `Resource` or `NotResource` element, and how an index may find it.
 
-    Where the first five parts are literal, `literal_front` is True and the pattern is found by the whole ARN;
-    otherwise it is found by the sixth part. `exact` is the literal text to look up, None where there are
-    wildcards or variables; then `head` is the literal text it begins with. `guard` is what is left to test
-    once the look-up has matched, None where nothing is.
+    `by_whole` tells that the pattern is found by the whole ARN; otherwise, as its first five parts have
+    wildcards, by what follows the fifth colon or a later one. `exact` is the literal text to look up, None
+    where there are wildcards or variables; then `head` is the literal text it begins with. `guard` is what is
+    left to test once the look-up has matched, None where nothing is.
 
     AWS: "You can use a policy variable in the Resource element, but only in the resource portion of the ARN."
+    "When you specify an incomplete ARN (one with fewer than the standard six fields) … AWS automatically
+    completes the ARN by adding wildcard characters (*) to all missing fields."
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-arns
     """
 
-    __slots__ = ("exact", "guard", "head", "literal_front", "matches", "written")
+    __slots__ = ("by_whole", "exact", "guard", "head", "matches")
 
     def __init__(self, text: str, *, variables: bool) -> None:
-        self.written = text
+        self.by_whole = True
         pattern = tokens(text, variables=variables)
         if not text.startswith(_ARN):
-            self.literal_front = True
             self.exact, self.head = _look_up(pattern)
-            self.matches: Callable[[str, Values], bool] = contextual(pattern)
+            self.matches: Guard = contextual(pattern)
             self.guard = None if pattern == _ANY else self.matches
             return
         parts: list[Sequence[Token]] = [*arn_parts(pattern)]
         parts += [_ANY] * (_PARTS - len(parts))
         front = [[_plain(token) for token in part] for part in parts[:-1]]
         last = parts[-1]
-        self.literal_front = not any(isinstance(token, Wildcard) for part in front for token in part)
-        if not self.literal_front:
-            self.exact, self.head = _look_up(last)
-            fits_front, fits_last = _front(front), contextual(last)
-            self.matches = lambda resource, values: (
-                fits_front(resource, values) and fits_last(resource.split(":", _PARTS - 1)[-1], values)
-            )
-            found_by_text = self.exact is not None or _is_head_alone(last)
-            self.guard = fits_front if found_by_text else self.matches
-            return
-        whole = joined([":".join("".join(str(token) for token in part) for part in front), ":", *last])
+        whole = joined([*(token for part in front for token in (*_within(part), ":")), *last])
         self.exact, self.head = _look_up(whole)
+        if any(isinstance(token, Wildcard) for part in front for token in part):
+            self.matches = self.guard = _with_wild_front(front, last, whole)
+            exact, head = _look_up(last)
+            if exact is not None or head:
+                self.by_whole, self.exact, self.head = False, exact, head
+            return
         self.matches = contextual(whole)
         self.guard = None if self.exact is not None or _is_head_alone(whole) else self.matches
 
@@ -126,7 +130,39 @@ def _is_head_alone(pattern: Sequence[Token]) -> bool:
     )
 
 
-def _front(front: Sequence[Sequence[str | Wildcard]]) -> Callable[[str, Values], bool]:
+def _with_wild_front(
+    front: Sequence[Sequence[str | Wildcard]], last: Sequence[Token], whole: Sequence[Token]
+) -> Guard:
+    """The test of a pattern with wildcards in its first five parts.
+
+    AWS: "You can use wildcard characters (* and ?) within the individual segments of an ARN (the parts
+    separated by colons) … If the * wildcard is the last character of a resource ARN segment, it can expand to
+    match beyond the colon boundaries."
+    """
+    fits_front, fits_last = _part_by_part(front), contextual(last)
+    across = contextual_automaton(whole)
+
+    def matches(resource: str, values: Values) -> bool:
+        pieces = resource.split(":", _PARTS - 1)
+        if len(pieces) != _PARTS:
+            return False
+        if fits_front(resource, pieces) and fits_last(pieces[-1], values):
+            return True
+        # With five colons on both sides, part stands against part, and that was the whole test.
+        return ":" in pieces[-1] and across(resource, values)
+
+    return matches
+
+
+def _within(part: Sequence[str | Wildcard]) -> list[str | Wildcard]:
+    """A part before the fifth colon: but for a `*` at its end, wildcards match no colon."""
+    narrowed = [_NARROW.get(token, token) if isinstance(token, Wildcard) else token for token in part]
+    if part and part[-1] is Wildcard.MANY:
+        narrowed[-1] = Wildcard.MANY
+    return narrowed
+
+
+def _part_by_part(front: Sequence[Sequence[str | Wildcard]]) -> Callable[[str, Sequence[str]], bool]:
     """The test of an ARN's first five parts, some of which have wildcards."""
     literal = 0
     while not any(isinstance(token, Wildcard) for token in front[literal]):
@@ -136,12 +172,7 @@ def _front(front: Sequence[Sequence[str | Wildcard]]) -> Callable[[str, Values],
         (place, matcher(part)) for place, part in enumerate(front) if place >= literal and tuple(part) != _ANY
     ]
 
-    def fits(resource: str, _values: Values) -> bool:
-        if not resource.startswith(prefix) or resource.count(":") < _PARTS - 1:
-            return False
-        if not tests:
-            return True
-        pieces = resource.split(":", _PARTS - 1)
-        return all(test(pieces[place]) for place, test in tests)
+    def fits(resource: str, pieces: Sequence[str]) -> bool:
+        return resource.startswith(prefix) and all(test(pieces[place]) for place, test in tests)
 
     return fits

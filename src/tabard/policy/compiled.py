@@ -6,11 +6,11 @@ AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_element
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tabard.policy.arn_pattern import ResourcePattern
+from tabard.policy.arn_pattern import Guard, ResourcePattern
 from tabard.policy.conditions import compile_condition
 from tabard.policy.decision import Decision, Effect, Layer, MatchedStatement
 from tabard.policy.document import CURRENT_VERSION, Document, Statement, StatementEffect
-from tabard.policy.index import Guard, ResourceIndex
+from tabard.policy.index import ResourceIndex
 from tabard.policy.pattern import Values, matcher, tokens
 from tabard.policy.principals import PrincipalMatch, Reach
 from tabard.policy.request import PolicyPrincipal

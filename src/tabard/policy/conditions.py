@@ -49,10 +49,10 @@ def parse_operator(text: str) -> Operator | None:
 def takes_variables(operator: Operator) -> bool:
     """Whether `${…}` means something among an operator's operands.
 
-    AWS: "You can use policy variables for Condition values in any condition that involves the string
-    operators or the ARN operators"; "You can't use a policy variable with other operators".
+    AWS: "Policy variables – Supported" stands with the string, Boolean and ARN operators alone,
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
     """
-    return operator.name.startswith(("string", "arn"))
+    return operator.name.startswith(("string", "arn", "bool"))
 
 
 def compile_condition(condition: Condition, effect: StatementEffect, *, variables: bool) -> Holds:

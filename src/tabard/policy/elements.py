@@ -82,7 +82,7 @@ def check_resource(resource: str) -> None:
         refuse(f'Resource {resource} must be in ARN format or "*".')
     if parts[1] not in _PARTITIONS:
         refuse(f'Partition "{parts[1]}" is not valid for resource "{resource}".')
-    if len(parts) < 4 or not _SERVICE.fullmatch(parts[2]):
+    if len(parts) < 3 or not _SERVICE.fullmatch(parts[2]):
         refuse("Resource vendor must be fully qualified and cannot contain regexes.")
     if len(parts) < 6:
         if "::" in resource:

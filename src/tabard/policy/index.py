@@ -4,20 +4,22 @@ An exact text is looked up in a dictionary. Patterns are kept by the literal tex
 greatest head that is not above the resource is found by bisection, and every other head that the resource
 begins with is among its parents (a head's parent is the longest other head that it begins with).
 
+A pattern with wildcards in its first five parts is looked up by what follows those parts.
+
 AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from tabard.policy.arn_pattern import Guard
 from tabard.policy.conditions import Holds
 from tabard.policy.pattern import Values
 
 if TYPE_CHECKING:
     from tabard.policy.compiled import CompiledStatement
 
-Guard = Callable[[str, Values], bool]
 Entry = tuple[Guard | None, tuple[Holds, ...], "CompiledStatement"]
 
 
@@ -62,10 +64,14 @@ class _Heads:
                 buckets.append(self._buckets[place])
             place = self._parents[place]
         for bucket in buckets:
-            for entry in bucket:
-                statement = _first_holding((entry,), resource, values)
-                if statement is not None:
-                    yield statement
+            yield from _every_holding(bucket, resource, values)
+
+
+def _every_holding(bucket: tuple[Entry, ...], resource: str, values: Values) -> "Iterator[CompiledStatement]":
+    for entry in bucket:
+        statement = _first_holding((entry,), resource, values)
+        if statement is not None:
+            yield statement
 
 
 def _first_holding(bucket: tuple[Entry, ...], resource: str, values: Values) -> "CompiledStatement | None":
@@ -80,10 +86,14 @@ def _first_holding(bucket: tuple[Entry, ...], resource: str, values: Values) -> 
     return None
 
 
+# Beyond so many colons, patterns are tested one by one instead of looked up behind each colon.
+MOST_RESTS = 8
+
+
 class ResourceIndex:
     """The statements of one effect for one action, by resource."""
 
-    __slots__ = ("_always", "_by_sixth_part", "_by_whole")
+    __slots__ = ("_always", "_by_rest", "_by_whole", "_with_wild_front")
 
     def __init__(self, statements: "Iterable[CompiledStatement]") -> None:
         tables: tuple[tuple[dict[str, list[Entry]], dict[str, list[Entry]]], ...] = (({}, {}), ({}, {}))
@@ -96,7 +106,7 @@ class ResourceIndex:
                     (statement.resource_guard, statement.conditions, statement)
                 )
             for pattern in statement.patterns:
-                exact, by_head = tables[pattern.literal_front]
+                exact, by_head = tables[pattern.by_whole]
                 if pattern.exact is not None:
                     exact.setdefault(pattern.exact, []).append(
                         (pattern.guard, statement.conditions, statement)
@@ -106,22 +116,46 @@ class ResourceIndex:
                         (pattern.guard, statement.conditions, statement)
                     )
         self._by_whole = _Heads(*tables[1])
-        self._by_sixth_part = _Heads(*tables[0]) if any(tables[0]) else None
+        self._by_rest = _Heads(*tables[0]) if any(tables[0]) else None
+        self._with_wild_front = tuple(
+            entry for table in tables[0] for entries in table.values() for entry in entries
+        )
 
     def first(self, resource: str, values: Values) -> "CompiledStatement | None":
         """A statement that applies, whoever asks; None where none does."""
         if self._always is not None:
             return self._always
         found = self._by_whole.first(resource, resource, values)
-        if found is None and self._by_sixth_part is not None:
-            parts = resource.split(":", 5)
-            if len(parts) == 6:
-                return self._by_sixth_part.first(parts[5], resource, values)
+        if found is None and self._by_rest is not None:
+            rests = _rests(resource)
+            if rests is None:
+                return _first_holding(self._with_wild_front, resource, values)
+            for rest in rests:
+                found = self._by_rest.first(rest, resource, values)
+                if found is not None:
+                    return found
         return found
 
     def every(self, resource: str, values: Values) -> "Iterator[CompiledStatement]":
         """Every statement that applies, whoever asks; one may come several times."""
         yield from self._by_whole.every(resource, resource, values)
-        parts = resource.split(":", 5)
-        if self._by_sixth_part is not None and len(parts) == 6:
-            yield from self._by_sixth_part.every(parts[5], resource, values)
+        if self._by_rest is not None:
+            rests = _rests(resource)
+            if rests is None:
+                yield from _every_holding(self._with_wild_front, resource, values)
+                return
+            for rest in rests:
+                yield from self._by_rest.every(rest, resource, values)
+
+
+def _rests(resource: str) -> list[str] | None:
+    """What follows the fifth colon, and each later one: a wildcard may have reached across some.
+
+    None where there are too many; none at all where there are less than five colons.
+    """
+    rests = resource.split(":", 5)[5:]
+    while rests and ":" in rests[-1]:
+        if len(rests) == MOST_RESTS:
+            return None
+        rests.append(rests[-1].split(":", 1)[1])
+    return rests

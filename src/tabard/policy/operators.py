@@ -85,16 +85,19 @@ def _any_of(tests: list[Test]) -> Test:
     return lambda value, values: any(test(value, values) for test in tests)
 
 
-def _bool(operands: tuple[str, ...], _variables: bool) -> Test:
-    """AWS: "comparing a key to "true" or "false"". What is neither matches nothing."""
-    wanted = _BOOLEANS.intersection(operand.lower() for operand in operands)
-    return lambda value, _values: value.lower() in wanted
+def _bool(operands: tuple[str, ...], variables: bool) -> Test:
+    """AWS: "comparing a key to "true" or "false"". A value that is neither matches nothing."""
+    equals = _equals(str.lower)(operands, variables)
+    return lambda value, values: value.lower() in _BOOLEANS and equals(value, values)
 
 
 def _binary(operands: tuple[str, ...], _variables: bool) -> Test:
-    """AWS: "byte for byte against a base-64 encoded representation of the binary value in the policy"."""
+    """AWS: "byte for byte against a base-64 encoded representation of the binary value in the policy".
+
+    A binary value of the request is written the same way, as in AWS's own table.
+    """
     wanted = frozenset(_all_parsed(operands, parse_base64))
-    return lambda value, _values: value.encode("utf-8", "surrogatepass") in wanted
+    return lambda value, _values: parse_base64(value) in wanted
 
 
 def _address(operands: tuple[str, ...], _variables: bool) -> Test:

@@ -15,10 +15,12 @@ Values = Mapping[str, tuple[str, ...]]
 
 
 class Wildcard(Enum):
-    """`*` and `?`."""
+    """`*` and `?`; those IN_PART match no colon, and stand for `*` and `?` in the first parts of an ARN."""
 
     MANY = auto()
     ONE = auto()
+    MANY_IN_PART = auto()
+    ONE_IN_PART = auto()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from tabard.policy import Condition, StatementEffect
 from tabard.policy.conditions import compile_condition
 
 KEY = "aws:Key"
-OTHER = {"aws:username": ("bob",), "aws:principaltag/team": ("*",)}
+OTHER = {"aws:username": ("bob",), "aws:principaltag/team": ("*",), "aws:principaltag/mfa": ("True",)}
 
 Row = tuple[str, list[str], list[str] | None, bool]
 
@@ -102,8 +102,12 @@ BOOLEAN_BINARY_NULL: list[Row] = [
     ("Bool", ["false"], ["true"], False),
     ("Bool", ["false"], None, False),
     ("Bool", ["yes"], ["yes"], False),
-    ("BinaryEquals", ["QmluYXJ5VmFsdWVJbkJhc2U2NA=="], ["BinaryValueInBase64"], True),
-    ("BinaryEquals", ["QmluYXJ5VmFsdWVJbkJhc2U2NA=="], ["binaryvalueinbase64"], False),
+    ("Bool", ["${aws:PrincipalTag/mfa}"], ["true"], True),
+    ("Bool", ["${aws:PrincipalTag/mfa}"], ["false"], False),
+    ("Bool", ["${aws:username}"], ["bob"], False),
+    ("BinaryEquals", ["QmluYXJ5VmFsdWVJbkJhc2U2NA=="], ["QmluYXJ5VmFsdWVJbkJhc2U2NA=="], True),
+    ("BinaryEquals", ["QmluYXJ5VmFsdWVJbkJhc2U2NA=="], ["ASIAIOSFODNN7EXAMPLE"], False),
+    ("BinaryEquals", ["QmluYXJ5VmFsdWVJbkJhc2U2NA=="], ["BinaryValueInBase64"], False),
     ("BinaryEquals", ["QQ=="], ["\ud800"], False),
     ("BinaryEquals", ["QQ=="], None, False),
     ("Null", ["true"], None, True),

@@ -58,7 +58,12 @@ def test_the_example_of_aws_names_its_variable_and_its_key() -> None:
             {"ForAnyValue:ArnLikeIfExists": {"aws:SourceArn": "arn:aws:sns:*:*:${aws:username}"}},
             ("aws:SourceArn", "aws:username"),
         ),
-        # "You can't use a policy variable with other operators"
+        (
+            "*",
+            {"Bool": {"aws:SecureTransport": "${aws:ViaAWSService}"}},
+            ("aws:SecureTransport", "aws:ViaAWSService"),
+        ),
+        # "Policy variables – Not supported"
         ("*", {"IpAddress": {"aws:SourceIp": "${aws:VpcSourceIp}"}}, ("aws:SourceIp",)),
     ],
 )

@@ -198,7 +198,7 @@ REFUSALS = [
         'Partition "azure" is not valid for resource "arn:azure:s3:::b".',
     ),
     (
-        _document({**READ, "Resource": "arn:aws:s3"}),
+        _document({**READ, "Resource": "arn:aws"}),
         "Resource vendor must be fully qualified and cannot contain regexes.",
     ),
     (

@@ -79,13 +79,26 @@ BUCKET = "arn:aws:s3:::bucket"
         ({"Resource": "arn:aws:dynamodb:eu-*:*:table/?"}, "arn:aws:dynamodb:eu-west-1:1:table/t", True),
         ({"Resource": "arn:aws:dynamodb:us-*:*:table/t"}, "arn:aws:dynamodb:eu-west-1:1:table/t", False),
         ({"Resource": "arn:aws:dynamodb:*:*:table/t"}, "arn:aws:sqs:eu-west-1:1:table/t", False),
-        # Wildcards do not leak across the colons that part an ARN.
-        (
-            {"Resource": "arn:aws:sqs:*:123456789012:q"},
-            "arn:aws:sqs:eu-west-1:999999999999:123456789012:q",
-            False,
-        ),
+        # "If the * wildcard is the last character of a resource ARN segment, it can expand to match beyond
+        # the colon boundaries"; no other wildcard of the first five parts can.
+        ({"Resource": "arn:aws:logs:*:1:log-group:g"}, "arn:aws:logs:eu-west-1:9:1:log-group:g", True),
+        ({"Resource": "arn:aws:logs:*:1:log-group:*"}, "arn:aws:logs:eu-west-1:1:log-group:g:*", True),
+        ({"Resource": "arn:aws:logs:eu-*:1:log-group:g"}, "arn:aws:logs:eu-west-1:9:1:log-group:g", True),
+        ({"Resource": "arn:aws:logs:*-1:1:log-group:g"}, "arn:aws:logs:eu-west-1:1:log-group:g", True),
+        ({"Resource": "arn:aws:logs:*-1:1:log-group:g"}, "arn:aws:logs:eu:west-1:1:log-group:g", False),
+        ({"Resource": "arn:aws:logs:e?:*:log-group:g"}, "arn:aws:logs:eu:9:1:log-group:g", True),
+        ({"Resource": "arn:aws:logs:e??:*:log-group:g"}, "arn:aws:logs:eu:9:1:log-group:g", False),
+        ({"Resource": "arn:aws:logs:*:1:${aws:username}:g?"}, "arn:aws:logs:a:b:1:alice:g1", True),
+        ({"Resource": "arn:aws:logs:*:1:${aws:username}:g?"}, "arn:aws:logs:a:b:1:bob:g1", False),
+        ({"Resource": "arn:aws:logs:*:1:${aws:missing}:g"}, "arn:aws:logs:a:b:1:bob:g", False),
+        ({"Resource": "arn:aws:logs:*:1:${aws:missing}:g"}, "arn:aws:logs:a:1:bob:g", False),
+        # "AWS automatically completes the ARN by adding wildcard characters (*) to all missing fields."
+        ({"Resource": "arn:aws:sqs"}, "arn:aws:sqs:eu-west-1:123456789012:q", True),
+        ({"Resource": "arn:aws:sqs"}, "arn:aws:sns:eu-west-1:123456789012:q", False),
+        ({"Resource": "arn:aws:sqs:eu-west-1"}, "arn:aws:sqs:eu-west-1:123456789012:q", True),
+        ({"Resource": "arn:aws:sqs:eu-west-1"}, "arn:aws:sqs:eu-west-2:123456789012:q", False),
         ({"Resource": "arn:aws:sqs:*:q"}, "arn:aws:sqs:eu-west-1:123456789012:q", False),
+        ({"Resource": "arn:aws:sqs:*:q"}, "arn:aws:sqs:eu-west-1:q:x", True),
         # "only in the resource portion of the ARN"
         ({"Resource": "arn:aws:s3:::bucket/${aws:username}/*"}, f"{BUCKET}/alice/x", True),
         ({"Resource": "arn:aws:s3:::bucket/${aws:username}/*"}, f"{BUCKET}/bob/x", False),

@@ -1,0 +1,78 @@
+"""Patterns whose wildcards differ in what they match, run as a set of states kept in the bits of one number.
+
+One step per character, whatever the pattern and the text: bit n of the state says that the first n characters
+of the pattern have been matched.
+
+AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
+"""
+
+from collections.abc import Callable, Sequence
+
+from tabard.policy.pattern import Token, Values, Wildcard, has_variables, substitute
+
+
+class Automaton:
+    """A pattern without variables, as the masks that each character of a text is met with."""
+
+    __slots__ = ("_accept", "_any", "_own", "_stay", "_stay_in_part", "_step", "_tokens")
+
+    def __init__(self, pattern: Sequence[Token]) -> None:
+        self._tokens = pattern
+        # One bit for each character or `?`, behind the bit of the beginning.
+        self._accept = 1 << sum(
+            len(token) if isinstance(token, str) else token in (Wildcard.ONE, Wildcard.ONE_IN_PART)
+            for token in pattern
+        )
+        self._own: dict[str, int] | None = None
+        self._any = self._step = self._stay = self._stay_in_part = 0
+
+    def matches(self, text: str) -> bool:
+        """Whether the whole text fits."""
+        if len(text) < self._accept.bit_length() - 1:
+            return False
+        own = self._own if self._own is not None else self._prepare()
+        state = 1
+        for character in text:
+            if character == ":":
+                state = ((state << 1) & (own.get(character, 0) | self._any)) | (state & self._stay)
+            else:
+                state = ((state << 1) & (own.get(character, 0) | self._any | self._step)) | (
+                    state & (self._stay | self._stay_in_part)
+                )
+            if not state:
+                return False
+        return bool(state & self._accept)
+
+    def _prepare(self) -> dict[str, int]:
+        own: dict[str, int] = {}
+        bit = 1
+        for token in self._tokens:
+            if isinstance(token, str):
+                for character in token:
+                    bit <<= 1
+                    own[character] = own.get(character, 0) | bit
+            elif token is Wildcard.ONE:
+                bit <<= 1
+                self._any |= bit
+            elif token is Wildcard.ONE_IN_PART:
+                bit <<= 1
+                self._step |= bit
+            elif token is Wildcard.MANY:
+                self._stay |= bit
+            else:
+                self._stay_in_part |= bit
+        self._own = own
+        return own
+
+
+def contextual_automaton(pattern: Sequence[Token]) -> Callable[[str, Values], bool]:
+    """The test of any pattern; a variable without a value matches nothing."""
+    if not has_variables(pattern):
+        fixed = Automaton(pattern)
+        return lambda text, _values: fixed.matches(text)
+
+    def matches(text: str, values: Values) -> bool:
+        substituted = substitute(pattern, values)
+        return substituted is not None and Automaton(substituted).matches(text)
+
+    return matches
