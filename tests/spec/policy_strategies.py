@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from hypothesis import strategies as st
-from reference_evaluator import Caller, Question, Tree
+from reference_evaluator import Caller, Question, Tree, Values
 
 from tabard.policy import (
     AccessRequest,
@@ -163,7 +163,9 @@ def statements(draw: st.DrawFn, effect: str | None = None, *, kind: DocumentKind
     action = "Action" if is_for_everyone else action
     tree[action] = draw(st.lists(st.sampled_from(ACTION_PATTERNS), min_size=1, max_size=2))
     resource = draw(st.sampled_from(["Resource", "Resource", "Resource", "NotResource"]))
-    tree[resource] = draw(st.lists(st.sampled_from(PATTERNS), min_size=1, max_size=3))
+    # A session policy holds no incomplete ARN.
+    patterns = [text for text in PATTERNS if kind is not DocumentKind.SESSION or _is_complete(text)]
+    tree[resource] = draw(st.lists(st.sampled_from(patterns), min_size=1, max_size=3))
     if draw(st.booleans()):
         tree["Condition"] = draw(conditions())
     if is_for_everyone:
@@ -172,6 +174,10 @@ def statements(draw: st.DrawFn, effect: str | None = None, *, kind: DocumentKind
         element = draw(st.sampled_from(["Principal", "Principal", "NotPrincipal"]))
         tree[element] = draw(st.sampled_from(PRINCIPALS))
     return tree
+
+
+def _is_complete(text: str) -> bool:
+    return text == "*" or text.count(":") >= 5
 
 
 def documents(kind: DocumentKind = IDENTITY) -> st.SearchStrategy[Tree]:
@@ -195,24 +201,47 @@ def levels(kind: DocumentKind) -> st.SearchStrategy[list[list[Tree]]]:
 
 
 @st.composite
-def questions(draw: st.DrawFn) -> Question:
-    """A request and the layers that apply to it."""
-    values = {
+def contexts(draw: st.DrawFn) -> Values:
+    """Some of the condition keys that documents ask for."""
+    return {
         key: draw(st.lists(st.sampled_from(found), max_size=2 if key == "aws:tagkeys" else 1))
         for key, found in CONTEXT_VALUES.items()
         if draw(st.booleans())
     }
-    layer = st.none() | st.lists(documents(), max_size=1)
+
+
+@st.composite
+def simple_questions(draw: st.DrawFn) -> Question:
+    """One statement with a condition, beside one that allows everything where it denies."""
+    denies = draw(st.booleans())
+    tree: Tree = {"Effect": "Deny" if denies else "Allow", "Action": "*"}
+    tree["Resource"] = draw(st.sampled_from(["*", *PATTERNS]))
+    tree["Condition"] = draw(conditions())
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    return Question(
+        action="s3:GetObject",
+        resource=draw(st.sampled_from(RESOURCES)),
+        caller=ALICE,
+        values=draw(contexts()),
+        identity=[{"Version": "2012-10-17", "Statement": [tree, *([everything] if denies else [])]}],
+    )
+
+
+@st.composite
+def questions(draw: st.DrawFn) -> Question:
+    """A request and the layers that apply to it."""
+    boundary = st.none() | st.lists(documents(DocumentKind.BOUNDARY), max_size=1)
+    session = st.none() | st.lists(documents(DocumentKind.SESSION), max_size=1)
     return Question(
         action=draw(st.sampled_from(ACTIONS)),
         resource=draw(st.sampled_from(RESOURCES)),
         caller=draw(st.sampled_from([caller for _, caller in CALLERS])),
-        values=values,
+        values=draw(contexts()),
         resource_account=draw(st.sampled_from(["", OWN, OTHER])),
         identity=draw(st.lists(documents(), max_size=2)),
         resource_policy=draw(st.none() | st.lists(documents(DocumentKind.RESOURCE), max_size=1)),
-        boundary=draw(layer),
-        session=draw(layer),
+        boundary=draw(boundary),
+        session=draw(session),
         service_control=draw(levels(DocumentKind.SERVICE_CONTROL)),
         resource_control=draw(levels(DocumentKind.RESOURCE_CONTROL)),
     )

@@ -307,7 +307,7 @@ def _ip_address(operand: str, value: str, _values: Values, _variables: bool) -> 
 def _instant(text: str) -> Fraction:
     if text.isdigit() and len(text) != 4:
         return Fraction(text)
-    moment = datetime.fromisoformat(text)
+    moment = datetime.fromisoformat(f"{text}-01-01" if len(text) == 4 else text)
     return Fraction((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
 
 

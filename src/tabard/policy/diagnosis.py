@@ -10,8 +10,9 @@ from difflib import get_close_matches
 
 from tabard.policy.conditions import parse_operator
 from tabard.policy.document import CURRENT_VERSION, FIRST_VERSION, DocumentKind, MalformedPolicyDocument
-from tabard.policy.parse import DOCUMENT_ELEMENTS, STATEMENT_ELEMENTS, parse_document
+from tabard.policy.parse import parse_document
 from tabard.policy.positions import Path, Position, Span, element_spans
+from tabard.policy.syntax import DOCUMENT_ELEMENTS, STATEMENT_ELEMENTS
 
 _BEGINNING = Position(1, 1)
 _LISTS = ("Action", "NotAction", "Resource", "NotResource")

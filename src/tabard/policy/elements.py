@@ -71,32 +71,58 @@ def check_action(action: str) -> None:
 
 
 def check_resource(resource: str) -> None:
-    """Refuse a resource that is not `*` or an ARN, as far as IAM looks at it.
+    """Refuse a resource that is not `*` or an ARN of a known partition, as far as IAM looks at it.
 
     AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
     """
     if resource == "*":
         return
     parts = resource.split(":", 5)
-    if parts[0] != "arn" or len(parts) < 2:
+    if len(parts) < 2:
         refuse(f'Resource {resource} must be in ARN format or "*".')
     if parts[1] not in _PARTITIONS:
-        refuse(f'Partition "{parts[1]}" is not valid for resource "{resource}".')
-    if len(parts) < 3 or not _SERVICE.fullmatch(parts[2]):
+        whole = ":".join(["arn", *parts[1:], *["*"] * (6 - len(parts))])
+        refuse(f'Partition "{parts[1]}" is not valid for resource "{whole}".')
+    if parts[0] != "arn":
+        refuse(f'Resource {resource} must be in ARN format or "*".')
+    if len(parts) < 3 or (parts[2] and not _SERVICE.fullmatch(parts[2])):
         refuse("Resource vendor must be fully qualified and cannot contain regexes.")
-    if len(parts) < 6:
-        if "::" in resource:
-            refuse("The policy failed legacy parsing")
-        return
-    _, _, service, region, _, name = parts
-    fixed_region = region not in ("", "*")
+    if len(parts) == 6:
+        _check_service_arn(resource, *parts[2:])
+
+
+def _check_service_arn(resource: str, service: str, region: str, account: str, name: str) -> None:
+    has_region = region not in ("", "*")
     if service == "iam":
-        if fixed_region:
+        if has_region:
             refuse(f"IAM resource {resource} cannot contain region information.")
-        if name != "*" and not name.startswith(_IAM_RESOURCES):
-            refuse(f'IAM resource path must either be "*" or start with {", ".join(_IAM_RESOURCES)}.')
-    if service == "s3" and fixed_region and not name.startswith(_S3_REGIONAL_RESOURCES):
+        if name not in ("*", "root") and not name.startswith(_IAM_RESOURCES):
+            refuse(f'IAM resource path must either be "*", root, or start with {", ".join(_IAM_RESOURCES)}.')
+    is_global = service == "route53" or (service == "s3" and not name.startswith(_S3_REGIONAL_RESOURCES))
+    if is_global and has_region:
         refuse(f"Resource {resource} can not contain region information.")
+    if service == "route53" and account not in ("", "*"):
+        refuse(f"Resource {resource} cannot contain an account id.")
+
+
+def check_legacy_arn(resource: str) -> None:
+    """Refuse an ARN without a service, and one that is incomplete beside empty parts."""
+    if resource == "*":
+        return
+    parts = resource.split(":", 5)
+    if not parts[2] or (len(parts) < 6 and "::" in resource):
+        refuse("The policy failed legacy parsing")
+
+
+def check_complete_arn(resource: str) -> None:
+    """Refuse an ARN of fewer than six parts in a session policy.
+
+    AWS: "session policies passed to AWS STS AssumeRole … requests do not support incomplete ARNs. Using an
+    incomplete ARN in a session policy will result in a MalformedPolicyDocumentException error."
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html
+    """
+    if resource != "*" and resource.count(":") < 5:
+        refuse(f'Resource {resource} must be in ARN format or "*".')
 
 
 def check_principal(principal_type: str, name: str) -> None:
@@ -115,13 +141,13 @@ def check_principal(principal_type: str, name: str) -> None:
         refuse(f'Invalid principal in policy: "{principal_type.upper()}":"{name}"')
 
 
-def check_condition(condition: Condition) -> None:
-    """Refuse an operator that AWS does not document, and a date that is none.
+def check_date_operands(condition: Condition) -> None:
+    """Refuse a date that is none.
 
-    AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
+    AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html#Conditions_Date
     """
     operator = parse_operator(condition.operator)
-    if operator is None or not condition.key:
-        refuse("Syntax errors in policy.")
-    if operator.name.startswith("date") and any(parse_instant(value) is None for value in condition.values):
-        refuse("The policy failed legacy parsing")
+    if operator is not None and operator.name.startswith("date"):
+        for value in condition.values:
+            if parse_instant(value) is None:
+                refuse("The policy failed legacy parsing")

@@ -5,17 +5,20 @@ AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_element
 
 import base64
 import re
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 
 _NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]{1,3})?")
-_EPOCH_SECONDS = re.compile(r"-?[0-9]{5,18}(?:\.[0-9]{1,9})?|-?[0-9]{1,3}")
-_YEAR = re.compile(r"[0-9]{4}")
-_YEAR_AND_MONTH = re.compile(r"[0-9]{4}-[0-9]{2}")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
+_EPOCH_SECONDS = re.compile(r"[0-9]{1,3}|[0-9]{5,19}(?:\.[0-9]{1,9})?")
+_LAST_EPOCH_SECOND = 2**63 - 1
+_DATE = re.compile(
+    r"(-?[0-9]{1,9})(?:-([0-9]{1,2})(?:-([0-9]{1,2}))?)?"
+    r"(?:[Tt](?:([0-9]{1,2})(?::([0-9]{1,2})(?::([0-9]{1,2})(?:[.,]([0-9]{1,9}))?)?)?"
+    r"([Zz]|[+-][0-9]{2}(?::?[0-9]{2})?)?)?)?"
+)
+_DAYS_BEFORE_MONTH = (306, 337, 0, 31, 61, 92, 122, 153, 184, 214, 245, 275)  # in years that begin in March
+_MARCH_TO_EPOCH_DAYS = 719_468
 
 # An address range: IP version, network address, mask.
 AddressRange = tuple[int, int, int]
@@ -27,20 +30,44 @@ def parse_number(text: str) -> Decimal | None:
 
 
 def parse_instant(text: str) -> int | None:
-    """Microseconds since 1970 of an ISO 8601 date (UTC where no zone is given) or of epoch seconds."""
+    """Nanoseconds since 1970 of an ISO 8601 date (UTC where no zone is given) or of epoch seconds.
+
+    Years are of any number of digits, before or after the first, as IAM takes them.
+    """
     if _EPOCH_SECONDS.fullmatch(text):
-        return int(Decimal(text) * 1_000_000)
-    if _YEAR.fullmatch(text):
-        text += "-01-01"
-    elif _YEAR_AND_MONTH.fullmatch(text):
-        text += "-01"
-    try:
-        moment = datetime.fromisoformat(text.upper())
-    except ValueError:
+        seconds = Decimal(text)
+        return int(seconds * 1_000_000_000) if seconds <= _LAST_EPOCH_SECOND else None
+    found = _DATE.fullmatch(text)
+    if found is None:
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return (moment - _EPOCH) // _MICROSECOND
+    year, month, day, hour, minute, second = (
+        int(written) if written else default
+        for written, default in zip(found.groups()[:6], (0, 1, 1, 0, 0, 0), strict=True)
+    )
+    in_range = 1 <= month <= 12 and 1 <= day <= 31 and hour <= 23 and minute <= 59 and second <= 59
+    offset_minutes = _zone_minutes(found[8] or "Z")
+    if not in_range or offset_minutes is None:
+        return None
+    minutes = (_epoch_days(year, month, day) * 24 + hour) * 60 + minute - offset_minutes
+    return (minutes * 60 + second) * 1_000_000_000 + int((found[7] or "").ljust(9, "0"))
+
+
+def _epoch_days(year: int, month: int, day: int) -> int:
+    """Days since 1970 in the Gregorian calendar, counted in years that begin in March."""
+    if month <= 2:
+        year -= 1
+    leap_days = year // 4 - year // 100 + year // 400
+    return year * 365 + leap_days + _DAYS_BEFORE_MONTH[month - 1] + day - 1 - _MARCH_TO_EPOCH_DAYS
+
+
+def _zone_minutes(zone: str) -> int | None:
+    if zone in "Zz":
+        return 0
+    digits = zone[1:].replace(":", "").ljust(4, "0")
+    hours, minutes = int(digits[:2]), int(digits[2:])
+    if hours > 23 or minutes > 59:
+        return None
+    return (hours * 60 + minutes) * (-1 if zone[0] == "-" else 1)
 
 
 def parse_address_range(text: str) -> AddressRange | None:

@@ -21,18 +21,19 @@ from tabard.policy import (
     parse_document,
     require_current_version,
 )
-from tabard.policy.parse import MAX_DOCUMENT_CHARACTERS
+from tabard.policy.syntax import MAX_DOCUMENT_CHARACTERS
 
 IDENTITY, TRUST, RESOURCE = DocumentKind.IDENTITY, DocumentKind.TRUST, DocumentKind.RESOURCE
 READ = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
 ASSUME = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "ec2.amazonaws.com"}}
 SYNTAX = "Syntax errors in policy."
+LEGACY = "The policy failed legacy parsing"
 SID_SENTENCE = (
     "Statement IDs (SID) must be alpha-numeric. Check that your input satisfies the regular "
     "expression [0-9A-Za-z]*"
 )
 IAM_PATH_SENTENCE = (
-    'IAM resource path must either be "*" or start with user/, federated-user/, role/, group/, '
+    'IAM resource path must either be "*", root, or start with user/, federated-user/, role/, group/, '
     "instance-profile/, mfa/, server-certificate/, policy/, sms-mfa/, saml-provider/, oidc-provider/, "
     "report/, access-report/."
 )
@@ -124,6 +125,10 @@ def test_a_resource_document_may_leave_the_resource_to_what_it_is_attached_to() 
         "arn:aws:s3:eu-west-1:123456789012:accesspoint/a",
         "arn:aws:s3:*:123456789012:x",
         "arn:aws:sqs:us-east-2:*:${aws:username}-queue",
+        "arn:aws:iam::123456789012:root",
+        "arn:aws:route53:::hostedzone/*",
+        "arn:aws:sqs",
+        "arn:aws:no-service:us-east-1::x",
     ],
 )
 def test_a_resource_is_an_arn(resource: str) -> None:
@@ -151,7 +156,8 @@ REFUSALS = [
     (_document(READ, Statement="x"), SYNTAX),
     ('{"Version":"2012-10-17","Version":"2012-10-17","Statement":[]}', SYNTAX),
     ('{"Statement":{"Effect":"Allow","Effect":"Deny","Action":"*","Resource":"*"}}', SYNTAX),
-    (_document({**READ, "Effect": "allow"}), SYNTAX),
+    (_document({**READ, "Effect": "invalid"}), SYNTAX),
+    (_document({**READ, "Effect": "allow"}), LEGACY),
     (_document({"Action": "*", "Resource": "*"}), SYNTAX),
     (_document({**READ, "Effect": ["Allow"]}), SYNTAX),
     (_document({**READ, "Comment": ""}), SYNTAX),
@@ -169,7 +175,7 @@ REFUSALS = [
     (_document({**READ, "Condition": {"StringLike": {"aws:username": [["x"]]}}}), SYNTAX),
     (
         _document({**READ, "Condition": {"DateLessThan": {"aws:CurrentTime": "soon"}}}),
-        "The policy failed legacy parsing",
+        LEGACY,
     ),
     (
         _document({**READ, "Sid": "a-b"}),
@@ -205,7 +211,7 @@ REFUSALS = [
         _document({**READ, "Resource": "arn:aws:s*:::b"}),
         "Resource vendor must be fully qualified and cannot contain regexes.",
     ),
-    (_document({**READ, "Resource": "arn:aws:s3::b"}), "The policy failed legacy parsing"),
+    (_document({**READ, "Resource": "arn:aws:s3::b"}), LEGACY),
     (
         _document({**READ, "Resource": "arn:aws:iam:us-east-1:123456789012:user/a"}),
         "IAM resource arn:aws:iam:us-east-1:123456789012:user/a cannot contain region information.",
@@ -223,12 +229,102 @@ REFUSALS = [
 ]
 
 
+S3_BUCKET = "arn:aws:s3:::bucket"
+DATES = ["sdf", "234-13", "2020-01-32", "2016-12-13T2:00:00+1", "2016-12-13T2:00:00.1999999999+10:59"]
+DATES += ["2020-01-01T24:00", "2020-01-01T00:60", "2020-01-01T00:00:60Z", "2020-01-01T00:00:00+00:60"]
+REFUSALS += [
+    (_document({**READ, "Condition": {"DateLessThan": {"aws:CurrentTime": date}}}), LEGACY)
+    for date in [*DATES, "9223372036854775808", ""]
+]
+REFUSALS += [
+    (_document({**READ, "Effect": effect}), sentence)
+    for effect, sentence in [("denY", LEGACY), ("Allow ", SYNTAX), ("", SYNTAX), (True, SYNTAX)]
+]
+REFUSALS += [
+    (_document({**READ, "Resource": resource}), sentence)
+    for resource, sentence in [
+        ("", 'Resource  must be in ARN format or "*".'),
+        ("a:bs", 'Partition "bs" is not valid for resource "arn:bs:*:*:*:*".'),
+        ("aws:s3:::b", 'Partition "s3" is not valid for resource "arn:s3:::b:*".'),
+        ("a:b:c:d:e:f:g", 'Partition "b" is not valid for resource "arn:b:c:d:e:f:g".'),
+        ("urn:aws:s3:::b", 'Resource urn:aws:s3:::b must be in ARN format or "*".'),
+        ("arn:aws::::b", LEGACY),
+        ("arn:aws::b", LEGACY),
+        ("arn:aws:iam:::bucket", IAM_PATH_SENTENCE),
+        (
+            "arn:aws:route53:eu-west-1::hostedzone/z",
+            "Resource arn:aws:route53:eu-west-1::hostedzone/z can not contain region information.",
+        ),
+        (
+            "arn:aws:route53::123456789012:hostedzone/z",
+            "Resource arn:aws:route53::123456789012:hostedzone/z cannot contain an account id.",
+        ),
+    ]
+]
+# What is told of a document with several faults: each check is made of the whole document before the next.
+NO_ARN = {"Resource": "bucket"}
+INCOMPLETE = {"Resource": "arn:aws:s3::bucket"}
+REFUSALS += [
+    (_document({**READ, "Effect": "deny", "Comment": ""}), SYNTAX),
+    (_document({**READ, "Effect": "deny"}, {**READ, "Sid": 1}), SYNTAX),
+    (_document({**READ, "Sid": "a"}, {"Sid": "a", "Effect": "aLLow"}), LEGACY),
+    (_document({"Effect": "Allow", **INCOMPLETE}), LEGACY),
+    (_document({**READ, **NO_ARN}, {**READ, **INCOMPLETE}), LEGACY),
+    (_document({**READ, "Sid": "a", **NO_ARN}, {"Sid": "a", "Effect": "Allow"}), "…be unique."),
+    (_document({"Effect": "Allow"}), "Policy statement must contain actions."),
+    (_document({**READ, **NO_ARN}, {"Effect": "Deny"}), "Policy statement must contain actions."),
+    (_document({"Effect": "Allow", "Action": "invalid"}), "Policy statement must contain resources."),
+    (_document({**READ, "Action": "s:3:List", **NO_ARN}), 'Resource bucket must be in ARN format or "*".'),
+    (
+        _document({**READ, "Resource": ["arn:x:s3:::b", "arn:x:s3::b"]}),
+        'Partition "x" is not valid for resource "arn:x:s3:::b".',
+    ),
+    (
+        _document({**READ, "NotAction": "", "Action": "a"}),
+        SYNTAX,
+    ),
+    (
+        _document({"Effect": "Allow", "NotAction": "", "Resource": "*"}),
+        "Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.",
+    ),
+]
+
+
 @pytest.mark.parametrize(("text", "sentence"), REFUSALS, ids=map(str, range(len(REFUSALS))))
 def test_what_is_no_identity_document_is_refused_with_the_sentence_of_aws(text: str, sentence: str) -> None:
     with pytest.raises(MalformedPolicyDocument) as refused:
         parse_document(text, kind=IDENTITY)
-    assert refused.value.message == sentence
+    assert refused.value.message.endswith(sentence.removeprefix("…"))
     assert (refused.value.error_code, refused.value.http_status) == ("MalformedPolicyDocument", 400)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"Action": "iam: as df "},
+        {"Action": "s3-s.x:List"},
+        {"Sid": ""},
+        {"Condition": {}},
+        {"Condition": {"unknown": {}}},
+        {"Condition": {"DateGreaterThan": {"a": []}}},
+        *(
+            {"Condition": {"DateLessThan": {"aws:CurrentTime": date}}}
+            for date in ["01T", "-292275054", "2016-12-13t2:00:00.593194+23", "9223372036854775807", 0]
+        ),
+    ],
+)
+def test_what_iam_takes_is_taken(changes: dict[str, object]) -> None:
+    assert parse_document(_document({**READ, **changes}), kind=IDENTITY).statements
+
+
+def test_a_session_policy_holds_no_incomplete_arn() -> None:
+    """AWS: "session policies … do not support incomplete ARNs" """
+    session = DocumentKind.SESSION
+    assert parse_document(_document({**READ, "Resource": [S3_BUCKET, "*"]}), kind=session).statements
+    for resource in ("arn:aws:s3:*", "arn:aws:sqs"):
+        assert parse_document(_document({**READ, "Resource": resource}), kind=IDENTITY).statements
+        with pytest.raises(MalformedPolicyDocument, match="must be in ARN format"):
+            parse_document(_document({**READ, "Resource": resource}), kind=session)
 
 
 @pytest.mark.parametrize("kind", [DocumentKind.SESSION, DocumentKind.BOUNDARY])

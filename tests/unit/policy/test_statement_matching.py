@@ -5,7 +5,7 @@ AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_element
 """
 
 import pytest
-from policy_cases import layers, policies, request, statement
+from policy_cases import ALICE, about_resource, layers, policies, request, statement
 
 from tabard.policy import (
     Decision,
@@ -91,6 +91,13 @@ BUCKET = "arn:aws:s3:::bucket"
         ({"Resource": "arn:aws:logs:*:1:${aws:username}:g?"}, "arn:aws:logs:a:b:1:alice:g1", True),
         ({"Resource": "arn:aws:logs:*:1:${aws:username}:g?"}, "arn:aws:logs:a:b:1:bob:g1", False),
         ({"Resource": "arn:aws:logs:*:1:${aws:missing}:g"}, "arn:aws:logs:a:b:1:bob:g", False),
+        ({"Resource": "arn:aws:logs:*:1:abc*defghijklmnopq"}, "arn:aws:logs:a:b:1:abcq:", False),
+        ({"Resource": "arn:aws:logs:*:1:g"}, "arn:aws:logs:a:1", False),
+        ({"Resource": "arn:aws:logs:*"}, "arn:aws:logs", False),
+        ({"Resource": "arn:aws:logs:*"}, "arn:aws:logs:a", False),
+        # Beyond so many colons, patterns are tested one by one.
+        ({"Resource": "arn:aws:logs:*:1:g"}, "arn:aws:logs:a:b:c:d:e:f:g:h:i:j:k:1:g", True),
+        ({"Resource": "arn:aws:logs:*:1:g"}, "arn:aws:logs:a:b:c:d:e:f:g:h:i:j:k:2:g", False),
         ({"Resource": "arn:aws:logs:*:1:${aws:missing}:g"}, "arn:aws:logs:a:1:bob:g", False),
         # "AWS automatically completes the ARN by adding wildcard characters (*) to all missing fields."
         ({"Resource": "arn:aws:sqs"}, "arn:aws:sqs:eu-west-1:123456789012:q", True),
@@ -180,6 +187,18 @@ def test_every_head_that_a_resource_begins_with_is_asked() -> None:
         )
         resource = text[:-1] + ("cz" if text.endswith("b*") else "z")
         assert _decided_by(decide(request(resource=resource), compiled)) == [place]
+
+
+@pytest.mark.parametrize("between", ["eu-west-1:1", "a:b:1", "a:b:c:d:e:f:g:h:i:j:k:1"])
+def test_every_statement_about_a_resource_with_many_colons_is_found(between: str) -> None:
+    texts = ["arn:aws:logs:*:1:*", "arn:aws:logs:*:1:g", "arn:aws:logs:*:1:g*", "arn:aws:logs:*:2:g"]
+    resource_policy = about_resource(
+        *(statement(Principal={"AWS": "123456789012"}, Resource=text) for text in texts[:2]),
+        statement(Principal={"AWS": ALICE.arn}, Resource=texts[2]),
+        statement("Deny", Principal="*", Resource=texts[3]),
+    )
+    decision = decide(request(resource=f"arn:aws:logs:{between}:g"), layers(resource=resource_policy))
+    assert (decision.allowed, _decided_by(decision)) == (True, [2])
 
 
 def test_an_exact_name_whose_condition_fails_does_not_hide_a_pattern() -> None:
