@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from tabard.model.access_key import AccessKey, AccessKeyStatus
 from tabard.model.association import Association, AssociationState
-from tabard.model.audit_event import AuditEvent, Outcome
+from tabard.model.audit_event import AuditEvent, DecidedCheck, Outcome
 from tabard.model.group import Group
 from tabard.model.host import Host
 from tabard.model.instance import Image, Instance, InstanceState, MetadataOptions
@@ -15,6 +15,7 @@ from tabard.model.role import Role
 from tabard.model.sealing_key import SealingKey
 from tabard.model.tag import Tag
 from tabard.model.user import User
+from tabard.policy import Effect, Layer, MatchedStatement
 
 ACCOUNT_ID = "111122223333"
 NOW = datetime(2026, 1, 31, 12, 0, 0, 123456, tzinfo=UTC)
@@ -256,4 +257,14 @@ def audit_event(n: int = 1, *, outcome: Outcome = "allowed", at: datetime = NOW)
         reason="because",
         http_status=403 if outcome == "denied" else 200,
         snapshot_version=7,
+        decisions=(
+            DecidedCheck(
+                "s3:GetObject",
+                "arn:aws:s3:::b/two",
+                Effect.EXPLICIT_DENY if outcome == "denied" else Effect.ALLOW,
+                Layer.IDENTITY,
+                (MatchedStatement("read", "Reports", 0),),
+            ),
+        ),
+        explanation='{"context": {}}' if outcome == "denied" else "",
     )

@@ -41,12 +41,14 @@ class RequestFacts(msgspec.Struct, frozen=True, kw_only=True):
 class Permit(msgspec.Struct, frozen=True, kw_only=True):
     """Proof that a caller was allowed every check of one request, at one version of the store.
 
+    `decisions` say of each check, in the same order, on which statements the leave rests.
     INVARIANT: made by `authorize` alone; `proof` is a value that nothing outside this module has, and no
     Permit keeps it.
     """
 
     caller: Caller
     checks: tuple[Check, ...]
+    decisions: tuple[Decision, ...]
     service: Service
     partition: str
     account_id: str
@@ -103,9 +105,12 @@ def authorize(caller: Caller, checks: Sequence[Check], facts: RequestFacts, snap
     Raises:
         Denied: with the sentence AWS answers, saying which kind of policy decided.
     """
-    for denied in _denied(caller, checks, facts, snapshot):
-        raise denied
-    return _permit(caller, tuple(checks), facts, snapshot)
+    decisions: list[Decision] = []
+    for decided in _decided(caller, checks, facts, snapshot):
+        if isinstance(decided, Denied):
+            raise decided
+        decisions.append(decided)
+    return _permit(caller, tuple(checks), tuple(decisions), facts, snapshot)
 
 
 def authorize_each(
@@ -116,15 +121,21 @@ def authorize_each(
     Returns:
         A permit for the checks that were allowed, and each denial.
     """
-    refused = tuple(_denied(caller, checks, facts, snapshot))
-    denied = {id(denial.denial.check) for denial in refused}
-    allowed = tuple(check for check in checks if id(check) not in denied)
-    return _permit(caller, allowed, facts, snapshot), refused
+    allowed: list[Check] = []
+    decisions: list[Decision] = []
+    refused: list[Denied] = []
+    for check, decided in zip(checks, _decided(caller, checks, facts, snapshot), strict=True):
+        if isinstance(decided, Denied):
+            refused.append(decided)
+        else:
+            allowed.append(check)
+            decisions.append(decided)
+    return _permit(caller, tuple(allowed), tuple(decisions), facts, snapshot), tuple(refused)
 
 
-def _denied(
+def _decided(
     caller: Caller, checks: Sequence[Check], facts: RequestFacts, snapshot: Snapshot
-) -> Iterator[Denied]:
+) -> Iterator[Decision | Denied]:
     identity = snapshot.identity_policies(caller.owner_id)
     boundary = snapshot.permissions_boundary(caller.owner_id)
     session = caller.session
@@ -136,7 +147,9 @@ def _denied(
         request = AccessRequest(check.action, check.resource, caller.principal, context, snapshot.account_id)
         layers = PolicyLayers(identity, check.resource_policy, boundary, session_layer)
         decision = decide(request, layers)
-        if not decision.allowed:
+        if decision.allowed:
+            yield decision
+        else:
             reason = _reason(facts.service, request, decision)
             yield Denied(
                 facts.service,
@@ -158,10 +171,17 @@ def _without_cause(reason: str) -> str:
     return reason.partition(" because ")[0].partition(" with an explicit deny ")[0]
 
 
-def _permit(caller: Caller, checks: tuple[Check, ...], facts: RequestFacts, snapshot: Snapshot) -> Permit:
+def _permit(
+    caller: Caller,
+    checks: tuple[Check, ...],
+    decisions: tuple[Decision, ...],
+    facts: RequestFacts,
+    snapshot: Snapshot,
+) -> Permit:
     return Permit(
         caller=caller,
         checks=checks,
+        decisions=decisions,
         service=facts.service,
         partition=snapshot.partition,
         account_id=snapshot.account_id,

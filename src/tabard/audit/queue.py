@@ -7,9 +7,10 @@ Administrative events do not come this way: they commit with their transaction.
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import islice
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import structlog
 
@@ -17,9 +18,12 @@ from tabard.model.audit_event import AuditEvent
 from tabard.store.ports import StoreUnavailable
 
 FLUSH_EVERY_SECONDS = 0.5
+MOST_EXPLANATIONS = 100
+"""So many events wait for their explanation at most; those denied beyond that, in a flood, go without."""
 AUDIT_NOT_WRITTEN = "audit_events_not_written"
 AUDIT_EVENT_LOST = "audit_event_lost"
 AUDIT_WRITTEN_AGAIN = "audit_events_written_again"
+AUDIT_NOT_EXPLAINED = "audit_event_not_explained"
 
 _log = structlog.get_logger()
 
@@ -29,6 +33,15 @@ class AuditSink(Protocol):
 
     def __call__(self, events: Sequence[AuditEvent]) -> None:
         """Append the events, all or none. Raises StoreUnavailable."""
+
+
+Explain = Callable[[], str]
+"""Writes the explanation of one event; asked in the queue's own thread, never by who records."""
+
+
+class _Waiting(NamedTuple):
+    event: AuditEvent
+    explain: Explain | None
 
 
 class AuditQueue:
@@ -46,17 +59,26 @@ class AuditQueue:
         self._sink = sink
         self._capacity = capacity
         self._batch = batch
-        self._waiting: deque[AuditEvent] = deque()
+        self._waiting: deque[_Waiting] = deque()
+        self._unexplained = 0
         self._flushing = asyncio.Lock()
         self.failing_because = ""
         self.overflow_count = 0
 
-    def record(self, event: AuditEvent) -> None:
-        """Take one event; never blocks. Beyond the capacity it is counted and dropped."""
+    def record(self, event: AuditEvent, explain: Explain | None = None) -> None:
+        """Take one event; never blocks. Beyond the capacity it is counted and dropped.
+
+        `explain` is asked for the event's explanation when it is written: deciding does not pay for it.
+        """
         if len(self._waiting) >= self._capacity:
             self.overflow_count += 1
             return
-        self._waiting.append(event)
+        if explain is not None:
+            if self._unexplained < MOST_EXPLANATIONS:
+                self._unexplained += 1
+            else:
+                explain = None
+        self._waiting.append(_Waiting(event, explain))
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -75,7 +97,7 @@ class AuditQueue:
         """Write what waits. While that fails the events stay, within the capacity."""
         async with self._flushing:
             while self._waiting:
-                events = list(islice(self._waiting, self._batch))
+                events = await self._explained(self._batch)
                 try:
                     await asyncio.to_thread(self._sink, events)
                 except StoreUnavailable as failure:
@@ -89,6 +111,17 @@ class AuditQueue:
                     for _ in events:
                         self._waiting.popleft()
                 self._tell_of(None)
+
+    async def _explained(self, count: int) -> list[AuditEvent]:
+        """The first events that wait, each with its explanation; none is explained twice."""
+        first = list(islice(self._waiting, count))
+        if any(waiting.explain is not None for waiting in first):
+            explained = await asyncio.to_thread(lambda: [_explained(waiting) for waiting in first])
+            for place, event in enumerate(explained):
+                self._waiting[place] = _Waiting(event, None)
+            self._unexplained -= sum(waiting.explain is not None for waiting in first)
+            return explained
+        return [waiting.event for waiting in first]
 
     async def _without_the_unwritable(self, events: Sequence[AuditEvent]) -> bool:
         """Write a failing batch event by event, so that one which cannot be written stops no other.
@@ -106,7 +139,7 @@ class AuditQueue:
                 unwritable.append(event)
             self._waiting.popleft()
         if not written:
-            self._waiting.extendleft(reversed(unwritable))
+            self._waiting.extendleft(_Waiting(event, None) for event in reversed(unwritable))
             return False
         self.overflow_count += len(unwritable)
         for event in unwritable:
@@ -125,3 +158,13 @@ class AuditQueue:
         elif failure is None and self.failing_because:
             _log.info(AUDIT_WRITTEN_AGAIN, overflow_count=self.overflow_count)
         self.failing_because = "" if failure is None else str(failure) or type(failure).__name__
+
+
+def _explained(waiting: _Waiting) -> AuditEvent:
+    if waiting.explain is None:
+        return waiting.event
+    try:
+        return replace(waiting.event, explanation=waiting.explain())
+    except Exception as failure:  # noqa: BLE001 - an event without explanation is better than none
+        _log.error(AUDIT_NOT_EXPLAINED, request_id=waiting.event.request_id, exc_info=failure)
+        return waiting.event

@@ -101,4 +101,6 @@ def _line(event: AuditEvent) -> str:
 
 
 def _as_json(number: int, event: AuditEvent) -> dict[str, object]:
-    return {"number": number, **asdict(event), "at": iso8601(event.at)}
+    told = {"number": number, **asdict(event), "at": iso8601(event.at)}
+    # What a decision rested on is for `tabard explain`.
+    return {name: value for name, value in told.items() if name not in ("decisions", "explanation")}

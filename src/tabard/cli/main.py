@@ -5,6 +5,7 @@ import typer
 from tabard.cli.audit import audit
 from tabard.cli.demo import demo
 from tabard.cli.env import env
+from tabard.cli.explain import explain
 from tabard.cli.policy_check import check
 from tabard.cli.processes import agent_process, edge_process
 from tabard.cli.reset import reset
@@ -27,6 +28,7 @@ app.command()(up)
 app.command(context_settings={"allow_interspersed_args": False})(run)
 app.command()(env)
 app.command()(audit)
+app.command()(explain)
 app.add_typer(policy)
 app.command()(reset)
 app.command()(demo)

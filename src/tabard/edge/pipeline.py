@@ -21,7 +21,7 @@ from tabard.clock import Clock
 from tabard.edge.body import Body
 from tabard.edge.object_body import ObjectBody
 from tabard.edge.perform import Keyrings, Performer, RefreshingSource
-from tabard.edge.record import audit_event
+from tabard.edge.record import audit_event, explanation_of
 from tabard.edge.s3_payload import declared_payload_hash, has_no_content, object_body, whole_body
 from tabard.edge.stages import Allowed, Asked, Believed, Reached, Resolved
 from tabard.edge.tables import OPERATIONS
@@ -221,7 +221,10 @@ class Pipeline:
         )
         if not committed:
             service = identified.service if identified is not None else ""
-            self.audit.record(audit_event(raw, reached, service=service, status=answer.status, error=error))
+            self.audit.record(
+                audit_event(raw, reached, service=service, status=answer.status, error=error),
+                explanation_of(reached, error),
+            )
 
 
 def claimed_authorization(raw: RawRequest) -> Authorization | None:

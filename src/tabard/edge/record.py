@@ -1,17 +1,23 @@
 """What the audit says of one request: as much as was known when it was answered."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import islice
 from typing import assert_never
 
 from tabard.access.authorize import Denied
+from tabard.access.check import Check
+from tabard.access.evidence import evidence
 from tabard.access.refusals import NotOffered
 from tabard.edge.stages import Allowed, Asked, Believed, Reached, Resolved
 from tabard.errors import AwsError
-from tabard.model.audit_event import AuditEvent, Outcome
+from tabard.model.audit_event import AuditEvent, DecidedCheck, Outcome
+from tabard.policy import Decision
 from tabard.wire.request import RawRequest
 
 _USER_AGENT_CHARACTERS = 256
 _REASON_CHARACTERS = 2048
+_MOST_DECISIONS = 20
 
 
 def audit_event(
@@ -42,13 +48,40 @@ def audit_event(
         source_ip=raw.peer_ip,
         user_agent=_storable((raw.header("user-agent") or "")[:_USER_AGENT_CHARACTERS]),
         region=believed.facts.region if believed is not None else "",
-        resources=_resources(resolved, refused),
+        resources=_resources(resolved, refused, error),
         outcome=_outcome(reached, error),
         error_code=error.error_code if error is not None else "",
         reason=_storable(_reason(error)[:_REASON_CHARACTERS]) if error is not None else "",
         http_status=status,
         snapshot_version=believed.snapshot.version if believed is not None else 0,
+        decisions=tuple(
+            DecidedCheck(
+                check.action, _storable(check.resource), decision.effect, decision.layer, decision.matched
+            )
+            for check, decision in _decisions(reached, refused, error)
+        ),
     )
+
+
+def explanation_of(reached: Reached, error: AwsError | None) -> Callable[[], str] | None:
+    """What writes the explanation of a denied request, for whoever has the time; None for any other."""
+    if error is None and isinstance(reached, Allowed) and reached.refused:
+        error = reached.refused[0]
+    return partial(evidence, error.denial) if isinstance(error, Denied) else None
+
+
+def _decisions(
+    reached: Reached, refused: Sequence[Denied], error: AwsError | None
+) -> Iterator[tuple[Check, Decision]]:
+    """The decisions that are worth keeping: the denials, or else what the leave rests on."""
+    if isinstance(error, Denied) and not refused:
+        refused = (error,)
+    if refused:
+        return ((denied.denial.check, denied.denial.decision) for denied in refused[:_MOST_DECISIONS])
+    if not isinstance(reached, Allowed):
+        return iter(())
+    permit = reached.permit
+    return islice(zip(permit.checks, permit.decisions, strict=True), _MOST_DECISIONS)
 
 
 def _outcome(reached: Reached, error: AwsError | None) -> Outcome:
@@ -59,12 +92,16 @@ def _outcome(reached: Reached, error: AwsError | None) -> Outcome:
     return "failed" if isinstance(reached, Allowed) else "refused"
 
 
-def _resources(resolved: Resolved | None, refused: Sequence[Denied]) -> tuple[str, ...]:
+def _resources(
+    resolved: Resolved | None, refused: Sequence[Denied], error: AwsError | None
+) -> tuple[str, ...]:
     """The resources that were asked for; of a request denied in parts, those that were denied."""
     if refused:
         named = [denied.denial.check.resource for denied in refused]
     else:
         named = [check.resource for check in resolved.checks] if resolved is not None else []
+        if isinstance(error, Denied):  # an absent object is denied for the sake of its bucket
+            named.append(error.denial.check.resource)
     return tuple(_storable(resource) for resource in dict.fromkeys(named))
 
 

@@ -4,7 +4,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from tabard.policy import Effect, Layer, MatchedStatement
+
 Outcome = Literal["allowed", "denied", "refused", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class DecidedCheck:
+    """What was decided of one action on one resource, by which layer, and on which statements it rests."""
+
+    action: str
+    resource: str
+    effect: Effect
+    layer: Layer
+    matched: tuple[MatchedStatement, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,6 +27,8 @@ class AuditEvent:
     error).
 
     Names are empty strings where they are not known. `resources` are ARNs; `reason` is the sentence.
+    `decisions` are the first of those that were made, each about one of `resources`. `explanation` is JSON,
+    of a denial alone: the condition keys it saw and what became of the statements; empty where there is none.
     """
 
     request_id: str
@@ -31,3 +46,5 @@ class AuditEvent:
     reason: str
     http_status: int
     snapshot_version: int
+    decisions: tuple[DecidedCheck, ...] = ()
+    explanation: str = ""

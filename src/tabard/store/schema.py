@@ -291,6 +291,8 @@ audit_events = Table(
     _text("reason"),
     Column("http_status", Integer, nullable=False),
     Column("snapshot_version", BigInteger, nullable=False),
+    Column("decisions", JSON, nullable=False),
+    _text("explanation"),
     sqlite_autoincrement=True,
 )
 

@@ -1,7 +1,7 @@
 """The store over SQL, whichever database it is: transactions, and the snapshots that are read from it."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,7 +9,7 @@ from typing import Protocol
 
 from sqlalchemy import Connection, Engine
 
-from tabard.store.changes import Journal
+from tabard.store.changes import ChangeKind, Journal, changed_since, newest_version
 from tabard.store.failures import store_failures
 from tabard.store.ports import StoreUnavailable, Transaction, Vault
 from tabard.store.rows.associations import SqlAssociations
@@ -163,6 +163,15 @@ class SqlStore:
         """
         with self._connection(writing=False) as connection:
             return next_snapshot(connection, current)
+
+    def changed_since(self, version: int) -> Mapping[ChangeKind, frozenset[str]]:
+        """The keys of what was written after a version, by kind.
+
+        Raises:
+            StoreUnavailable; TooFarBehind: the journal does not reach back to this version.
+        """
+        with self._connection(writing=False) as connection:
+            return changed_since(connection, version, newest=newest_version(connection))
 
     def open_probe(self) -> ChangeProbe:
         """A probe of its own connection, for the thread that calls this. Raises StoreUnavailable."""

@@ -11,6 +11,7 @@ from tabard.store.sql import SqlStore
 from tabard.store.sqlite import open_sqlite_store
 from tabard.wiring.bootstrap import master_key_for
 from tabard.wiring.data_dir import DataDir
+from tabard.wiring.policy_changes import ChangedSince, changed_since
 
 LOOKED_THROUGH = 100_000
 PAGE = 2_000
@@ -53,6 +54,15 @@ class AuditReader:
         """The events that came after the one of this number."""
         with self.store.reading() as tx:
             return tx.audit.read(after=number, limit=1000, denied_only=denied_only)
+
+    def find(self, request_id: str) -> AuditEvent | None:
+        """The last event of this request id."""
+        with self.store.reading() as tx:
+            return tx.audit.find(request_id)
+
+    def changed_since(self, event: AuditEvent) -> ChangedSince:
+        """What was written since, of all that the decision about an event rested on."""
+        return changed_since(self.store, event)
 
 
 @contextmanager

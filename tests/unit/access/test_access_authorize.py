@@ -12,7 +12,7 @@ from tabard.access.check import Check
 from tabard.access.encoded_denial import with_encoded_message
 from tabard.access.refusals import AccessDenied, Service
 from tabard.credentials.sealed_message import open_message
-from tabard.policy import Effect, Layer
+from tabard.policy import Effect, Layer, MatchedStatement
 from tabard.store.compiled_policies import compile_trust_policy
 
 READ = Check(action="s3:GetObject", resource="arn:aws:s3:::b/k")
@@ -56,6 +56,8 @@ def test_a_permit_holds_what_was_allowed(here: Installation) -> None:
         REGION,
     )
     assert (given.now, given.snapshot_version) == (here.now, here.snapshot.version)
+    [decision] = given.decisions
+    assert decision.matched == (MatchedStatement("p1", "", 0),)
     assert given.request_id == here.facts().request_id
 
 
@@ -273,6 +275,7 @@ def test_nothing_but_authorize_makes_a_permit(here: Installation) -> None:
         Permit(
             caller=given.caller,
             checks=(WRITE,),
+            decisions=(),
             service="s3",
             partition="aws",
             account_id=ACCOUNT_ID,
@@ -302,7 +305,8 @@ def test_an_ec2_denial_carries_its_details_sealed(here: Installation) -> None:
     )
     details = json.loads(open_message(encoded, here.keyring))
     assert details["explicitDeny"] is True
-    assert details["matchedStatements"]["items"] == [{"statementId": "0", "policy": "p2"}]
+    [matched] = details["matchedStatements"]["items"]
+    assert (matched["statementId"], matched["policy"], matched["policyType"]) == ("", "p2", "identity")
     assert details["context"]["action"] == "ec2:RunInstances"
     keys = {item["key"] for item in details["context"]["conditions"]["items"]}
     assert {"aws:principalarn", "aws:securetransport"} <= keys

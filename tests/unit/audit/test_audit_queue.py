@@ -248,3 +248,55 @@ async def test_a_store_that_goes_away_between_two_events_loses_none() -> None:
     await queue.flush()
     await queue.flush()
     assert (written, len(queue), queue.overflow_count) == (numbers(0, 3), 0, 0)
+
+
+async def test_an_event_is_explained_once_by_the_thread_that_writes_it() -> None:
+    """Whoever records pays nothing for the explanation, and an outage does not make it anew."""
+    written: list[AuditEvent] = []
+    threads: list[int] = []
+    failures = [StoreUnavailable("away")]
+
+    def sink(events: Sequence[AuditEvent]) -> None:
+        if failures:
+            raise failures.pop()
+        written.extend(events)
+
+    def explain() -> str:
+        threads.append(threading.get_ident())
+        return "because"
+
+    queue = AuditQueue(sink)
+    queue.record(event(1), explain)
+    queue.record(event(2))
+    assert threads == []
+    await queue.flush()
+    await queue.flush()
+    assert [(one.request_id, one.explanation) for one in written] == [("1", "because"), ("2", "")]
+    assert len(threads) == 1
+    assert threading.get_ident() not in threads
+
+
+async def test_in_a_flood_of_denials_the_later_ones_go_without_explanation() -> None:
+    written: list[AuditEvent] = []
+    queue = AuditQueue(written.extend)
+    for number in range(audit_queue.MOST_EXPLANATIONS + 5):
+        queue.record(event(number), lambda: "because")
+    await queue.flush()
+    assert [one.explanation for one in written[-6:]] == ["because", "", "", "", "", ""]
+    queue.record(event(0), lambda: "because")
+    await queue.flush()
+    assert written[-1].explanation == "because"
+
+
+async def test_an_event_that_cannot_be_explained_is_written_all_the_same() -> None:
+    written: list[AuditEvent] = []
+    queue = AuditQueue(written.extend)
+
+    def explain() -> str:
+        raise RuntimeError("broken")
+
+    queue.record(event(1), explain)
+    with capture_logs() as logs:
+        await queue.flush()
+    assert [(one.request_id, one.explanation) for one in written] == [("1", "")]
+    assert [entry["event"] for entry in logs] == [audit_queue.AUDIT_NOT_EXPLAINED]

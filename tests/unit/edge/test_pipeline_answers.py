@@ -9,6 +9,7 @@ from edge_in_memory import ACCOUNT_ID, FORM, EdgeInMemory, allow, deny, text_of
 
 from tabard.model.audit_event import Outcome
 from tabard.model.revocation import Revocation
+from tabard.policy import Effect
 from tabard.sigv4.sign import Credentials
 from tabard.store.ports import AlreadyStored, StoreUnavailable
 from tabard.wire.request import Answer, RawRequest
@@ -80,7 +81,7 @@ async def test_what_is_not_offered_is_refused_whoever_asks(edge: EdgeInMemory) -
     answer = await edge.ask("iam", body=b"Action=UploadSSHPublicKey&UserName=u&Version=2010-05-08")
     assert answer.status == 403
     assert "this installation does not offer iam:UploadSSHPublicKey" in text_of(answer)
-    assert (await outcome_of(edge))[0] == "refused"
+    assert (await outcome_of(edge))[0] == "denied"
 
 
 async def test_a_denial_says_why_and_ec2_seals_it(edge: EdgeInMemory) -> None:
@@ -318,3 +319,32 @@ async def test_an_unsigned_request_is_audited_as_far_as_it_is_known(edge: EdgeIn
     (event,) = await edge.events()
     assert (event.outcome, event.error_code, event.service) == ("refused", "InvalidAccessKeyId", "s3")
     assert (event.principal_arn, event.access_key_id, event.resources) == ("", "", ())
+
+
+async def test_an_event_says_which_statement_allowed_it(edge: EdgeInMemory) -> None:
+    edge.allow(allow("iam:ListRoles"))
+    session = await edge.session()
+    assert (
+        await edge.ask("iam", body=b"Action=ListRoles&Version=2010-05-08", credentials=session)
+    ).status == 200
+    [decided] = (await edge.events())[-1].decisions
+    assert (decided.action, decided.resource, decided.effect) == ("iam:ListRoles", "*", Effect.ALLOW)
+    assert len(decided.matched) == 1
+
+
+async def test_a_denial_is_recorded_with_its_explanation(edge: EdgeInMemory) -> None:
+    session = await edge.session()
+    await edge.ask("iam", body=b"Action=ListRoles&Version=2010-05-08", credentials=session)
+    event = (await edge.events())[-1]
+    [decided] = event.decisions
+    assert decided.effect is Effect.IMPLICIT_DENY
+    told = json.loads(event.explanation)
+    assert (told["action"], told["effect"]) == ("iam:ListRoles", "implicit-deny")
+    assert "aws:sourceip" in told["context"]
+
+
+async def test_a_write_commits_what_was_decided_about_it(edge: EdgeInMemory) -> None:
+    await edge.ask("iam", body=CREATE)
+    [decided] = (await edge.events())[-1].decisions
+    assert decided.action == "iam:CreateInstanceProfile"
+    assert decided.matched[0].policy == "all"

@@ -7,7 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, bindparam, delete, func, insert, or_, select
 
-from tabard.model.audit_event import AuditEvent
+from tabard.model.audit_event import AuditEvent, DecidedCheck
+from tabard.policy import Effect, Layer, MatchedStatement
 from tabard.store.schema import DENIED, audit_events
 
 PRUNED_AT_ONCE = 10_000
@@ -79,7 +80,24 @@ def _to_row(event: AuditEvent) -> dict[str, object]:
         "reason": event.reason,
         "http_status": event.http_status,
         "snapshot_version": event.snapshot_version,
+        "decisions": _decisions_column(event),
+        "explanation": event.explanation,
     }
+
+
+def _decisions_column(event: AuditEvent) -> list[object]:
+    """As short as may be: there is a row for every request. A resource is its place among the event's."""
+    places: dict[str, int] = {resource: place for place, resource in enumerate(event.resources)}
+    return [
+        [
+            decided.action,
+            places[decided.resource],
+            decided.effect.value,
+            decided.layer.value,
+            [[matched.policy, matched.sid, matched.index] for matched in decided.matched],
+        ]
+        for decided in event.decisions
+    ]
 
 
 def _from_row(row: Row[Any]) -> AuditEvent:
@@ -99,4 +117,15 @@ def _from_row(row: Row[Any]) -> AuditEvent:
         reason=row.reason,
         http_status=row.http_status,
         snapshot_version=row.snapshot_version,
+        decisions=tuple(
+            DecidedCheck(
+                action,
+                row.resources[place],
+                Effect(effect),
+                Layer(layer),
+                tuple(MatchedStatement(*matched) for matched in statements),
+            )
+            for action, place, effect, layer, statements in row.decisions
+        ),
+        explanation=row.explanation,
     )

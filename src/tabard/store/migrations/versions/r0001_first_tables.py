@@ -43,6 +43,8 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("http_status", sa.Integer(), nullable=False),
         sa.Column("snapshot_version", sa.BigInteger(), nullable=False),
+        sa.Column("decisions", sa.JSON(), nullable=False),
+        sa.Column("explanation", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("number", name="pk_audit_events"),
         sqlite_autoincrement=True,
     )

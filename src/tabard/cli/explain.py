@@ -1,0 +1,163 @@
+"""`tabard explain`: why one request was allowed or denied, from the audit."""
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from tabard.cli.running import DataDirOption, complain
+from tabard.cli.shown import printable
+from tabard.clock import iso8601
+from tabard.model.audit_event import AuditEvent, DecidedCheck
+from tabard.policy import Effect, MatchedStatement
+from tabard.store.ports import StoreUnavailable
+from tabard.wiring.data_dir import DataDir, find_running
+from tabard.wiring.policy_changes import ChangedSince
+from tabard.wiring.settings import default_data_dir
+from tabard.wiring.store import AuditReader, audit_reader
+
+# Events of requests that change nothing are written twice a second.
+_ATTEMPTS = 8
+_BETWEEN_SECONDS = 0.25
+
+_OUTCOMES = {
+    "refused": "No policy was asked: the request was refused before.",
+    "failed": "It was allowed; what failed is not a matter of policies.",
+}
+
+
+def explain(
+    request_id: Annotated[
+        str, typer.Argument(metavar="REQUEST_ID", help="The id that the answer, and the audit, has.")
+    ],
+    data_dir: DataDirOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Explain one request: which layer and statements decided, the near misses, and what changed since."""
+    chosen = find_running(data_dir) or DataDir(data_dir or default_data_dir())
+    if not chosen.database.exists():
+        complain(f"there is no store in {chosen.path}")
+    try:
+        with audit_reader(chosen) as reader:
+            event = _written(reader, request_id)
+            if event is None:
+                complain(f"the audit in {chosen.path} knows no request {printable(request_id)}")
+            since = reader.changed_since(event)
+    except StoreUnavailable as error:
+        complain(f"the store cannot be read: {error}")
+    if as_json:
+        typer.echo(json.dumps(explanation_json(event, since)))
+    else:
+        for line in explanation_text(event, since):
+            typer.echo(printable(line))
+
+
+def _written(reader: AuditReader, request_id: str) -> AuditEvent | None:
+    """The event, which may still be on its way."""
+    for _ in range(_ATTEMPTS):
+        event = reader.find(request_id)
+        if event is not None:
+            return event
+        time.sleep(_BETWEEN_SECONDS)
+    return None
+
+
+def explanation_json(event: AuditEvent, since: ChangedSince) -> dict[str, object]:
+    """Everything that is known, as values that JSON knows."""
+    told = asdict(event) | {"at": iso8601(event.at)}
+    told["decisions"] = [_decision_json(decided) for decided in event.decisions]
+    told["explanation"] = _evidence(event)
+    told["changed_since"] = list(since.names) if since.is_known else None
+    return told
+
+
+def explanation_text(event: AuditEvent, since: ChangedSince) -> Iterator[str]:
+    """The same for people, line by line."""
+    asked = f"{event.service}:{event.operation}" if event.operation else event.service or "a request"
+    yield f"{asked} was {event.outcome}"
+    yield f"  request    {event.request_id}, {iso8601(event.at)}"
+    yield f"  caller     {event.principal_arn or 'not known'}"
+    yield f"  from       {event.source_ip}, region {event.region or '-'}"
+    yield f"  answered   {event.http_status}{f' {event.error_code}' if event.error_code else ''}"
+    if event.reason:
+        yield f"             {event.reason}"
+    if event.outcome in _OUTCOMES:
+        yield f"  {_OUTCOMES[event.outcome]}"
+    for decided in event.decisions:
+        yield f"  decided    {decided.action} on {decided.resource}"
+        yield f"             {_verdict(decided)}"
+    yield from _evidence_text(event)
+    if event.decisions:
+        yield f"  since then {_since_text(since)}"
+
+
+def _verdict(decided: DecidedCheck) -> str:
+    layer = _layer(decided.layer)
+    if decided.effect is Effect.IMPLICIT_DENY:
+        return f"denied: no {layer} allows it"
+    word = "allowed" if decided.effect is Effect.ALLOW else "denied"
+    if not decided.matched:
+        return f"{word} by the {layer}"
+    return f"{word} by {' and '.join(_statement(matched) for matched in decided.matched)} ({layer})"
+
+
+def _layer(layer: str) -> str:
+    named = {
+        "boundary": "permissions boundary",
+        "identity": "identity-based policy",
+        "resource": "resource-based policy",
+    }
+    return named.get(layer, f"{layer.replace('-', ' ')} policy")
+
+
+def _statement(matched: MatchedStatement) -> str:
+    sid = f" {matched.sid}" if matched.sid else ""
+    return f"statement {matched.index}{sid} of {matched.policy}"
+
+
+def _evidence(event: AuditEvent) -> Mapping[str, Any] | None:
+    found: Mapping[str, Any] | None = json.loads(event.explanation) if event.explanation else None
+    return found
+
+
+def _evidence_text(event: AuditEvent) -> Iterator[str]:
+    evidence = _evidence(event)
+    if evidence is None:
+        return
+    applying = [said for said in evidence["statements"] if said["applies"]]
+    missing = [said for said in evidence["statements"] if not said["applies"]]
+    yield from _statements_text("applies    ", applying)
+    yield from _statements_text("near miss  ", missing)
+    if evidence["left_out"]:
+        yield f"             {evidence['left_out']} other statements are about something else"
+    for number, (key, values) in enumerate(evidence["context"].items()):
+        yield f"  {'keys       ' if number == 0 else '           '}{key} = {', '.join(values)}"
+
+
+def _statements_text(title: str, statements: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    for number, said in enumerate(statements):
+        name = _statement(MatchedStatement(said["policy"], said["sid"], said["index"]))
+        label = title if number == 0 else " " * len(title)
+        yield f"  {label}{said['effect']} by {name} ({_layer(said['layer'])})"
+        failed = said["failed"]
+        for part in said.get("held", ()) if failed is None else (failed,):
+            element = part.get("element", "Condition")
+            of = f" {part['operator']} {part['key']}" if element == "Condition" else ""
+            wanted = ", ".join(part["wanted"]) or "nothing"
+            actual = "none" if part["actual"] is None else ", ".join(part["actual"])
+            yield f"               {element}{of}: wanted {wanted}; the request's is {actual}"
+
+
+def _since_text(since: ChangedSince) -> str:
+    if not since.is_known:
+        return "too much was written to tell what has changed"
+    if not since.names:
+        return "nothing that it rested on has been changed"
+    return f"changed: {', '.join(since.names)}"
+
+
+def _decision_json(decided: DecidedCheck) -> dict[str, object]:
+    return asdict(decided) | {"effect": str(decided.effect), "layer": str(decided.layer)}

@@ -1,0 +1,83 @@
+"""Whether the policies that decided a request have been changed since.
+
+The store's journal says which aggregate was written at which version; an event says at which version it was
+decided. A write may have changed something else of a role than its policies: it was written, this says.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tabard.model.audit_event import AuditEvent
+from tabard.model.group import Group
+from tabard.model.role import Role
+from tabard.model.user import User
+from tabard.names import Arn
+from tabard.store.changes import ChangeKind, TooFarBehind
+from tabard.store.ports import Transaction
+from tabard.store.sql import SqlStore
+
+_Part = tuple[str, ChangeKind, str | None]
+"""What a decision rested on: its ARN, kind and key; no key where it is not there any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedSince:
+    """What was written since, by ARN; `is_known` is False where the journal does not reach back so far."""
+
+    names: tuple[str, ...] = ()
+    is_known: bool = True
+
+
+def changed_since(store: SqlStore, event: AuditEvent) -> ChangedSince:
+    """What has been written, since an event, of all that the decision about it rested on.
+
+    Raises:
+        StoreUnavailable.
+    """
+    try:
+        written = store.changed_since(event.snapshot_version)
+    except TooFarBehind:
+        return ChangedSince(is_known=False)
+    with store.reading() as tx:
+        names = (
+            name for name, kind, key in _rested_on(event, tx) if key is None or key in written.get(kind, ())
+        )
+        return ChangedSince(tuple(dict.fromkeys(names)))
+
+
+def _rested_on(event: AuditEvent, tx: Transaction) -> Iterator[_Part]:
+    for decided in event.decisions:
+        for matched in decided.matched:
+            if matched.policy.startswith("arn:"):
+                yield matched.policy, ChangeKind.MANAGED_POLICY, matched.policy
+        if decided.action.startswith("sts:"):
+            yield from _of_principal(decided.resource, tx)
+    yield from _of_principal(event.principal_arn, tx)
+
+
+def _of_principal(text: str, tx: Transaction) -> Iterator[_Part]:
+    arn = Arn.parse(text)
+    kind, _, rest = arn.resource.partition("/") if arn is not None else ("", "", "")
+    if kind in ("role", "assumed-role"):
+        role = tx.roles.named(rest.partition("/")[0] if kind == "assumed-role" else rest.rpartition("/")[2])
+        if role is None:
+            yield text, ChangeKind.ROLE, None
+        else:
+            yield role.arn, ChangeKind.ROLE, role.role_id
+            yield from _attached_to(role)
+    elif kind == "user":
+        user = tx.users.named(rest.rpartition("/")[2])
+        if user is None:
+            yield text, ChangeKind.USER, None
+        else:
+            yield user.arn, ChangeKind.USER, user.user_id
+            yield from _attached_to(user)
+            for group in filter(None, map(tx.groups.get, user.group_ids)):
+                yield group.arn, ChangeKind.GROUP, group.group_id
+                yield from _attached_to(group)
+
+
+def _attached_to(holder: Role | User | Group) -> Iterator[_Part]:
+    boundary = None if isinstance(holder, Group) else holder.permissions_boundary_arn
+    for arn in (*holder.attached_policy_arns, *([boundary] if boundary else [])):
+        yield arn, ChangeKind.MANAGED_POLICY, arn
