@@ -16,6 +16,7 @@ from tabard.edge.object_body import UNSIGNED_PAYLOAD, ObjectBody
 from tabard.errors import RelayedError, ServiceUnavailable
 from tabard.services.s3.errors import NoSuchBucket, NotImplementedByUpstream
 from tabard.services.s3.operations import ACCEPTED_MEMBERS
+from tabard.services.s3.values import OWNERS, check_values
 from tabard.sigv4.sign import Credentials, sign_request
 from tabard.wire.http1 import Http1Answer, Http1Pool, UpstreamUnavailable
 from tabard.wire.rebuild import UpstreamRequest, parse_upstream_output, rebuild_request
@@ -37,12 +38,10 @@ _CONTENT_HEADERS = frozenset(
         "x-amz-storage-class", "x-amz-tagging-count", "x-amz-version-id",
     )
 )  # fmt: skip
-_EDGE_ONLY = frozenset(
-    (
-        "ACL", "Body", "ContentLength", "CreateBucketConfiguration", "EncodingType", "MpuObjectSize",
-        "ObjectOwnership",
-    )
-)  # fmt: skip
+_EDGE_ONLY = OWNERS | {
+    "ACL", "Body", "ContentLength", "CreateBucketConfiguration", "EncodingType", "MpuObjectSize",
+    "ObjectOwnership",
+}  # fmt: skip
 _LISTINGS = frozenset(("ListObjectsV2", "ListMultipartUploads"))
 _TYPED = frozenset(("PutObject", "CreateMultipartUpload"))
 DEFAULT_CONTENT_TYPE = "binary/octet-stream"
@@ -91,9 +90,10 @@ class S3Upstream:
     async def _forward(
         self, permit: Permit, call: Call, body: ObjectBody | None, refused: Sequence[Denied]
     ) -> Answer:
-        unknown = call.input.keys() - ACCEPTED_MEMBERS[call.operation]
+        unknown = call.input.keys() - ACCEPTED_MEMBERS[call.operation] - OWNERS
         if unknown:
             raise NotImplementedByUpstream(member=", ".join(sorted(unknown)))
+        check_values(call.operation, call.input, account_id=permit.account_id)
         if call.operation == "DeleteObjects":
             return await self._delete_objects(permit, call, refused)
         if call.operation in ("GetObject", "HeadObject"):

@@ -5,14 +5,23 @@ be wrong ends the upstream's request before its last byte, and no object comes i
 """
 
 import hashlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tabard.access.refusals import NotAuthenticated, Refusal
 from tabard.edge.body import Body
-from tabard.services.s3.errors import BadDigest, EntityTooLarge, IncompleteBody, MissingContentLength
+from tabard.errors import AwsError
+from tabard.services.s3.errors import (
+    BadContentMD5,
+    BadDigest,
+    EntityTooLarge,
+    IncompleteBody,
+    InvalidDigest,
+    MissingContentLength,
+)
 from tabard.sigv4.chunked import AwsChunkedDecoder
-from tabard.wire.checksums import CHECKSUM_HEADERS, Checksum, checksum
+from tabard.wire.checksums import CHECKSUM_HEADERS, Checksum, checksum, is_digest
+from tabard.wire.input_errors import InvalidRequest
 
 LARGEST_OBJECT_BYTES = 5 * 1024**3
 UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
@@ -37,7 +46,8 @@ class ObjectBody:
         """The verified content, its last piece only when everything was verified.
 
         Raises:
-            NotAuthenticated: hash or chunk signature is wrong. BadDigest, IncompleteBody.
+            NotAuthenticated: hash or chunk signature is wrong. BadDigest, BadContentMD5, IncompleteBody;
+            InvalidDigest, InvalidRequest: what was given is no digest at all.
         """
         digests = {
             name: checksum(CHECKSUM_HEADERS[name]) for name in (*self.expected, *self.announced_trailers)
@@ -82,8 +92,28 @@ class ObjectBody:
         wanted = {**self.expected, **{name: value for name, value in trailers.items() if name in digests}}
         for name, digest in digests.items():
             if name in wanted and digest.base64() != wanted[name]:
-                raise BadDigest(algorithm=CHECKSUM_HEADERS[name].upper())
+                raise _mismatch(name, wanted[name])
             self.checksums[name] = digest.base64()
+
+
+def check_announced(names: Iterable[str]) -> None:
+    """One checksum beside Content-MD5. Raises InvalidRequest (400)."""
+    if sum(name.startswith("x-amz-checksum-") for name in names) > 1:
+        raise InvalidRequest(
+            reason="Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
+        )
+
+
+def _mismatch(name: str, given: str) -> AwsError:
+    """Why a digest that was given is not that of the content, as S3 says it."""
+    algorithm = CHECKSUM_HEADERS[name]
+    if is_digest(algorithm, given):
+        return BadContentMD5() if name == "content-md5" else BadDigest(algorithm=algorithm.upper())
+    return (
+        InvalidDigest()
+        if name == "content-md5"
+        else InvalidRequest(reason=f"Value for {name} header is invalid.")
+    )
 
 
 def content_length(declared: int | None, decoded: str | None, *, chunked: bool) -> int:

@@ -19,6 +19,7 @@ from tabard.errors import InternalFailure, ServiceUnavailable
 from tabard.services.dynamodb.checks import refuse_unreadable_keys
 from tabard.services.dynamodb.tables import table_name
 from tabard.services.operation import Forward, Minting, Output, Read, SnapshotSource, Watch, Write
+from tabard.services.sqs.messages import SENDING, check_messages
 from tabard.store.ports import AlreadyStored, Store, StoreUnavailable
 from tabard.store.snapshot import Snapshot
 from tabard.wire.render import render_output
@@ -140,6 +141,8 @@ class Performer:
             return await self.s3.forward(permit, call, body, allowed.refused)
         if call.service == "dynamodb":
             refuse_unreadable_keys(permit.checks)
+        if call.service == "sqs" and call.operation in SENDING:
+            check_messages(call.input)
         answer = await self.json[call.service].forward(permit, call)
         if call.operation in ("CreateTable", "DeleteTable"):
             self.table_keys.forget(table_name(call.input["TableName"], permit), permit.region)

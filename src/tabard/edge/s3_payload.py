@@ -8,7 +8,7 @@ import re
 
 from tabard.access.authenticate import Examined
 from tabard.edge.body import Body
-from tabard.edge.object_body import UNSIGNED_PAYLOAD, ObjectBody, content_length
+from tabard.edge.object_body import UNSIGNED_PAYLOAD, ObjectBody, check_announced, content_length
 from tabard.errors import RequestTooLarge
 from tabard.services.s3.errors import InvalidArgument
 from tabard.wire.checksums import CHECKSUM_HEADERS
@@ -46,7 +46,8 @@ def object_body(raw: RawRequest, examined: Examined, body: Body) -> ObjectBody:
 
     Raises:
         MissingContentLength (411), EntityTooLarge (400), InvalidRequest (400: another trailer than a
-        checksum; frames that no STREAMING- hash announces), and 501 for framings that are not decoded here.
+        checksum, or several checksums; frames that no STREAMING- hash announces), and 501 for framings that
+        are not decoded here.
     """
     decoder = examined.chunked_decoder()
     if decoder is None and "aws-chunked" in (raw.header("content-encoding") or "").lower():
@@ -61,6 +62,8 @@ def object_body(raw: RawRequest, examined: Examined, body: Body) -> ObjectBody:
         )
         if not CHECKSUM_HEADERS.keys() >= set(trailers):  # what is not understood cannot be verified
             raise InvalidRequest(reason="The value specified in the x-amz-trailer header is not supported")
+    expected = {name: value for name, value in raw.headers if name in CHECKSUM_HEADERS}
+    check_announced((*expected, *trailers))
     return ObjectBody(
         body=body,
         payload_hash=declared_payload_hash(raw),
@@ -68,7 +71,7 @@ def object_body(raw: RawRequest, examined: Examined, body: Body) -> ObjectBody:
             body.length, raw.header("x-amz-decoded-content-length"), chunked=decoder is not None
         ),
         decoder=decoder,
-        expected={name: value for name, value in raw.headers if name in CHECKSUM_HEADERS},
+        expected=expected,
         announced_trailers=trailers,
     )
 

@@ -75,6 +75,19 @@ CHECKSUM_HEADERS: Final[Mapping[str, str]] = MappingProxyType(
 """Header or trailer name → algorithm."""
 
 
+_SIZES_BYTES: Final[Mapping[str, int]] = MappingProxyType(
+    {"crc32": 4, "crc32c": 4, "crc64nvme": 8, "sha1": 20, "sha256": 32, "md5": 16}
+)
+
+
+def is_digest(algorithm: str, value: str) -> bool:
+    """Whether `value` is base64 of a digest that is as long as the algorithm's."""
+    try:
+        return len(base64.b64decode(value, validate=True)) == _SIZES_BYTES[algorithm]
+    except ValueError:
+        return False
+
+
 def checksum(algorithm: str) -> Checksum:
     """A fresh digest by its lower-case name; KeyError where S3 has none of that name here."""
     return _MAKERS[algorithm]()

@@ -3,6 +3,7 @@
 INVARIANT: nothing of the caller's request reaches an upstream but the typed input that was authorized.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -35,6 +36,8 @@ class UpstreamRequest:
 _Plan: TypeAlias = Callable[[Mapping[str, Value]], UpstreamRequest]
 _OutputReader: TypeAlias = Callable[[bytes, Sequence[tuple[str, str]]], dict[str, object]]
 
+# Some emulators answer what an SDK would make of their answer.
+_AS_SDK_TELLS_IT: Final = re.compile(r"An error occurred \(\w+\) when calling the \w+ operation: ")
 _NOT_DETAILS: Final = frozenset({"Code", "Message", "RequestId", "HostId", "Resource"})
 
 
@@ -163,6 +166,7 @@ def _json_error(model: ServiceModel, status: int, body: bytes) -> RelayedError:
     if not code:
         return _unreadable(status)
     message = document.get("message", document.get("Message", document.get("errorMessage")))
+    message = _AS_SDK_TELLS_IT.sub("", str(message or ""))
     members: dict[str, object] = {}
     reader = _error_readers(model).get(code)
     if reader is not None:
@@ -172,7 +176,7 @@ def _json_error(model: ServiceModel, status: int, body: bytes) -> RelayedError:
             typed = {}
         if isinstance(typed, dict):
             members = {name: value for name, value in typed.items() if name.lower() != "message"}
-    return RelayedError(code=code, status=status, message=str(message or ""), members=members)
+    return RelayedError(code=code, status=status, message=message, members=members)
 
 
 def _xml_error(status: int, body: bytes) -> RelayedError:

@@ -7,7 +7,13 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 
 import pytest
 
-from tabard.edge.object_body import LARGEST_OBJECT_BYTES, UNSIGNED_PAYLOAD, ObjectBody, content_length
+from tabard.edge.object_body import (
+    LARGEST_OBJECT_BYTES,
+    UNSIGNED_PAYLOAD,
+    ObjectBody,
+    check_announced,
+    content_length,
+)
 from tabard.errors import AwsError
 from tabard.sigv4.authorization import Scope
 from tabard.sigv4.chunked import AwsChunkedDecoder
@@ -137,8 +143,10 @@ WRONG_SHA256 = hashlib.sha256(b"something else").hexdigest()
         (upload(length=1), INCOMPLETE),
         (upload(b"x", length=0), INCOMPLETE),
         (upload(b"any", expected={CRC32: crc32(b"other")}), DIGEST),
-        (upload(b"any", expected={CRC32: "é"}), DIGEST),
-        (upload(b"any", expected={CRC32: ""}), DIGEST),
+        (upload(b"any", expected={CRC32: "é"}), "InvalidRequest 400"),
+        (upload(b"any", expected={CRC32: ""}), "InvalidRequest 400"),
+        (upload(b"any", expected={CRC32: "AAAA"}), "InvalidRequest 400"),
+        (upload(b"any", expected={MD5: "junk"}), "InvalidDigest 400"),
         (upload(b"any", expected={CRC32: crc32(b"any"), MD5: md5(b"other")}), DIGEST),
         (upload(expected={MD5: md5(b"other")}), DIGEST),
         (
@@ -179,6 +187,28 @@ async def test_content_that_is_not_is_never_given_out_whole(body: ObjectBody, re
     assert error == refusal
     # INVARIANT: less than was announced, or the upstream could take it for the whole; but for what is empty.
     assert sum(map(len, given)) < max(body.length, 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "sentence"),
+    [
+        (CRC32, crc32(b"other"), "The CRC32 you specified did not match the calculated checksum."),
+        (CRC32, "junk", "Value for x-amz-checksum-crc32 header is invalid."),
+        (MD5, md5(b"other"), "The Content-MD5 you specified did not match what we received."),
+        (MD5, "junk", "The Content-MD5 you specified was invalid."),
+    ],
+)
+async def test_a_digest_is_refused_in_s3s_own_words(name: str, given: str, sentence: str) -> None:
+    with pytest.raises(AwsError) as refused:
+        await anext(upload(b"any", expected={name: given}).content())
+    assert refused.value.message == sentence
+
+
+def test_one_checksum_is_announced_beside_the_md5() -> None:
+    check_announced((CRC32, MD5))
+    with pytest.raises(AwsError) as refused:
+        check_announced((CRC32, MD5, "x-amz-checksum-sha1"))
+    assert refused.value.message.startswith("Expecting a single x-amz-checksum- header.")
 
 
 async def test_the_checksums_that_were_sent_are_told_once_they_are_verified() -> None:

@@ -75,6 +75,17 @@ def test_botocore_reads_every_error(service: ServiceName, protocol: Protocol) ->
     assert parsed["ResponseMetadata"]["RequestId"] == REQUEST_ID
 
 
+def test_an_error_told_as_an_sdk_tells_it_is_told_as_the_service_does() -> None:
+    """moto's SQS answers so."""
+    body = (
+        b'{"__type":"InvalidParameterValue","message":"An error occurred (InvalidParameterValue) when '
+        b'calling the ReceiveMessage operation: Value 11 for parameter MaxNumberOfMessages is invalid."}'
+    )
+    relayed = parse_upstream_output(service_model("sqs"), "ReceiveMessage", 400, (), body)
+    assert isinstance(relayed, RelayedError)
+    assert relayed.message == "Value 11 for parameter MaxNumberOfMessages is invalid."
+
+
 def test_modeled_members_of_a_json_error_are_its_shapes() -> None:
     reasons = [{"Code": "ConditionalCheckFailed", "Item": {"k": {"B": b"\0"}}}, {"Code": "None"}]
     error = Cancelled(members={"CancellationReasons": reasons})

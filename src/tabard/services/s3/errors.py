@@ -94,11 +94,43 @@ class EntityTooLarge(AwsError):
 
 
 class BadDigest(AwsError):
-    """The Content-MD5 or checksum that was sent is not that of the bytes that came."""
+    """The checksum that was sent is not that of the bytes that came."""
 
     code = "BadDigest"
     status = 400
-    sentence = "The {algorithm} you specified did not match what we received."
+    sentence = "The {algorithm} you specified did not match the calculated checksum."
+
+
+class BadContentMD5(AwsError):
+    """The Content-MD5 that was sent is not that of the bytes that came."""
+
+    code = "BadDigest"
+    status = 400
+    sentence = "The Content-MD5 you specified did not match what we received."
+
+
+class InvalidDigest(AwsError):
+    """The Content-MD5 that was sent is none."""
+
+    code = "InvalidDigest"
+    status = 400
+    sentence = "The Content-MD5 you specified was invalid."
+
+
+class InvalidPartOrder(AwsError):
+    """AWS: "Parts list must be specified in order by part number." """
+
+    code = "InvalidPartOrder"
+    status = 400
+    sentence = "The list of parts was not in ascending order. Parts must be ordered by part number."
+
+
+class InvalidBucketOwnerAWSAccountID(AwsError):
+    """The account that a caller believes to own the bucket is none."""
+
+    code = "InvalidBucketOwnerAWSAccountID"
+    status = 400
+    sentence = "The value of the expected bucket owner parameter must be an AWS Account ID... [{given}]"
 
 
 class NoSuchBucket(AwsError):

@@ -36,3 +36,30 @@ class InvalidQueueName(AwsError):
     code = "InvalidParameterValue"
     status = 400
     sentence = "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length"
+
+
+class MissingMessageBody(AwsError):
+    """A message has at least one character."""
+
+    code = "MissingParameter"
+    status = 400
+    sentence = "The request must contain the parameter MessageBody."
+
+
+class InvalidMessageContents(AwsError):
+    """AWS: "The message contains characters outside the allowed set." """
+
+    code = "InvalidMessageContents"
+    status = 400
+    sentence = (
+        "Invalid characters found. Valid unicode characters are #x9 | #xA | #xD | #x20 to #xD7FF | "
+        "#xE000 to #xFFFD | #x10000 to #x10FFFF"
+    )
+
+
+class EmptyMessageAttribute(AwsError):
+    """A message attribute has a value."""
+
+    code = "InvalidParameterValue"
+    status = 400
+    sentence = "Message (user) attribute '{name}' must contain a non-empty value of type '{data_type}'."

@@ -1,0 +1,86 @@
+"""Values that S3 refuses, whatever an upstream would make of them.
+
+Asked about once the call is allowed: who may not learns nothing of them.
+AWS: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html; the sentences are S3's own answers.
+"""
+
+import re
+from collections.abc import Mapping
+from itertools import pairwise
+
+from tabard.access.refusals import AccessDenied
+from tabard.services.s3.errors import InvalidBucketOwnerAWSAccountID, InvalidPartOrder
+from tabard.wire.input_errors import InvalidArgument, InvalidRequest
+from tabard.wire.request import Value
+
+OWNERS = frozenset(("ExpectedBucketOwner", "ExpectedSourceBucketOwner"))
+"""Whom a caller believes to own the bucket: answered here, never asked of an upstream."""
+
+PART_NUMBERS = range(1, 10_001)
+_ACCOUNT_ID = re.compile(r"[0-9]{12}")
+_COPY_RANGE = re.compile(r"bytes=[0-9]{1,15}-[0-9]{1,15}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def check_values(operation: str, arguments: Mapping[str, Value], *, account_id: str) -> None:
+    """Refuse what S3 refuses.
+
+    Raises:
+        InvalidArgument, InvalidRequest, InvalidPartOrder, InvalidBucketOwnerAWSAccountID (400).
+        AccessDenied (403): the bucket belongs to another account than the caller believes.
+    """
+    for member in OWNERS & arguments.keys():
+        _check_owner(str(arguments[member]), account_id)
+    if "PartNumber" in arguments:
+        _check_part_number(arguments["PartNumber"])
+        if "Range" in arguments:
+            raise InvalidRequest(reason="Cannot specify both Range header and partNumber query parameter")
+    if arguments.get("EncodingType", "url") != "url":
+        raise InvalidArgument(
+            reason="Invalid Encoding Method specified in Request",
+            name="encoding-type",
+            value=str(arguments["EncodingType"]),
+        )
+    copied = arguments.get("CopySourceRange")
+    if copied is not None and not _COPY_RANGE.fullmatch(str(copied)):
+        raise InvalidArgument(
+            reason="The x-amz-copy-source-range value must be of the form bytes=first-last where first and "
+            "last are the zero-based offsets of the first and last bytes to copy",
+            name="x-amz-copy-source-range",
+            value=str(copied),
+        )
+    for member, value in arguments.items():
+        if member.startswith("Response") and isinstance(value, str) and _CONTROL.search(value):
+            # It would be a header of the answer.
+            raise InvalidArgument(reason=f"{member} has a character that no header can have")
+    if operation == "CompleteMultipartUpload":
+        _check_parts(arguments.get("MultipartUpload"))
+
+
+def _check_owner(expected: str, account_id: str) -> None:
+    if not _ACCOUNT_ID.fullmatch(expected):
+        raise InvalidBucketOwnerAWSAccountID(given=expected)
+    if expected != account_id:
+        raise AccessDenied("s3", "Access Denied")
+
+
+def _check_part_number(number: Value) -> None:
+    if number not in PART_NUMBERS:
+        raise InvalidArgument(
+            reason="Part number must be an integer between 1 and 10000, inclusive",
+            name="partNumber",
+            value=str(number),
+        )
+
+
+def _check_parts(upload: Value | None) -> None:
+    """An upload is completed from one part at least, each once, in their order."""
+    parts = upload.get("Parts") if isinstance(upload, dict) else None
+    listed = parts if isinstance(parts, list) else ()
+    numbers = [part.get("PartNumber") for part in listed if isinstance(part, dict)]
+    if not numbers:
+        raise InvalidRequest(reason="You must specify at least one part")
+    for number in numbers:
+        _check_part_number(number if number is not None else 0)
+    if any(not isinstance(a, int) or not isinstance(b, int) or a >= b for a, b in pairwise(numbers)):
+        raise InvalidPartOrder
