@@ -98,6 +98,7 @@ def role(
         account_id=ACCOUNT_ID,
         description="a role of café size",
         trust_policy=trust_policy,
+        trusted=(("arn:aws:iam::111122223333:role/trusted", "AROA00000000000000099"),),
         max_session_duration_seconds=7200,
         created_at=NOW,
         inline_policies=inline,

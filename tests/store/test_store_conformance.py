@@ -93,7 +93,11 @@ def test_roles_keep_everything_in_order(store: AnyStore) -> None:
             tx.managed_policies.insert(policy)
         tx.roles.insert(full)
     changed = replace(
-        full, inline_policies=INLINE[::-1], attached_policy_arns=(policies[0].arn,), trust_policy="{}"
+        full,
+        inline_policies=INLINE[::-1],
+        attached_policy_arns=(policies[0].arn,),
+        trust_policy="{}",
+        trusted=(),
     )
     with store.transaction() as tx:
         assert tx.roles.named("ROLE-1") == full

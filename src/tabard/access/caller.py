@@ -83,7 +83,11 @@ def caller_of_session(session: Session, role: Role, snapshot: Snapshot) -> Calle
         access_key_id=session.access_key_id,
         session=session,
         principal=PolicyPrincipal(
-            kind=PrincipalKind.ASSUMED_ROLE, arn=arn, account_id=role.account_id, role_arn=role.arn
+            kind=PrincipalKind.ASSUMED_ROLE,
+            arn=arn,
+            account_id=role.account_id,
+            role_arn=role.arn,
+            unique_id=role.role_id,
         ),
         condition_keys=MappingProxyType(keys),
         proof=_PROOF,
@@ -93,11 +97,12 @@ def caller_of_session(session: Session, role: Role, snapshot: Snapshot) -> Calle
 def caller_of_key(access_key: AccessKey, snapshot: Snapshot) -> Caller | None:
     """The user, root or host that owns a long-term key; None where its owner is gone."""
     owner_id = access_key.owner_id
+    unique_id = ""
     account_id, partition = snapshot.account_id, snapshot.partition
     if (user := snapshot.users.get(owner_id)) is not None:
         keys = _principal_keys(user.arn, account_id, "User", user.user_id, user.tags)
         keys["aws:username"] = (user.name,)
-        kind, policy_kind, arn = CallerKind.USER, PrincipalKind.USER, user.arn
+        kind, policy_kind, arn, unique_id = CallerKind.USER, PrincipalKind.USER, user.arn, user.user_id
     elif owner_id == account_id:
         arn = f"arn:{partition}:iam::{account_id}:root"
         keys = _principal_keys(arn, account_id, "Account", account_id, ())
@@ -117,7 +122,7 @@ def caller_of_key(access_key: AccessKey, snapshot: Snapshot) -> Caller | None:
         owner_id=owner_id,
         access_key_id=access_key.access_key_id,
         session=None,
-        principal=PolicyPrincipal(kind=policy_kind, arn=arn, account_id=account_id),
+        principal=PolicyPrincipal(kind=policy_kind, arn=arn, account_id=account_id, unique_id=unique_id),
         condition_keys=MappingProxyType(keys),
         proof=_PROOF,
     )

@@ -14,7 +14,8 @@ class Role:
 
     `role_id` is `AROA…` and never used twice: a role made anew under an old name is another role.
     `max_session_duration_seconds` (3,600 to 43,200) bounds AssumeRole only. `permissions_boundary_arn` names
-    the managed policy that is its permissions boundary.
+    the managed policy that is its permissions boundary. `trusted` holds, of the trust policy's principals
+    that are of this account, the ARN as it is written there and whose unique id it was when it was saved.
     """
 
     role_id: str
@@ -29,6 +30,7 @@ class Role:
     inline_policies: tuple[InlinePolicy, ...] = ()
     attached_policy_arns: tuple[str, ...] = ()
     permissions_boundary_arn: str | None = None
+    trusted: tuple[tuple[str, str], ...] = ()
     tags: tuple[Tag, ...] = ()
 
     def __post_init__(self) -> None:

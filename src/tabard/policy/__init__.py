@@ -24,6 +24,7 @@ from tabard.policy.document import (
     Statement,
     StatementEffect,
     require_current_version,
+    with_unique_ids,
 )
 from tabard.policy.evaluate import PolicyLayers, decide
 from tabard.policy.explain import Explanation, Failure, Finding, denial_sentence, explain
@@ -68,4 +69,5 @@ __all__ = [
     "require_customer_resource_control",
     "simulator_spans",
     "statement_spans",
+    "with_unique_ids",
 ]

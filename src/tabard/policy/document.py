@@ -3,7 +3,8 @@
 AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from tabard.errors import AwsError
@@ -41,7 +42,7 @@ class StatementEffect(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principals:
-    """Whom a `Principal` or `NotPrincipal` element names; `aws` holds `*`, account ids and ARNs."""
+    """Whom a `Principal` or `NotPrincipal` names; `aws` holds `*`, account ids, ARNs and unique ids."""
 
     aws: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
@@ -85,6 +86,23 @@ class Document:
     version: str
     statements: tuple[Statement, ...]
     document_id: str = ""
+
+
+def with_unique_ids(document: Document, unique_ids: Mapping[str, str]) -> Document:
+    """The same document, whose principals with these ARNs are named by the unique id beside each."""
+    if not unique_ids:
+        return document
+    return replace(
+        document, statements=tuple(_by_unique_ids(statement, unique_ids) for statement in document.statements)
+    )
+
+
+def _by_unique_ids(statement: Statement, unique_ids: Mapping[str, str]) -> Statement:
+    principals = statement.principals
+    if principals is None:
+        return statement
+    named = tuple(unique_ids.get(name, name) for name in principals.aws)
+    return replace(statement, principals=replace(principals, aws=named))
 
 
 def require_current_version(document: Document) -> None:

@@ -131,7 +131,7 @@ def check_principal(principal_type: str, name: str) -> None:
     "You cannot use a wildcard to match part of a principal name or ARN."
 
     AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
-    Differs: whether the principal exists is not asked.
+    Whether the principal exists is for who saves the document to ask.
     """
     if principal_type == "AWS":
         valid = _AWS_PRINCIPAL.fullmatch(name) is not None

@@ -33,7 +33,7 @@ class PrincipalMatch:
         self._accounts = frozenset(
             {root[1] for _, root in roots if root} | {name for name in named.aws if _ACCOUNT.fullmatch(name)}
         )
-        self._arns = frozenset(name for name, root in roots if root is None)
+        self._arns = frozenset(name for name, root in roots if root is None)  # and unique ids
         self._services = frozenset(named.services)
         self._federated = frozenset(named.federated)
         self._canonical_users = frozenset(named.canonical_users)
@@ -42,6 +42,8 @@ class PrincipalMatch:
         """How directly `principal` is named."""
         if self._everyone or principal.arn in self._arns or self._names_otherwise(principal):
             return Reach.DIRECT
+        if principal.unique_id and principal.unique_id in self._arns:
+            return Reach.DIRECT if principal.kind is PrincipalKind.USER else Reach.ROLE
         if principal.role_arn and principal.role_arn in self._arns:
             return Reach.ROLE
         if principal.account_id and principal.account_id in self._accounts:

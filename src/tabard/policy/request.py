@@ -50,6 +50,7 @@ class PolicyPrincipal:
     `arn` is the session's for an assumed role, whose role is `role_arn` (the IAM user's ARN, for a federated
     user). `service` is a service principal's name (`ec2.amazonaws.com`). `federated` is the identity provider
     of a principal of kind FEDERATED. `account_id` is empty for services, providers and the anonymous.
+    `unique_id` is the user's or the role's (`AIDA…`, `AROA…`), never used twice.
 
     AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
     """
@@ -61,6 +62,7 @@ class PolicyPrincipal:
     service: str = ""
     federated: str = ""
     canonical_user: str = ""
+    unique_id: str = ""
 
 
 class AccessRequest(NamedTuple):

@@ -4,7 +4,9 @@ A set that did not change keeps its compiled form, and the memos inside it, from
 What is kept is bounded: the sets used least are compiled anew when they are needed.
 """
 
+from collections.abc import Mapping
 from functools import lru_cache
+from types import MappingProxyType
 
 import structlog
 
@@ -15,6 +17,7 @@ from tabard.policy import (
     NamedDocument,
     compile_policies,
     parse_document,
+    with_unique_ids,
 )
 
 Documents = tuple[tuple[str, str], ...]
@@ -49,9 +52,13 @@ def compile_identity_policies(documents: Documents) -> CompiledPolicies:
 
 
 @lru_cache(maxsize=KEPT_SETS)
-def compile_trust_policy(document: str) -> CompiledPolicies:
-    """Who may assume a role. A document that cannot be evaluated denies everybody."""
-    return _compiled((("trust policy", document),), DocumentKind.TRUST)
+def compile_trust_policy(document: str, trusted: tuple[tuple[str, str], ...] = ()) -> CompiledPolicies:
+    """Who may assume a role. A document that cannot be evaluated denies everybody.
+
+    `trusted`: ARNs of the document's principals that stand for the unique id beside each, and for no other
+    that has the ARN by now.
+    """
+    return _compiled((("trust policy", document),), DocumentKind.TRUST, dict(trusted))
 
 
 @lru_cache(maxsize=KEPT_SETS)
@@ -67,12 +74,15 @@ def refuse_everything(name: str, reason: str, kind: DocumentKind) -> CompiledPol
     return compile_policies((NamedDocument(f"{UNREADABLE}{name}", _DENY_ALL[kind]),))
 
 
-def _compiled(documents: Documents, kind: DocumentKind) -> CompiledPolicies:
+def _compiled(
+    documents: Documents, kind: DocumentKind, unique_ids: Mapping[str, str] = MappingProxyType({})
+) -> CompiledPolicies:
     # INVARIANT: fails closed. One document that cannot be evaluated takes everything from its principal.
     parsed: list[NamedDocument] = []
     for name, text in documents:
         try:
-            parsed.append(NamedDocument(name, parse_document(text, kind=kind)))
+            document = parse_document(text, kind=kind)
+            parsed.append(NamedDocument(name, with_unique_ids(document, unique_ids)))
         except MalformedPolicyDocument as error:
             return refuse_everything(name, str(error), kind)
     return compile_policies(tuple(parsed))

@@ -93,6 +93,7 @@ roles = Table(
     _text("account_id"),
     _text("description"),
     _text("trust_policy"),
+    Column("trusted", JSON, nullable=False),
     Column("max_session_duration_seconds", Integer, nullable=False),
     _moment("created_at"),
     _boundary(),

@@ -163,7 +163,7 @@ class Snapshot:
     def trust_policy(self, role_id: str) -> CompiledPolicies:
         """Who may assume a role; nobody where it is not there."""
         role = self.roles.get(role_id)
-        return NO_POLICIES if role is None else compile_trust_policy(role.trust_policy)
+        return NO_POLICIES if role is None else compile_trust_policy(role.trust_policy, role.trusted)
 
     def _granted_to(self, owner_id: str) -> CompiledPolicies:
         if (role := self.roles.get(owner_id)) is not None:

@@ -17,7 +17,9 @@ def test_a_user(here: Installation) -> None:
     assert caller.user_id == caller.owner_id == here.alice.user_id
     assert caller.access_key_id == here.alice_key.access_key_id
     assert caller.session is None
-    assert caller.principal == PolicyPrincipal(kind=PrincipalKind.USER, arn=caller.arn, account_id=ACCOUNT_ID)
+    assert caller.principal == PolicyPrincipal(
+        kind=PrincipalKind.USER, arn=caller.arn, account_id=ACCOUNT_ID, unique_id=here.alice.user_id
+    )
     assert dict(caller.condition_keys) == {
         "aws:principalarn": (caller.arn,),
         "aws:principalaccount": (ACCOUNT_ID,),
@@ -51,6 +53,7 @@ def test_an_assumed_role_shows_its_role_and_its_tags_the_sessions_own_first(here
     assert caller.session is not None
     assert caller.owner_id == here.web.role_id
     assert caller.principal.role_arn == here.web.arn
+    assert caller.principal.unique_id == here.web.role_id
     assert dict(caller.condition_keys) == {
         "aws:principalarn": (here.web.arn,),
         "aws:principalaccount": (ACCOUNT_ID,),

@@ -24,6 +24,7 @@ from tabard.services.iam.errors import (
 from tabard.services.iam.pages import PagedRequest, page
 from tabard.services.iam.shapes import bounded, role_shape, whole_role_shape
 from tabard.services.iam.tags import TagInput, ignoring_case, requested_tags, tag_shapes, with_tags
+from tabard.services.iam.trusted_principals import trusted_principals
 from tabard.services.operation import Facts, Output, Request
 from tabard.store.ports import Transaction
 from tabard.store.snapshot import Snapshot
@@ -102,6 +103,7 @@ def create_role(permit: Permit, request: CreateRoleRequest, tx: Transaction) -> 
     if tx.roles.named(request.role_name) is not None:
         raise RoleAlreadyExists(role_name=request.role_name)
     refuse_bad_boundary(request.permissions_boundary, tx)
+    trusted = trusted_principals(permit, request.assume_role_policy_document, tx)
     role = Role(
         role_id=new_unique_id("AROA"),
         name=request.role_name,
@@ -110,6 +112,7 @@ def create_role(permit: Permit, request: CreateRoleRequest, tx: Transaction) -> 
         account_id=permit.account_id,
         description=request.description,
         trust_policy=request.assume_role_policy_document,
+        trusted=trusted,
         max_session_duration_seconds=request.max_session_duration,
         created_at=permit.now.replace(microsecond=0),
         permissions_boundary_arn=request.permissions_boundary,
@@ -182,7 +185,8 @@ def update_assume_role_policy(
     """
     role = role_to_change(permit, tx, request.role_name, "iam:UpdateAssumeRolePolicy")
     refuse_bad_trust_policy(request.policy_document)
-    tx.roles.update(replace(role, trust_policy=request.policy_document))
+    trusted = trusted_principals(permit, request.policy_document, tx)
+    tx.roles.update(replace(role, trust_policy=request.policy_document, trusted=trusted))
     return {}
 
 

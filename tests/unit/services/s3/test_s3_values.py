@@ -40,9 +40,7 @@ def test_what_s3_takes_is_taken(operation: str, arguments: dict[str, object]) ->
 
 PART_NUMBER = "Part number must be an integer between 1 and 10000, inclusive"
 ORDER = "The list of parts was not in ascending order. Parts must be ordered by part number."
-COPY_RANGE = (
-    "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last"
-)
+COPY_RANGE = "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last"
 
 
 @pytest.mark.parametrize(

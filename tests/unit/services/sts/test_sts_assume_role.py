@@ -158,6 +158,7 @@ def test_a_host_may_not_even_where_everybody_is_trusted(account: Account) -> Non
 
 @pytest.mark.parametrize("trust", [TRUSTS_EC2, _trusting(f"arn:aws:iam::{ACCOUNT_ID}:user/somebody-else")])
 def test_leave_of_ones_own_is_not_enough_without_the_roles_trust(account: Account, trust: str) -> None:
+    account.add_user("somebody-else")
     _make(account, trust)
     with pytest.raises(AwsError) as refused:
         account.call("sts", "AssumeRole", REQUEST)

@@ -201,6 +201,7 @@ def upgrade() -> None:
         sa.Column("account_id", sa.Text(), nullable=False),
         sa.Column("description", sa.Text(), nullable=False),
         sa.Column("trust_policy", sa.Text(), nullable=False),
+        sa.Column("trusted", sa.JSON(), nullable=False),
         sa.Column("max_session_duration_seconds", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("permissions_boundary_arn", sa.Text(), nullable=True),
