@@ -24,6 +24,8 @@ from botocore.exceptions import ClientError
 USE = """
 import os
 import sys
+import time
+from datetime import datetime, timedelta, timezone
 
 import boto3
 import pytest
@@ -69,6 +71,63 @@ def test_a_program_runs_as_the_instance(tabard_instance):
     assert done.stdout.strip().endswith(f":assumed-role/{instance.instance_profile}/{instance.instance_id}")
 
 
+def key_of(instance):
+    with instance.inside():
+        found = boto3.Session().get_credentials()
+    return found and found.access_key
+
+
+def test_keys_that_are_rotated_or_end_early(tabard_instance):
+    instance = tabard_instance(policy=READ)
+    sts, before = instance.client("sts"), key_of(instance)
+    instance.fault(rotate_now=True)
+    until(lambda: key_of(instance) != before)
+    assert sts.get_caller_identity()  # the old ones go on
+    instance.fault(expire_now=True)
+    with pytest.raises(ClientError, match="ExpiredToken"):
+        sts.get_caller_identity()
+    until(lambda: works(instance.client("sts")))
+
+
+def test_a_metadata_service_that_is_slow_fails_or_refuses(tabard_instance):
+    instance = tabard_instance(policy=READ)
+    for fault in (
+        {"metadata_delay": timedelta(seconds=2)},
+        {"metadata_status": 503},
+        {"credentials_code": "Failed"},
+    ):
+        instance.fault(**fault)
+        until(lambda: key_of(instance) is None)
+        instance.fault(clear=True)
+        until(lambda: key_of(instance) is not None)
+
+
+def test_a_clock_that_is_wrong(tabard_instance):
+    instance = tabard_instance(policy=READ)
+    instance.fault(clock_skew=timedelta(hours=-6))
+
+    def has_expired():
+        with instance.inside():
+            found = boto3.Session().get_credentials()
+        return found._expiry_time < datetime.now(timezone.utc) + timedelta(minutes=30)
+
+    until(has_expired)
+
+
+def works(sts):
+    try:
+        return sts.get_caller_identity()
+    except ClientError:
+        return None
+
+
+def until(look):
+    deadline = time.monotonic() + 20
+    while not look():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
 def test_an_instance_ends_with_its_test(tabard_system):
     states = [
         instance["State"]["Name"]
@@ -100,4 +159,4 @@ def test_a_project_tests_its_permissions_with_it(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "4 passed" in done.stdout
+    assert "7 passed" in done.stdout

@@ -252,6 +252,7 @@ class Agent:
             case UpdateFacts(desired):
                 self._keeper(desired.instance_id).update_facts(desired)
                 self._unsettled = True
+                self._sessions_changed.set()
             case DropSession(instance_id, role_delivery):
                 self._keeper(instance_id).drop_session(role_delivery)
                 self._unsettled = True

@@ -20,6 +20,8 @@ from tabard.model.messages import (
     RegisterHostRequest,
     RegisterHostResult,
     ReportInstancesRequest,
+    SetInstanceFaultsRequest,
+    SetInstanceFaultsResult,
 )
 from tabard.model.session import RoleDelivery
 
@@ -149,6 +151,11 @@ class EdgeClient:
     async def deregister_host(self, host_id: str) -> None:
         """Remove a host: its instances are terminated and its sessions revoked."""
         await self._call("DeregisterHost", DeregisterHostRequest(host_id=host_id))
+
+    async def set_instance_faults(self, request: SetInstanceFaultsRequest) -> SetInstanceFaultsResult:
+        """Let something go wrong with an instance, as an administrator; the faults then in force."""
+        answer = await self._call("SetInstanceFaults", request)
+        return _decode("SetInstanceFaults", answer, SetInstanceFaultsResult)
 
     async def _call(
         self, operation: str, request: Message, *, timeout_seconds: float = _CALL_TIMEOUT_SECONDS

@@ -58,10 +58,20 @@ class SessionKeeper:
         return self._facts
 
     def credentials(self, role_delivery: RoleDelivery) -> CredentialsView:
-        """The last good session until its end, else why there is none, else None."""
+        """The last good session until its end, else why there is none, else None; faults are put in."""
         slot = self._slots.get(role_delivery)
         if slot is None:
             return None
+        faults = self._facts.faults
+        if faults is not None and faults.credentials_code:
+            return RefusedCredentials(
+                association_id=slot.role.association_id,
+                role_id=slot.role.role_id,
+                code=faults.credentials_code,
+                message="A fault that was asked for: tabard fault",
+                last_updated=self._clock.now(),
+            )
+        skew = timedelta(seconds=0 if faults is None else faults.clock_skew_seconds)
         held = rotation.servable(slot.rotation, now_seconds=self._clock.monotonic_seconds())
         if held is not None:
             return ServedCredentials(
@@ -70,8 +80,8 @@ class SessionKeeper:
                 access_key_id=held.credentials.access_key_id,
                 secret_access_key=held.credentials.secret_access_key,
                 session_token=held.credentials.session_token,
-                expires_at=held.credentials.expiration,
-                last_updated=held.credentials.last_updated,
+                expires_at=held.credentials.expiration + skew,
+                last_updated=held.credentials.last_updated + skew,
             )
         refusal = slot.rotation.refusal
         if refusal is None:
@@ -97,7 +107,16 @@ class SessionKeeper:
         return instance_profile.association_id
 
     def update_facts(self, facts: DesiredInstance) -> None:
-        """Tell these facts from now on; sessions of another association are not shown any more."""
+        """Tell these facts from now on; sessions of another association are not shown any more.
+
+        A rotation that was asked for since the former facts makes every session due.
+        """
+        if _rotations(facts) != _rotations(self._facts):
+            now_seconds = self._clock.monotonic_seconds()
+            for role_delivery, slot in self._slots.items():
+                # An answer that is on its way was issued before somebody asked: it finds no home.
+                hastened = rotation.hastened(slot.rotation, now_seconds=now_seconds)
+                self._slots[role_delivery] = _Slot(slot.role, hastened)
         self._facts = facts
 
     def keep_session(self, role_delivery: RoleDelivery, role: RoleOf) -> None:
@@ -180,3 +199,7 @@ class SessionKeeper:
     def _settle(self) -> None:
         if self._is_decided():
             self.settled.set()
+
+
+def _rotations(facts: DesiredInstance) -> int:
+    return 0 if facts.faults is None else facts.faults.rotations

@@ -13,6 +13,7 @@ from datetime import datetime
 from tabard.model.messages import GetInstanceSessionResult
 
 SAFE_SECONDS = 20 * 60
+FORCED_ROTATION_SECONDS = 1.0
 _SHORTEST_PACE_SECONDS = 15.0
 _FIRST_RETRY_SECONDS = 1.0
 _LONGEST_RETRY_SECONDS = 60.0
@@ -106,6 +107,16 @@ def _first_share(jitter: float) -> float:
     evenly to the end, there would be twice as many just before it.
     """
     return 0.9 * jitter if jitter < 8 / 9 else 1 - 0.6 * (1 - jitter) ** 0.5
+
+
+def hastened(rotation: Rotation, *, now_seconds: float) -> Rotation:
+    """Replace the session out of turn, because somebody asked for it.
+
+    After a second: the edge ends what was issued up to a moment by whole seconds, and a session issued in
+    that second would end with the former ones.
+    """
+    next_attempt_at_seconds = min(rotation.next_attempt_at_seconds, now_seconds + FORCED_ROTATION_SECONDS)
+    return replace(rotation, next_attempt_at_seconds=next_attempt_at_seconds)
 
 
 def failed(rotation: Rotation, *, now_seconds: float, jitter: float) -> Rotation:

@@ -6,6 +6,7 @@ from tabard.cli.audit import audit
 from tabard.cli.demo import demo
 from tabard.cli.env import env
 from tabard.cli.explain import explain
+from tabard.cli.fault import fault
 from tabard.cli.policy_check import check
 from tabard.cli.processes import agent_process, edge_process
 from tabard.cli.reset import reset
@@ -29,6 +30,7 @@ app.command(context_settings={"allow_interspersed_args": False})(run)
 app.command()(env)
 app.command()(audit)
 app.command()(explain)
+app.command()(fault)
 app.add_typer(policy)
 app.command()(reset)
 app.command()(demo)

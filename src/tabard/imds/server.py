@@ -7,6 +7,9 @@ https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-v2-how-it-
 import asyncio
 import socket
 from collections.abc import Mapping
+from datetime import timedelta
+from email.utils import format_datetime
+from http import HTTPStatus
 from typing import TypeAlias
 
 import structlog
@@ -114,9 +117,23 @@ class MetadataServer:
         _log.warning(METADATA_PEER_REFUSED, instance_id=self._instance_id, peer_uid=peer_uid, uid=self._uid)
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        response = self._decide(request)
+        response = await self._decide_with_faults(request)
         response.headers.update(_HTTP_HEADERS)
         response.force_close()
+        return response
+
+    async def _decide_with_faults(self, request: web.BaseRequest) -> web.Response:
+        """Answer as it should be, but for what is to go wrong on purpose."""
+        faults = self._source.facts().faults
+        if faults is None:
+            return self._decide(request)
+        await asyncio.sleep(faults.metadata_delay_milliseconds / 1000)
+        if faults.metadata_status:
+            return _error(faults.metadata_status)
+        response = self._decide(request)
+        if faults.clock_skew_seconds:
+            told = self._clock.now() + timedelta(seconds=faults.clock_skew_seconds)
+            response.headers["Date"] = format_datetime(told, usegmt=True)
         return response
 
     def _decide(self, request: web.BaseRequest) -> web.Response:
@@ -190,15 +207,23 @@ def _ok(body: bytes, content_type: str, headers: _Headers) -> web.Response:
 def _error(status: int, headers: _Headers | None = None) -> web.Response:
     return web.Response(
         status=status,
-        reason=_REASONS[status],
+        reason=_reason(status),
         body=b"" if status == 405 else _page(status),
         headers={"Content-Type": "text/plain" if status == 405 else "text/html", **(headers or {})},
     )
 
 
+def _reason(status: int) -> str:
+    """EC2's reason phrase; that of HTTP for what EC2 never answers and a fault may."""
+    if status in _REASONS:
+        return _REASONS[status]
+    known = status in HTTPStatus._value2member_map_
+    return HTTPStatus(status).phrase if known else "Fault"
+
+
 def _page(status: int) -> bytes:
     """The body with which EC2 answers every error."""
-    title = f"{status} - {_REASONS[status]}"
+    title = f"{status} - {_reason(status)}"
     return (
         '<?xml version="1.0" encoding="iso-8859-1"?>\n'
         '<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Transitional//EN"\n'

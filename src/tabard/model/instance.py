@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
+from tabard.model.faults import NO_FAULTS, Faults
 from tabard.model.tag import Tag
 
 
@@ -100,6 +101,7 @@ class Instance:
     state_reason_message: str = ""
     state_changed_at: datetime | None = None
     tags: tuple[Tag, ...] = ()
+    faults: Faults = NO_FAULTS
 
     @property
     def private_dns_name(self) -> str:

@@ -39,6 +39,16 @@ class InstanceTag(Message, frozen=True):
     value: str
 
 
+class DesiredFaults(Message, frozen=True):
+    """What is to go wrong with the metadata service, as `Faults` has it."""
+
+    metadata_delay_milliseconds: int = 0
+    metadata_status: int = 0
+    credentials_code: str = ""
+    clock_skew_seconds: int = 0
+    rotations: int = 0
+
+
 class DesiredInstance(Message, frozen=True):
     """What a host should make true of one instance, and everything its metadata service tells."""
 
@@ -65,6 +75,7 @@ class DesiredInstance(Message, frozen=True):
     instance_profile: DesiredInstanceProfile | None = None
     user_data: bytes = b""
     tags: tuple[InstanceTag, ...] = ()
+    faults: DesiredFaults | None = None
 
     def __repr__(self) -> str:
         return f"DesiredInstance({self.instance_id!r}, run_state={self.run_state!r})"
@@ -153,3 +164,22 @@ class DeregisterHostRequest(Message, frozen=True):
     """Remove a host; its instances are terminated and its sessions revoked."""
 
     host_id: str
+
+
+class SetInstanceFaultsRequest(Message, frozen=True):
+    """Let something go wrong with one instance. What is not named stays as it is, or ends where `clear`."""
+
+    instance_id: str
+    metadata_delay_milliseconds: int | None = None
+    metadata_status: int | None = None
+    credentials_code: str | None = None
+    clock_skew_seconds: int | None = None
+    rotate_now: bool = False
+    expire_now: bool = False
+    clear: bool = False
+
+
+class SetInstanceFaultsResult(Message, frozen=True):
+    """The faults that are in force."""
+
+    faults: DesiredFaults

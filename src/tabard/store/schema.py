@@ -196,6 +196,7 @@ instances = Table(
     _text("state_reason_message"),
     Column("state_changed_at", Moment, nullable=True),
     Column("tags", JSON, nullable=False),
+    Column("faults", JSON, nullable=False),
 )
 Index(
     "ix_instances_client_token",

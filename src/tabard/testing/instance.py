@@ -1,16 +1,21 @@
 """An instance for a test: what runs as it, and what it was denied."""
 
+import asyncio
 import os
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import boto3
 from botocore.client import BaseClient
 
 from tabard.agent.drivers.environment import instance_environment
+from tabard.model.messages import SetInstanceFaultsRequest
+from tabard.wiring.faults import set_instance_faults
 
 if TYPE_CHECKING:
     from tabard.testing.system import TabardSystem
@@ -92,9 +97,48 @@ class TabardInstance:
             if event.outcome == "denied" and event.principal_arn.endswith(f"/{self.instance_id}")
         )
 
+    def fault(
+        self,
+        *,
+        metadata_delay: timedelta | None = None,
+        metadata_status: int | None = None,
+        credentials_code: str | None = None,
+        clock_skew: timedelta | None = None,
+        rotate_now: bool = False,
+        expire_now: bool = False,
+        clear: bool = False,
+    ) -> None:
+        """Let something go wrong, as `tabard fault` does; what is not named stays as it is.
+
+        Args:
+            metadata_delay: each answer of the metadata service comes so much later, at most a minute.
+            metadata_status: 500 to 599, in place of every answer; 0 ends it.
+            credentials_code: shown in place of keys; "" ends it.
+            clock_skew: added to every time that the metadata service tells, at most a day.
+            rotate_now: new keys now; the old ones stay valid. expire_now: the old ones end at once.
+            clear: ends every fault that is not named.
+        """
+        request = SetInstanceFaultsRequest(
+            instance_id=self.instance_id,
+            metadata_delay_milliseconds=_whole(metadata_delay, timedelta(milliseconds=1)),
+            metadata_status=metadata_status,
+            credentials_code=credentials_code,
+            clock_skew_seconds=_whole(clock_skew, timedelta(seconds=1)),
+            rotate_now=rotate_now,
+            expire_now=expire_now,
+            clear=clear,
+        )
+        # In a thread of its own: the test may be inside an event loop.
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(asyncio.run, set_instance_faults(self.system.running, request)).result()
+
     def terminate(self) -> None:
         """End the instance; its sessions are refused from then on."""
         self.system.client("ec2").terminate_instances(InstanceIds=[self.instance_id])
+
+
+def _whole(span: timedelta | None, unit: timedelta) -> int | None:
+    return None if span is None else int(span / unit)
 
 
 def _become(environment: Mapping[str, str]) -> None:

@@ -16,7 +16,7 @@ from tabard.clock import ManualClock
 from tabard.imds import gate
 from tabard.imds.server import MetadataServer
 from tabard.imds.source import CredentialsView, ServedCredentials
-from tabard.model.messages import DesiredInstance
+from tabard.model.messages import DesiredFaults, DesiredInstance
 from tabard.model.session import RoleDelivery
 
 TTL = "x-aws-ec2-metadata-token-ttl-seconds"
@@ -40,8 +40,10 @@ def session(role_delivery: str) -> ServedCredentials:
 class Source:
     described: DesiredInstance = FACTS
     held: bool = True
+    read: asyncio.Event = field(default_factory=asyncio.Event)
 
     def facts(self) -> DesiredInstance:
+        self.read.set()
         return self.described
 
     def credentials(self, role_delivery: RoleDelivery) -> CredentialsView:
@@ -330,3 +332,33 @@ async def test_closing_ends_listener_and_connections(source: Source, clock: Manu
     with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection("127.0.0.1", port)
     await server.close()
+
+
+@pytest.mark.parametrize(("status", "phrase"), [(500, "Internal Server Error"), (503, "x"), (599, "Fault")])
+async def test_a_faulty_service_answers_everything_with_its_status(
+    server: MetadataServer, source: Source, status: int, phrase: str
+) -> None:
+    source.described = msgspec.structs.replace(FACTS, faults=DesiredFaults(metadata_status=status))
+    for method, path in (("PUT", "/latest/api/token"), ("GET", ROLE_PATH)):
+        answer = await ask(server, method, path, (TTL, "60"))
+        assert (answer.status, phrase == "x" or phrase.encode() in answer.body) == (status, True)
+
+
+async def test_a_late_service_answers_others_meanwhile(server: MetadataServer, source: Source) -> None:
+    source.described = msgspec.structs.replace(
+        FACTS, faults=DesiredFaults(metadata_delay_milliseconds=60_000)
+    )
+    source.read.clear()
+    late = asyncio.create_task(ask(server, "GET", ROLE_PATH))
+    await source.read.wait()
+    source.described = FACTS
+    await token(server)
+    assert not late.done()
+    late.cancel()
+    await asyncio.gather(late, return_exceptions=True)
+
+
+async def test_a_wrong_clock_shows_in_the_date(server: MetadataServer, source: Source) -> None:
+    source.described = msgspec.structs.replace(FACTS, faults=DesiredFaults(clock_skew_seconds=-3600))
+    answer = await ask(server, "PUT", "/latest/api/token", (TTL, "60"))
+    assert answer.headers["date"] == "Sat, 31 Jan 2026 11:00:00 GMT"

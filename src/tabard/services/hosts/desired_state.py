@@ -13,6 +13,7 @@ from tabard.model.messages import (
     InstanceTag,
 )
 from tabard.services.ec2.default_vpc import default_vpc
+from tabard.services.hosts.faults import desired_faults
 from tabard.store.snapshot import Snapshot
 
 _FINGERPRINT_BITS = 32
@@ -94,6 +95,7 @@ def _desired(instance: Instance, run_state: DesiredRunState, snapshot: Snapshot)
         instance_profile=_desired_instance_profile(instance, snapshot),
         user_data=instance.user_data,
         tags=tuple(InstanceTag(key=tag.key, value=tag.value) for tag in instance.tags),
+        faults=desired_faults(instance.faults),
     )
 
 

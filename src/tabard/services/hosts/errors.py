@@ -61,3 +61,19 @@ class InstanceProfileWithoutRole(AwsError):
     code = "InstanceProfileWithoutRole"
     status = 400
     sentence = "The instance profile {instance_profile_arn} holds no role."
+
+
+class InstanceNotFound(AwsError):
+    """No such instance in this account and region, or one that is neither pending nor running."""
+
+    code = "InstanceNotFound"
+    status = 400
+    sentence = "There is no pending or running instance '{instance_id}' in {region}."
+
+
+class InvalidFault(AwsError):
+    """A fault out of its bounds; nothing was changed."""
+
+    code = "InvalidFault"
+    status = 400
+    sentence = "{reason}; nothing was changed."

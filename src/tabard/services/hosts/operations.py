@@ -6,6 +6,7 @@ from tabard.model.messages import (
     GetInstanceSessionRequest,
     RegisterHostRequest,
     ReportInstancesRequest,
+    SetInstanceFaultsRequest,
 )
 from tabard.services.hosts.checks import (
     deregister_host_checks,
@@ -14,6 +15,7 @@ from tabard.services.hosts.checks import (
     register_host_checks,
     report_instances_checks,
 )
+from tabard.services.hosts.faults import set_instance_faults, set_instance_faults_checks
 from tabard.services.hosts.host_instances import describe_host_instances, report_instances
 from tabard.services.hosts.hosts import deregister_host, register_host
 from tabard.services.hosts.instance_sessions import get_instance_session
@@ -32,4 +34,5 @@ OPERATIONS: tuple[Operation, ...] = (
     Write("ReportInstances", ReportInstancesRequest, report_instances_checks, report_instances),
     Write("RegisterHost", RegisterHostRequest, register_host_checks, register_host),
     Write("DeregisterHost", DeregisterHostRequest, deregister_host_checks, deregister_host),
+    Write("SetInstanceFaults", SetInstanceFaultsRequest, set_instance_faults_checks, set_instance_faults),
 )

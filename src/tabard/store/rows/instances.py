@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Row, and_, text
 
+from tabard.model.faults import Faults
 from tabard.model.instance import Image, Instance, InstanceState, MetadataOptions
 from tabard.store.changes import ChangeKind, Journal
 from tabard.store.rows.single_table import SingleTable
@@ -40,6 +41,7 @@ def _instance_to_row(instance: Instance) -> dict[str, object]:
         "state_reason_message": instance.state_reason_message,
         "state_changed_at": instance.state_changed_at,
         "tags": tags_to_json(instance.tags),
+        "faults": asdict(instance.faults),
     }
 
 
@@ -67,6 +69,7 @@ def _instance_from_row(row: Row[Any]) -> Instance:
         state_reason_message=row.state_reason_message,
         state_changed_at=row.state_changed_at,
         tags=tags_from_json(row.tags),
+        faults=Faults(**row.faults),
     )
 
 

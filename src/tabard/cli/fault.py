@@ -1,0 +1,96 @@
+"""`tabard fault`: let something go wrong with an instance's metadata service or keys, on purpose."""
+
+import asyncio
+import re
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+from tabard.agent.edge_client import EdgeError
+from tabard.cli.running import DataDirOption, complain, running_system
+from tabard.model.messages import DesiredFaults, SetInstanceFaultsRequest
+from tabard.wiring.faults import set_instance_faults
+
+_DURATION = re.compile(r"(-?)(\d{1,9})(ms|s|m|h)")
+_UNITS = {
+    "ms": timedelta(milliseconds=1),
+    "s": timedelta(seconds=1),
+    "m": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+}
+FAULT_STATUS = 500
+
+
+def fault(
+    instance: Annotated[str, typer.Argument(metavar="INSTANCE", help="The id of a running instance.")],
+    imds_delay: Annotated[
+        str | None, typer.Option(help="Keep each answer of the metadata service back so long: 500ms, 2s.")
+    ] = None,
+    imds_5xx: Annotated[
+        bool, typer.Option("--imds-5xx", help="Answer every metadata request with status 500.")
+    ] = False,
+    imds_status: Annotated[
+        int | None, typer.Option(min=500, max=599, help="The same with another status.")
+    ] = None,
+    code: Annotated[
+        str | None,
+        typer.Option(help="Show this Code in place of keys, such as Failed."),
+    ] = None,
+    clock_skew: Annotated[
+        str | None, typer.Option(help="Tell every time wrong by so much: 20m, -1h.")
+    ] = None,
+    rotate_now: Annotated[
+        bool, typer.Option("--rotate-now", help="Make new keys now; the old ones stay valid.")
+    ] = False,
+    expire_now: Annotated[
+        bool, typer.Option("--expire-now", help="End the sessions that are out now, and make new keys.")
+    ] = False,
+    clear: Annotated[bool, typer.Option("--clear", help="End every fault that is not named.")] = False,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Let something go wrong with one instance, to see how its application bears it.
+
+    What is not named stays as it is. Faults end with --clear, and with the instance.
+    """
+    request = SetInstanceFaultsRequest(
+        instance_id=instance,
+        metadata_delay_milliseconds=_duration(imds_delay, timedelta(milliseconds=1)),
+        metadata_status=imds_status or (FAULT_STATUS if imds_5xx else None),
+        credentials_code=code,
+        clock_skew_seconds=_duration(clock_skew, timedelta(seconds=1)),
+        rotate_now=rotate_now,
+        expire_now=expire_now,
+        clear=clear,
+    )
+    if request == SetInstanceFaultsRequest(instance_id=instance):
+        complain("say what is to go wrong, such as --rotate-now, or end it with --clear")
+    try:
+        in_force = asyncio.run(set_instance_faults(running_system(data_dir), request))
+    except EdgeError as error:
+        complain(f"{error.code}: {error.message}")
+    typer.echo(f"{instance}: {_shown(in_force)}")
+
+
+def _duration(text: str | None, unit: timedelta) -> int | None:
+    """A duration in whole units; None where none was given."""
+    if text is None:
+        return None
+    written = _DURATION.fullmatch(text)
+    if written is None:
+        complain(f"{text!r} is not a duration; write 500ms, 2s, 20m or 1h")
+    sign, count, of = written.groups()
+    return int(int(count) * _UNITS[of] / unit) * (-1 if sign else 1)
+
+
+def _shown(faults: DesiredFaults) -> str:
+    parts = []
+    if faults.metadata_delay_milliseconds:
+        parts.append(f"answers {faults.metadata_delay_milliseconds} ms late")
+    if faults.metadata_status:
+        parts.append(f"answers with status {faults.metadata_status}")
+    if faults.credentials_code:
+        parts.append(f"shows {faults.credentials_code} in place of keys")
+    if faults.clock_skew_seconds:
+        parts.append(f"tells times {faults.clock_skew_seconds:+} s wrong")
+    return ", ".join(parts) or "no fault is in force"

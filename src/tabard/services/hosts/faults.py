@@ -1,0 +1,93 @@
+"""Faults on purpose: how an application bears a slow or failing metadata service, and keys that end early."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from tabard.access.authorize import Permit
+from tabard.access.check import Check
+from tabard.model.faults import LARGEST_SKEW_SECONDS, LONGEST_DELAY_MILLISECONDS, NO_FAULTS, Faults
+from tabard.model.instance import Instance, InstanceState
+from tabard.model.messages import DesiredFaults, SetInstanceFaultsRequest, SetInstanceFaultsResult
+from tabard.model.revocation import Revocation
+from tabard.services.ec2.arns import ec2_arn
+from tabard.services.ec2.lifecycle import REVOKED_FOR
+from tabard.services.hosts.answers import answer
+from tabard.services.hosts.errors import InstanceNotFound, InvalidFault
+from tabard.services.operation import Facts, Output
+from tabard.store.ports import Transaction
+
+SET_INSTANCE_FAULTS = "hosts:SetInstanceFaults"
+_ALIVE = frozenset((InstanceState.PENDING, InstanceState.RUNNING))
+
+
+def set_instance_faults_checks(request: SetInstanceFaultsRequest, facts: Facts) -> Sequence[Check]:
+    """hosts:SetInstanceFaults on the instance."""
+    return [Check(action=SET_INSTANCE_FAULTS, resource=ec2_arn(facts, f"instance/{request.instance_id}"))]
+
+
+def set_instance_faults(permit: Permit, request: SetInstanceFaultsRequest, tx: Transaction) -> Output:
+    """Let something go wrong with one instance's metadata service, or no longer.
+
+    Args:
+        permit: proof that the caller may hosts:SetInstanceFaults on the instance.
+        request: what is not named stays as it is, and zero or empty ends a fault; clear ends those that are
+            not named. rotate_now makes new keys at once; expire_now ends the sessions that are out, too.
+    Returns:
+        The faults that are then in force.
+    Raises:
+        InstanceNotFound (400): it is not there, or neither pending nor running. InvalidFault (400).
+    Differs: AWS has no such operation; its Fault Injection Service has no such fault.
+    """
+    permit.require(SET_INSTANCE_FAULTS, ec2_arn(permit, f"instance/{request.instance_id}"))
+    instance = tx.instances.get(request.instance_id)
+    if instance is None or instance.region != permit.region or instance.state not in _ALIVE:
+        raise InstanceNotFound(instance_id=request.instance_id, region=permit.region)
+    faults = _changed(instance.faults, request)
+    if request.expire_now:
+        _end_sessions(instance, permit, tx)
+    tx.instances.update(replace(instance, faults=faults))
+    return answer(SetInstanceFaultsResult(faults=desired_faults(faults) or DesiredFaults()))
+
+
+def desired_faults(faults: Faults) -> DesiredFaults | None:
+    """The faults as a host is told them; None where there never were any."""
+    if faults == NO_FAULTS:
+        return None
+    return DesiredFaults(
+        metadata_delay_milliseconds=faults.metadata_delay_milliseconds,
+        metadata_status=faults.metadata_status,
+        credentials_code=faults.credentials_code,
+        clock_skew_seconds=faults.clock_skew_seconds,
+        rotations=faults.rotations,
+    )
+
+
+def _changed(before: Faults, request: SetInstanceFaultsRequest) -> Faults:
+    named = {
+        "metadata_delay_milliseconds": request.metadata_delay_milliseconds,
+        "metadata_status": request.metadata_status,
+        "credentials_code": request.credentials_code,
+        "clock_skew_seconds": request.clock_skew_seconds,
+    }
+    kept = Faults(rotations=before.rotations) if request.clear else before
+    rotations = before.rotations + (request.rotate_now or request.expire_now)
+    try:
+        changes = {name: value for name, value in named.items() if value is not None}
+        return replace(kept, **changes, rotations=rotations)  # type: ignore[arg-type] # each of its own type
+    except ValueError:
+        raise InvalidFault(
+            reason=f"A delay is 0 to {LONGEST_DELAY_MILLISECONDS} milliseconds, a status 500 to 599, "
+            f"a clock wrong by {LARGEST_SKEW_SECONDS} seconds at most"
+        ) from None
+
+
+def _end_sessions(instance: Instance, permit: Permit, tx: Transaction) -> None:
+    """The sessions issued up to this second end; the host asks for others a second later."""
+    tx.revocations.record(
+        Revocation(
+            subject="instance",
+            subject_id=instance.instance_id,
+            not_before=permit.now.replace(microsecond=0),
+            forget_after=permit.now + REVOKED_FOR,
+        )
+    )
