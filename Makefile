@@ -32,7 +32,16 @@ test: $(VENV)/.dev ## The one gate: format, lint, types, layers, tests, docs
 	$(BIN)/ruff check src tests bench docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
-	AWS_EC2_METADATA_DISABLED=true $(BIN)/pytest -n 2 --dist loadfile
+	$(MAKE) --no-print-directory coverage
+	AWS_EC2_METADATA_DISABLED=true $(BIN)/pytest -n 2 --dist loadfile $(addprefix --ignore=,$(COVERING))
+
+# The tests that must take every branch of what decides, verifies, seals and mints; the parts: pyproject.toml.
+COVERING := $(addprefix tests/unit/,policy sigv4 access credentials imds) tests/golden
+
+.PHONY: coverage
+coverage: $(VENV)/.dev ## Every branch of policy, sigv4, access, credentials and imds/tree.py is taken
+	AWS_EC2_METADATA_DISABLED=true $(BIN)/coverage run --data-file=$(VENV)/.coverage -m pytest -q $(COVERING)
+	$(BIN)/coverage report --data-file=$(VENV)/.coverage
 
 .PHONY: unit
 unit: $(VENV)/.dev ## One part of the tests: make unit T=tests/unit/policy

@@ -9,7 +9,7 @@ from typing import get_args
 import pytest
 from installation import NOW, SERVICES, Installation, Keys, Sent
 
-from tabard.access.refusals import REFUSALS, AccessDenied, NotAuthenticated, Refusal, Service
+from tabard.access.refusals import REFUSALS, AccessDenied, NotAuthenticated, NotOffered, Refusal, Service
 from tabard.credentials.keyring import new_sealing_key, open_keyring
 from tabard.credentials.master_key import MasterKey
 from tabard.errors import AwsError
@@ -281,3 +281,13 @@ def test_every_service_has_a_row_for_every_refusal_and_a_code_for_a_denial() -> 
             "ec2": ("UnauthorizedOperation", 403, "no"),
             "dynamodb": ("AccessDeniedException", 400, "no"),
         }.get(service, ("AccessDenied", 403, "no"))
+
+
+@EACH_SERVICE
+def test_an_operation_that_is_not_offered_is_denied_and_says_so(service: Service) -> None:
+    arn = "arn:aws:iam::123456789012:user/alice"
+    refused = NotOffered(service, arn, operation="FlyToTheMoon")
+    action = f"{service}:FlyToTheMoon"
+    assert refused.message.startswith(f"User: {arn} is not authorized to perform: {action} because ")
+    assert refused.message.endswith(f"this installation does not offer {action}")
+    assert refused.error_code == AccessDenied(service, "no").error_code

@@ -247,3 +247,10 @@ def test_a_request_sees_one_snapshot_from_beginning_to_end(here: Installation) -
     assert isinstance(examined.known.keyring, Keyring)
     assert examined.region == "eu-central-1"
     assert examined.chunked_decoder() is None
+
+
+def test_an_examined_request_shows_no_secret(here: Installation) -> None:
+    keys = here.session_of(here.web)
+    shown = repr(here.examine(here.signed("sts", keys)))
+    assert shown.startswith("Examined(service='sts'")
+    assert keys.secret not in shown

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tabard.credentials import token as sealing
 from tabard.credentials.envelope import NotSealedHere, open_envelope, seal_envelope
 from tabard.credentials.keyring import Keyring, new_sealing_key, open_keyring
 from tabard.credentials.master_key import MasterKey
@@ -185,3 +186,9 @@ def test_a_message_says_what_was_sealed_and_is_cut_where_it_is_too_long() -> Non
 
 def _with(policies: tuple[str, ...]) -> Session:
     return replace(SESSION, session_policies=policies)
+
+
+def test_what_a_token_holds_is_shown_without_its_secret() -> None:
+    claims = sealing._decode(open_envelope(seal(SESSION, KEYRING), KEYRING, version=sealing._VERSION))
+    assert SESSION.access_key_id in repr(claims)
+    assert SESSION.secret_access_key not in repr(claims)
