@@ -19,7 +19,7 @@ from repository_texts import blocks, markdown, read
 from tabard.cli.main import app
 from tabard.edge.tables import OPERATIONS
 from tabard.policy import DocumentKind, parse_document
-from tabard.services.ec2.images import PROCESS_IMAGE
+from tabard.services.ec2.images import NETNS_IMAGE
 
 START_SECONDS = 90.0
 HANDWRITTEN = [name for name in markdown() if blocks(markdown()[name], "sh")]
@@ -157,4 +157,4 @@ def _check_aws(words: Sequence[str]) -> None:
     given = {word for word in words[2:] if word.startswith("--")}
     assert given <= members.keys(), words
     if "--image-id" in given:
-        assert words[list(words).index("--image-id") + 1] == PROCESS_IMAGE.image_id
+        assert words[list(words).index("--image-id") + 1] == NETNS_IMAGE.image_id

@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,10 +20,12 @@ import boto3
 from botocore.client import BaseClient
 from botocore.config import Config
 
-from tabard.services.ec2.images import PROCESS_IMAGE
+from tabard.services.ec2.images import NETNS_IMAGE, PROCESS_IMAGE
+from tabard.wiring.data_dir import LAUNCHED
 
 TABARD = (sys.executable, "-m", "tabard.cli.main")
 IMAGE_ID = PROCESS_IMAGE.image_id
+NETNS_IMAGE_ID = NETNS_IMAGE.image_id
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
 LOOK_SECONDS = 0.05
@@ -97,6 +100,7 @@ class RunningSystem:
 
     process: "subprocess.Popen[bytes]"
     data_dir: Path
+    instances: Path
     log: Path
     endpoint: str
     health: str
@@ -167,7 +171,7 @@ class Instance:
 
     @property
     def folder(self) -> Path:
-        return self.system.data_dir / "instances" / self.instance_id
+        return self.system.instances / self.instance_id
 
     @property
     def console(self) -> str:
@@ -251,7 +255,14 @@ def tabard_up(data_dir: Path, *options: str, **variables: str) -> Iterator[Runni
     data_dir.parent.mkdir(parents=True, exist_ok=True)
     log = data_dir.with_name(f"{data_dir.name}.log")
     with _started(log, "--data-dir", str(data_dir), *options, **variables) as process:
-        yield _once_running(process, lambda: data_dir, log)
+        running = _once_running(process, lambda: data_dir, log)
+        try:
+            yield running
+        finally:
+            end(process)
+            # Where another user cannot reach the test's own folder, instances have theirs elsewhere.
+            if running.instances.parent.parent == LAUNCHED:
+                shutil.rmtree(running.instances.parent)
 
 
 @contextmanager
@@ -302,6 +313,7 @@ def _once_running(
     system = RunningSystem(
         process=process,
         data_dir=said["data_dir"],
+        instances=Path(said["instances"]),
         log=log,
         endpoint=said["endpoint"],
         health=said["health"],

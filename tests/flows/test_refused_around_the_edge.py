@@ -146,8 +146,7 @@ def test_an_instance_finds_nothing_open_but_the_edge_and_its_own_metadata(own: R
     program = f"#!{PYTHON}\n" + KNOCK.replace("WANTED", repr(json.dumps(asked)))
     launched = own.launch(program, instance_profile=own.instance_profile_of(allow("s3:*")))
     launched.until_stopped()
-    elsewhere = own.data_dir.with_name(f"{own.data_dir.name}-launched")
-    said = (elsewhere / "instances" / launched.instance_id / "console.log").read_text()
+    said = launched.console
     assert f"uid={NOBODY}" in said
     check(own, said, asked)
 

@@ -14,6 +14,7 @@ from tabard.agent.agent import Agent
 from tabard.agent.drivers.driver import ExitStatus
 from tabard.agent.edge_client import EdgeError
 from tabard.agent.keeper import SessionKeeper
+from tabard.agent.networks.network import InstanceNetwork, LoopbackPorts
 from tabard.agent.settings import AgentSettings
 from tabard.clock import ManualClock
 from tabard.imds import tree
@@ -41,11 +42,17 @@ class IdleRunning:
 
 
 class IdleDriver:
-    uid = 0
     base_environment: Mapping[str, str] = {}
 
+    async def open_network(self) -> InstanceNetwork:
+        return await LoopbackPorts(uid=0).open()
+
     async def start(
-        self, desired: DesiredInstance, environment: Mapping[str, str], directory: Path
+        self,
+        desired: DesiredInstance,
+        network: InstanceNetwork,
+        environment: Mapping[str, str],
+        directory: Path,
     ) -> IdleRunning:
         return IdleRunning()
 

@@ -11,6 +11,7 @@ from tabard.access.caller import Caller
 from tabard.access.check import Check
 from tabard.access.refusals import AccessDenied, Service
 from tabard.clock import iso8601
+from tabard.model.network_path import NetworkPath
 from tabard.policy import (
     AccessRequest,
     Decision,
@@ -36,6 +37,7 @@ class RequestFacts(msgspec.Struct, frozen=True, kw_only=True):
     referer: str
     request_id: str
     now: datetime
+    network_path: NetworkPath | None = None
 
 
 class Permit(msgspec.Struct, frozen=True, kw_only=True):
@@ -196,7 +198,10 @@ def _permit(
 def _request_keys(caller: Caller, facts: RequestFacts, snapshot: Snapshot) -> dict[str, tuple[str, ...]]:
     """AWS: reference_policies_condition-keys.html, "Properties of" the network, the resource, the request.
 
-    Differs: `aws:SourceVpc` and `aws:VpcSourceIp` are never known; no listener vouches for the path yet.
+    AWS: `aws:SourceIp` is included "except when the requester uses a VPC endpoint to make the request",
+    `aws:SourceVpc` and `aws:VpcSourceIp` only then.
+    Differs: an instance in a network of its own reaches the edge as through a VPC endpoint, and nobody else
+        does. There is no endpoint with an id: `aws:SourceVpce` is never known.
     """
     current_time, epoch_time = _times(int(facts.now.timestamp()))
     # One copy and a few additions take half as long as joining two mappings.
@@ -207,7 +212,10 @@ def _request_keys(caller: Caller, facts: RequestFacts, snapshot: Snapshot) -> di
     keys["aws:epochtime"] = epoch_time
     keys["aws:requestedregion"] = (_requested_region(facts, snapshot),)
     keys["aws:viaawsservice"] = _FALSE
-    if facts.source_ip:
+    if facts.network_path is not None:
+        keys["aws:sourcevpc"] = (facts.network_path.vpc_id,)
+        keys["aws:vpcsourceip"] = (facts.network_path.private_ip_address,)
+    elif facts.source_ip:
         keys["aws:sourceip"] = (facts.source_ip,)
     if facts.user_agent:
         keys["aws:useragent"] = (facts.user_agent,)

@@ -12,6 +12,7 @@ from tabard.agent import rotation
 from tabard.agent.drivers.driver import Driver
 from tabard.agent.drivers.leftovers import end_leftovers
 from tabard.agent.edge_client import Edge, EdgeError, EdgeRefused
+from tabard.agent.edge_relay import EdgeDoor, PlainDoor
 from tabard.agent.instances import (
     AGENT_ENDED,
     BY_REQUEST,
@@ -74,8 +75,10 @@ class Agent:
         runtime_directory: Path,
         edge_endpoint: str,
         region: str,
+        edge_door: EdgeDoor | None = None,
     ) -> None:
-        """Args: drivers: by the name that a desired instance asks for; runtime_directory: exists."""
+        """Args: drivers: by the name that a desired instance asks for; runtime_directory: exists;
+        edge_door: for what comes from instances' networks, the edge's endpoint where there is no other."""
         self._host_id = host_id
         self._edge = edge
         self._drivers = dict(drivers)
@@ -86,6 +89,7 @@ class Agent:
         self.checks_peers = peer_check_works() if settings.check_peers is None else settings.check_peers
         self._surroundings = Surroundings(
             edge_endpoint=edge_endpoint,
+            edge_door=edge_door or PlainDoor.of(edge_endpoint),
             region=region,
             clock=clock,
             check_peers=self.checks_peers,

@@ -6,6 +6,7 @@ import os
 import random
 import shutil
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -15,18 +16,21 @@ import structlog
 
 from tabard.agent.drivers.driver import CannotStart, Driver, ExitStatus, Running
 from tabard.agent.drivers.environment import instance_environment
+from tabard.agent.drivers.process import EMPTY_FILE
+from tabard.agent.edge_relay import EdgeDoor, EdgeRelay
 from tabard.agent.keeper import SessionKeeper
+from tabard.agent.networks.network import InstanceNetwork, NoNetwork
 from tabard.agent.reconcile import ObservedInstance, sessions_wanted
 from tabard.clock import Clock
 from tabard.imds.server import MetadataServer
 from tabard.model.messages import DesiredInstance, InstanceReport
+from tabard.model.network_path import NetworkPath
 
 INSTANCE_STARTED = "instance_started"
 INSTANCE_ENDED = "instance_ended"
 INSTANCE_START_FAILED = "instance_start_failed"
 
 STARTED_MARKER = "boot-number"
-EMPTY_FILE = "empty-aws-config"
 
 Phase = Literal["pending", "running", "stopping", "stopped", "shutting-down", "terminated"]
 Reason: TypeAlias = tuple[str, str]
@@ -51,6 +55,7 @@ class Surroundings:
     """What every instance of a host is started with."""
 
     edge_endpoint: str
+    edge_door: EdgeDoor
     region: str
     clock: Clock
     check_peers: bool
@@ -147,15 +152,14 @@ class HostedInstance:
             "Server.InternalError",
             "Server.InternalError: The host could not run the instance",
         )
-        server = MetadataServer(
-            keeper, clock=surroundings.clock, uid=driver.uid if surroundings.check_peers else None
-        )
         started = False
+        listening = AsyncExitStack()
         try:
             _make_directory(self._directory, keeper.facts())
-            await server.start()
-            self.metadata_endpoint = server.endpoint
-            running = await self._start(keeper, driver, surroundings)
+            network = await driver.open_network()
+            listening.callback(network.close)
+            await self._listen(listening, keeper, network, surroundings)
+            running = await self._start(keeper, network, driver, surroundings)
             started = running is not None
             while running is not None:
                 status = await self._wait(running, surroundings.stop_grace)
@@ -163,12 +167,12 @@ class HostedInstance:
                     "Client.InstanceInitiatedShutdown",
                     f"Client.InstanceInitiatedShutdown: Instance initiated shutdown ({status})",
                 )
-                running = await self._booted_again(keeper, driver, surroundings)
-        except (CannotStart, OSError) as error:
+                running = await self._booted_again(keeper, network, driver, surroundings)
+        except (CannotStart, NoNetwork, OSError) as error:
             by_itself = ("Server.InternalError", f"Server.InternalError: {error}"[:_REASON_CHARACTERS])
             _log.error(INSTANCE_START_FAILED, instance_id=self.instance_id, reason=str(error))
         finally:
-            await server.close()
+            await listening.aclose()
             self.keeper = None
             self.metadata_endpoint = ""
             over, reason = self._over or ("stopped", by_itself)
@@ -178,8 +182,31 @@ class HostedInstance:
             self._life = None
             self._enter(over, reason)
 
+    async def _listen(
+        self,
+        listening: AsyncExitStack,
+        keeper: SessionKeeper,
+        network: InstanceNetwork,
+        surroundings: Surroundings,
+    ) -> None:
+        """Serve the listeners of its network: whoever reaches them is this instance."""
+        peer_uid = network.peer_uid if surroundings.check_peers else None
+        server = MetadataServer(keeper, clock=surroundings.clock, uid=peer_uid)
+        listening.push_async_callback(server.close)
+        await server.start(*network.metadata)
+        facts = keeper.facts()
+        path = NetworkPath(vpc_id=facts.vpc_id, private_ip_address=facts.private_ip_address)
+        relay = EdgeRelay(surroundings.edge_door, path)
+        listening.push_async_callback(relay.close)
+        await relay.start(*network.edge)
+        self.metadata_endpoint = server.endpoint
+
     async def _start(
-        self, keeper: SessionKeeper, driver: Driver, surroundings: Surroundings
+        self,
+        keeper: SessionKeeper,
+        network: InstanceNetwork,
+        driver: Driver,
+        surroundings: Surroundings,
     ) -> Running | None:
         """Start the main process once its first session is decided; None where it is to stop already."""
         if sessions_wanted(keeper.facts()):
@@ -188,19 +215,23 @@ class HostedInstance:
             return None
         environment = instance_environment(
             driver.base_environment,
-            metadata_endpoint=self.metadata_endpoint,
-            edge_endpoint=surroundings.edge_endpoint,
+            metadata_endpoint=network.metadata_endpoint,
+            edge_endpoint=network.edge_endpoint or surroundings.edge_endpoint,
             region=surroundings.region,
             empty_file=str(self._directory / EMPTY_FILE),
         )
-        running = await driver.start(keeper.facts(), environment, self._directory)
+        running = await driver.start(keeper.facts(), network, environment, self._directory)
         _log.info(INSTANCE_STARTED, instance_id=self.instance_id, metadata_endpoint=self.metadata_endpoint)
         if not self._stop_asked.is_set():
             self._enter("running")
         return running
 
     async def _booted_again(
-        self, keeper: SessionKeeper, driver: Driver, surroundings: Surroundings
+        self,
+        keeper: SessionKeeper,
+        network: InstanceNetwork,
+        driver: Driver,
+        surroundings: Surroundings,
     ) -> Running | None:
         """Start the main process once more; None where no reboot was asked for, or it is to stop."""
         if not self._reboot_asked.is_set() or self._stop_asked.is_set():
@@ -208,7 +239,7 @@ class HostedInstance:
         self._reboot_asked.clear()
         self.boot_number = keeper.facts().boot_number
         _mark_started(self._directory, keeper.facts())
-        return await self._start(keeper, driver, surroundings)
+        return await self._start(keeper, network, driver, surroundings)
 
     async def _wait(self, running: Running, stop_grace: timedelta) -> ExitStatus:
         """Serve until the main process has ended, by itself or because it was asked to."""

@@ -10,6 +10,7 @@ import signal
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -19,13 +20,16 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 from tabard.agent.edge_client import EdgeError
+from tabard.agent.networks.network import LoopbackPorts, Networks
 from tabard.cli.admin import admin_clients, take_aws_settings_out_of_this_process
 from tabard.cli.running import DataDirOption, complain
 from tabard.cli.up import CANNOT_START, settings_from
-from tabard.services.ec2.images import PROCESS_IMAGE
+from tabard.model.instance import Image
+from tabard.services.ec2.images import NETNS_IMAGE, PROCESS_IMAGE
 from tabard.sigv4.sign import Credentials
 from tabard.wiring.data_dir import find_running
-from tabard.wiring.foreground import Endpoint, ForegroundRun, deregister_host, register_ephemeral_host
+from tabard.wiring.drivers import instance_isolation
+from tabard.wiring.foreground import Endpoint, ForegroundRun, register_ephemeral_host
 from tabard.wiring.process import prepare_process
 from tabard.wiring.running import RunningSystem, describe
 from tabard.wiring.system import System
@@ -39,6 +43,13 @@ NOT_FOUND = 127
 _NOT_IN_A_POLICY_NAME = re.compile(r"[^A-Za-z0-9_+=,.@-]")
 
 
+class DriverOption(StrEnum):
+    """What `--driver` takes."""
+
+    NETNS = "netns"
+    PROCESS = "process"
+
+
 def run(
     command: Annotated[list[str], typer.Argument(metavar="-- CMD…", help="The command and its arguments.")],
     instance_profile: Annotated[
@@ -49,6 +60,14 @@ def run(
         list[Path] | None,
         typer.Option(
             "--policy", exists=True, dir_okay=False, help="A policy document; may be given several times."
+        ),
+    ] = None,
+    driver: Annotated[
+        DriverOption | None,
+        typer.Option(
+            "--driver",
+            help="netns: in a network namespace, where the edge is all there is. process: in this machine's "
+            "network. Without it: netns where this machine can, and which one it is stands on stderr.",
         ),
     ] = None,
     data_dir: DataDirOption = None,
@@ -64,7 +83,7 @@ def run(
     documents = [_policy_document(path) for path in policy or ()]
     try:
         prepare_process(least_level=logging.WARNING, for_people=True)
-        status = asyncio.run(_run(command, environment, instance_profile, documents, data_dir))
+        status = asyncio.run(_run(command, environment, instance_profile, documents, data_dir, driver))
     except asyncio.CancelledError:
         status = 128 + signal.SIGTERM
     except (ClientError, BotoCoreError) as error:
@@ -102,12 +121,14 @@ async def _run(
     instance_profile: str | None,
     documents: Sequence[tuple[str, str]],
     data_dir: Path | None,
+    driver: DriverOption | None,
 ) -> int:
     task = asyncio.current_task()
     if task is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     async with AsyncExitStack() as stack:
         system = await stack.enter_async_context(_system(data_dir))
+        image, networks = await _chosen(driver, system.endpoint)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tabard-run-")))
         take_back = _TakeBack()
         stack.callback(take_back.report)
@@ -123,8 +144,8 @@ async def _run(
             ),
         )
         host = await register_ephemeral_host(endpoint, name=f"run-{os.getpid()}")
-        stack.push_async_callback(take_back, partial(deregister_host, endpoint, host.host_id))
-        await admin.launch(host.host_id, instance_profile)
+        prepare_process(least_level=logging.WARNING, for_people=True)
+        status = asyncio.run(_run(command, environment, instance_profile, documents, data_dir, driver))
         stack.enter_context(_signals_left_to_the_command())
         status = await ForegroundRun(
             host=host,
@@ -133,8 +154,26 @@ async def _run(
             directory=folder,
             command=command,
             environment=environment,
+            driver=image.driver,
+            networks=networks,
+            edge_socket=system.edge_socket,
+            hidden=(system.data_dir.path, system.edge_socket.parent),
         ).until_ended()
         return status.shell_code
+
+
+async def _chosen(driver: DriverOption | None, edge_endpoint: str) -> tuple[Image, Networks]:
+    """The driver that was asked for, else the best that works here, which is said."""
+    if driver is DriverOption.PROCESS:
+        return PROCESS_IMAGE, LoopbackPorts(uid=os.getuid())
+    isolation = await instance_isolation(edge_endpoint)
+    if isolation.networks is not None:
+        typer.echo(f"tabard: driver netns, isolation: {isolation.networks.isolation}", err=True)
+        return NETNS_IMAGE, isolation.networks
+    if driver is DriverOption.NETNS:
+        complain(f"the driver netns does not work here: {isolation.reason}")
+    typer.echo(f"tabard: driver process, isolation: none ({isolation.reason})", err=True)
+    return PROCESS_IMAGE, LoopbackPorts(uid=os.getuid())
 
 
 @asynccontextmanager
@@ -224,10 +263,10 @@ class _Admin:
             later("remove_role_from_instance_profile", InstanceProfileName=name, RoleName=name)
             yield name
 
-    async def launch(self, host_id: str, instance_profile: str | None) -> None:
+    async def launch(self, image: Image, host_id: str, instance_profile: str | None) -> None:
         """One instance on the host of this run."""
         arguments: dict[str, object] = {
-            "ImageId": PROCESS_IMAGE.image_id,
+            "ImageId": image.image_id,
             "MinCount": 1,
             "MaxCount": 1,
             "Placement": {"HostId": host_id},

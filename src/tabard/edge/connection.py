@@ -17,6 +17,7 @@ from tabard.edge.body import Body
 from tabard.edge.body_stream import BodyStream
 from tabard.edge.bounds import HttpBounds
 from tabard.edge.request_head import VERSIONS, RequestHead, read_head
+from tabard.model.network_path import NetworkPath
 from tabard.wire.http1 import UpstreamUnavailable
 from tabard.wire.request import Answer, RawRequest
 
@@ -54,8 +55,9 @@ class _Incoming:
 class ClientConnection(asyncio.Protocol):
     """INVARIANT: what a malformed request holds is neither answered nor logged: it may be a session token."""
 
-    def __init__(self, surroundings: Surroundings) -> None:
+    def __init__(self, surroundings: Surroundings, path: NetworkPath | None = None) -> None:
         self._around = surroundings
+        self._path = path
         self._bounds = bounds = surroundings.bounds
         self._most_head_bytes = bounds.request_line_bytes + bounds.all_headers_bytes
         self._loop = asyncio.get_running_loop()
@@ -101,6 +103,8 @@ class ClientConnection(asyncio.Protocol):
         self._writer = AnswerWriter(self._transport, idle_seconds=self._bounds.write_idle_seconds)
         peer = transport.get_extra_info("peername")
         self._peer_ip = peer[0] if isinstance(peer, tuple) and peer else ""
+        if self._path is not None:
+            self._peer_ip = self._path.private_ip_address
         self._around.connections.add(self)
         self._expect_head()
         self._task = self._loop.create_task(self._serve())
@@ -175,6 +179,7 @@ class ClientConnection(asyncio.Protocol):
                 self._target,
                 self._headers,
                 peer_ip=self._peer_ip,
+                path=self._path,
                 secure=self._around.secure,
                 clock=self._around.clock,
                 bounds=self._bounds,

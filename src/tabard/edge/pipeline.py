@@ -130,6 +130,7 @@ class Pipeline:
                 service=identified.service,
                 region=examined.region,
                 source_ip=raw.peer_ip,
+                network_path=raw.network_path,
                 secure=raw.secure,
                 user_agent=raw.header("user-agent") or "",
                 referer=raw.header("referer") or "",

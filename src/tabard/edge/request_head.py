@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from tabard.clock import Clock
 from tabard.edge.bounds import HttpBounds
+from tabard.model.network_path import NetworkPath
 from tabard.wire.request import RawRequest
 
 METHODS = frozenset((b"GET", b"HEAD", b"PUT", b"POST", b"DELETE", b"PATCH", b"OPTIONS", b"TRACE"))
@@ -75,6 +76,7 @@ def read_head(
     raw_headers: list[tuple[bytes, bytes]],
     *,
     peer_ip: str,
+    path: NetworkPath | None = None,
     secure: bool,
     clock: Clock,
     bounds: HttpBounds,
@@ -97,6 +99,7 @@ def read_head(
         raw_query=raw_query,
         headers=headers,
         peer_ip=peer_ip,
+        network_path=path,
         secure=secure,
         request_id=new_request_id(),
         received_at=clock.now(),

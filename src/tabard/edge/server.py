@@ -11,6 +11,7 @@ from tabard.clock import Clock
 from tabard.edge.bounds import HttpBounds
 from tabard.edge.connection import ClientConnection, Handler, Surroundings
 from tabard.edge.request_head import new_request_id
+from tabard.model.network_path import NetworkPath
 
 __all__ = ["EdgeServer", "Handler", "edge_server", "new_request_id"]
 
@@ -21,8 +22,9 @@ class EdgeServer:
     def __init__(self, surroundings: Surroundings) -> None:
         self._surroundings = surroundings
 
-    def __call__(self) -> ClientConnection:
-        return ClientConnection(self._surroundings)
+    def __call__(self, path: NetworkPath | None = None) -> ClientConnection:
+        """Args: path: what is vouched for of the connection; None where nothing is."""
+        return ClientConnection(self._surroundings, path)
 
     def pre_shutdown(self) -> None:
         """End idle connections now, the others once they have answered."""

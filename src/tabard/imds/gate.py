@@ -33,12 +33,15 @@ class Gate:
         peer_check: PeerCheck,
         refusal: bytes,
         on_refused: Callable[[int | None], None],
+        is_open_to: Callable[[asyncio.Transport], bool] = lambda _: True,
     ) -> None:
+        """Args: is_open_to: whether there is a door for this connection at all; without one it is reset."""
         self._serve = serve
         self._uid = uid
         self._peer_check = peer_check
         self.refusal = refusal
         self._on_refused = on_refused
+        self._is_open_to = is_open_to
         self.open: set[asyncio.BaseTransport] = set()
         self.refused: set[asyncio.BaseTransport] = set()
 
@@ -46,7 +49,9 @@ class Gate:
         return _Arrival(self)
 
     def admit(self, transport: asyncio.Transport) -> asyncio.Protocol | None:
-        """The protocol for this connection; None where there is no place left."""
+        """The protocol for this connection; None where there is no place left, or no door."""
+        if not self._is_open_to(transport):
+            return None
         if self._uid is not None:
             peer_uid = self._peer_check(
                 peer=transport.get_extra_info("peername")[:2], own=transport.get_extra_info("sockname")[:2]

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from email.utils import format_datetime
 from http import HTTPStatus
+from ipaddress import ip_address
 from typing import TypeAlias
 
 import structlog
@@ -69,21 +70,21 @@ class MetadataServer:
         self._tokens = MetadataTokens(self._instance_id)
         self._hosts: frozenset[str] = frozenset()
         self._endpoint = ""
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
         self._http: web.Server | None = None
         self._gate: Gate | None = None
 
     @property
     def endpoint(self) -> str:
-        """`http://127.0.0.1:PORT`, once started."""
+        """`http://127.0.0.1:PORT`, or that of the first listener, once started."""
         return self._endpoint
 
-    async def start(self, listener: socket.socket | None = None) -> None:
-        """Listen on a free port of 127.0.0.1, or on `listener`, a bound TCP socket."""
-        listener = listener or socket.create_server(("127.0.0.1", 0))
-        address, port = listener.getsockname()[:2]
-        self._hosts = frozenset({f"{address}:{port}"} | ({address} if port == 80 else set()))
-        self._endpoint = f"http://{address}:{port}"
+    async def start(self, *listeners: socket.socket) -> None:
+        """Listen on bound TCP sockets, or on a free port of 127.0.0.1 where none is given."""
+        listeners = listeners or (socket.create_server(("127.0.0.1", 0)),)
+        hosts = [name for listener in listeners for name in _names_of(listener)]
+        self._hosts = frozenset(hosts)
+        self._endpoint = f"http://{hosts[0]}"
         http = web.Server(
             self._answer,
             access_log=None,
@@ -101,17 +102,26 @@ class MetadataServer:
             peer_check=self._peer_check,
             refusal=_raw(403),
             on_refused=self._note_refused,
+            is_open_to=self._is_open_to,
         )
-        self._server = await asyncio.get_running_loop().create_server(gate, sock=listener)
         self._http, self._gate = http, gate
+        for listener in listeners:
+            self._servers.append(await asyncio.get_running_loop().create_server(gate, sock=listener))
 
     async def close(self) -> None:
         """Stop listening and end every connection."""
-        if self._server is not None and self._http is not None and self._gate is not None:
-            self._server.close()
+        if self._http is not None and self._gate is not None:
+            for server in self._servers:
+                server.close()
             self._gate.abort_all()
             await self._http.shutdown(0)
-            self._server = None
+            self._servers = []
+
+    def _is_open_to(self, transport: asyncio.Transport) -> bool:
+        """AWS: the IPv6 endpoint is there only for an instance that has it enabled; as if nobody listened."""
+        if len(transport.get_extra_info("sockname")) == 2:
+            return True
+        return self._source.facts().metadata_options.http_protocol_ipv6 == "enabled"
 
     def _note_refused(self, peer_uid: int | None) -> None:
         _log.warning(METADATA_PEER_REFUSED, instance_id=self._instance_id, peer_uid=peer_uid, uid=self._uid)
@@ -164,20 +174,33 @@ class MetadataServer:
         ttl_seconds = parse_ttl_seconds(asked[0]) if len(asked) == 1 else None
         if ttl_seconds is None:
             return _error(400)
+        if not self._limit_hops(request):
+            return _error(403)
         token = self._tokens.issue(ttl_seconds=ttl_seconds, now_seconds=self._clock.monotonic_seconds())
-        self._limit_hops(request)
         return _ok(token.encode(), tree.PLAIN, {TTL_HEADER: str(ttl_seconds)})
 
-    def _limit_hops(self, request: web.BaseRequest) -> None:
-        """Let the answer travel no further than the instance's hop limit.
+    def _limit_hops(self, request: web.BaseRequest) -> bool:
+        """Let the answer travel no further than the instance's hop limit; False where it may not even leave.
 
+        On EC2 the answer enters the instance with the hop limit as its TTL, and each router in it, such as
+        the instance itself before a nested container, takes one. Here it begins inside the instance, so that
+        for a peer elsewhere one is taken already.
+        Differs: where the hop limit does not reach a peer, it is refused with 403, and not left to wait.
         INVARIANT: never put back on this connection: a retransmission would go out with the larger TTL.
         """
         transport = request.transport
         accepted = None if transport is None else transport.get_extra_info("socket")
-        if accepted is not None:
-            hop_limit = self._source.facts().metadata_options.http_put_response_hop_limit
-            accepted.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, hop_limit)
+        if transport is None or accepted is None:
+            return False
+        hop_limit = self._source.facts().metadata_options.http_put_response_hop_limit
+        hops = hop_limit if _is_local(transport) else hop_limit - 1
+        if hops < 1:
+            return False
+        if accepted.family == socket.AF_INET6:
+            accepted.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, hops)
+        else:
+            accepted.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, hops)
+        return True
 
     def _get(self, path: str, request: web.BaseRequest) -> web.Response:
         facts = self._source.facts()
@@ -198,6 +221,19 @@ class MetadataServer:
         if reading.status != 200:
             return _error(reading.status, headers)
         return _ok(reading.document.body, reading.document.content_type, headers)
+
+
+def _names_of(listener: socket.socket) -> list[str]:
+    """How its clients may name a listener in Host: its address, with its port, and without where it is 80."""
+    address, port = listener.getsockname()[:2]
+    host = f"[{address}]" if listener.family == socket.AF_INET6 else str(address)
+    return [host, f"{host}:{port}"] if port == 80 else [f"{host}:{port}"]
+
+
+def _is_local(transport: asyncio.BaseTransport) -> bool:
+    """Whether the peer is in the listener's own network: the kernel lets nobody else have its addresses."""
+    peer, own = (transport.get_extra_info(name)[0] for name in ("peername", "sockname"))
+    return bool(peer == own or ip_address(peer).is_loopback)
 
 
 def _ok(body: bytes, content_type: str, headers: _Headers) -> web.Response:

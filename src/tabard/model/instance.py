@@ -115,7 +115,7 @@ class Image:
     image_id: str
     name: str
     description: str
-    driver: Literal["process"]
+    driver: Literal["process", "netns"]
     imds_support: Literal["v2.0", ""]
     architecture: str
     created_at: datetime

@@ -5,6 +5,7 @@ from typing import Literal
 
 import msgspec
 
+DriverName = Literal["process", "netns"]
 DesiredRunState = Literal["running", "stopped", "terminated"]
 
 
@@ -54,7 +55,7 @@ class DesiredInstance(Message, frozen=True):
 
     instance_id: str
     run_state: DesiredRunState
-    driver: Literal["process"]
+    driver: DriverName
     image_id: str
     instance_type: str
     reservation_id: str

@@ -8,6 +8,7 @@ from typing import Final, Literal, TypeAlias, Union
 
 import msgspec
 
+from tabard.model.network_path import NetworkPath
 from tabard.sigv4.canonical import values_by_name
 
 ServiceName: TypeAlias = Literal["iam", "sts", "ec2", "s3", "dynamodb", "sqs", "hosts"]
@@ -28,7 +29,8 @@ class RawRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     `raw_path` and `raw_query` (without the question mark) are as on the wire; header names are in lower case,
     in the order of arrival. `values` are always those of `headers` by name, repeated ones joined by commas,
-    as they are signed. The repr leaves out what may hold a signature or a session token.
+    as they are signed. `network_path` is what the listener vouches for, None where it knows nothing; a
+    `peer_ip` is then the address in it. The repr leaves out what may hold a signature or a session token.
     """
 
     method: str
@@ -40,6 +42,7 @@ class RawRequest(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str
     received_at: datetime
     values: Mapping[str, str] = _MADE_OF_HEADERS
+    network_path: NetworkPath | None = None
 
     def __post_init__(self) -> None:
         msgspec.structs.force_setattr(self, "values", values_by_name(self.headers))

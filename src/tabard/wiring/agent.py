@@ -7,12 +7,14 @@ from datetime import timedelta
 from pathlib import Path
 
 from tabard.agent.agent import Agent
-from tabard.agent.drivers.process import ProcessDriver
+from tabard.agent.drivers.process import Owner
 from tabard.agent.edge_client import EdgeClient
+from tabard.agent.edge_relay import VouchingDoor
 from tabard.agent.settings import AgentSettings
 from tabard.agent.signed_exchange import SignedExchange
 from tabard.clock import SystemClock
 from tabard.sigv4.sign import Credentials
+from tabard.wiring.drivers import DriverChoices, drivers_of, instance_isolation
 from tabard.wiring.process_config import AgentConfig
 
 
@@ -28,14 +30,21 @@ async def run_agent(config: AgentConfig) -> None:
         clock=clock,
     )
     rotate_every = timedelta(seconds=config.rotate_every_seconds) if config.rotate_every_seconds else None
+    choices = DriverChoices(
+        environment=os.environ,
+        uid=os.getuid(),
+        launch_owner=Owner(config.launch_uid, config.launch_gid),
+        hidden=tuple(Path(folder) for folder in config.hidden),
+    )
     agent = Agent(
         config.host_id,
         EdgeClient(config.host_id, exchange, clock=clock),
-        {"process": ProcessDriver(base_environment=os.environ, uid=config.launch_uid, gid=config.launch_gid)},
+        drivers_of(await instance_isolation(config.endpoint), choices),
         AgentSettings(rotate_every=rotate_every),
         clock=clock,
         runtime_directory=Path(config.directory),
         edge_endpoint=config.endpoint,
+        edge_door=VouchingDoor(Path(config.edge_socket)),
         region=config.region,
     )
     stop = asyncio.Event()

@@ -1,4 +1,4 @@
-"""The first start: master key, account, keyring, the user `admin`, the image, the local host.
+"""The first start: master key, account, keyring, the user `admin`, the images, the local host.
 
 Every step looks first and is safe to repeat, so a start that was cut short is finished by the next.
 """
@@ -19,7 +19,7 @@ from tabard.model.access_key import AccessKey, AccessKeyStatus
 from tabard.model.host import Host
 from tabard.model.user import User
 from tabard.names import new_access_key_id, new_resource_id, new_secret_access_key, new_unique_id
-from tabard.services.ec2.images import PROCESS_IMAGE
+from tabard.services.ec2.images import SEEDED_IMAGES
 from tabard.services.ec2.placement import LOCAL_HOST_ID, PROCESS_DRIVER_REFUSED
 from tabard.store.builtin_policies import administrator_access
 from tabard.store.ports import Store, Transaction
@@ -77,8 +77,9 @@ def bootstrap(store: Store, data_dir: DataDir, settings: Settings, *, now: datet
         _fix_installation(tx, settings)
         if not tx.sealing_keys.all():
             tx.sealing_keys.insert(new_sealing_key(tx.vault, now=now))
-        if tx.images.get(PROCESS_IMAGE.image_id) is None:
-            tx.images.insert(PROCESS_IMAGE)
+        for image in SEEDED_IMAGES:
+            if tx.images.get(image.image_id) is None:
+                tx.images.insert(image)
         admin = _admin(tx, settings, now)
         if admin is not None:
             _install_key(tx, "admin_access_key_id", admin.user_id, admin_key, now)

@@ -1,6 +1,7 @@
 """The data directory: what lies where, who may read it, and that one system at a time owns it."""
 
 import fcntl
+import hashlib
 import json
 import os
 import secrets
@@ -9,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tabard.wiring.settings import default_data_dir
+
+LAUNCHED = Path("/var/lib/tabard-launched")
 
 
 class DataDirInUse(Exception):
@@ -60,8 +63,15 @@ class DataDir:
 
     @property
     def launched_elsewhere(self) -> Path:
-        """Holds `instances/` where they run as another user, who cannot enter the data directory."""
-        return self.path.with_name(f"{self.path.name}-launched")
+        """Holds `instances/` where they run as another user, who cannot enter the data directory.
+
+        Beside it; where others cannot even get there (/root), below /var/lib.
+        """
+        beside = self.path.with_name(f"{self.path.name}-launched")
+        if all(folder.stat().st_mode & stat.S_IXOTH for folder in beside.parents if folder.exists()):
+            return beside
+        digest = hashlib.sha256(os.fsencode(self.path)).hexdigest()[:12]
+        return LAUNCHED / f"{self.path.name}-{digest}"
 
     @property
     def logs(self) -> Path:
@@ -89,11 +99,12 @@ class DataDir:
             DataDirUnsafe: it is there already and belongs to somebody else.
         """
         folder = self.launched_elsewhere
-        folder.mkdir(mode=0o711, exist_ok=True)
-        status = folder.lstat()
-        if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
-            raise DataDirUnsafe(f"{folder} is not a folder of uid {os.geteuid()}")
-        folder.chmod(0o711)
+        for one in (folder.parent, folder) if folder.parent == LAUNCHED else (folder,):
+            one.mkdir(mode=0o711, exist_ok=True)
+            status = one.lstat()
+            if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
+                raise DataDirUnsafe(f"{one} is not a folder of uid {os.geteuid()}")
+            one.chmod(0o711)
         return folder
 
     def lock(self) -> int:

@@ -22,6 +22,7 @@ from tabard.edge.perform import Performer
 from tabard.edge.pipeline import Pipeline
 from tabard.edge.server import edge_server
 from tabard.edge.table_keys import TableKeys
+from tabard.edge.vouched import VouchedDoor
 from tabard.model.audit_event import AuditEvent
 from tabard.sigv4.sign import Credentials
 from tabard.store.snapshot_source import SqlSnapshotSource
@@ -118,6 +119,9 @@ async def run_edge(config: EdgeConfig) -> None:
         back = health_server(health)
         listeners = [
             await loop.create_server(front, sock=socket.socket(fileno=config.listen_fd), backlog=1024),
+            await loop.create_unix_server(
+                VouchedDoor(front), sock=socket.socket(fileno=config.vouched_fd), backlog=1024
+            ),
             await loop.create_server(back, sock=socket.socket(fileno=config.health_fd)),
         ]
         stop = asyncio.Event()

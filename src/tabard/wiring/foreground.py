@@ -10,6 +10,8 @@ from tabard.agent.agent import Agent
 from tabard.agent.drivers.driver import ExitStatus
 from tabard.agent.drivers.foreground import ForegroundDriver
 from tabard.agent.edge_client import EdgeClient
+from tabard.agent.edge_relay import VouchingDoor
+from tabard.agent.networks.network import Networks
 from tabard.agent.settings import AgentSettings
 from tabard.agent.signed_exchange import SignedExchange
 from tabard.clock import SystemClock
@@ -59,6 +61,10 @@ class ForegroundRun:
     directory: Path
     command: Sequence[str]
     environment: Mapping[str, str] = field(repr=False)
+    driver: str
+    networks: Networks
+    edge_socket: Path
+    hidden: Sequence[Path]
 
     async def until_ended(self) -> ExitStatus:
         """Run the command as the host's instance, in this terminal and folder; how it ended."""
@@ -67,15 +73,18 @@ class ForegroundRun:
             self.region,
             Credentials(access_key_id=self.host.access_key_id, secret_access_key=self.host.secret_access_key),
         ).exchange()
-        driver = ForegroundDriver(self.command, base_environment=self.environment)
+        driver = ForegroundDriver(
+            self.command, self.networks, base_environment=self.environment, hidden=self.hidden
+        )
         agent = Agent(
             self.host.host_id,
             EdgeClient(self.host.host_id, exchange, clock=SystemClock()),
-            {"process": driver},
+            {self.driver: driver},
             AgentSettings(),
             clock=SystemClock(),
             runtime_directory=self.directory,
             edge_endpoint=self.endpoint,
+            edge_door=VouchingDoor(self.edge_socket),
             region=self.region,
         )
         stop = asyncio.Event()

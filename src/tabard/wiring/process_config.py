@@ -9,6 +9,7 @@ class EdgeConfig(msgspec.Struct, frozen=True, kw_only=True):
     data_dir: str
     listen_fd: int
     health_fd: int
+    vouched_fd: int
     endpoint: str
     region: str
     session_lifetime_seconds: int
@@ -35,6 +36,8 @@ class AgentConfig(msgspec.Struct, frozen=True, kw_only=True):
     endpoint: str
     region: str
     directory: str
+    edge_socket: str
+    hidden: tuple[str, ...] = ()
     rotate_every_seconds: float = 0
     launch_uid: int | None = None
     launch_gid: int | None = None

@@ -16,6 +16,7 @@ class RunningSystem:
     health: str
     region: str
     control_socket: Path
+    edge_socket: Path
     ephemeral: bool
     admin_key: KeyPair = field(repr=False)
 
@@ -42,6 +43,7 @@ def describe(data_dir: DataDir) -> RunningSystem | None:
         health=str(said["health"]),
         region=str(said["region"]),
         control_socket=Path(str(said["control_socket"])),
+        edge_socket=Path(str(said["edge_socket"])),
         ephemeral=bool(said["ephemeral"]),
         admin_key=admin_key,
     )

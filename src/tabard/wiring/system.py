@@ -16,7 +16,7 @@ import structlog
 
 from tabard.clock import SystemClock
 from tabard.edge.upstreams.moto_child import MotoChild, moto_child
-from tabard.edge.upstreams.runtime_folder import runtime_folder
+from tabard.edge.upstreams.runtime_folder import runtime_folder, socket_path
 from tabard.edge.upstreams.seaweedfs import SeaweedfsChild, seaweedfs_child
 from tabard.processes.isolation import network_isolation
 from tabard.processes.spec import ChildEvent, ChildSpec
@@ -32,6 +32,7 @@ from tabard.wiring.data_dir import (
     runs,
     write_secret_file,
 )
+from tabard.wiring.drivers import InstanceIsolation, instance_isolation
 from tabard.wiring.environment import child_environment
 from tabard.wiring.health_probe import answers_health
 from tabard.wiring.process_config import AgentConfig, EdgeConfig
@@ -95,6 +96,7 @@ class System:
         self._runtime: Path | None = None
         self._data_dir: DataDir | None = None
         self._host_id = ""
+        self._isolation = InstanceIsolation(networks=None)
 
     @property
     def facts(self) -> SystemFacts:
@@ -138,6 +140,8 @@ class System:
         self._runtime = self._exit.enter_context(runtime_folder(data_dir.path / "run"))
         edge_socket = self._listen(settings.address, settings.port, option="--port")
         health_socket = self._listen("127.0.0.1", settings.health_port, option="--health-port")
+        self._listen_vouched()
+        self._isolation = await instance_isolation(f"http://{_authority(edge_socket)}")
         self._facts = self._describe(edge_socket, health_socket)
         await self._start_children()
         self._control = ControlServer(self._runtime_folder / "control.sock", {"reset": self._reset})
@@ -184,6 +188,24 @@ class System:
         self._sockets.append(listener)
         return listener
 
+    def _listen_vouched(self) -> None:
+        """Where the agent leads its instances' connections, and says whose they are."""
+        path = self._edge_socket
+        path.unlink(missing_ok=True)  # what an earlier system left: this directory is ours alone
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._sockets.append(listener)
+        before = os.umask(0o177)
+        try:
+            listener.bind(str(path))
+        finally:
+            os.umask(before)
+        listener.listen(_BACKLOG)
+        listener.setblocking(False)
+
+    @property
+    def _edge_socket(self) -> Path:
+        return socket_path(self._runtime_folder, "edge.sock")
+
     def _describe(self, edge: socket.socket, health: socket.socket) -> SystemFacts:
         settings = self._settings
         isolation = network_isolation()
@@ -205,7 +227,7 @@ class System:
             data_dir_option="" if found else f" --data-dir {shlex.quote(str(self.data_dir.path))}",
             ephemeral=settings.ephemeral,
             upstream_isolation=upstream_isolation,
-            instance_isolation="none (process driver)",
+            instance_isolation=self._isolation.in_words(launch_uid=settings.launch_uid),
             volatile=VOLATILE_ALL if settings.ephemeral else VOLATILE,
         )
 
@@ -236,11 +258,12 @@ class System:
 
     def _edges(self, seaweedfs: SeaweedfsChild, moto: MotoChild) -> list[ChildSpec]:
         settings, facts = self._settings, self.facts
-        edge, health = self._sockets
+        edge, health, vouched = self._sockets
         config = EdgeConfig(
             data_dir=str(self.data_dir.path),
             listen_fd=edge.fileno(),
             health_fd=health.fileno(),
+            vouched_fd=vouched.fileno(),
             endpoint=facts.endpoint,
             region=facts.region,
             session_lifetime_seconds=settings.session_lifetime_seconds,
@@ -262,7 +285,7 @@ class System:
                 cwd=self.data_dir.path,
                 log_path=self.data_dir.logs / f"edge-{number}.log",
                 stdin_secret=msgspec.json.encode(config),
-                keep_fds=(edge.fileno(), health.fileno()),
+                keep_fds=(edge.fileno(), health.fileno(), vouched.fileno()),
                 ready=lambda: answers_health(facts.health),
             )
             for number in range(settings.edges)
@@ -279,11 +302,9 @@ class System:
             secret_access_key=key.secret_access_key,
             endpoint=facts.endpoint,
             region=facts.region,
-            directory=str(
-                self.data_dir.path
-                if settings.launch_uid is None
-                else self.data_dir.prepare_launching_elsewhere()
-            ),
+            directory=str(self._launch_folder.parent),
+            edge_socket=str(self._edge_socket),
+            hidden=(str(self.data_dir.path), str(self._runtime_folder)),
             rotate_every_seconds=settings.rotate_every_seconds,
             launch_uid=settings.launch_uid,
             launch_gid=settings.launch_gid,
@@ -299,6 +320,13 @@ class System:
             stop_grace_seconds=15.0,
         )
 
+    @property
+    def _launch_folder(self) -> Path:
+        """Holds a folder for each instance."""
+        if self._settings.launch_uid is None and not self._isolation.has_own_uids:
+            return self.data_dir.instances
+        return self.data_dir.launched_elsewhere / "instances"
+
     def _announce(self) -> None:
         facts = self.facts
         write_secret_file(
@@ -308,6 +336,8 @@ class System:
                 "health": facts.health,
                 "region": facts.region,
                 "control_socket": str(self._runtime_folder / "control.sock"),
+                "edge_socket": str(self._edge_socket),
+                "instances": str(self._launch_folder),
                 "ephemeral": facts.ephemeral,
                 "pid": os.getpid(),
             },
@@ -319,6 +349,8 @@ class System:
 
     async def _start_children(self) -> None:
         self._bootstrap()
+        if self._launch_folder != self.data_dir.instances:
+            self.data_dir.prepare_launching_elsewhere()
         self._supervisor = supervisor = Supervisor(on_event=_log_event, on_progress=self._on_progress)
         seaweedfs, moto = self._upstreams(self.facts)
         await supervisor.start(seaweedfs.spec, moto.spec)

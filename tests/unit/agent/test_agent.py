@@ -18,6 +18,7 @@ from tabard.agent.agent import Agent
 from tabard.agent.drivers.driver import CannotStart, ExitStatus, Running
 from tabard.agent.drivers.process import ProcessDriver
 from tabard.agent.edge_client import EdgeRefused, MintRefused
+from tabard.agent.networks.network import InstanceNetwork, LoopbackPorts
 from tabard.agent.settings import AgentSettings
 from tabard.clock import SystemClock
 from tabard.model.messages import DesiredInstance
@@ -48,7 +49,6 @@ class FakeRunning:
 class FakeDriver:
     """Starts nothing; the test ends what it started."""
 
-    uid = os.getuid()
     base_environment: Mapping[str, str] = {"PATH": "/bin", "AWS_ACCESS_KEY_ID": "decoy"}
 
     def __init__(self) -> None:
@@ -57,8 +57,15 @@ class FakeDriver:
         self.error: Exception | None = None
         self.not_started_because: list[str] = []
 
+    async def open_network(self) -> InstanceNetwork:
+        return await LoopbackPorts(uid=os.getuid()).open()
+
     async def start(
-        self, desired: DesiredInstance, environment: Mapping[str, str], directory: Path
+        self,
+        desired: DesiredInstance,
+        network: InstanceNetwork,
+        environment: Mapping[str, str],
+        directory: Path,
     ) -> Running:
         if self.error is not None:
             raise self.error
@@ -379,7 +386,9 @@ async def test_a_real_process_finds_its_role(tmp_path: Path) -> None:
         f"print(u.urlopen(base + '{ROLE_PATH}').read().decode())\n"
     )
     host = Host(tmp_path)
-    host.agent._drivers["process"] = ProcessDriver(base_environment=os.environ)
+    host.agent._drivers["process"] = ProcessDriver(
+        LoopbackPorts(uid=os.getuid()), base_environment=os.environ
+    )
     host.edge.put(msgspec.structs.replace(OPEN, user_data=script.encode()))
     host.begin()
     await host.until(lambda: host.states() and host.states()[-1] == "stopped", seconds=20)

@@ -17,9 +17,12 @@ from described_instance import FACTS
 from tabard.agent.drivers.console import ConsoleLog
 from tabard.agent.drivers.driver import ExitStatus, Running
 from tabard.agent.drivers.foreground import ForegroundDriver
-from tabard.agent.drivers.process import ProcessDriver
+from tabard.agent.drivers.process import Owner, ProcessDriver
+from tabard.agent.networks.network import InstanceNetwork, LoopbackPorts
 
 GRACE = timedelta(seconds=5)
+PORTS = LoopbackPorts(uid=os.getuid())
+NETWORK = InstanceNetwork(metadata=())
 
 
 def make_reachable(folder: Path) -> Path:
@@ -30,9 +33,9 @@ def make_reachable(folder: Path) -> Path:
 
 
 async def start(tmp_path: Path, script: str, **environment: str) -> Running:
-    driver = ProcessDriver(base_environment=os.environ)
+    driver = ProcessDriver(PORTS, base_environment=os.environ)
     desired = msgspec.structs.replace(FACTS, user_data=script.encode())
-    return await driver.start(desired, {**driver.base_environment, **environment}, tmp_path)
+    return await driver.start(desired, NETWORK, {**driver.base_environment, **environment}, tmp_path)
 
 
 def mode(path: Path) -> int:
@@ -128,9 +131,12 @@ async def test_the_main_process_dies_with_its_agent(tmp_path: Path) -> None:
         "from pathlib import Path\n"
         "from types import SimpleNamespace\n"
         "from tabard.agent.drivers.foreground import ForegroundDriver\n"
+        "from tabard.agent.networks.network import InstanceNetwork\n"
         "async def main():\n"
-        "    driver = ForegroundDriver(['sh', '-c', 'echo $$; exec sleep 60'], base_environment=os.environ)\n"
-        "    await driver.start(SimpleNamespace(instance_id='i'), dict(os.environ), Path('.'))\n"
+        "    command = ['sh', '-c', 'echo $$; exec sleep 60']\n"
+        "    driver = ForegroundDriver(command, None, base_environment=os.environ)\n"
+        "    network = InstanceNetwork(metadata=())\n"
+        "    await driver.start(SimpleNamespace(instance_id='i'), network, dict(os.environ), Path('.'))\n"
         "    await asyncio.sleep(60)\n"
         "asyncio.run(main())\n"
     )
@@ -146,10 +152,9 @@ async def test_the_main_process_dies_with_its_agent(tmp_path: Path) -> None:
 async def test_a_launch_uid_owns_the_process_and_its_files() -> None:
     with tempfile.TemporaryDirectory() as name:
         directory = make_reachable(Path(name))
-        driver = ProcessDriver(base_environment=os.environ, uid=12345, gid=12345)
-        assert driver.uid == 12345
+        driver = ProcessDriver(PORTS, base_environment=os.environ, owner_of=lambda _: Owner(12345, 12345))
         desired = msgspec.structs.replace(FACTS, user_data=b"#!/bin/sh\nid -u; id -g; id -G\n")
-        running = await driver.start(desired, driver.base_environment, directory)
+        running = await driver.start(desired, NETWORK, driver.base_environment, directory)
         assert await running.wait() == ExitStatus(code=0)
         assert (directory / "console.log").read_text() == "12345\n12345\n12345\n"
         owners = [(directory / name).stat().st_uid for name in ("home", "home/user-data", "console.log")]
@@ -174,16 +179,15 @@ async def test_nothing_but_the_home_is_given_away_by_its_path_and_that_last(
 
 
 async def test_the_foreground_command_reports_its_exit_status(tmp_path: Path) -> None:
-    driver = ForegroundDriver(["sh", "-c", "exit 5"], base_environment={"PATH": os.environ["PATH"]})
-    running = await driver.start(FACTS, driver.base_environment, tmp_path)
+    driver = ForegroundDriver(["sh", "-c", "exit 5"], PORTS, base_environment={"PATH": os.environ["PATH"]})
+    running = await driver.start(FACTS, NETWORK, driver.base_environment, tmp_path)
     assert (await running.wait()).shell_code == 5
     assert (await driver.ended).shell_code == 5
-    assert driver.uid == os.getuid()
 
 
 async def test_the_foreground_command_can_be_stopped(tmp_path: Path) -> None:
-    driver = ForegroundDriver(["sleep", "60"], base_environment=os.environ)
-    running = await driver.start(FACTS, os.environ, tmp_path)
+    driver = ForegroundDriver(["sleep", "60"], PORTS, base_environment=os.environ)
+    running = await driver.start(FACTS, NETWORK, os.environ, tmp_path)
     waiting = asyncio.create_task(running.wait())
     await running.stop(GRACE)
     assert (await waiting).signal_number == signal.SIGTERM
@@ -191,7 +195,7 @@ async def test_the_foreground_command_can_be_stopped(tmp_path: Path) -> None:
 
 
 async def test_a_command_that_is_not_started_ends_with_126() -> None:
-    driver = ForegroundDriver(["true"], base_environment={})
+    driver = ForegroundDriver(["true"], PORTS, base_environment={})
     driver.not_started("i-0123456789abcdef0", "no metadata")
     assert (await driver.ended, driver.reason) == (ExitStatus(code=126), "no metadata")
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
+from tabard.agent.networks.network import InstanceNetwork
 from tabard.model.messages import DesiredInstance
 
 
@@ -53,17 +54,20 @@ class Driver(Protocol):
     """Starts instances of one kind."""
 
     @property
-    def uid(self) -> int:
-        """The user id that the instances run as, by which their metadata service knows them."""
-
-    @property
     def base_environment(self) -> Mapping[str, str]:
         """The environment from which an instance's is made."""
 
+    async def open_network(self) -> InstanceNetwork:
+        """The network of a new instance, listening. Raises NoNetwork."""
+
     async def start(
-        self, desired: DesiredInstance, environment: Mapping[str, str], directory: Path
+        self,
+        desired: DesiredInstance,
+        network: InstanceNetwork,
+        environment: Mapping[str, str],
+        directory: Path,
     ) -> Running:
-        """Start the instance; `directory` is its own, mode 0700. Raises CannotStart."""
+        """Start the instance in its network; `directory` is its own. Raises CannotStart."""
 
     def not_started(self, instance_id: str, reason: str) -> None:
         """Hear that an instance ended without ever having been started."""

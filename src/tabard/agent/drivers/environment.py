@@ -32,6 +32,8 @@ KEPT_AWS_VARIABLES = frozenset(
 )
 """The AWS_ variables that hold neither credentials, nor a place to find them, nor an endpoint."""
 
+EC2_METADATA_ENDPOINT = "http://169.254.169.254"
+
 _REMOVED_PREFIXES = ("AWS_", "AMAZON_", "TABARD_")
 _REMOVED = frozenset({"BOTO_CONFIG", "BOTO_PATH", "EC2_ACCESS_KEY", "EC2_SECRET_KEY", "EC2_URL"})
 
@@ -65,7 +67,7 @@ def host_environment(environment: Mapping[str, str]) -> dict[str, str]:
 def instance_environment(
     base: Mapping[str, str],
     *,
-    metadata_endpoint: str,
+    metadata_endpoint: str = "",
     edge_endpoint: str,
     region: str,
     empty_file: str,
@@ -74,13 +76,15 @@ def instance_environment(
 
     Everything that begins with AWS_ goes unless it is known to be harmless, so a source that AWS invents
     tomorrow goes as well. `empty_file` stands in for ~/.aws/config, ~/.aws/credentials and ~/.boto, in all of
-    which SDKs look first. It exists, because some fail on a named file that does not.
+    which SDKs look first. It exists, because some fail on a named file that does not. Without a
+    `metadata_endpoint` SDKs look where EC2 has it.
     """
     kept = {name: value for name, value in base.items() if not _is_removed(name)}
-    bypass = _without_proxy(base, metadata_endpoint, edge_endpoint)
+    bypass = _without_proxy(base, metadata_endpoint or EC2_METADATA_ENDPOINT, edge_endpoint)
+    if metadata_endpoint:
+        kept["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = metadata_endpoint
     return {
         **kept,
-        "AWS_EC2_METADATA_SERVICE_ENDPOINT": metadata_endpoint,
         "AWS_ENDPOINT_URL": edge_endpoint,
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,

@@ -1,7 +1,6 @@
-"""The foreground form of the process driver: one command in its caller's terminal and folder."""
+"""The foreground form of the process and netns drivers: one command in its caller's terminal and folder."""
 
 import asyncio
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from tabard.agent.drivers.driver import CannotStart, ExitStatus, Running
 from tabard.agent.drivers.process import launch_command
+from tabard.agent.networks.network import InstanceNetwork, Networks
 from tabard.model.messages import DesiredInstance
 
 CANNOT_RUN = 126
@@ -20,8 +20,18 @@ class ForegroundDriver:
     The command stays in the caller's process group, so that Ctrl-C reaches it as it would without Tabard.
     """
 
-    def __init__(self, command: Sequence[str], *, base_environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        networks: Networks,
+        *,
+        base_environment: Mapping[str, str],
+        hidden: Sequence[Path] = (),
+    ) -> None:
+        """Args: hidden: folders that the command does not see where it runs in a user namespace."""
         self._command = tuple(command)
+        self._networks = networks
+        self._hidden = tuple(hidden)
         self._instance_id: str | None = None
         self._base_environment = dict(base_environment)
         self.ended: asyncio.Future[ExitStatus] = asyncio.get_running_loop().create_future()
@@ -29,16 +39,16 @@ class ForegroundDriver:
         """Why the command was not started, if it was not."""
 
     @property
-    def uid(self) -> int:
-        return os.getuid()
-
-    @property
     def base_environment(self) -> Mapping[str, str]:
         return self._base_environment
+
+    async def open_network(self) -> InstanceNetwork:
+        return await self._networks.open()
 
     async def start(
         self,
         desired: DesiredInstance,
+        network: InstanceNetwork,
         environment: Mapping[str, str],
         directory: Path,  # noqa: ARG002 - the command runs in the caller's folder
     ) -> Running:
@@ -51,8 +61,11 @@ class ForegroundDriver:
         self._instance_id = desired.instance_id
         try:
             process = await asyncio.create_subprocess_exec(
-                *launch_command(self._command, uid=None, gid=None, allow_new_privileges=True),
+                *launch_command(
+                    self._command, network=network, allow_new_privileges=True, hidden=self._hidden
+                ),
                 env=dict(environment),
+                pass_fds=network.namespaces,
             )
         except OSError as error:
             raise CannotStart(f"{self._command[0]} cannot be run: {error.strerror}") from error

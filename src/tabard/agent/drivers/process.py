@@ -1,15 +1,17 @@
-"""The process driver: an instance is a process of this machine.
+"""Runs an instance's user data as a process, in whatever network its instances are given.
 
-`isolation: none` is what it promises: processes of the same uid can read each other. A launch uid of its own
-keeps instances away from the agent's and the edge's files.
+With ports of the loopback for networks it is the driver `process`, and promises nothing: processes of the
+same uid can read each other. With network namespaces it is the driver `netns`.
 """
 
 import asyncio
+import hashlib
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,13 +19,39 @@ from tabard.agent.drivers.console import ConsoleLog
 from tabard.agent.drivers.driver import CannotStart, ExitStatus, Running
 from tabard.agent.drivers.environment import host_environment
 from tabard.agent.drivers.leftovers import INSTANCE_VARIABLE
+from tabard.agent.networks.network import InstanceNetwork, Networks
 from tabard.model.messages import DesiredInstance
 from tabard.processes import launch
 
 CONSOLE_LOG = "console.log"
+EMPTY_FILE = "empty-aws-config"
 HOME = "home"
 USER_DATA = "user-data"
 _DRAIN_SECONDS = 0.5
+_FIRST_OWN_UID = 0x7000_0000
+_OWN_UIDS = 0x0FFF_FFFF
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whom an instance runs as; None: as the agent itself."""
+
+    uid: int | None = None
+    gid: int | None = None
+
+    @property
+    def for_chown(self) -> tuple[int, int]:
+        """As chown takes it: -1 leaves what is."""
+        return -1 if self.uid is None else self.uid, -1 if self.gid is None else self.gid
+
+
+def owner_of_its_own(instance_id: str) -> Owner:
+    """A uid and a gid that nobody else on the machine has, always the same for one instance.
+
+    From the range that no convention gives to anybody: https://systemd.io/UIDS-GIDS/.
+    """
+    number = int.from_bytes(hashlib.sha256(instance_id.encode()).digest()[:8], "big") % _OWN_UIDS
+    return Owner(_FIRST_OWN_UID + number, _FIRST_OWN_UID + number)
 
 
 class ProcessDriver:
@@ -35,28 +63,33 @@ class ProcessDriver:
     """
 
     def __init__(
-        self, *, base_environment: Mapping[str, str], uid: int | None = None, gid: int | None = None
+        self,
+        networks: Networks,
+        *,
+        base_environment: Mapping[str, str],
+        owner_of: Callable[[str], Owner] = lambda _: Owner(),
+        hidden: Sequence[Path] = (),
     ) -> None:
-        """Args: uid, gid: whom instances run as (needs root); None: as the agent itself."""
+        """Args: owner_of: by instance id, whom it runs as (another needs root); hidden: folders that an
+        instance in a user namespace does not see."""
+        self._networks = networks
         self._base_environment = host_environment(base_environment)
-        self._uid = uid
-        self._gid = gid
-
-    @property
-    def uid(self) -> int:
-        return os.getuid() if self._uid is None else self._uid
+        self._owner_of = owner_of
+        self._hidden = tuple(hidden)
 
     @property
     def base_environment(self) -> Mapping[str, str]:
         return self._base_environment
 
-    @property
-    def _owner(self) -> tuple[int, int]:
-        """Whose an instance's files are, as chown takes it: -1 leaves what is."""
-        return -1 if self._uid is None else self._uid, -1 if self._gid is None else self._gid
+    async def open_network(self) -> InstanceNetwork:
+        return await self._networks.open()
 
     async def start(
-        self, desired: DesiredInstance, environment: Mapping[str, str], directory: Path
+        self,
+        desired: DesiredInstance,
+        network: InstanceNetwork,
+        environment: Mapping[str, str],
+        directory: Path,
     ) -> Running:
         """Execute the user data in `home` in `directory`, its output going to console.log beside it."""
         if not desired.user_data.startswith(b"#!"):
@@ -64,13 +97,21 @@ class ProcessDriver:
         home = directory / HOME
         home.mkdir(mode=0o700, exist_ok=True)
         program = home / USER_DATA
+        owner = self._owner_of(desired.instance_id)
+        command = launch_command(
+            [str(program)],
+            owner=owner,
+            network=network,
+            hidden=self._hidden,
+            shown=(home, directory / EMPTY_FILE),
+        )
         # A pipe of our own: asyncio's would have the process not end before everybody has let go of it.
         output, of_process = os.pipe()
         try:
-            _write_program(program, desired.user_data, owner=self._owner)
-            os.chown(home, *self._owner, follow_symlinks=False)
+            _write_program(program, desired.user_data, owner=owner.for_chown)
+            os.chown(home, *owner.for_chown, follow_symlinks=False)
             process = await asyncio.create_subprocess_exec(
-                *launch_command([str(program)], uid=self._uid, gid=self._gid),
+                *command,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=of_process,
                 stderr=asyncio.subprocess.STDOUT,
@@ -81,6 +122,7 @@ class ProcessDriver:
                     INSTANCE_VARIABLE: desired.instance_id,
                 },
                 start_new_session=True,
+                pass_fds=network.namespaces,
             )
         except OSError as error:
             os.close(output)
@@ -94,16 +136,28 @@ class ProcessDriver:
 
 
 def launch_command(
-    command: Sequence[str], *, uid: int | None, gid: int | None, allow_new_privileges: bool = False
+    command: Sequence[str],
+    *,
+    network: InstanceNetwork,
+    owner: Owner | None = None,
+    allow_new_privileges: bool = False,
+    hidden: Sequence[Path] = (),
+    shown: Sequence[Path] = (),
 ) -> list[str]:
-    """The argument vector that starts `command` as a child which dies with this process."""
-    options = ["--parent-pid", str(os.getpid())]
-    if uid is not None:
-        options += ["--uid", str(uid)]
-    if gid is not None:
-        options += ["--gid", str(gid)]
+    """The argument vector that starts `command` in a network, as a child which dies with this process."""
+    owner = owner or Owner()
+    options = ["--parent-pid", str(os.getpid()), *network.launch_options()]
+    if owner.uid is not None:
+        options += ["--uid", str(owner.uid)]
+    if owner.gid is not None:
+        options += ["--gid", str(owner.gid)]
     if allow_new_privileges:
         options.append("--allow-new-privileges")
+    if network.user_namespace is not None:
+        for folder in hidden:
+            options += ["--hide-folder", str(folder)]
+        for path in shown:
+            options += ["--keep-folder", str(path)]
     return [sys.executable, "-I", "-S", launch.__file__, *options, "--", *command]
 
 

@@ -21,7 +21,17 @@ PROCESS_IMAGE = Image(
     architecture="x86_64",
     created_at=datetime(2026, 11, 1, tzinfo=UTC),
 )
-"""The image that every installation is seeded with; its id is the same in every region and installation."""
+NETNS_IMAGE = Image(
+    image_id="ami-07ab4d00000000e75",
+    name="tabard-netns",
+    description="Runs the user data in a network namespace of its own, with metadata at 169.254.169.254",
+    driver="netns",
+    imds_support="v2.0",
+    architecture="x86_64",
+    created_at=datetime(2026, 11, 1, tzinfo=UTC),
+)
+SEEDED_IMAGES = (NETNS_IMAGE, PROCESS_IMAGE)
+"""What every installation is seeded with; the ids are the same in every region and installation."""
 
 
 class DescribeImagesRequest(Request, frozen=True, kw_only=True):

@@ -1,0 +1,179 @@
+"""From the listeners in an instance's network to the edge, byte by byte, with a word on whose they are."""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias, cast
+from urllib.parse import urlsplit
+
+import structlog
+
+from tabard.model.network_path import NetworkPath, to_preamble
+
+EDGE_NOT_REACHED = "edge_not_reached"
+MOST_CONNECTIONS = 256
+CONNECT_SECONDS = 5.0
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class VouchingDoor:
+    """The UNIX socket on which an edge of this machine believes what it is told of the network path."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class PlainDoor:
+    """The edge's TCP port, where a request's network path is unknown."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def of(cls, endpoint: str) -> "PlainDoor":
+        """The host and port of `http://HOST:PORT`."""
+        parts = urlsplit(endpoint)
+        return cls(parts.hostname or "", parts.port or 80)
+
+
+EdgeDoor: TypeAlias = VouchingDoor | PlainDoor
+
+
+class EdgeRelay:
+    """Leads one instance's connections to the edge. Nothing is read into, and nothing is kept."""
+
+    def __init__(self, door: EdgeDoor, path: NetworkPath) -> None:
+        self._door = door
+        self._preamble = to_preamble(path) if isinstance(door, VouchingDoor) else b""
+        self._servers: list[asyncio.Server] = []
+        self._open: set[_Inside] = set()
+
+    async def start(self, *listeners: socket.socket) -> None:
+        """Serve these listening sockets; they are closed with the relay."""
+        loop = asyncio.get_running_loop()
+        for listener in listeners:
+            self._servers.append(await loop.create_server(self._arrival, sock=listener))
+
+    async def close(self) -> None:
+        """Stop listening and end every connection."""
+        for server in self._servers:
+            server.close()
+        for connection in tuple(self._open):
+            connection.abort()
+
+    def _arrival(self) -> asyncio.Protocol:
+        return _Inside(self._connect, self._open)
+
+    async def _connect(self, outside: "_Outside") -> None:
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(CONNECT_SECONDS):
+            if isinstance(self._door, VouchingDoor):
+                await loop.create_unix_connection(lambda: outside, str(self._door.path))
+            else:
+                await loop.create_connection(lambda: outside, self._door.host, self._door.port)
+        outside.transport.write(self._preamble)
+
+
+class _Half(asyncio.Protocol):
+    """One end of a relayed connection: what comes in here goes out at the other."""
+
+    transport: asyncio.Transport
+    other: "_Half | None" = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's transport is an asyncio.Transport by behaviour, not by class.
+        self.transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        if self.other is not None:
+            self.other.transport.write(data)
+
+    def eof_received(self) -> bool:
+        if self.other is not None and self.other.transport.can_write_eof():
+            self.other.transport.write_eof()
+        return True  # the other direction goes on
+
+    def pause_writing(self) -> None:
+        if self.other is not None:
+            self.other.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        if self.other is not None:
+            self.other.transport.resume_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - nothing depends on why
+        other, self.other = self.other, None
+        if other is not None:
+            other.other = None
+            other.transport.close()
+
+
+class _Outside(_Half):
+    """The connection to the edge."""
+
+
+class _Inside(_Half):
+    """The connection of an instance's process: read once the edge has been reached."""
+
+    def __init__(self, connect: Callable[[_Outside], Awaitable[None]], is_open: "set[_Inside]") -> None:
+        self._connect = connect
+        self._all = is_open
+        self._connecting: asyncio.Task[None] | None = None
+        self._early = b""
+        self._has_ended = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        if len(self._all) >= MOST_CONNECTIONS:
+            self.transport.abort()
+            return
+        self._all.add(self)
+        self._connecting = asyncio.get_running_loop().create_task(self._lead())
+
+    def data_received(self, data: bytes) -> None:
+        # uvloop begins to read after connection_made, whatever was paused in it.
+        if self.other is None:
+            self._early += data
+            self.transport.pause_reading()
+            return
+        super().data_received(data)
+
+    def eof_received(self) -> bool:
+        self._has_ended = True
+        return super().eof_received()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._all.discard(self)
+        if self._connecting is not None:
+            self._connecting.cancel()
+        super().connection_lost(exc)
+
+    def abort(self) -> None:
+        """End it now, and the connection to the edge with it."""
+        if self.other is not None:
+            self.other.transport.abort()
+        self.transport.abort()
+
+    async def _lead(self) -> None:
+        outside = _Outside()
+        try:
+            await self._connect(outside)
+        except (OSError, TimeoutError) as error:
+            _log.warning(EDGE_NOT_REACHED, reason=str(error) or type(error).__name__)
+            self.transport.abort()
+            return
+        if self.transport.is_closing():
+            outside.transport.abort()
+            return
+        self.other, outside.other = outside, self
+        if self._early:
+            outside.transport.write(self._early)
+            self._early = b""
+        if self._has_ended:
+            outside.transport.write_eof()
+        else:
+            self.transport.resume_reading()

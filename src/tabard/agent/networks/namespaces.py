@@ -1,0 +1,267 @@
+"""Networks of their own: a network namespace for each instance, with metadata and edge as all there is in it.
+
+As on EC2, unmodified SDKs find the metadata at 169.254.169.254 and fd00:ec2::254. There is no interface but
+`lo`: no route, no name server, no way out but the edge.
+"""
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from tabard.agent.networks.network import InstanceNetwork, Networks, NoNetwork
+from tabard.agent.networks.rtnetlink import add_loopback_address, bring_up_loopback
+from tabard.processes import launch
+
+METADATA_IPV4 = IPv4Address("169.254.169.254")
+METADATA_IPV6 = IPv6Address("fd00:ec2::254")
+EDGE_IPV4 = IPv4Address("169.254.169.253")
+HTTP_PORT = 80
+
+_BACKLOG = 128
+_OFFER_SECONDS = 10.0
+
+_Made = TypeVar("_Made")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MadeNamespace:
+    """A namespace as it was made or found: descriptors of it, and sockets inside it, not yet bound.
+
+    The sockets are those of `launch.OFFERED_SOCKETS`; None for a family that the machine lacks.
+    """
+
+    user: int | None
+    network: int
+    netlink: socket.socket
+    ipv4: tuple[socket.socket, ...]
+    ipv6: tuple[socket.socket, ...]
+
+    def close(self) -> None:
+        """Let go of everything."""
+        for one in (self.netlink, *self.ipv4, *self.ipv6):
+            one.close()
+        for descriptor in (self.user, self.network):
+            if descriptor is not None:
+                os.close(descriptor)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InsideEdge:
+    """Where the edge is found inside: at an address of its own, and where it is found outside.
+
+    The second is what queue URLs name, inside and out.
+    """
+
+    outside: tuple[IPv4Address | IPv6Address, int] | None = None
+    endpoint: str = f"http://{EDGE_IPV4}"
+
+    @classmethod
+    def of(cls, endpoint: str) -> "InsideEdge":
+        """For the edge at `endpoint`; one that goes by a name has no second address inside."""
+        parts = urlsplit(endpoint)
+        with suppress(ValueError):
+            return cls(outside=(ip_address(parts.hostname or ""), parts.port or HTTP_PORT))
+        return cls()
+
+
+def furnish(made: MadeNamespace, edge: InsideEdge) -> InstanceNetwork:
+    """Give the namespace its addresses and listeners. Raises NoNetwork, with nothing left open."""
+    ipv4, ipv6 = list(made.ipv4), list(made.ipv6)
+    metadata, to_edge = [], []
+    try:
+        bring_up_loopback(made.netlink)
+        for address in (METADATA_IPV4, EDGE_IPV4):
+            add_loopback_address(made.netlink, address)
+        metadata.append(_listening(ipv4.pop(0), METADATA_IPV4, HTTP_PORT))
+        to_edge.append(_listening(ipv4.pop(0), EDGE_IPV4, HTTP_PORT))
+        if ipv6:
+            with suppress(OSError):  # IPv6 is there and turned off
+                add_loopback_address(made.netlink, METADATA_IPV6)
+                metadata.append(_listening(ipv6.pop(0), METADATA_IPV6, HTTP_PORT))
+        if edge.outside is not None:
+            outside, port = edge.outside
+            unbound = ipv4 if outside.version == 4 else ipv6
+            if not outside.is_loopback and not outside.is_unspecified:
+                add_loopback_address(made.netlink, outside)
+            if unbound:
+                to_edge.append(_listening(unbound.pop(0), outside, port))
+    except OSError as error:
+        made.close()
+        raise NoNetwork(f"the instance's network cannot be set up: {error.strerror}") from error
+    for unused in (made.netlink, *ipv4, *ipv6):
+        unused.close()
+    return InstanceNetwork(
+        metadata=tuple(metadata),
+        edge=tuple(to_edge),
+        edge_endpoint=edge.endpoint,
+        user_namespace=made.user,
+        network_namespace=made.network,
+    )
+
+
+def _listening(unbound: socket.socket, address: IPv4Address | IPv6Address, port: int) -> socket.socket:
+    unbound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if address.version == 6:
+        unbound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    unbound.bind((str(address), port))
+    unbound.listen(_BACKLOG)
+    unbound.setblocking(False)
+    return unbound
+
+
+class RootNamespaces:
+    """Made by root, in a thread that ends: unshare or setns moves the thread that calls it, and no other."""
+
+    isolation = "network namespace"
+
+    def __init__(self, edge: InsideEdge) -> None:
+        self._edge = edge
+
+    async def open(self) -> InstanceNetwork:
+        """Launch: a new namespace."""
+        return furnish(await _in_a_thread_of_its_own(_new_namespace), self._edge)
+
+    async def adopt(self, pid: int) -> InstanceNetwork:
+        """Adopt: the namespace that a running process is in. Raises NoNetwork."""
+        return furnish(await _in_a_thread_of_its_own(lambda: _namespace_of(pid)), self._edge)
+
+
+class RootlessNamespaces:
+    """Made by a process that ends, inside a user namespace which the agent's user owns."""
+
+    isolation = "network namespace (rootless)"
+
+    def __init__(self, edge: InsideEdge) -> None:
+        self._edge = edge
+
+    async def open(self) -> InstanceNetwork:
+        """Launch: a new namespace."""
+        return furnish(await asyncio.to_thread(_offered_namespace), self._edge)
+
+
+def _new_namespace() -> MadeNamespace:
+    try:
+        launch.LibC().unshare(launch.CLONE_NEWNET)
+    except OSError as error:
+        raise NoNetwork(f"network namespaces are not available: {error.strerror}") from error
+    return _here()
+
+
+def _namespace_of(pid: int) -> MadeNamespace:
+    try:
+        namespace = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            launch.LibC().setns(namespace, launch.CLONE_NEWNET)
+        finally:
+            os.close(namespace)
+    except OSError as error:
+        raise NoNetwork(f"the network of process {pid} cannot be entered: {error.strerror}") from error
+    return _here()
+
+
+def _here() -> MadeNamespace:
+    """What is wanted of the namespace that the calling thread is in."""
+    network = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    sockets = [_socket_or_none(family, kind) for family, kind in launch.OFFERED_SOCKETS]
+    return _made(None, network, sockets)
+
+
+def _socket_or_none(family: int, kind: int) -> socket.socket | None:
+    try:
+        return socket.socket(family, kind)
+    except OSError:
+        return None
+
+
+def _made(user: int | None, network: int, sockets: list[socket.socket | None]) -> MadeNamespace:
+    netlink, *listeners = sockets
+    if netlink is None:
+        raise NoNetwork("this kernel has no rtnetlink")
+    netlink.settimeout(_OFFER_SECONDS)
+    return MadeNamespace(
+        user=user,
+        network=network,
+        netlink=netlink,
+        ipv4=tuple(one for one in listeners if one is not None and one.family == socket.AF_INET),
+        ipv6=tuple(one for one in listeners if one is not None and one.family == socket.AF_INET6),
+    )
+
+
+def _offered_namespace() -> MadeNamespace:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    with ours, theirs:
+        argv = [sys.executable, "-I", "-S", launch.__file__, "--offer-network", str(theirs.fileno())]
+        try:
+            done = subprocess.run(  # noqa: S603 - our own file, no input
+                argv,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=_OFFER_SECONDS,
+                pass_fds=(theirs.fileno(),),
+                check=False,
+                text=True,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise NoNetwork(f"the helper did not run: {error}") from error
+        if done.returncode != 0:
+            lines = done.stderr.strip().splitlines() or [f"the helper ended with {done.returncode}"]
+            raise NoNetwork(lines[-1].removeprefix("tabard launch: "))
+        ours.settimeout(_OFFER_SECONDS)
+        _, offered, _, _ = socket.recv_fds(ours, 16, 2 + len(launch.OFFERED_SOCKETS))
+    for descriptor in offered:
+        os.set_inheritable(descriptor, False)
+    user, network, *rest = offered
+    return _made(user, network, [_socket_of(descriptor) for descriptor in rest])
+
+
+def _socket_of(descriptor: int) -> socket.socket | None:
+    """The socket, or None for what stands in where the machine has no such sockets."""
+    try:
+        return socket.socket(fileno=descriptor)
+    except OSError:
+        os.close(descriptor)
+        return None
+
+
+async def _in_a_thread_of_its_own(work: Callable[[], _Made]) -> _Made:
+    """Never a pool's: what it moves the thread into would be there for the next one."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[_Made] = loop.create_future()
+
+    def run() -> None:
+        try:
+            made = work()
+        except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
+            loop.call_soon_threadsafe(done.set_exception, error)
+        else:
+            loop.call_soon_threadsafe(done.set_result, made)
+
+    threading.Thread(target=run, name="into a namespace", daemon=True).start()
+    return await done
+
+
+async def best_networks(edge: InsideEdge) -> Networks:
+    """The networks of their own that this machine lets us make, found out by making one. Raises NoNetwork."""
+    if sys.platform != "linux":
+        raise NoNetwork("network namespaces exist on Linux alone")
+    candidates: list[Networks] = [RootlessNamespaces(edge)]
+    if os.geteuid() == 0:
+        candidates.insert(0, RootNamespaces(edge))
+    reason = NoNetwork("")
+    for networks in candidates:
+        try:
+            (await networks.open()).close()
+        except NoNetwork as error:
+            reason = error
+        else:
+            return networks
+    raise reason

@@ -1,0 +1,71 @@
+"""The drivers of a host: which ways of running instances this machine has, and what they promise."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tabard.agent.drivers.driver import Driver
+from tabard.agent.drivers.process import Owner, ProcessDriver, owner_of_its_own
+from tabard.agent.drivers.unavailable import UnavailableDriver
+from tabard.agent.networks.namespaces import InsideEdge, RootNamespaces, best_networks
+from tabard.agent.networks.network import LoopbackPorts, Networks, NoNetwork
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceIsolation:
+    """What instances are given of their own here: networks, or the reason why not."""
+
+    networks: Networks | None
+    reason: str = ""
+
+    def in_words(self, *, launch_uid: int | None) -> str:
+        """For banner and health."""
+        if self.networks is None:
+            return f"none ({self.reason})"
+        uids = "a uid each" if self.has_own_uids and launch_uid is None else "one uid for all"
+        return f"{self.networks.isolation}, {uids}"
+
+    @property
+    def has_own_uids(self) -> bool:
+        """Whether an instance is another user than the agent, who cannot enter the data directory."""
+        return isinstance(self.networks, RootNamespaces)
+
+
+async def instance_isolation(edge_endpoint: str) -> InstanceIsolation:
+    """Find out by trying."""
+    try:
+        return InstanceIsolation(networks=await best_networks(InsideEdge.of(edge_endpoint)))
+    except NoNetwork as error:
+        return InstanceIsolation(networks=None, reason=str(error))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriverChoices:
+    """launch_owner: whom instances run as where that is set; hidden: folders that no instance sees."""
+
+    environment: Mapping[str, str] = field(repr=False)
+    uid: int
+    launch_owner: Owner
+    hidden: Sequence[Path]
+
+
+def drivers_of(isolation: InstanceIsolation, choices: DriverChoices) -> dict[str, Driver]:
+    """The drivers by the names that images have for them."""
+
+    def launch_owner(_: str) -> Owner:
+        return choices.launch_owner
+
+    uid = choices.uid if choices.launch_owner.uid is None else choices.launch_owner.uid
+    process = ProcessDriver(
+        LoopbackPorts(uid=uid), base_environment=choices.environment, owner_of=launch_owner
+    )
+    if isolation.networks is None:
+        return {"process": process, "netns": UnavailableDriver("netns", isolation.reason)}
+    of_its_own = isolation.has_own_uids and choices.launch_owner.uid is None
+    netns = ProcessDriver(
+        isolation.networks,
+        base_environment=choices.environment,
+        owner_of=owner_of_its_own if of_its_own else launch_owner,
+        hidden=choices.hidden,
+    )
+    return {"process": process, "netns": netns}

@@ -1,0 +1,120 @@
+"""The way from an instance's network to the edge."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tabard.agent import edge_relay
+from tabard.agent.edge_relay import EdgeDoor, EdgeRelay, PlainDoor, VouchingDoor
+from tabard.model.network_path import NetworkPath
+
+PATH = NetworkPath(vpc_id="vpc-0123456789abcdef0", private_ip_address="172.31.1.2")
+PREAMBLE = b'{"VpcId":"vpc-0123456789abcdef0","PrivateIpAddress":"172.31.1.2"}\n'
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+Relayed = Callable[[EdgeDoor], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
+
+
+async def answer_all(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Say what came, once all of it has."""
+    writer.write(b"got " + await reader.read())
+    writer.close()
+
+
+@pytest.fixture
+async def relayed() -> AsyncIterator[Relayed]:
+    """Makes a relay to a door, and a connection through it."""
+    relays: list[EdgeRelay] = []
+    writers: list[asyncio.StreamWriter] = []
+
+    async def connect(door: EdgeDoor) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        listener = socket.create_server(("127.0.0.1", 0))
+        address = listener.getsockname()
+        relays.append(EdgeRelay(door, PATH))
+        await relays[-1].start(listener)
+        reader, writer = await asyncio.open_connection(*address)
+        writers.append(writer)
+        return reader, writer
+
+    yield connect
+    for writer in writers:
+        writer.close()
+    for relay in relays:
+        await relay.close()
+
+
+async def ended(reader: asyncio.StreamReader) -> None:
+    """The connection ends, and nothing came before."""
+    with suppress(ConnectionResetError):
+        assert await asyncio.wait_for(reader.read(), 5) == b""
+
+
+async def edge_at(path: Path, serve: Serve = answer_all) -> asyncio.Server:
+    return await asyncio.start_unix_server(serve, str(path))
+
+
+async def test_the_edge_is_told_whose_connection_it_is_before_anything_else(
+    relayed: Relayed, tmp_path: Path
+) -> None:
+    async with await edge_at(tmp_path / "edge.sock"):
+        reader, writer = await relayed(VouchingDoor(tmp_path / "edge.sock"))
+        writer.write(b"GET / HTTP/1.1\r\n")
+        writer.write_eof()
+        assert await asyncio.wait_for(reader.read(), 5) == b"got " + PREAMBLE + b"GET / HTTP/1.1\r\n"
+
+
+async def test_an_edge_elsewhere_is_told_nothing(relayed: Relayed) -> None:
+    async with await asyncio.start_server(answer_all, "127.0.0.1", 0) as edge:
+        host, port = edge.sockets[0].getsockname()
+        reader, writer = await relayed(PlainDoor.of(f"http://{host}:{port}"))
+        writer.write(b"hello")
+        writer.write_eof()
+        assert await asyncio.wait_for(reader.read(), 5) == b"got hello"
+
+
+async def test_what_comes_before_the_edge_is_reached_is_kept_in_order(
+    relayed: Relayed, tmp_path: Path
+) -> None:
+    content = bytes(range(256)) * 40_000
+    async with await edge_at(tmp_path / "edge.sock"):
+        for _ in range(5):
+            reader, writer = await relayed(VouchingDoor(tmp_path / "edge.sock"))
+            writer.write(content)
+            writer.write_eof()
+            assert await asyncio.wait_for(reader.read(), 20) == b"got " + PREAMBLE + content
+
+
+async def test_where_no_edge_is_the_connection_ends(relayed: Relayed, tmp_path: Path) -> None:
+    reader, _ = await relayed(VouchingDoor(tmp_path / "none.sock"))
+    await ended(reader)
+
+
+async def test_the_end_of_either_side_is_the_end_of_both(relayed: Relayed, tmp_path: Path) -> None:
+    seen: list[bytes] = []
+    ended = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        writer.write(b"hello")
+        seen.append(await reader.read())
+        writer.close()
+        ended.set()
+
+    async with await edge_at(tmp_path / "edge.sock", serve):
+        reader, writer = await relayed(VouchingDoor(tmp_path / "edge.sock"))
+        assert await asyncio.wait_for(reader.readexactly(5), 5) == b"hello"
+        writer.close()
+        await asyncio.wait_for(ended.wait(), 5)
+        assert seen == [b""]
+
+
+async def test_connections_are_bounded(
+    relayed: Relayed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(edge_relay, "MOST_CONNECTIONS", 0)
+    async with await edge_at(tmp_path / "edge.sock"):
+        reader, _ = await relayed(VouchingDoor(tmp_path / "edge.sock"))
+        await ended(reader)
