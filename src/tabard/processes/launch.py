@@ -74,7 +74,7 @@ class Options:
         self.keep_folders: list[str] = []  # --keep-folder PATH: stays visible in what is hidden
         self.enter_user: int | None = None  # --enter-user FD: an existing user namespace
         self.enter_network: int | None = None  # --enter-network FD: an existing network namespace
-        self.hide_folders: list[str] = []  # --hide-folder PATH: is empty for the child; needs --enter-user
+        self.hide_folders: list[str] = []  # --hide-folder PATH: is empty for the child; needs --enter-network
         self.uid: int | None = None  # --uid N
         self.gid: int | None = None  # --gid N
         self.umask: int | None = None  # --umask OCTAL
@@ -99,8 +99,8 @@ class Options:
             raise CannotLaunch(f"{word} needs a value of its kind") from error
         if not options.command and options.offer_network is None:
             raise CannotLaunch("no command after --")
-        if options.hide_folders and options.enter_user is None:
-            raise CannotLaunch("--hide-folder needs --enter-user")
+        if options.hide_folders and options.enter_network is None:
+            raise CannotLaunch("--hide-folder needs --enter-network")
         if options.private_tmp and not options.isolate_network:
             raise CannotLaunch("--private-tmp needs --isolate-network")
         return options
@@ -300,7 +300,7 @@ def _hide_folders(libc: LibC, folders: Sequence[str], keep: Sequence[str]) -> No
     try:
         libc.unshare(CLONE_NEWNS)
         libc.mount("none", "/", None, MS_REC | MS_PRIVATE)
-        for folder in map(os.path.realpath, folders):
+        for folder in filter(os.path.isdir, map(os.path.realpath, folders)):  # one may hide another
             inside = [path for path in map(os.path.realpath, keep) if path.startswith(folder + "/")]
             kept = [(path, os.path.isdir(path), os.open(path, os.O_PATH)) for path in inside]  # noqa: PTH112
             libc.mount("tmpfs", folder, "tmpfs", MS_NOSUID_NODEV, "size=64k,mode=0711")

@@ -66,6 +66,6 @@ def drivers_of(isolation: InstanceIsolation, choices: DriverChoices) -> dict[str
         isolation.networks,
         base_environment=choices.environment,
         owner_of=owner_of_its_own if of_its_own else launch_owner,
-        hidden=choices.hidden,
+        hidden=() if of_its_own else choices.hidden,  # another user sees nothing of them anyway
     )
     return {"process": process, "netns": netns}

@@ -152,11 +152,8 @@ def test_own_uids_are_in_the_range_that_is_nobodys_and_differ() -> None:
     assert all(0x7000_0000 <= (owner.uid or 0) < 0x7FFF_FFFF and owner.uid == owner.gid for owner in owners)
 
 
-async def test_hidden_folders_are_empty_but_for_what_is_shown(tmp_path: Path) -> None:
-    try:
-        network = await RootlessNamespaces(EDGE).open()
-    except NoNetwork as error:
-        pytest.skip(f"no rootless namespaces on this machine: {error}")
+async def test_hidden_folders_are_empty_but_for_what_is_shown(networks: Networks, tmp_path: Path) -> None:
+    network = await networks.open()
     secret, home, config = tmp_path / "master.key", tmp_path / "instances" / "home", tmp_path / "config"
     home.mkdir(parents=True)
     secret.write_text("secret")

@@ -28,7 +28,7 @@ class ForegroundDriver:
         base_environment: Mapping[str, str],
         hidden: Sequence[Path] = (),
     ) -> None:
-        """Args: hidden: folders that the command does not see where it runs in a user namespace."""
+        """Args: hidden: folders that the command does not see where it runs in a namespace."""
         self._command = tuple(command)
         self._networks = networks
         self._hidden = tuple(hidden)

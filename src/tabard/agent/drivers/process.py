@@ -71,7 +71,7 @@ class ProcessDriver:
         hidden: Sequence[Path] = (),
     ) -> None:
         """Args: owner_of: by instance id, whom it runs as (another needs root); hidden: folders that an
-        instance in a user namespace does not see."""
+        instance in a namespace does not see."""
         self._networks = networks
         self._base_environment = host_environment(base_environment)
         self._owner_of = owner_of
@@ -153,7 +153,7 @@ def launch_command(
         options += ["--gid", str(owner.gid)]
     if allow_new_privileges:
         options.append("--allow-new-privileges")
-    if network.user_namespace is not None:
+    if network.network_namespace is not None:
         for folder in hidden:
             options += ["--hide-folder", str(folder)]
         for path in shown:
