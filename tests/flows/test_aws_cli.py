@@ -95,7 +95,7 @@ def test_the_aws_way_from_role_to_running_instance(
         "--user-data", "file://app.sh",
     )  # fmt: skip
     instance_id = launched["Instances"][0]["InstanceId"]
-    console = system.data_dir / "instances" / instance_id / "console.log"
+    console = system.instances / instance_id / "console.log"
     until(lambda: console.exists() and "finished" in console.read_text(), "the user data ran", seconds=60)
     said = console.read_text().splitlines()
     assert said[0] == f"arn:aws:sts::{system.account_id}:assumed-role/{name}/{instance_id}"

@@ -144,8 +144,8 @@ async def _run(
             ),
         )
         host = await register_ephemeral_host(endpoint, name=f"run-{os.getpid()}")
-        prepare_process(least_level=logging.WARNING, for_people=True)
-        status = asyncio.run(_run(command, environment, instance_profile, documents, data_dir, driver))
+        stack.push_async_callback(take_back, partial(deregister_host, endpoint, host.host_id))
+        await admin.launch(image, host.host_id, instance_profile)
         stack.enter_context(_signals_left_to_the_command())
         status = await ForegroundRun(
             host=host,

@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import shutil
 import subprocess
 import sys
 import time
@@ -105,7 +106,7 @@ class TabardSystem:
             **run_instances,
         )
         instance_id = launched["Instances"][0]["InstanceId"]
-        console = self.running.data_dir.path / "instances" / instance_id / "console.log"
+        console = self.running.instances / instance_id / "console.log"
         said = _until(lambda: _first_line(console), f"{instance_id} did not start", START_SECONDS)
         return TabardInstance(
             instance_id=instance_id, instance_profile=profile, said_environment=json.loads(said), system=self
@@ -164,6 +165,7 @@ def tabard_system(folder: Path) -> Iterator[TabardSystem]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        shutil.rmtree(data_dir.launched_elsewhere, ignore_errors=True)
 
 
 def _running(process: "subprocess.Popen[bytes]", data_dir: DataDir, log: Path) -> RunningSystem:

@@ -17,6 +17,7 @@ class RunningSystem:
     region: str
     control_socket: Path
     edge_socket: Path
+    instances: Path
     ephemeral: bool
     admin_key: KeyPair = field(repr=False)
 
@@ -44,6 +45,7 @@ def describe(data_dir: DataDir) -> RunningSystem | None:
         region=str(said["region"]),
         control_socket=Path(str(said["control_socket"])),
         edge_socket=Path(str(said["edge_socket"])),
+        instances=Path(str(said["instances"])),
         ephemeral=bool(said["ephemeral"]),
         admin_key=admin_key,
     )
