@@ -29,7 +29,7 @@ from tabard.services.ec2.images import NETNS_IMAGE, PROCESS_IMAGE
 from tabard.sigv4.sign import Credentials
 from tabard.wiring.data_dir import find_running
 from tabard.wiring.drivers import instance_isolation
-from tabard.wiring.foreground import Endpoint, ForegroundRun, register_ephemeral_host
+from tabard.wiring.foreground import Endpoint, ForegroundRun, deregister_host, register_ephemeral_host
 from tabard.wiring.process import prepare_process
 from tabard.wiring.running import RunningSystem, describe
 from tabard.wiring.system import System
