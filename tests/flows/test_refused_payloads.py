@@ -124,9 +124,12 @@ SPOILT: dict[str, tuple[Sent, tuple[str, int]]] = {
     "a hash of zeros": (another_hash, MISMATCH),
     "the hash of other bytes": (hash_of_other_bytes, MISMATCH),
     "another Content-MD5": (with_digest("content-md5", md5), BAD_DIGEST),
-    "a Content-MD5 that is none": (with_digest("content-md5", lambda _: "é"), BAD_DIGEST),
+    "a Content-MD5 that is none": (with_digest("content-md5", lambda _: "é"), ("InvalidDigest", 400)),
     "another checksum": (with_digest("x-amz-checksum-crc32", crc32), BAD_DIGEST),
-    "a checksum that is none": (with_digest("x-amz-checksum-sha256", lambda _: "abc"), BAD_DIGEST),
+    "a checksum that is none": (
+        with_digest("x-amz-checksum-sha256", lambda _: "abc"),
+        ("InvalidRequest", 400),
+    ),
     "another trailing checksum": (trailing(lambda content: good_trailer(content + b"!")), BAD_DIGEST),
     "no trailer where one was said": (trailing(lambda _: b"\r\n"), ("MalformedTrailerError", 400)),
     "another trailer than was said": (
