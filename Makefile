@@ -43,6 +43,15 @@ coverage: $(VENV)/.dev ## Every branch of policy, sigv4, access, credentials and
 	AWS_EC2_METADATA_DISABLED=true $(BIN)/coverage run --data-file=$(VENV)/.coverage -m pytest -q $(COVERING)
 	$(BIN)/coverage report --data-file=$(VENV)/.coverage
 
+FUZZ_SECONDS ?= 120
+
+.PHONY: fuzz
+fuzz: $(VENV)/.dev ## Search for bytes that the policy engine stumbles over (installs atheris; FUZZ_SECONDS each)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[fuzz]'
+	for target in documents patterns; do \
+	  $(BIN)/python tests/spec/fuzzing.py $$target -max_total_time=$(FUZZ_SECONDS) -max_len=4096 || exit 1; \
+	done
+
 .PHONY: unit
 unit: $(VENV)/.dev ## One part of the tests: make unit T=tests/unit/policy
 	AWS_EC2_METADATA_DISABLED=true $(BIN)/pytest -q $(T)
@@ -69,7 +78,7 @@ bench-policies: $(VENV)/.bench ## The policy engines alone; writes docs/performa
 
 .PHONY: conformance
 conformance: $(VENV)/.dev ## Check against reference data (TABARD_REFERENCE_DATA), where present
-	AWS_EC2_METADATA_DISABLED=true TABARD_REFERENCE_DATA="$(TABARD_REFERENCE_DATA)" $(BIN)/pytest -q tests/conformance -rs
+	AWS_EC2_METADATA_DISABLED=true TABARD_REFERENCE_DATA="$(TABARD_REFERENCE_DATA)" $(BIN)/pytest -q tests/conformance -rsP
 
 .PHONY: clean
 clean: ## Remove what the targets made
