@@ -76,10 +76,25 @@ def test_a_data_directory_that_others_may_enter_is_refused(tmp_path: Path) -> No
     assert (status, "it must be 0700" in said) == (1, True)
 
 
+@pytest.mark.parametrize(
+    ("folder", "sentence"),
+    [
+        ("/dev/null", "/dev/null: File exists"),
+        ("/dev/null/data", "/dev/null/data: Not a directory"),
+        ("/proc/data", "/proc/"),
+    ],
+)
+def test_a_data_directory_that_cannot_be_is_one_sentence(folder: str, sentence: str) -> None:
+    status, said = up(Path(folder))
+    assert (status, sentence in said) == (1, True), said
+    assert "Traceback" not in said
+
+
 def test_a_port_that_is_taken_is_refused(tmp_path: Path, system: RunningSystem) -> None:
     port = system.endpoint.rpartition(":")[2]
     status, said = up(tmp_path / "data", "--port", port)
     assert (status, "cannot listen" in said) == (1, True)
+    assert "--port takes another" in said
 
 
 BEYOND = {"address": "192.0.2.1", "insecure_http": True}

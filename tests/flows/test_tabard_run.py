@@ -9,7 +9,16 @@ from pathlib import Path
 
 import pytest
 from conftest import AdminClient
-from running_system import TABARD, RunningSystem, allow, bare_environment, fresh, until
+from running_system import (
+    TABARD,
+    RunningSystem,
+    allow,
+    bare_environment,
+    end,
+    ephemeral_tabard_up,
+    fresh,
+    until,
+)
 
 pytestmark = pytest.mark.flow
 
@@ -209,6 +218,8 @@ def test_neither_policy_nor_instance_profile_is_an_instance_without_a_role(
         (("sh", "-c", "exit 7"), 7),
         (("sh", "-c", "kill -TERM $$"), 128 + signal.SIGTERM),
         (("no-such-command",), 127),
+        (("./no-such-command",), 127),
+        (("/etc/passwd",), 126),
     ],
 )
 def test_the_exit_status_is_the_commands(
@@ -352,3 +363,55 @@ def test_where_no_system_runs_one_is_started_for_the_run(policy: Path, tmp_path:
     assert not [pid for pid in below if Path(f"/proc/{pid}").exists()]
     assert list((tmp_path / "tmp").iterdir()) == []
     assert list((tmp_path / "xdg").iterdir()) == []
+
+
+def test_two_runs_without_a_running_system_share_none(policy: Path, tmp_path: Path) -> None:
+    """The second finds no buckets of the first's, and goes on when the first ends."""
+    (tmp_path / "tmp").mkdir()
+    mine = {"TMPDIR": str(tmp_path / "tmp"), "XDG_DATA_HOME": str(tmp_path / "xdg")}
+    first = Running("--policy", str(policy), output=tmp_path / "first", **mine)
+    second = None
+    try:
+        first.until_ready()
+        second = Running("--policy", str(policy), output=tmp_path / "second", **mine)
+        second.until_ready()
+        os.killpg(first.process.pid, signal.SIGINT)
+        assert first.ended() == 42, first.output.read_text()
+        os.killpg(second.process.pid, signal.SIGINT)  # it lists buckets once more before it ends
+        assert second.ended() == 42, second.output.read_text()
+    finally:
+        for running in (first, second):
+            if running is not None and running.process.poll() is None:
+                os.killpg(running.process.pid, signal.SIGKILL)
+                running.process.wait()
+
+
+@pytest.mark.parametrize("how", ["reset", "ended"])
+def test_a_system_that_forgets_a_run_leaves_the_command_its_status(
+    policy: Path, tmp_path: Path, how: str
+) -> None:
+    with ephemeral_tabard_up(tmp_path) as system:
+        program = (sys.executable, "-c", "print('ready', flush=True); input(); raise SystemExit(7)")
+        with subprocess.Popen(
+            [*TABARD, "run", "--data-dir", str(system.data_dir), "--policy", str(policy), "--", *program],
+            env=bare_environment(XDG_DATA_HOME=str(tmp_path), TMPDIR=str(tmp_path)),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as run:
+            try:
+                assert run.stdout is not None
+                assert run.stdout.readline() == "ready\n"
+                if how == "reset":
+                    reset = [*TABARD, "reset", "--data-dir", str(system.data_dir)]
+                    subprocess.run(reset, env=bare_environment(), check=True, capture_output=True, timeout=60)
+                else:
+                    assert end(system.process) == 0
+                _, said = run.communicate("\n", timeout=60)
+            finally:
+                run.kill()
+    assert run.returncode == 7, said
+    assert "Traceback" not in said
+    assert "{" not in said  # sentences, between a command's own lines
+    assert ("was not taken back" in said) is (how == "ended")

@@ -13,6 +13,7 @@ from rich.console import Console
 from tabard.cli.running import complain
 from tabard.credentials.master_key import MasterKeyUnusable
 from tabard.edge.upstreams.runtime_folder import RuntimeFolderUnsafe
+from tabard.edge.upstreams.seaweedfs import SeaweedfsNotInstalled
 from tabard.processes.spec import ChildFailed
 from tabard.store.ports import StoreUnavailable
 from tabard.wiring.bootstrap import SettingsConflict
@@ -27,8 +28,9 @@ CANNOT_START = (
     DataDirUnsafe,
     MasterKeyUnusable,
     PortInUse,
-    SettingsConflict,
     RuntimeFolderUnsafe,
+    SeaweedfsNotInstalled,
+    SettingsConflict,
     StoreUnavailable,
     Unusable,
 )
@@ -100,7 +102,8 @@ async def _run(settings: Settings) -> int:
             system = System(settings, on_progress=lambda name, _: status.update(f"starting {name}"))
             await system.start()
     except CANNOT_START as error:
-        Console(stderr=True, highlight=False).print(f"tabard: {error}", style="red", markup=False)
+        complaint = Console(stderr=True, highlight=False, soft_wrap=True)
+        complaint.print(f"tabard: {error}", style="red", markup=False)
         return 1
     try:
         print_banner(console, system)

@@ -128,8 +128,8 @@ class System:
         try:
             await self._start()
         except OSError as error:
-            where = f"{error.filename}: " if error.filename else ""
-            raise Unusable(f"{where}{error.strerror or error}") from error
+            where = error.filename or (self._data_dir.path if self._data_dir is not None else "")
+            raise Unusable(f"{where}: {error.strerror or error}") from error
 
     async def _start(self) -> None:
         settings = self._settings

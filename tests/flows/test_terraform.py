@@ -1,0 +1,159 @@
+"""Terraform's AWS provider makes, changes and removes IAM's resources, and plans no change in between."""
+
+import json
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from running_system import RunningSystem, fresh
+
+pytestmark = pytest.mark.flow
+
+# Where providers are kept on a machine, besides a developer's home.
+MIRRORS = ("/opt/tf-plugins", "/usr/local/share/terraform/plugins", "/usr/share/terraform/plugins")
+DEAD_PROXY = "http://127.0.0.1:9"
+
+IAM = """
+terraform {
+  required_providers {
+    aws = { source = "hashicorp/aws" }
+  }
+}
+
+provider "aws" {}
+
+variable "name" {}
+variable "actions" {}
+variable "tags" {}
+variable "description" {}
+variable "hours" {}
+
+locals {
+  trusted = { Effect = "Allow", Principal = { Service = "ec2.amazonaws.com" }, Action = "sts:AssumeRole" }
+  allowed = { Effect = "Allow", Action = var.actions, Resource = "*" }
+}
+
+resource "aws_iam_role" "web" {
+  name                 = var.name
+  path                 = "/apps/"
+  description          = var.description
+  max_session_duration = var.hours * 3600
+  tags                 = var.tags
+  assume_role_policy   = jsonencode({ Version = "2012-10-17", Statement = [local.trusted] })
+}
+
+resource "aws_iam_role_policy" "inline" {
+  name   = "inline"
+  role   = aws_iam_role.web.id
+  policy = jsonencode({ Version = "2012-10-17", Statement = [local.allowed] })
+}
+
+resource "aws_iam_policy" "managed" {
+  name   = var.name
+  policy = jsonencode({ Version = "2012-10-17", Statement = [local.allowed] })
+}
+
+resource "aws_iam_role_policy_attachment" "managed" {
+  role       = aws_iam_role.web.name
+  policy_arn = aws_iam_policy.managed.arn
+}
+
+resource "aws_iam_instance_profile" "web" {
+  name = var.name
+  role = aws_iam_role.web.name
+  tags = var.tags
+}
+
+data "aws_caller_identity" "me" {}
+output "me" { value = data.aws_caller_identity.me.arn }
+"""
+
+
+@pytest.fixture
+def mirror() -> Path:
+    """A folder with Terraform's AWS provider, so that nothing is fetched."""
+    if shutil.which("terraform") is None:
+        pytest.skip("terraform is not installed")
+    for folder in map(Path, MIRRORS):
+        if any(folder.glob("registry.terraform.io/hashicorp/aws/*")):
+            return folder
+    pytest.skip(f"no mirror of Terraform's AWS provider in {', '.join(MIRRORS)}")
+
+
+class Terraform:
+    """Terraform in a folder of its own, as the user `admin`."""
+
+    def __init__(self, folder: Path, mirror: Path, system: RunningSystem) -> None:
+        self._folder = folder
+        (folder / "main.tf").write_text(IAM)
+        settings = folder / "terraform.rc"
+        settings.write_text(
+            f'provider_installation {{\n  filesystem_mirror {{\n    path = "{mirror}"\n  }}\n}}\n'
+        )
+        self._environment = {
+            **system.admin_environment(),
+            "TF_CLI_CONFIG_FILE": str(settings),
+            "TF_IN_AUTOMATION": "1",
+            "CHECKPOINT_DISABLE": "1",
+            # What is not for our endpoint goes nowhere.
+            "HTTP_PROXY": DEAD_PROXY,
+            "HTTPS_PROXY": DEAD_PROXY,
+            "NO_PROXY": "127.0.0.1",
+        }
+
+    def __call__(self, command: str, *options: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            ["terraform", command, "-no-color", "-input=false", *options],
+            cwd=self._folder,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            timeout=180,
+            check=False,
+        )
+
+    def given(self, variables: Mapping[str, object]) -> None:
+        """Values of the configuration's variables."""
+        (self._folder / "terraform.tfvars.json").write_text(json.dumps(variables))
+
+
+def test_iam_resources_are_applied_planned_clean_changed_and_destroyed(
+    system: RunningSystem, mirror: Path, tmp_path: Path
+) -> None:
+    terraform = Terraform(tmp_path, mirror, system)
+    done = terraform("init")
+    assert done.returncode == 0, done.stderr
+    name = fresh("tf")
+    one = {
+        "name": name,
+        "actions": ["s3:GetObject"],
+        "tags": {"team": "a"},
+        "description": "first",
+        "hours": 1,
+    }
+    two = {
+        "name": name,
+        "actions": ["s3:*"],
+        "tags": {"team": "b", "x": "y"},
+        "description": "second",
+        "hours": 2,
+    }
+    iam = system.client("iam")
+    for variables in (one, two):
+        terraform.given(variables)
+        done = terraform("apply", "-auto-approve")
+        assert done.returncode == 0, done.stderr
+        assert f"arn:aws:iam::{system.account_id}:user/admin" in done.stdout
+        again = terraform("plan", "-detailed-exitcode")
+        assert again.returncode == 0, again.stdout + again.stderr  # 2 would be: something is to be changed
+        role = iam.get_role(RoleName=name)["Role"]
+        assert (role["Description"], role["MaxSessionDuration"]) == (
+            variables["description"], int(str(variables["hours"])) * 3600,
+        )  # fmt: skip
+        assert {tag["Key"]: tag["Value"] for tag in role["Tags"]} == variables["tags"]
+    done = terraform("destroy", "-auto-approve")
+    assert done.returncode == 0, done.stderr
+    names = [role["RoleName"] for role in iam.list_roles(MaxItems=1000)["Roles"]]
+    assert name not in names
