@@ -10,7 +10,7 @@ from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from sources.markdown import NOTICE, code, table
 from tabard.edge.tables import OPERATIONS
-from tabard.services.operation import Forward, Minting, Operation, Read, Watch, Write
+from tabard.services.operation import Forward, Minting, Operation, Read, Vouching, Watch, Write
 from tabard.wire.request import ServiceName
 from tabard.wire.service_model import service_model
 
@@ -107,6 +107,8 @@ def _performed(operation: Operation) -> str:
             return "writes"
         case Minting():
             return "mints"
+        case Vouching():
+            return "signs"
         case Watch():
             return "waits"
         case Forward():

@@ -80,7 +80,7 @@ class Simulation:
         self.late: list[asyncio.Task[None]] = []
         self._folder = folder
         self._settings = AgentSettings(rotate_every=rotate_every, seed=seed, check_peers=False)
-        self._launched_at = OPEN.launched_at
+        self._boot_number = OPEN.boot_number
         self.agent = self._new_agent()
 
     def _new_agent(self) -> Agent:
@@ -113,7 +113,7 @@ class Simulation:
         await self.agent.close()
         self.agent = self._new_agent()
         self.known_from = len(self.edge.minted)
-        self._launched_at += timedelta(seconds=1)
+        self._boot_number += 1
         self.replace_association(self.profile)
         await self.agent.poll(0)
         await self.settle()
@@ -188,11 +188,12 @@ class Simulation:
     def reading(self) -> tree.Reading:
         assert self.profile is not None
         path = f"/latest/meta-data/iam/security-credentials/{self.profile.role_name}"
-        return tree.read(path, self.keeper.facts(), self.keeper.credentials("2.0"))
+        documents = tree.documents_of(self.keeper.facts(), self.keeper.credentials("2.0"), None)
+        return tree.read(path, documents)
 
     def replace_association(self, profile: DesiredInstanceProfile | None) -> None:
         self.profile = profile
-        self.edge.put(msgspec.structs.replace(OPEN, instance_profile=profile, launched_at=self._launched_at))
+        self.edge.put(msgspec.structs.replace(OPEN, instance_profile=profile, boot_number=self._boot_number))
 
     def seconds_left(self) -> list[float]:
         """Of each session that is served now."""

@@ -16,7 +16,7 @@ from described_instance import FACTS, OPTIONS
 from tabard.clock import SystemClock
 from tabard.imds.server import MetadataServer
 from tabard.imds.source import CredentialsView, RefusedCredentials, ServedCredentials
-from tabard.model.messages import DesiredInstance
+from tabard.model.messages import DesiredInstance, GetInstanceIdentityResult
 from tabard.model.session import RoleDelivery
 
 T = TypeVar("T")
@@ -46,6 +46,9 @@ class Source:
 
     def facts(self) -> DesiredInstance:
         return self.described
+
+    def identity(self) -> GetInstanceIdentityResult | None:
+        return None
 
     def credentials(self, role_delivery: RoleDelivery) -> CredentialsView:
         self.deliveries.append(role_delivery)

@@ -13,6 +13,7 @@ from tabard.agent.drivers.driver import Driver
 from tabard.agent.drivers.leftovers import end_leftovers
 from tabard.agent.edge_client import Edge, EdgeError, EdgeRefused
 from tabard.agent.edge_relay import EdgeDoor, PlainDoor
+from tabard.agent.identity import fetch_identity
 from tabard.agent.instances import (
     AGENT_ENDED,
     BY_REQUEST,
@@ -37,6 +38,7 @@ from tabard.agent.reconcile import (
     reconcile,
 )
 from tabard.agent.settings import AgentSettings
+from tabard.agent.waiting import until
 from tabard.clock import Clock
 from tabard.imds.peer import peer_check_works
 from tabard.model.messages import DesiredInstance, InstanceReport
@@ -291,6 +293,7 @@ class Agent:
             )
         else:
             instance.launch(desired, driver, self._surroundings)
+            self._spawn(fetch_identity(instance, self._edge, random_source=self._random))
 
     def _hosted(
         self,
@@ -345,7 +348,7 @@ class Agent:
 
     async def _report_forever(self) -> None:
         async def report() -> None:
-            await _until(self._reports_changed, self._settings.heartbeat.total_seconds())
+            await until(self._reports_changed, self._settings.heartbeat.total_seconds())
             self._reports_changed.clear()
             await self.report()
 
@@ -375,7 +378,7 @@ class Agent:
                 self._spawn(self._minting.run(errands))
             due_in_seconds = self.next_renewal_in_seconds()
             # Looked at now and then in any case: a suspended machine may have slept through its timer.
-            await _until(
+            await until(
                 self._sessions_changed,
                 _LONGEST_NAP_SECONDS if due_in_seconds is None else min(due_in_seconds, _LONGEST_NAP_SECONDS),
             )
@@ -389,11 +392,3 @@ class Agent:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error(AGENT_TASK_FAILED, exc_info=error)
-
-
-async def _until(event: asyncio.Event, timeout_seconds: float) -> None:
-    try:
-        async with asyncio.timeout(timeout_seconds):
-            await event.wait()
-    except TimeoutError:
-        return

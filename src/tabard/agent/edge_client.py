@@ -10,13 +10,18 @@ import msgspec
 
 from tabard.clock import Clock
 from tabard.model.messages import (
+    CancelInstanceEventsRequest,
     DeregisterHostRequest,
     DescribeHostInstancesRequest,
     DescribeHostInstancesResult,
+    GetInstanceIdentityRequest,
+    GetInstanceIdentityResult,
     GetInstanceSessionRequest,
     GetInstanceSessionResult,
     InstanceReport,
     Message,
+    PutInstanceEventRequest,
+    PutInstanceEventResult,
     RegisterHostRequest,
     RegisterHostResult,
     ReportInstancesRequest,
@@ -93,6 +98,9 @@ class Edge(Protocol):
     async def get_instance_session(self, instance_id: str, role_delivery: RoleDelivery) -> MintAnswer:
         """A new session. Raises MintRefused where EC2 may not assume the role."""
 
+    async def get_instance_identity(self, instance_id: str) -> GetInstanceIdentityResult:
+        """The signed identity document of an instance."""
+
     async def report_instances(self, reports: tuple[InstanceReport, ...]) -> None:
         """Tell what is; with no reports, that the host is alive."""
 
@@ -140,6 +148,11 @@ class EdgeClient:
             lifetime_seconds=_lifetime_seconds(credentials, answer.headers.get("date")),
         )
 
+    async def get_instance_identity(self, instance_id: str) -> GetInstanceIdentityResult:
+        """The signed identity document of an instance."""
+        answer = await self._call("GetInstanceIdentity", GetInstanceIdentityRequest(instance_id=instance_id))
+        return _decode("GetInstanceIdentity", answer, GetInstanceIdentityResult)
+
     async def report_instances(self, reports: tuple[InstanceReport, ...]) -> None:
         """Tell what is; with no reports, that the host is alive."""
         await self._call("ReportInstances", ReportInstancesRequest(host_id=self._host_id, reports=reports))
@@ -157,6 +170,15 @@ class EdgeClient:
         answer = await self._call("SetInstanceFaults", request)
         return _decode("SetInstanceFaults", answer, SetInstanceFaultsResult)
 
+    async def put_instance_event(self, request: PutInstanceEventRequest) -> PutInstanceEventResult:
+        """Announce something to an instance, as an administrator."""
+        answer = await self._call("PutInstanceEvent", request)
+        return _decode("PutInstanceEvent", answer, PutInstanceEventResult)
+
+    async def cancel_instance_events(self, request: CancelInstanceEventsRequest) -> None:
+        """Take announcements to an instance back, as an administrator."""
+        await self._call("CancelInstanceEvents", request)
+
     async def _call(
         self, operation: str, request: Message, *, timeout_seconds: float = _CALL_TIMEOUT_SECONDS
     ) -> HttpAnswer:
@@ -168,7 +190,7 @@ class EdgeClient:
             answer = await self._exchange(
                 operation=operation,
                 headers=headers,
-                body=msgspec.json.encode(request),
+                body=_encode(request),
                 timeout_seconds=timeout_seconds,
             )
         except (OSError, TimeoutError) as error:
@@ -178,6 +200,14 @@ class EdgeClient:
         if answer.status != 200:
             raise _error(operation, answer)
         return answer
+
+
+def _encode(request: Message) -> bytes:
+    """json 1.1: times as seconds since 1970."""
+    members = msgspec.to_builtins(request, builtin_types=(datetime,))
+    return msgspec.json.encode(
+        {name: value.timestamp() if isinstance(value, datetime) else value for name, value in members.items()}
+    )
 
 
 def _decode(operation: str, answer: HttpAnswer, kind: type[M]) -> M:

@@ -21,6 +21,7 @@ from tabard.agent.edge_relay import EdgeDoor, EdgeRelay
 from tabard.agent.keeper import SessionKeeper
 from tabard.agent.networks.network import InstanceNetwork, NoNetwork
 from tabard.agent.reconcile import ObservedInstance, sessions_wanted
+from tabard.agent.waiting import all_of
 from tabard.clock import Clock
 from tabard.imds.server import MetadataServer
 from tabard.model.messages import DesiredInstance, InstanceReport
@@ -113,7 +114,7 @@ class HostedInstance:
     def launch(self, desired: DesiredInstance, driver: Driver, surroundings: Surroundings) -> None:
         """Begin the instance's life; it goes on by itself until the main process ends or `stop` is called."""
         self.boot_number = desired.boot_number
-        self.keeper = SessionKeeper(
+        keeper = self.keeper = SessionKeeper(
             desired,
             clock=surroundings.clock,
             rotate_every=surroundings.rotate_every,
@@ -122,7 +123,7 @@ class HostedInstance:
         self._over = None
         self._stop_asked = asyncio.Event()
         self._reboot_asked = asyncio.Event()
-        self._life = asyncio.create_task(self._live(self.keeper, driver, surroundings))
+        self._life = asyncio.create_task(self._live(keeper, driver, surroundings))
         self._enter("pending")
 
     def stop(self, over: Literal["stopped", "terminated"], reason: Reason) -> None:
@@ -209,8 +210,10 @@ class HostedInstance:
         surroundings: Surroundings,
     ) -> Running | None:
         """Start the main process once its first session is decided; None where it is to stop already."""
+        wanted = [keeper.identity_settled]
         if sessions_wanted(keeper.facts()):
-            await _first_of(keeper.settled, self._stop_asked, timeout_seconds=_FIRST_SESSION_SECONDS)
+            wanted.append(keeper.settled)
+        await all_of(wanted, unless=self._stop_asked, timeout_seconds=_FIRST_SESSION_SECONDS)
         if self._stop_asked.is_set():
             return None
         environment = instance_environment(
@@ -257,15 +260,6 @@ class HostedInstance:
     def _enter(self, phase: Phase, reason: Reason = ("", "")) -> None:
         self._phase, self._reason = phase, reason
         self._on_change()
-
-
-async def _first_of(*events: asyncio.Event, timeout_seconds: float) -> None:
-    waits = [asyncio.create_task(event.wait()) for event in events]
-    try:
-        await asyncio.wait(waits, timeout=timeout_seconds, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for wait in waits:
-            wait.cancel()
 
 
 def former_instances(folder: Path) -> list[tuple[str, int]]:

@@ -11,7 +11,7 @@ from tabard.agent.reconcile import RoleOf
 from tabard.agent.rotation import MintRefusal, Rotation
 from tabard.clock import Clock
 from tabard.imds.source import CredentialsView, RefusedCredentials, ServedCredentials
-from tabard.model.messages import DesiredInstance
+from tabard.model.messages import DesiredInstance, GetInstanceIdentityResult
 from tabard.model.session import RoleDelivery
 
 
@@ -50,12 +50,24 @@ class SessionKeeper:
         self._rotate_every_seconds = None if rotate_every is None else rotate_every.total_seconds()
         self._random = random_source
         self._slots: dict[RoleDelivery, _Slot] = {}
+        self._identity: GetInstanceIdentityResult | None = None
         self.settled = asyncio.Event()
         """Set once every session that was wanted from the start has been minted or refused."""
+        self.identity_settled = asyncio.Event()
+        """Set once the signed identity document is there, or could not be had at the first attempt."""
 
     def facts(self) -> DesiredInstance:
         """What the edge last said about the instance."""
         return self._facts
+
+    def identity(self) -> GetInstanceIdentityResult | None:
+        """The signed identity document; None where the edge has not given it yet."""
+        return self._identity
+
+    def hold_identity(self, identity: GetInstanceIdentityResult) -> None:
+        """Tell this identity document from now on."""
+        self._identity = identity
+        self.identity_settled.set()
 
     def credentials(self, role_delivery: RoleDelivery) -> CredentialsView:
         """The last good session until its end, else why there is none, else None; faults are put in."""

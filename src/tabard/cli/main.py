@@ -5,8 +5,10 @@ import typer
 from tabard.cli.audit import audit
 from tabard.cli.demo import demo
 from tabard.cli.env import env
+from tabard.cli.event import event
 from tabard.cli.explain import explain
 from tabard.cli.fault import fault
+from tabard.cli.identity_certificate import identity_certificate
 from tabard.cli.policy_check import check
 from tabard.cli.processes import agent_process, edge_process
 from tabard.cli.reset import reset
@@ -32,6 +34,8 @@ app.command()(audit)
 app.command()(explain)
 app.command()(fault)
 app.add_typer(policy)
+app.command()(event)
+app.command()(identity_certificate)
 app.command()(reset)
 app.command()(demo)
 app.command(name="edge-process", hidden=True)(edge_process)

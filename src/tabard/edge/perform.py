@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Protocol, assert_never
 
 from tabard.access.mint import Mint
+from tabard.credentials.identity_certificate import IdentityKey
 from tabard.credentials.keyring import Keyring
 from tabard.edge.forward_json import JsonUpstream
 from tabard.edge.forward_s3 import S3Upstream
@@ -18,7 +19,7 @@ from tabard.edge.table_keys import TableKeys
 from tabard.errors import InternalFailure, ServiceUnavailable
 from tabard.services.dynamodb.checks import refuse_unreadable_keys
 from tabard.services.dynamodb.tables import table_name
-from tabard.services.operation import Forward, Minting, Output, Read, SnapshotSource, Watch, Write
+from tabard.services.operation import Forward, Minting, Output, Read, SnapshotSource, Vouching, Watch, Write
 from tabard.services.sqs.messages import SENDING, check_messages
 from tabard.store.ports import AlreadyStored, Store, StoreUnavailable
 from tabard.store.snapshot import Snapshot
@@ -44,6 +45,13 @@ class Keyrings(Protocol):
         """The opened keyring of this snapshot."""
 
 
+class IdentityKeys(Protocol):
+    """Opens the key of the installation's own certificate."""
+
+    def of(self, snapshot: Snapshot) -> IdentityKey:
+        """The opened key of this snapshot's installation."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Performer:
     """Knows the store, the keyring and the upstreams; is only ever handed what was allowed."""
@@ -51,6 +59,7 @@ class Performer:
     store: Store = field(repr=False)
     snapshots: RefreshingSource = field(repr=False)
     keyrings: Keyrings = field(repr=False)
+    identity_keys: IdentityKeys = field(repr=False)
     s3: S3Upstream
     json: Mapping[ServiceName, JsonUpstream]
     table_keys: TableKeys
@@ -88,6 +97,9 @@ class Performer:
                         instance_session_lifetime=self.instance_session_lifetime,
                     ),
                 )
+            case Vouching():
+                key = self.identity_keys.of(snapshot)
+                output = operation.perform(allowed.permit, request, snapshot, key)
             case Watch():
                 output = await operation.perform(allowed.permit, request, self.snapshots)
             case _:

@@ -1,10 +1,10 @@
-"""What the metadata service reads: the facts of one instance and its credentials, both from memory."""
+"""What the metadata service reads: facts, identity and credentials of one instance, all from memory."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, TypeAlias
 
-from tabard.model.messages import DesiredInstance
+from tabard.model.messages import DesiredInstance, GetInstanceIdentityResult
 from tabard.model.session import RoleDelivery
 
 
@@ -41,6 +41,9 @@ class CredentialSource(Protocol):
 
     def facts(self) -> DesiredInstance:
         """What the edge last said about the instance."""
+
+    def identity(self) -> GetInstanceIdentityResult | None:
+        """The signed identity document; None where the edge has not given it yet."""
 
     def credentials(self, role_delivery: RoleDelivery) -> CredentialsView:
         """The session for reads without a metadata token ("1.0") or with one ("2.0")."""

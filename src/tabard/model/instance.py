@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Literal
 
 from tabard.model.faults import NO_FAULTS, Faults
+from tabard.model.instance_events import NO_EVENTS, InstanceEvents
 from tabard.model.tag import Tag
 
 
@@ -102,6 +103,7 @@ class Instance:
     state_changed_at: datetime | None = None
     tags: tuple[Tag, ...] = ()
     faults: Faults = NO_FAULTS
+    events: InstanceEvents = NO_EVENTS
 
     @property
     def private_dns_name(self) -> str:

@@ -5,6 +5,8 @@ from typing import Literal
 
 import msgspec
 
+from tabard.model.instance_events import LifecycleState, ScheduledEventCode, ScheduledEventState, SpotAction
+
 DriverName = Literal["process", "netns"]
 DesiredRunState = Literal["running", "stopped", "terminated"]
 
@@ -50,6 +52,27 @@ class DesiredFaults(Message, frozen=True):
     rotations: int = 0
 
 
+class DesiredScheduledEvent(Message, frozen=True):
+    """Maintenance that an instance is told of."""
+
+    event_id: str
+    code: ScheduledEventCode
+    description: str
+    not_before: datetime
+    state: ScheduledEventState
+    not_after: datetime | None = None
+
+
+class DesiredEvents(Message, frozen=True):
+    """What an instance is told of its future; by default nothing."""
+
+    spot_action: SpotAction = "terminate"
+    spot_action_at: datetime | None = None
+    rebalance_noticed_at: datetime | None = None
+    target_lifecycle_state: LifecycleState | None = None
+    scheduled: tuple[DesiredScheduledEvent, ...] = ()
+
+
 class DesiredInstance(Message, frozen=True):
     """What a host should make true of one instance, and everything its metadata service tells."""
 
@@ -63,11 +86,18 @@ class DesiredInstance(Message, frozen=True):
     partition: str
     region: str
     availability_zone: str
+    availability_zone_id: str
+    host_id: str
     private_ip_address: str
     private_dns_name: str
     mac_address: str
     vpc_id: str
+    vpc_cidr_block: str
     subnet_id: str
+    subnet_cidr_block: str
+    network_interface_id: str
+    security_group_id: str
+    security_group_name: str
     ami_launch_index: int
     architecture: str
     boot_number: int
@@ -77,6 +107,7 @@ class DesiredInstance(Message, frozen=True):
     user_data: bytes = b""
     tags: tuple[InstanceTag, ...] = ()
     faults: DesiredFaults | None = None
+    events: DesiredEvents = DesiredEvents()
 
     def __repr__(self) -> str:
         return f"DesiredInstance({self.instance_id!r}, run_state={self.run_state!r})"
@@ -122,6 +153,53 @@ class GetInstanceSessionResult(Message, frozen=True):
         return (
             f"GetInstanceSessionResult(access_key_id={self.access_key_id!r}, expiration={self.expiration!r})"
         )
+
+
+class GetInstanceIdentityRequest(Message, frozen=True):
+    """Ask for the signed identity document of an instance."""
+
+    instance_id: str
+
+
+class GetInstanceIdentityResult(Message, frozen=True):
+    """The document, and its signatures in base64 by the installation's own certificate."""
+
+    document: str
+    signature: str
+    pkcs7: str
+    rsa2048: str
+
+
+InstanceEventKind = Literal[
+    "spot-interruption", "rebalance-recommendation", "target-lifecycle-state", "scheduled-event"
+]
+
+
+class PutInstanceEventRequest(Message, frozen=True):
+    """Announce something to an instance: what `event` says, with the members that it has."""
+
+    instance_id: str
+    event: InstanceEventKind
+    action: SpotAction = "terminate"
+    at: datetime | None = None
+    lifecycle_state: LifecycleState | None = None
+    code: ScheduledEventCode = "system-reboot"
+    description: str = ""
+    not_after: datetime | None = None
+
+
+class PutInstanceEventResult(Message, frozen=True):
+    """The id of a scheduled event; absent for others."""
+
+    event_id: str = ""
+
+
+class CancelInstanceEventsRequest(Message, frozen=True):
+    """Take announcements back, of one kind or all; scheduled events stay in the history."""
+
+    instance_id: str
+    event: InstanceEventKind | None = None
+    completed: bool = False
 
 
 class InstanceReport(Message, frozen=True):

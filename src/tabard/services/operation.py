@@ -11,6 +11,7 @@ from tabard.access.authorize import Permit
 from tabard.access.caller import Caller
 from tabard.access.check import Check
 from tabard.access.mint import Mint
+from tabard.credentials.identity_certificate import IdentityKey
 from tabard.store.ports import Transaction
 from tabard.store.snapshot import Snapshot
 from tabard.wire.request import Value
@@ -76,6 +77,16 @@ class Minting(Generic[R]):
     perform: Callable[[Permit, R, Mint], Output]
 
 
+@dataclass(frozen=True, slots=True)
+class Vouching(Generic[R]):
+    """An operation that signs with the installation's own certificate."""
+
+    name: str
+    request: type[R]
+    checks: Callable[[R, Facts], Sequence[Check]]
+    perform: Callable[[Permit, R, Snapshot, IdentityKey], Output]
+
+
 class SnapshotSource(Protocol):
     """Where the newest snapshot comes from."""
 
@@ -108,4 +119,4 @@ class Forward:
     each_by_itself: bool = False
 
 
-Operation = Read[Any] | Write[Any] | Minting[Any] | Watch[Any] | Forward
+Operation = Read[Any] | Write[Any] | Minting[Any] | Vouching[Any] | Watch[Any] | Forward

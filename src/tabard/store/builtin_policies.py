@@ -16,7 +16,7 @@ _HOST_POLICY = (
     '{"Version":"2012-10-17","Statement":['
     '{"Sid":"OwnInstances","Effect":"Allow",'
     '"Action":["hosts:DescribeHostInstances","hosts:ReportInstances"],"Resource":"%(host_arn)s"},'
-    '{"Sid":"OwnSessions","Effect":"Allow","Action":"hosts:GetInstanceSession",'
+    '{"Sid":"OwnInstancesSecrets","Effect":"Allow","Action":["hosts:GetInstanceSession","hosts:GetInstanceIdentity"],'
     '"Resource":"arn:*:ec2:*:*:instance/*",'
     '"Condition":{"StringEquals":{"hosts:InstanceHostId":"${hosts:HostId}"}}}]}'
 )
@@ -25,7 +25,7 @@ ADMINISTRATOR_ACCESS_NAME = "AdministratorAccess"
 
 
 def host_policy(host: Host) -> str:
-    """What a host may: hear about, report and fetch sessions for the instances placed on it, nothing else."""
+    """What a host may: hear about and report its own instances, and fetch what is theirs; nothing else."""
     return _HOST_POLICY % {"host_arn": host.arn}
 
 

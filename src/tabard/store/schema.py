@@ -197,6 +197,7 @@ instances = Table(
     Column("state_changed_at", Moment, nullable=True),
     Column("tags", JSON, nullable=False),
     Column("faults", JSON, nullable=False),
+    Column("events", JSON, nullable=False),
 )
 Index(
     "ix_instances_client_token",

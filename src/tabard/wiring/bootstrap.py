@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from tabard.credentials.identity_certificate import CERTIFICATE, new_identity_certificate
 from tabard.credentials.keyring import new_sealing_key
 from tabard.credentials.master_key import (
     MasterKey,
@@ -80,6 +81,12 @@ def bootstrap(store: Store, data_dir: DataDir, settings: Settings, *, now: datet
         for image in SEEDED_IMAGES:
             if tx.images.get(image.image_id) is None:
                 tx.images.insert(image)
+        if tx.installation.get(CERTIFICATE) is None:
+            for name, value in new_identity_certificate(
+                tx.vault, account_id=settings.account_id, now=now
+            ).items():
+                tx.installation.put(name, value)
+        data_dir.identity_certificate.write_text(tx.installation.get(CERTIFICATE) or "", encoding="ascii")
         admin = _admin(tx, settings, now)
         if admin is not None:
             _install_key(tx, "admin_access_key_id", admin.user_id, admin_key, now)

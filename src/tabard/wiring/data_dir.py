@@ -49,6 +49,11 @@ class DataDir:
         return self.path / "host.json"
 
     @property
+    def identity_certificate(self) -> Path:
+        """The certificate that instance identity documents are signed with: no secret."""
+        return self.path / "identity-certificate.pem"
+
+    @property
     def running(self) -> Path:
         """Where a running system says how it is reached."""
         return self.path / "running.json"

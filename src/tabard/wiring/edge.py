@@ -13,6 +13,7 @@ import structlog
 from tabard.access.authenticate import Authenticator
 from tabard.audit.queue import AuditQueue
 from tabard.clock import SystemClock
+from tabard.credentials.identity_certificate import OpenedIdentityKeys
 from tabard.credentials.keyrings import OpenedKeyrings
 from tabard.edge.forward_json import JsonUpstream
 from tabard.edge.forward_s3 import S3Upstream
@@ -81,6 +82,7 @@ async def run_edge(config: EdgeConfig) -> None:
             store=store,
             snapshots=snapshots,
             keyrings=keyrings,
+            identity_keys=OpenedIdentityKeys(vault),
             s3=S3Upstream(
                 pool=s3_pool,
                 credentials=Credentials(

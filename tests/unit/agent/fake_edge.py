@@ -9,6 +9,7 @@ from tabard.clock import Clock
 from tabard.model.messages import (
     DescribeHostInstancesResult,
     DesiredInstance,
+    GetInstanceIdentityResult,
     GetInstanceSessionResult,
     InstanceReport,
 )
@@ -108,6 +109,13 @@ class FakeEdge:
             asked_at_seconds=asked_at_seconds,
             lifetime_seconds=self.lifetime.total_seconds(),
         )
+
+    async def get_instance_identity(self, instance_id: str) -> GetInstanceIdentityResult:
+        self.calls.append("identity")
+        if self.away:
+            raise unreachable()
+        document = f'{{"instanceId" : "{instance_id}"}}'
+        return GetInstanceIdentityResult(document=document, signature="c2ln", pkcs7="cDc=", rsa2048="cDc=")
 
     async def report_instances(self, reports: tuple[InstanceReport, ...]) -> None:
         self.calls.append("report")

@@ -14,6 +14,7 @@ from memory_store import MemoryStore, MemoryTransaction
 from tabard.access.authenticate import Authenticator
 from tabard.audit.queue import AuditQueue
 from tabard.clock import ManualClock
+from tabard.credentials.identity_certificate import OpenedIdentityKeys
 from tabard.credentials.keyring import new_sealing_key
 from tabard.credentials.keyrings import OpenedKeyrings
 from tabard.credentials.master_key import MasterKey
@@ -284,6 +285,7 @@ async def edge_in_memory(folder: Path) -> AsyncIterator[EdgeInMemory]:
         store=store,
         snapshots=source,
         keyrings=keyrings,
+        identity_keys=OpenedIdentityKeys(vault),
         s3=S3Upstream(
             pool=s3_pool,
             credentials=Credentials(access_key_id="upstream", secret_access_key="upstream"),

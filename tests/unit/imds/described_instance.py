@@ -2,7 +2,12 @@
 
 from datetime import UTC, datetime
 
-from tabard.model.messages import DesiredInstance, DesiredInstanceProfile, DesiredMetadataOptions
+from tabard.model.messages import (
+    DesiredInstance,
+    DesiredInstanceProfile,
+    DesiredMetadataOptions,
+    GetInstanceIdentityResult,
+)
 
 OPTIONS = DesiredMetadataOptions(
     http_tokens="required",
@@ -29,15 +34,28 @@ FACTS = DesiredInstance(
     partition="aws",
     region="us-east-1",
     availability_zone="us-east-1a",
+    availability_zone_id="use1-az1",
+    host_id="h-0123456789abcdef0",
     private_ip_address="10.0.0.7",
     private_dns_name="ip-10-0-0-7.us-east-1.compute.internal",
     mac_address="02:00:00:00:00:07",
     vpc_id="vpc-0123456789abcdef0",
+    vpc_cidr_block="172.31.0.0/16",
     subnet_id="subnet-0123456789abcdef0",
+    subnet_cidr_block="172.31.0.0/20",
+    network_interface_id="eni-0123456789abcdef0",
+    security_group_id="sg-0123456789abcdef0",
+    security_group_name="default",
     ami_launch_index=0,
     architecture="x86_64",
     boot_number=0,
     launched_at=datetime(2026, 1, 31, 12, 0, tzinfo=UTC),
     metadata_options=OPTIONS,
     instance_profile=PROFILE,
+)
+IDENTITY = GetInstanceIdentityResult(
+    document='{\n  "instanceId" : "i-0123456789abcdef0"\n}',
+    signature="c2ln",
+    pkcs7="cGtjczc=",
+    rsa2048="cnNh",
 )

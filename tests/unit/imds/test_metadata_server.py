@@ -10,13 +10,13 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
-from described_instance import FACTS, PROFILE
+from described_instance import FACTS, IDENTITY, PROFILE
 
 from tabard.clock import ManualClock
 from tabard.imds import gate
 from tabard.imds.server import MetadataServer
 from tabard.imds.source import CredentialsView, ServedCredentials
-from tabard.model.messages import DesiredFaults, DesiredInstance
+from tabard.model.messages import DesiredFaults, DesiredInstance, GetInstanceIdentityResult
 from tabard.model.session import RoleDelivery
 
 TTL = "x-aws-ec2-metadata-token-ttl-seconds"
@@ -45,6 +45,9 @@ class Source:
     def facts(self) -> DesiredInstance:
         self.read.set()
         return self.described
+
+    def identity(self) -> GetInstanceIdentityResult | None:
+        return IDENTITY
 
     def credentials(self, role_delivery: RoleDelivery) -> CredentialsView:
         return session(role_delivery) if self.held else None

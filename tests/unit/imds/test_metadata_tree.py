@@ -5,11 +5,19 @@ from datetime import UTC, datetime
 
 import msgspec
 import pytest
-from described_instance import FACTS, OPTIONS, PROFILE
+from described_instance import FACTS, IDENTITY, OPTIONS, PROFILE
 
 from tabard.imds.source import CredentialsView, RefusedCredentials, ServedCredentials
-from tabard.imds.tree import VERSIONS, read
-from tabard.model.messages import DesiredInstance, DesiredInstanceProfile, InstanceTag
+from tabard.imds.tree import VERSIONS, Reading, documents_of
+from tabard.imds.tree import read as read_documents
+from tabard.model.messages import (
+    DesiredEvents,
+    DesiredInstance,
+    DesiredInstanceProfile,
+    DesiredScheduledEvent,
+    GetInstanceIdentityResult,
+    InstanceTag,
+)
 
 SERVED = ServedCredentials(
     association_id=PROFILE.association_id,
@@ -31,6 +39,15 @@ def refused(code: str) -> RefusedCredentials:
         message="EC2 cannot assume the role web-role.",
         last_updated=datetime(2026, 1, 31, 12, 0, 5, tzinfo=UTC),
     )
+
+
+def read(
+    path: str,
+    facts: DesiredInstance,
+    credentials: CredentialsView,
+    identity: GetInstanceIdentityResult | None = IDENTITY,
+) -> Reading:
+    return read_documents(path, documents_of(facts, credentials, identity))
 
 
 def body(path: str, facts: DesiredInstance = FACTS, credentials: CredentialsView = SERVED) -> str:
@@ -58,7 +75,27 @@ def body(path: str, facts: DesiredInstance = FACTS, credentials: CredentialsView
         ("meta-data/placement/availability-zone", "us-east-1a"),
         ("meta-data/placement/availability-zone/", "us-east-1a"),
         ("meta-data/placement/region", "us-east-1"),
-        ("meta-data/placement", "availability-zone\nregion"),
+        ("meta-data/placement", "availability-zone\navailability-zone-id\nhost-id\nregion"),
+        ("meta-data/placement/availability-zone-id", "use1-az1"),
+        ("meta-data/placement/host-id", "h-0123456789abcdef0"),
+        ("meta-data/block-device-mapping", "ami\nroot"),
+        ("meta-data/block-device-mapping/root", "/dev/xvda"),
+        ("meta-data/security-groups", "default"),
+        ("meta-data/system", "nitro"),
+        ("meta-data/events", "maintenance/"),
+        ("meta-data/events/maintenance/", "history\nscheduled"),
+        ("meta-data/events/maintenance/history", "[]"),
+        ("meta-data/events/maintenance/scheduled", "[]"),
+        ("meta-data/identity-credentials", "ec2/"),
+        ("meta-data/identity-credentials/ec2/", "info"),
+        ("meta-data/network/interfaces/macs/02:00:00:00:00:07/interface-id", "eni-0123456789abcdef0"),
+        ("meta-data/network/interfaces/macs/02:00:00:00:00:07/device-number", "0"),
+        ("meta-data/network/interfaces/macs/02:00:00:00:00:07/network-card", "0"),
+        ("meta-data/network/interfaces/macs/02:00:00:00:00:07/security-group-ids", "sg-0123456789abcdef0"),
+        ("meta-data/network/interfaces/macs/02:00:00:00:00:07/security-groups", "default"),
+        ("meta-data/network/interfaces/macs/02:00:00:00:00:07/subnet-ipv4-cidr-block", "172.31.0.0/20"),
+        ("meta-data/network/interfaces/macs/02:00:00:00:00:07/vpc-ipv4-cidr-block", "172.31.0.0/16"),
+        ("meta-data/network/interfaces/macs/02:00:00:00:00:07/vpc-ipv4-cidr-blocks", "172.31.0.0/16"),
         ("meta-data/services/domain", "amazonaws.com"),
         ("meta-data/services/partition", "aws"),
         ("meta-data/network", "interfaces/"),
@@ -66,11 +103,18 @@ def body(path: str, facts: DesiredInstance = FACTS, credentials: CredentialsView
         ("meta-data/network/interfaces/macs/", "02:00:00:00:00:07/"),
         ("meta-data/network/interfaces/macs/02:00:00:00:00:07/vpc-id", "vpc-0123456789abcdef0"),
         ("meta-data/network/interfaces/macs/02%3A00%3a00:00:00:07/owner-id", "123456789012"),
-        ("meta-data/iam", "info\nsecurity-credentials/"),
+        ("meta-data/iam", "info\nsecurity-credentials/\nsecurity-credentials-extended/"),
         ("meta-data/iam/security-credentials", "web-role"),
         ("meta-data/iam/security-credentials/", "web-role"),
-        ("dynamic", "instance-identity/"),
-        ("dynamic/instance-identity/", "document"),
+        ("meta-data/iam/security-credentials-extended", "web-role"),
+        ("meta-data/iam/security-credentials-extended/", "web-role"),
+        ("dynamic", "fws/\ninstance-identity/"),
+        ("dynamic/fws/instance-monitoring", "disabled"),
+        ("dynamic/instance-identity/", "document\npkcs7\nrsa2048\nsignature"),
+        ("dynamic/instance-identity/document", IDENTITY.document),
+        ("dynamic/instance-identity/signature", "c2ln"),
+        ("dynamic/instance-identity/pkcs7", "cGtjczc="),
+        ("dynamic/instance-identity/rsa2048", "cnNh"),
         ("", "dynamic\nmeta-data"),
         ("/", "dynamic\nmeta-data"),
     ],
@@ -98,10 +142,16 @@ def test_every_version_tells_a_value_without_a_trailing_newline(path: str, value
         "/latest/META-DATA/",
         "/latest/user-data",
         "/latest/meta-data/tags/instance",
-        "/latest/meta-data/iam/security-credentials-extended",
-        "/latest/meta-data/iam/security-credentials-extended/",
+        "/latest/meta-data/iam/security-credentials-extended/another-role",
+        "/latest/meta-data/autoscaling/target-lifecycle-state",
+        "/latest/meta-data/events/recommendations/rebalance",
+        "/latest/meta-data/identity-credentials/ec2/security-credentials/ec2-instance",
+        "/latest/meta-data/public-ipv4",
+        "/latest/meta-data/public-keys/",
+        "/latest/meta-data/spot/instance-action",
+        "/latest/meta-data/spot/termination-time",
         "/latest/meta-data/iam/security-credentials/another-role",
-        "/latest/dynamic/instance-identity/signature",
+        "/latest/dynamic/instance-identity/certificate",
         "/latest/api/token",
     ],
 )
@@ -139,7 +189,7 @@ def test_every_entry_of_every_listing_can_be_read() -> None:
             assert read(entry, facts, SERVED).status == 200, entry
             if name.endswith("/"):
                 todo.append(entry)
-    assert seen > 30
+    assert seen > 50
 
 
 def test_credentials_are_laid_out_as_ec2_does() -> None:
@@ -243,25 +293,94 @@ def test_tags_are_told_only_where_enabled_and_only_where_a_path_can_hold_them() 
     assert body("/latest/meta-data/tags/instance/team:x", facts) == "value of team:x"
 
 
-def test_the_identity_document_describes_the_instance() -> None:
-    document = json.loads(body("/latest/dynamic/instance-identity/document"))
-    assert document == {
-        "accountId": "123456789012",
-        "architecture": "x86_64",
-        "availabilityZone": "us-east-1a",
-        "billingProducts": None,
-        "devpayProductCodes": None,
-        "marketplaceProductCodes": None,
-        "imageId": "ami-0123456789abcdef0",
-        "instanceId": "i-0123456789abcdef0",
-        "instanceType": "t3.micro",
-        "kernelId": None,
-        "pendingTime": "2026-01-31T12:00:00Z",
-        "privateIp": "10.0.0.7",
-        "ramdiskId": None,
-        "region": "us-east-1",
-        "version": "2017-09-30",
+def test_without_a_signed_document_the_identity_is_listed_and_503() -> None:
+    documents = documents_of(FACTS, SERVED, None)
+    for name in ("document", "pkcs7", "rsa2048", "signature"):
+        assert read_documents(f"/latest/dynamic/instance-identity/{name}", documents).status == 503
+    listing = read_documents("/latest/dynamic/instance-identity/", documents)
+    assert listing.document.body == b"document\npkcs7\nrsa2048\nsignature"
+
+
+def test_the_extended_credentials_are_the_same_with_the_accounts_id() -> None:
+    """What newer SDKs ask before `security-credentials`."""
+    plain = json.loads(body(ROLE_PATH))
+    extended = json.loads(body("/latest/meta-data/iam/security-credentials-extended/web-role"))
+    assert extended == {**plain, "AccountId": "123456789012"}
+
+
+def test_the_identity_of_the_instance_names_its_account() -> None:
+    assert json.loads(body("/latest/meta-data/identity-credentials/ec2/info")) == {
+        "Code": "Success",
+        "LastUpdated": "2026-01-31T12:00:00Z",
+        "AccountId": "123456789012",
     }
+
+
+AT = datetime(2026, 1, 31, 12, 2, 3, tzinfo=UTC)
+
+
+def announced(**events: object) -> DesiredInstance:
+    return msgspec.structs.replace(FACTS, events=DesiredEvents(**events))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("action", ["terminate", "stop", "hibernate"])
+def test_a_spot_interruption_is_told(action: str) -> None:
+    """AWS: termination-time "is present only if the Spot Instance has been marked for termination"."""
+    facts = announced(spot_action=action, spot_action_at=AT)
+    told = body("/latest/meta-data/spot/instance-action", facts)
+    assert told == f'{{"action": "{action}", "time": "2026-01-31T12:02:03Z"}}'
+    assert "spot/" in body("/latest/meta-data/", facts).split("\n")
+    termination = read("/latest/meta-data/spot/termination-time", facts, None)
+    if action == "terminate":
+        assert termination.document.body == b"2026-01-31T12:02:03Z"
+    else:
+        assert termination.status == 404
+
+
+def test_a_rebalance_recommendation_is_told() -> None:
+    facts = announced(rebalance_noticed_at=AT)
+    told = body("/latest/meta-data/events/recommendations/rebalance", facts)
+    assert told == '{"noticeTime": "2026-01-31T12:02:03Z"}'
+    assert body("/latest/meta-data/events/", facts) == "maintenance/\nrecommendations/"
+
+
+def test_the_target_lifecycle_state_is_told() -> None:
+    facts = announced(target_lifecycle_state="Terminated")
+    assert body("/latest/meta-data/autoscaling/target-lifecycle-state", facts) == "Terminated"
+    assert "autoscaling/" in body("/latest/meta-data/", facts).split("\n")
+
+
+def test_scheduled_events_are_told_until_they_are_over_and_then_are_history() -> None:
+    """AWS: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/viewing_scheduled_events.html"""
+    reboot = DesiredScheduledEvent(
+        event_id="instance-event-0d59937288b749b32",
+        code="system-reboot",
+        description="scheduled reboot",
+        not_before=AT,
+        not_after=datetime(2026, 1, 31, 14, tzinfo=UTC),
+        state="active",
+    )
+    stop = msgspec.structs.replace(reboot, code="instance-stop", not_after=None)
+    over = [msgspec.structs.replace(reboot, state=state) for state in ("completed", "canceled")]
+    facts = announced(scheduled=(over[0], reboot, over[1], stop))
+    scheduled = json.loads(body("/latest/meta-data/events/maintenance/scheduled", facts))
+    assert scheduled[0] == {
+        "NotBefore": "31 Jan 2026 12:02:03 GMT",
+        "Code": "system-reboot",
+        "Description": "scheduled reboot",
+        "EventId": "instance-event-0d59937288b749b32",
+        "NotAfter": "31 Jan 2026 14:00:00 GMT",
+        "State": "active",
+    }
+    assert [(event["Code"], "NotAfter" in event) for event in scheduled] == [
+        ("system-reboot", True),
+        ("instance-stop", False),
+    ]
+    history = json.loads(body("/latest/meta-data/events/maintenance/history", facts))
+    assert [(event["State"], event["Description"]) for event in history] == [
+        ("completed", "[Completed] scheduled reboot"),
+        ("canceled", "[Canceled] scheduled reboot"),
+    ]
 
 
 def test_china_has_a_domain_of_its_own() -> None:

@@ -7,6 +7,7 @@ account.call("iam", "GetRole", {"RoleName": "web"}, as_=account.user("alice"))
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from importlib import import_module
 
 import msgspec
@@ -17,6 +18,11 @@ from tabard.access.authorize import Permit, RequestFacts, authorize
 from tabard.access.caller import Caller, caller_of_key, caller_of_session
 from tabard.access.check import Check
 from tabard.access.mint import Mint
+from tabard.credentials.identity_certificate import (
+    IdentityKey,
+    new_identity_certificate,
+    open_identity_key,
+)
 from tabard.credentials.keyring import Keyring, new_sealing_key, open_keyring
 from tabard.model.access_key import AccessKey, AccessKeyStatus
 from tabard.model.host import Host
@@ -25,7 +31,7 @@ from tabard.model.session import InstanceFacts, Session
 from tabard.model.tag import Tag
 from tabard.model.user import User
 from tabard.names import new_access_key_id, new_unique_id
-from tabard.services.operation import Facts, Minting, Operation, Output, Read, Write
+from tabard.services.operation import Facts, Minting, Operation, Output, Read, Vouching, Write
 from tabard.store.builtin_policies import administrator_access
 from tabard.store.snapshot import Snapshot
 
@@ -173,7 +179,7 @@ class Account:
     ) -> Sequence[Check]:
         """The checks that a request needs."""
         operation = operation_named(service, name)
-        assert isinstance(operation, (Read, Write, Minting))
+        assert isinstance(operation, (Read, Write, Minting, Vouching))
         request = msgspec.convert(wire_input, operation.request)
         return operation.checks(request, self.facts(as_))
 
@@ -188,7 +194,7 @@ class Account:
         """Resolve, authorize and perform one request, as the pipeline does."""
         caller = as_ or self.admin
         operation = operation_named(service, name)
-        assert isinstance(operation, (Read, Write, Minting))
+        assert isinstance(operation, (Read, Write, Minting, Vouching))
         request = msgspec.convert(wire_input or {}, operation.request)
         permit = self.permit(caller, *operation.checks(request, self.facts(caller)), service=service)
         answer = self.perform(operation, permit, request)
@@ -203,6 +209,8 @@ class Account:
         if isinstance(operation, Write):
             with self.store.transaction() as tx:
                 return operation.perform(permit, request, tx)
+        if isinstance(operation, Vouching):
+            return operation.perform(permit, request, self.snapshot, identity_key())
         assert isinstance(operation, Minting)
         return operation.perform(permit, request, self.mint)
 
@@ -211,7 +219,7 @@ class Account:
     ) -> Output:
         """Perform one request with a permit that was given earlier."""
         operation = operation_named(service, name)
-        assert isinstance(operation, (Read, Write, Minting))
+        assert isinstance(operation, (Read, Write, Minting, Vouching))
         return self.perform(operation, permit, msgspec.convert(wire_input, operation.request))
 
     @property
@@ -237,6 +245,13 @@ class Account:
         caller = caller_of_key(access_key, self.snapshot)
         assert caller is not None
         return caller
+
+
+@cache
+def identity_key() -> IdentityKey:
+    """The key of an installation's own certificate; one for all tests, since it takes a while to make."""
+    vault = ClearVault()
+    return open_identity_key(new_identity_certificate(vault, account_id=ACCOUNT_ID, now=NOW), vault)
 
 
 def operation_named(service: str, name: str) -> Operation:

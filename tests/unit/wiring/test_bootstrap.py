@@ -100,3 +100,14 @@ def test_what_a_system_was_made_with_it_keeps(
         start(store, data_dir, **given)
     assert start(store, data_dir) == local
     assert [each.region for each in hosts(store)] == ["us-east-1"]
+
+
+def test_the_identity_certificate_is_made_once_and_lies_beside_the_store(data_dir: DataDir) -> None:
+    store = MemoryStore()
+    start(store, data_dir)
+    first = dict(store.snapshot().installation)
+    assert data_dir.identity_certificate.read_text() == first["identity_certificate"]
+    data_dir.identity_certificate.unlink()
+    start(store, data_dir)
+    assert store.snapshot().installation["identity_certificate"] == first["identity_certificate"]
+    assert data_dir.identity_certificate.read_text() == first["identity_certificate"]

@@ -6,6 +6,7 @@ routed or filtered by them.
 """
 
 import hashlib
+import re
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from ipaddress import IPv4Network
@@ -28,6 +29,7 @@ class DefaultVpc:
     security_group_id: str
     security_group_name: str
     availability_zone: str
+    availability_zone_id: str
 
 
 def default_vpc(*, account_id: str, region: str) -> DefaultVpc:
@@ -42,7 +44,26 @@ def default_vpc(*, account_id: str, region: str) -> DefaultVpc:
         security_group_id=nominal_id("sg"),
         security_group_name="default",
         availability_zone=f"{region}a",
+        availability_zone_id=f"{_short_name(region)}-az1",
     )
+
+
+def _short_name(region: str) -> str:
+    """A region as its zones' ids begin: `use1` of us-east-1, `apse2` of ap-southeast-2, `usgw1` of
+    us-gov-west-1."""
+    parts = region.split("-")
+    if len(parts) < 3:  # a region of nobody's but this installation's
+        return region
+    area, *directions, number = parts
+    initials = (
+        re.sub(r"(north|south|east|west|central|gov)", lambda m: m[0][0], each) for each in directions
+    )
+    return f"{area}{''.join(initials)}{number}"
+
+
+def network_interface_id(instance_id: str) -> str:
+    """The id of an instance's one network interface, which follows from its own."""
+    return f"eni-{hashlib.sha256(f'eni/{instance_id}'.encode()).hexdigest()[:17]}"
 
 
 def mac_address(instance_id: str) -> str:

@@ -5,6 +5,7 @@ from datetime import datetime
 from tabard.access.authorize import Permit
 from tabard.model.host import Host
 from tabard.model.instance import Instance, InstanceState
+from tabard.model.instance_events import ScheduledEvent
 from tabard.services.ec2.errors import DryRunOperation
 from tabard.services.ec2.filters import Filter, keep
 from tabard.services.ec2.instance_listing import asked_for, launch_order
@@ -86,7 +87,22 @@ def _view(instance: Instance, status: str) -> Output:
     return {
         "InstanceId": instance.instance_id,
         "AvailabilityZone": instance.availability_zone,
+        "Events": [_event_view(each) for each in instance.events.scheduled],
         "InstanceState": state_view(instance.state),
         "InstanceStatus": summary,
         "SystemStatus": summary,
     }
+
+
+def _event_view(event: ScheduledEvent) -> Output:
+    """AWS: what is over begins with `[Completed]` or `[Canceled]` in its description."""
+    mark = "" if event.state == "active" else f"[{event.state.title()}] "
+    view: dict[str, object] = {
+        "InstanceEventId": event.event_id,
+        "Code": event.code,
+        "Description": f"{mark}{event.description}",
+        "NotBefore": event.not_before,
+    }
+    if event.not_after is not None:
+        view["NotAfter"] = event.not_after
+    return view

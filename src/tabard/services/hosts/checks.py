@@ -6,6 +6,7 @@ from tabard.access.check import Check
 from tabard.model.messages import (
     DeregisterHostRequest,
     DescribeHostInstancesRequest,
+    GetInstanceIdentityRequest,
     GetInstanceSessionRequest,
     RegisterHostRequest,
     ReportInstancesRequest,
@@ -46,11 +47,18 @@ def get_instance_session_checks(request: GetInstanceSessionRequest, facts: Facts
     INVARIANT: an instance that does not exist is placed on no host, so that a host is denied it in the same
     words as another host's instance.
     """
-    instance = visible_instance(request.instance_id, facts)
-    return [
-        Check(
-            action="hosts:GetInstanceSession",
-            resource=ec2_arn(facts, f"instance/{request.instance_id}"),
-            context={"hosts:instancehostid": (instance.host_id if instance is not None else "",)},
-        )
-    ]
+    return [_own_instance_check("hosts:GetInstanceSession", request.instance_id, facts)]
+
+
+def get_instance_identity_checks(request: GetInstanceIdentityRequest, facts: Facts) -> Sequence[Check]:
+    """hosts:GetInstanceIdentity on the instance; `hosts:instancehostid` is the host that it is placed on."""
+    return [_own_instance_check("hosts:GetInstanceIdentity", request.instance_id, facts)]
+
+
+def _own_instance_check(action: str, instance_id: str, facts: Facts) -> Check:
+    instance = visible_instance(instance_id, facts)
+    return Check(
+        action=action,
+        resource=ec2_arn(facts, f"instance/{instance_id}"),
+        context={"hosts:instancehostid": (instance.host_id if instance is not None else "",)},
+    )

@@ -5,14 +5,17 @@ import hashlib
 import msgspec
 
 from tabard.model.instance import Instance, InstanceState
+from tabard.model.instance_events import InstanceEvents
 from tabard.model.messages import (
+    DesiredEvents,
     DesiredInstance,
     DesiredInstanceProfile,
     DesiredMetadataOptions,
     DesiredRunState,
+    DesiredScheduledEvent,
     InstanceTag,
 )
-from tabard.services.ec2.default_vpc import default_vpc
+from tabard.services.ec2.default_vpc import SUBNET_CIDR, VPC_CIDR, default_vpc, network_interface_id
 from tabard.services.hosts.faults import desired_faults
 from tabard.store.snapshot import Snapshot
 
@@ -76,11 +79,18 @@ def _desired(instance: Instance, run_state: DesiredRunState, snapshot: Snapshot)
         partition=snapshot.partition,
         region=instance.region,
         availability_zone=instance.availability_zone,
+        availability_zone_id=vpc.availability_zone_id,
+        host_id=instance.host_id,
         private_ip_address=instance.private_ip_address,
         private_dns_name=instance.private_dns_name,
         mac_address=instance.mac_address,
         vpc_id=vpc.vpc_id,
+        vpc_cidr_block=str(VPC_CIDR),
         subnet_id=vpc.subnet_id,
+        subnet_cidr_block=str(SUBNET_CIDR),
+        network_interface_id=network_interface_id(instance.instance_id),
+        security_group_id=vpc.security_group_id,
+        security_group_name=vpc.security_group_name,
         ami_launch_index=instance.ami_launch_index,
         architecture=image.architecture,
         boot_number=instance.boot_number,
@@ -96,6 +106,27 @@ def _desired(instance: Instance, run_state: DesiredRunState, snapshot: Snapshot)
         user_data=instance.user_data,
         tags=tuple(InstanceTag(key=tag.key, value=tag.value) for tag in instance.tags),
         faults=desired_faults(instance.faults),
+        events=_desired_events(instance.events),
+    )
+
+
+def _desired_events(events: InstanceEvents) -> DesiredEvents:
+    return DesiredEvents(
+        spot_action=events.spot_action,
+        spot_action_at=events.spot_action_at,
+        rebalance_noticed_at=events.rebalance_noticed_at,
+        target_lifecycle_state=events.target_lifecycle_state,
+        scheduled=tuple(
+            DesiredScheduledEvent(
+                event_id=each.event_id,
+                code=each.code,
+                description=each.description,
+                not_before=each.not_before,
+                state=each.state,
+                not_after=each.not_after,
+            )
+            for each in events.scheduled
+        ),
     )
 
 

@@ -11,6 +11,14 @@ class HostNotFound(AwsError):
     sentence = "The host '{host_id}' does not exist in {region}."
 
 
+class InvalidInstanceEvent(AwsError):
+    """An announcement that says too little, or too much."""
+
+    code = "InvalidInstanceEvent"
+    status = 400
+    sentence = "{reason}"
+
+
 class InstanceNotOnHost(AwsError):
     """A report about an instance that is not placed on the host; none of the reports was taken."""
 

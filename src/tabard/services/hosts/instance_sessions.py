@@ -1,15 +1,12 @@
 """Sessions of instances: what a host fetches for the instances placed on it."""
 
 from tabard.access.authorize import Permit
-from tabard.access.caller import CallerKind
 from tabard.access.mint import Mint
-from tabard.access.refusals import AccessDenied
 from tabard.model.association import Association
-from tabard.model.instance import Instance, InstanceState
+from tabard.model.instance import InstanceState
 from tabard.model.messages import GetInstanceSessionRequest, GetInstanceSessionResult
 from tabard.model.role import Role
 from tabard.model.session import InstanceFacts
-from tabard.services.ec2.arns import ec2_arn
 from tabard.services.ec2.default_vpc import default_vpc
 from tabard.services.hosts.answers import answer
 from tabard.services.hosts.errors import (
@@ -18,6 +15,7 @@ from tabard.services.hosts.errors import (
     InstanceProfileNotFound,
     InstanceProfileWithoutRole,
 )
+from tabard.services.hosts.own_instances import own_instance
 from tabard.services.operation import Output
 from tabard.store.snapshot import Snapshot
 
@@ -39,7 +37,7 @@ def get_instance_session(permit: Permit, request: GetInstanceSessionRequest, min
     AWS: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/iam-roles-for-amazon-ec2.html
     """
     snapshot = mint.snapshot
-    instance = _own_instance(permit, request.instance_id, snapshot)
+    instance = own_instance(permit, _ACTION, request.instance_id, snapshot)
     if instance.state not in (InstanceState.PENDING, InstanceState.RUNNING):
         raise InstanceNotRunning(instance_id=instance.instance_id, state=instance.state.value)
     association = snapshot.active_association_of(instance.instance_id)
@@ -72,30 +70,6 @@ def get_instance_session(permit: Permit, request: GetInstanceSessionRequest, min
             association_id=association.association_id,
         )
     )
-
-
-def _own_instance(permit: Permit, instance_id: str, snapshot: Snapshot) -> Instance:
-    """The instance, if the caller is its very host.
-
-    INVARIANT: policies alone never hand out an instance's session: `hosts:*` in somebody's policy does not
-    make them a host. An instance that does not exist is refused in the same words.
-    """
-    arn = ec2_arn(permit, f"instance/{instance_id}")
-    permit.require(_ACTION, arn)
-    caller = permit.caller
-    instance = snapshot.instances.get(instance_id)
-    if (
-        instance is None
-        or instance.region != permit.region
-        or caller.kind is not CallerKind.HOST
-        or caller.owner_id != instance.host_id
-    ):
-        raise AccessDenied(
-            "hosts",
-            f"User: {caller.arn} is not authorized to perform: {_ACTION} on resource: {arn} "
-            "because only the host that an instance is placed on gets its sessions",
-        )
-    return instance
 
 
 def _role_held(association: Association, snapshot: Snapshot) -> Role:

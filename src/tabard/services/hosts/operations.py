@@ -1,9 +1,12 @@
 """What the `hosts` service can do; `model.json` beside it says the same to `wire`."""
 
 from tabard.model.messages import (
+    CancelInstanceEventsRequest,
     DeregisterHostRequest,
     DescribeHostInstancesRequest,
+    GetInstanceIdentityRequest,
     GetInstanceSessionRequest,
+    PutInstanceEventRequest,
     RegisterHostRequest,
     ReportInstancesRequest,
     SetInstanceFaultsRequest,
@@ -11,6 +14,7 @@ from tabard.model.messages import (
 from tabard.services.hosts.checks import (
     deregister_host_checks,
     describe_host_instances_checks,
+    get_instance_identity_checks,
     get_instance_session_checks,
     register_host_checks,
     report_instances_checks,
@@ -18,8 +22,15 @@ from tabard.services.hosts.checks import (
 from tabard.services.hosts.faults import set_instance_faults, set_instance_faults_checks
 from tabard.services.hosts.host_instances import describe_host_instances, report_instances
 from tabard.services.hosts.hosts import deregister_host, register_host
+from tabard.services.hosts.instance_events import (
+    cancel_instance_events,
+    cancel_instance_events_checks,
+    put_instance_event,
+    put_instance_event_checks,
+)
+from tabard.services.hosts.instance_identity import get_instance_identity
 from tabard.services.hosts.instance_sessions import get_instance_session
-from tabard.services.operation import Minting, Operation, Watch, Write
+from tabard.services.operation import Minting, Operation, Vouching, Watch, Write
 
 OPERATIONS: tuple[Operation, ...] = (
     Watch(
@@ -31,8 +42,18 @@ OPERATIONS: tuple[Operation, ...] = (
     Minting(
         "GetInstanceSession", GetInstanceSessionRequest, get_instance_session_checks, get_instance_session
     ),
+    Vouching(
+        "GetInstanceIdentity", GetInstanceIdentityRequest, get_instance_identity_checks, get_instance_identity
+    ),
     Write("ReportInstances", ReportInstancesRequest, report_instances_checks, report_instances),
     Write("RegisterHost", RegisterHostRequest, register_host_checks, register_host),
+    Write("PutInstanceEvent", PutInstanceEventRequest, put_instance_event_checks, put_instance_event),
+    Write(
+        "CancelInstanceEvents",
+        CancelInstanceEventsRequest,
+        cancel_instance_events_checks,
+        cancel_instance_events,
+    ),
     Write("DeregisterHost", DeregisterHostRequest, deregister_host_checks, deregister_host),
     Write("SetInstanceFaults", SetInstanceFaultsRequest, set_instance_faults_checks, set_instance_faults),
 )

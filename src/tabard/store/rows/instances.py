@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import msgspec
 from sqlalchemy import Row, and_, text
 
 from tabard.model.faults import Faults
 from tabard.model.instance import Image, Instance, InstanceState, MetadataOptions
+from tabard.model.instance_events import InstanceEvents
 from tabard.store.changes import ChangeKind, Journal
 from tabard.store.rows.single_table import SingleTable
 from tabard.store.rows.tags import tags_from_json, tags_to_json
@@ -42,6 +44,7 @@ def _instance_to_row(instance: Instance) -> dict[str, object]:
         "state_changed_at": instance.state_changed_at,
         "tags": tags_to_json(instance.tags),
         "faults": asdict(instance.faults),
+        "events": msgspec.to_builtins(instance.events),
     }
 
 
@@ -70,6 +73,7 @@ def _instance_from_row(row: Row[Any]) -> Instance:
         state_changed_at=row.state_changed_at,
         tags=tags_from_json(row.tags),
         faults=Faults(**row.faults),
+        events=msgspec.convert(row.events, InstanceEvents),
     )
 
 

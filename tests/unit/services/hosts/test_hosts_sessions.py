@@ -140,7 +140,9 @@ def test_no_policy_makes_a_user_a_host(ec2: Ec2Account) -> None:
     for caller in (ec2.account.admin, pretender):
         code, status, message = refused(ec2, instance_id, as_=caller)
         assert (code, status) == ("AccessDenied", 403)
-        assert "because only the host that an instance is placed on gets its sessions" in message
+        assert (
+            "because only the host that an instance is placed on is given what is the instance's" in message
+        )
         assert refused(ec2, UNKNOWN_INSTANCE, as_=caller) == (
             code,
             status,

@@ -121,6 +121,7 @@ def upgrade() -> None:
         sa.Column("state_changed_at", sa.BigInteger(), nullable=True),
         sa.Column("tags", sa.JSON(), nullable=False),
         sa.Column("faults", sa.JSON(), nullable=False),
+        sa.Column("events", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("instance_id", name="pk_instances"),
     )
     op.create_index("ix_instances_client_token", "instances", ["client_token"], **_only("client_token <> ''"))

@@ -1,0 +1,40 @@
+"""Fetches the signed identity document of an instance that starts: once, however often it takes to ask."""
+
+import asyncio
+import random
+
+import structlog
+
+from tabard.agent import rotation
+from tabard.agent.edge_client import Edge, EdgeError
+from tabard.agent.instances import HostedInstance
+
+IDENTITY_NOT_SIGNED = "identity_not_signed"
+
+_LONGEST_BACKOFF_SECONDS = 60.0
+
+_log = structlog.get_logger(__name__)
+
+
+async def fetch_identity(instance: HostedInstance, edge: Edge, *, random_source: random.Random) -> None:
+    """Return once the instance's keeper holds the document, or is its keeper no more.
+
+    A failure settles it as well: an instance that starts does not wait for an edge that is away.
+    """
+    keeper = instance.keeper
+    failures = 0
+    while keeper is not None and instance.keeper is keeper:
+        try:
+            keeper.hold_identity(await edge.get_instance_identity(instance.instance_id))
+        except EdgeError as error:
+            keeper.identity_settled.set()
+            _log.warning(
+                IDENTITY_NOT_SIGNED, instance_id=instance.instance_id, code=error.code, reason=error.message
+            )
+            delay_seconds = rotation.retry_seconds(
+                failures, longest_seconds=_LONGEST_BACKOFF_SECONDS, jitter=random_source.random()
+            )
+            failures += 1
+            await asyncio.sleep(delay_seconds)
+        else:
+            return

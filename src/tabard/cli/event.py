@@ -1,0 +1,85 @@
+"""`tabard event`: announce to an instance what EC2 and its Auto Scaling would."""
+
+import asyncio
+import re
+from datetime import timedelta
+from typing import Annotated, Any, get_args
+
+import msgspec
+import typer
+
+from tabard.agent.edge_client import EdgeError
+from tabard.cli.running import DataDirOption, complain, running_system
+from tabard.clock import SystemClock
+from tabard.model.messages import CancelInstanceEventsRequest, InstanceEventKind, PutInstanceEventRequest
+from tabard.sigv4.sign import Credentials
+from tabard.wiring.events import announce
+from tabard.wiring.foreground import Endpoint
+
+_DURATION = re.compile(r"(\d{1,6})([smhd])")
+_UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def event(
+    instance_id: Annotated[str, typer.Argument(metavar="INSTANCE", help="The instance's id.")],
+    kind: Annotated[
+        str, typer.Argument(metavar="EVENT", help=f"One of {', '.join(get_args(InstanceEventKind))}.")
+    ],
+    action: Annotated[
+        str, typer.Option("--action", help="How a Spot interruption ends: terminate, stop or hibernate.")
+    ] = "terminate",
+    ahead: Annotated[
+        str, typer.Option("--in", help="How far ahead it happens, or may begin: 90s, 2m, 1h.")
+    ] = "2m",
+    state: Annotated[
+        str | None, typer.Option("--state", help="The target lifecycle state, such as Terminated.")
+    ] = None,
+    code: Annotated[
+        str, typer.Option("--code", help="What is scheduled, such as instance-stop.")
+    ] = "system-reboot",
+    description: Annotated[str, typer.Option("--description", help="What the maintenance is about.")] = "",
+    cancel: Annotated[bool, typer.Option("--cancel", help="Take what was announced back.")] = False,
+    complete: Annotated[
+        bool, typer.Option("--complete", help="Move scheduled events into the history as completed.")
+    ] = False,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Announce to an instance what EC2 would: interruption, rebalance, lifecycle state, maintenance.
+
+    The instance reads it in its metadata; nothing else happens to it when the time comes.
+    """
+    asked: dict[str, Any] = {"InstanceId": instance_id, "Event": kind}
+    request: PutInstanceEventRequest | CancelInstanceEventsRequest
+    try:
+        if cancel or complete:
+            request = msgspec.convert({**asked, "Completed": complete}, CancelInstanceEventsRequest)
+        else:
+            asked |= {"Action": action, "Code": code, "Description": description}
+            if state is not None:
+                asked["LifecycleState"] = state
+            if kind != "rebalance-recommendation":
+                asked["At"] = SystemClock().now() + _duration(ahead)
+            request = msgspec.convert(asked, PutInstanceEventRequest)
+    except msgspec.ValidationError as error:
+        complain(str(error))
+    system = running_system(data_dir)
+    admin = Endpoint(
+        system.endpoint,
+        system.region,
+        Credentials(
+            access_key_id=system.admin_key.access_key_id, secret_access_key=system.admin_key.secret_access_key
+        ),
+    )
+    try:
+        event_id = asyncio.run(announce(admin, request))
+    except EdgeError as error:
+        complain(error.message)
+    if event_id:
+        typer.echo(event_id)
+
+
+def _duration(text: str) -> timedelta:
+    found = _DURATION.fullmatch(text)
+    if found is None:
+        complain(f"--in {text}: say a number and s, m, h or d, such as 90s or 2m")
+    return timedelta(seconds=int(found[1]) * _UNIT_SECONDS[found[2]])

@@ -1,0 +1,133 @@
+"""The installation's own certificate: what instance identity documents are signed with.
+
+Its private key is encrypted under the master key like the keyring; the certificate is for everybody.
+"""
+
+import base64
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.serialization import pkcs7
+from cryptography.x509.oid import NameOID
+
+from tabard.store.ports import Vault
+from tabard.store.snapshot import Snapshot
+
+CERTIFICATE = "identity_certificate"
+"""The installation's fact of this name is the certificate, as PEM."""
+
+SEALED_KEY = "identity_certificate_sealed_key"
+"""The installation's fact of this name is the private key (PKCS #8 DER), sealed, in base64."""
+
+_KEY_BITS = 2048
+_EXPONENT = 65537
+_VALID_FOR = timedelta(days=30 * 365)
+_LINE_CHARACTERS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class SignedDocument:
+    """The signatures of one document, in base64, a line at most 64 characters long."""
+
+    signature: str
+    pkcs7: str
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityKey:
+    """Signs identity documents; the same document always gets the same signatures."""
+
+    certificate: x509.Certificate
+    _key: rsa.RSAPrivateKey = field(repr=False)
+
+    def sign(self, document: bytes) -> SignedDocument:
+        """RSA over SHA-256, bare and as PKCS #7 that holds the document and no certificate, as AWS's."""
+        bare = self._key.sign(document, padding.PKCS1v15(), hashes.SHA256())
+        enveloped = (
+            pkcs7.PKCS7SignatureBuilder()
+            .set_data(document)
+            .add_signer(self.certificate, self._key, hashes.SHA256())
+            .sign(
+                serialization.Encoding.DER,
+                [pkcs7.PKCS7Options.Binary, pkcs7.PKCS7Options.NoAttributes, pkcs7.PKCS7Options.NoCerts],
+            )
+        )
+        return SignedDocument(signature=_lines(bare), pkcs7=_lines(enveloped))
+
+
+def new_identity_certificate(vault: Vault, *, account_id: str, now: datetime) -> Mapping[str, str]:
+    """Make a key and a certificate of its own; the installation's facts that hold them."""
+    key = rsa.generate_private_key(public_exponent=_EXPONENT, key_size=_KEY_BITS)
+    name = x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Tabard"),
+            x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, f"account {account_id}"),
+            x509.NameAttribute(NameOID.COMMON_NAME, "Instance identity documents"),
+        ]
+    )
+    usage = x509.KeyUsage(
+        digital_signature=True,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=False,
+        crl_sign=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(secrets.randbits(120) + 1)
+        .not_valid_before(now)
+        .not_valid_after(now + _VALID_FOR)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(usage, critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    material = key.private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return {
+        CERTIFICATE: certificate.public_bytes(serialization.Encoding.PEM).decode("ascii"),
+        SEALED_KEY: base64.b64encode(vault.seal(material, label=SEALED_KEY)).decode("ascii"),
+    }
+
+
+def open_identity_key(facts: Mapping[str, str], vault: Vault) -> IdentityKey:
+    """Decrypt the key. Raises ValueError where there is none, or the master key is another."""
+    if CERTIFICATE not in facts or SEALED_KEY not in facts:
+        raise ValueError("the installation has no identity certificate")
+    material = vault.open(base64.b64decode(facts[SEALED_KEY]), label=SEALED_KEY)
+    key = serialization.load_der_private_key(material, password=None)
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise ValueError("the identity certificate's key is no RSA key")  # noqa: TRY004 - a value, not a type
+    return IdentityKey(x509.load_pem_x509_certificate(facts[CERTIFICATE].encode("ascii")), key)
+
+
+@dataclass(slots=True)
+class OpenedIdentityKeys:
+    """The opened key of each snapshot, opened once: it never changes."""
+
+    vault: Vault = field(repr=False)
+    _key: IdentityKey | None = field(default=None, repr=False)
+
+    def of(self, snapshot: Snapshot) -> IdentityKey:
+        """The key of this snapshot's installation. Raises ValueError where the master key is another's."""
+        if self._key is None:
+            self._key = open_identity_key(snapshot.installation, self.vault)
+        return self._key
+
+
+def _lines(content: bytes) -> str:
+    encoded = base64.b64encode(content).decode("ascii")
+    starts = range(0, len(encoded), _LINE_CHARACTERS)
+    return "\n".join(encoded[start : start + _LINE_CHARACTERS] for start in starts)

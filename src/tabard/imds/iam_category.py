@@ -1,0 +1,78 @@
+"""The `iam` category: which instance profile the instance has, and its role's credentials. Pure.
+
+AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_iam-ec2.html, "What do the errors from the
+info document in the IAM subtree mean?"
+"""
+
+from collections.abc import Mapping
+
+from tabard.imds.nodes import Node, Unavailable, iso_time, json_object
+from tabard.imds.source import CredentialsView, RefusedCredentials, ServedCredentials
+from tabard.model.messages import DesiredInstance, DesiredInstanceProfile
+
+_NO_ROLE = (
+    "Instance Profile does not contain a role. Please see documentation at "
+    "https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_iam-ec2.html."
+)
+
+
+def iam(
+    facts: DesiredInstance, instance_profile: DesiredInstanceProfile, credentials: CredentialsView
+) -> Mapping[str, Node]:
+    """The category of an instance with an instance profile.
+
+    `security-credentials-extended` is what newer SDKs ask first: the same, with the account's id.
+    Differs: a role taken out of its instance profile is gone from here at once, not at the next refresh.
+    """
+    # INVARIANT: credentials of any other association or role than the present one are never shown.
+    mine = (
+        credentials
+        if credentials is not None
+        and credentials.association_id == instance_profile.association_id
+        and credentials.role_id == instance_profile.role_id
+        else None
+    )
+    info = {
+        "Code": "Success",
+        "LastUpdated": iso_time(facts.launched_at if mine is None else mine.last_updated),
+        "InstanceProfileArn": instance_profile.instance_profile_arn,
+        "InstanceProfileId": instance_profile.instance_profile_id,
+    }
+    role_name = instance_profile.role_name
+    if not role_name:
+        return {"info": json_object({**info, "Message": _NO_ROLE})}
+    if isinstance(mine, RefusedCredentials) and mine.code == "InstanceProfileNotFound":
+        refusal = {"Code": mine.code, "Message": mine.message, "LastUpdated": info["LastUpdated"]}
+        return {"info": json_object(refusal)}
+    return {
+        "info": json_object(info),
+        "security-credentials": {role_name: _credentials(mine)},
+        "security-credentials-extended": {role_name: _credentials(mine, AccountId=facts.account_id)},
+    }
+
+
+def _credentials(credentials: CredentialsView, **more: str) -> Node:
+    match credentials:
+        case None:
+            return Unavailable()
+        case RefusedCredentials():
+            return json_object(
+                {
+                    "Code": credentials.code,
+                    "Message": credentials.message,
+                    "LastUpdated": iso_time(credentials.last_updated),
+                }
+            )
+        case ServedCredentials():  # pragma: no branch - the match is exhaustive
+            return json_object(
+                {
+                    "Code": "Success",
+                    "LastUpdated": iso_time(credentials.last_updated),
+                    "Type": "AWS-HMAC",
+                    "AccessKeyId": credentials.access_key_id,
+                    "SecretAccessKey": credentials.secret_access_key,
+                    "Token": credentials.session_token,
+                    "Expiration": iso_time(credentials.expires_at),
+                    **more,
+                }
+            )

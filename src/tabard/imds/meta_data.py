@@ -1,0 +1,147 @@
+"""The categories of instance metadata, as a tree of values. Pure.
+
+AWS: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-metadata.html#instancedata-data-categories
+"""
+
+from collections.abc import Iterable, Mapping
+
+from tabard.imds.iam_category import iam
+from tabard.imds.nodes import Node, iso_time, json_line, json_object, text
+from tabard.imds.source import CredentialsView
+from tabard.model.messages import DesiredInstance, DesiredScheduledEvent, InstanceTag
+
+_ROOT_DEVICE = "/dev/xvda"
+_EVENT_TIME = "%d %b %Y %H:%M:%S GMT"
+_OVER = ("completed", "canceled")
+
+
+def meta_data(facts: DesiredInstance, credentials: CredentialsView) -> Mapping[str, Node]:
+    """Everything under `meta-data`, in the order of the names.
+
+    Differs: what an instance here never has is not there: public addresses and names, IPv6 addresses of the
+        network interface, product codes, kernel and RAM disk ids, placement groups.
+    """
+    nodes: dict[str, Node] = {
+        "ami-id": text(facts.image_id),
+        "ami-launch-index": text(str(facts.ami_launch_index)),
+        "ami-manifest-path": text("(unknown)"),
+        "block-device-mapping": {"ami": text(_ROOT_DEVICE), "root": text(_ROOT_DEVICE)},
+        "events": _events(facts),
+        "hostname": text(facts.private_dns_name),
+        "identity-credentials": {"ec2": {"info": _identity_info(facts)}},
+        "instance-action": text("none"),
+        "instance-id": text(facts.instance_id),
+        "instance-life-cycle": text("on-demand"),
+        "instance-type": text(facts.instance_type),
+        "local-hostname": text(facts.private_dns_name),
+        "local-ipv4": text(facts.private_ip_address),
+        "mac": text(facts.mac_address),
+        "network": {"interfaces": {"macs": {facts.mac_address: _interface(facts)}}},
+        "placement": {
+            "availability-zone": text(facts.availability_zone),
+            "availability-zone-id": text(facts.availability_zone_id),
+            "host-id": text(facts.host_id),
+            "region": text(facts.region),
+        },
+        "profile": text("default-hvm"),
+        "reservation-id": text(facts.reservation_id),
+        "security-groups": text(facts.security_group_name),
+        "services": {
+            "domain": text("amazonaws.com.cn" if facts.partition == "aws-cn" else "amazonaws.com"),
+            "partition": text(facts.partition),
+        },
+        "system": text("nitro"),
+    }
+    if facts.instance_profile is not None:
+        nodes["iam"] = iam(facts, facts.instance_profile, credentials)
+    if facts.events.target_lifecycle_state:
+        nodes["autoscaling"] = {"target-lifecycle-state": text(facts.events.target_lifecycle_state)}
+    if facts.events.spot_action_at is not None:
+        nodes["spot"] = _spot(facts.events.spot_action, iso_time(facts.events.spot_action_at))
+    if facts.metadata_options.instance_metadata_tags == "enabled":
+        nodes["tags"] = {"instance": {tag.key: text(tag.value) for tag in _readable(facts.tags)}}
+    return dict(sorted(nodes.items()))
+
+
+def _interface(facts: DesiredInstance) -> Mapping[str, Node]:
+    return {
+        "device-number": text("0"),
+        "interface-id": text(facts.network_interface_id),
+        "local-hostname": text(facts.private_dns_name),
+        "local-ipv4s": text(facts.private_ip_address),
+        "mac": text(facts.mac_address),
+        "network-card": text("0"),
+        "owner-id": text(facts.account_id),
+        "security-group-ids": text(facts.security_group_id),
+        "security-groups": text(facts.security_group_name),
+        "subnet-id": text(facts.subnet_id),
+        "subnet-ipv4-cidr-block": text(facts.subnet_cidr_block),
+        "vpc-id": text(facts.vpc_id),
+        "vpc-ipv4-cidr-block": text(facts.vpc_cidr_block),
+        "vpc-ipv4-cidr-blocks": text(facts.vpc_cidr_block),
+    }
+
+
+def _identity_info(facts: DesiredInstance) -> Node:
+    """What there is of the instance's own identity role.
+
+    Differs: that role has no credentials; AWS keeps it for its own use.
+    """
+    return json_object(
+        {"Code": "Success", "LastUpdated": iso_time(facts.launched_at), "AccountId": facts.account_id}
+    )
+
+
+def _events(facts: DesiredInstance) -> Mapping[str, Node]:
+    """AWS: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/viewing_scheduled_events.html"""
+    scheduled = facts.events.scheduled
+    nodes: dict[str, Node] = {
+        "maintenance": {
+            "history": json_line([_event(each) for each in scheduled if each.state in _OVER]),
+            "scheduled": json_line([_event(each) for each in scheduled if each.state not in _OVER]),
+        }
+    }
+    if facts.events.rebalance_noticed_at is not None:
+        notice = {"noticeTime": iso_time(facts.events.rebalance_noticed_at)}
+        nodes["recommendations"] = {"rebalance": json_line(notice)}
+    return nodes
+
+
+def _event(event: DesiredScheduledEvent) -> Mapping[str, str]:
+    mark = f"[{event.state.title()}] " if event.state in _OVER else ""
+    told = {
+        "NotBefore": event.not_before.strftime(_EVENT_TIME),
+        "Code": event.code,
+        "Description": f"{mark}{event.description}",
+        "EventId": event.event_id,
+    }
+    if event.not_after is not None:
+        told["NotAfter"] = event.not_after.strftime(_EVENT_TIME)
+    return {**told, "State": event.state}
+
+
+def _spot(action: str, at: str) -> Mapping[str, Node]:
+    """AWS: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html
+
+    `termination-time` is there only where the instance is to be terminated.
+    """
+    notice: dict[str, Node] = {"instance-action": json_line({"action": action, "time": at})}
+    if action == "terminate":
+        notice["termination-time"] = text(at)
+    return notice
+
+
+def _readable(tags: Iterable[InstanceTag]) -> list[InstanceTag]:
+    """The tags that can be a path, in the order of their keys.
+
+    AWS: "Instance tag keys can't include spaces or /, and can't comprise only . (one period), .. (two
+    periods), or _index". https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/work-with-tags-in-IMDS.html
+    """
+    return sorted(
+        (
+            tag
+            for tag in tags
+            if tag.key not in ("", ".", "..", "_index") and not any(c.isspace() or c == "/" for c in tag.key)
+        ),
+        key=lambda tag: tag.key,
+    )

@@ -1,0 +1,51 @@
+"""What the tree of metadata is made of: documents, listings, and what cannot be given just now. Pure."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TypeAlias
+
+PLAIN = "text/plain"
+OCTETS = "application/octet-stream"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One value; plain values carry no trailing newline."""
+
+    body: bytes = field(repr=False)
+    content_type: str = PLAIN
+
+
+class Unavailable:
+    """A document that exists, and that cannot be given just now."""
+
+
+Node: TypeAlias = "Document | Unavailable | Mapping[str, Node]"
+
+
+def text(value: str) -> Document:
+    """A plain value."""
+    return Document(value.encode())
+
+
+def json_object(members: Mapping[str, object]) -> Document:
+    """A JSON object in EC2's own layout, `  "Code" : "Success",`, as text/plain."""
+    return Document(json.dumps(members, indent=2, separators=(",", " : "), ensure_ascii=False).encode())
+
+
+def json_line(value: object) -> Document:
+    """A JSON value on one line, as EC2 writes notices."""
+    return Document(json.dumps(value, ensure_ascii=False).encode())
+
+
+def listing(directory: Mapping[str, Node]) -> Document:
+    """The names in a directory, a line each; those that can be entered end with a slash."""
+    names = [f"{name}/" if isinstance(node, Mapping) else name for name, node in directory.items()]
+    return text("\n".join(names))
+
+
+def iso_time(moment: datetime) -> str:
+    """`2026-01-31T12:00:00Z`."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

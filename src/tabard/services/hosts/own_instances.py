@@ -1,0 +1,34 @@
+"""The instances that a host may act for: those placed on it, and no others."""
+
+from tabard.access.authorize import Permit
+from tabard.access.caller import CallerKind
+from tabard.access.refusals import AccessDenied
+from tabard.model.instance import Instance
+from tabard.services.ec2.arns import ec2_arn
+from tabard.store.snapshot import Snapshot
+
+
+def own_instance(permit: Permit, action: str, instance_id: str, snapshot: Snapshot) -> Instance:
+    """The instance, if the caller is its very host.
+
+    Raises:
+        AccessDenied.
+    INVARIANT: policies alone never hand out what is an instance's: `hosts:*` in somebody's policy does not
+    make them a host. An instance that does not exist is refused in the same words.
+    """
+    arn = ec2_arn(permit, f"instance/{instance_id}")
+    permit.require(action, arn)
+    caller = permit.caller
+    instance = snapshot.instances.get(instance_id)
+    if (
+        instance is None
+        or instance.region != permit.region
+        or caller.kind is not CallerKind.HOST
+        or caller.owner_id != instance.host_id
+    ):
+        raise AccessDenied(
+            "hosts",
+            f"User: {caller.arn} is not authorized to perform: {action} on resource: {arn} "
+            "because only the host that an instance is placed on is given what is the instance's",
+        )
+    return instance
