@@ -25,6 +25,8 @@ ANSWER_BROKE_OFF = "answer_broke_off"
 CONNECTION_FAILED = "connection_failed"
 MOST_WAITING = 8
 """Requests of one connection that wait for their answers; beyond them no more is read for now."""
+MOST_PIPELINED = 64
+"""More of them in what was read at once are not taken: to read thousands would keep all others waiting."""
 
 _log = structlog.get_logger()
 
@@ -188,6 +190,8 @@ class ClientConnection(asyncio.Protocol):
         # faulty": who passed it on may have framed it otherwise.
         if head is None or (head.length is None and version == "1.0"):
             raise ValueError("this is not one HTTP/1.1 request")
+        if len(self._waiting) >= MOST_PIPELINED:
+            raise ValueError("these are more requests than anybody sends at once")
         self._framing_bytes = 0
         self._arriving = _Incoming(head, BodyStream(self), version == "1.0", parser.should_keep_alive())
         self._waiting.append(self._arriving)
@@ -276,6 +280,8 @@ class ClientConnection(asyncio.Protocol):
                 self._expect_head()
                 if self._reading_paused:
                     self.resume_reading()
+                if self._waiting:
+                    await asyncio.sleep(0)  # each connection in its turn: a refusal never waits for anything
             await self._end(incoming.stream)
         except (ConnectionError, TimeoutError, UpstreamUnavailable) as failure:
             # That one of an exchange's ends went away is nobody's mistake.

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 from collections.abc import AsyncIterator
 
 import pytest
@@ -9,6 +10,7 @@ from edge_listener import QUICK, Heard, exchange, listening, request
 
 from tabard.edge.answer_writer import PIECE_BYTES
 from tabard.edge.body import Body
+from tabard.edge.connection import MOST_PIPELINED
 from tabard.edge.server import new_request_id
 from tabard.wire.http1 import UpstreamUnavailable
 from tabard.wire.request import Answer, RawRequest
@@ -140,6 +142,37 @@ async def test_requests_on_one_connection_are_answered_in_their_order() -> None:
     assert answer.count(b"HTTP/1.1 200 OK") == 3
     assert [raw.raw_path for raw in heard.requests] == ["/0", "/1", "/2"]
     assert heard.bodies == bodies
+
+
+async def test_who_sends_many_requests_at_once_keeps_nobody_waiting() -> None:
+    """Each is answered without waiting for anything: it is the connection that has to let others in."""
+    order: list[str] = []
+    ports: list[int] = []
+    others: list[socket.socket] = []
+
+    async def at_once(raw: RawRequest, _body: Body) -> Answer:
+        order.append(raw.raw_path)
+        if raw.raw_path == "/0":
+            other = socket.create_connection(("127.0.0.1", ports[0]))
+            other.sendall(request("GET /other HTTP/1.1", CLOSE))
+            others.append(other)
+        return Answer(status=200, headers=(), body=b"")
+
+    async with listening(at_once) as port:
+        ports.append(port)
+        many = [request(f"GET /{number} HTTP/1.1") for number in range(50)]
+        await exchange(port, b"".join([*many, request("GET /last HTTP/1.1", CLOSE)]))
+    others[0].close()
+    assert len(order) == 52
+    assert order.index("/other") < order.index("/last") - 10
+
+
+async def test_no_more_requests_are_taken_at_once_than_anybody_sends() -> None:
+    heard = Heard()
+    async with listening(heard) as port:
+        answer = await exchange(port, request("GET / HTTP/1.1") * (MOST_PIPELINED + 1))
+    assert answer.count(b"HTTP/1.1 200 OK") == len(heard.requests) == MOST_PIPELINED
+    assert answer.endswith(b"Bad Request\n")
 
 
 @pytest.mark.parametrize("protocol", ["websocket", "h2c", "tcp"])
