@@ -8,7 +8,7 @@ AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluat
 """
 
 from tabard.policy.compiled import CompiledPolicies, NamedDocument, compile_policies
-from tabard.policy.context_keys import context_keys
+from tabard.policy.context_keys import context_keys, missing_context_keys
 from tabard.policy.control import (
     RESOURCE_CONTROL_FULL_ACCESS,
     SERVICE_CONTROL_FULL_ACCESS,
@@ -64,6 +64,7 @@ __all__ = [
     "denial_sentence",
     "element_spans",
     "explain",
+    "missing_context_keys",
     "parse_document",
     "require_current_version",
     "require_customer_resource_control",

@@ -6,9 +6,11 @@ AWS: https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetContextKeysForCu
 from collections.abc import Iterable, Iterator
 
 from tabard.policy.arn_pattern import resource_variables
+from tabard.policy.compiled import CompiledPolicies
 from tabard.policy.conditions import parse_operator, takes_variables
 from tabard.policy.document import CURRENT_VERSION, Document, Statement
 from tabard.policy.pattern import Variable, tokens
+from tabard.policy.request import AccessRequest
 
 
 def context_keys(documents: Iterable[Document]) -> tuple[str, ...]:
@@ -28,11 +30,39 @@ def context_keys(documents: Iterable[Document]) -> tuple[str, ...]:
     return tuple(found.values())
 
 
+def missing_context_keys(
+    request: AccessRequest, documents: Iterable[Document], policies: CompiledPolicies
+) -> tuple[str, ...]:
+    """Name the keys that the documents ask for about this very request, and that it does not have.
+
+    Args:
+        policies: the same documents, compiled in the same order.
+    AWS: https://docs.aws.amazon.com/IAM/latest/APIReference/API_EvaluationResult.html, MissingContextValues
+    """
+    values = request.context.values
+    found: dict[str, str] = {}
+    statements = (
+        (statement, document.version == CURRENT_VERSION)
+        for document in documents
+        for statement in document.statements
+    )
+    for (statement, variables), compiled in zip(statements, policies.statements, strict=True):
+        if not compiled.covers_action(request.action.lower()):
+            continue
+        keys = tuple(statement_context_keys(statement, variables=variables))
+        # Whether a resource with a variable fits is not known before its key has a value.
+        of_resources = _resource_keys(statement) if variables else ()
+        if compiled.covers_resource(request.resource, values) or any(
+            key.lower() not in values for key in of_resources
+        ):
+            found.update((key.lower(), key) for key in keys if not values.get(key.lower()))
+    return tuple(found.values())
+
+
 def statement_context_keys(statement: Statement, *, variables: bool) -> Iterator[str]:
     """The keys of one statement, as they are written; `variables` as from Version 2012-10-17 on."""
     if variables:
-        for resource in statement.resources + statement.not_resources:
-            yield from (variable.name for variable in resource_variables(resource))
+        yield from _resource_keys(statement)
     for condition in statement.conditions:
         yield condition.key
         operator = parse_operator(condition.operator)
@@ -41,3 +71,8 @@ def statement_context_keys(statement: Statement, *, variables: bool) -> Iterator
                 for token in tokens(value, variables=True):
                     if isinstance(token, Variable):
                         yield token.name
+
+
+def _resource_keys(statement: Statement) -> Iterator[str]:
+    for resource in statement.resources + statement.not_resources:
+        yield from (variable.name for variable in resource_variables(resource))

@@ -53,6 +53,9 @@ EXAMPLES: dict[str, object] = {
     "Status": "Active",
     "Tags": [{"Key": "team", "Value": "a"}],
     "TagKeys": ["team"],
+    "PolicySourceArn": f"arn:aws:iam::{ACCOUNT_ID}:role/web",
+    "PolicyInputList": ["{}"],
+    "ActionNames": ["s3:GetObject"],
 }
 
 

@@ -61,6 +61,13 @@ class NamesGroupAndPolicy(NamesGroup, NamesPolicy, Protocol):
     """A request about a managed policy of one group."""
 
 
+class NamesPolicySource(Protocol):
+    """A request about the policies of a user, a group or a role."""
+
+    @property
+    def policy_source_arn(self) -> str: ...
+
+
 class NamesInstanceProfile(Protocol):
     """A request about one instance profile."""
 

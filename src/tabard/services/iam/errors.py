@@ -225,3 +225,12 @@ class PolicyOutsideAccount(AwsError):
     code = "AccessDenied"
     status = 403
     sentence: ClassVar[str] = "Policy is outside your own account."
+
+
+class PolicyEvaluation(AwsError):
+    """AWS: "The request failed because a provided policy could not be successfully evaluated." """
+
+    code = "PolicyEvaluation"
+    fault = "Receiver"
+    status = 500
+    sentence = "The policy {policy} could not be evaluated: {reason}"

@@ -25,6 +25,7 @@ from tabard.services.iam.checks import (
     on_role,
 )
 from tabard.services.iam.group_operations import GROUPS
+from tabard.services.iam.simulation_operations import SIMULATIONS
 from tabard.services.iam.user_operations import ACCESS_KEYS, USERS
 from tabard.services.operation import Operation, Read, Write
 
@@ -229,4 +230,5 @@ OPERATIONS: _Operations = (
     *USERS,
     *GROUPS,
     *ACCESS_KEYS,
+    *SIMULATIONS,
 )
