@@ -573,7 +573,7 @@ def test_a_simulation_of_somebody_needs_leave_for_that_very_one(account: Account
 
 
 def test_the_condition_keys_of_policies_are_named(account: Account) -> None:
-    """AWS's own example: docs.aws.amazon.com/cli/latest/reference/iam/get-context-keys-for-custom-policy.html"""
+    """The example of AWS's: cli/latest/reference/iam/get-context-keys-for-custom-policy.html"""
     policy = AWS_EXAMPLE.replace('"Resource":"*"', '"Resource":"arn:aws:s3:::${aws:username}"')
     answer = account.call("iam", "GetContextKeysForCustomPolicy", {"PolicyInputList": [policy]})
     assert list(answer["ContextKeyNames"]) == ["aws:username", "aws:CurrentTime"]  # type: ignore[call-overload]
