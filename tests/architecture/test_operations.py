@@ -44,6 +44,7 @@ EXAMPLES: dict[str, object] = {
     "PolicyName": "read",
     "PolicyArn": f"arn:aws:iam::{ACCOUNT_ID}:policy/read",
     "RoleArn": f"arn:aws:iam::{ACCOUNT_ID}:role/web",
+    "PolicySourceArn": f"arn:aws:iam::{ACCOUNT_ID}:role/web",
     "TableName": "notes",
     "IndexName": "by-owner",
     "QueueName": "jobs",

@@ -96,6 +96,16 @@ def test_every_detail_comes_through_the_protocol(admin: AdminClient) -> None:
     assert of_resource["MissingContextValues"] == ["aws:SecureTransport"]
 
 
+def test_a_simulation_can_ask_what_it_has_to_be_given(system: RunningSystem, admin: AdminClient) -> None:
+    policy = json.dumps(allow("s3:*", on="arn:aws:s3:::${aws:username}"))
+    named = admin("iam").get_context_keys_for_custom_policy(PolicyInputList=[policy])
+    assert named["ContextKeyNames"] == ["aws:username"]
+    own = admin("iam").get_context_keys_for_principal_policy(
+        PolicySourceArn=f"arn:aws:iam::{system.account_id}:user/admin", PolicyInputList=[policy]
+    )
+    assert own["ContextKeyNames"] == ["aws:username"]
+
+
 def test_errors_are_awss(system: RunningSystem, admin: AdminClient) -> None:
     iam = admin("iam")
     with pytest.raises(iam.exceptions.InvalidInputException):
