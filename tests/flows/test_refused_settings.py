@@ -68,6 +68,7 @@ def test_settings_that_cannot_be_safe(given: dict[str, object], sentence: str) -
 def test_two_systems_never_share_a_data_directory(system: RunningSystem) -> None:
     status, said = up(system.data_dir)
     assert (status, "is in use by another tabard" in said) == (1, True)
+    assert (system.data_dir / "running.json").exists()  # the first is still found
 
 
 def test_a_data_directory_that_others_may_enter_is_refused(tmp_path: Path) -> None:
@@ -95,6 +96,27 @@ def test_a_port_that_is_taken_is_refused(tmp_path: Path, system: RunningSystem) 
     status, said = up(tmp_path / "data", "--port", port)
     assert (status, "cannot listen" in said) == (1, True)
     assert "--port takes another" in said
+
+
+def test_an_ephemeral_system_that_cannot_start_leaves_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: RunningSystem
+) -> None:
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    port = system.endpoint.rpartition(":")[2]
+    assert up(tmp_path / "data", "--ephemeral", "--port", port)[0] == 1
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("launch_uid", "own_uid", "refused"),
+    [(None, 1000, False), (1000, 1000, False), (1000, 0, False), (1001, 1000, True)],
+)
+def test_only_root_launches_instances_as_another_user(
+    launch_uid: int | None, own_uid: int, refused: bool
+) -> None:
+    settings = Settings(launch_uid=launch_uid, launch_gid=launch_uid)
+    assert bool(settings.launch_uid_refused(own_uid=own_uid)) is refused
 
 
 BEYOND = {"address": "192.0.2.1", "insecure_http": True}

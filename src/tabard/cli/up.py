@@ -97,14 +97,17 @@ async def _run(settings: Settings) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    try:
-        with console.status("starting") as status:
-            system = System(settings, on_progress=lambda name, _: status.update(f"starting {name}"))
+    with console.status("starting") as status:
+        system = System(settings, on_progress=lambda name, _: status.update(f"starting {name}"))
+        try:
             await system.start()
-    except CANNOT_START as error:
-        complaint = Console(stderr=True, highlight=False, soft_wrap=True)
-        complaint.print(f"tabard: {error}", style="red", markup=False)
-        return 1
+        except BaseException as error:
+            await system.stop()
+            if not isinstance(error, CANNOT_START):
+                raise
+            complaint = Console(stderr=True, highlight=False, soft_wrap=True)
+            complaint.print(f"tabard: {error}", style="red", markup=False)
+            return 1
     try:
         print_banner(console, system)
         await stop.wait()

@@ -120,6 +120,14 @@ class Settings(BaseSettings):
             "own user; set launch_uid and launch_gid, or listen on loopback"
         )
 
+    def launch_uid_refused(self, *, own_uid: int) -> str:
+        """Why a server that runs as `own_uid` cannot launch as the uid that was set; empty where it can."""
+        if own_uid == 0 or self.launch_uid in (None, own_uid):
+            return ""
+        return (
+            f"only root can run instances as another user: launch_uid is {self.launch_uid}, ours is {own_uid}"
+        )
+
     @model_validator(mode="after")
     def _refuse_what_cannot_work(self) -> Self:
         if self.listens_beyond_loopback and not self.insecure_http:

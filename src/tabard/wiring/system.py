@@ -22,7 +22,7 @@ from tabard.processes.isolation import network_isolation
 from tabard.processes.spec import ChildEvent, ChildSpec
 from tabard.processes.supervisor import Supervisor
 from tabard.store.sqlite import open_sqlite_store
-from tabard.wiring.bootstrap import bootstrap, local_host_id, master_key_for, read_key
+from tabard.wiring.bootstrap import SettingsConflict, bootstrap, local_host_id, master_key_for, read_key
 from tabard.wiring.control import ControlServer
 from tabard.wiring.data_dir import (
     DataDir,
@@ -133,6 +133,8 @@ class System:
 
     async def _start(self) -> None:
         settings = self._settings
+        if refused := settings.launch_uid_refused(own_uid=os.geteuid()):
+            raise SettingsConflict(refused)
         folder = Path(tempfile.mkdtemp(prefix="tabard-data-")) if settings.ephemeral else settings.data_dir
         self._data_dir = data_dir = DataDir(folder)
         data_dir.prepare()
@@ -156,7 +158,8 @@ class System:
             await self._supervisor.stop()
         for listener in self._sockets:
             listener.close()
-        if self._data_dir is not None:
+        # Where the lock was not had, the folder is another system's.
+        if self._data_dir is not None and (self._lock is not None or self._settings.ephemeral):
             self._data_dir.running.unlink(missing_ok=True)
             if self._settings.ephemeral:
                 shutil.rmtree(self._data_dir.path, ignore_errors=True)
