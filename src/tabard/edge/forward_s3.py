@@ -111,6 +111,8 @@ class S3Upstream:
         arguments = dict(call.input)
         if call.operation in _TYPED:  # it would guess from the content
             arguments.setdefault("ContentType", DEFAULT_CONTENT_TYPE)
+        if call.operation == "ListParts":  # it would begin with ten times as many
+            arguments.setdefault("MaxParts", MOST_KEYS)
         for member in ("MaxKeys", "MaxUploads", "MaxParts"):
             value = arguments.get(member)
             if isinstance(value, int):

@@ -125,6 +125,14 @@ class InvalidPartOrder(AwsError):
     sentence = "The list of parts was not in ascending order. Parts must be ordered by part number."
 
 
+class MetadataTooLarge(AwsError):
+    """AWS: "Your metadata headers exceed the maximum allowed metadata size": 2 KB of the user's own."""
+
+    code = "MetadataTooLarge"
+    status = 400
+    sentence = "Your metadata headers exceed the maximum allowed metadata size"
+
+
 class InvalidBucketOwnerAWSAccountID(AwsError):
     """The account that a caller believes to own the bucket is none."""
 

@@ -9,7 +9,11 @@ from collections.abc import Mapping
 from itertools import pairwise
 
 from tabard.access.refusals import AccessDenied
-from tabard.services.s3.errors import InvalidBucketOwnerAWSAccountID, InvalidPartOrder
+from tabard.services.s3.errors import (
+    InvalidBucketOwnerAWSAccountID,
+    InvalidPartOrder,
+    MetadataTooLarge,
+)
 from tabard.wire.input_errors import InvalidArgument, InvalidRequest
 from tabard.wire.request import Value
 
@@ -17,6 +21,9 @@ OWNERS = frozenset(("ExpectedBucketOwner", "ExpectedSourceBucketOwner"))
 """Whom a caller believes to own the bucket: answered here, never asked of an upstream."""
 
 PART_NUMBERS = range(1, 10_001)
+MOST_METADATA_BYTES = 2048
+"""AWS: "The size of user-defined metadata is measured by taking the sum of the number of bytes in the UTF-8
+encoding of each key and value." """
 _ACCOUNT_ID = re.compile(r"[0-9]{12}")
 _COPY_RANGE = re.compile(r"bytes=[0-9]{1,15}-[0-9]{1,15}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -26,11 +33,13 @@ def check_values(operation: str, arguments: Mapping[str, Value], *, account_id: 
     """Refuse what S3 refuses.
 
     Raises:
-        InvalidArgument, InvalidRequest, InvalidPartOrder, InvalidBucketOwnerAWSAccountID (400).
+        InvalidArgument, InvalidRequest, InvalidPartOrder, InvalidBucketOwnerAWSAccountID,
+        MetadataTooLarge (400).
         AccessDenied (403): the bucket belongs to another account than the caller believes.
     """
     for member in OWNERS & arguments.keys():
         _check_owner(str(arguments[member]), account_id)
+    _check_metadata(arguments.get("Metadata"))
     if "PartNumber" in arguments:
         _check_part_number(arguments["PartNumber"])
         if "Range" in arguments:
@@ -62,6 +71,17 @@ def _check_owner(expected: str, account_id: str) -> None:
         raise InvalidBucketOwnerAWSAccountID(given=expected)
     if expected != account_id:
         raise AccessDenied("s3", "Access Denied")
+
+
+def _check_metadata(metadata: Value | None) -> None:
+    """AWS: https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html"""
+    if not isinstance(metadata, dict):
+        return
+    size = 0
+    for name, value in metadata.items():
+        size += len(name.encode()) + len(str(value).encode(errors="surrogateescape"))
+    if size > MOST_METADATA_BYTES:
+        raise MetadataTooLarge(members={"Size": size, "MaxSizeAllowed": MOST_METADATA_BYTES})
 
 
 def _check_part_number(number: Value) -> None:

@@ -32,6 +32,7 @@ def completing(*numbers: object) -> dict[str, object]:
         ("GetObject", {"ExpectedBucketOwner": ACCOUNT_ID}),
         ("CopyObject", {"ExpectedBucketOwner": ACCOUNT_ID, "ExpectedSourceBucketOwner": ACCOUNT_ID}),
         ("CompleteMultipartUpload", completing(1, 2, 10_000)),
+        ("PutObject", {"Metadata": {"name": "é" * 1022}}),
     ],
 )
 def test_what_s3_takes_is_taken(operation: str, arguments: dict[str, object]) -> None:
@@ -82,6 +83,12 @@ COPY_RANGE = "The x-amz-copy-source-range value must be of the form bytes=first-
             {"ExpectedBucketOwner": "abcd"},
             "InvalidBucketOwnerAWSAccountID",
             "The value of the expected bucket owner parameter must be an AWS Account ID... [abcd]",
+        ),
+        (
+            "PutObject",
+            {"Metadata": {"name": "é" * 1022, "b": ""}},
+            "MetadataTooLarge",
+            "Your metadata headers exceed the maximum allowed metadata size",
         ),
         ("CompleteMultipartUpload", completing(), "InvalidRequest", "You must specify at least one part"),
         ("CompleteMultipartUpload", {}, "InvalidRequest", "You must specify at least one part"),
