@@ -80,6 +80,11 @@ bench-policies: $(VENV)/.bench ## The policy engines alone; writes docs/performa
 conformance: $(VENV)/.dev ## Check against reference data (TABARD_REFERENCE_DATA), where present
 	AWS_EC2_METADATA_DISABLED=true TABARD_REFERENCE_DATA="$(TABARD_REFERENCE_DATA)" $(BIN)/pytest -q tests/conformance -rsP
 
+.PHONY: compatibility
+compatibility: $(VENV)/.dev ## Real clients in every way; writes docs/compatibility.md
+	AWS_EC2_METADATA_DISABLED=true TABARD_COMPATIBILITY_PAGE=docs/compatibility.md \
+		$(BIN)/pytest -q -rs tests/flows/test_real_clients.py
+
 .PHONY: clean
 clean: ## Remove what the targets made
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

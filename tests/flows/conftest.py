@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import pytest
 from botocore.client import BaseClient
+from real_clients import JS_PACKAGES, js_packages
 from running_system import SLEEPER, Document, Instance, RunningSystem, tabard_up
 
 AdminClient = Callable[..., BaseClient]
@@ -84,3 +85,11 @@ def run_on_instance(system: RunningSystem) -> RunOnInstance:
 def data_dir(tmp_path: Path) -> Path:
     """Where a test's own system keeps its state; not there yet."""
     return tmp_path / "data"
+
+
+@pytest.fixture(scope="session")
+def js_sdk(request: pytest.FixtureRequest) -> Callable[[], Path]:
+    """A folder with the AWS SDK for JavaScript, kept between runs; called, it raises NotHere without one."""
+    assert request.config.cache is not None
+    folder = Path(request.config.cache.mkdir(f"js-sdk-{JS_PACKAGES['client-s3']}"))
+    return lambda: js_packages(folder)

@@ -2,52 +2,27 @@
 
 import json
 import shutil
-import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import InstanceOf
-from running_system import RunningSystem, allow, bare_environment, deny, fresh
+from real_clients import NotHere
+from running_system import RunningSystem, allow, deny, fresh
 
 pytestmark = pytest.mark.flow
 
-PACKAGES = {
-    "client-s3": "3.1173.0",
-    "client-dynamodb": "3.1164.0",
-    "client-sqs": "3.1169.0",
-    "client-sts": "3.1173.0",
-    "lib-storage": "3.1173.0",
-}
 APPLICATION = Path(__file__).with_name("js_application.mjs")
 
 
 @pytest.fixture(scope="module")
-def sdk(request: pytest.FixtureRequest) -> Path:
-    """A folder with the SDK, kept between runs."""
-    npm, node = shutil.which("npm"), shutil.which("node")
-    if npm is None or node is None:
-        pytest.skip("node and npm are not installed")
-    assert request.config.cache is not None
-    folder = Path(request.config.cache.mkdir(f"js-sdk-{PACKAGES['client-s3']}"))
-    if not (folder / "installed").exists():
-        wanted = [f"@aws-sdk/{package}@{version}" for package, version in PACKAGES.items()]
-        quiet = ["--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts"]
-        try:
-            done = subprocess.run(
-                [npm, "install", *quiet, "--prefix", str(folder), *wanted],
-                env=bare_environment(),
-                capture_output=True,
-                text=True,
-                timeout=120,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            pytest.skip("npm install did not end within two minutes")
-        if done.returncode != 0:
-            pytest.skip(f"the SDK cannot be had from npm's registry: {done.stderr[-300:]}")
-        (folder / "installed").touch()
-    return folder
+def sdk(js_sdk: Callable[[], Path]) -> Path:
+    """A folder with the SDK."""
+    try:
+        return js_sdk()
+    except NotHere as reason:
+        pytest.skip(str(reason))
 
 
 @pytest.fixture(scope="module")
