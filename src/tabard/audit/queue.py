@@ -94,10 +94,13 @@ class AuditQueue:
             await self.flush()
 
     async def flush(self) -> None:
-        """Write what waits. While that fails the events stay, within the capacity."""
+        """Write what waits now. While that fails the events stay, within the capacity."""
         async with self._flushing:
-            while self._waiting:
-                events = await self._explained(self._batch)
+            # What comes meanwhile is for the next flush: a busy edge would commit a few events at a time.
+            due = len(self._waiting)
+            while due > 0:
+                events = await self._explained(min(due, self._batch))
+                due -= len(events)
                 try:
                     await asyncio.to_thread(self._sink, events)
                 except StoreUnavailable as failure:

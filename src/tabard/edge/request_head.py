@@ -6,6 +6,7 @@ RFC 9112, 3.2 (the request target, Host) and 6.3 (the length of a body).
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from tabard.clock import Clock
 from tabard.edge.bounds import HttpBounds
@@ -64,10 +65,15 @@ class RequestHead:
     asks_upgrade: bool
 
 
-def new_request_id() -> str:
-    """A request id in the form of AWS's: a random UUID."""
-    text = f"{_random.getrandbits(128):032x}"
-    return f"{text[:8]}-{text[8:12]}-4{text[13:16]}-a{text[17:20]}-{text[20:]}"
+def new_request_id(now: datetime) -> str:
+    """A request id in the form of AWS's: a UUID, random but for its first eight digits, which count seconds.
+
+    Ids of one time stand side by side in the audit's index; of random ones, each event would have the store
+    write a page of its own.
+    """
+    seconds = int(now.timestamp()) & 0xFFFFFFFF
+    text = f"{_random.getrandbits(96):024x}"
+    return f"{seconds:08x}-{text[:4]}-4{text[5:8]}-a{text[9:12]}-{text[12:]}"
 
 
 def read_head(
@@ -92,6 +98,7 @@ def read_head(
     framing = _framing(dict(headers))
     if framing is None:
         return None
+    now = clock.now()
     raw_path, _, raw_query = target.decode("ascii").partition("?")
     raw = RawRequest(
         method=method.decode("ascii"),
@@ -101,8 +108,8 @@ def read_head(
         peer_ip=peer_ip,
         network_path=path,
         secure=secure,
-        request_id=new_request_id(),
-        received_at=clock.now(),
+        request_id=new_request_id(now),
+        received_at=now,
     )
     length, expects_continue, asks_upgrade = framing
     return RequestHead(raw, length, expects_continue, asks_upgrade)

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 from edge_listener import QUICK, Heard, exchange, listening, request
 
+from tabard.clock import SystemClock
 from tabard.edge.answer_writer import PIECE_BYTES
 from tabard.edge.body import Body
 from tabard.edge.connection import MOST_PIPELINED
@@ -210,7 +211,7 @@ async def test_a_kept_connection_ends_when_nothing_comes() -> None:
 
 
 async def test_a_request_id_has_the_form_of_awss() -> None:
-    ids = {new_request_id() for _ in range(100)}
+    ids = {new_request_id(SystemClock().now()) for _ in range(100)}
     assert len(ids) == 100
     assert all(
         len(text) == 36 and text[14] == "4" and text[19] == "a" and text.count("-") == 4 for text in ids

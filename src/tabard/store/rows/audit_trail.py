@@ -3,15 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
+from itertools import chain
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, delete, func, insert, or_, select
+import msgspec
+from sqlalchemy import Connection, Dialect, Row, and_, bindparam, delete, func, or_, select
 
 from tabard.model.audit_event import AuditEvent, DecidedCheck
 from tabard.policy import Effect, Layer, MatchedStatement
+from tabard.store.moment import Moment
 from tabard.store.schema import DENIED, audit_events
 
 PRUNED_AT_ONCE = 10_000
+ROWS_AT_ONCE = 100
+"""In one statement; a database takes some thousand parameters."""
 
 _AFTER = (
     select(audit_events)
@@ -27,7 +33,13 @@ _FIND = (
     .order_by(audit_events.c.number.desc())
     .limit(1)
 )
-_INSERT = insert(audit_events)
+_COLUMNS = (
+    "request_id", "at", "service", "operation", "principal_arn", "access_key_id", "source_ip", "user_agent",
+    "region", "resources", "outcome", "error_code", "reason", "http_status", "snapshot_version", "decisions",
+    "explanation",
+)  # fmt: skip
+_MOMENT = Moment()
+_MARKS = {"qmark": "?", "format": "%s", "pyformat": "%s"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +49,13 @@ class SqlAuditTrail:
     connection: Connection
 
     def append(self, events: Sequence[AuditEvent]) -> None:
-        if events:
-            self.connection.execute(_INSERT, [_to_row(event) for event in events])
+        # Many rows in one statement: the driver lets go of the interpreter's lock once a statement; an edge
+        # that writes its audit would otherwise contend with its own requests for it, once an event.
+        dialect = self.connection.dialect
+        for begin in range(0, len(events), ROWS_AT_ONCE):
+            rows = [_to_row(event, dialect) for event in events[begin : begin + ROWS_AT_ONCE]]
+            values = tuple(chain.from_iterable(rows))
+            self.connection.exec_driver_sql(_insertion(dialect.paramstyle, len(rows)), values)
 
     def read(self, *, after: int, limit: int, denied_only: bool) -> Sequence[tuple[int, AuditEvent]]:
         rows = self.connection.execute(
@@ -63,26 +80,35 @@ class SqlAuditTrail:
         return self.connection.execute(statement).rowcount
 
 
-def _to_row(event: AuditEvent) -> dict[str, object]:
-    return {
-        "request_id": event.request_id,
-        "at": event.at,
-        "service": event.service,
-        "operation": event.operation,
-        "principal_arn": event.principal_arn,
-        "access_key_id": event.access_key_id,
-        "source_ip": event.source_ip,
-        "user_agent": event.user_agent,
-        "region": event.region,
-        "resources": list(event.resources),
-        "outcome": event.outcome,
-        "error_code": event.error_code,
-        "reason": event.reason,
-        "http_status": event.http_status,
-        "snapshot_version": event.snapshot_version,
-        "decisions": _decisions_column(event),
-        "explanation": event.explanation,
-    }
+@lru_cache(maxsize=2 * ROWS_AT_ONCE)
+def _insertion(paramstyle: str, row_count: int) -> str:
+    """The statement that inserts so many rows at once."""
+    names = ", ".join(f'"{name}"' for name in _COLUMNS)
+    row = f"({', '.join([_MARKS[paramstyle]] * len(_COLUMNS))})"
+    return f"INSERT INTO {audit_events.name} ({names}) VALUES {', '.join([row] * row_count)}"  # noqa: S608 - no value is in it
+
+
+def _to_row(event: AuditEvent, dialect: Dialect) -> tuple[object, ...]:
+    """The values of `_COLUMNS`."""
+    return (
+        event.request_id,
+        _MOMENT.process_bind_param(event.at, dialect),
+        event.service,
+        event.operation,
+        event.principal_arn,
+        event.access_key_id,
+        event.source_ip,
+        event.user_agent,
+        event.region,
+        msgspec.json.encode(event.resources).decode(),
+        event.outcome,
+        event.error_code,
+        event.reason,
+        event.http_status,
+        event.snapshot_version,
+        msgspec.json.encode(_decisions_column(event)).decode(),
+        event.explanation,
+    )
 
 
 def _decisions_column(event: AuditEvent) -> list[object]:
