@@ -1,16 +1,16 @@
 """What one request needs to be allowed: one or several checks."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
+
+import msgspec
 
 from tabard.policy import CompiledPolicies
 
 _NO_CONTEXT: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
+class Check(msgspec.Struct, frozen=True, kw_only=True):
     """One (action, resource, context) that the caller must be allowed.
 
     `context` holds the condition keys (lower case) that only this check knows, such as
@@ -20,5 +20,5 @@ class Check:
 
     action: str
     resource: str
-    context: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: _NO_CONTEXT)
+    context: Mapping[str, tuple[str, ...]] = _NO_CONTEXT
     resource_policy: CompiledPolicies | None = None

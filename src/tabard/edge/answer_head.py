@@ -1,10 +1,11 @@
 """The head of an answer as bytes, and how its body is framed. RFC 9112, 6."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from functools import lru_cache
 from http import HTTPStatus
+
+import msgspec
 
 from tabard.wire.request import Answer
 
@@ -18,8 +19,7 @@ _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 _WITHOUT_BODY = frozenset((204, 304))
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerHead:
+class AnswerHead(msgspec.Struct, frozen=True):
     """`length` of the body that follows, in bytes; None where it is chunked, or ends with the connection."""
 
     content: bytes
@@ -39,17 +39,17 @@ def answer_head(
     length: int | None
     is_chunked = False
     framing = ""
-    values = dict(answer.headers)
-    told = values["content-length"] if "content-length" in values else values.get("Content-Length")
     if answer.status in _WITHOUT_BODY or is_head:
         length = 0
         if answer.status not in _WITHOUT_BODY:
-            known = told if told is not None or not isinstance(answer.body, bytes) else str(len(answer.body))
+            known = _told_length(answer)
+            if known is None and isinstance(answer.body, bytes):
+                known = str(len(answer.body))
             framing = f"Content-Length: {known}\r\n" if known is not None else ""
     elif isinstance(answer.body, bytes):
         length = len(answer.body)
         framing = f"Content-Length: {length}\r\n"
-    elif told is not None:
+    elif (told := _told_length(answer)) is not None:
         length = int(told)
         framing = f"Content-Length: {length}\r\n"
     else:
@@ -74,6 +74,12 @@ def bare_answer(status: int) -> Answer:
     """An answer outside of every AWS protocol, after which the connection ends."""
     text = f"{_PHRASES[status]}\n".encode()
     return Answer(status=status, headers=(("Content-Type", "text/plain; charset=utf-8"),), body=text)
+
+
+def _told_length(answer: Answer) -> str | None:
+    """What the answer itself says of its length."""
+    values = dict(answer.headers)
+    return values["content-length"] if "content-length" in values else values.get("Content-Length")
 
 
 @lru_cache(maxsize=4)

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from tabard.access.authorize import Denied, Permit
 from tabard.clock import Clock
 from tabard.edge.object_body import UNSIGNED_PAYLOAD, ObjectBody
+from tabard.edge.s3_payload import EMPTY_SHA256
 from tabard.errors import RelayedError, ServiceUnavailable
 from tabard.services.s3.errors import NoSuchBucket, NotImplementedByUpstream
 from tabard.services.s3.operations import ACCEPTED_MEMBERS
@@ -151,7 +152,7 @@ class S3Upstream:
         kept = {name: value for name, value in arguments.items() if name not in _EDGE_ONLY}
         _drop_framing(kept)
         request = rebuild_request(_MODEL, operation, kept)
-        payload_hash = UNSIGNED_PAYLOAD if body is not None else hashlib.sha256(request.body).hexdigest()
+        payload_hash = UNSIGNED_PAYLOAD if body is not None else _sha256(request.body)
         signed = sign_request(
             method=request.method,
             host=UPSTREAM_HOST,
@@ -245,6 +246,10 @@ class S3Upstream:
 
 
 _MODEL = service_model("s3")
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest() if content else EMPTY_SHA256
 
 
 def canonical_user_id(account_id: str) -> str:

@@ -5,7 +5,7 @@ identify → authenticate → parse → resolve → authorize → perform → re
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import msgspec
@@ -157,7 +157,7 @@ class Pipeline:
         )
         if asked.call.service == "dynamodb":
             keys = await self.performer.table_keys.of(tables_in(asked.call.input, facts), region=facts.region)
-            facts = replace(facts, partition_keys=keys)
+            facts = msgspec.structs.replace(facts, partition_keys=keys)
         checks = asked.operation.checks(asked.request, facts)  # type: ignore[arg-type]  # the table pairs them
         # INVARIANT: nothing is performed that no policy was asked about, but for who the caller is.
         if not checks and asked.operation.checks is not no_permission_needed:

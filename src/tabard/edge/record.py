@@ -107,7 +107,7 @@ def _resources(
 
 def _storable(text: str) -> str:
     """What the caller sent may hold what no UTF-8 can; the event is written all the same."""
-    return text.encode("utf-8", "replace").decode()
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def _reason(error: AwsError) -> str:

@@ -5,8 +5,9 @@ RFC 9112, 3.2 (the request target, Host) and 6.3 (the length of a body).
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from tabard.clock import Clock
 from tabard.edge.bounds import HttpBounds
@@ -52,8 +53,7 @@ _LOWER = {
 _random = random.Random()  # noqa: S311 - seeded by the system
 
 
-@dataclass(frozen=True, slots=True)
-class RequestHead:
+class RequestHead(msgspec.Struct, frozen=True):
     """A request without its body, and what its head says of the body and the connection.
 
     `length` of the body in bytes, None where it is chunked.
@@ -95,9 +95,6 @@ def read_head(
     headers = _headers(raw_headers, bounds)
     if headers is None:
         return None
-    framing = _framing(dict(headers))
-    if framing is None:
-        return None
     now = clock.now()
     raw_path, _, raw_query = target.decode("ascii").partition("?")
     raw = RawRequest(
@@ -111,6 +108,9 @@ def read_head(
         request_id=new_request_id(now),
         received_at=now,
     )
+    framing = _framing(raw.values)
+    if framing is None:
+        return None
     length, expects_continue, asks_upgrade = framing
     return RequestHead(raw, length, expects_continue, asks_upgrade)
 

@@ -1,8 +1,9 @@
 """What a service is: its operations, what each needs to be allowed, and how each is performed."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
@@ -27,8 +28,10 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
 R = TypeVar("R", bound=msgspec.Struct)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+_NO_KEYS: Mapping[tuple[str, str | None], str] = MappingProxyType({})
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What an operation's table may look at to say which checks a request needs.
 
     `partition_keys` names the partition key of each DynamoDB table, or index of it, that the request is
@@ -44,7 +47,7 @@ class Facts:
     now: datetime
     signed_at: datetime
     payload_hash: str = ""
-    partition_keys: Mapping[tuple[str, str | None], str] = field(default_factory=dict)
+    partition_keys: Mapping[tuple[str, str | None], str] = _NO_KEYS
 
 
 @dataclass(frozen=True, slots=True)

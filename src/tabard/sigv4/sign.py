@@ -3,13 +3,14 @@
 AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import NamedTuple
 
 from tabard.sigv4.authorization import ALGORITHM, Scope
-from tabard.sigv4.canonical import SignedRequest, filled_canonical_request, string_to_sign
+from tabard.sigv4.canonical import filled_canonical_request, string_to_sign, values_by_name
 from tabard.sigv4.dates import amz_date_text
 from tabard.sigv4.layout import layout_of_names
 from tabard.sigv4.verify import SigningKey, signing_key
@@ -87,10 +88,17 @@ def sign_request(
     if headers:
         replaced = _NEVER_SIGNED | {name for name, _ in signed}
         signed += [(name.lower(), value) for name, value in headers if name.lower() not in replaced]
-    request = SignedRequest(method, raw_path, raw_query, signed)
-    names = tuple(sorted(request.values))
-    canonical = filled_canonical_request(
-        request, _own_layout(names), payload_hash, normalize_path=normalize_path
-    )
+    request = _Own(method, raw_path, raw_query, values_by_name(signed))
+    layout = _own_layout(tuple(sorted(request.values)))
+    canonical = filled_canonical_request(request, layout, payload_hash, normalize_path=normalize_path)
     signature = key.signature(string_to_sign(amz_date, key.scope, canonical))
-    return [*added, ("authorization", f"{claim}, SignedHeaders={';'.join(names)}, Signature={signature}")]
+    return [*added, ("authorization", f"{claim}, SignedHeaders={layout.text}, Signature={signature}")]
+
+
+class _Own(NamedTuple):
+    """A `Signable` of our own making."""
+
+    method: str
+    raw_path: str
+    raw_query: str
+    values: Mapping[str, str]

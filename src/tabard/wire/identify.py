@@ -5,11 +5,12 @@ has one reading: whatever the signature's scope names must be the service that t
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from types import MappingProxyType
 from typing import Final
 from urllib.parse import parse_qsl
+
+import msgspec
 
 from tabard.errors import AwsError, InvalidAction
 from tabard.wire.form import parse_form
@@ -32,14 +33,16 @@ _QUERY_PROTOCOLS: Final[Mapping[ServiceName, Protocol]] = MappingProxyType(
 _JSON_SERVICES: Final[tuple[ServiceName, ...]] = ("dynamodb", "sqs", "hosts")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Identified:
+_NO_PARAMETERS: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+class Identified(msgspec.Struct, frozen=True, kw_only=True):
     """What a request is for. `operation` is None where only the body, not read yet, can tell."""
 
     service: ServiceName
     protocol: Protocol
     operation: str | None
-    uri_params: Mapping[str, str] = field(default_factory=dict)
+    uri_params: Mapping[str, str] = _NO_PARAMETERS
 
 
 def identify(raw: RawRequest, scope_service: str | None) -> Identified:
@@ -80,6 +83,8 @@ def identify(raw: RawRequest, scope_service: str | None) -> Identified:
 def identify_service(raw: RawRequest, scope_service: str | None) -> tuple[ServiceName, Protocol]:
     """Service and protocol alone, never raising: the protocol in which any refusal is answered."""
     target = raw.header("x-amz-target")
+    if target is None and scope_service == "s3":  # nothing of what follows is about it
+        return "s3", "rest-xml"
     if target is not None:
         prefix = target.partition(".")[0]
         for service in _JSON_SERVICES:

@@ -5,11 +5,11 @@ INVARIANT: nothing of the caller's request reaches an upstream but the typed inp
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cache
 from http import HTTPStatus
 from typing import Any, Final, TypeAlias
 
+import msgspec
 from botocore.awsrequest import HeadersDict
 from botocore.model import ServiceModel, StructureShape
 from botocore.parsers import ResponseParserError, create_parser
@@ -22,15 +22,17 @@ from tabard.wire.request import Value
 from tabard.wire.xml_input import local_name, parse_xml
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UpstreamRequest:
+class UpstreamRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A request for an upstream, without Host, framing and signature, which are added by who sends it."""
 
     method: str
     raw_path: str
-    raw_query: str = field(repr=False)
-    headers: list[tuple[str, str]] = field(repr=False)
-    body: bytes = field(repr=False)
+    raw_query: str
+    headers: list[tuple[str, str]]
+    body: bytes
+
+    def __repr__(self) -> str:
+        return f"UpstreamRequest(method={self.method!r}, raw_path={self.raw_path!r})"
 
 
 _Plan: TypeAlias = Callable[[Mapping[str, Value]], UpstreamRequest]

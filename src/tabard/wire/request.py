@@ -1,7 +1,6 @@
 """What came over the wire, what was asked, and what goes back: the values between the rooms."""
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias, Union
@@ -61,20 +60,24 @@ class RawRequest(msgspec.Struct, frozen=True, kw_only=True):
         return tuple([value for candidate, value in self.headers if candidate == name])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Call(msgspec.Struct, frozen=True, kw_only=True):
     """One API operation that a caller asks for, with typed input under botocore's member names."""
 
     service: ServiceName
     operation: str
-    input: Mapping[str, Value] = field(repr=False)
+    input: Mapping[str, Value]
     protocol: Protocol
 
+    def __repr__(self) -> str:
+        return f"Call(service={self.service!r}, operation={self.operation!r}, protocol={self.protocol!r})"
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """One HTTP answer; a streamed body is read once."""
 
     status: int
     headers: Headers
-    body: bytes | AsyncIterator[bytes] = field(repr=False)
+    body: bytes | AsyncIterator[bytes]
+
+    def __repr__(self) -> str:
+        return f"Answer(status={self.status!r}, headers={self.headers!r})"

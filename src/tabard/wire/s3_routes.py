@@ -11,6 +11,7 @@ from functools import cache
 from typing import Final, TypeAlias
 from urllib.parse import unquote_to_bytes
 
+import msgspec
 from botocore.model import OperationModel
 
 from tabard.wire.input_errors import InvalidArgument, InvalidBucketName, InvalidURI, KeyTooLongError
@@ -43,8 +44,7 @@ _BUCKET: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]")
 _BAD_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class S3Route:
+class S3Route(msgspec.Struct, frozen=True, kw_only=True):
     """The operation, and what the path names: `Bucket`, or `Bucket` and `Key`, decoded once."""
 
     operation: str

@@ -32,6 +32,7 @@ Context = dict[str, tuple[str, ...]]
 Checks = Callable[[Input, Facts], Sequence[Check]]
 
 MOST_KEYS_AT_ONCE = 1000
+_MILLISECOND = timedelta(milliseconds=1)
 
 _CONTEXT_KEYS = {
     "ACL": "s3:x-amz-acl",
@@ -225,7 +226,7 @@ def _facts_context(facts: Facts) -> Context:
     """
     return {
         "s3:x-amz-content-sha256": (facts.payload_hash,),
-        "s3:signatureage": (str(max(0, (facts.now - facts.signed_at) // timedelta(milliseconds=1))),),
+        "s3:signatureage": (str(max(0, (facts.now - facts.signed_at) // _MILLISECOND)),),
         "s3:authtype": ("REST-HEADER",),
         "s3:signatureversion": ("AWS4-HMAC-SHA256",),
         "s3:resourceaccount": (facts.account_id,),

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import msgspec
 from one_account import ACCOUNT_ID, NOW, REGION, Account
@@ -53,7 +52,7 @@ class Tables:
         facts = self.account.facts()
         wanted = tables_in(arguments, facts)
         keys = {table: PARTITION_KEYS[table] for table in wanted if table in PARTITION_KEYS}
-        return replace(facts, partition_keys=keys)
+        return msgspec.structs.replace(facts, partition_keys=keys)
 
     def checks(self, operation: str, request: Mapping[str, object]) -> Sequence[Check]:
         arguments = typed(operation, request)

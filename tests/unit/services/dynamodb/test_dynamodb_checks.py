@@ -1,7 +1,6 @@
 """From a request to what it needs to be allowed, operation by operation."""
 
-from dataclasses import replace
-
+import msgspec
 import pytest
 from dynamodb_account import INDEX, TABLE, Tables, typed
 from one_account import ACCOUNT_ID, REGION
@@ -415,4 +414,4 @@ def test_the_tables_to_look_up_are_those_that_are_touched(tables: Tables) -> Non
     write = {"TransactItems": [{"Put": {"TableName": "notes"}}, {"Delete": {"TableName": "blobs"}}]}
     assert tables_in(write, facts) == {("notes", None), ("blobs", None)}  # type: ignore[arg-type]
     assert tables_in({}, facts) == frozenset()
-    assert replace(facts).partition_keys == {}
+    assert msgspec.structs.replace(facts).partition_keys == {}

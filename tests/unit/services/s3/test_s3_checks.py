@@ -1,9 +1,9 @@
 """From a request to what it needs to be allowed, operation by operation."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import cast
 
+import msgspec
 import pytest
 from one_account import ACCOUNT_ID
 from s3_requests import BY_NAME, FACTS, MODEL, checks
@@ -185,7 +185,7 @@ def test_tags_that_no_policy_would_see_are_not_taken() -> None:
 
 
 def test_a_policy_sees_where_a_bucket_is_to_be() -> None:
-    facts = replace(FACTS, region="eu-west-3")
+    facts = msgspec.structs.replace(FACTS, region="eu-west-3")
     configuration = {"CreateBucketConfiguration": {"LocationConstraint": "eu-west-3"}}
     (check,) = BY_NAME["CreateBucket"].checks({**IN_BUCKET, **configuration}, facts)
     assert check.context["s3:locationconstraint"] == ("eu-west-3",)
@@ -195,7 +195,7 @@ def test_a_policy_sees_where_a_bucket_is_to_be() -> None:
 
 
 def test_a_policy_sees_what_was_signed_and_when() -> None:
-    facts = replace(
+    facts = msgspec.structs.replace(
         FACTS, payload_hash="UNSIGNED-PAYLOAD", signed_at=FACTS.now - timedelta(minutes=1, milliseconds=5)
     )
     (check,) = BY_NAME["GetObject"].checks(ON_OBJECT, facts)
