@@ -30,7 +30,7 @@ def declared_payload_hash(raw: RawRequest) -> str:
     if declared is None:
         raise InvalidRequest(reason="Missing required header for this request: x-amz-content-sha256")
     if (
-        declared != UNSIGNED_PAYLOAD
+        declared not in (EMPTY_SHA256, UNSIGNED_PAYLOAD)
         and not declared.startswith("STREAMING-")
         and not _SHA256_HEX.fullmatch(declared)
     ):

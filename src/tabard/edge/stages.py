@@ -4,7 +4,6 @@ Each is a type of its own that holds the one before it, so that a stage that is 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 
 import msgspec
@@ -19,8 +18,7 @@ from tabard.wire.identify import Identified
 from tabard.wire.request import Call, RawRequest, Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Believed:
+class Believed(msgspec.Struct, frozen=True, kw_only=True):
     """The caller is known, the signature verified. `content` is the body, or an object still to stream."""
 
     raw: RawRequest
@@ -28,12 +26,14 @@ class Believed:
     caller: Caller
     facts: RequestFacts
     signed_at: datetime
-    snapshot: Snapshot = field(repr=False)
-    content: bytes | ObjectBody = field(repr=False)
+    snapshot: Snapshot
+    content: bytes | ObjectBody
+
+    def __repr__(self) -> str:
+        return f"Believed(raw={self.raw!r}, identified={self.identified!r}, caller={self.caller!r})"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked for: an operation of ours with typed input.
 
     `request` is the operation's own struct; the plain input of a forwarded operation.
@@ -42,19 +42,20 @@ class Asked:
     believed: Believed
     call: Call
     operation: Operation
-    request: msgspec.Struct | Mapping[str, Value] = field(repr=False)
+    request: msgspec.Struct | Mapping[str, Value]
+
+    def __repr__(self) -> str:
+        return f"Asked(believed={self.believed!r}, call={self.call!r})"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resolved:
+class Resolved(msgspec.Struct, frozen=True, kw_only=True):
     """Every check that the request needs."""
 
     asked: Asked
     checks: Sequence[Check]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Allowed:
+class Allowed(msgspec.Struct, frozen=True, kw_only=True):
     """Proof that it may be performed; `refused` are denied parts of an operation that allows for that."""
 
     resolved: Resolved

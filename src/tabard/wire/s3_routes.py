@@ -78,12 +78,13 @@ def match_s3_operation(raw: RawRequest) -> S3Route | UnknownOperation:
         InvalidBucketName, KeyTooLongError (400). InvalidArgument (400): a query parameter given twice.
     """
     uri_params = parse_s3_path(raw.raw_path)
-    query = parse_s3_query(raw.raw_query) if raw.raw_query else {}
     level = _LEVELS[len(uri_params)]
     is_copy = raw.header("x-amz-copy-source") is not None
-    keys = query.keys() - _NOT_THE_OPERATIONS if query else query.keys()
-    candidates = (_table() if keys else _plain_table()).get((raw.method, level), ())
-    for candidate in candidates:
+    query = parse_s3_query(raw.raw_query) if raw.raw_query else {}
+    keys = query.keys() - _NOT_THE_OPERATIONS
+    if not keys and (plain := _plain_table().get((raw.method, level, is_copy))) is not None:
+        return S3Route(operation=plain, uri_params=uri_params)
+    for candidate in _table().get((raw.method, level), ()):
         if (
             keys <= candidate.known
             and candidate.required <= keys
@@ -163,11 +164,14 @@ def _table() -> _Table:
 
 
 @cache
-def _plain_table() -> _Table:
+def _plain_table() -> Mapping[tuple[str, str, bool], str]:
     """The operations that need no query: what nearly every request asks for."""
     return {
-        key: tuple(candidate for candidate in found if not candidate.required)
+        (*key, is_copy): candidate.operation
         for key, found in _table().items()
+        for is_copy in (True, False)
+        for candidate in reversed(found)
+        if not candidate.required and candidate.operation not in (_COPIED if is_copy else _COPIES)
     }
 
 
