@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import msgspec
 import pytest
 from installation import ACCOUNT_ID, REGION, Installation, Keys, instance_facts
 
@@ -160,9 +161,9 @@ def test_assuming_a_role_needs_the_role_to_trust_and_says_no_more_than_no(here: 
     )
     bare = Check(action="sts:AssumeRole", resource=f"arn:aws:iam::{ACCOUNT_ID}:role/other")
     caller = web(here, policy("sts:AssumeRole"))
-    permit(here, caller, replace(bare, resource_policy=trusting), service="sts")
+    permit(here, caller, msgspec.structs.replace(bare, resource_policy=trusting), service="sts")
     other = compile_trust_policy(here.web.trust_policy)
-    for check in (bare, replace(bare, resource_policy=other)):
+    for check in (bare, msgspec.structs.replace(bare, resource_policy=other)):
         refusal = denied(here, caller, check, service="sts")
         assert refusal.message == (
             f"User: {SESSION} is not authorized to perform: sts:AssumeRole on resource: {bare.resource}"
@@ -231,7 +232,7 @@ def test_a_fact_that_a_request_does_not_have_is_absent_and_not_empty(
 @pytest.mark.parametrize("scope_region", ["eu-west-1", "us-east-1"])
 def test_iam_is_in_one_region_whatever_its_caller_signs_for(here: Installation, scope_region: str) -> None:
     """A region that the caller chose would let it past a policy that holds it to one."""
-    listing = replace(READ, action="iam:ListRoles", resource="*")
+    listing = msgspec.structs.replace(READ, action="iam:ListRoles", resource="*")
     caller = web(here, policy("iam:*", StringEquals={"aws:RequestedRegion": "us-east-1"}))
     authorize(caller, [listing], here.facts(service="iam", region=scope_region), here.snapshot)
     here.allow(policy("iam:*", StringEquals={"aws:RequestedRegion": "eu-west-1"}))
@@ -246,13 +247,13 @@ def test_a_secure_request_is_one(here: Installation) -> None:
 
 def test_a_check_shows_keys_of_its_own(here: Installation) -> None:
     caller = web(here, policy("s3:*", StringEquals={"s3:prefix": "public/"}))
-    permit(here, caller, replace(READ, context={"s3:prefix": ("public/",)}))
+    permit(here, caller, msgspec.structs.replace(READ, context={"s3:prefix": ("public/",)}))
     denied(here, caller, READ)
 
 
 def test_part_by_part_the_denied_are_told_and_the_others_permitted(here: Installation) -> None:
     caller = web(here, policy("s3:GetObject", "arn:aws:s3:::b/k"))
-    other = replace(READ, resource="arn:aws:s3:::b/other")
+    other = msgspec.structs.replace(READ, resource="arn:aws:s3:::b/other")
     given, refused = authorize_each(caller, [READ, other, WRITE, READ], here.facts(), here.snapshot)
     assert given.checks == (READ, READ)
     assert [refusal.denial.check for refusal in refused] == [other, WRITE]
