@@ -7,8 +7,17 @@ import json
 from dataclasses import replace
 
 import pytest
+from policy_cases import request
 
-from tabard.policy import Document, DocumentKind, context_keys, parse_document
+from tabard.policy import (
+    Document,
+    DocumentKind,
+    NamedDocument,
+    compile_policies,
+    context_keys,
+    missing_context_keys,
+    parse_document,
+)
 
 # The example of https://docs.aws.amazon.com/cli/latest/reference/iam/get-context-keys-for-custom-policy.html
 AWS_EXAMPLE = {
@@ -84,3 +93,29 @@ def test_a_document_made_without_the_parser_may_name_an_unknown_operator() -> No
     unknown = replace(document.statements[0].conditions[0], operator="DateSoon", values=("${aws:userid}",))
     made = replace(document, statements=(replace(document.statements[0], conditions=(unknown,)),))
     assert context_keys([made]) == ("aws:username", "aws:CurrentTime")
+
+
+@pytest.mark.parametrize(
+    ("elements", "expected"),
+    [
+        # Only what is said of this action and resource is asked about.
+        ({"Action": "sqs:*", "Condition": {"Null": {"aws:userid": "true"}}}, ()),
+        ({"Resource": "arn:aws:s3:::other/*", "Condition": {"Null": {"aws:userid": "true"}}}, ()),
+        (
+            {"Condition": {"Bool": {"aws:SecureTransport": "true"}, "StringLike": {"AWS:UserName": "*"}}},
+            ("aws:SecureTransport",),
+        ),
+        # Whether a resource with a variable fits is not known before its key has a value.
+        ({"Resource": "arn:aws:s3:::${aws:userid}/*"}, ("aws:userid",)),
+        ({"Resource": "arn:aws:s3:::bucket/${aws:username}"}, ()),
+    ],
+)
+@pytest.mark.parametrize("version", ["2012-10-17", "2008-10-17"])
+def test_a_request_misses_the_keys_that_its_statements_ask_for(
+    elements: dict[str, object], expected: tuple[str, ...], version: str
+) -> None:
+    tree = {"Effect": "Allow", "Action": "s3:*", "Resource": "*", **elements}
+    document = parse_document(json.dumps({"Version": version, "Statement": tree}), kind=DocumentKind.IDENTITY)
+    compiled = compile_policies([NamedDocument("p", document)])
+    found = missing_context_keys(request(aws__username="alice"), [document], compiled)
+    assert found == (expected if version == "2012-10-17" or "Resource" not in elements else ())
