@@ -250,8 +250,13 @@ class InstanceSession:
 
 
 @contextmanager
-def tabard_up(data_dir: Path, *options: str, **variables: str) -> Iterator[RunningSystem]:
-    """A `tabard up` on free ports with `data_dir`; ended by its pid with the block, however that ends."""
+def tabard_up(
+    data_dir: Path, *options: str, keeps_instances: bool = False, **variables: str
+) -> Iterator[RunningSystem]:
+    """A `tabard up` on free ports with `data_dir`; ended by its pid with the block, however that ends.
+
+    `keeps_instances`: another one on the same data directory finds what this one knew of them.
+    """
     data_dir.parent.mkdir(parents=True, exist_ok=True)
     log = data_dir.with_name(f"{data_dir.name}.log")
     with _started(log, "--data-dir", str(data_dir), *options, **variables) as process:
@@ -261,7 +266,7 @@ def tabard_up(data_dir: Path, *options: str, **variables: str) -> Iterator[Runni
         finally:
             end(process)
             # Where another user cannot reach the test's own folder, instances have theirs elsewhere.
-            if running.instances.parent.parent == LAUNCHED:
+            if running.instances.parent.parent == LAUNCHED and not keeps_instances:
                 shutil.rmtree(running.instances.parent)
 
 

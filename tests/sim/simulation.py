@@ -14,6 +14,7 @@ from tabard.agent.agent import Agent
 from tabard.agent.drivers.driver import ExitStatus
 from tabard.agent.edge_client import EdgeError
 from tabard.agent.keeper import SessionKeeper
+from tabard.agent.kept import KeptInstance
 from tabard.agent.networks.network import InstanceNetwork, LoopbackPorts
 from tabard.agent.settings import AgentSettings
 from tabard.clock import ManualClock
@@ -30,6 +31,8 @@ DELIVERIES: tuple[RoleDelivery, ...] = ("2.0", "1.0")
 
 
 class IdleRunning:
+    descriptors: tuple[int, ...] | None = None
+
     def __init__(self) -> None:
         self._stopped = asyncio.Event()
 
@@ -55,6 +58,9 @@ class IdleDriver:
         directory: Path,
     ) -> IdleRunning:
         return IdleRunning()
+
+    def adopt(self, kept: KeptInstance, directory: Path) -> None:
+        return None
 
     def not_started(self, instance_id: str, reason: str) -> None:
         raise AssertionError(reason)

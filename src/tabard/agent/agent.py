@@ -11,7 +11,7 @@ import structlog
 from tabard.agent import rotation
 from tabard.agent.drivers.driver import Driver
 from tabard.agent.drivers.leftovers import end_leftovers
-from tabard.agent.edge_client import Edge, EdgeError, EdgeRefused
+from tabard.agent.edge_client import Edge, EdgeError
 from tabard.agent.edge_relay import EdgeDoor, PlainDoor
 from tabard.agent.identity import fetch_identity
 from tabard.agent.instances import (
@@ -23,6 +23,7 @@ from tabard.agent.instances import (
     former_instances,
 )
 from tabard.agent.keeper import Errand, SessionKeeper
+from tabard.agent.kept import KeptInstance, KeptInstances, NothingKept
 from tabard.agent.minting import Minting
 from tabard.agent.reconcile import (
     Action,
@@ -37,6 +38,7 @@ from tabard.agent.reconcile import (
     UpdateFacts,
     reconcile,
 )
+from tabard.agent.reports import Reports
 from tabard.agent.settings import AgentSettings
 from tabard.agent.waiting import until
 from tabard.clock import Clock
@@ -48,14 +50,11 @@ AGENT_STARTED = "agent_started"
 AGENT_STOPPED = "agent_stopped"
 AGENT_TASK_FAILED = "agent_task_failed"
 EDGE_CALL_FAILED = "edge_call_failed"
-REPORT_REFUSED = "report_refused"
 
 _LONGEST_BACKOFF_SECONDS = 30.0
 _LAST_REPORT_SECONDS = 2.0
 _LONGEST_NAP_SECONDS = 20.0
 _SHORTEST_POLL_SECONDS = 0.5
-_REPORTS_AT_ONCE = 1000
-_REPORT_REFUSALS = frozenset({"InstanceNotOnHost", "InvalidReport"})
 
 _log = structlog.get_logger(__name__)
 
@@ -63,7 +62,7 @@ _log = structlog.get_logger(__name__)
 class Agent:
     """One host's agent. `run` does everything; its steps are public, so that a test can take them one by one.
 
-    Differs: instances end with their agent, even a killed one; the next agent reports them stopped.
+    Differs: an instance of the driver `process` ends with its agent, even a killed one.
     """
 
     def __init__(
@@ -78,9 +77,11 @@ class Agent:
         edge_endpoint: str,
         region: str,
         edge_door: EdgeDoor | None = None,
+        kept: KeptInstances | None = None,
     ) -> None:
         """Args: drivers: by the name that a desired instance asks for; runtime_directory: exists;
-        edge_door: for what comes from instances' networks, the edge's endpoint where there is no other."""
+        edge_door: for what comes from instances' networks, the edge's endpoint where there is no other;
+        kept: where instances are kept that outlive their agent."""
         self._host_id = host_id
         self._edge = edge
         self._drivers = dict(drivers)
@@ -97,17 +98,17 @@ class Agent:
             check_peers=self.checks_peers,
             rotate_every=settings.rotate_every,
             stop_grace=settings.stop_grace,
+            kept=kept or NothingKept(),
             random_source=self._random,
         )
         self._desired: tuple[DesiredInstance, ...] | None = None
         self._version = -1
         self._instances: dict[str, HostedInstance] = {}
-        self._reports: dict[str, InstanceReport] = {}
+        self._reports = Reports(edge, on_acknowledged=self._note_acknowledged)
         self._closing = False
         self._reconciling = False
         self._unsettled = False
         self._sessions_changed = asyncio.Event()
-        self._reports_changed = asyncio.Event()
         self._minting = Minting(edge, clock=clock, on_outcome=self._note_outcome)
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -139,13 +140,30 @@ class Agent:
     # The steps
 
     def recover(self) -> None:
-        """Note what an earlier agent left: its instances ended with it."""
+        """Adopt what an earlier agent left running and kept; the rest is ended, and noted as stopped."""
         self._folder.mkdir(exist_ok=True)
         self._folder.chmod(0o711)  # whoever an instance runs as passes through, and lists nothing
         former = former_instances(self._folder)
-        end_leftovers([instance_id for instance_id, _ in former])
-        for instance_id, boot_number in former:
+        adopted = {
+            instance_id for kept in self._surroundings.kept.all() if (instance_id := self._adopt(kept))
+        }
+        left = [(instance_id, boot) for instance_id, boot in former if instance_id not in adopted]
+        end_leftovers([instance_id for instance_id, _ in left])
+        for instance_id, boot_number in left:
             self._hosted(instance_id, boot_number, phase="stopped", reason=AGENT_ENDED)
+
+    def _adopt(self, kept: KeptInstance) -> str:
+        instance_id = kept.facts.instance_id
+        driver = self._drivers.get(kept.facts.driver)
+        running = None if driver is None else driver.adopt(kept, self._folder / instance_id)
+        if driver is None or running is None:
+            kept.close()
+            self._surroundings.kept.drop(instance_id)
+            return ""
+        instance = self._hosted(instance_id, kept.facts.boot_number)
+        instance.adopt(kept, running, driver, self._surroundings)
+        self._spawn(fetch_identity(instance, self._edge, random_source=self._random))
+        return instance_id
 
     async def poll(self, wait_seconds: int) -> None:
         """Look at the desired state once, and begin what it asks for. Raises EdgeError."""
@@ -161,38 +179,13 @@ class Agent:
 
     async def report(self) -> None:
         """Tell the edge what has changed, or only that the host is alive. Raises EdgeError."""
-        wanted = {desired.instance_id for desired in self._desired or ()}
-        # One report about an instance that the edge has forgotten would have all of them refused.
-        self._reports = {key: report for key, report in self._reports.items() if key in wanted}
-        reports = tuple(self._reports.values())[:_REPORTS_AT_ONCE]
-        try:
-            await self._edge.report_instances(reports)
-        except EdgeRefused as error:
-            if error.code not in _REPORT_REFUSALS:
-                raise
-            for report in reports:
-                await self._report_alone(report)
-        else:
-            for report in reports:
-                self._note_acknowledged(report)
+        await self._reports.tell(known={desired.instance_id for desired in self._desired or ()})
         self._reconcile()
-
-    async def _report_alone(self, report: InstanceReport) -> None:
-        try:
-            await self._edge.report_instances((report,))
-        except EdgeRefused as error:
-            _log.warning(
-                REPORT_REFUSED, instance_id=report.instance_id, code=error.code, reason=error.message
-            )
-        # A refused report is not told again: what the edge knows better comes with the next desired state.
-        self._note_acknowledged(report)
 
     def _note_acknowledged(self, report: InstanceReport) -> None:
         instance = self._instances.get(report.instance_id)
         if instance is not None:
             instance.reported = report
-        if self._reports.get(report.instance_id) == report:
-            del self._reports[report.instance_id]
 
     async def close(self) -> None:
         """End every instance; what is served is served until its instance has ended."""
@@ -270,7 +263,7 @@ class Agent:
                 self._note(report)
             case ForgetInstance(instance_id):
                 self._instances.pop(instance_id).forget()
-                self._reports.pop(instance_id, None)
+                self._reports.forget(instance_id)
             case _:
                 assert_never(action)
 
@@ -317,9 +310,7 @@ class Agent:
     def _note(self, report: InstanceReport) -> None:
         if report.instance_id not in self._instances:
             self._hosted(report.instance_id, report.boot_number, phase=report.run_state)
-        if self._reports.get(report.instance_id) != report:
-            self._reports[report.instance_id] = report
-            self._reports_changed.set()
+        self._reports.put(report)
 
     def _note_outcome(self) -> None:
         self._sessions_changed.set()
@@ -348,8 +339,8 @@ class Agent:
 
     async def _report_forever(self) -> None:
         async def report() -> None:
-            await until(self._reports_changed, self._settings.heartbeat.total_seconds())
-            self._reports_changed.clear()
+            await until(self._reports.changed, self._settings.heartbeat.total_seconds())
+            self._reports.changed.clear()
             await self.report()
 
         await self._forever("ReportInstances", report)
@@ -367,7 +358,7 @@ class Agent:
                     failures, longest_seconds=_LONGEST_BACKOFF_SECONDS, jitter=self._random.random()
                 )
                 failures += 1
-                self._reports_changed.set()
+                self._reports.changed.set()
                 await asyncio.sleep(delay)
 
     async def _renew_forever(self) -> None:

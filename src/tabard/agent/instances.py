@@ -5,7 +5,7 @@ import json
 import os
 import random
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -19,6 +19,7 @@ from tabard.agent.drivers.environment import instance_environment
 from tabard.agent.drivers.process import EMPTY_FILE
 from tabard.agent.edge_relay import EdgeDoor, EdgeRelay
 from tabard.agent.keeper import SessionKeeper
+from tabard.agent.kept import KeptInstance, KeptInstances
 from tabard.agent.networks.network import InstanceNetwork, NoNetwork
 from tabard.agent.reconcile import ObservedInstance, sessions_wanted
 from tabard.agent.waiting import all_of
@@ -28,6 +29,7 @@ from tabard.model.messages import DesiredInstance, InstanceReport
 from tabard.model.network_path import NetworkPath
 
 INSTANCE_STARTED = "instance_started"
+INSTANCE_ADOPTED = "instance_adopted"
 INSTANCE_ENDED = "instance_ended"
 INSTANCE_START_FAILED = "instance_start_failed"
 
@@ -62,6 +64,7 @@ class Surroundings:
     check_peers: bool
     rotate_every: timedelta | None
     stop_grace: timedelta
+    kept: KeptInstances
     random_source: random.Random = field(repr=False)
 
 
@@ -114,17 +117,21 @@ class HostedInstance:
     def launch(self, desired: DesiredInstance, driver: Driver, surroundings: Surroundings) -> None:
         """Begin the instance's life; it goes on by itself until the main process ends or `stop` is called."""
         self.boot_number = desired.boot_number
-        keeper = self.keeper = SessionKeeper(
-            desired,
-            clock=surroundings.clock,
-            rotate_every=surroundings.rotate_every,
-            random_source=surroundings.random_source,
-        )
+        keeper = self.keeper = _keeper_of(desired, surroundings)
+        self._begin(self._live(keeper, driver, surroundings), "pending")
+
+    def adopt(self, kept: KeptInstance, running: Running, driver: Driver, surroundings: Surroundings) -> None:
+        """Go on with the life that a former agent began."""
+        keeper = self.keeper = _keeper_of(kept.facts, surroundings)
+        adopted = (kept.network, running)
+        self._begin(self._live(keeper, driver, surroundings, adopted=adopted), "running")
+
+    def _begin(self, life: Coroutine[None, None, None], phase: Phase) -> None:
         self._over = None
         self._stop_asked = asyncio.Event()
         self._reboot_asked = asyncio.Event()
-        self._life = asyncio.create_task(self._live(keeper, driver, surroundings))
-        self._enter("pending")
+        self._life = asyncio.create_task(life)
+        self._enter(phase)
 
     def stop(self, over: Literal["stopped", "terminated"], reason: Reason) -> None:
         """Begin to end it; `over` is the state it is in afterwards."""
@@ -148,7 +155,14 @@ class HostedInstance:
         """Remove its folder."""
         shutil.rmtree(self._directory, ignore_errors=True)
 
-    async def _live(self, keeper: SessionKeeper, driver: Driver, surroundings: Surroundings) -> None:
+    async def _live(
+        self,
+        keeper: SessionKeeper,
+        driver: Driver,
+        surroundings: Surroundings,
+        *,
+        adopted: tuple[InstanceNetwork, Running] | None = None,
+    ) -> None:
         by_itself: Reason = (
             "Server.InternalError",
             "Server.InternalError: The host could not run the instance",
@@ -156,11 +170,17 @@ class HostedInstance:
         started = False
         listening = AsyncExitStack()
         try:
-            _make_directory(self._directory, keeper.facts())
-            network = await driver.open_network()
+            if adopted is None:
+                _make_directory(self._directory, keeper.facts())
+            network = await driver.open_network() if adopted is None else adopted[0]
             listening.callback(network.close)
-            await self._listen(listening, keeper, network, surroundings)
-            running = await self._start(keeper, network, driver, surroundings)
+            await self._listen(listening, keeper, network, surroundings, is_adopted=adopted is not None)
+            running: Running | None
+            if adopted is None:
+                running = await self._start(keeper, network, driver, surroundings)
+            else:
+                running = adopted[1]
+                _log.info(INSTANCE_ADOPTED, instance_id=self.instance_id)
             started = running is not None
             while running is not None:
                 status = await self._wait(running, surroundings.stop_grace)
@@ -173,6 +193,7 @@ class HostedInstance:
             by_itself = ("Server.InternalError", f"Server.InternalError: {error}"[:_REASON_CHARACTERS])
             _log.error(INSTANCE_START_FAILED, instance_id=self.instance_id, reason=str(error))
         finally:
+            surroundings.kept.drop(self.instance_id)
             await listening.aclose()
             self.keeper = None
             self.metadata_endpoint = ""
@@ -189,18 +210,30 @@ class HostedInstance:
         keeper: SessionKeeper,
         network: InstanceNetwork,
         surroundings: Surroundings,
+        *,
+        is_adopted: bool,
     ) -> None:
         """Serve the listeners of its network: whoever reaches them is this instance."""
-        peer_uid = network.peer_uid if surroundings.check_peers else None
-        server = MetadataServer(keeper, clock=surroundings.clock, uid=peer_uid)
-        listening.push_async_callback(server.close)
-        await server.start(*network.metadata)
         facts = keeper.facts()
         path = NetworkPath(vpc_id=facts.vpc_id, private_ip_address=facts.private_ip_address)
         relay = EdgeRelay(surroundings.edge_door, path)
         listening.push_async_callback(relay.close)
         await relay.start(*network.edge)
+        if is_adopted:
+            # Who asks meanwhile waits in the listener's backlog, and is not told that there is no session.
+            await self._until_settled(keeper)
+        peer_uid = network.peer_uid if surroundings.check_peers else None
+        server = MetadataServer(keeper, clock=surroundings.clock, uid=peer_uid)
+        listening.push_async_callback(server.close)
+        await server.start(*network.metadata)
         self.metadata_endpoint = server.endpoint
+
+    async def _until_settled(self, keeper: SessionKeeper) -> None:
+        """Wait for its first session and its identity, but not for ever."""
+        wanted = [keeper.identity_settled]
+        if sessions_wanted(keeper.facts()):
+            wanted.append(keeper.settled)
+        await all_of(wanted, unless=self._stop_asked, timeout_seconds=_FIRST_SESSION_SECONDS)
 
     async def _start(
         self,
@@ -210,10 +243,7 @@ class HostedInstance:
         surroundings: Surroundings,
     ) -> Running | None:
         """Start the main process once its first session is decided; None where it is to stop already."""
-        wanted = [keeper.identity_settled]
-        if sessions_wanted(keeper.facts()):
-            wanted.append(keeper.settled)
-        await all_of(wanted, unless=self._stop_asked, timeout_seconds=_FIRST_SESSION_SECONDS)
+        await self._until_settled(keeper)
         if self._stop_asked.is_set():
             return None
         environment = instance_environment(
@@ -223,7 +253,10 @@ class HostedInstance:
             region=surroundings.region,
             empty_file=str(self._directory / EMPTY_FILE),
         )
-        running = await driver.start(keeper.facts(), network, environment, self._directory)
+        facts = keeper.facts()
+        running = await driver.start(facts, network, environment, self._directory)
+        if running.descriptors is not None:
+            surroundings.kept.keep(KeptInstance(facts=facts, network=network, process=running.descriptors))
         _log.info(INSTANCE_STARTED, instance_id=self.instance_id, metadata_endpoint=self.metadata_endpoint)
         if not self._stop_asked.is_set():
             self._enter("running")
@@ -260,6 +293,15 @@ class HostedInstance:
     def _enter(self, phase: Phase, reason: Reason = ("", "")) -> None:
         self._phase, self._reason = phase, reason
         self._on_change()
+
+
+def _keeper_of(facts: DesiredInstance, surroundings: Surroundings) -> SessionKeeper:
+    return SessionKeeper(
+        facts,
+        clock=surroundings.clock,
+        rotate_every=surroundings.rotate_every,
+        random_source=surroundings.random_source,
+    )
 
 
 def former_instances(folder: Path) -> list[tuple[str, int]]:

@@ -10,9 +10,12 @@ from tabard.agent.agent import Agent
 from tabard.agent.drivers.process import Owner
 from tabard.agent.edge_client import EdgeClient
 from tabard.agent.edge_relay import VouchingDoor
+from tabard.agent.kept import KeptBySupervisor
 from tabard.agent.settings import AgentSettings
 from tabard.agent.signed_exchange import SignedExchange
 from tabard.clock import SystemClock
+from tabard.processes.descriptor_store import KeptDescriptors
+from tabard.processes.launch import PR_SET_PDEATHSIG, LibC
 from tabard.sigv4.sign import Credentials
 from tabard.wiring.drivers import DriverChoices, drivers_of, instance_isolation
 from tabard.wiring.process_config import AgentConfig
@@ -35,6 +38,7 @@ async def run_agent(config: AgentConfig) -> None:
         uid=os.getuid(),
         launch_owner=Owner(config.launch_uid, config.launch_gid),
         hidden=tuple(Path(folder) for folder in config.hidden),
+        outlives_agent=config.store_fd is not None,
     )
     agent = Agent(
         config.host_id,
@@ -45,12 +49,22 @@ async def run_agent(config: AgentConfig) -> None:
         runtime_directory=Path(config.directory),
         edge_endpoint=config.endpoint,
         edge_door=VouchingDoor(Path(config.edge_socket)),
+        kept=None if config.store_fd is None else KeptBySupervisor(KeptDescriptors(config.store_fd)),
         region=config.region,
     )
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    if config.store_fd is not None:
+        _end_instances_with_supervisor(config.supervisor_pid)
     try:
         await agent.run(stop)
     finally:
         await exchange.close()
+
+
+def _end_instances_with_supervisor(supervisor_pid: int) -> None:
+    """Hear of a killed supervisor by SIGTERM, and not be killed with it: instances would go on for ever."""
+    LibC().prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM))
+    if os.getppid() != supervisor_pid:
+        os.kill(os.getpid(), signal.SIGTERM)  # it was killed before this

@@ -41,12 +41,14 @@ async def instance_isolation(edge_endpoint: str) -> InstanceIsolation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriverChoices:
-    """launch_owner: whom instances run as where that is set; hidden: folders that no instance sees."""
+    """launch_owner: whom instances run as where that is set; hidden: folders that no instance sees;
+    outlives_agent: whether instances with a network of their own go on without it."""
 
     environment: Mapping[str, str] = field(repr=False)
     uid: int
     launch_owner: Owner
     hidden: Sequence[Path]
+    outlives_agent: bool
 
 
 def drivers_of(isolation: InstanceIsolation, choices: DriverChoices) -> dict[str, Driver]:
@@ -67,5 +69,6 @@ def drivers_of(isolation: InstanceIsolation, choices: DriverChoices) -> dict[str
         base_environment=choices.environment,
         owner_of=owner_of_its_own if of_its_own else launch_owner,
         hidden=() if of_its_own else choices.hidden,  # another user sees nothing of them anyway
+        outlives_agent=choices.outlives_agent,
     )
     return {"process": process, "netns": netns}

@@ -38,6 +38,8 @@ class AgentConfig(msgspec.Struct, frozen=True, kw_only=True):
     directory: str
     edge_socket: str
     hidden: tuple[str, ...] = ()
+    store_fd: int | None = None
+    supervisor_pid: int = 0
     rotate_every_seconds: float = 0
     launch_uid: int | None = None
     launch_gid: int | None = None

@@ -18,6 +18,7 @@ from tabard.clock import SystemClock
 from tabard.edge.upstreams.moto_child import MotoChild, moto_child
 from tabard.edge.upstreams.runtime_folder import runtime_folder, socket_path
 from tabard.edge.upstreams.seaweedfs import SeaweedfsChild, seaweedfs_child
+from tabard.processes.descriptor_store import DescriptorStore
 from tabard.processes.isolation import network_isolation
 from tabard.processes.spec import ChildEvent, ChildSpec
 from tabard.processes.supervisor import Supervisor
@@ -97,6 +98,7 @@ class System:
         self._data_dir: DataDir | None = None
         self._host_id = ""
         self._isolation = InstanceIsolation(networks=None)
+        self._store: DescriptorStore | None = None
 
     @property
     def facts(self) -> SystemFacts:
@@ -144,6 +146,9 @@ class System:
         health_socket = self._listen("127.0.0.1", settings.health_port, option="--health-port")
         self._listen_vouched()
         self._isolation = await instance_isolation(f"http://{_authority(edge_socket)}")
+        if self._isolation.networks is not None:
+            self._store = DescriptorStore()
+            self._store.start()
         self._facts = self._describe(edge_socket, health_socket)
         await self._start_children()
         self._control = ControlServer(self._runtime_folder / "control.sock", {"reset": self._reset})
@@ -156,6 +161,8 @@ class System:
             await self._control.stop()
         if self._supervisor is not None:
             await self._supervisor.stop()
+        if self._store is not None:
+            self._store.stop()
         for listener in self._sockets:
             listener.close()
         # Where the lock was not had, the folder is another system's.
@@ -311,6 +318,8 @@ class System:
             rotate_every_seconds=settings.rotate_every_seconds,
             launch_uid=settings.launch_uid,
             launch_gid=settings.launch_gid,
+            supervisor_pid=os.getpid(),
+            store_fd=None if self._store is None else self._store.descriptor,
         )
         return ChildSpec(
             name="agent",
@@ -319,6 +328,7 @@ class System:
             cwd=self.data_dir.path,
             log_path=self.data_dir.logs / "agent.log",
             stdin_secret=msgspec.json.encode(config),
+            keep_fds=() if self._store is None else (self._store.descriptor,),
             allow_new_privileges=True,
             stop_grace_seconds=15.0,
         )

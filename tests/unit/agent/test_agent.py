@@ -18,6 +18,7 @@ from tabard.agent.agent import Agent
 from tabard.agent.drivers.driver import CannotStart, ExitStatus, Running
 from tabard.agent.drivers.process import ProcessDriver
 from tabard.agent.edge_client import EdgeRefused, MintRefused
+from tabard.agent.kept import KeptInstance
 from tabard.agent.networks.network import InstanceNetwork, LoopbackPorts
 from tabard.agent.settings import AgentSettings
 from tabard.clock import SystemClock
@@ -35,6 +36,8 @@ def contents_and_mode(file: str, directory: Path) -> tuple[bytes, int]:
 
 
 class FakeRunning:
+    descriptors: tuple[int, ...] | None = None
+
     def __init__(self) -> None:
         self.ended: asyncio.Future[ExitStatus] = asyncio.get_running_loop().create_future()
 
@@ -54,6 +57,7 @@ class FakeDriver:
     def __init__(self) -> None:
         self.started: list[tuple[DesiredInstance, Mapping[str, str], Path]] = []
         self.running: list[FakeRunning] = []
+        self.adopted: list[KeptInstance] = []
         self.error: Exception | None = None
         self.not_started_because: list[str] = []
 
@@ -70,6 +74,13 @@ class FakeDriver:
         if self.error is not None:
             raise self.error
         self.started.append((desired, environment, directory))
+        self.running.append(FakeRunning())
+        return self.running[-1]
+
+    def adopt(self, kept: KeptInstance, directory: Path) -> Running | None:
+        self.adopted.append(kept)
+        if self.error is not None:
+            return None
         self.running.append(FakeRunning())
         return self.running[-1]
 

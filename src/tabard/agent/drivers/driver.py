@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
+from tabard.agent.kept import KeptInstance
 from tabard.agent.networks.network import InstanceNetwork
 from tabard.model.messages import DesiredInstance
 
@@ -17,6 +18,7 @@ class ExitStatus:
 
     code: int | None = None
     signal_number: int | None = None
+    is_known: bool = True
 
     @classmethod
     def of(cls, return_code: int) -> "ExitStatus":
@@ -33,7 +35,7 @@ class ExitStatus:
     def __str__(self) -> str:
         if self.signal_number is not None:
             return f"signal {signal.Signals(self.signal_number).name}"
-        return f"exit status {self.code or 0}"
+        return f"exit status {self.code or 0}" if self.is_known else "exit status unknown"
 
 
 class CannotStart(Exception):
@@ -42,6 +44,10 @@ class CannotStart(Exception):
 
 class Running(Protocol):
     """One started instance."""
+
+    @property
+    def descriptors(self) -> tuple[int, ...] | None:
+        """What another agent may adopt it by; None where it ends with the agent that started it."""
 
     async def wait(self) -> ExitStatus:
         """Return once the main process has ended; never before `stop` where there is none."""
@@ -68,6 +74,9 @@ class Driver(Protocol):
         directory: Path,
     ) -> Running:
         """Start the instance in its network; `directory` is its own. Raises CannotStart."""
+
+    def adopt(self, kept: KeptInstance, directory: Path) -> Running | None:
+        """Take over what a former agent had started; None where it has ended, or cannot be taken over."""
 
     def not_started(self, instance_id: str, reason: str) -> None:
         """Hear that an instance ended without ever having been started."""

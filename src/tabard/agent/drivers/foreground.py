@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tabard.agent.drivers.driver import CannotStart, ExitStatus, Running
 from tabard.agent.drivers.process import launch_command
+from tabard.agent.kept import KeptInstance
 from tabard.agent.networks.network import InstanceNetwork, Networks
 from tabard.model.messages import DesiredInstance
 
@@ -71,6 +72,10 @@ class ForegroundDriver:
             raise CannotStart(f"{self._command[0]} cannot be run: {error.strerror}") from error
         return _ForegroundProcess(process, self.ended)
 
+    def adopt(self, kept: KeptInstance, directory: Path) -> Running | None:  # noqa: ARG002
+        """Never: the command ends with its terminal's process."""
+        return None
+
     def not_started(self, instance_id: str, reason: str) -> None:
         """End with 126, a shell's status for what cannot be run; `reason` is for the caller to show."""
         if self._instance_id not in (None, instance_id):
@@ -81,6 +86,8 @@ class ForegroundDriver:
 
 
 class _ForegroundProcess:
+    descriptors: tuple[int, ...] | None = None
+
     def __init__(self, process: asyncio.subprocess.Process, ended: asyncio.Future[ExitStatus]) -> None:
         self._process = process
         self._ended = ended

@@ -14,25 +14,35 @@ INSTANCE_VARIABLE = "TABARD_INSTANCE_ID"
 _PROC = Path("/proc")
 
 
-def end_leftovers(instance_ids: Collection[str]) -> int:
+def end_leftovers(instance_ids: Collection[str], *, network: int | None = None) -> int:
     """Kill every process that was started in one of these instances; how many there were. Linux alone.
 
     The process is held by a pidfd before it is looked at: what is killed is what was looked at.
+
+    Args: network: a network namespace; what is in it is the instance's, whatever its environment says.
     """
     if sys.platform != "linux" or not instance_ids:
         return 0
     marks = {f"{INSTANCE_VARIABLE}={instance_id}".encode() for instance_id in instance_ids}
-    return sum(_ended(int(entry.name), marks) for entry in _PROC.iterdir() if entry.name.isdigit())
+    inside = None if network is None else _identity(os.fstat(network))
+    pids = [int(entry.name) for entry in _PROC.iterdir() if entry.name.isdigit()]
+    return sum(_ended(pid, marks, inside) for pid in pids)
 
 
-def _ended(pid: int, marks: set[bytes]) -> bool:
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
+
+
+def _ended(pid: int, marks: set[bytes], inside: tuple[int, int] | None) -> bool:
     try:
         held = os.pidfd_open(pid)
     except OSError:
         return False
     try:
-        environment = (_PROC / str(pid) / "environ").read_bytes().split(b"\0")
-        is_marked = not marks.isdisjoint(environment)
+        process = _PROC / str(pid)
+        is_marked = not marks.isdisjoint((process / "environ").read_bytes().split(b"\0"))
+        if not is_marked and inside is not None:
+            is_marked = _identity((process / "ns" / "net").stat()) == inside
         if is_marked:
             signal.pidfd_send_signal(held, signal.SIGKILL)
     except OSError:  # it is gone, or another user's

@@ -15,10 +15,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from tabard.agent.drivers.adopted import AdoptedProcess, has_ended
 from tabard.agent.drivers.console import ConsoleLog
 from tabard.agent.drivers.driver import CannotStart, ExitStatus, Running
 from tabard.agent.drivers.environment import host_environment
-from tabard.agent.drivers.leftovers import INSTANCE_VARIABLE
+from tabard.agent.drivers.leftovers import INSTANCE_VARIABLE, end_leftovers
+from tabard.agent.kept import KeptInstance
 from tabard.agent.networks.network import InstanceNetwork, Networks
 from tabard.model.messages import DesiredInstance
 from tabard.processes import launch
@@ -69,13 +71,16 @@ class ProcessDriver:
         base_environment: Mapping[str, str],
         owner_of: Callable[[str], Owner] = lambda _: Owner(),
         hidden: Sequence[Path] = (),
+        outlives_agent: bool = False,
     ) -> None:
         """Args: owner_of: by instance id, whom it runs as (another needs root); hidden: folders that an
-        instance in a namespace does not see."""
+        instance in a namespace does not see; outlives_agent: instances go on without it (Linux), for the
+        next one to adopt."""
         self._networks = networks
         self._base_environment = host_environment(base_environment)
         self._owner_of = owner_of
         self._hidden = tuple(hidden)
+        self._outlives_agent = outlives_agent
 
     @property
     def base_environment(self) -> Mapping[str, str]:
@@ -93,7 +98,7 @@ class ProcessDriver:
     ) -> Running:
         """Execute the user data in `home` in `directory`, its output going to console.log beside it."""
         if not desired.user_data.startswith(b"#!"):
-            return _NoProcess()
+            return _NoProcess(outlives_agent=self._outlives_agent)
         home = directory / HOME
         home.mkdir(mode=0o700, exist_ok=True)
         program = home / USER_DATA
@@ -104,6 +109,7 @@ class ProcessDriver:
             network=network,
             hidden=self._hidden,
             shown=(home, directory / EMPTY_FILE),
+            outlives_agent=self._outlives_agent,
         )
         # A pipe of our own: asyncio's would have the process not end before everybody has let go of it.
         output, of_process = os.pipe()
@@ -129,7 +135,28 @@ class ProcessDriver:
             raise CannotStart(f"the user data cannot be run: {error.strerror}") from error
         finally:
             os.close(of_process)
-        return _GroupedProcess(process, output, ConsoleLog(directory / CONSOLE_LOG))
+        return _GroupedProcess(
+            desired.instance_id,
+            process,
+            output,
+            ConsoleLog(directory / CONSOLE_LOG),
+            network=network.network_namespace,
+            outlives_agent=self._outlives_agent,
+        )
+
+    def adopt(self, kept: KeptInstance, directory: Path) -> Running | None:
+        if not kept.process:
+            return _NoProcess(outlives_agent=True)
+        pidfd, output = kept.process
+        if has_ended(pidfd):
+            return None
+        return AdoptedProcess(
+            kept.facts.instance_id,
+            pidfd,
+            output,
+            ConsoleLog(directory / CONSOLE_LOG),
+            network=kept.network.network_namespace,
+        )
 
     def not_started(self, instance_id: str, reason: str) -> None:
         """Nothing to do: the reason is reported as the instance's."""
@@ -143,8 +170,10 @@ def launch_command(
     allow_new_privileges: bool = False,
     hidden: Sequence[Path] = (),
     shown: Sequence[Path] = (),
+    outlives_agent: bool = False,
 ) -> list[str]:
-    """The argument vector that starts `command` in a network, as a child which dies with this process."""
+    """The argument vector that starts `command` in a network, as a child which dies with this process, unless
+    it is to outlive it."""
     owner = owner or Owner()
     options = ["--parent-pid", str(os.getpid()), *network.launch_options()]
     if owner.uid is not None:
@@ -153,6 +182,8 @@ def launch_command(
         options += ["--gid", str(owner.gid)]
     if allow_new_privileges:
         options.append("--allow-new-privileges")
+    if outlives_agent:
+        options.append("--outlive-parent")
     if network.network_namespace is not None:
         for folder in hidden:
             options += ["--hide-folder", str(folder)]
@@ -176,8 +207,9 @@ def _write_program(path: Path, content: bytes, *, owner: tuple[int, int]) -> Non
 class _NoProcess:
     """An instance without a main process."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, outlives_agent: bool) -> None:
         self._stopped = asyncio.Event()
+        self.descriptors: tuple[int, ...] | None = () if outlives_agent else None
 
     async def wait(self) -> ExitStatus:
         await self._stopped.wait()
@@ -190,8 +222,20 @@ class _NoProcess:
 class _GroupedProcess:
     """A main process that leads a process group of its own, which ends with it."""
 
-    def __init__(self, process: asyncio.subprocess.Process, output: int, console: ConsoleLog) -> None:
+    def __init__(
+        self,
+        instance_id: str,
+        process: asyncio.subprocess.Process,
+        output: int,
+        console: ConsoleLog,
+        *,
+        network: int | None,
+        outlives_agent: bool,
+    ) -> None:
+        self._instance_id = instance_id
         self._process = process
+        self._network = network
+        self.descriptors = (os.pidfd_open(process.pid), os.dup(output)) if outlives_agent else None
         self._copying = asyncio.create_task(console.copy(output))
         self._ended = asyncio.create_task(self._end())
 
@@ -209,10 +253,14 @@ class _GroupedProcess:
         return_code = await self._process.wait()
         # The group keeps its id while any process is left in it, so this reaches those and nobody else. With
         # none left the id is free, and signals to it find no group.
-        self._kill_leftovers()
+        self._kill_group()
+        if self._network is not None:
+            await asyncio.to_thread(end_leftovers, [self._instance_id], network=self._network)
         await asyncio.wait({self._copying}, timeout=_DRAIN_SECONDS)
         self._copying.cancel()
         await asyncio.wait({self._copying})
+        for descriptor in self.descriptors or ():
+            os.close(descriptor)
         return ExitStatus.of(return_code)
 
     def _signal_group(self, number: signal.Signals) -> None:
@@ -220,6 +268,6 @@ class _GroupedProcess:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, number)
 
-    def _kill_leftovers(self) -> None:
+    def _kill_group(self) -> None:
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)

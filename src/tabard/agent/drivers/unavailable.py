@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tabard.agent.drivers.driver import CannotStart, Running
+from tabard.agent.kept import KeptInstance
 from tabard.agent.networks.network import InstanceNetwork, NoNetwork
 from tabard.model.messages import DesiredInstance
 
@@ -27,6 +28,9 @@ class UnavailableDriver:
         directory: Path,  # noqa: ARG002
     ) -> Running:
         raise CannotStart(self._sentence)
+
+    def adopt(self, kept: KeptInstance, directory: Path) -> Running | None:  # noqa: ARG002
+        return None
 
     def not_started(self, instance_id: str, reason: str) -> None:
         """Nothing to do: the reason is reported as the instance's."""

@@ -1,0 +1,82 @@
+"""A main process that another agent started, held by its pidfd: it never comes to mean another process."""
+
+import asyncio
+import os
+import select
+import signal
+from contextlib import suppress
+from datetime import timedelta
+
+from tabard.agent.drivers.console import ConsoleLog
+from tabard.agent.drivers.driver import ExitStatus
+from tabard.agent.drivers.leftovers import end_leftovers
+
+_DRAIN_SECONDS = 0.5
+_PROCESS_GROUP = 4
+"""PIDFD_SIGNAL_PROCESS_GROUP, Linux 6.9: pidfd_send_signal(2)."""
+
+
+class AdoptedProcess:
+    """What it ended with is told to its parent alone, which is gone: the status stays unknown."""
+
+    def __init__(
+        self, instance_id: str, pidfd: int, output: int, console: ConsoleLog, *, network: int | None
+    ) -> None:
+        self._instance_id = instance_id
+        self._pidfd = pidfd
+        self._output = os.dup(output)
+        self._network = network
+        self._copying = asyncio.create_task(console.copy(output))
+        self._ended = asyncio.create_task(self._end())
+
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        return (self._pidfd, self._output)
+
+    async def wait(self) -> ExitStatus:
+        return await asyncio.shield(self._ended)
+
+    async def stop(self, grace: timedelta) -> None:
+        self._signal(signal.SIGTERM)
+        done, _ = await asyncio.wait({self._ended}, timeout=grace.total_seconds())
+        if not done:
+            self._signal(signal.SIGKILL)
+            await asyncio.shield(self._ended)
+
+    def _signal(self, number: signal.Signals) -> None:
+        if self._ended.done():
+            return
+        with suppress(ProcessLookupError):
+            try:
+                signal.pidfd_send_signal(self._pidfd, number, None, _PROCESS_GROUP)
+            except OSError as error:
+                if isinstance(error, ProcessLookupError):
+                    raise
+                signal.pidfd_send_signal(self._pidfd, number)  # an older kernel: the main process alone
+
+    async def _end(self) -> ExitStatus:
+        await _readable(self._pidfd)
+        await asyncio.to_thread(end_leftovers, [self._instance_id], network=self._network)
+        await asyncio.wait({self._copying}, timeout=_DRAIN_SECONDS)
+        self._copying.cancel()
+        await asyncio.wait({self._copying})
+        os.close(self._pidfd)
+        os.close(self._output)
+        return ExitStatus(is_known=False)
+
+
+def has_ended(pidfd: int) -> bool:
+    """A pidfd is readable once its process has ended."""
+    poll = select.poll()
+    poll.register(pidfd, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+async def _readable(pidfd: int) -> None:
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    loop.add_reader(pidfd, ended.set)
+    try:
+        await ended.wait()
+    finally:
+        loop.remove_reader(pidfd)

@@ -1,0 +1,71 @@
+"""What the edge is still to be told of a host's instances."""
+
+import asyncio
+from collections.abc import Callable, Collection
+
+import structlog
+
+from tabard.agent.edge_client import Edge, EdgeRefused
+from tabard.model.messages import InstanceReport
+
+REPORT_REFUSED = "report_refused"
+
+_REPORTS_AT_ONCE = 1000
+_REPORT_REFUSALS = frozenset({"InstanceNotOnHost", "InvalidReport"})
+
+_log = structlog.get_logger(__name__)
+
+
+class Reports:
+    """The latest report of each instance, until the edge has acknowledged it."""
+
+    def __init__(self, edge: Edge, *, on_acknowledged: Callable[[InstanceReport], None]) -> None:
+        self._edge = edge
+        self._on_acknowledged = on_acknowledged
+        self._waiting: dict[str, InstanceReport] = {}
+        self.changed = asyncio.Event()
+        """Set when there is something new to tell."""
+
+    def put(self, report: InstanceReport) -> None:
+        """Tell this, in place of what was to be told of the instance."""
+        if self._waiting.get(report.instance_id) != report:
+            self._waiting[report.instance_id] = report
+            self.changed.set()
+
+    def forget(self, instance_id: str) -> None:
+        """There is nothing to tell of it any more."""
+        self._waiting.pop(instance_id, None)
+
+    async def tell(self, *, known: Collection[str]) -> None:
+        """Tell what waits, or only that the host is alive. Raises EdgeError.
+
+        Args: known: the instances that the edge knows of on this host.
+        """
+        # One report about an instance that the edge has forgotten would have all of them refused.
+        self._waiting = {key: report for key, report in self._waiting.items() if key in known}
+        reports = tuple(self._waiting.values())[:_REPORTS_AT_ONCE]
+        try:
+            await self._edge.report_instances(reports)
+        except EdgeRefused as error:
+            if error.code not in _REPORT_REFUSALS:
+                raise
+            for report in reports:
+                await self._tell_alone(report)
+        else:
+            for report in reports:
+                self._acknowledge(report)
+
+    async def _tell_alone(self, report: InstanceReport) -> None:
+        try:
+            await self._edge.report_instances((report,))
+        except EdgeRefused as error:
+            _log.warning(
+                REPORT_REFUSED, instance_id=report.instance_id, code=error.code, reason=error.message
+            )
+        # A refused report is not told again: what the edge knows better comes with the next desired state.
+        self._acknowledge(report)
+
+    def _acknowledge(self, report: InstanceReport) -> None:
+        self._on_acknowledged(report)
+        if self._waiting.get(report.instance_id) == report:
+            del self._waiting[report.instance_id]

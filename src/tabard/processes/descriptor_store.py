@@ -1,0 +1,153 @@
+"""Open files that outlive the process that opened them: a supervisor keeps them for its child's successor.
+
+As systemd's file descriptor store (sd_pid_notify_with_fds(3)): while a child is being restarted its listening
+sockets stay open, so that whoever connects meanwhile waits and is not refused. One SOCK_SEQPACKET pair, whose
+other end every incarnation of the child inherits; a message is a record under a name, with descriptors.
+"""
+
+import asyncio
+import os
+import secrets
+import socket
+import struct
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+MOST_DESCRIPTORS = 32
+MOST_BYTES = 128 * 1024
+MOST_RECORDS = 4096
+ANSWER_SECONDS = 5.0
+
+_KEEP, _DROP, _NEXT, _RECORD, _END = b"K", b"D", b"N", b"R", b"E"
+_HEAD = struct.Struct("!c8sH")  # kind, number of the question, length of the name; then name and content
+_NO_QUESTION = bytes(8)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What is kept under a name; the descriptors are the holder's to close."""
+
+    name: str
+    content: bytes = field(repr=False)
+    descriptors: tuple[int, ...]
+
+    def close(self) -> None:
+        """Close the descriptors."""
+        for descriptor in self.descriptors:
+            with suppress(OSError):
+                os.close(descriptor)
+
+
+class DescriptorStore:
+    """The supervisor's side. Linux alone: elsewhere such sockets do not exist."""
+
+    def __init__(self) -> None:
+        self._ours, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._ours.setblocking(False)
+        self._records: dict[str, Record] = {}
+
+    @property
+    def descriptor(self) -> int:
+        """For the child to inherit."""
+        return self._theirs.fileno()
+
+    def start(self) -> None:
+        """Serve in the running loop."""
+        asyncio.get_running_loop().add_reader(self._ours, self._receive)
+
+    def stop(self) -> None:
+        """Close everything that is kept."""
+        asyncio.get_running_loop().remove_reader(self._ours)
+        for record in self._records.values():
+            record.close()
+        self._records.clear()
+        self._ours.close()
+        self._theirs.close()
+
+    def _receive(self) -> None:
+        with suppress(OSError, ValueError):
+            kind, question, record = _received(self._ours)
+            if kind == _NEXT:
+                self._answer(question, after=record.name)
+                return
+            former = self._records.pop(record.name, None)
+            if former is not None:
+                former.close()
+            if kind == _KEEP and len(self._records) < MOST_RECORDS:
+                self._records[record.name] = record
+            else:
+                record.close()
+
+    def _answer(self, question: bytes, *, after: str) -> None:
+        name = min((name for name in self._records if name > after), default=None)
+        if name is None:
+            _send(self._ours, _END, question, "")
+        else:
+            record = self._records[name]
+            _send(self._ours, _RECORD, question, name, record.content, record.descriptors)
+
+
+class KeptDescriptors:
+    """The child's side. What cannot be said is left unsaid: the store makes restarts smooth, no more."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._store = socket.socket(fileno=descriptor)
+        self._store.settimeout(ANSWER_SECONDS)
+
+    def close(self) -> None:
+        """Ask nothing more; what is kept stays."""
+        self._store.close()
+
+    def keep(self, name: str, content: bytes, descriptors: Sequence[int]) -> None:
+        """Keep this under `name`, in place of what was there."""
+        with suppress(OSError):
+            _send(self._store, _KEEP, _NO_QUESTION, name, content, descriptors)
+
+    def drop(self, name: str) -> None:
+        """Close what is kept under `name`."""
+        with suppress(OSError):
+            _send(self._store, _DROP, _NO_QUESTION, name)
+
+    def all(self) -> Iterator[Record]:
+        """Everything that is kept, by name; the descriptors are copies."""
+        after = ""
+        with suppress(OSError, ValueError):
+            while (record := self._next(after)) is not None:
+                yield record
+                after = record.name
+
+    def _next(self, after: str) -> Record | None:
+        question = secrets.token_bytes(8)
+        _send(self._store, _NEXT, question, after)
+        while True:
+            kind, answered, record = _received(self._store)
+            # A predecessor may have been killed between its question and the answer.
+            if answered == question:
+                return record if kind == _RECORD else None
+            record.close()
+
+
+def _send(
+    to: socket.socket,
+    kind: bytes,
+    question: bytes,
+    name: str,
+    content: bytes = b"",
+    descriptors: Sequence[int] = (),
+) -> None:
+    named = name.encode()
+    message = _HEAD.pack(kind, question, len(named)) + named + content
+    socket.send_fds(to, [message], list(descriptors))
+
+
+def _received(of: socket.socket) -> tuple[bytes, bytes, Record]:
+    message, descriptors, _, _ = socket.recv_fds(of, MOST_BYTES, MOST_DESCRIPTORS)
+    for descriptor in descriptors:
+        os.set_inheritable(descriptor, False)
+    if len(message) < _HEAD.size:
+        raise ValueError("the other side is gone")
+    kind, question, length = _HEAD.unpack_from(message)
+    at = _HEAD.size + length
+    name = message[_HEAD.size : at].decode()
+    return kind, question, Record(name=name, content=message[at:], descriptors=tuple(descriptors))

@@ -1,0 +1,124 @@
+"""A store of open files, asked as the incarnations of a child ask it."""
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+
+import pytest
+
+from tabard.processes.descriptor_store import DescriptorStore, KeptDescriptors, Record
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="SOCK_SEQPACKET pairs are Linux's")
+
+
+ChildOf = Callable[[DescriptorStore], KeptDescriptors]
+
+
+@pytest.fixture
+async def store() -> AsyncIterator[DescriptorStore]:
+    made = DescriptorStore()
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def child_of() -> Iterator[ChildOf]:
+    """Makes a new incarnation: the same socket under another descriptor."""
+    children: list[KeptDescriptors] = []
+
+    def make(store: DescriptorStore) -> KeptDescriptors:
+        children.append(KeptDescriptors(os.dup(store.descriptor)))
+        return children[-1]
+
+    yield make
+    for child in children:
+        child.close()
+
+
+async def all_of(child: KeptDescriptors) -> list[Record]:
+    return await asyncio.to_thread(lambda: list(child.all()))
+
+
+async def test_what_one_incarnation_keeps_the_next_finds(store: DescriptorStore, child_of: ChildOf) -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+    address = listener.getsockname()
+    child_of(store).keep("i-1", b"content", [listener.fileno()])
+    listener.close()
+    (found,) = await all_of(child_of(store))
+    assert (found.name, found.content) == ("i-1", b"content")
+    again = socket.socket(fileno=found.descriptors[0])
+    assert again.getsockname() == address
+    assert not os.get_inheritable(again.fileno())
+    again.close()
+
+
+async def test_a_later_record_closes_the_former(store: DescriptorStore, child_of: ChildOf) -> None:
+    reading, writing = os.pipe()
+    child = child_of(store)
+    child.keep("i-1", b"first", [writing])
+    os.close(writing)
+    child.keep("i-1", b"second", [])
+    (found,) = await all_of(child)
+    assert (found.content, found.descriptors) == (b"second", ())
+    assert os.read(reading, 1) == b""  # the last writer is gone
+    os.close(reading)
+
+
+async def test_what_is_dropped_is_gone(store: DescriptorStore, child_of: ChildOf) -> None:
+    child = child_of(store)
+    for name in ("a", "b", "c"):
+        child.keep(name, name.encode(), [])
+    child.drop("b")
+    child.drop("never there")
+    assert [record.name for record in await all_of(child)] == ["a", "c"]
+
+
+async def test_hundreds_are_kept_with_large_contents(store: DescriptorStore, child_of: ChildOf) -> None:
+    child = child_of(store)
+    content = os.urandom(24_000)
+
+    def keep_all() -> None:
+        for number in range(300):
+            child.keep(f"i-{number:04}", content, [0, 1, 2])
+
+    await asyncio.to_thread(keep_all)
+    found = await all_of(child_of(store))
+    assert len(found) == 300
+    assert all(record.content == content and len(record.descriptors) == 3 for record in found)
+    for record in found:
+        record.close()
+
+
+async def test_an_answer_to_a_killed_predecessor_is_not_taken(
+    store: DescriptorStore, child_of: ChildOf
+) -> None:
+    child = child_of(store)
+    child.keep("a", b"", [])
+    predecessor = socket.socket(fileno=os.dup(store.descriptor))
+    predecessor.send(b"N" + b"8 bytes!" + b"\0\0")
+    predecessor.close()
+    await asyncio.sleep(0.01)
+    assert [record.name for record in await all_of(child)] == ["a"]
+
+
+async def test_what_is_no_message_is_ignored(store: DescriptorStore, child_of: ChildOf) -> None:
+    stranger = socket.socket(fileno=os.dup(store.descriptor))
+    for message in (b"x", b"K", b"K12345678\xff\xffname"):
+        stranger.send(message)
+    stranger.close()
+    child = child_of(store)
+    child.keep("a", b"", [])
+    assert "a" in [record.name for record in await all_of(child)]
+
+
+async def test_a_store_that_is_gone_keeps_nothing(child_of: ChildOf) -> None:
+    made = DescriptorStore()
+    made.start()
+    child = child_of(made)
+    made.stop()
+    child.keep("a", b"", [0])
+    child.drop("a")
+    assert await all_of(child) == []
