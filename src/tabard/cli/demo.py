@@ -217,7 +217,7 @@ class _Story:
             UserData=f"#!{sys.executable}\n{APPLICATION}",
         )["Instances"][0]
         instance_id = str(instance["InstanceId"])
-        self._log = self.data_dir.instances / instance_id / "console.log"
+        self._log = self.system.instances / instance_id / "console.log"
         self._tell(f"instance          {instance_id} ({instance['State']['Name']})")
         return instance_id
 
