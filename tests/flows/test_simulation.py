@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 from conftest import AdminClient, InstanceOf
 from refusal import refusal
-from running_system import Instance, RunningSystem, allow, statements
+from running_system import TABARD, Instance, RunningSystem, allow, bare_environment, statements
 
 pytestmark = pytest.mark.flow
 
@@ -156,3 +156,25 @@ def test_the_aws_cli_simulates(system: RunningSystem) -> None:
         f"arn:aws:iam::{system.account_id}:user/admin",
     )
     assert keys == {"ContextKeyNames": []}
+
+
+def test_tabard_policy_simulate_says_why(system: RunningSystem, instance: Instance) -> None:
+    def simulate(action: str, *options: str) -> "subprocess.CompletedProcess[str]":
+        principal = f"role/{instance.instance_profile}"
+        return subprocess.run(
+            [
+                *(*TABARD, "policy", "simulate", "--data-dir", str(system.data_dir)),
+                *("--principal", principal, "--action", action, *options),
+            ],
+            env=bare_environment(),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    allowed = simulate("s3:ListAllMyBuckets")
+    assert (allowed.returncode, "allowed by statement 0 List" in allowed.stdout) == (0, True), allowed.stderr
+    denied = simulate("sqs:ListQueues", "--json")
+    told = json.loads(denied.stdout)
+    assert (denied.returncode, told["effect"], told["matched"][0]["sid"]) == (1, "explicit-deny", "Never")

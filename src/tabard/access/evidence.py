@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from tabard.access.authorize import Denial
 from tabard.policy import (
+    AccessRequest,
     CompiledPolicies,
     Finding,
     Layer,
@@ -29,25 +30,29 @@ _NEARNESS = {"Condition": 0, "Principal": 1, "Resource": 2, "Action": 3}
 
 
 def evidence(denial: Denial) -> str:
-    """Decide once more, and write down as JSON what was asked, what the request had, and how near it came.
+    """What is kept of a denial, as JSON: see `evidence_of`."""
+    return json.dumps(evidence_of(denial.request, denial.layers), separators=(",", ":"))
+
+
+def evidence_of(request: AccessRequest, layers: PolicyLayers) -> dict[str, object]:
+    """Decide once more, and tell what was asked, what the request had, and how near it came.
 
     Returns:
         `statements` are those that apply, with the conditions that held, then the near misses, nearest first:
         what failed is a condition, the principal, or the resource. What is about other actions is left out,
         like what is beyond 20; `left_out` counts it. `context` holds the condition keys that were seen.
     """
-    explanation = explain(denial.request, denial.layers)
-    context = denial.request.context
+    explanation = explain(request, layers)
+    context = request.context
     near = [finding for finding in explanation.findings if _nearness(finding) < _NEARNESS["Action"]]
     near.sort(key=_nearness)
     kept = near[:MOST_STATEMENTS]
-    told = {
+    return {
         **explanation.as_json(),
-        "statements": [_statement(finding, denial.layers, context) for finding in kept],
+        "statements": [_statement(finding, layers, context) for finding in kept],
         "left_out": len(explanation.findings) - len(kept),
         "context": {key: _values(key, values) for key, values in sorted(context.values.items())},
     }
-    return json.dumps(told, separators=(",", ":"))
 
 
 def statement_behind(matched: MatchedStatement, layer: Layer, layers: PolicyLayers) -> Statement | None:

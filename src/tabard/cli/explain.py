@@ -2,17 +2,18 @@
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 
+from tabard.cli.reasons import evidence_text, layer_name, statement_name
 from tabard.cli.running import DataDirOption, complain
 from tabard.cli.shown import printable
 from tabard.clock import iso8601
 from tabard.model.audit_event import AuditEvent, DecidedCheck
-from tabard.policy import Effect, MatchedStatement
+from tabard.policy import Effect
 from tabard.store.ports import StoreUnavailable
 from tabard.wiring.data_dir import DataDir, find_running
 from tabard.wiring.policy_changes import ChangedSince
@@ -89,66 +90,26 @@ def explanation_text(event: AuditEvent, since: ChangedSince) -> Iterator[str]:
     for decided in event.decisions:
         yield f"  decided    {decided.action} on {decided.resource}"
         yield f"             {_verdict(decided)}"
-    yield from _evidence_text(event)
+    evidence = _evidence(event)
+    if evidence is not None:
+        yield from evidence_text(evidence)
     if event.decisions:
         yield f"  since then {_since_text(since)}"
 
 
 def _verdict(decided: DecidedCheck) -> str:
-    layer = _layer(decided.layer)
+    layer = layer_name(decided.layer)
     if decided.effect is Effect.IMPLICIT_DENY:
         return f"denied: no {layer} allows it"
     word = "allowed" if decided.effect is Effect.ALLOW else "denied"
     if not decided.matched:
         return f"{word} by the {layer}"
-    return f"{word} by {' and '.join(_statement(matched) for matched in decided.matched)} ({layer})"
-
-
-def _layer(layer: str) -> str:
-    named = {
-        "boundary": "permissions boundary",
-        "identity": "identity-based policy",
-        "resource": "resource-based policy",
-    }
-    return named.get(layer, f"{layer.replace('-', ' ')} policy")
-
-
-def _statement(matched: MatchedStatement) -> str:
-    sid = f" {matched.sid}" if matched.sid else ""
-    return f"statement {matched.index}{sid} of {matched.policy}"
+    return f"{word} by {' and '.join(statement_name(matched) for matched in decided.matched)} ({layer})"
 
 
 def _evidence(event: AuditEvent) -> Mapping[str, Any] | None:
     found: Mapping[str, Any] | None = json.loads(event.explanation) if event.explanation else None
     return found
-
-
-def _evidence_text(event: AuditEvent) -> Iterator[str]:
-    evidence = _evidence(event)
-    if evidence is None:
-        return
-    applying = [said for said in evidence["statements"] if said["applies"]]
-    missing = [said for said in evidence["statements"] if not said["applies"]]
-    yield from _statements_text("applies    ", applying)
-    yield from _statements_text("near miss  ", missing)
-    if evidence["left_out"]:
-        yield f"             {evidence['left_out']} other statements are about something else"
-    for number, (key, values) in enumerate(evidence["context"].items()):
-        yield f"  {'keys       ' if number == 0 else '           '}{key} = {', '.join(values)}"
-
-
-def _statements_text(title: str, statements: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    for number, said in enumerate(statements):
-        name = _statement(MatchedStatement(said["policy"], said["sid"], said["index"]))
-        label = title if number == 0 else " " * len(title)
-        yield f"  {label}{said['effect']} by {name} ({_layer(said['layer'])})"
-        failed = said["failed"]
-        for part in said.get("held", ()) if failed is None else (failed,):
-            element = part.get("element", "Condition")
-            of = f" {part['operator']} {part['key']}" if element == "Condition" else ""
-            wanted = ", ".join(part["wanted"]) or "nothing"
-            actual = "none" if part["actual"] is None else ", ".join(part["actual"])
-            yield f"               {element}{of}: wanted {wanted}; the request's is {actual}"
 
 
 def _since_text(since: ChangedSince) -> str:

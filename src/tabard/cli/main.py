@@ -10,6 +10,7 @@ from tabard.cli.explain import explain
 from tabard.cli.fault import fault
 from tabard.cli.identity_certificate import identity_certificate
 from tabard.cli.policy_check import check
+from tabard.cli.policy_simulate import simulate
 from tabard.cli.processes import agent_process, edge_process
 from tabard.cli.reset import reset
 from tabard.cli.run import run
@@ -27,6 +28,7 @@ policy = typer.Typer(
     name="policy", help="Policy documents, before they are attached to anything.", no_args_is_help=True
 )
 policy.command()(check)
+policy.command()(simulate)
 app.command()(up)
 app.command(context_settings={"allow_interspersed_args": False})(run)
 app.command()(env)

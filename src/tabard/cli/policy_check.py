@@ -78,7 +78,7 @@ def check(
     """
     failed = False
     for file in files:
-        findings = tuple(findings_in(_text_of(file), kind))
+        findings = tuple(findings_in(text_of(file), kind))
         valid = not any(finding.level == "error" for finding in findings)
         failed = failed or not valid or (strict and bool(findings))
         name = "<stdin>" if str(file) == "-" else printable(str(file))
@@ -129,7 +129,8 @@ def _refused_for_its_use(document: Document) -> str | None:
     return None
 
 
-def _text_of(file: Path) -> str:
+def text_of(file: Path) -> str:
+    """What a file says; - is stdin. Leaves with a sentence where it cannot be read."""
     try:
         return sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

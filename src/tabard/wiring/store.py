@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from tabard.credentials.master_key import MasterKeyUnusable
 from tabard.model.audit_event import AuditEvent
 from tabard.store.ports import StoreUnavailable
+from tabard.store.snapshot import Snapshot
 from tabard.store.sql import SqlStore
 from tabard.store.sqlite import open_sqlite_store
 from tabard.wiring.bootstrap import master_key_for
@@ -68,12 +69,25 @@ class AuditReader:
 @contextmanager
 def audit_reader(data_dir: DataDir) -> Iterator[AuditReader]:
     """The audit trail of a data directory. Raises StoreUnavailable."""
+    with opened_store(data_dir) as store:
+        yield AuditReader(store)
+
+
+def snapshot_of(data_dir: DataDir) -> Snapshot:
+    """What the store of a data directory holds just now. Raises StoreUnavailable."""
+    with opened_store(data_dir) as store:
+        return store.next_snapshot()
+
+
+@contextmanager
+def opened_store(data_dir: DataDir) -> Iterator[SqlStore]:
+    """The store of a data directory, beside the edges that write it. Raises StoreUnavailable."""
     try:
         vault = master_key_for(data_dir)
     except MasterKeyUnusable as error:
         raise StoreUnavailable(str(error)) from error
     store = open_sqlite_store(data_dir.database, vault=vault)
     try:
-        yield AuditReader(store)
+        yield store
     finally:
         store.close()

@@ -128,7 +128,7 @@ def test_a_denial_tells_what_applied_the_near_misses_and_the_condition_keys() ->
         "Condition Bool aws:SecureTransport: wanted true; the request's is none",
         "Allow by statement 1 of app (identity-based policy)",
         "Resource: wanted nothing; the request's is x",
-        "3 other statements are about something else",
+        "other statements, about something else: 3",
         "keys       aws:sourceip = 127.0.0.1",
         "aws:userid = AROA:i-0",
         "since then nothing that it rested on has been changed",

@@ -135,7 +135,8 @@ def _scenario(
     boundary: tuple[Source, ...],
     service_control: tuple[CompiledPolicies, ...],
 ) -> Scenario:
-    _refuse_bad_request(request)
+    refuse_bad_names(request.action_names, request.resource_arns)
+    _refuse_bad_scenario(request)
     principal = simulated_principal(caller_arn, account_id=permit.account_id)
     given_boundary = given_policies(
         request.permissions_boundary_policy_input_list,
@@ -195,16 +196,20 @@ def _level(level: OrganizationLevel, number: int) -> CompiledPolicies:
     return compiled(given_policies(texts, parameter=name, kind=DocumentKind.SERVICE_CONTROL))
 
 
-def _refuse_bad_request(request: _SimulateRequest) -> None:
-    for action in request.action_names:
+def refuse_bad_names(actions: Sequence[str], resources: Sequence[str]) -> None:
+    """Raises InvalidInput where one is no action, or neither an ARN nor `*`."""
+    for action in actions:
         if not _ACTION.fullmatch(action):
             raise InvalidInput(
                 reason=f"Invalid action {action}: an action is named with its service and without wildcards, "
                 f"such as iam:CreateUser."
             )
-    for resource in request.resource_arns:
+    for resource in resources:
         if resource != "*" and Arn.parse(resource) is None:
             raise InvalidInput(reason=f"Invalid resource {resource}: it is neither an ARN nor *.")
+
+
+def _refuse_bad_scenario(request: _SimulateRequest) -> None:
     option = request.resource_handling_option
     if option is None:
         return

@@ -76,9 +76,9 @@ def simulated_principal(caller_arn: str | None, *, account_id: str) -> PolicyPri
 
 
 def caller_keys(
-    caller_arn: str | None, principal: PolicyPrincipal, snapshot: Snapshot
+    caller_arn: str | None, principal: PolicyPrincipal, snapshot: Snapshot | None
 ) -> dict[str, tuple[str, ...]]:
-    """The condition keys that follow from who calls; of one who is in this account, tags and id too."""
+    """The condition keys that follow from who calls; of one who is in the snapshot, tags and id too."""
     if caller_arn is None:
         return {"aws:principalaccount": (principal.account_id,)}
     kind, name = entity_name(caller_arn)
@@ -90,6 +90,8 @@ def caller_keys(
     }
     if kind == "user":
         keys["aws:username"] = (name,)
+    if snapshot is None:
+        return keys
     try:
         entity = entity_of(caller_arn, snapshot)
     except NoSuchEntity:

@@ -43,14 +43,16 @@ _TOLD_OF = (Layer.IDENTITY, Layer.RESOURCE)
 class Scenario:
     """Who would ask, under which condition keys, and every policy that would be asked.
 
-    `boundary` and `resource` are empty where there is none. `service_control` has a set for each level of the
-    organisation. `resource_owner` is the account of resources whose ARN names none; empty: the caller's.
+    `boundary`, `session` and `resource` are empty where there is none. `service_control` has a set for each
+    level of the organisation. `resource_owner` is the account of resources whose ARN names none; empty: the
+    caller's.
     """
 
     principal: PolicyPrincipal
     context: RequestContext
     identity: tuple[Source, ...]
     boundary: tuple[Source, ...] = ()
+    session: tuple[Source, ...] = ()
     resource: tuple[Source, ...] = ()
     service_control: tuple[CompiledPolicies, ...] = ()
     resource_control: tuple[CompiledPolicies, ...] = ()
@@ -62,6 +64,7 @@ class Scenario:
             identity=compiled(self.identity),
             resource=compiled(self.resource) if self.resource else None,
             boundary=compiled(self.boundary) if self.boundary else None,
+            session=compiled(self.session) if self.session else None,
             service_control=self.service_control,
             resource_control=self.resource_control,
         )
@@ -77,7 +80,7 @@ class Scenario:
     @property
     def statement_count(self) -> int:
         """How many statements each decision has to look at."""
-        sources = (*self.identity, *self.boundary, *self.resource)
+        sources = (*self.identity, *self.boundary, *self.session, *self.resource)
         controls = sum(len(level.statements) for level in (*self.service_control, *self.resource_control))
         return controls + sum(len(source.document.statements) for source in sources)
 
@@ -181,10 +184,6 @@ class Simulation:
             for source in sources
         }
 
-    def explain(self, action: str, resource: str) -> Explanation:
-        """The decision about one action on one resource, with its reasons."""
-        return explain(self._scenario.request(action, resource), self._layers)
-
     def result(self, action: str, resources: Sequence[str]) -> Output:
         """What the simulation of one action comes to: over all resources, and on each.
 
@@ -218,7 +217,7 @@ class Simulation:
     def _simulated(self, action: str, resource: str) -> _Simulated:
         return _Simulated(
             resource=resource,
-            explanation=self.explain(action, resource),
+            explanation=explain(self._scenario.request(action, resource), self._layers),
             layers=self._layers,
             sources=self._sources,
         )

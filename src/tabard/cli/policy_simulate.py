@@ -1,0 +1,234 @@
+"""`tabard policy simulate`: what policies would allow, from files or as somebody in the system has them."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tabard.access.evidence import evidence_of
+from tabard.cli.policy_check import text_of
+from tabard.cli.reasons import evidence_text, layer_name, statement_name
+from tabard.cli.running import DataDirOption, complain
+from tabard.cli.shown import printable
+from tabard.errors import AwsError
+from tabard.names import Arn
+from tabard.policy import (
+    CompiledPolicies,
+    DocumentKind,
+    MatchedStatement,
+    PolicyLayers,
+    RequestContext,
+    missing_context_keys,
+)
+from tabard.services.iam.simulate import refuse_bad_names
+from tabard.services.iam.simulated_caller import caller_keys, simulated_principal
+from tabard.services.iam.simulated_policies import (
+    Source,
+    boundary_of,
+    compiled,
+    entity_of,
+    given_policy,
+    identity_policies,
+)
+from tabard.services.iam.simulation import Scenario
+from tabard.store.ports import StoreUnavailable
+from tabard.store.snapshot import Snapshot
+from tabard.wiring.data_dir import DataDir, find_running
+from tabard.wiring.settings import default_data_dir
+from tabard.wiring.store import snapshot_of
+
+NOBODYS_ACCOUNT = "123456789012"
+"""The account of a caller who is not named: that of AWS's own examples."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whose:
+    """Who would ask, and the policies that this one has already."""
+
+    caller_arn: str | None = None
+    account_id: str = NOBODYS_ACCOUNT
+    snapshot: Snapshot | None = field(default=None, repr=False)
+    identity: tuple[Source, ...] = ()
+    boundary: tuple[Source, ...] = ()
+
+
+def simulate(
+    actions: Annotated[list[str], typer.Option("--action", help="An action, service:Name; several times.")],
+    resources: Annotated[
+        list[str] | None, typer.Option("--resource", help="An ARN, * where none is given; several times.")
+    ] = None,
+    policies: Annotated[
+        list[Path] | None, typer.Option("--policy", help="An identity policy; several times; - is stdin.")
+    ] = None,
+    principal: Annotated[
+        str, typer.Option("--principal", help="role/NAME, user/NAME, group/NAME or an ARN, of the system.")
+    ] = "",
+    caller: Annotated[
+        str, typer.Option("--caller", help="The ARN of the user or role that asks; the principal's own.")
+    ] = "",
+    context: Annotated[
+        list[str] | None, typer.Option("--context", help="KEY=VALUE of the request; several times.")
+    ] = None,
+    boundary: Annotated[
+        Path | None, typer.Option("--boundary", help="A permissions boundary, in the place of its own.")
+    ] = None,
+    session: Annotated[
+        list[Path] | None, typer.Option("--session", help="A session policy; several times.")
+    ] = None,
+    resource_policy: Annotated[
+        Path | None, typer.Option("--resource-policy", help="What the resource itself says.")
+    ] = None,
+    service_control: Annotated[
+        list[Path] | None,
+        typer.Option("--scp", help="A service control policy: a level each, from the organisation's root."),
+    ] = None,
+    data_dir: DataDirOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a decision, a line each.")] = False,
+) -> None:
+    """Decide requests by policies from files, or by those of a role or user of the system, and say why.
+
+    Ends with 0 where all is allowed, with 1 where something is denied.
+    """
+    if not policies and not principal:
+        complain("name policies with --policy, or somebody who has some with --principal")
+    try:
+        refuse_bad_names(actions, resources or ())
+        whose = _of_system(principal, data_dir) if principal else Whose()
+        scenario = _scenario(
+            whose,
+            caller,
+            context=_context(context or ()),
+            policies=_read(policies or (), DocumentKind.IDENTITY),
+            boundary=_read([boundary] if boundary is not None else (), DocumentKind.BOUNDARY),
+            session=_read(session or (), DocumentKind.SESSION),
+            resource=_read([resource_policy] if resource_policy is not None else (), DocumentKind.RESOURCE),
+            levels=tuple(
+                compiled([level]) for level in _read(service_control or (), DocumentKind.SERVICE_CONTROL)
+            ),
+        )
+    except AwsError as error:
+        complain(printable(error.message))
+    denied = False
+    layers = scenario.layers()
+    for action in actions:
+        for resource in resources or ["*"]:
+            told = _decided(scenario, layers, action, resource)
+            denied = denied or told["effect"] != "allow"
+            if as_json:
+                typer.echo(json.dumps(told))
+            else:
+                for line in decision_text(told):
+                    typer.echo(printable(line))
+    raise typer.Exit(1 if denied else 0)
+
+
+def decision_text(told: Mapping[str, Any]) -> Iterator[str]:
+    """One decision for people, line by line."""
+    layer = layer_name(told["layer"])
+    matched = [MatchedStatement(said["policy"], said["sid"], said["index"]) for said in told["matched"]]
+    by = f" by {' and '.join(statement_name(each) for each in matched)} ({layer})" if matched else ""
+    verdict = {
+        "allow": f"allowed{by}",
+        "explicit-deny": f"denied{by}",
+        "implicit-deny": f"denied: no {layer} allows it",
+    }[told["effect"]]
+    yield f"{told['action']} on {told['resource']}: {verdict}"
+    yield from evidence_text(told)
+    if told["missing"]:
+        yield f"  not given  {', '.join(told['missing'])}"
+
+
+def _decided(scenario: Scenario, layers: PolicyLayers, action: str, resource: str) -> dict[str, Any]:
+    request = scenario.request(action, resource)
+    missing: dict[str, str] = {}
+    for sources, policies in (
+        (scenario.identity, layers.identity),
+        (scenario.resource, layers.resource),
+        (scenario.boundary, layers.boundary),
+        (scenario.session, layers.session),
+    ):
+        if policies is not None:
+            keys = missing_context_keys(request, [source.document for source in sources], policies)
+            missing.update((key.lower(), key) for key in keys)
+    return {**evidence_of(request, layers), "missing": list(missing.values())}
+
+
+def _scenario(
+    whose: Whose,
+    caller: str,
+    *,
+    context: Mapping[str, tuple[str, ...]],
+    policies: tuple[Source, ...],
+    boundary: tuple[Source, ...],
+    session: tuple[Source, ...],
+    resource: tuple[Source, ...],
+    levels: tuple[CompiledPolicies, ...],
+) -> Scenario:
+    caller_arn = caller or whose.caller_arn
+    asking = simulated_principal(caller_arn, account_id=whose.account_id)
+    known = caller_keys(caller_arn, asking, whose.snapshot)
+    return Scenario(
+        principal=asking,
+        context=RequestContext({**known, **context}),
+        identity=(*whose.identity, *policies),
+        boundary=boundary or whose.boundary,
+        session=session,
+        resource=resource,
+        service_control=levels,
+    )
+
+
+def _of_system(principal: str, data_dir: Path | None) -> Whose:
+    """Somebody of the running system, or of a data directory, with all the policies that apply."""
+    chosen = find_running(data_dir) or DataDir(data_dir or default_data_dir())
+    if not chosen.database.exists():
+        complain(f"there is no store in {chosen.path}")
+    try:
+        snapshot = snapshot_of(chosen)
+    except StoreUnavailable as error:
+        complain(f"the store cannot be read: {error}")
+    holder = entity_of(_arn_of(principal, snapshot), snapshot)
+    return Whose(
+        caller_arn=holder.arn,
+        account_id=snapshot.account_id,
+        snapshot=snapshot,
+        identity=identity_policies(holder, snapshot),
+        boundary=boundary_of(holder, snapshot),
+    )
+
+
+def _arn_of(text: str, snapshot: Snapshot) -> str:
+    """`role/NAME` names a role whatever its path."""
+    if Arn.parse(text) is not None:
+        return text
+    kind, _, name = text.partition("/")
+    found = {
+        "role": snapshot.role_named,
+        "user": snapshot.user_named,
+        "group": snapshot.group_named,
+    }.get(kind)
+    if found is None or not name:
+        complain(f"{text} is none of role/NAME, user/NAME, group/NAME and an ARN")
+    holder = found(name)
+    if holder is None:
+        complain(f"there is no {kind} {printable(name)}")
+    return holder.arn
+
+
+def _read(files: Sequence[Path], kind: DocumentKind) -> tuple[Source, ...]:
+    """The policies in these files, named by them. Raises InvalidInput."""
+    return tuple(given_policy(text_of(file), name=str(file), kind=kind) for file in files)
+
+
+def _context(pairs: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """The condition keys of the request; a key that comes several times has several values."""
+    found: dict[str, tuple[str, ...]] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or ":" not in key:
+            complain(f"--context {printable(pair)} is not KEY=VALUE, such as aws:SourceIp=203.0.113.7")
+        found[key.lower()] = (*found.get(key.lower(), ()), value)
+    return found
