@@ -44,12 +44,10 @@ def decide(request: AccessRequest, layers: PolicyLayers) -> Decision:
     """
     identity = layers.identity.for_action(request.action)
     denied = _explicit_deny(request, layers, identity)
+    if denied is None and (layers.service_control or layers.resource_control):
+        denied = _denied_by_control(request, layers)
     if denied is not None:
         return denied
-    if layers.service_control or layers.resource_control:
-        for layer, level in controls(request, layers):
-            if _first_allow(level, request) is None:
-                return _IMPLICIT[layer]
     principal = request.principal
     named, reach = _NOBODY if layers.resource is None else _named_by(layers.resource, request)
     if not principal.account_id:  # a service, a provider, nobody: there are no identity policies to ask
@@ -98,6 +96,19 @@ def controls(request: AccessRequest, layers: PolicyLayers) -> Iterator[tuple[Lay
             yield Layer.SERVICE_CONTROL, level
 
 
+def _denied_by_control(request: AccessRequest, layers: PolicyLayers) -> Decision | None:
+    """A deny at any level, or else the first level that does not allow."""
+    asked = tuple(controls(request, layers))
+    for layer, level in asked:
+        statement = _first_deny(level, request)
+        if statement is not None:
+            return _deny(layer, statement)
+    for layer, level in asked:
+        if _first_allow(level, request) is None:
+            return _IMPLICIT[layer]
+    return None
+
+
 _NOBODY: tuple[None, Reach] = (None, Reach.NOBODY)
 
 
@@ -115,11 +126,6 @@ def _explicit_deny(request: AccessRequest, layers: PolicyLayers, identity: Actio
         for statement in index.every(request.resource, request.context.values) if index is not None else ():
             if statement.reach(request.principal, bounded=bounded) is not Reach.NOBODY:
                 return _deny(Layer.RESOURCE, statement)
-    if layers.service_control or layers.resource_control:
-        for layer, level in controls(request, layers):
-            statement = _first_deny(level, request)
-            if statement is not None:
-                return _deny(layer, statement)
     if layers.boundary is not None:
         statement = _first_deny(layers.boundary, request)
         if statement is not None:
