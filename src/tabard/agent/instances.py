@@ -14,6 +14,12 @@ from typing import Literal, TypeAlias
 
 import structlog
 
+from tabard.agent.container import (
+    container_environment,
+    new_token,
+    told_token,
+    wants_container_credentials,
+)
 from tabard.agent.drivers.driver import CannotStart, Driver, ExitStatus, Running
 from tabard.agent.drivers.environment import instance_environment
 from tabard.agent.drivers.process import EMPTY_FILE
@@ -90,6 +96,7 @@ class HostedInstance:
         self._on_change = on_change
         self._phase: Phase = phase
         self._reason = reason
+        self._container_token: str | None = None
         self._over: tuple[Literal["stopped", "terminated"], Reason] | None = None
         self._stop_asked = asyncio.Event()
         self._reboot_asked = asyncio.Event()
@@ -127,6 +134,7 @@ class HostedInstance:
         self._begin(self._live(keeper, driver, surroundings, adopted=adopted), "running")
 
     def _begin(self, life: Coroutine[None, None, None], phase: Phase) -> None:
+        self._container_token = None
         self._over = None
         self._stop_asked = asyncio.Event()
         self._reboot_asked = asyncio.Event()
@@ -223,7 +231,11 @@ class HostedInstance:
             # Who asks meanwhile waits in the listener's backlog, and is not told that there is no session.
             await self._until_settled(keeper)
         peer_uid = network.peer_uid if surroundings.check_peers else None
-        server = MetadataServer(keeper, clock=surroundings.clock, uid=peer_uid)
+        if wants_container_credentials(keeper.facts()):
+            self._container_token = told_token(self._directory) if is_adopted else new_token()
+        server = MetadataServer(
+            keeper, clock=surroundings.clock, uid=peer_uid, container_token=self._container_token
+        )
         listening.push_async_callback(server.close)
         await server.start(*network.metadata)
         self.metadata_endpoint = server.endpoint
@@ -253,6 +265,13 @@ class HostedInstance:
             region=surroundings.region,
             empty_file=str(self._directory / EMPTY_FILE),
         )
+        if self._container_token is not None:
+            environment |= container_environment(
+                self._directory,
+                self._container_token,
+                endpoint=network.container_endpoint,
+                owner_uid=network.peer_uid,
+            )
         facts = keeper.facts()
         running = await driver.start(facts, network, environment, self._directory)
         if running.descriptors is not None:

@@ -10,6 +10,7 @@ import signal
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -19,6 +20,7 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
+from tabard.agent.container import CREDENTIALS_FROM
 from tabard.agent.edge_client import EdgeError
 from tabard.agent.networks.network import LoopbackPorts, Networks
 from tabard.cli.admin import admin_clients, take_aws_settings_out_of_this_process
@@ -41,6 +43,13 @@ TRUST_EC2 = (
 CANNOT_EXECUTE = 126
 NOT_FOUND = 127
 _NOT_IN_A_POLICY_NAME = re.compile(r"[^A-Za-z0-9_+=,.@-]")
+
+
+class CredentialsFromOption(StrEnum):
+    """What `--credentials-from` takes."""
+
+    METADATA = "metadata"
+    CONTAINER = "container"
 
 
 class DriverOption(StrEnum):
@@ -70,6 +79,14 @@ def run(
             "network. Without it: netns where this machine can, and which one it is stands on stderr.",
         ),
     ] = None,
+    credentials_from: Annotated[
+        CredentialsFromOption,
+        typer.Option(
+            "--credentials-from",
+            help="metadata: the instance metadata service. container: the container credentials endpoint, by "
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI, as in ECS and EKS.",
+        ),
+    ] = CredentialsFromOption.METADATA,
     data_dir: DataDirOption = None,
 ) -> None:
     """Run a command as an instance: its AWS SDK finds the role's credentials and nothing else does.
@@ -83,7 +100,8 @@ def run(
     documents = [_policy_document(path) for path in policy or ()]
     try:
         prepare_process(least_level=logging.WARNING, for_people=True)
-        status = asyncio.run(_run(command, environment, instance_profile, documents, data_dir, driver))
+        launch = _Launch(instance_profile, documents, driver, credentials_from)
+        status = asyncio.run(_run(command, environment, launch, data_dir))
     except asyncio.CancelledError:
         status = 128 + signal.SIGTERM
     except (ClientError, BotoCoreError) as error:
@@ -115,26 +133,32 @@ def _policy_document(path: Path) -> tuple[str, str]:
     return _NOT_IN_A_POLICY_NAME.sub("-", path.stem), content
 
 
+@dataclass(frozen=True, slots=True)
+class _Launch:
+    """What the instance of this run is to be."""
+
+    instance_profile: str | None
+    documents: Sequence[tuple[str, str]]
+    driver: DriverOption | None
+    credentials_from: CredentialsFromOption
+
+
 async def _run(
-    command: Sequence[str],
-    environment: Mapping[str, str],
-    instance_profile: str | None,
-    documents: Sequence[tuple[str, str]],
-    data_dir: Path | None,
-    driver: DriverOption | None,
+    command: Sequence[str], environment: Mapping[str, str], launch: _Launch, data_dir: Path | None
 ) -> int:
     task = asyncio.current_task()
     if task is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     async with AsyncExitStack() as stack:
         system = await stack.enter_async_context(_system(data_dir))
-        image, networks = await _chosen(driver, system.endpoint)
+        image, networks = await _chosen(launch.driver, system.endpoint)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tabard-run-")))
         take_back = _TakeBack()
         stack.callback(take_back.report)
         admin = _Admin(system, take_back)
-        if documents:
-            instance_profile = await stack.enter_async_context(admin.instance_profile_of(documents))
+        instance_profile = launch.instance_profile
+        if launch.documents:
+            instance_profile = await stack.enter_async_context(admin.instance_profile_of(launch.documents))
         endpoint = Endpoint(
             system.endpoint,
             system.region,
@@ -145,7 +169,7 @@ async def _run(
         )
         host = await register_ephemeral_host(endpoint, name=f"run-{os.getpid()}")
         stack.push_async_callback(take_back, partial(deregister_host, endpoint, host.host_id))
-        await admin.launch(image, host.host_id, instance_profile)
+        await admin.launch(image, host.host_id, instance_profile, launch.credentials_from)
         stack.enter_context(_signals_left_to_the_command())
         status = await ForegroundRun(
             host=host,
@@ -263,7 +287,13 @@ class _Admin:
             later("remove_role_from_instance_profile", InstanceProfileName=name, RoleName=name)
             yield name
 
-    async def launch(self, image: Image, host_id: str, instance_profile: str | None) -> None:
+    async def launch(
+        self,
+        image: Image,
+        host_id: str,
+        instance_profile: str | None,
+        credentials_from: CredentialsFromOption,
+    ) -> None:
         """One instance on the host of this run."""
         arguments: dict[str, object] = {
             "ImageId": image.image_id,
@@ -271,6 +301,9 @@ class _Admin:
             "MaxCount": 1,
             "Placement": {"HostId": host_id},
         }
+        if credentials_from is CredentialsFromOption.CONTAINER:
+            tag = {"Key": CREDENTIALS_FROM, "Value": credentials_from.value}
+            arguments["TagSpecifications"] = [{"ResourceType": "instance", "Tags": [tag]}]
         if instance_profile is not None:
             arguments["IamInstanceProfile"] = {"Name": instance_profile}
         await asyncio.to_thread(self._ec2.run_instances, **arguments)

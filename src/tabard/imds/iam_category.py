@@ -24,14 +24,7 @@ def iam(
     `security-credentials-extended` is what newer SDKs ask first: the same, with the account's id.
     Differs: a role taken out of its instance profile is gone from here at once, not at the next refresh.
     """
-    # INVARIANT: credentials of any other association or role than the present one are never shown.
-    mine = (
-        credentials
-        if credentials is not None
-        and credentials.association_id == instance_profile.association_id
-        and credentials.role_id == instance_profile.role_id
-        else None
-    )
+    mine = credentials_of_the_present_role(instance_profile, credentials)
     info = {
         "Code": "Success",
         "LastUpdated": iso_time(facts.launched_at if mine is None else mine.last_updated),
@@ -49,6 +42,22 @@ def iam(
         "security-credentials": {role_name: _credentials(mine)},
         "security-credentials-extended": {role_name: _credentials(mine, AccountId=facts.account_id)},
     }
+
+
+def credentials_of_the_present_role(
+    instance_profile: DesiredInstanceProfile, credentials: CredentialsView
+) -> CredentialsView:
+    """What there is to show, if it belongs to this association and its role.
+
+    INVARIANT: credentials of any other association or role than the present one are never shown.
+    """
+    if (
+        credentials is not None
+        and credentials.association_id == instance_profile.association_id
+        and credentials.role_id == instance_profile.role_id
+    ):
+        return credentials
+    return None
 
 
 def _credentials(credentials: CredentialsView, **more: str) -> Node:

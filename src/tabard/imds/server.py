@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-v2-how-it-
 """
 
 import asyncio
+import hmac
 import socket
 from collections.abc import Mapping
 from datetime import timedelta
@@ -17,9 +18,11 @@ import structlog
 from aiohttp import web
 
 from tabard.clock import Clock
-from tabard.imds import tree
+from tabard.imds import container, tree
+from tabard.imds.acceptor import Acceptor
 from tabard.imds.gate import Gate, PeerCheck
 from tabard.imds.nodes import PLAIN, Node
+from tabard.imds.pace import BURST, CONNECTIONS_A_SECOND, Pace
 from tabard.imds.peer import uid_of_peer
 from tabard.imds.source import CredentialSource, CredentialsView
 from tabard.imds.tokens import MetadataTokens, parse_ttl_seconds
@@ -35,6 +38,8 @@ TTL_HEADER = "X-aws-ec2-metadata-token-ttl-seconds"
 _LINE_BYTES = 4096
 _HEADER_BYTES = 4096
 _HEADER_COUNT = 64
+_SHUTDOWN_SECONDS = 0.01
+"""aiohttp takes 0 for no limit at all, and an answer may be late on purpose."""
 _REASONS = {
     400: "Bad Request",
     401: "Unauthorized",
@@ -65,17 +70,22 @@ class MetadataServer:
         clock: Clock,
         uid: int | None,
         peer_check: PeerCheck = uid_of_peer,
+        container_token: str | None = None,
+        pace: Pace | None = None,
     ) -> None:
+        """Args: container_token: what opens the container credentials; None: there are none."""
         self._source = source
         self._clock = clock
         self._uid = uid
         self._peer_check = peer_check
+        self._container_token = container_token
+        self._pace = pace or Pace(clock, per_second=CONNECTIONS_A_SECOND, burst=BURST)
         self._instance_id = source.facts().instance_id
         self._tokens = MetadataTokens(self._instance_id)
         self._documents: dict[RoleDelivery, tuple[_MadeOf, Mapping[str, Node]]] = {}
         self._hosts: frozenset[str] = frozenset()
         self._endpoint = ""
-        self._servers: list[asyncio.Server] = []
+        self._acceptors: list[Acceptor] = []
         self._http: web.Server | None = None
         self._gate: Gate | None = None
 
@@ -111,16 +121,16 @@ class MetadataServer:
         )
         self._http, self._gate = http, gate
         for listener in listeners:
-            self._servers.append(await asyncio.get_running_loop().create_server(gate, sock=listener))
+            self._acceptors.append(Acceptor(listener, gate, self._pace))
 
     async def close(self) -> None:
         """Stop listening and end every connection."""
         if self._http is not None and self._gate is not None:
-            for server in self._servers:
-                server.close()
+            for acceptor in self._acceptors:
+                await acceptor.close()
             self._gate.abort_all()
-            await self._http.shutdown(0)
-            self._servers = []
+            await self._http.shutdown(_SHUTDOWN_SECONDS)
+            self._acceptors = []
 
     def _is_open_to(self, transport: asyncio.Transport) -> bool:
         """AWS: the IPv6 endpoint is there only for an instance that has it enabled; as if nobody listened."""
@@ -158,6 +168,8 @@ class MetadataServer:
         if self._source.facts().metadata_options.http_endpoint == "disabled":
             return _error(403)
         path = request.raw_path.partition("?")[0]
+        if path == container.PATH and self._container_token is not None:
+            return self._container_credentials(request, self._container_token)
         if request.method == "PUT":
             return self._put(path, request)
         if path == TOKEN_PATH:
@@ -165,6 +177,19 @@ class MetadataServer:
         if request.method not in ("GET", "HEAD"):
             return _error(405, {"Allow": "GET, HEAD, OPTIONS"})
         return self._get(path, request)
+
+    def _container_credentials(self, request: web.BaseRequest, token: str) -> web.Response:
+        """AWS: https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
+
+        Differs: sessions of this endpoint have `ec2:RoleDelivery` 2.0, as those read with a metadata token.
+        """
+        if request.method != "GET":
+            return _error(405, {"Allow": "GET"})
+        presented = request.headers.getall("Authorization", [])
+        if len(presented) != 1 or not hmac.compare_digest(presented[0].encode(), token.encode()):
+            return _error(401)
+        status, body = container.container_credentials(self._source.facts(), self._source.credentials("2.0"))
+        return web.Response(status=status, body=body, headers={"Content-Type": container.JSON})
 
     def _put(self, path: str, request: web.BaseRequest) -> web.Response:
         """Issue a metadata token.

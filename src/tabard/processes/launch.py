@@ -45,7 +45,7 @@ IFF_UP = 0x1
 AF_INET, AF_INET6, AF_NETLINK = 2, 10, 16
 SOCK_STREAM, SOCK_DGRAM, SOCK_RAW = 1, 2, 3
 SOL_SOCKET, SCM_RIGHTS = 1, 1
-OFFERED_SOCKETS = ((AF_NETLINK, SOCK_RAW),) + 3 * ((AF_INET, SOCK_STREAM),) + 2 * ((AF_INET6, SOCK_STREAM),)
+OFFERED_SOCKETS = ((AF_NETLINK, SOCK_RAW),) + 4 * ((AF_INET, SOCK_STREAM),) + 2 * ((AF_INET6, SOCK_STREAM),)
 """What an instance's network is made of: one to give addresses by, then those to listen by."""
 CAP_LAST_POSSIBLE = 63
 CAPS_OF_A_CONTAINER = frozenset((0, 1, 3, 4, 5, 6, 7, 8, 10, 18, 29, 31))

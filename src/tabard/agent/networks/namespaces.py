@@ -23,6 +23,9 @@ from tabard.processes import launch
 
 METADATA_IPV4 = IPv4Address("169.254.169.254")
 METADATA_IPV6 = IPv6Address("fd00:ec2::254")
+CONTAINER_IPV4 = IPv4Address("169.254.170.23")
+"""Where EKS Pod Identity has its agent; SDKs take container credentials from there."""
+
 EDGE_IPV4 = IPv4Address("169.254.169.253")
 HTTP_PORT = 80
 
@@ -79,9 +82,10 @@ def furnish(made: MadeNamespace, edge: InsideEdge) -> InstanceNetwork:
     metadata, to_edge = [], []
     try:
         bring_up_loopback(made.netlink)
-        for address in (METADATA_IPV4, EDGE_IPV4):
+        for address in (METADATA_IPV4, CONTAINER_IPV4, EDGE_IPV4):
             add_loopback_address(made.netlink, address)
         metadata.append(_listening(ipv4.pop(0), METADATA_IPV4, HTTP_PORT))
+        metadata.append(_listening(ipv4.pop(0), CONTAINER_IPV4, HTTP_PORT))
         to_edge.append(_listening(ipv4.pop(0), EDGE_IPV4, HTTP_PORT))
         if ipv6:
             with suppress(OSError):  # IPv6 is there and turned off
@@ -102,6 +106,7 @@ def furnish(made: MadeNamespace, edge: InsideEdge) -> InstanceNetwork:
     return InstanceNetwork(
         metadata=tuple(metadata),
         edge=tuple(to_edge),
+        container_endpoint=f"http://{CONTAINER_IPV4}",
         edge_endpoint=edge.endpoint,
         user_namespace=made.user,
         network_namespace=made.network,

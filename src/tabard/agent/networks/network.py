@@ -20,6 +20,7 @@ class InstanceNetwork:
     """Listening sockets, all bound, and namespaces as descriptors for its processes to enter.
 
     metadata_endpoint: where SDKs are told to find the metadata; empty where they look by themselves.
+    container_endpoint: where container credentials are: SDKs take them from loopback and EKS's address alone.
     edge_endpoint: where they find the edge; empty: where everybody does.
     peer_uid: whose connections are the instance's; None where every connection is.
     """
@@ -27,6 +28,7 @@ class InstanceNetwork:
     metadata: tuple[socket.socket, ...]
     edge: tuple[socket.socket, ...] = ()
     metadata_endpoint: str = ""
+    container_endpoint: str = ""
     edge_endpoint: str = ""
     peer_uid: int | None = None
     user_namespace: int | None = None
@@ -79,4 +81,9 @@ class LoopbackPorts:
         """A listener on a free port."""
         listener = socket.create_server(("127.0.0.1", 0))
         endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        return InstanceNetwork(metadata=(listener,), metadata_endpoint=endpoint, peer_uid=self._uid)
+        return InstanceNetwork(
+            metadata=(listener,),
+            metadata_endpoint=endpoint,
+            container_endpoint=endpoint,
+            peer_uid=self._uid,
+        )

@@ -1,0 +1,62 @@
+"""Instances whose SDKs are to find credentials as in a container: by a URI and an authorization token."""
+
+import os
+import secrets
+from pathlib import Path
+
+from tabard.imds.container import PATH
+from tabard.model.messages import DesiredInstance
+
+CREDENTIALS_FROM = "tabard:credentials-from"
+"""The tag by which a launch says where SDKs look: `container`, or else the metadata service alone."""
+
+_LONGEST_TOKEN = 256
+
+TOKEN_FILE = "authorization-token"  # noqa: S105 - a file's name
+
+
+def wants_container_credentials(facts: DesiredInstance) -> bool:
+    """Whether the instance was launched so."""
+    return any(tag.key == CREDENTIALS_FROM and tag.value == "container" for tag in facts.tags)
+
+
+def new_token() -> str:
+    """A token that nobody guesses."""
+    return secrets.token_urlsafe(32)
+
+
+def told_token(directory: Path) -> str | None:
+    """The token that the processes of an adopted instance were told; None where it is gone.
+
+    It is its owner's to change, and opens nothing but its owner's own credentials.
+    """
+    try:
+        with (directory / TOKEN_FILE).open(encoding="ascii") as file:
+            return file.read(_LONGEST_TOKEN).strip() or None
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def container_environment(
+    directory: Path, token: str, *, endpoint: str, owner_uid: int | None
+) -> dict[str, str]:
+    """Write the token beside the instance's other files; the variables that lead SDKs to it.
+
+    Args:
+        owner_uid: whose processes read it; None where the instance's network is its own, so that outside the
+            token opens nothing.
+    AWS: https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
+    """
+    path = directory / TOKEN_FILE
+    path.unlink(missing_ok=True)
+    mode = 0o444 if owner_uid is None else 0o400
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write(token)
+        os.fchmod(file.fileno(), mode)
+        if owner_uid is not None:
+            os.fchown(file.fileno(), owner_uid, -1)
+    return {
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{endpoint}{PATH}",
+        "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(path),
+    }

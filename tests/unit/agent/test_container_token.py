@@ -1,0 +1,41 @@
+"""The authorization token of container credentials: written for its owner, found again by the next agent."""
+
+import os
+from pathlib import Path
+
+import msgspec
+import pytest
+from described_instance import FACTS
+
+from tabard.agent.container import (
+    TOKEN_FILE,
+    container_environment,
+    new_token,
+    told_token,
+    wants_container_credentials,
+)
+from tabard.model.messages import InstanceTag
+
+
+@pytest.mark.parametrize(("value", "wants"), [("container", True), ("metadata", False), (None, False)])
+def test_a_tag_asks_for_it(value: str | None, wants: bool) -> None:
+    tags = () if value is None else (InstanceTag(key="tabard:credentials-from", value=value),)
+    assert wants_container_credentials(msgspec.structs.replace(FACTS, tags=tags)) is wants
+
+
+@pytest.mark.parametrize(("owner_uid", "mode"), [(os.getuid(), 0o400), (None, 0o444)])
+def test_the_token_is_written_for_who_may_read_it(tmp_path: Path, owner_uid: int | None, mode: int) -> None:
+    for token in (new_token(), new_token()):
+        told = container_environment(tmp_path, token, endpoint="http://127.0.0.1:4700", owner_uid=owner_uid)
+        path = Path(told["AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"])
+        assert told["AWS_CONTAINER_CREDENTIALS_FULL_URI"] == "http://127.0.0.1:4700/v1/credentials"
+        assert (path.read_text(), path.stat().st_mode & 0o777) == (token, mode)
+        assert told_token(tmp_path) == token
+
+
+def test_a_token_that_is_gone_or_unreadable_opens_nothing(tmp_path: Path) -> None:
+    assert told_token(tmp_path) is None
+    (tmp_path / TOKEN_FILE).write_bytes(b"\xff")
+    assert told_token(tmp_path) is None
+    (tmp_path / TOKEN_FILE).write_text("\n")
+    assert told_token(tmp_path) is None
