@@ -148,8 +148,8 @@ OPERATORS = MappingProxyType(
     {
         "stringequals": (_equals(_same), False),
         "stringnotequals": (_equals(_same), True),
-        "stringequalsignorecase": (_equals(str.casefold), False),
-        "stringnotequalsignorecase": (_equals(str.casefold), True),
+        "stringequalsignorecase": (_equals(str.lower), False),
+        "stringnotequalsignorecase": (_equals(str.lower), True),
         "stringlike": (_like, False),
         "stringnotlike": (_like, True),
         **_ordered("numeric", parse_number),
