@@ -4,9 +4,10 @@ AWS: https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetContextKeysForCu
 """
 
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from tabard.policy.arn_pattern import resource_variables
-from tabard.policy.compiled import CompiledPolicies
+from tabard.policy.compiled import CompiledPolicies, CompiledStatement
 from tabard.policy.conditions import parse_operator, takes_variables
 from tabard.policy.document import CURRENT_VERSION, Document, Statement
 from tabard.policy.pattern import Variable, tokens
@@ -30,6 +31,52 @@ def context_keys(documents: Iterable[Document]) -> tuple[str, ...]:
     return tuple(found.values())
 
 
+class _Asked(NamedTuple):
+    """A statement, the keys that it asks for, and those of its resources, in lower case, among them."""
+
+    statement: CompiledStatement
+    keys: tuple[str, ...]
+    of_resources: tuple[str, ...]
+
+
+class KeysAsked:
+    """The keys that documents ask for, made once to be compared with many requests."""
+
+    __slots__ = ("_asked",)
+
+    def __init__(self, documents: Iterable[Document], policies: CompiledPolicies) -> None:
+        """Take the documents apart; `policies` are the same ones, compiled in the same order."""
+        statements = (
+            (statement, document.version == CURRENT_VERSION)
+            for document in documents
+            for statement in document.statements
+        )
+        self._asked = tuple(
+            _Asked(
+                compiled,
+                tuple(statement_context_keys(statement, variables=variables)),
+                tuple(key.lower() for key in _resource_keys(statement)) if variables else (),
+            )
+            for (statement, variables), compiled in zip(statements, policies.statements, strict=True)
+        )
+
+    def missing(self, request: AccessRequest) -> tuple[str, ...]:
+        """Name the keys that are asked for about this very request, and that it does not have.
+
+        AWS: https://docs.aws.amazon.com/IAM/latest/APIReference/API_EvaluationResult.html
+        """
+        values, action = request.context.values, request.action.lower()
+        found: dict[str, str] = {}
+        for statement, keys, of_resources in self._asked:
+            # Whether a resource with a variable fits is not known before its key has a value.
+            if statement.covers_action(action) and (
+                any(key not in values for key in of_resources)
+                or statement.covers_resource(request.resource, values)
+            ):
+                found.update((key.lower(), key) for key in keys if not values.get(key.lower()))
+        return tuple(found.values())
+
+
 def missing_context_keys(
     request: AccessRequest, documents: Iterable[Document], policies: CompiledPolicies
 ) -> tuple[str, ...]:
@@ -37,26 +84,8 @@ def missing_context_keys(
 
     Args:
         policies: the same documents, compiled in the same order.
-    AWS: https://docs.aws.amazon.com/IAM/latest/APIReference/API_EvaluationResult.html, MissingContextValues
     """
-    values = request.context.values
-    found: dict[str, str] = {}
-    statements = (
-        (statement, document.version == CURRENT_VERSION)
-        for document in documents
-        for statement in document.statements
-    )
-    for (statement, variables), compiled in zip(statements, policies.statements, strict=True):
-        if not compiled.covers_action(request.action.lower()):
-            continue
-        keys = tuple(statement_context_keys(statement, variables=variables))
-        # Whether a resource with a variable fits is not known before its key has a value.
-        of_resources = _resource_keys(statement) if variables else ()
-        if compiled.covers_resource(request.resource, values) or any(
-            key.lower() not in values for key in of_resources
-        ):
-            found.update((key.lower(), key) for key in keys if not values.get(key.lower()))
-    return tuple(found.values())
+    return KeysAsked(documents, policies).missing(request)
 
 
 def statement_context_keys(statement: Statement, *, variables: bool) -> Iterator[str]:

@@ -23,8 +23,8 @@ from tabard.policy import (
     StatementEffect,
     decide,
     explain,
-    missing_context_keys,
 )
+from tabard.policy.context_keys import KeysAsked
 from tabard.services.iam.service_reference import resource_format
 from tabard.services.iam.simulated_policies import Source, compiled
 from tabard.services.operation import Output
@@ -93,6 +93,7 @@ class _Simulated:
     explanation: Explanation
     layers: PolicyLayers
     sources: Mapping[tuple[Layer, str], Source] = field(repr=False)
+    asked: Sequence[KeysAsked] = field(repr=False)
 
     @property
     def decision(self) -> Decision:
@@ -150,18 +151,11 @@ class _Simulated:
             if finding.effect is wanted
         ]
 
+    @cached_property
     def missing(self) -> tuple[str, ...]:
         """The condition keys that the policies ask for and the simulation was not given."""
-        found: dict[str, str] = {}
-        for layer, policies in (
-            (Layer.IDENTITY, self.layers.identity),
-            (Layer.RESOURCE, self.layers.resource),
-        ):
-            if policies is not None:
-                documents = [source.document for (of, _), source in self.sources.items() if of is layer]
-                keys = missing_context_keys(self.explanation.request, documents, policies)
-                found.update((key.lower(), key) for key in keys)
-        return tuple(found.values())
+        found = (key for asked in self.asked for key in asked.missing(self.explanation.request))
+        return tuple({key.lower(): key for key in found}.values())
 
     def _applying(self, layers: Sequence[Layer]) -> list[Finding]:
         return [
@@ -183,6 +177,15 @@ class Simulation:
             )
             for source in sources
         }
+        # "Only context keys referenced by identity-based and resource-based policies appear here."
+        self._asked = [
+            KeysAsked([source.document for source in sources], policies)
+            for sources, policies in (
+                (scenario.identity, self._layers.identity),
+                (scenario.resource, self._layers.resource),
+            )
+            if policies is not None
+        ]
 
     def result(self, action: str, resources: Sequence[str]) -> Output:
         """What the simulation of one action comes to: over all resources, and on each.
@@ -203,7 +206,7 @@ class Simulation:
                 if each.decision.effect is effect
                 for statement in each.matched()
             ),
-            "MissingContextValues": _distinct(key for each in simulated for key in each.missing()),
+            "MissingContextValues": list(dict.fromkeys(key for each in simulated for key in each.missing)),
             **_details([each.details() for each in simulated], told=is_specific),
             **_allowed_by(
                 simulated, "OrganizationsDecisionDetail", "AllowedByOrganizations", _by_organization
@@ -220,6 +223,7 @@ class Simulation:
             explanation=explain(self._scenario.request(action, resource), self._layers),
             layers=self._layers,
             sources=self._sources,
+            asked=self._asked,
         )
 
 
@@ -228,7 +232,7 @@ def _resource_result(simulated: _Simulated) -> dict[str, object]:
         "EvalResourceName": simulated.resource,
         "EvalResourceDecision": _DECISIONS[simulated.decision.effect],
         "MatchedStatements": simulated.matched(),
-        "MissingContextValues": list(simulated.missing()),
+        "MissingContextValues": list(simulated.missing),
         **_details([simulated.details()], told=simulated.is_cross_account),
         **_boundary([simulated]),
     }
@@ -270,12 +274,8 @@ def _most_restrictive(effects: Iterable[Effect]) -> Effect:
     return min(effects, key=_MOST_RESTRICTIVE_FIRST.index)
 
 
-def _distinct(values: Iterable[object]) -> list[object]:
-    found: list[object] = []
-    for value in values:
-        if value not in found:
-            found.append(value)
-    return found
+def _distinct(statements: Iterable[dict[str, object]]) -> list[dict[str, object]]:
+    return list({repr(statement): statement for statement in statements}.values())
 
 
 def _statement(source: Source, index: int) -> dict[str, object]:

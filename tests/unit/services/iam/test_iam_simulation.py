@@ -366,12 +366,12 @@ def test_results_come_in_pages_in_the_order_of_the_actions(account: Account) -> 
 
 def test_a_page_ends_before_it_takes_too_long(account: Account) -> None:
     resources = [f"arn:aws:s3:::b/{number}" for number in range(1000)]
-    statements = [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}] * 60
+    statements = [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}] * 15
     policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
     given = {"PolicyInputList": [policy], "ActionNames": ["s3:GetObject", "s3:PutObject"]}
     answer = account.call("iam", "SimulateCustomPolicy", {**given, "ResourceArns": resources})
     assert answer["IsTruncated"] is True
-    too_many = [f"arn:aws:s3:::b/{number}" for number in range(MOST_STATEMENTS_AT_ONCE // 60 + 1)]
+    too_many = [f"arn:aws:s3:::b/{number}" for number in range(MOST_STATEMENTS_AT_ONCE // 15 + 1)]
     assert "too much at once" in refused_custom(account, **given, ResourceArns=too_many)
 
 
