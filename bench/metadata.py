@@ -12,7 +12,12 @@ from pathlib import Path
 from tabard.clock import SystemClock
 from tabard.imds.server import MetadataServer
 from tabard.imds.source import ServedCredentials
-from tabard.model.messages import DesiredInstance, DesiredInstanceProfile, DesiredMetadataOptions
+from tabard.model.messages import (
+    DesiredInstance,
+    DesiredInstanceProfile,
+    DesiredMetadataOptions,
+    GetInstanceIdentityResult,
+)
 from tabard.model.session import RoleDelivery
 from tabard.wiring.process import prepare_process
 
@@ -33,13 +38,21 @@ class _Source:
             partition="aws",
             region="us-east-1",
             availability_zone="us-east-1a",
+            availability_zone_id="use1-az1",
+            host_id="h-0123456789abcdef0",
             private_ip_address="10.0.0.7",
             private_dns_name="ip-10-0-0-7.ec2.internal",
             mac_address="02:00:00:00:00:07",
             vpc_id="vpc-0123456789abcdef0",
+            vpc_cidr_block="10.0.0.0/16",
             subnet_id="subnet-0123456789abcdef0",
+            subnet_cidr_block="10.0.0.0/24",
+            network_interface_id="eni-0123456789abcdef0",
+            security_group_id="sg-0123456789abcdef0",
+            security_group_name="default",
             ami_launch_index=0,
             architecture="x86_64",
+            boot_number=0,
             launched_at=_LAUNCHED_AT,
             metadata_options=DesiredMetadataOptions(
                 http_tokens="required",
@@ -68,6 +81,9 @@ class _Source:
 
     def facts(self) -> DesiredInstance:
         return self._facts
+
+    def identity(self) -> GetInstanceIdentityResult | None:
+        return None
 
     def credentials(self, role_delivery: RoleDelivery) -> ServedCredentials:
         del role_delivery

@@ -16,8 +16,8 @@ from bench.house import ENDPOINT, REGION
 from bench.metadata import ROLE_NAME
 from tabard.imds.server import TOKEN_HEADER, TOKEN_PATH, TTL_HEADER
 from tabard.wiring.data_dir import DataDir
-from tabard.wiring.edge import EdgeConfig
 from tabard.wiring.environment import child_environment
+from tabard.wiring.process_config import EdgeConfig
 
 START_SECONDS = 30.0
 _CPU_CLOCK = 2  # CPUCLOCK_SCHED of the Linux kernel: nanoseconds on a CPU, all threads of the process
@@ -59,11 +59,16 @@ def fake_s3(folder: Path) -> Iterator[Path]:
 def edge(folder: Path, data_dir: DataDir, s3_socket: Path) -> Iterator[tuple[int, int]]:
     """A real edge process on a data directory; its pid and port."""
     log = folder / "edge.log"
-    with closing(_listener()) as front, closing(_listener()) as health:
+    with (
+        closing(_listener()) as front,
+        closing(_listener()) as health,
+        closing(_local_listener(folder / "vouched.sock")) as vouched,
+    ):
         config = EdgeConfig(
             data_dir=str(data_dir.path),
             listen_fd=front.fileno(),
             health_fd=health.fileno(),
+            vouched_fd=vouched.fileno(),
             endpoint=ENDPOINT,
             region=REGION,
             session_lifetime_seconds=6 * 3600,
@@ -82,7 +87,7 @@ def edge(folder: Path, data_dir: DataDir, s3_socket: Path) -> Iterator[tuple[int
             [sys.executable, "-m", "tabard.cli.main", "edge-process"],
             log,
             stdin=subprocess.PIPE,
-            pass_fds=(front.fileno(), health.fileno()),
+            pass_fds=(front.fileno(), health.fileno(), vouched.fileno()),
         ) as child:
             assert child.stdin is not None
             child.stdin.write(msgspec.json.encode(config))
@@ -153,6 +158,15 @@ def metadata(folder: Path) -> Iterator[tuple[tuple[int, int], bytes, int]]:
 
 def _listener() -> socket.socket:
     listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+    listener.setblocking(False)
+    return listener
+
+
+def _local_listener(path: Path) -> socket.socket:
+    """The edge's door for those who vouch for others; nobody comes to it here."""
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    listener.listen()
     listener.setblocking(False)
     return listener
 

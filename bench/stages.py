@@ -12,6 +12,7 @@ from bench.figures import ROUNDS, each
 from bench.house import ENDPOINT, REGION, House, as_arrived
 from tabard.audit.queue import AuditQueue
 from tabard.clock import SystemClock
+from tabard.credentials.identity_certificate import OpenedIdentityKeys
 from tabard.credentials.keyrings import OpenedKeyrings
 from tabard.edge.body import Body
 from tabard.edge.body_stream import BodyStream
@@ -124,6 +125,7 @@ def _pipeline(house: House) -> Pipeline:
             store=house.store,
             snapshots=snapshots,
             keyrings=keyrings,
+            identity_keys=OpenedIdentityKeys(house.vault),
             s3=S3Upstream(pool=pool, credentials=credentials, clock=clock, region=REGION, endpoint=ENDPOINT),
             json={"dynamodb": dynamodb, "sqs": sqs},
             table_keys=TableKeys(dynamodb, clock),
