@@ -33,7 +33,8 @@ test: $(VENV)/.dev ## The one gate: format, lint, types, layers, tests, docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(MAKE) --no-print-directory coverage
-	AWS_EC2_METADATA_DISABLED=true $(BIN)/pytest -n 2 --dist loadfile $(addprefix --ignore=,$(COVERING))
+	AWS_EC2_METADATA_DISABLED=true TABARD_REFERENCE_DATA="$(TABARD_REFERENCE_DATA)" \
+		$(BIN)/pytest -n 2 --dist loadfile $(addprefix --ignore=,$(COVERING))
 
 # The tests that must take every branch of what decides, verifies, seals and mints; the parts: pyproject.toml.
 COVERING := $(addprefix tests/unit/,policy sigv4 access credentials imds) tests/golden

@@ -14,6 +14,7 @@ from tabard.names import new_access_key_id, new_secret_access_key
 from tabard.policy import AccessRequest, PolicyLayers, PolicyPrincipal, PrincipalKind, RequestContext, decide
 from tabard.store.snapshot import NO_POLICIES, Snapshot
 
+_SECOND = timedelta(seconds=1)
 EC2_SERVICE_PRINCIPAL = "ec2.amazonaws.com"
 
 SHORTEST_INSTANCE_SESSION = timedelta(minutes=20)
@@ -107,7 +108,17 @@ class Mint:
         session = _new_session(
             permit, role=role, session_name=instance.instance_id, lifetime=self.instance_session_lifetime
         )
-        return self._seal(replace(session, instance=instance))
+        return self._seal(replace(self._after_marks(session, instance), instance=instance))
+
+    def _after_marks(self, session: Session, instance: InstanceFacts) -> Session:
+        """The session, issued later than the mark that ended the instance's former ones in this second.
+
+        INVARIANT: marks that lie further ahead are of what never comes back, and stay above every session.
+        """
+        mark = self.snapshot.revoked_at("instance", instance.instance_id)
+        if mark is None or not session.issued_at <= mark < session.issued_at + _SECOND:
+            return session
+        return replace(session, issued_at=mark + _SECOND, expires_at=session.expires_at + _SECOND)
 
     def _trusts_ec2(self, permit: Permit, role: Role, instance: InstanceFacts) -> bool:
         """Whether the role's trust policy, as it is now, lets EC2 assume it for this instance."""

@@ -65,6 +65,12 @@ def up(
     upstream_timeout_seconds: Annotated[
         float | None, typer.Option(help="How long an upstream may stay silent before 503 is answered.")
     ] = None,
+    revoke_on_terminate: Annotated[
+        bool | None, typer.Option(help="End an instance's sessions when it is terminated.")
+    ] = None,
+    revoke_on_disassociate: Annotated[
+        bool | None, typer.Option(help="End an instance's sessions when its instance profile is taken away.")
+    ] = None,
     launch_uid: Annotated[int | None, typer.Option(help="The uid that instances' processes run as.")] = None,
     launch_gid: Annotated[int | None, typer.Option(help="The gid that instances' processes run as.")] = None,
     insecure_http: Annotated[

@@ -21,6 +21,7 @@ from tabard.model.host import Host
 from tabard.model.user import User
 from tabard.names import new_access_key_id, new_resource_id, new_secret_access_key, new_unique_id
 from tabard.services.ec2.images import SEEDED_IMAGES
+from tabard.services.ec2.lifecycle import REVOKE_ON_DISASSOCIATE, SESSIONS_OUTLIVE_INSTANCES
 from tabard.services.ec2.placement import LOCAL_HOST_ID, PROCESS_DRIVER_REFUSED
 from tabard.store.builtin_policies import administrator_access
 from tabard.store.ports import Store, Transaction
@@ -127,6 +128,8 @@ def _fix_installation(tx: Transaction, settings: Settings) -> None:
     tx.installation.put("account_id", settings.account_id)
     tx.installation.put("partition", PARTITION)
     tx.installation.put(PROCESS_DRIVER_REFUSED, settings.process_driver_refused)
+    tx.installation.put(REVOKE_ON_DISASSOCIATE, "yes" if settings.revoke_on_disassociate else "")
+    tx.installation.put(SESSIONS_OUTLIVE_INSTANCES, "" if settings.revoke_on_terminate else "yes")
 
 
 def _admin(tx: Transaction, settings: Settings, now: datetime) -> User | None:

@@ -87,6 +87,13 @@ class Settings(BaseSettings):
         ge=1,
         description="how long an upstream may be silent before 503 is answered (SQS' long polls are, for 20)",
     )
+    revoke_on_disassociate: bool = Field(
+        default=False,
+        description="end an instance's sessions when its instance profile is taken away; EC2 does not",
+    )
+    revoke_on_terminate: bool = Field(
+        default=True, description="end an instance's sessions when it is terminated; EC2 does not"
+    )
     launch_uid: int | None = Field(default=None, ge=1, description="the uid that instances' processes run as")
     launch_gid: int | None = Field(default=None, ge=1, description="the gid that instances' processes run as")
     insecure_http: bool = Field(default=False, description="allow to listen beyond loopback without TLS")

@@ -12,6 +12,7 @@ from tabard.access.check import Check
 from tabard.access.mint import InstanceRoleNotTrusted, Mint
 from tabard.access.refusals import AccessDenied
 from tabard.credentials.token import PackedPolicyTooLarge, open_token
+from tabard.model.revocation import Revocation
 from tabard.model.role import Role
 
 HOUR = timedelta(hours=1)
@@ -76,6 +77,26 @@ def test_an_instances_session_is_named_by_it_and_believed(here: Installation) ->
     assert open_token(minted.session_token, here.keyring) == session
     caller = here.caller(here.signed("s3", replace(here.sealed(session), secret=session.secret_access_key)))
     assert caller.arn == f"arn:aws:sts::{ACCOUNT_ID}:assumed-role/web/{INSTANCE_ID}"
+
+
+@pytest.mark.parametrize(
+    ("ahead", "is_good"),
+    [(timedelta(hours=-1), True), (timedelta(), True), (timedelta(seconds=1), False), (24 * HOUR, False)],
+)
+def test_a_session_follows_the_mark_that_ended_the_former_ones(
+    here: Installation, ahead: timedelta, is_good: bool
+) -> None:
+    """Times of issue are whole seconds; a mark that lies ahead is of what never comes back."""
+    mark = NOW.replace(microsecond=0) + ahead
+    with here.store.transaction() as tx:
+        tx.revocations.record(
+            Revocation(
+                subject="instance", subject_id=INSTANCE_ID, not_before=mark, forget_after=NOW + 48 * HOUR
+            )
+        )
+    session = mint(here).for_instance(host_permit(here), role=here.web, instance=instance_facts()).session
+    assert (session.issued_at > mark) == is_good
+    assert session.expires_at - session.issued_at == 6 * HOUR
 
 
 def test_two_sessions_share_nothing(here: Installation) -> None:

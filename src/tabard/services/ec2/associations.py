@@ -25,6 +25,7 @@ from tabard.services.ec2.instance_profiles import (
     pass_role_checks,
     passed_instance_profile,
 )
+from tabard.services.ec2.lifecycle import REVOKE_ON_DISASSOCIATE, end_sessions
 from tabard.services.ec2.pages import page
 from tabard.services.operation import Facts, Output, Request
 from tabard.store.ports import Transaction
@@ -173,8 +174,8 @@ def disassociate_iam_instance_profile(
 ) -> Output:
     """Take the instance profile from an instance.
 
-    Sessions that the instance has already stay valid until they expire, as on EC2; terminating the instance
-    ends them sooner.
+    Sessions that the instance has already stay valid until they expire, as on EC2, unless the installation is
+    set to end them (`revoke_on_disassociate`); terminating the instance ends them in any case.
 
     Returns:
         The association in state `disassociating`, until its host serves it no more; of a stopped instance it
@@ -191,6 +192,8 @@ def disassociate_iam_instance_profile(
     shown = replace(association, state=AssociationState.DISASSOCIATING, changed_at=permit.now)
     if association.state is AssociationState.DISASSOCIATING:
         return {"IamInstanceProfileAssociation": _view(association)}
+    if tx.installation.get(REVOKE_ON_DISASSOCIATE):
+        end_sessions(tx, instance.instance_id, permit.now)
     if instance.state is InstanceState.STOPPED:
         tx.associations.update(replace(shown, state=AssociationState.DISASSOCIATED))
     else:

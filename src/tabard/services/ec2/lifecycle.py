@@ -15,6 +15,12 @@ USER_INITIATED = ("Client.UserInitiatedShutdown", "Client.UserInitiatedShutdown:
 KEPT_AFTER_TERMINATION = timedelta(hours=1)
 """AWS: "The instance entry remains visible for a short while after termination, about an hour"."""
 
+REVOKE_ON_DISASSOCIATE = "revoke_on_disassociate"
+"""The fact of the installation that says whether disassociating ends sessions: `yes`, or empty."""
+
+SESSIONS_OUTLIVE_INSTANCES = "sessions_outlive_instances"
+"""The fact that says whether a terminated instance's sessions stay valid, as on EC2: `yes`, or empty."""
+
 REVOKED_FOR = 2 * LONGEST_SESSION
 """Longer than an edge cut off from the store may go on minting, and the session it minted last."""
 
@@ -50,7 +56,8 @@ def move(
 ) -> Instance:
     """Write an instance's new state with its reason (EC2's code and message); what ends with it, ends now.
 
-    Differs: ending an instance revokes its sessions at once; on EC2 they stay valid until they expire.
+    Differs: ending an instance revokes its sessions at once, unless `--no-revoke-on-terminate` is set; on EC2
+        they stay valid until they expire.
     """
     moved = replace(
         instance,
@@ -61,7 +68,8 @@ def move(
     )
     tx.instances.update(moved)
     if state in ENDING and instance.state not in ENDING:
-        revoke(tx, "instance", instance.instance_id, now)
+        if not tx.installation.get(SESSIONS_OUTLIVE_INSTANCES):
+            revoke(tx, "instance", instance.instance_id, now)
         _end_associations(tx, instance.instance_id, now)
     return moved
 
@@ -92,6 +100,21 @@ def revoke(tx: Transaction, subject: RevocationSubject, subject_id: str, now: da
     ahead = now + REVOKED_FOR
     tx.revocations.record(
         Revocation(subject=subject, subject_id=subject_id, not_before=ahead, forget_after=ahead)
+    )
+
+
+def end_sessions(tx: Transaction, instance_id: str, now: datetime) -> None:
+    """Refuse the sessions that an instance has so far; those that it is given from now on are good.
+
+    Times of issue are whole seconds: `mint` gives a session that follows a mark a later one.
+    """
+    tx.revocations.record(
+        Revocation(
+            subject="instance",
+            subject_id=instance_id,
+            not_before=now.replace(microsecond=0),
+            forget_after=now + REVOKED_FOR,
+        )
     )
 
 

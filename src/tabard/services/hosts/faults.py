@@ -6,11 +6,10 @@ from dataclasses import replace
 from tabard.access.authorize import Permit
 from tabard.access.check import Check
 from tabard.model.faults import LARGEST_SKEW_SECONDS, LONGEST_DELAY_MILLISECONDS, NO_FAULTS, Faults
-from tabard.model.instance import Instance, InstanceState
+from tabard.model.instance import InstanceState
 from tabard.model.messages import DesiredFaults, SetInstanceFaultsRequest, SetInstanceFaultsResult
-from tabard.model.revocation import Revocation
 from tabard.services.ec2.arns import ec2_arn
-from tabard.services.ec2.lifecycle import REVOKED_FOR
+from tabard.services.ec2.lifecycle import end_sessions
 from tabard.services.hosts.answers import answer
 from tabard.services.hosts.errors import InstanceNotFound, InvalidFault
 from tabard.services.operation import Facts, Output
@@ -44,7 +43,7 @@ def set_instance_faults(permit: Permit, request: SetInstanceFaultsRequest, tx: T
         raise InstanceNotFound(instance_id=request.instance_id, region=permit.region)
     faults = _changed(instance.faults, request)
     if request.expire_now:
-        _end_sessions(instance, permit, tx)
+        end_sessions(tx, instance.instance_id, permit.now)
     tx.instances.update(replace(instance, faults=faults))
     return answer(SetInstanceFaultsResult(faults=desired_faults(faults) or DesiredFaults()))
 
@@ -79,15 +78,3 @@ def _changed(before: Faults, request: SetInstanceFaultsRequest) -> Faults:
             reason=f"A delay is 0 to {LONGEST_DELAY_MILLISECONDS} milliseconds, a status 500 to 599, "
             f"a clock wrong by {LARGEST_SKEW_SECONDS} seconds at most"
         ) from None
-
-
-def _end_sessions(instance: Instance, permit: Permit, tx: Transaction) -> None:
-    """The sessions issued up to this second end; the host asks for others a second later."""
-    tx.revocations.record(
-        Revocation(
-            subject="instance",
-            subject_id=instance.instance_id,
-            not_before=permit.now.replace(microsecond=0),
-            forget_after=permit.now + REVOKED_FOR,
-        )
-    )

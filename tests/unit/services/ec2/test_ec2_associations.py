@@ -12,6 +12,7 @@ from tabard.errors import AwsError
 from tabard.model.association import AssociationState
 from tabard.model.instance import InstanceState
 from tabard.model.instance_profile import InstanceProfile
+from tabard.services.ec2.lifecycle import REVOKE_ON_DISASSOCIATE
 
 UNKNOWN_ASSOCIATION = "iip-assoc-00000000000000000"
 NO_SUCH_ARN = (
@@ -229,6 +230,16 @@ def test_disassociating_waits_for_the_host_and_revokes_nothing(ec2: Ec2Account) 
     assert ec2.association_of(instance_id).state is AssociationState.DISASSOCIATING
     assert ec2.snapshot.active_association_of(instance_id) is None
     assert ec2.snapshot.revoked_at("instance", instance_id) is None
+
+
+def test_disassociating_ends_the_sessions_so_far_where_the_installation_is_set_to(ec2: Ec2Account) -> None:
+    with ec2.account.store.transaction() as tx:
+        tx.installation.put(REVOKE_ON_DISASSOCIATE, "yes")
+    ec2.instance_profile("web")
+    instance_id = running(ec2, IamInstanceProfile={"Name": "web"})
+    association_id = ec2.association_of(instance_id).association_id
+    ec2.call("DisassociateIamInstanceProfile", AssociationId=association_id)
+    assert ec2.snapshot.revoked_at("instance", instance_id) == ec2.account.now.replace(microsecond=0)
 
 
 def test_what_cannot_be_disassociated(ec2: Ec2Account) -> None:

@@ -11,7 +11,7 @@ from tabard.model.association import AssociationState
 from tabard.model.instance import InstanceState
 from tabard.services.ec2.default_vpc import SUBNET_CIDR, default_vpc
 from tabard.services.ec2.images import PROCESS_IMAGE
-from tabard.services.ec2.lifecycle import purge_terminated
+from tabard.services.ec2.lifecycle import SESSIONS_OUTLIVE_INSTANCES, purge_terminated
 
 VPC = default_vpc(account_id=ACCOUNT_ID, region=REGION)
 UNKNOWN_TOO = "i-00000001"
@@ -414,3 +414,13 @@ def test_images_that_cannot_be_described(
     ec2: Ec2Account, asked: dict[str, object], code: str, sentence: str
 ) -> None:
     assert ec2.refused("DescribeImages", **asked) == (code, 400, sentence)
+
+
+def test_sessions_outlive_a_terminated_instance_where_the_installation_is_set_to(ec2: Ec2Account) -> None:
+    kept, ended = ec2.launch_id(), ec2.launch_id()
+    ec2.call("TerminateInstances", InstanceIds=[ended])
+    with ec2.account.store.transaction() as tx:
+        tx.installation.put(SESSIONS_OUTLIVE_INSTANCES, "yes")
+    ec2.call("TerminateInstances", InstanceIds=[kept])
+    assert ec2.snapshot.revoked_at("instance", ended) is not None
+    assert ec2.snapshot.revoked_at("instance", kept) is None
