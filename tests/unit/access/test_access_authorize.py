@@ -13,6 +13,7 @@ from tabard.access.check import Check
 from tabard.access.encoded_denial import with_encoded_message
 from tabard.access.refusals import AccessDenied, Service
 from tabard.credentials.sealed_message import open_message
+from tabard.model.network_path import NetworkPath
 from tabard.policy import Effect, Layer, MatchedStatement
 from tabard.store.compiled_policies import compile_trust_policy
 
@@ -321,3 +322,15 @@ def test_a_forged_session_is_denied_long_before_any_policy(here: Installation) -
     forged = Keys(access_key_id="ASIAIOSFODNN7EXAMPLE", token="AQ" * 100)
     with pytest.raises(Exception, match="security token included in the request is invalid"):
         here.caller(here.signed("sts", forged))
+
+
+def test_an_instance_in_its_own_network_is_known_by_its_network_and_by_no_source_address(
+    here: Installation,
+) -> None:
+    """AWS: `aws:SourceIp` is included "except when the requester uses a VPC endpoint"; then
+    `aws:SourceVpc` and `aws:VpcSourceIp` are."""
+    path = NetworkPath(vpc_id="vpc-0123456789abcdef0", private_ip_address="10.0.0.4")
+    within = {"aws:SourceVpc": path.vpc_id, "aws:VpcSourceIp": path.private_ip_address}
+    caller = web(here, policy("s3:GetObject", StringEquals=within, Null={"aws:SourceIp": "true"}))
+    assert authorize(caller, (READ,), here.facts(network_path=path), here.snapshot).checks == (READ,)
+    denied(here, caller, READ)
