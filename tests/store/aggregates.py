@@ -9,6 +9,14 @@ from tabard.model.group import Group
 from tabard.model.host import Host
 from tabard.model.instance import Image, Instance, InstanceState, MetadataOptions
 from tabard.model.instance_profile import InstanceProfile
+from tabard.model.organization import (
+    FULL_ACCESS,
+    ControlPolicy,
+    ControlType,
+    NodeKind,
+    Organization,
+    OrganizationNode,
+)
 from tabard.model.policies import InlinePolicy, ManagedPolicy, PolicyVersion
 from tabard.model.revocation import Revocation, RevocationSubject
 from tabard.model.role import Role
@@ -268,4 +276,43 @@ def audit_event(n: int = 1, *, outcome: Outcome = "allowed", at: datetime = NOW)
             ),
         ),
         explanation='{"context": {}}' if outcome == "denied" else "",
+    )
+
+
+def denies(action: str, *, control_type: ControlType = ControlType.SERVICE) -> str:
+    """A control policy that denies one action."""
+    principal = '"Principal":"*",' if control_type is ControlType.RESOURCE else ""
+    return (
+        '{"Version":"2012-10-17","Statement":[{"Effect":"Deny",'
+        f'{principal}"Action":"{action}","Resource":"*"}}]}}'
+    )
+
+
+def organization(
+    *policies: ControlPolicy,
+    organization_id: str = "o-exampleorg1",
+    management_account_id: str = "999988887777",
+    service_control: tuple[str, ...] = (FULL_ACCESS,),
+    resource_control: tuple[str, ...] = (),
+    account_id: str = ACCOUNT_ID,
+) -> Organization:
+    """A root, a unit and in it the account, to which these policies are attached; full access elsewhere."""
+    return Organization(
+        organization_id=organization_id,
+        management_account_id=management_account_id,
+        policies=policies,
+        nodes=(
+            OrganizationNode(node_id="r-root", kind=NodeKind.ROOT, name="Root", parent_id=""),
+            OrganizationNode(
+                node_id="ou-root-workload1", kind=NodeKind.UNIT, name="Workloads", parent_id="r-root"
+            ),
+            OrganizationNode(
+                node_id=account_id,
+                kind=NodeKind.ACCOUNT,
+                name="web",
+                parent_id="ou-root-workload1",
+                service_control=service_control,
+                resource_control=resource_control,
+            ),
+        ),
     )

@@ -20,6 +20,7 @@ from tabard.model.group import Group
 from tabard.model.host import Host
 from tabard.model.instance import Image, Instance
 from tabard.model.instance_profile import InstanceProfile
+from tabard.model.organization import Organization
 from tabard.model.policies import ManagedPolicy
 from tabard.model.revocation import Revocation
 from tabard.model.role import Role
@@ -67,6 +68,7 @@ class Tables:
     sealing_keys: dict[int, SealingKey] = field(default_factory=dict)
     revocations: dict[RevocationKey, Revocation] = field(default_factory=dict)
     installation: dict[str, str] = field(default_factory=dict)
+    organizations: dict[str, Organization] = field(default_factory=dict)
     audit: dict[int, AuditEvent] = field(default_factory=dict)
     last_audit_number: int = 0
 
@@ -233,6 +235,24 @@ class MemoryInstallation:
 
 
 @dataclass
+class MemoryOrganizations:
+    tables: Tables
+
+    def get(self) -> Organization | None:
+        return next(iter(self.tables.organizations.values()), None)
+
+    def put(self, organization: Organization) -> None:
+        self.delete()
+        self.tables.organizations[organization.organization_id] = organization
+        self.tables.version += 1
+
+    def delete(self) -> None:
+        if self.tables.organizations:
+            self.tables.organizations.clear()
+            self.tables.version += 1
+
+
+@dataclass
 class MemoryAuditTrail:
     tables: Tables
 
@@ -306,6 +326,7 @@ class MemoryTransaction:
         self.revocations = MemoryRevocations(tables)
         self.sealing_keys: Rows[int, SealingKey] = Rows(tables, tables.sealing_keys, lambda k: k.key_id)
         self.installation = MemoryInstallation(tables)
+        self.organizations = MemoryOrganizations(tables)
         self.audit = MemoryAuditTrail(tables)
         self.tables = tables
 

@@ -13,12 +13,14 @@ from aggregates import (
     allows,
     association,
     audit_event,
+    denies,
     group,
     host,
     image,
     instance,
     instance_profile,
     managed_policy,
+    organization,
     revocation,
     role,
     sealing_key,
@@ -29,8 +31,10 @@ from any_store import AnyStore, snapshot_of
 from tabard.model.access_key import AccessKeyStatus
 from tabard.model.association import AssociationState
 from tabard.model.instance import InstanceState
+from tabard.model.organization import ControlPolicy, ControlType
 from tabard.model.policies import InlinePolicy
 from tabard.model.tag import Tag
+from tabard.store.controls import NO_CONTROLS
 from tabard.store.ports import AlreadyStored
 
 INLINE = (InlinePolicy("zeta", allows("s3:PutObject")), InlinePolicy("alpha", allows("sqs:*")))
@@ -307,6 +311,35 @@ def test_installation_facts_reach_the_snapshot(store: AnyStore) -> None:
         assert tx.installation.get("partition") == "aws-cn"
     assert snapshot_of(store).account_id == ACCOUNT_ID
     assert snapshot_of(store).partition == "aws-cn"
+
+
+def test_the_organization_is_one_and_is_written_as_a_whole(store: AnyStore) -> None:
+    deny = ControlPolicy(name="deny", control_type=ControlType.SERVICE, document=denies("s3:*"))
+    rcp = ControlPolicy(
+        name="deny r",
+        control_type=ControlType.RESOURCE,
+        document=denies("s3:*", control_type=ControlType.RESOURCE),
+    )
+    first = organization(deny, rcp, service_control=("FullAWSAccess", "deny"), resource_control=("deny r",))
+    with store.transaction() as tx:
+        assert tx.organizations.get() is None
+        tx.organizations.delete()
+        tx.installation.put("account_id", ACCOUNT_ID)
+        tx.organizations.put(first)
+        assert tx.organizations.get() == first
+    assert snapshot_of(store).organizations == {first.organization_id: first}
+    assert [len(level.statements) for level in snapshot_of(store).controls.service] == [1, 1, 2]
+    second = organization(organization_id="o-anotherorg2")
+    with store.transaction() as tx:
+        tx.organizations.put(second)
+        tx.organizations.put(second)
+        assert tx.organizations.get() == second
+    assert snapshot_of(store).organizations == {second.organization_id: second}
+    assert [len(level.statements) for level in snapshot_of(store).controls.service] == [1, 1, 1]
+    with store.transaction() as tx:
+        tx.organizations.delete()
+    assert snapshot_of(store).organizations == {}
+    assert snapshot_of(store).controls is NO_CONTROLS
 
 
 def test_audit_events_are_numbered_in_order(store: AnyStore) -> None:

@@ -18,6 +18,7 @@ from aggregates import (
     instance,
     instance_profile,
     managed_policy,
+    organization,
     revocation,
     role,
     sealing_key,
@@ -78,18 +79,28 @@ def write_something(tx: Transaction, dice: random.Random) -> None:
         noun.delete(key)
     else:
         getattr(noun, verb)(aggregate)
-    match dice.randint(0, 9):
+    match dice.randint(0, 11):
         case 0:
             tx.revocations.record(revocation(subject_id=f"i-{n}", forget_after=NOW + n * HOUR))
         case 1:
             tx.revocations.forget_until(NOW + n * HOUR)
         case 2:
-            tx.installation.put(dice.choice(["account_id", "partition", "x"]), f"value-{n}")
+            tx.installation.put(
+                dice.choice(["account_id", "partition", "x"]), dice.choice([f"value-{n}", ACCOUNT_ID])
+            )
         case 3:
             tx.images.insert(image(n))
         case 4:
             tx.sealing_keys.delete(n)
             tx.sealing_keys.insert(sealing_key(n))
+        case 5:
+            tx.organizations.put(
+                organization(
+                    organization_id=f"o-organization{n}", account_id=dice.choice([ACCOUNT_ID, "1" * 12])
+                )
+            )
+        case 6:
+            tx.organizations.delete()
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -112,7 +123,9 @@ def test_deltas_lead_where_reading_anew_leads_and_every_store_agrees(
         assert outcomes[0] is outcomes[1], step
         refused, written = refused + (outcomes[0] is not None), written + (outcomes[0] is None)
         following = sqlite_store.next_snapshot(following)
-        assert following == sqlite_store.next_snapshot(), step
+        anew = sqlite_store.next_snapshot()
+        assert following == anew, step
+        assert following.controls.principal_keys == anew.controls.principal_keys, step
         assert replace(following, version=0) == replace(memory_store.snapshot(), version=0), step
     assert refused > 10
     assert written > 10

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import msgspec
 
-from tabard.access.caller import Caller
+from tabard.access.caller import Caller, CallerKind
 from tabard.access.check import Check
 from tabard.access.refusals import AccessDenied, Service
 from tabard.clock import iso8601
@@ -20,6 +20,7 @@ from tabard.policy import (
     decide,
     denial_sentence,
 )
+from tabard.store.controls import NO_CONTROLS
 from tabard.store.snapshot import Snapshot
 
 _PROOF = object()
@@ -142,12 +143,16 @@ def _decided(
     boundary = snapshot.permissions_boundary(caller.owner_id)
     session = caller.session
     session_layer = None if session is None else snapshot.session_policies(session)
+    # AWS's own services are not bound by control policies; a host is part of what stands for them here.
+    controls = NO_CONTROLS if caller.kind is CallerKind.HOST else snapshot.controls
     keys = _request_keys(caller, facts, snapshot)
     for check in checks:
         # By place and not by name: keywords would double what making these tuples costs.
         context = RequestContext({**keys, **check.context} if check.context else keys)
         request = AccessRequest(check.action, check.resource, caller.principal, context, snapshot.account_id)
-        layers = PolicyLayers(identity, check.resource_policy, boundary, session_layer)
+        layers = PolicyLayers(
+            identity, check.resource_policy, boundary, session_layer, controls.service, controls.resource
+        )
         decision = decide(request, layers)
         if decision.allowed:
             yield decision
@@ -212,6 +217,9 @@ def _request_keys(caller: Caller, facts: RequestFacts, snapshot: Snapshot) -> di
     keys["aws:epochtime"] = epoch_time
     keys["aws:requestedregion"] = (_requested_region(facts, snapshot),)
     keys["aws:viaawsservice"] = _FALSE
+    if snapshot.controls is not NO_CONTROLS:
+        keys.update(snapshot.controls.principal_keys)
+        keys.update(snapshot.controls.resource_keys)
     if facts.network_path is not None:
         keys["aws:sourcevpc"] = (facts.network_path.vpc_id,)
         keys["aws:vpcsourceip"] = (facts.network_path.private_ip_address,)

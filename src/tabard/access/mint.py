@@ -129,7 +129,9 @@ class Mint:
             "aws:principalservicename": (EC2_SERVICE_PRINCIPAL,),
             "aws:requestedregion": (permit.region,),
             "aws:sourceaccount": (permit.account_id,),
+            "aws:resourceaccount": (permit.account_id,),
             "sts:rolesessionname": (instance.instance_id,),
+            **self.snapshot.controls.resource_keys,
         }
         request = AccessRequest(
             action="sts:AssumeRole",
@@ -143,7 +145,12 @@ class Mint:
             context=RequestContext(context),
             resource_account=permit.account_id,
         )
-        layers = PolicyLayers(identity=NO_POLICIES, resource=self.snapshot.trust_policy(role.role_id))
+        # Resource control policies bind AWS's services too, unless they say aws:PrincipalIsAWSService.
+        layers = PolicyLayers(
+            identity=NO_POLICIES,
+            resource=self.snapshot.trust_policy(role.role_id),
+            resource_control=self.snapshot.controls.resource,
+        )
         return decide(request, layers).allowed
 
     def _seal(self, session: Session) -> MintedSession:

@@ -9,6 +9,7 @@ from tabard.cli.event import event
 from tabard.cli.explain import explain
 from tabard.cli.fault import fault
 from tabard.cli.identity_certificate import identity_certificate
+from tabard.cli.organization import organization
 from tabard.cli.policy_check import check
 from tabard.cli.policy_simulate import simulate
 from tabard.cli.processes import agent_process, edge_process
@@ -38,6 +39,7 @@ app.command()(fault)
 app.add_typer(policy)
 app.command()(event)
 app.command()(identity_certificate)
+app.add_typer(organization)
 app.command()(reset)
 app.command()(demo)
 app.command(name="edge-process", hidden=True)(edge_process)

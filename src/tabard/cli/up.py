@@ -52,6 +52,9 @@ def up(
     root_access_key: Annotated[
         bool | None, typer.Option(help="Whether the account's root has a key.")
     ] = None,
+    organization_file: Annotated[
+        Path | None, typer.Option(help="The organisation this account is in: TOML or JSON.")
+    ] = None,
     session_lifetime_seconds: Annotated[
         int | None, typer.Option(help="How long an instance's session lives, 1200 to 43200.")
     ] = None,

@@ -42,6 +42,7 @@ class ChangeKind(StrEnum):
     SEALING_KEY = "sealing-key"
     REVOCATION = "revocation"
     INSTALLATION = "installation"
+    ORGANIZATION = "organization"
 
 
 class TooFarBehind(Exception):

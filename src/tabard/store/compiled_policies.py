@@ -36,6 +36,8 @@ _DENY_ALL = {
         (DocumentKind.IDENTITY, '"Action":"*","Resource":"*"'),
         (DocumentKind.SESSION, '"Action":"*","Resource":"*"'),
         (DocumentKind.TRUST, '"Principal":"*","Action":"sts:*"'),
+        (DocumentKind.SERVICE_CONTROL, '"Action":"*","Resource":"*"'),
+        (DocumentKind.RESOURCE_CONTROL, '"Principal":"*","Action":"*","Resource":"*"'),
     )
 }
 

@@ -17,6 +17,7 @@ from tabard.model.group import Group
 from tabard.model.host import Host
 from tabard.model.instance import Image, Instance
 from tabard.model.instance_profile import InstanceProfile
+from tabard.model.organization import Organization
 from tabard.model.policies import ManagedPolicy
 from tabard.model.revocation import Revocation
 from tabard.model.role import Role
@@ -166,6 +167,14 @@ class Installation(Protocol):
     def put(self, name: str, value: str) -> None: ...
 
 
+class Organizations(Protocol):
+    """The organisation that the account is in, of which there is one at most; it is written as a whole."""
+
+    def get(self) -> Organization | None: ...
+    def put(self, organization: Organization) -> None: ...
+    def delete(self) -> None: ...
+
+
 class AuditTrail(Protocol):
     """Events in the order they were recorded, each with a growing number."""
 
@@ -222,6 +231,8 @@ class Transaction(Protocol):
     def sealing_keys(self) -> SealingKeys: ...
     @property
     def installation(self) -> Installation: ...
+    @property
+    def organizations(self) -> Organizations: ...
     @property
     def audit(self) -> AuditTrail: ...
 

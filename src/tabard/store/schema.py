@@ -275,6 +275,34 @@ installation = Table(
     _text("value"),
 )
 
+organizations = Table(
+    "organizations",
+    metadata,
+    Column("organization_id", Text, primary_key=True),
+    _text("management_account_id"),
+)
+
+control_policies = Table(
+    "control_policies",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("position", Integer, nullable=False),
+    _text("control_type"),
+    _text("document"),
+)
+
+organization_nodes = Table(
+    "organization_nodes",
+    metadata,
+    Column("node_id", Text, primary_key=True),
+    Column("position", Integer, nullable=False),
+    _text("kind"),
+    _text("name"),
+    _text("parent_id"),
+    Column("service_control", JSON, nullable=False),
+    Column("resource_control", JSON, nullable=False),
+)
+
 audit_events = Table(
     "audit_events",
     metadata,

@@ -13,6 +13,7 @@ from tabard.model.group import Group
 from tabard.model.host import Host
 from tabard.model.instance import Image, Instance
 from tabard.model.instance_profile import InstanceProfile
+from tabard.model.organization import Organization
 from tabard.model.policies import ManagedPolicy
 from tabard.model.revocation import Revocation, RevocationSubject
 from tabard.model.role import Role
@@ -29,6 +30,7 @@ from tabard.store.compiled_policies import (
     refuse_everything,
 )
 from tabard.store.compiled_policies import compile_session_policies as compile_session_policies
+from tabard.store.controls import Controls
 from tabard.store.snapshot_indexes import Indexes
 
 RevocationKey = tuple[RevocationSubject, str]
@@ -40,7 +42,8 @@ class Snapshot:
 
     Users, groups, roles, instance profiles, instances, associations, images, hosts, access keys and sealing
     keys are by id, managed policies by ARN, the installation's facts by name. `account_id` is empty before
-    the installation has one.
+    the installation has one. `organizations` holds one at most, by its id, and `controls` what it says about
+    the account.
 
     INVARIANT: no mapping is changed once its snapshot is made; a change copies.
     """
@@ -61,6 +64,8 @@ class Snapshot:
     sealing_keys: Mapping[int, SealingKey]
     revocations: Mapping[RevocationKey, Revocation] = field(repr=False)
     installation: Mapping[str, str] = field(repr=False)
+    organizations: Mapping[str, Organization] = field(repr=False)
+    controls: Controls = field(repr=False, compare=False)
     indexes: Indexes = field(repr=False)
     _compiled: dict[str, CompiledPolicies] = field(default_factory=dict, repr=False, compare=False)
 

@@ -10,11 +10,13 @@ from tabard.model.group import Group
 from tabard.model.host import Host
 from tabard.model.instance import Image, Instance
 from tabard.model.instance_profile import InstanceProfile
+from tabard.model.organization import Organization
 from tabard.model.policies import ManagedPolicy
 from tabard.model.revocation import Revocation
 from tabard.model.role import Role
 from tabard.model.sealing_key import SealingKey
 from tabard.model.user import User
+from tabard.store.controls import NO_CONTROLS, controls_of
 from tabard.store.snapshot import RevocationKey, Snapshot
 from tabard.store.snapshot_indexes import Indexes, gathered_index, name_index, use_counts
 
@@ -48,6 +50,7 @@ class Delta:
     sealing_keys: Mapping[int, SealingKey | None] = field(default_factory=dict)
     revocations: Mapping[RevocationKey, Revocation | None] = field(default_factory=dict)
     installation: Mapping[str, str | None] = field(default_factory=dict)
+    organizations: Mapping[str, Organization | None] = field(default_factory=dict)
 
 
 def load(everything: Delta) -> Snapshot:
@@ -57,9 +60,12 @@ def load(everything: Delta) -> Snapshot:
 
 def apply_delta(snapshot: Snapshot, delta: Delta) -> Snapshot:
     """The snapshot after a change; what did not change is shared with the one before."""
+    account_id = delta.installation.get(ACCOUNT_ID, snapshot.account_id) or ""
+    organizations = _merged(snapshot.organizations, delta.organizations)
+    is_governed_alike = organizations is snapshot.organizations and account_id == snapshot.account_id
     return Snapshot(
         version=delta.version,
-        account_id=delta.installation.get(ACCOUNT_ID, snapshot.account_id) or "",
+        account_id=account_id,
         partition=delta.installation.get(PARTITION, snapshot.partition) or _DEFAULT_PARTITION,
         users=_merged(snapshot.users, delta.users),
         groups=_merged(snapshot.groups, delta.groups),
@@ -74,6 +80,10 @@ def apply_delta(snapshot: Snapshot, delta: Delta) -> Snapshot:
         sealing_keys=_merged(snapshot.sealing_keys, delta.sealing_keys),
         revocations=_merged(snapshot.revocations, delta.revocations),
         installation=_merged(snapshot.installation, delta.installation),
+        organizations=organizations,
+        controls=snapshot.controls
+        if is_governed_alike
+        else controls_of(next(iter(organizations.values()), None), account_id),
         indexes=_moved(snapshot, delta),
     )
 
@@ -168,5 +178,7 @@ _EMPTY = Snapshot(
     sealing_keys={},
     revocations={},
     installation={},
+    organizations={},
+    controls=NO_CONTROLS,
     indexes=Indexes(),
 )

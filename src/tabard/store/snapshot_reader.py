@@ -15,6 +15,7 @@ from tabard.store.rows.instance_profiles import INSTANCE_PROFILES
 from tabard.store.rows.instances import IMAGES, INSTANCES
 from tabard.store.rows.keys import ACCESS_KEYS, SEALING_KEYS
 from tabard.store.rows.managed_policies import read_managed_policies
+from tabard.store.rows.organizations import read_organizations
 from tabard.store.rows.revocations import read_revocations
 from tabard.store.rows.roles import read_roles
 from tabard.store.rows.users import read_users
@@ -57,6 +58,7 @@ def _everything(connection: Connection, version: int) -> Delta:
         sealing_keys=SEALING_KEYS.read(connection),
         revocations=_by_subject(read_revocations(connection)),
         installation=read_installation(connection),
+        organizations=read_organizations(connection),
     )
 
 
@@ -93,6 +95,9 @@ def _delta(connection: Connection, version: int, changed: Mapping[ChangeKind, fr
         ),
         installation=_now(
             keys(ChangeKind.INSTALLATION), read_installation(connection, keys(ChangeKind.INSTALLATION))
+        ),
+        organizations=_now(
+            keys(ChangeKind.ORGANIZATION), read_organizations(connection, keys(ChangeKind.ORGANIZATION))
         ),
     )
 

@@ -21,6 +21,7 @@ from tabard.store.rows.instance_profiles import SqlInstanceProfiles
 from tabard.store.rows.instances import SqlImages, SqlInstances
 from tabard.store.rows.keys import SqlAccessKeys, SqlSealingKeys
 from tabard.store.rows.managed_policies import SqlManagedPolicies
+from tabard.store.rows.organizations import SqlOrganizations
 from tabard.store.rows.revocations import SqlRevocations
 from tabard.store.rows.roles import SqlRoles
 from tabard.store.rows.users import SqlUsers
@@ -118,6 +119,10 @@ class SqlTransaction:
     @cached_property
     def installation(self) -> SqlInstallation:
         return SqlInstallation(self._journal)
+
+    @cached_property
+    def organizations(self) -> SqlOrganizations:
+        return SqlOrganizations(self._journal)
 
     @cached_property
     def audit(self) -> SqlAuditTrail:

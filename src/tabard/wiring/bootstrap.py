@@ -26,6 +26,8 @@ from tabard.services.ec2.placement import LOCAL_HOST_ID, PROCESS_DRIVER_REFUSED
 from tabard.store.builtin_policies import administrator_access
 from tabard.store.ports import Store, Transaction
 from tabard.wiring.data_dir import DataDir, read_json, write_secret_file
+from tabard.wiring.organization import apply_organization
+from tabard.wiring.organization_file import OrganizationRefused
 from tabard.wiring.settings import Settings
 
 ADMIN = "admin"
@@ -69,7 +71,8 @@ def bootstrap(store: Store, data_dir: DataDir, settings: Settings, *, now: datet
     """Make what a first start makes, and bring the rest in line with the settings.
 
     Raises:
-        SettingsConflict: the store was made for another account or region.
+        SettingsConflict: the store was made for another account or region, or the organisation's file is
+        wrong.
     """
     # INVARIANT: a key's file is durable before its row is, so that no key exists that nobody holds.
     admin_key = _held_key(data_dir.admin_credentials, settings, chosen=_chosen_admin_key(settings))
@@ -77,6 +80,8 @@ def bootstrap(store: Store, data_dir: DataDir, settings: Settings, *, now: datet
     root_key = _held_key(data_dir.root_credentials, settings) if settings.root_access_key else None
     with store.transaction() as tx:
         _fix_installation(tx, settings)
+        if settings.organization_file is not None:
+            _join_organization(tx, settings.organization_file, now)
         if not tx.sealing_keys.all():
             tx.sealing_keys.insert(new_sealing_key(tx.vault, now=now))
         for image in SEEDED_IMAGES:
@@ -130,6 +135,13 @@ def _fix_installation(tx: Transaction, settings: Settings) -> None:
     tx.installation.put(PROCESS_DRIVER_REFUSED, settings.process_driver_refused)
     tx.installation.put(REVOKE_ON_DISASSOCIATE, "yes" if settings.revoke_on_disassociate else "")
     tx.installation.put(SESSIONS_OUTLIVE_INSTANCES, "" if settings.revoke_on_terminate else "yes")
+
+
+def _join_organization(tx: Transaction, file: Path, now: datetime) -> None:
+    try:
+        apply_organization(tx, file, now=now)
+    except OrganizationRefused as error:
+        raise SettingsConflict(str(error)) from error
 
 
 def _admin(tx: Transaction, settings: Settings, now: datetime) -> User | None:

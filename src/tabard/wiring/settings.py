@@ -73,6 +73,10 @@ class Settings(BaseSettings):
     root_access_key: bool = Field(
         default=False, description="whether the account's root has a key (random, in root.json)"
     )
+    organization_file: Path | None = Field(
+        default=None,
+        description="the organisation this account is in, put in force at each start (TOML or JSON)",
+    )
     session_lifetime_seconds: int = Field(
         default=6 * 3600, ge=1200, le=12 * 3600, description="how long an instance's session lives"
     )

@@ -144,6 +144,31 @@ def upgrade() -> None:
         sa.UniqueConstraint("account_id", "name_key", name="uq_managed_policies_account_id_name_key"),
     )
     op.create_table(
+        "organizations",
+        sa.Column("organization_id", sa.Text(), nullable=False),
+        sa.Column("management_account_id", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("organization_id", name="pk_organizations"),
+    )
+    op.create_table(
+        "control_policies",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("control_type", sa.Text(), nullable=False),
+        sa.Column("document", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name="pk_control_policies"),
+    )
+    op.create_table(
+        "organization_nodes",
+        sa.Column("node_id", sa.Text(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("parent_id", sa.Text(), nullable=False),
+        sa.Column("service_control", sa.JSON(), nullable=False),
+        sa.Column("resource_control", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("node_id", name="pk_organization_nodes"),
+    )
+    op.create_table(
         "revocations",
         sa.Column("subject", sa.Text(), nullable=False),
         sa.Column("subject_id", sa.Text(), nullable=False),

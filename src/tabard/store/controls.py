@@ -1,0 +1,109 @@
+"""What an organisation says about one of its accounts: compiled control policies, and condition keys.
+
+AWS: https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps_evaluation.html
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from tabard.model.organization import FULL_ACCESS, ControlType, Organization, OrganizationNode
+from tabard.policy import (
+    RESOURCE_CONTROL_FULL_ACCESS,
+    SERVICE_CONTROL_FULL_ACCESS,
+    CompiledPolicies,
+    DocumentKind,
+    MalformedPolicyDocument,
+    NamedDocument,
+    compile_policies,
+    parse_document,
+)
+from tabard.store.compiled_policies import refuse_everything
+
+RESOURCE_FULL_ACCESS = "RCPFullAWSAccess"
+
+ConditionKeys = Mapping[str, tuple[str, ...]]
+
+_NO_KEYS: ConditionKeys = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Controls:
+    """The levels of control policies from the root to the account, and the keys that every request has.
+
+    `principal_keys` are of who is in the account, `resource_keys` of what is in it.
+    """
+
+    service: tuple[CompiledPolicies, ...] = ()
+    resource: tuple[CompiledPolicies, ...] = ()
+    principal_keys: ConditionKeys = field(default_factory=lambda: _NO_KEYS)
+    resource_keys: ConditionKeys = field(default_factory=lambda: _NO_KEYS)
+
+
+NO_CONTROLS = Controls()
+"""Of an account that is in no organisation."""
+
+
+def controls_of(organization: Organization | None, account_id: str) -> Controls:
+    """What an organisation says about an account; nothing about one that is not in it.
+
+    AWS: "SCPs don't affect users or roles in the management account", and "RCPs don't affect resources in the
+    management account".
+    """
+    if organization is None:
+        return NO_CONTROLS
+    path = organization.path_to(account_id)
+    if not path and account_id != organization.management_account_id:
+        return NO_CONTROLS
+    is_managing = account_id == organization.management_account_id
+    return Controls(
+        service=() if is_managing else tuple(_service_level(organization, node) for node in path),
+        resource=() if is_managing else tuple(_resource_level(organization, node) for node in path),
+        principal_keys=_keys(organization, path, "principal"),
+        resource_keys=_keys(organization, path, "resource"),
+    )
+
+
+def _keys(organization: Organization, path: tuple[OrganizationNode, ...], whose: str) -> ConditionKeys:
+    """AWS: reference_policies_condition-keys.html, aws:PrincipalOrgPaths: `o-…/r-…/ou-…/ou-…/`."""
+    units = "".join(f"{node.node_id}/" for node in path[:-1])
+    keys = {f"aws:{whose}orgid": (organization.organization_id,)}
+    if path:
+        keys[f"aws:{whose}orgpaths"] = (f"{organization.organization_id}/{units}",)
+    return MappingProxyType(keys)
+
+
+def _service_level(organization: Organization, node: OrganizationNode) -> CompiledPolicies:
+    full_access = NamedDocument(_named(node, FULL_ACCESS), SERVICE_CONTROL_FULL_ACCESS)
+    names = [name for name in node.service_control if name != FULL_ACCESS]
+    first = [full_access] if FULL_ACCESS in node.service_control else []
+    return _level(organization, node, ControlType.SERVICE, first, names)
+
+
+def _resource_level(organization: Organization, node: OrganizationNode) -> CompiledPolicies:
+    full_access = NamedDocument(_named(node, RESOURCE_FULL_ACCESS), RESOURCE_CONTROL_FULL_ACCESS)
+    return _level(organization, node, ControlType.RESOURCE, [full_access], node.resource_control)
+
+
+def _level(
+    organization: Organization,
+    node: OrganizationNode,
+    control_type: ControlType,
+    documents: list[NamedDocument],
+    names: list[str] | tuple[str, ...],
+) -> CompiledPolicies:
+    # INVARIANT: fails closed. One document that cannot be evaluated takes everything from who is below it.
+    kind = DocumentKind(control_type)
+    for name in names:
+        policy = organization.policy(name, control_type)
+        assert policy is not None  # noqa: S101 - an Organization names none that is not there
+        try:
+            documents.append(NamedDocument(_named(node, name), parse_document(policy.document, kind=kind)))
+        except MalformedPolicyDocument as error:
+            return refuse_everything(_named(node, name), str(error), kind)
+    return compile_policies(documents)
+
+
+def _named(node: OrganizationNode, policy_name: str) -> str:
+    """Where the policy is attached, and its name: as decisions speak of it."""
+    return f"{node.node_id}/{policy_name}"

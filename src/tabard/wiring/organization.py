@@ -1,0 +1,77 @@
+"""Writing the organisation into the store: at a start, and beside a running system."""
+
+import getpass
+import uuid
+from datetime import datetime
+from pathlib import Path
+
+from tabard.model.audit_event import AuditEvent
+from tabard.model.organization import Organization
+from tabard.store.ports import Store, Transaction
+from tabard.wiring.organization_file import OrganizationRefused, read_organization, refuse_other_account
+
+
+def apply_organization(tx: Transaction, file: Path, *, now: datetime) -> Organization:
+    """Put the organisation of a file in force; nothing is written where it is in force already.
+
+    Raises:
+        OrganizationRefused: the file is wrong, or the installation's account is not in it.
+    """
+    organization = read_organization(file)
+    refuse_other_account(organization, tx.installation.get("account_id") or "")
+    if tx.organizations.get() != organization:
+        tx.organizations.put(organization)
+        tx.audit.append([_event("ApplyOrganization", organization, now)])
+    return organization
+
+
+def remove_organization(store: Store, *, now: datetime) -> Organization | None:
+    """Take the account out of its organisation, whose policies bind it no more; the one that it was in."""
+    with store.transaction() as tx:
+        organization = tx.organizations.get()
+        if organization is not None:
+            tx.organizations.delete()
+            tx.audit.append([_event("RemoveOrganization", organization, now)])
+        return organization
+
+
+def organization_in_force(store: Store) -> Organization | None:
+    """The organisation that the account is in."""
+    with store.transaction() as tx:
+        return tx.organizations.get()
+
+
+def apply_from_file(store: Store, file: Path, *, now: datetime) -> Organization:
+    """As `apply_organization`, in a transaction of its own. Raises OrganizationRefused, StoreUnavailable."""
+    with store.transaction() as tx:
+        if tx.installation.get("account_id") is None:
+            raise OrganizationRefused("the store has no account yet; start it once with: tabard up")
+        return apply_organization(tx, file, now=now)
+
+
+def _event(operation: str, organization: Organization, now: datetime) -> AuditEvent:
+    """What an operator did beside the APIs, by the name of the operating system's user."""
+    return AuditEvent(
+        request_id=str(uuid.uuid4()),
+        at=now,
+        service="organizations",
+        operation=operation,
+        principal_arn="",
+        access_key_id="",
+        source_ip="",
+        user_agent=f"tabard ({_operator()})",
+        region="",
+        resources=(organization.organization_id,),
+        outcome="allowed",
+        error_code="",
+        reason="",
+        http_status=200,
+        snapshot_version=0,
+    )
+
+
+def _operator() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a uid without a name
+        return "unknown"
