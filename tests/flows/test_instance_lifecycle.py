@@ -181,3 +181,18 @@ def test_a_role_operates_the_instances_of_its_own_team_alone(
     other = [{"Key": "team", "Value": "another"}]
     assert refusal(operator.create_tags, Resources=[theirs.instance_id], Tags=other) == denied
     ec2.terminate_instances(InstanceIds=[mine.instance_id, theirs.instance_id])
+
+
+def test_the_console_is_read_through_the_api(ec2: BaseClient, system: RunningSystem) -> None:
+    instance = system.launch("#!/bin/sh\necho ready\nexec sleep 3600\n", instance_profile=None)
+    asked = {"InstanceId": instance.instance_id}
+    until(lambda: ec2.get_console_output(**asked).get("Output") == "ready\n", "the console's first line")
+    ec2.stop_instances(InstanceIds=[instance.instance_id])
+    wait(ec2, "instance_stopped", instance)
+    ec2.start_instances(InstanceIds=[instance.instance_id])
+    until(
+        lambda: ec2.get_console_output(**asked, Latest=True).get("Output") == "ready\nready\n",
+        "the line of the second boot",
+        seconds=60.0,
+    )
+    instance.terminate()

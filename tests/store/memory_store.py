@@ -16,6 +16,7 @@ from typing import Generic, Protocol, TypeVar
 from tabard.model.access_key import AccessKey
 from tabard.model.association import Association
 from tabard.model.audit_event import AuditEvent
+from tabard.model.console_output import ConsoleOutput
 from tabard.model.group import Group
 from tabard.model.host import Host
 from tabard.model.instance import Image, Instance
@@ -69,6 +70,7 @@ class Tables:
     revocations: dict[RevocationKey, Revocation] = field(default_factory=dict)
     installation: dict[str, str] = field(default_factory=dict)
     organizations: dict[str, Organization] = field(default_factory=dict)
+    console_outputs: dict[str, ConsoleOutput] = field(default_factory=dict)
     audit: dict[int, AuditEvent] = field(default_factory=dict)
     last_audit_number: int = 0
 
@@ -253,6 +255,20 @@ class MemoryOrganizations:
 
 
 @dataclass
+class MemoryConsoleOutputs:
+    tables: Tables
+
+    def get(self, instance_id: str) -> ConsoleOutput | None:
+        return self.tables.console_outputs.get(instance_id)
+
+    def put(self, console_output: ConsoleOutput) -> None:
+        self.tables.console_outputs[console_output.instance_id] = console_output
+
+    def delete(self, instance_id: str) -> None:
+        self.tables.console_outputs.pop(instance_id, None)
+
+
+@dataclass
 class MemoryAuditTrail:
     tables: Tables
 
@@ -321,6 +337,7 @@ class MemoryTransaction:
             lambda a: a.instance_id if a.is_active else None,
             self._check_instance,
         )
+        self.console_outputs = MemoryConsoleOutputs(tables)
         self.images = Rows(tables, tables.images, lambda i: i.image_id)
         self.hosts = Rows(tables, tables.hosts, lambda h: h.host_id)
         self.revocations = MemoryRevocations(tables)
@@ -380,7 +397,7 @@ class MemoryStore:
         everything: Mapping[str, object] = {
             each.name: getattr(tables, each.name)
             for each in fields(tables)
-            if each.name not in ("audit", "last_audit_number")
+            if each.name not in ("audit", "last_audit_number", "console_outputs")
         }
         return load(Delta(**everything))  # type: ignore[arg-type]
 

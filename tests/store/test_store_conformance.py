@@ -30,6 +30,7 @@ from any_store import AnyStore, snapshot_of
 
 from tabard.model.access_key import AccessKeyStatus
 from tabard.model.association import AssociationState
+from tabard.model.console_output import ConsoleOutput
 from tabard.model.instance import InstanceState
 from tabard.model.organization import ControlPolicy, ControlType
 from tabard.model.policies import InlinePolicy
@@ -388,3 +389,21 @@ def test_every_write_makes_a_newer_snapshot(store: AnyStore) -> None:
         tx.roles.delete(role(1).role_id)
     seen.append(snapshot_of(store).version)
     assert seen == sorted(set(seen))
+
+
+def test_what_an_instance_wrote_is_kept_and_is_in_no_snapshot(store: AnyStore) -> None:
+    output = ConsoleOutput(instance_id="i-00000000000000001", output=b"\x00\xff\n", told_at=NOW)
+    with store.transaction() as tx:
+        assert tx.console_outputs.get(output.instance_id) is None
+        tx.console_outputs.put(replace(output, output=b"earlier"))
+    version = snapshot_of(store).version
+    with store.transaction() as tx:
+        tx.console_outputs.put(output)
+    with store.transaction() as tx:
+        assert tx.console_outputs.get(output.instance_id) == output
+        assert tx.console_outputs.get("i-00000000000000002") is None
+        tx.console_outputs.delete("i-00000000000000002")
+        tx.console_outputs.delete(output.instance_id)
+    with store.transaction() as tx:
+        assert tx.console_outputs.get(output.instance_id) is None
+    assert snapshot_of(store).version == version

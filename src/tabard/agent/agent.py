@@ -9,6 +9,7 @@ from typing import assert_never
 import structlog
 
 from tabard.agent import rotation
+from tabard.agent.consoles import EVERY_SECONDS, Consoles
 from tabard.agent.drivers.driver import Driver
 from tabard.agent.drivers.leftovers import end_leftovers
 from tabard.agent.edge_client import Edge, EdgeError
@@ -105,6 +106,7 @@ class Agent:
         self._version = -1
         self._instances: dict[str, HostedInstance] = {}
         self._reports = Reports(edge, on_acknowledged=self._note_acknowledged)
+        self._consoles = Consoles(self._folder, edge, clock)
         self._closing = False
         self._reconciling = False
         self._unsettled = False
@@ -125,6 +127,7 @@ class Agent:
             asyncio.create_task(self._poll_forever()),
             asyncio.create_task(self._renew_forever()),
             asyncio.create_task(self._report_forever()),
+            asyncio.create_task(self._tell_consoles_forever()),
         }
         stopping = asyncio.create_task(stop.wait())
         try:
@@ -344,6 +347,15 @@ class Agent:
             await self.report()
 
         await self._forever("ReportInstances", report)
+
+    async def _tell_consoles_forever(self) -> None:
+        async def tell() -> None:
+            await asyncio.sleep(EVERY_SECONDS)
+            await self._consoles.tell(
+                {each.instance_id: each.is_running for each in self._instances.values()}
+            )
+
+        await self._forever("PutConsoleOutput", tell)
 
     async def _forever(self, operation: str, step: Callable[[], Awaitable[None]]) -> None:
         """Repeat a step; after a failure of the edge wait, longer each time, and go on."""

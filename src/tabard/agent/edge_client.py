@@ -20,6 +20,7 @@ from tabard.model.messages import (
     GetInstanceSessionResult,
     InstanceReport,
     Message,
+    PutConsoleOutputRequest,
     PutInstanceEventRequest,
     PutInstanceEventResult,
     RegisterHostRequest,
@@ -101,6 +102,9 @@ class Edge(Protocol):
     async def get_instance_identity(self, instance_id: str) -> GetInstanceIdentityResult:
         """The signed identity document of an instance."""
 
+    async def put_console_output(self, instance_id: str, output: bytes) -> None:
+        """Tell what an instance has written to its console, at most 64 KiB."""
+
     async def report_instances(self, reports: tuple[InstanceReport, ...]) -> None:
         """Tell what is; with no reports, that the host is alive."""
 
@@ -152,6 +156,10 @@ class EdgeClient:
         """The signed identity document of an instance."""
         answer = await self._call("GetInstanceIdentity", GetInstanceIdentityRequest(instance_id=instance_id))
         return _decode("GetInstanceIdentity", answer, GetInstanceIdentityResult)
+
+    async def put_console_output(self, instance_id: str, output: bytes) -> None:
+        """Tell what an instance has written to its console, at most 64 KiB."""
+        await self._call("PutConsoleOutput", PutConsoleOutputRequest(instance_id=instance_id, output=output))
 
     async def report_instances(self, reports: tuple[InstanceReport, ...]) -> None:
         """Tell what is; with no reports, that the host is alive."""

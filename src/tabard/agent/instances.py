@@ -154,6 +154,10 @@ class HostedInstance:
         """Begin to end its main process, and start it again with the facts as they are by then."""
         self._reboot_asked.set()
 
+    def is_running(self) -> bool:
+        """Whether it may still write something."""
+        return self._phase in ("pending", "running", "stopping", "shutting-down")
+
     async def ended(self) -> None:
         """Return once nothing of it runs any more."""
         if self._life is not None:

@@ -202,6 +202,16 @@ class CancelInstanceEventsRequest(Message, frozen=True):
     completed: bool = False
 
 
+class PutConsoleOutputRequest(Message, frozen=True):
+    """Tell what an instance has written to its console: the last 64 KiB of it."""
+
+    instance_id: str
+    output: bytes
+
+    def __repr__(self) -> str:
+        return f"PutConsoleOutputRequest({self.instance_id!r})"
+
+
 class InstanceReport(Message, frozen=True):
     """What a host has seen of one instance, of one boot of it; `association_id` is the one it now serves."""
 

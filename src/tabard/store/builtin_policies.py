@@ -16,7 +16,7 @@ _HOST_POLICY = (
     '{"Version":"2012-10-17","Statement":['
     '{"Sid":"OwnInstances","Effect":"Allow",'
     '"Action":["hosts:DescribeHostInstances","hosts:ReportInstances"],"Resource":"%(host_arn)s"},'
-    '{"Sid":"OwnInstancesSecrets","Effect":"Allow","Action":["hosts:GetInstanceSession","hosts:GetInstanceIdentity"],'
+    '{"Sid":"OfOwnInstances","Effect":"Allow","Action":["hosts:GetInstanceSession","hosts:GetInstanceIdentity","hosts:PutConsoleOutput"],'
     '"Resource":"arn:*:ec2:*:*:instance/*",'
     '"Condition":{"StringEquals":{"hosts:InstanceHostId":"${hosts:HostId}"}}}]}'
 )

@@ -13,6 +13,7 @@ from typing import Protocol
 from tabard.model.access_key import AccessKey
 from tabard.model.association import Association
 from tabard.model.audit_event import AuditEvent
+from tabard.model.console_output import ConsoleOutput
 from tabard.model.group import Group
 from tabard.model.host import Host
 from tabard.model.instance import Image, Instance
@@ -128,6 +129,14 @@ class Associations(Protocol):
     def delete(self, association_id: str) -> None: ...
 
 
+class ConsoleOutputs(Protocol):
+    """What instances have written; in no snapshot, since nothing is decided by it."""
+
+    def get(self, instance_id: str) -> ConsoleOutput | None: ...
+    def put(self, console_output: ConsoleOutput) -> None: ...
+    def delete(self, instance_id: str) -> None: ...
+
+
 class Images(Protocol):
     """Images by id."""
 
@@ -221,6 +230,8 @@ class Transaction(Protocol):
     def instances(self) -> Instances: ...
     @property
     def associations(self) -> Associations: ...
+    @property
+    def console_outputs(self) -> ConsoleOutputs: ...
     @property
     def images(self) -> Images: ...
     @property

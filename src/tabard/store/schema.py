@@ -206,6 +206,14 @@ Index(
     postgresql_where=text("client_token <> ''"),
 )
 
+console_outputs = Table(
+    "console_outputs",
+    metadata,
+    Column("instance_id", Text, primary_key=True),
+    Column("output", LargeBinary, nullable=False),
+    _moment("told_at"),
+)
+
 associations = Table(
     "associations",
     metadata,

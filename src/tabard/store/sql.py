@@ -14,6 +14,7 @@ from tabard.store.failures import store_failures
 from tabard.store.ports import StoreUnavailable, Transaction, Vault
 from tabard.store.rows.associations import SqlAssociations
 from tabard.store.rows.audit_trail import SqlAuditTrail
+from tabard.store.rows.console_outputs import SqlConsoleOutputs
 from tabard.store.rows.groups import SqlGroups
 from tabard.store.rows.hosts import SqlHosts
 from tabard.store.rows.installation import SqlInstallation
@@ -99,6 +100,10 @@ class SqlTransaction:
     @cached_property
     def associations(self) -> SqlAssociations:
         return SqlAssociations(self._journal)
+
+    @cached_property
+    def console_outputs(self) -> SqlConsoleOutputs:
+        return SqlConsoleOutputs(self._journal.connection)
 
     @cached_property
     def images(self) -> SqlImages:

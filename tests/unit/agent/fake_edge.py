@@ -38,6 +38,8 @@ class FakeEdge:
     away: bool = False
     mint_error: EdgeError | None = None
     report_error: EdgeError | None = None
+    console_error: EdgeError | None = None
+    consoles: list[tuple[str, bytes]] = field(default_factory=list)
     instances: dict[str, DesiredInstance] = field(default_factory=dict)
     version: int = 1
     minted: list[GetInstanceSessionResult] = field(default_factory=list)
@@ -116,6 +118,13 @@ class FakeEdge:
             raise unreachable()
         document = f'{{"instanceId" : "{instance_id}"}}'
         return GetInstanceIdentityResult(document=document, signature="c2ln", pkcs7="cDc=", rsa2048="cDc=")
+
+    async def put_console_output(self, instance_id: str, output: bytes) -> None:
+        if self.away:
+            raise unreachable()
+        if self.console_error is not None:
+            raise self.console_error
+        self.consoles.append((instance_id, output))
 
     async def report_instances(self, reports: tuple[InstanceReport, ...]) -> None:
         self.calls.append("report")

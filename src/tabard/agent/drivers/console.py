@@ -7,6 +7,9 @@ from pathlib import Path
 CONSOLE_BYTES = 1024 * 1024
 """At most this much is kept twice: in console.log and in the console.log.1 before it."""
 
+CONSOLE_LOG = "console.log"
+FORMER_CONSOLE_LOG = "console.log.1"
+
 _READ_BYTES = 64 * 1024
 
 

@@ -16,7 +16,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from tabard.agent.drivers.adopted import AdoptedProcess, has_ended
-from tabard.agent.drivers.console import ConsoleLog
+from tabard.agent.drivers.console import CONSOLE_LOG, ConsoleLog
 from tabard.agent.drivers.driver import CannotStart, ExitStatus, Running
 from tabard.agent.drivers.environment import host_environment
 from tabard.agent.drivers.leftovers import INSTANCE_VARIABLE, end_leftovers
@@ -25,7 +25,6 @@ from tabard.agent.networks.network import InstanceNetwork, Networks
 from tabard.model.messages import DesiredInstance
 from tabard.processes import launch
 
-CONSOLE_LOG = "console.log"
 EMPTY_FILE = "empty-aws-config"
 HOME = "home"
 USER_DATA = "user-data"

@@ -119,9 +119,10 @@ def end_sessions(tx: Transaction, instance_id: str, now: datetime) -> None:
 
 
 def remove_instance(tx: Transaction, instance_id: str) -> None:
-    """Forget an instance and its associations."""
+    """Forget an instance, its associations and what it wrote."""
     for association in tx.associations.of_instance(instance_id):
         tx.associations.delete(association.association_id)
+    tx.console_outputs.delete(instance_id)
     tx.instances.delete(instance_id)
 
 

@@ -14,6 +14,11 @@ from tabard.services.ec2.associations import (
     replace_iam_instance_profile_association_checks,
 )
 from tabard.services.ec2.attribute_request import ModifyInstanceAttributeRequest
+from tabard.services.ec2.console_output import (
+    GetConsoleOutputRequest,
+    get_console_output,
+    get_console_output_checks,
+)
 from tabard.services.ec2.images import DescribeImagesRequest, describe_images
 from tabard.services.ec2.instance_attributes import (
     DescribeInstanceAttributeRequest,
@@ -105,6 +110,7 @@ OPERATIONS: tuple[Operation, ...] = (
         modify_instance_attribute_checks,
         modify_instance_attribute,
     ),
+    Write("GetConsoleOutput", GetConsoleOutputRequest, get_console_output_checks, get_console_output),
     Write("CreateTags", CreateTagsRequest, create_tags_checks, create_tags),
     Write("DeleteTags", DeleteTagsRequest, delete_tags_checks, delete_tags),
     Read(

@@ -8,6 +8,7 @@ from tabard.model.messages import (
     DescribeHostInstancesRequest,
     GetInstanceIdentityRequest,
     GetInstanceSessionRequest,
+    PutConsoleOutputRequest,
     RegisterHostRequest,
     ReportInstancesRequest,
 )
@@ -53,6 +54,11 @@ def get_instance_session_checks(request: GetInstanceSessionRequest, facts: Facts
 def get_instance_identity_checks(request: GetInstanceIdentityRequest, facts: Facts) -> Sequence[Check]:
     """hosts:GetInstanceIdentity on the instance; `hosts:instancehostid` is the host that it is placed on."""
     return [_own_instance_check("hosts:GetInstanceIdentity", request.instance_id, facts)]
+
+
+def put_console_output_checks(request: PutConsoleOutputRequest, facts: Facts) -> Sequence[Check]:
+    """hosts:PutConsoleOutput on the instance; `hosts:instancehostid` is the host that it is placed on."""
+    return [_own_instance_check("hosts:PutConsoleOutput", request.instance_id, facts)]
 
 
 def _own_instance_check(action: str, instance_id: str, facts: Facts) -> Check:

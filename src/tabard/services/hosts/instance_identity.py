@@ -30,7 +30,7 @@ def get_instance_identity(
     Differs: the certificate is the installation's own, not AWS's (`tabard identity-certificate` prints it).
         `pkcs7` is signed with RSA, as `rsa2048` is, where AWS signs it with DSA.
     """
-    instance = own_instance(permit, "hosts:GetInstanceIdentity", request.instance_id, snapshot)
+    instance = own_instance(permit, "hosts:GetInstanceIdentity", request.instance_id, snapshot.instances)
     # INVARIANT: images are never removed.
     document = identity_document(instance, snapshot.images[instance.image_id])
     signed = key.sign(document.encode())

@@ -37,7 +37,7 @@ def get_instance_session(permit: Permit, request: GetInstanceSessionRequest, min
     AWS: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/iam-roles-for-amazon-ec2.html
     """
     snapshot = mint.snapshot
-    instance = own_instance(permit, _ACTION, request.instance_id, snapshot)
+    instance = own_instance(permit, _ACTION, request.instance_id, snapshot.instances)
     if instance.state not in (InstanceState.PENDING, InstanceState.RUNNING):
         raise InstanceNotRunning(instance_id=instance.instance_id, state=instance.state.value)
     association = snapshot.active_association_of(instance.instance_id)

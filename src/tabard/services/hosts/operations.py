@@ -6,6 +6,7 @@ from tabard.model.messages import (
     DescribeHostInstancesRequest,
     GetInstanceIdentityRequest,
     GetInstanceSessionRequest,
+    PutConsoleOutputRequest,
     PutInstanceEventRequest,
     RegisterHostRequest,
     ReportInstancesRequest,
@@ -16,9 +17,11 @@ from tabard.services.hosts.checks import (
     describe_host_instances_checks,
     get_instance_identity_checks,
     get_instance_session_checks,
+    put_console_output_checks,
     register_host_checks,
     report_instances_checks,
 )
+from tabard.services.hosts.consoles import put_console_output
 from tabard.services.hosts.faults import set_instance_faults, set_instance_faults_checks
 from tabard.services.hosts.host_instances import describe_host_instances, report_instances
 from tabard.services.hosts.hosts import deregister_host, register_host
@@ -45,6 +48,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Vouching(
         "GetInstanceIdentity", GetInstanceIdentityRequest, get_instance_identity_checks, get_instance_identity
     ),
+    Write("PutConsoleOutput", PutConsoleOutputRequest, put_console_output_checks, put_console_output),
     Write("ReportInstances", ReportInstancesRequest, report_instances_checks, report_instances),
     Write("RegisterHost", RegisterHostRequest, register_host_checks, register_host),
     Write("PutInstanceEvent", PutInstanceEventRequest, put_instance_event_checks, put_instance_event),

@@ -1,14 +1,21 @@
 """The instances that a host may act for: those placed on it, and no others."""
 
+from typing import Protocol
+
 from tabard.access.authorize import Permit
 from tabard.access.caller import CallerKind
 from tabard.access.refusals import AccessDenied
 from tabard.model.instance import Instance
 from tabard.services.ec2.arns import ec2_arn
-from tabard.store.snapshot import Snapshot
 
 
-def own_instance(permit: Permit, action: str, instance_id: str, snapshot: Snapshot) -> Instance:
+class Instances(Protocol):
+    """Instances by id: a snapshot's, or a transaction's."""
+
+    def get(self, instance_id: str, /) -> Instance | None: ...
+
+
+def own_instance(permit: Permit, action: str, instance_id: str, instances: Instances) -> Instance:
     """The instance, if the caller is its very host.
 
     Raises:
@@ -19,7 +26,7 @@ def own_instance(permit: Permit, action: str, instance_id: str, snapshot: Snapsh
     arn = ec2_arn(permit, f"instance/{instance_id}")
     permit.require(action, arn)
     caller = permit.caller
-    instance = snapshot.instances.get(instance_id)
+    instance = instances.get(instance_id)
     if (
         instance is None
         or instance.region != permit.region

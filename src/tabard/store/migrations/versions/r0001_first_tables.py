@@ -59,6 +59,13 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_table(
+        "console_outputs",
+        sa.Column("instance_id", sa.Text(), nullable=False),
+        sa.Column("output", sa.LargeBinary(), nullable=False),
+        sa.Column("told_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("instance_id", name="pk_console_outputs"),
+    )
+    op.create_table(
         "hosts",
         sa.Column("host_id", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),

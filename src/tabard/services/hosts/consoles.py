@@ -1,0 +1,26 @@
+"""Console output: what a host tells of the instances placed on it."""
+
+from tabard.access.authorize import Permit
+from tabard.model.console_output import MAX_CONSOLE_BYTES, ConsoleOutput
+from tabard.model.messages import PutConsoleOutputRequest
+from tabard.services.hosts.own_instances import own_instance
+from tabard.services.operation import Output
+from tabard.store.ports import Transaction
+
+
+def put_console_output(permit: Permit, request: PutConsoleOutputRequest, tx: Transaction) -> Output:
+    """Keep what an instance has written; of more than 64 KiB the end.
+
+    Raises:
+        AccessDenied: the caller is not the host that the instance is placed on, whatever its policies say.
+    Differs: EC2 has no such operation.
+    """
+    instance = own_instance(permit, "hosts:PutConsoleOutput", request.instance_id, tx.instances)
+    tx.console_outputs.put(
+        ConsoleOutput(
+            instance_id=instance.instance_id,
+            output=request.output[-MAX_CONSOLE_BYTES:],
+            told_at=permit.now,
+        )
+    )
+    return {}
