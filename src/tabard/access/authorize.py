@@ -1,6 +1,6 @@
 """May they. Every check of a request is decided by the policy engine; there is no other way to a Permit."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -66,15 +66,26 @@ class Permit(msgspec.Struct, frozen=True, kw_only=True):
             raise TypeError("only authorize makes a Permit")
         msgspec.structs.force_setattr(self, "proof", None)
 
-    def require(self, action: str, resource: str) -> None:
+    def require(
+        self, action: str, resource: str, keys: Mapping[str, tuple[str, ...] | None] | None = None
+    ) -> None:
         """Insist that this very check was among those allowed.
 
         A handler calls it after reading again inside its transaction: what was decided about is what is done.
 
+        Args:
+            keys: condition keys (lower case) that the decision must have seen so; None for one it must not
+                have seen at all.
         Raises:
             AccessDenied: it was not; the thing has changed since the decision.
         """
-        if any(check.action == action and check.resource == resource for check in self.checks):
+        seen = tuple((keys or {}).items())
+        if any(
+            check.action == action
+            and check.resource == resource
+            and all(check.context.get(key) == values for key, values in seen)
+            for check in self.checks
+        ):
             return
         raise AccessDenied(
             self.service,

@@ -17,7 +17,14 @@ from tabard.services.iam.checks import (
     role_check,
     user_check,
 )
-from tabard.services.iam.entities import refuse_other_than_policy_arn, role_to_change, user_to_change
+from tabard.services.iam.entities import (
+    BOUNDARY_KEY,
+    bounded_role_to_change,
+    bounded_user_to_change,
+    refuse_other_than_policy_arn,
+    role_to_change,
+    user_to_change,
+)
 from tabard.services.iam.errors import BoundaryDoesNotExist
 from tabard.services.operation import Facts, Output, Request
 from tabard.store.ports import Transaction
@@ -63,7 +70,7 @@ def boundary_key(arn: str | None) -> Context:
     AWS: "Checks that the specified policy is attached as permissions boundary on the IAM principal resource."
     Where a request sets one, that is the one.
     """
-    return {} if arn is None else {"iam:permissionsboundary": (arn,)}
+    return {} if arn is None else {BOUNDARY_KEY: (arn,)}
 
 
 def on_bounded_role(action: str) -> Callable[[NamesRole, Facts], Sequence[Check]]:
@@ -147,7 +154,7 @@ def delete_role_permissions_boundary(
         NoSuchRole.
     AWS: https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteRolePermissionsBoundary.html
     """
-    role = role_to_change(permit, tx, request.role_name, "iam:DeleteRolePermissionsBoundary")
+    role = bounded_role_to_change(permit, tx, request.role_name, "iam:DeleteRolePermissionsBoundary")
     tx.roles.update(replace(role, permissions_boundary_arn=None))
     return {}
 
@@ -176,7 +183,7 @@ def delete_user_permissions_boundary(
         NoSuchUser.
     AWS: https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteUserPermissionsBoundary.html
     """
-    user = user_to_change(permit, tx, request.user_name, "iam:DeleteUserPermissionsBoundary")
+    user = bounded_user_to_change(permit, tx, request.user_name, "iam:DeleteUserPermissionsBoundary")
     tx.users.update(replace(user, permissions_boundary_arn=None))
     return {}
 

@@ -4,6 +4,8 @@ INVARIANT: what is changed is what was decided about: inside the transaction the
 that the entity has now.
 """
 
+from collections.abc import Mapping
+
 from tabard.access.authorize import Permit
 from tabard.model.group import Group
 from tabard.model.instance_profile import InstanceProfile
@@ -23,6 +25,8 @@ from tabard.services.iam.errors import (
 from tabard.store.ports import Transaction
 from tabard.store.snapshot import Snapshot
 
+BOUNDARY_KEY = "iam:permissionsboundary"
+
 
 def role_seen(snapshot: Snapshot, name: str) -> Role:
     """The role of this name. Raises NoSuchRole."""
@@ -41,6 +45,13 @@ def role_to_change(permit: Permit, tx: Transaction, name: str, action: str) -> R
     return role
 
 
+def bounded_role_to_change(permit: Permit, tx: Transaction, name: str, action: str) -> Role:
+    """The same, and only under the permissions boundary that the decision saw."""
+    role = role_to_change(permit, tx, name, action)
+    permit.require(action, role.arn, boundary_seen(role.permissions_boundary_arn))
+    return role
+
+
 def user_seen(snapshot: Snapshot, name: str) -> User:
     """The user of this name. Raises NoSuchUser."""
     user = snapshot.user_named(name)
@@ -56,6 +67,18 @@ def user_to_change(permit: Permit, tx: Transaction, name: str, action: str) -> U
         raise NoSuchUser(user_name=name)
     permit.require(action, user.arn)
     return user
+
+
+def bounded_user_to_change(permit: Permit, tx: Transaction, name: str, action: str) -> User:
+    """The same, and only under the permissions boundary that the decision saw."""
+    user = user_to_change(permit, tx, name, action)
+    permit.require(action, user.arn, boundary_seen(user.permissions_boundary_arn))
+    return user
+
+
+def boundary_seen(arn: str | None) -> Mapping[str, tuple[str, ...] | None]:
+    """What a decision about a role or user with this boundary saw as `iam:PermissionsBoundary`."""
+    return {BOUNDARY_KEY: None if arn is None else (arn,)}
 
 
 def group_seen(snapshot: Snapshot, name: str) -> Group:

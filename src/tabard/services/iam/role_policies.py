@@ -4,7 +4,7 @@ AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_managed-vs
 """
 
 from tabard.access.authorize import Permit
-from tabard.services.iam.entities import role_seen, role_to_change
+from tabard.services.iam.entities import bounded_role_to_change, role_seen
 from tabard.services.iam.held_policies import (
     attached_policies,
     inline_names,
@@ -63,7 +63,7 @@ def put_role_policy(permit: Permit, request: PutRolePolicyRequest, tx: Transacti
         together have more than 10,240 characters.
     AWS: https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html
     """
-    role = role_to_change(permit, tx, request.role_name, "iam:PutRolePolicy")
+    role = bounded_role_to_change(permit, tx, request.role_name, "iam:PutRolePolicy")
     tx.roles.update(with_inline(role, request.policy_name, request.policy_document))
     return {}
 
@@ -96,7 +96,7 @@ def delete_role_policy(permit: Permit, request: RolePolicyRequest, tx: Transacti
         NoSuchRole, NoSuchInlinePolicy.
     AWS: https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteRolePolicy.html
     """
-    role = role_to_change(permit, tx, request.role_name, "iam:DeleteRolePolicy")
+    role = bounded_role_to_change(permit, tx, request.role_name, "iam:DeleteRolePolicy")
     tx.roles.update(without_inline(role, request.policy_name))
     return {}
 
@@ -108,7 +108,7 @@ def attach_role_policy(permit: Permit, request: RoleAttachmentRequest, tx: Trans
         NoSuchRole, PolicyDoesNotExist, InvalidInput; LimitExceeded: ten are attached.
     AWS: https://docs.aws.amazon.com/IAM/latest/APIReference/API_AttachRolePolicy.html
     """
-    role = role_to_change(permit, tx, request.role_name, "iam:AttachRolePolicy")
+    role = bounded_role_to_change(permit, tx, request.role_name, "iam:AttachRolePolicy")
     tx.roles.update(with_attached(role, request.policy_arn, tx))
     return {}
 
@@ -120,7 +120,7 @@ def detach_role_policy(permit: Permit, request: RoleAttachmentRequest, tx: Trans
         NoSuchRole, PolicyNotAttached, InvalidInput.
     AWS: https://docs.aws.amazon.com/IAM/latest/APIReference/API_DetachRolePolicy.html
     """
-    role = role_to_change(permit, tx, request.role_name, "iam:DetachRolePolicy")
+    role = bounded_role_to_change(permit, tx, request.role_name, "iam:DetachRolePolicy")
     tx.roles.update(without_attached(role, request.policy_arn))
     return {}
 

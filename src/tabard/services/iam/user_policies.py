@@ -4,7 +4,7 @@ AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_managed-vs
 """
 
 from tabard.access.authorize import Permit
-from tabard.services.iam.entities import user_seen, user_to_change
+from tabard.services.iam.entities import bounded_user_to_change, user_seen
 from tabard.services.iam.held_policies import (
     attached_policies,
     inline_names,
@@ -63,7 +63,7 @@ def put_user_policy(permit: Permit, request: PutUserPolicyRequest, tx: Transacti
         together have more than 2,048 characters.
     AWS: https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutUserPolicy.html
     """
-    user = user_to_change(permit, tx, request.user_name, "iam:PutUserPolicy")
+    user = bounded_user_to_change(permit, tx, request.user_name, "iam:PutUserPolicy")
     tx.users.update(with_inline(user, request.policy_name, request.policy_document))
     return {}
 
@@ -96,7 +96,7 @@ def delete_user_policy(permit: Permit, request: UserPolicyRequest, tx: Transacti
         NoSuchUser, NoSuchInlinePolicy.
     AWS: https://docs.aws.amazon.com/IAM/latest/APIReference/API_DeleteUserPolicy.html
     """
-    user = user_to_change(permit, tx, request.user_name, "iam:DeleteUserPolicy")
+    user = bounded_user_to_change(permit, tx, request.user_name, "iam:DeleteUserPolicy")
     tx.users.update(without_inline(user, request.policy_name))
     return {}
 
@@ -108,7 +108,7 @@ def attach_user_policy(permit: Permit, request: UserAttachmentRequest, tx: Trans
         NoSuchUser, PolicyDoesNotExist, InvalidInput; LimitExceeded: ten are attached.
     AWS: https://docs.aws.amazon.com/IAM/latest/APIReference/API_AttachUserPolicy.html
     """
-    user = user_to_change(permit, tx, request.user_name, "iam:AttachUserPolicy")
+    user = bounded_user_to_change(permit, tx, request.user_name, "iam:AttachUserPolicy")
     tx.users.update(with_attached(user, request.policy_arn, tx))
     return {}
 
@@ -120,7 +120,7 @@ def detach_user_policy(permit: Permit, request: UserAttachmentRequest, tx: Trans
         NoSuchUser, PolicyNotAttached, InvalidInput.
     AWS: https://docs.aws.amazon.com/IAM/latest/APIReference/API_DetachUserPolicy.html
     """
-    user = user_to_change(permit, tx, request.user_name, "iam:DetachUserPolicy")
+    user = bounded_user_to_change(permit, tx, request.user_name, "iam:DetachUserPolicy")
     tx.users.update(without_attached(user, request.policy_arn))
     return {}
 

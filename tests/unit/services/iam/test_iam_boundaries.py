@@ -240,3 +240,26 @@ def test_a_delegated_administrator_makes_only_bounded_users(bounded: Account) ->
         with pytest.raises(AwsError, match="not authorized to perform: iam:CreateUser"):
             bounded.call("iam", "CreateUser", {"UserName": "zhang", **more}, as_=maria)
     bounded.call("iam", "CreateUser", {"UserName": "zhang", "PermissionsBoundary": BOUNDARY}, as_=maria)
+
+
+@pytest.mark.parametrize(("operation", "wire_input"), OF_THE_ENTITY)
+def test_nothing_is_done_under_another_boundary_than_the_one_decided_about(
+    bounded: Account, operation: str, wire_input: dict[str, object]
+) -> None:
+    """Who may change policies under one boundary alone must not win a race against its removal."""
+    bounded.call("iam", "CreateRole", {**ROLE, "PermissionsBoundary": BOUNDARY})
+    bounded.call("iam", "CreateUser", {"UserName": "alice", "PermissionsBoundary": BOUNDARY})
+    permits = [bounded.permit(bounded.admin, *bounded.checks("iam", operation, wire_input))]
+    for noun, name in (("Role", "web"), ("User", "alice")):
+        bounded.call("iam", f"Delete{noun}PermissionsBoundary", {f"{noun}Name": name})
+    permits.append(bounded.permit(bounded.admin, *bounded.checks("iam", operation, wire_input)))
+    with pytest.raises(AwsError, match="the resource changed while the request was decided"):
+        bounded.perform_with("iam", operation, permits[0], wire_input)
+    for noun, name in (("Role", "web"), ("User", "alice")):
+        bounded.call(
+            "iam",
+            f"Put{noun}PermissionsBoundary",
+            {f"{noun}Name": name, "PermissionsBoundary": OTHER},
+        )
+    with pytest.raises(AwsError, match="the resource changed while the request was decided"):
+        bounded.perform_with("iam", operation, permits[1], wire_input)
