@@ -34,6 +34,7 @@ from tabard.services.iam.simulated_policies import (
     identity_policies,
 )
 from tabard.services.iam.simulation import Scenario
+from tabard.store.controls import NO_CONTROLS, Controls
 from tabard.store.ports import StoreUnavailable
 from tabard.store.snapshot import Snapshot
 from tabard.wiring.data_dir import DataDir, find_running
@@ -53,6 +54,7 @@ class Whose:
     snapshot: Snapshot | None = field(default=None, repr=False)
     identity: tuple[Source, ...] = ()
     boundary: tuple[Source, ...] = ()
+    controls: Controls = NO_CONTROLS
 
 
 def simulate(
@@ -83,7 +85,10 @@ def simulate(
     ] = None,
     service_control: Annotated[
         list[Path] | None,
-        typer.Option("--scp", help="A service control policy: a level each, from the organisation's root."),
+        typer.Option(
+            "--scp",
+            help="A service control policy, a level each from the root; not the system's own.",
+        ),
     ] = None,
     data_dir: DataDirOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a decision, a line each.")] = False,
@@ -172,12 +177,15 @@ def _scenario(
     known = caller_keys(caller_arn, asking, whose.snapshot)
     return Scenario(
         principal=asking,
-        context=RequestContext({**known, **context}),
+        context=RequestContext(
+            {**whose.controls.principal_keys, **whose.controls.resource_keys, **known, **context}
+        ),
         identity=(*whose.identity, *policies),
         boundary=boundary or whose.boundary,
         session=session,
         resource=resource,
-        service_control=levels,
+        service_control=levels or whose.controls.service,
+        resource_control=whose.controls.resource,
     )
 
 
@@ -197,6 +205,7 @@ def _of_system(principal: str, data_dir: Path | None) -> Whose:
         snapshot=snapshot,
         identity=identity_policies(holder, snapshot),
         boundary=boundary_of(holder, snapshot),
+        controls=snapshot.controls,
     )
 
 

@@ -39,9 +39,12 @@ def changed_since(store: SqlStore, event: AuditEvent) -> ChangedSince:
     except TooFarBehind:
         return ChangedSince(is_known=False)
     with store.reading() as tx:
-        names = (
+        names = [
             name for name, kind, key in _rested_on(event, tx) if key is None or key in written.get(kind, ())
-        )
+        ]
+        # What an organisation says is asked about every request.
+        if ChangeKind.ORGANIZATION in written:
+            names.append("the organisation")
         return ChangedSince(tuple(dict.fromkeys(names)))
 
 

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aggregates import organization
 from typer.testing import CliRunner, Result
 
 from tabard.cli.main import app
 from tabard.model.group import Group
+from tabard.model.organization import ControlPolicy, ControlType
 from tabard.model.policies import InlinePolicy
 from tabard.model.role import Role
 from tabard.model.tag import Tag
@@ -29,6 +31,7 @@ def policy(action: str = "s3:GetObject", effect: str = "Allow", **more: object) 
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
+DENIES_S3 = policy("s3:*", "Deny", Principal="*")
 IF_BLUE = policy(Condition={"StringEquals": {"aws:PrincipalTag/team": "blue"}})
 
 
@@ -199,6 +202,18 @@ def test_a_principal_of_the_system_has_its_policies(data_dir: str) -> None:
     assert put["context"]["aws:principaltag/team"] == ["blue"]
     _, of_group = told(*here, "--principal", "group/devs")
     assert of_group["effect"] == "allow"
+
+
+def test_the_organisation_of_the_system_limits_its_principals(data_dir: str) -> None:
+    made = DataDir(Path(data_dir))
+    store = open_sqlite_store(made.database, vault=master_key_for(made))
+    none = ControlPolicy(name="none", control_type=ControlType.RESOURCE, document=DENIES_S3)
+    with store.transaction() as tx:
+        tx.organizations.put(organization(none, resource_control=("none",), account_id=ACCOUNT_ID))
+    store.close()
+    [decided] = told("--data-dir", data_dir, "--action", "s3:GetObject", "--principal", "role/web")
+    assert (decided["effect"], decided["layer"]) == ("explicit-deny", "resource-control")
+    assert decided["context"]["aws:principalorgid"] == ["o-exampleorg1"]
 
 
 @pytest.mark.parametrize(

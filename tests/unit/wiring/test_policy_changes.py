@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from aggregates import ACCOUNT_ID, audit_event, group, managed_policy, role, user
+from aggregates import ACCOUNT_ID, audit_event, group, managed_policy, organization, role, user
 from memory_store import ClearVault
 
 from tabard.model.audit_event import AuditEvent, DecidedCheck
@@ -96,6 +96,13 @@ def test_what_was_written_elsewhere_is_no_change(store: SqlStore) -> None:
     with store.transaction() as tx:
         tx.users.update(replace(USER, path="/new/"))
     assert changed_since(store, decided) == ChangedSince()
+
+
+def test_an_organisation_is_asked_about_every_request(store: SqlStore) -> None:
+    decided = session_of_role(store)
+    with store.transaction() as tx:
+        tx.organizations.put(organization())
+    assert changed_since(store, decided).names == ("the organisation",)
 
 
 def test_a_version_that_the_journal_never_had_is_not_known(store: SqlStore) -> None:

@@ -4,7 +4,7 @@ AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_testing-po
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tabard.access.authorize import Permit
 from tabard.names import ACCOUNT_ID, Arn
@@ -25,6 +25,7 @@ from tabard.services.iam.simulated_policies import (
 )
 from tabard.services.iam.simulation import Scenario, Simulation
 from tabard.services.operation import Output, Request
+from tabard.store.controls import NO_CONTROLS
 from tabard.store.snapshot import Snapshot
 
 MOST_STATEMENTS_AT_ONCE = 20_000
@@ -120,7 +121,8 @@ def simulate_principal_policy(
         caller_arn=request.caller_arn or request.policy_source_arn,
         identity=(*without_excluded(identity_policies(holder, snapshot), excluded), *given),
         boundary=without_excluded(boundary, excluded),
-        service_control=(),
+        service_control=() if excludes_type(excluded, "scp") else snapshot.controls.service,
+        known=snapshot.controls.principal_keys,
     )
     return _results(request, scenario)
 
@@ -134,6 +136,7 @@ def _scenario(
     identity: tuple[Source, ...],
     boundary: tuple[Source, ...],
     service_control: tuple[CompiledPolicies, ...],
+    known: Mapping[str, tuple[str, ...]] = NO_CONTROLS.principal_keys,
 ) -> Scenario:
     refuse_bad_names(request.action_names, request.resource_arns)
     _refuse_bad_scenario(request)
@@ -154,7 +157,11 @@ def _scenario(
     return Scenario(
         principal=principal,
         context=RequestContext(
-            {**caller_keys(caller_arn, principal, snapshot), **context_of(request.context_entries)}
+            {
+                **known,
+                **caller_keys(caller_arn, principal, snapshot),
+                **context_of(request.context_entries),
+            }
         ),
         identity=identity,
         boundary=given_boundary or boundary,

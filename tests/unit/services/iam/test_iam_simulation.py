@@ -8,10 +8,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from aggregates import organization
 from one_account import ACCOUNT_ID, TRUSTS_EC2, Account, allow
 
 from tabard.access.authorize import Denied
 from tabard.errors import AwsError
+from tabard.model.organization import ControlPolicy, ControlType
 from tabard.model.policies import InlinePolicy
 from tabard.model.tag import Tag
 from tabard.services.iam.errors import PolicyEvaluation
@@ -179,6 +181,25 @@ def test_every_level_of_an_organisation_must_allow(account: Account) -> None:
     assert denied["OrganizationsDecisionDetail"] == {"AllowedByOrganizations": False}
     assert "OrganizationsDecisionDetail" not in custom(account, allow("s3:*"))
     assert "no policy" in refused_custom(account, OrderedOrganizationPolicyInputList=[{}])
+
+
+def test_the_organisation_of_the_account_limits_its_principals(account: Account) -> None:
+    bob = account.add_user("bob", allow("s3:*"))
+    queues = ControlPolicy(name="queues", control_type=ControlType.SERVICE, document=allow("sqs:*", "iam:*"))
+    with account.store.transaction() as tx:
+        tx.organizations.put(organization(queues, service_control=("queues",), account_id=ACCOUNT_ID))
+    denied = principal(account, bob.arn)
+    assert denied["EvalDecision"] == "implicitDeny"
+    assert denied["OrganizationsDecisionDetail"] == {"AllowedByOrganizations": False}
+    without = principal(account, bob.arn, PolicyExclusionList=[{"PolicyType": "scp"}])
+    assert without["EvalDecision"] == "allowed"
+    assert "OrganizationsDecisionDetail" not in without
+    member = allow("s3:*", StringEquals={"aws:PrincipalOrgID": "o-exampleorg1"})
+    given = {
+        "PolicyInputList": [member],
+        "PolicyExclusionList": [{"PolicyType": "scp"}, {"PolicyType": "inline"}],
+    }
+    assert principal(account, bob.arn, **given)["EvalDecision"] == "allowed"
 
 
 RESOURCE_POLICY = json.dumps(
