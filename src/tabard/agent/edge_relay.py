@@ -50,7 +50,7 @@ class EdgeRelay:
         self._door = door
         self._preamble = to_preamble(path) if isinstance(door, VouchingDoor) else b""
         self._servers: list[asyncio.Server] = []
-        self._open: set[_Inside] = set()
+        self._open: dict[_Inside, None] = {}  # an empty dict is a third of an empty set
 
     async def start(self, *listeners: socket.socket) -> None:
         """Serve these listening sockets; they are closed with the relay."""
@@ -119,7 +119,9 @@ class _Outside(_Half):
 class _Inside(_Half):
     """The connection of an instance's process: read once the edge has been reached."""
 
-    def __init__(self, connect: Callable[[_Outside], Awaitable[None]], is_open: "set[_Inside]") -> None:
+    def __init__(
+        self, connect: Callable[[_Outside], Awaitable[None]], is_open: "dict[_Inside, None]"
+    ) -> None:
         self._connect = connect
         self._all = is_open
         self._connecting: asyncio.Task[None] | None = None
@@ -131,7 +133,7 @@ class _Inside(_Half):
         if len(self._all) >= MOST_CONNECTIONS:
             self.transport.abort()
             return
-        self._all.add(self)
+        self._all[self] = None
         self._connecting = asyncio.get_running_loop().create_task(self._lead())
 
     def data_received(self, data: bytes) -> None:
@@ -147,7 +149,7 @@ class _Inside(_Half):
         return super().eof_received()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._all.discard(self)
+        self._all.pop(self, None)
         if self._connecting is not None:
             self._connecting.cancel()
         super().connection_lost(exc)

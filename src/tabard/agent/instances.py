@@ -6,7 +6,6 @@ import os
 import random
 import shutil
 from collections.abc import Callable, Coroutine
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -28,7 +27,7 @@ from tabard.agent.keeper import SessionKeeper
 from tabard.agent.kept import KeptInstance, KeptInstances
 from tabard.agent.networks.network import InstanceNetwork, NoNetwork
 from tabard.agent.reconcile import ObservedInstance, sessions_wanted
-from tabard.agent.waiting import all_of
+from tabard.agent.waiting import Event, all_of
 from tabard.clock import Clock
 from tabard.imds.server import MetadataServer
 from tabard.model.messages import DesiredInstance, InstanceReport
@@ -98,8 +97,9 @@ class HostedInstance:
         self._reason = reason
         self._container_token: str | None = None
         self._over: tuple[Literal["stopped", "terminated"], Reason] | None = None
-        self._stop_asked = asyncio.Event()
-        self._reboot_asked = asyncio.Event()
+        self._stop_asked = Event()
+        self._reboot_asked = False
+        self._end_asked = Event()
         self._life: asyncio.Task[None] | None = None
 
     def observed(self) -> ObservedInstance:
@@ -136,8 +136,9 @@ class HostedInstance:
     def _begin(self, life: Coroutine[None, None, None], phase: Phase) -> None:
         self._container_token = None
         self._over = None
-        self._stop_asked = asyncio.Event()
-        self._reboot_asked = asyncio.Event()
+        self._stop_asked = Event()
+        self._reboot_asked = False
+        self._end_asked = Event()
         self._life = asyncio.create_task(life)
         self._enter(phase)
 
@@ -148,11 +149,13 @@ class HostedInstance:
             return
         self._over = (over, reason)
         self._stop_asked.set()
+        self._end_asked.set()
         self._enter("stopping" if over == "stopped" else "shutting-down")
 
     def reboot(self) -> None:
         """Begin to end its main process, and start it again with the facts as they are by then."""
-        self._reboot_asked.set()
+        self._reboot_asked = True
+        self._end_asked.set()
 
     def is_running(self) -> bool:
         """Whether it may still write something."""
@@ -180,12 +183,12 @@ class HostedInstance:
             "Server.InternalError: The host could not run the instance",
         )
         started = False
-        listening = AsyncExitStack()
+        listening = _Listening()
         try:
             if adopted is None:
                 _make_directory(self._directory, keeper.facts())
             network = await driver.open_network() if adopted is None else adopted[0]
-            listening.callback(network.close)
+            listening.network = network
             await self._listen(listening, keeper, network, surroundings, is_adopted=adopted is not None)
             running: Running | None
             if adopted is None:
@@ -206,7 +209,7 @@ class HostedInstance:
             _log.error(INSTANCE_START_FAILED, instance_id=self.instance_id, reason=str(error))
         finally:
             surroundings.kept.drop(self.instance_id)
-            await listening.aclose()
+            await listening.close()
             self.keeper = None
             self.metadata_endpoint = ""
             over, reason = self._over or ("stopped", by_itself)
@@ -218,7 +221,7 @@ class HostedInstance:
 
     async def _listen(
         self,
-        listening: AsyncExitStack,
+        listening: "_Listening",
         keeper: SessionKeeper,
         network: InstanceNetwork,
         surroundings: Surroundings,
@@ -228,8 +231,7 @@ class HostedInstance:
         """Serve the listeners of its network: whoever reaches them is this instance."""
         facts = keeper.facts()
         path = NetworkPath(vpc_id=facts.vpc_id, private_ip_address=facts.private_ip_address)
-        relay = EdgeRelay(surroundings.edge_door, path)
-        listening.push_async_callback(relay.close)
+        listening.relay = relay = EdgeRelay(surroundings.edge_door, path)
         await relay.start(*network.edge)
         if is_adopted:
             # Who asks meanwhile waits in the listener's backlog, and is not told that there is no session.
@@ -240,7 +242,7 @@ class HostedInstance:
         server = MetadataServer(
             keeper, clock=surroundings.clock, uid=peer_uid, container_token=self._container_token
         )
-        listening.push_async_callback(server.close)
+        listening.server = server
         await server.start(*network.metadata)
         self.metadata_endpoint = server.endpoint
 
@@ -293,9 +295,10 @@ class HostedInstance:
         surroundings: Surroundings,
     ) -> Running | None:
         """Start the main process once more; None where no reboot was asked for, or it is to stop."""
-        if not self._reboot_asked.is_set() or self._stop_asked.is_set():
+        if not self._reboot_asked or self._stop_asked.is_set():
             return None
-        self._reboot_asked.clear()
+        self._reboot_asked = False
+        self._end_asked.clear()
         self.boot_number = keeper.facts().boot_number
         _mark_started(self._directory, keeper.facts())
         return await self._start(keeper, network, driver, surroundings)
@@ -303,12 +306,11 @@ class HostedInstance:
     async def _wait(self, running: Running, stop_grace: timedelta) -> ExitStatus:
         """Serve until the main process has ended, by itself or because it was asked to."""
         main = asyncio.create_task(running.wait())
-        asked = [asyncio.create_task(each.wait()) for each in (self._stop_asked, self._reboot_asked)]
+        asked = asyncio.create_task(self._end_asked.wait())
         try:
-            await asyncio.wait({main, *asked}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({main, asked}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for each in asked:
-                each.cancel()
+            asked.cancel()
             if not main.done():
                 await running.stop(stop_grace)
         return await main
@@ -316,6 +318,23 @@ class HostedInstance:
     def _enter(self, phase: Phase, reason: Reason = ("", "")) -> None:
         self._phase, self._reason = phase, reason
         self._on_change()
+
+
+@dataclass(slots=True)
+class _Listening:
+    """What listens for an instance, as far as it does already."""
+
+    network: InstanceNetwork | None = None
+    relay: EdgeRelay | None = None
+    server: MetadataServer | None = None
+
+    async def close(self) -> None:
+        if self.server is not None:
+            await self.server.close()
+        if self.relay is not None:
+            await self.relay.close()
+        if self.network is not None:
+            self.network.close()
 
 
 def _keeper_of(facts: DesiredInstance, surroundings: Surroundings) -> SessionKeeper:

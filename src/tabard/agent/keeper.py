@@ -1,6 +1,5 @@
 """Keeps the facts and the sessions of one running instance in memory, for its metadata service to read."""
 
-import asyncio
 import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,6 +8,7 @@ from tabard.agent import rotation
 from tabard.agent.edge_client import MintAnswer
 from tabard.agent.reconcile import RoleOf
 from tabard.agent.rotation import MintRefusal, Rotation
+from tabard.agent.waiting import Event
 from tabard.clock import Clock
 from tabard.imds.source import CredentialsView, RefusedCredentials, ServedCredentials
 from tabard.model.messages import DesiredInstance, GetInstanceIdentityResult
@@ -51,9 +51,9 @@ class SessionKeeper:
         self._random = random_source
         self._slots: dict[RoleDelivery, _Slot] = {}
         self._identity: GetInstanceIdentityResult | None = None
-        self.settled = asyncio.Event()
+        self.settled = Event()
         """Set once every session that was wanted from the start has been minted or refused."""
-        self.identity_settled = asyncio.Event()
+        self.identity_settled = Event()
         """Set once the signed identity document is there, or could not be had at the first attempt."""
 
     def facts(self) -> DesiredInstance:

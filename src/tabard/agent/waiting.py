@@ -2,9 +2,49 @@
 
 import asyncio
 from collections.abc import Collection
+from typing import Protocol
 
 
-async def until(event: asyncio.Event, timeout_seconds: float) -> None:
+class Awaitable(Protocol):
+    """What can be waited for: asyncio's Event, or ours."""
+
+    async def wait(self) -> object:
+        """Return once it is set."""
+
+
+class Event:
+    """As asyncio's, in a tenth of its 760 bytes: an agent has a handful for each of its instances."""
+
+    __slots__ = ("_is_set", "_waiting")
+
+    def __init__(self) -> None:
+        self._is_set = False
+        self._waiting: tuple[asyncio.Future[None], ...] = ()
+
+    def is_set(self) -> bool:
+        return self._is_set
+
+    def set(self) -> None:
+        self._is_set = True
+        for waiter in self._waiting:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def clear(self) -> None:
+        self._is_set = False
+
+    async def wait(self) -> None:
+        if self._is_set:
+            return
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting += (waiter,)
+        try:
+            await waiter
+        finally:
+            self._waiting = tuple(one for one in self._waiting if one is not waiter)
+
+
+async def until(event: Awaitable, timeout_seconds: float) -> None:
     """Return once the event is set, or the time is up."""
     try:
         async with asyncio.timeout(timeout_seconds):
@@ -13,7 +53,7 @@ async def until(event: asyncio.Event, timeout_seconds: float) -> None:
         return
 
 
-async def all_of(events: Collection[asyncio.Event], *, unless: asyncio.Event, timeout_seconds: float) -> None:
+async def all_of(events: Collection[Awaitable], *, unless: Awaitable, timeout_seconds: float) -> None:
     """Return once every one of the events is set, or `unless` is, or the time is up."""
 
     async def all_are_set() -> None:

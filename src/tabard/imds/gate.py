@@ -42,8 +42,9 @@ class Gate:
         self.refusal = refusal
         self._on_refused = on_refused
         self._is_open_to = is_open_to
-        self.open: set[asyncio.BaseTransport] = set()
-        self.refused: set[asyncio.BaseTransport] = set()
+        # An empty dict is a third of an empty set, and every instance has these.
+        self.open: dict[asyncio.BaseTransport, None] = {}
+        self.refused: dict[asyncio.BaseTransport, None] = {}
 
     def __call__(self) -> asyncio.Protocol:
         return _Arrival(self)
@@ -61,11 +62,11 @@ class Gate:
                 self._on_refused(peer_uid)
                 if len(self.refused) >= _REFUSED_CONNECTIONS:
                     return None
-                self.refused.add(transport)
+                self.refused[transport] = None
                 return _Refusal(self)
         if len(self.open) >= MAXIMUM_CONNECTIONS:
             return None
-        self.open.add(transport)
+        self.open[transport] = None
         return _Served(self, self._serve())
 
     def abort_all(self) -> None:
@@ -121,7 +122,7 @@ class _Served(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end.cancel()
-        self._gate.open.discard(self._transport)
+        self._gate.open.pop(self._transport, None)
         self._http.connection_lost(exc)
 
 
@@ -141,4 +142,4 @@ class _Refusal(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - nothing depends on why
         self._end.cancel()
-        self._gate.refused.discard(self._transport)
+        self._gate.refused.pop(self._transport, None)

@@ -22,6 +22,7 @@ from tabard.agent.drivers.environment import host_environment
 from tabard.agent.drivers.leftovers import INSTANCE_VARIABLE, end_leftovers
 from tabard.agent.kept import KeptInstance
 from tabard.agent.networks.network import InstanceNetwork, Networks
+from tabard.agent.waiting import Event
 from tabard.model.messages import DesiredInstance
 from tabard.processes import launch
 
@@ -207,7 +208,7 @@ class _NoProcess:
     """An instance without a main process."""
 
     def __init__(self, *, outlives_agent: bool) -> None:
-        self._stopped = asyncio.Event()
+        self._stopped = Event()
         self.descriptors: tuple[int, ...] | None = () if outlives_agent else None
 
     async def wait(self) -> ExitStatus:
