@@ -86,6 +86,10 @@ compatibility: $(VENV)/.dev ## Real clients in every way; writes docs/compatibil
 	AWS_EC2_METADATA_DISABLED=true TABARD_COMPATIBILITY_PAGE=docs/compatibility.md \
 		$(BIN)/pytest -q -rs tests/flows/test_real_clients.py
 
+.PHONY: soak
+soak: $(VENV)/.dev ## Ten minutes of rotation while agent, edge and store go away
+	AWS_EC2_METADATA_DISABLED=true TABARD_SOAK_SECONDS=600 $(BIN)/pytest -q -rs tests/flows/test_live_rotation.py
+
 .PHONY: clean
 clean: ## Remove what the targets made
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
