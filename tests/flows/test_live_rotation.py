@@ -72,7 +72,7 @@ def found_no_metadata(failure: list[Any], *, since: float) -> bool:
     """Whether a program that started while the agent was being replaced found no metadata.
 
     Whoever runs already goes on with what it has. One that asks for the first time waits in the listener's
-    backlog; botocore gives it one second and no second attempt, and on a busy machine that is not always enough.
+    backlog; botocore gives it one second and no second attempt, which on a busy machine may not be enough.
     """
     at, name, reason = failure
     is_start = name == "metadata" or (name == "cli" and "Unable to locate credentials" in reason)
