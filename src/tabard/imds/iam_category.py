@@ -5,8 +5,9 @@ info document in the IAM subtree mean?"
 """
 
 from collections.abc import Mapping
+from functools import partial
 
-from tabard.imds.nodes import Node, Unavailable, iso_time, json_object
+from tabard.imds.nodes import Document, Node, Unavailable, iso_time, json_object
 from tabard.imds.source import CredentialsView, RefusedCredentials, ServedCredentials
 from tabard.model.messages import DesiredInstance, DesiredInstanceProfile
 
@@ -25,23 +26,33 @@ def iam(
     Differs: a role taken out of its instance profile is gone from here at once, not at the next refresh.
     """
     mine = credentials_of_the_present_role(instance_profile, credentials)
+    role_name = instance_profile.role_name
+    nodes: dict[str, Node] = {"info": partial(_info, facts, instance_profile, mine)}
+    if role_name and not _is_gone(mine):
+        nodes["security-credentials"] = {role_name: partial(_credentials, mine)}
+        extended = partial(_credentials, mine, AccountId=facts.account_id)
+        nodes["security-credentials-extended"] = {role_name: extended}
+    return nodes
+
+
+def _info(
+    facts: DesiredInstance, instance_profile: DesiredInstanceProfile, mine: CredentialsView
+) -> Document:
+    last_updated = iso_time(facts.launched_at if mine is None else mine.last_updated)
+    if isinstance(mine, RefusedCredentials) and _is_gone(mine):
+        return json_object({"Code": mine.code, "Message": mine.message, "LastUpdated": last_updated})
     info = {
         "Code": "Success",
-        "LastUpdated": iso_time(facts.launched_at if mine is None else mine.last_updated),
+        "LastUpdated": last_updated,
         "InstanceProfileArn": instance_profile.instance_profile_arn,
         "InstanceProfileId": instance_profile.instance_profile_id,
     }
-    role_name = instance_profile.role_name
-    if not role_name:
-        return {"info": json_object({**info, "Message": _NO_ROLE})}
-    if isinstance(mine, RefusedCredentials) and mine.code == "InstanceProfileNotFound":
-        refusal = {"Code": mine.code, "Message": mine.message, "LastUpdated": info["LastUpdated"]}
-        return {"info": json_object(refusal)}
-    return {
-        "info": json_object(info),
-        "security-credentials": {role_name: _credentials(mine)},
-        "security-credentials-extended": {role_name: _credentials(mine, AccountId=facts.account_id)},
-    }
+    return json_object(info if instance_profile.role_name else {**info, "Message": _NO_ROLE})
+
+
+def _is_gone(mine: CredentialsView) -> bool:
+    """Whether the instance profile itself was deleted."""
+    return isinstance(mine, RefusedCredentials) and mine.code == "InstanceProfileNotFound"
 
 
 def credentials_of_the_present_role(
@@ -60,7 +71,7 @@ def credentials_of_the_present_role(
     return None
 
 
-def _credentials(credentials: CredentialsView, **more: str) -> Node:
+def _credentials(credentials: CredentialsView, **more: str) -> Document | Unavailable:
     match credentials:
         case None:
             return Unavailable()

@@ -4,9 +4,10 @@ AWS: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-metadata.h
 """
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 
 from tabard.imds.iam_category import iam
-from tabard.imds.nodes import Node, iso_time, json_line, json_object, text
+from tabard.imds.nodes import Document, Node, iso_time, json_line, json_object, text
 from tabard.imds.source import CredentialsView
 from tabard.model.messages import DesiredInstance, DesiredScheduledEvent, InstanceTag
 
@@ -28,7 +29,7 @@ def meta_data(facts: DesiredInstance, credentials: CredentialsView) -> Mapping[s
         "block-device-mapping": {"ami": text(_ROOT_DEVICE), "root": text(_ROOT_DEVICE)},
         "events": _events(facts),
         "hostname": text(facts.private_dns_name),
-        "identity-credentials": {"ec2": {"info": _identity_info(facts)}},
+        "identity-credentials": {"ec2": {"info": partial(_identity_info, facts)}},
         "instance-action": text("none"),
         "instance-id": text(facts.instance_id),
         "instance-life-cycle": text("on-demand"),
@@ -82,7 +83,7 @@ def _interface(facts: DesiredInstance) -> Mapping[str, Node]:
     }
 
 
-def _identity_info(facts: DesiredInstance) -> Node:
+def _identity_info(facts: DesiredInstance) -> Document:
     """What there is of the instance's own identity role.
 
     Differs: that role has no credentials; AWS keeps it for its own use.
@@ -97,13 +98,13 @@ def _events(facts: DesiredInstance) -> Mapping[str, Node]:
     scheduled = facts.events.scheduled
     nodes: dict[str, Node] = {
         "maintenance": {
-            "history": json_line([_event(each) for each in scheduled if each.state in _OVER]),
-            "scheduled": json_line([_event(each) for each in scheduled if each.state not in _OVER]),
+            "history": lambda: json_line([_event(each) for each in scheduled if each.state in _OVER]),
+            "scheduled": lambda: json_line([_event(each) for each in scheduled if each.state not in _OVER]),
         }
     }
     if facts.events.rebalance_noticed_at is not None:
         notice = {"noticeTime": iso_time(facts.events.rebalance_noticed_at)}
-        nodes["recommendations"] = {"rebalance": json_line(notice)}
+        nodes["recommendations"] = {"rebalance": partial(json_line, notice)}
     return nodes
 
 
@@ -125,7 +126,7 @@ def _spot(action: str, at: str) -> Mapping[str, Node]:
 
     `termination-time` is there only where the instance is to be terminated.
     """
-    notice: dict[str, Node] = {"instance-action": json_line({"action": action, "time": at})}
+    notice: dict[str, Node] = {"instance-action": partial(json_line, {"action": action, "time": at})}
     if action == "terminate":
         notice["termination-time"] = text(at)
     return notice

@@ -1,9 +1,10 @@
 """What the tree of metadata is made of: documents, listings, and what cannot be given just now. Pure."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import TypeAlias
 
 PLAIN = "text/plain"
@@ -22,28 +23,36 @@ class Unavailable:
     """A document that exists, and that cannot be given just now."""
 
 
-Node: TypeAlias = "Document | Unavailable | Mapping[str, Node]"
+Value: TypeAlias = "Callable[[], Document | Unavailable]"
+"""A value is made when it is read: of a whole tree a request wants one."""
+
+Node: TypeAlias = "Value | Mapping[str, Node]"
 
 
-def text(value: str) -> Document:
+def text(value: str) -> Value:
     """A plain value."""
-    return Document(value.encode())
+    return partial(plain, value)
 
 
 def json_object(members: Mapping[str, object]) -> Document:
     """A JSON object in EC2's own layout, `  "Code" : "Success",`, as text/plain."""
-    return Document(json.dumps(members, indent=2, separators=(",", " : "), ensure_ascii=False).encode())
+    return plain(json.dumps(members, indent=2, separators=(",", " : "), ensure_ascii=False))
 
 
 def json_line(value: object) -> Document:
     """A JSON value on one line, as EC2 writes notices."""
-    return Document(json.dumps(value, ensure_ascii=False).encode())
+    return plain(json.dumps(value, ensure_ascii=False))
+
+
+def plain(value: str) -> Document:
+    """A document of plain text."""
+    return Document(value.encode())
 
 
 def listing(directory: Mapping[str, Node]) -> Document:
     """The names in a directory, a line each; those that can be entered end with a slash."""
     names = [f"{name}/" if isinstance(node, Mapping) else name for name, node in directory.items()]
-    return text("\n".join(names))
+    return plain("\n".join(names))
 
 
 def iso_time(moment: datetime) -> str:

@@ -21,13 +21,11 @@ from tabard.clock import Clock
 from tabard.imds import container, tree
 from tabard.imds.acceptor import Acceptor
 from tabard.imds.gate import Gate, PeerCheck
-from tabard.imds.nodes import PLAIN, Node
+from tabard.imds.nodes import PLAIN
 from tabard.imds.pace import BURST, CONNECTIONS_A_SECOND, Pace
 from tabard.imds.peer import uid_of_peer
-from tabard.imds.source import CredentialSource, CredentialsView
+from tabard.imds.source import CredentialSource
 from tabard.imds.tokens import MetadataTokens, parse_ttl_seconds
-from tabard.model.messages import DesiredInstance, GetInstanceIdentityResult
-from tabard.model.session import RoleDelivery
 
 METADATA_PEER_REFUSED = "metadata_peer_refused"
 
@@ -51,7 +49,6 @@ _REASONS = {
 _HTTP_HEADERS = {"Server": "EC2ws", "Connection": "close"}
 
 _Headers: TypeAlias = Mapping[str, str]
-_MadeOf: TypeAlias = tuple[DesiredInstance, CredentialsView, GetInstanceIdentityResult | None]
 
 _log = structlog.get_logger(__name__)
 
@@ -82,7 +79,6 @@ class MetadataServer:
         self._pace = pace or Pace(clock, per_second=CONNECTIONS_A_SECOND, burst=BURST)
         self._instance_id = source.facts().instance_id
         self._tokens = MetadataTokens(self._instance_id)
-        self._documents: dict[RoleDelivery, tuple[_MadeOf, Mapping[str, Node]]] = {}
         self._hosts: frozenset[str] = frozenset()
         self._endpoint = ""
         self._acceptors: list[Acceptor] = []
@@ -247,18 +243,11 @@ class MetadataServer:
             headers[TTL_HEADER] = str(remaining_seconds)
         elif facts.metadata_options.http_tokens == "required":
             return _error(401)
-        reading = tree.read(path, self._documents_for("2.0" if presented else "1.0", facts))
+        credentials = self._source.credentials("2.0" if presented else "1.0")
+        reading = tree.read(path, tree.documents_of(facts, credentials, self._source.identity()))
         if reading.status != 200:
             return _error(reading.status, headers)
         return _ok(reading.document.body, reading.document.content_type, headers)
-
-    def _documents_for(self, role_delivery: RoleDelivery, facts: DesiredInstance) -> Mapping[str, Node]:
-        """The tree, made anew only where something in it has changed."""
-        made_of = (facts, self._source.credentials(role_delivery), self._source.identity())
-        made = self._documents.get(role_delivery)
-        if made is None or made[0] != made_of:
-            made = self._documents[role_delivery] = (made_of, tree.documents_of(*made_of))
-        return made[1]
 
 
 def _names_of(listener: socket.socket) -> list[str]:

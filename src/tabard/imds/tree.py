@@ -5,11 +5,12 @@ AWS: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-metadata.h
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 from urllib.parse import unquote
 
 from tabard.imds.meta_data import meta_data
-from tabard.imds.nodes import OCTETS, Document, Node, Unavailable, listing, text
+from tabard.imds.nodes import OCTETS, Document, Node, Unavailable, listing, plain, text
 from tabard.imds.source import CredentialsView
 from tabard.model.messages import DesiredInstance, GetInstanceIdentityResult
 
@@ -74,19 +75,20 @@ def read(path: str, documents: Mapping[str, Node]) -> Reading:
     if names[-1] == "":
         names.pop()
     if not names:
-        return Reading(200, text("\n".join(VERSIONS)))
+        return Reading(200, plain("\n".join(VERSIONS)))
     if names[0] not in VERSIONS:
         return _MISSING
     if len(names) == 1:  # the one listing in which EC2 does not mark categories
-        return Reading(200, text("\n".join(documents)))
+        return Reading(200, plain("\n".join(documents)))
     node: Node = documents
     for name in names[1:]:
         if not isinstance(node, Mapping) or name not in node:
             return _MISSING
         node = node[name]
-    if isinstance(node, Unavailable):
-        return _UNAVAILABLE
-    return Reading(200, node if isinstance(node, Document) else listing(node))
+    if isinstance(node, Mapping):
+        return Reading(200, listing(node))
+    document = node()
+    return _UNAVAILABLE if isinstance(document, Unavailable) else Reading(200, document)
 
 
 def documents_of(
@@ -101,14 +103,14 @@ def documents_of(
         "meta-data": meta_data(facts, credentials),
     }
     if facts.user_data:
-        nodes["user-data"] = Document(facts.user_data, OCTETS)
+        nodes["user-data"] = partial(Document, facts.user_data, OCTETS)
     return nodes
 
 
 def _instance_identity(identity: GetInstanceIdentityResult | None) -> Mapping[str, Node]:
     """AWS: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-identity-documents.html"""
     if identity is None:
-        return dict.fromkeys(("document", "pkcs7", "rsa2048", "signature"), Unavailable())
+        return dict.fromkeys(("document", "pkcs7", "rsa2048", "signature"), Unavailable)
     return {
         "document": text(identity.document),
         "pkcs7": text(identity.pkcs7),

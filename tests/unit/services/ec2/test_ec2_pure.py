@@ -2,6 +2,7 @@
 
 import base64
 
+import msgspec
 import pytest
 
 from tabard.errors import AwsError
@@ -10,7 +11,10 @@ from tabard.model.tag import Tag
 from tabard.services.ec2.default_vpc import SUBNET_CIDR, default_vpc, mac_address, private_ip_address
 from tabard.services.ec2.filters import Filter, keep
 from tabard.services.ec2.lifecycle import next_state
+from tabard.services.ec2.operations import OPERATIONS
 from tabard.services.ec2.pages import page
+from tabard.services.operation import Forward, Operation
+from tabard.wire.service_model import service_model
 
 WORDS = ["web", "web-1", "db", "a*b", "a?b", "a\\b", "", "line\nbreak"]
 
@@ -149,3 +153,13 @@ def test_a_page_that_cannot_be_is_refused(max_results: int | None, token: str | 
 )
 def test_an_instance_only_ever_moves_on(current: str, reported: str, after: str) -> None:
     assert next_state(InstanceState(current), InstanceState(reported)) is InstanceState(after)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+def test_a_request_has_exactly_the_members_of_awss_shape(operation: Operation) -> None:
+    """A member that AWS knows and Tabard does not would be dropped in silence."""
+    assert not isinstance(operation, Forward)
+    shape = service_model("ec2").operation_model(operation.name).input_shape
+    fields = msgspec.structs.fields(operation.request)
+    assert {field.encode_name for field in fields} == set(shape.members)
+    assert {field.encode_name for field in fields if field.required} <= set(shape.required_members)
