@@ -128,10 +128,12 @@ def reservations(page: dict[str, Any]) -> list[dict[str, Any]]:
     return [instance for reservation in page["Reservations"] for instance in reservation["Instances"]]
 
 
-def test_the_seeded_image(ec2: BaseClient, system: RunningSystem) -> None:
-    (image,) = ec2.describe_images(Owners=["self"])["Images"]
-    assert (image["ImageId"], image["State"], image["ImdsSupport"]) == (IMAGE_ID, "available", "v2.0")
-    assert image["OwnerId"] == system.account_id
+def test_the_seeded_images(ec2: BaseClient, system: RunningSystem) -> None:
+    images = {image["ImageId"]: image for image in ec2.describe_images(Owners=["self"])["Images"]}
+    assert IMAGE_ID in images
+    for image in images.values():
+        assert (image["State"], image["ImdsSupport"]) == ("available", "v2.0")
+        assert image["OwnerId"] == system.account_id
     absent = refusal(ec2.describe_images, ImageIds=["ami-0123456789abcdef0"])
     assert absent == ("InvalidAMIID.NotFound", 400)
 
