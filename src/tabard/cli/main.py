@@ -2,6 +2,7 @@
 
 import typer
 
+from tabard.cli.adopt import adopt
 from tabard.cli.audit import audit
 from tabard.cli.demo import demo
 from tabard.cli.env import env
@@ -32,6 +33,7 @@ policy.command()(check)
 policy.command()(simulate)
 app.command()(up)
 app.command(context_settings={"allow_interspersed_args": False})(run)
+app.command()(adopt)
 app.command()(env)
 app.command()(audit)
 app.command()(explain)

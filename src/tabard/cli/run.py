@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
@@ -22,12 +22,13 @@ from rich.console import Console
 
 from tabard.agent.container import CREDENTIALS_FROM
 from tabard.agent.edge_client import EdgeError
-from tabard.agent.networks.network import LoopbackPorts, Networks
+from tabard.agent.networks.namespaces import InsideEdge, RootNamespaces
+from tabard.agent.networks.network import LoopbackPorts, Networks, NoNetwork
 from tabard.cli.admin import admin_clients, take_aws_settings_out_of_this_process
 from tabard.cli.running import DataDirOption, complain
 from tabard.cli.up import CANNOT_START, settings_from
 from tabard.model.instance import Image
-from tabard.services.ec2.images import NETNS_IMAGE, PROCESS_IMAGE
+from tabard.services.ec2.images import CONTAINER_IMAGE, NETNS_IMAGE, PROCESS_IMAGE
 from tabard.sigv4.sign import Credentials
 from tabard.wiring.data_dir import find_running
 from tabard.wiring.drivers import instance_isolation
@@ -59,18 +60,33 @@ class DriverOption(StrEnum):
     PROCESS = "process"
 
 
+InstanceProfileOption = Annotated[
+    str | None,
+    typer.Option("--instance-profile", help="The instance profile that the instance is given."),
+]
+PolicyOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--policy", exists=True, dir_okay=False, help="A policy document; may be given several times."
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """What the instance of this run is to be: a command, or the container of a process."""
+
+    instance_profile: str | None
+    policies: Sequence[Path]
+    driver: DriverOption | None
+    credentials_from: CredentialsFromOption
+    adopted_pid: int | None = None
+
+
 def run(
     command: Annotated[list[str], typer.Argument(metavar="-- CMD…", help="The command and its arguments.")],
-    instance_profile: Annotated[
-        str | None,
-        typer.Option("--instance-profile", help="The instance profile that the instance is given."),
-    ] = None,
-    policy: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--policy", exists=True, dir_okay=False, help="A policy document; may be given several times."
-        ),
-    ] = None,
+    instance_profile: InstanceProfileOption = None,
+    policy: PolicyOption = None,
     driver: Annotated[
         DriverOption | None,
         typer.Option(
@@ -93,18 +109,31 @@ def run(
 
     Uses the running system, or starts one for this run. Ends with the command's exit status.
     """
-    if instance_profile is not None and policy:
+    launch = Launch(
+        instance_profile=instance_profile,
+        policies=policy or [],
+        driver=driver,
+        credentials_from=credentials_from,
+    )
+    run_to_its_end(launch, command=command, data_dir=data_dir)
+
+
+def run_to_its_end(launch: Launch, *, command: Sequence[str], data_dir: Path | None) -> NoReturn:
+    """Launch the instance, and leave with its status once it has ended."""
+    if launch.instance_profile is not None and launch.policies:
         complain("--instance-profile and --policy exclude each other")
-    _require_program(command[0])
+    if launch.adopted_pid is None:
+        _require_program(command[0])
     environment = take_aws_settings_out_of_this_process()
-    documents = [_policy_document(path) for path in policy or ()]
+    documents = [_policy_document(path) for path in launch.policies]
     try:
         prepare_process(least_level=logging.WARNING, for_people=True)
-        launch = _Launch(instance_profile, documents, driver, credentials_from)
-        status = asyncio.run(_run(command, environment, launch, data_dir))
+        status = asyncio.run(_run(command, environment, launch, documents, data_dir))
     except asyncio.CancelledError:
         status = 128 + signal.SIGTERM
     except (ClientError, BotoCoreError) as error:
+        complain(str(error))
+    except NoNetwork as error:
         complain(str(error))
     except EdgeError as error:
         complain(f"the system did not answer as it should: {error}")
@@ -133,32 +162,29 @@ def _policy_document(path: Path) -> tuple[str, str]:
     return _NOT_IN_A_POLICY_NAME.sub("-", path.stem), content
 
 
-@dataclass(frozen=True, slots=True)
-class _Launch:
-    """What the instance of this run is to be."""
-
-    instance_profile: str | None
-    documents: Sequence[tuple[str, str]]
-    driver: DriverOption | None
-    credentials_from: CredentialsFromOption
-
-
 async def _run(
-    command: Sequence[str], environment: Mapping[str, str], launch: _Launch, data_dir: Path | None
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    launch: Launch,
+    documents: Sequence[tuple[str, str]],
+    data_dir: Path | None,
 ) -> int:
     task = asyncio.current_task()
     if task is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     async with AsyncExitStack() as stack:
         system = await stack.enter_async_context(_system(data_dir))
-        image, networks = await _chosen(launch.driver, system.endpoint)
+        if launch.adopted_pid is None:
+            image, networks = await _chosen(launch.driver, system.endpoint)
+        else:
+            image, networks = CONTAINER_IMAGE, RootNamespaces(InsideEdge.of(system.endpoint))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tabard-run-")))
         take_back = _TakeBack()
         stack.callback(take_back.report)
         admin = _Admin(system, take_back)
         instance_profile = launch.instance_profile
-        if launch.documents:
-            instance_profile = await stack.enter_async_context(admin.instance_profile_of(launch.documents))
+        if documents:
+            instance_profile = await stack.enter_async_context(admin.instance_profile_of(documents))
         endpoint = Endpoint(
             system.endpoint,
             system.region,
@@ -170,7 +196,8 @@ async def _run(
         host = await register_ephemeral_host(endpoint, name=f"run-{os.getpid()}")
         stack.push_async_callback(take_back, partial(deregister_host, endpoint, host.host_id))
         await admin.launch(image, host.host_id, instance_profile, launch.credentials_from)
-        stack.enter_context(_signals_left_to_the_command())
+        if launch.adopted_pid is None:
+            stack.enter_context(_signals_left_to_the_command())
         status = await ForegroundRun(
             host=host,
             endpoint=system.endpoint,
@@ -182,6 +209,7 @@ async def _run(
             networks=networks,
             edge_socket=system.edge_socket,
             hidden=(system.data_dir.path, system.edge_socket.parent),
+            adopted_pid=launch.adopted_pid,
         ).until_ended()
         return status.shell_code
 

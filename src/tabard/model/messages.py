@@ -7,7 +7,7 @@ import msgspec
 
 from tabard.model.instance_events import LifecycleState, ScheduledEventCode, ScheduledEventState, SpotAction
 
-DriverName = Literal["process", "netns"]
+DriverName = Literal["process", "netns", "container"]
 DesiredRunState = Literal["running", "stopped", "terminated"]
 
 

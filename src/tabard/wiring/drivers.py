@@ -61,14 +61,16 @@ def drivers_of(isolation: InstanceIsolation, choices: DriverChoices) -> dict[str
     process = ProcessDriver(
         LoopbackPorts(uid=uid), base_environment=choices.environment, owner_of=launch_owner
     )
+    container = UnavailableDriver("container", "running containers are adopted, by tabard adopt")
     if isolation.networks is None:
-        return {"process": process, "netns": UnavailableDriver("netns", isolation.reason)}
+        netns = UnavailableDriver("netns", isolation.reason)
+        return {"process": process, "netns": netns, "container": container}
     of_its_own = isolation.has_own_uids and choices.launch_owner.uid is None
-    netns = ProcessDriver(
+    own_network = ProcessDriver(
         isolation.networks,
         base_environment=choices.environment,
         owner_of=owner_of_its_own if of_its_own else launch_owner,
         hidden=() if of_its_own else choices.hidden,  # another user sees nothing of them anyway
         outlives_agent=choices.outlives_agent,
     )
-    return {"process": process, "netns": netns}
+    return {"process": process, "netns": own_network, "container": container}

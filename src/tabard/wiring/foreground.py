@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from tabard.agent.agent import Agent
+from tabard.agent.drivers.container import ContainerDriver
 from tabard.agent.drivers.driver import ExitStatus
 from tabard.agent.drivers.foreground import ForegroundDriver
 from tabard.agent.edge_client import EdgeClient
 from tabard.agent.edge_relay import VouchingDoor
+from tabard.agent.networks.namespaces import InsideEdge
 from tabard.agent.networks.network import Networks
 from tabard.agent.settings import AgentSettings
 from tabard.agent.signed_exchange import SignedExchange
@@ -65,17 +67,28 @@ class ForegroundRun:
     networks: Networks
     edge_socket: Path
     hidden: Sequence[Path]
+    adopted_pid: int | None = None
 
     async def until_ended(self) -> ExitStatus:
-        """Run the command as the host's instance, in this terminal and folder; how it ended."""
+        """Run the command as the host's instance, in this terminal and folder; how it ended.
+
+        With `adopted_pid` no command is run: the container of that process is the instance.
+
+        Raises:
+            NoNetwork: it cannot be.
+        """
         exchange = Endpoint(
             self.endpoint,
             self.region,
             Credentials(access_key_id=self.host.access_key_id, secret_access_key=self.host.secret_access_key),
         ).exchange()
-        driver = ForegroundDriver(
-            self.command, self.networks, base_environment=self.environment, hidden=self.hidden
-        )
+        driver: ForegroundDriver | ContainerDriver
+        if self.adopted_pid is None:
+            driver = ForegroundDriver(
+                self.command, self.networks, base_environment=self.environment, hidden=self.hidden
+            )
+        else:
+            driver = ContainerDriver(self.adopted_pid, InsideEdge.of(self.endpoint))
         agent = Agent(
             self.host.host_id,
             EdgeClient(self.host.host_id, exchange, clock=SystemClock()),

@@ -5,11 +5,15 @@ import json
 import os
 import sys
 from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
 import pytest
+from described_instance import FACTS
 
+from tabard.agent.drivers.container import ContainerDriver
+from tabard.agent.drivers.driver import CannotStart
 from tabard.agent.drivers.process import Owner, launch_command, owner_of_its_own
 from tabard.agent.networks.namespaces import (
     InsideEdge,
@@ -276,3 +280,47 @@ async def test_where_there_are_none_the_reason_is_said(monkeypatch: pytest.Monke
     monkeypatch.setattr(sys, "platform", "darwin")
     with pytest.raises(NoNetwork, match="Linux alone"):
         await best_networks(EDGE)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root enters the namespaces of others")
+async def test_the_machines_own_network_is_never_adopted() -> None:
+    """Its link-local addresses may be taken: on a cloud machine they are the machine's own metadata's."""
+    process = await asyncio.create_subprocess_exec("sleep", "60")
+    with pytest.raises(NoNetwork, match="this machine's own network"):
+        await RootNamespaces(EDGE).adopt(process.pid)
+    process.kill()
+    await process.wait()
+
+
+async def test_a_container_is_watched_and_never_ended(networks: Networks) -> None:
+    if not isinstance(networks, RootNamespaces):
+        pytest.skip("adopting by pid is root's")
+    made = await networks.open()
+    process = await asyncio.create_subprocess_exec(
+        *launch_command(["sleep", "60"], network=made), pass_fds=made.namespaces
+    )
+    inside = link(f"/proc/self/fd/{made.network_namespace}")
+    async with asyncio.timeout(20):
+        while network_of(process.pid) != inside:  # noqa: ASYNC110 - a process tells nobody where it is
+            await asyncio.sleep(0.01)
+    made.close()
+    driver = ContainerDriver(process.pid, EDGE)
+    network = await driver.open_network()
+    assert len(network.metadata) >= 1
+    running = await driver.start(FACTS, network, {}, Path("/"))
+    with pytest.raises(CannotStart, match="another instance"):
+        await driver.start(FACTS, network, {}, Path("/"))
+    await running.stop(timedelta(seconds=1))
+    assert (await running.wait()).is_known is False
+    assert process.returncode is None
+    process.kill()
+    await process.wait()
+    network.close()
+    driver.close()
+
+
+async def test_a_process_that_is_not_there_is_no_container() -> None:
+    process = await asyncio.create_subprocess_exec("true")
+    await process.wait()
+    with pytest.raises(NoNetwork, match="cannot be adopted"):
+        ContainerDriver(process.pid, EDGE)

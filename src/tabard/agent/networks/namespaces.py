@@ -10,10 +10,11 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -165,12 +166,22 @@ def _namespace_of(pid: int) -> MadeNamespace:
     try:
         namespace = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         try:
+            # INVARIANT: the machine's own network is never given link-local addresses: they are taken there.
+            if any(os.path.samestat(os.fstat(namespace), own) for own in _of_the_machine()):
+                raise NoNetwork(f"process {pid} is in this machine's own network: it has none to adopt")
             launch.LibC().setns(namespace, launch.CLONE_NEWNET)
         finally:
             os.close(namespace)
     except OSError as error:
         raise NoNetwork(f"the network of process {pid} cannot be entered: {error.strerror}") from error
     return _here()
+
+
+def _of_the_machine() -> Iterator[os.stat_result]:
+    """The agent's own network and that of the first process, as far as one may look at it."""
+    for one in ("self", "1"):
+        with suppress(PermissionError):
+            yield Path(f"/proc/{one}/ns/net").stat()
 
 
 def _here() -> MadeNamespace:

@@ -30,7 +30,16 @@ NETNS_IMAGE = Image(
     architecture="x86_64",
     created_at=datetime(2026, 11, 1, tzinfo=UTC),
 )
-SEEDED_IMAGES = (NETNS_IMAGE, PROCESS_IMAGE)
+CONTAINER_IMAGE = Image(
+    image_id="ami-07ab4d00000000c07",
+    name="tabard-container",
+    description="A running container that tabard adopt makes an instance",
+    driver="container",
+    imds_support="v2.0",
+    architecture="x86_64",
+    created_at=datetime(2026, 11, 1, tzinfo=UTC),
+)
+SEEDED_IMAGES = (NETNS_IMAGE, PROCESS_IMAGE, CONTAINER_IMAGE)
 """What every installation is seeded with; the ids are the same in every region and installation."""
 
 

@@ -1,0 +1,39 @@
+"""`tabard adopt`: a running container as an instance, for as long as it runs."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tabard.cli.run import CredentialsFromOption, InstanceProfileOption, Launch, PolicyOption, run_to_its_end
+from tabard.cli.running import DataDirOption
+
+
+def adopt(
+    pid: Annotated[
+        int,
+        typer.Argument(
+            min=2, help="Its first process, as `podman inspect --format {{.State.Pid}}` or Docker's says."
+        ),
+    ],
+    instance_profile: InstanceProfileOption = None,
+    policy: PolicyOption = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Make a running container an instance (needs root): SDKs in it find the role's credentials.
+
+    The metadata is at 169.254.169.254 in its network, the edge at http://169.254.169.253. Ends with the
+    container; Ctrl-C ends the instance, and leaves the container running.
+    """
+    documents: list[Path] = policy or []
+    run_to_its_end(
+        Launch(
+            instance_profile=instance_profile,
+            policies=documents,
+            driver=None,
+            credentials_from=CredentialsFromOption.METADATA,
+            adopted_pid=pid,
+        ),
+        command=(),
+        data_dir=data_dir,
+    )
