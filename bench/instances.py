@@ -102,6 +102,9 @@ class _Edge:
             document=instance_id * 25, signature="x" * 172, pkcs7="x" * 1500, rsa2048="x" * 1700
         )
 
+    async def put_console_output(self, instance_id: str, output: bytes) -> None:
+        del instance_id, output
+
     async def report_instances(self, reports: tuple[InstanceReport, ...]) -> None:
         del reports
 

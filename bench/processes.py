@@ -185,5 +185,5 @@ def _until(look: Callable[[], bool], child: "subprocess.Popen[bytes]", log: Path
     deadline = time.monotonic() + START_SECONDS
     while not look():
         if child.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError(f"{child.args} did not start: {log.read_text()[-2000:]}")
+            raise RuntimeError(f"{child.args!r} did not start: {log.read_text()[-2000:]}")
         time.sleep(0.02)
