@@ -174,6 +174,14 @@ def test_env(system: RunningSystem) -> None:
     assert system.endpoint.startswith("http://127.0.0.1:")
 
 
+def test_a_misspelt_variable_is_said_and_ignored(data_dir: Path) -> None:
+    variables = {"TABARD_LAUNCHUID": "1000", "TABARD_ADDRESS": "0.0.0.0"}
+    done = CliRunner().invoke(app, ["up", "--data-dir", str(data_dir)], env=variables)
+    first, second = done.output.splitlines()
+    assert first == "tabard: TABARD_LAUNCHUID is no setting of this version and is ignored"
+    assert "not a loopback address" in second
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [

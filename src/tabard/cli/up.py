@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import signal
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,7 +20,7 @@ from tabard.store.ports import StoreUnavailable
 from tabard.wiring.bootstrap import SettingsConflict
 from tabard.wiring.data_dir import DataDirInUse, DataDirUnsafe
 from tabard.wiring.process import prepare_process
-from tabard.wiring.settings import Settings
+from tabard.wiring.settings import ENVIRONMENT_PREFIX, Settings
 from tabard.wiring.system import PortInUse, System, Unusable
 
 CANNOT_START = (
@@ -92,6 +93,11 @@ def up(
 
 def settings_from(given: dict[str, Any]) -> Settings:
     """The settings of options over variables over defaults; leaves with a sentence where they cannot work."""
+    for name in os.environ:
+        setting = name.removeprefix(ENVIRONMENT_PREFIX)
+        if setting != name and setting.lower() not in Settings.model_fields:
+            # Only said, for it may be another program's. Unsaid, a misspelt TABARD_LAUNCH_UID is not noticed.
+            typer.echo(f"tabard: {name} is no setting of this version and is ignored", err=True)
     try:
         return Settings(**given)
     except ValidationError as error:

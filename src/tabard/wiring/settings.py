@@ -40,10 +40,13 @@ def _xdg_data_home() -> Path:
     return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
 
 
+ENVIRONMENT_PREFIX = "TABARD_"
+
+
 class Settings(BaseSettings):
     """Settings of one installation. Durations are seconds."""
 
-    model_config = SettingsConfigDict(env_prefix="TABARD_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, frozen=True, extra="forbid")
 
     data_dir: Annotated[Path, AfterValidator(_one_of_its_own)] = Field(
         default_factory=default_data_dir, description="where the state is kept (mode 0700)"
