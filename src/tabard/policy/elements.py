@@ -25,6 +25,8 @@ _PARTITIONS = frozenset(
 )
 _VENDOR = re.compile(r"[0-9A-Za-z.-]+|\*")
 _SERVICE = re.compile(r"[0-9A-Za-z.-]+")
+# "service-name.amazonaws.com": no service goes by a bare name.
+_SERVICE_PRINCIPAL = re.compile(r"[0-9A-Za-z_-]+(?:\.[0-9A-Za-z_-]+)+")
 _AWS_PRINCIPAL = re.compile(
     r"\*|[0-9]{12}"
     r"|arn:[^:*?]+:iam::[0-9]{12}:(?:root|(?:user|role)/[^*?]+)"
@@ -134,7 +136,10 @@ def check_principal(principal_type: str, name: str) -> None:
     Whether the principal exists is for who saves the document to ask.
     """
     if principal_type == "AWS":
-        valid = _AWS_PRINCIPAL.fullmatch(name) is not None
+        in_partition = not name.startswith("arn:") or name.split(":", 2)[1] in _PARTITIONS
+        valid = in_partition and _AWS_PRINCIPAL.fullmatch(name) is not None
+    elif principal_type == "Service":
+        valid = _SERVICE_PRINCIPAL.fullmatch(name) is not None
     else:
         valid = name != "" and "*" not in name and "?" not in name
     if not valid:

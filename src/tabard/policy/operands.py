@@ -19,6 +19,8 @@ _DATE = re.compile(
 )
 _DAYS_BEFORE_MONTH = (306, 337, 0, 31, 61, 92, 122, 153, 184, 214, 245, 275)  # in years that begin in March
 _MARCH_TO_EPOCH_DAYS = 719_468
+_PREFIX_ALONE = re.compile(r"[^/]+(?:/[0-9]{1,3})?")  # a mask of its own is no CIDR
+_MAPPED, _MAPPED_BITS, _IPV4 = 0xFFFF, 96, 2**32 - 1  # ::ffff:0:0/96
 
 # An address range: IP version, network address, mask.
 AddressRange = tuple[int, int, int]
@@ -71,12 +73,20 @@ def _zone_minutes(zone: str) -> int | None:
 
 
 def parse_address_range(text: str) -> AddressRange | None:
-    """A CIDR range, or one address: "IAM uses the default prefix value of /32" (/128 for IPv6)."""
+    """A CIDR range, or one address: "IAM uses the default prefix value of /32" (/128 for IPv6).
+
+    A range of IPv4 mapped into IPv6 is the one it stands for, as is an address.
+    """
+    if not _PREFIX_ALONE.fullmatch(text):
+        return None
     try:
         network = ip_network(text, strict=False)
     except ValueError:
         return None
-    return network.version, int(network.network_address), int(network.netmask)
+    first, mask = int(network.network_address), int(network.netmask)
+    if network.version == 6 and network.prefixlen >= _MAPPED_BITS and first >> 32 == _MAPPED:
+        return 4, first & _IPV4, mask & _IPV4
+    return network.version, first, mask
 
 
 @lru_cache(maxsize=4096)

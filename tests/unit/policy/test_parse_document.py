@@ -358,6 +358,13 @@ def test_session_policies_and_boundaries_follow_the_rules_of_identity_policies(k
             {"Principal": {"AWS": "arn:aws:iam::12345678910:root"}},
             'Invalid principal in policy: "AWS":"arn:aws:iam::12345678910:root"',
         ),
+        (
+            {"Principal": {"AWS": "arn:tabard:iam::123456789012:root"}},
+            'Invalid principal in policy: "AWS":"arn:tabard:iam::123456789012:root"',
+        ),
+        ({"Principal": {"Service": "ec2"}}, 'Invalid principal in policy: "SERVICE":"ec2"'),
+        ({"Principal": {"Service": "a b.com"}}, 'Invalid principal in policy: "SERVICE":"a b.com"'),
+        ({"Principal": {"Federated": ""}}, 'Invalid principal in policy: "FEDERATED":""'),
         ({"Principal": {"Service": "*"}}, 'Invalid principal in policy: "SERVICE":"*"'),
         ({"Principal": {"Service": ""}}, 'Invalid principal in policy: "SERVICE":""'),
     ],
