@@ -30,7 +30,7 @@ class AwsError(Exception):
 
     @property
     def error_code(self) -> str:
-        """The code on the wire; an instance may carry one that it relays."""
+        """The code on the wire."""
         return self.code
 
     @property
@@ -39,8 +39,8 @@ class AwsError(Exception):
         return self.status
 
 
-class RelayedError(AwsError):
-    """An error that an upstream answered, passed on with its own code, status and message."""
+class CodedError(AwsError):
+    """An error whose code and status are each instance's own, and not its class's."""
 
     def __init__(
         self, *, code: str, status: int, message: str, members: Mapping[str, object] | None = None
@@ -48,7 +48,6 @@ class RelayedError(AwsError):
         super().__init__(members=members, message=message)
         self._code = code
         self._status = status
-        self.relayed_fault: Fault = "Sender" if status < 500 else "Receiver"
 
     @property
     def error_code(self) -> str:
@@ -57,6 +56,15 @@ class RelayedError(AwsError):
     @property
     def http_status(self) -> int:
         return self._status
+
+
+class RelayedError(CodedError):
+    """An error that an upstream answered, passed on with its own code, status and message."""
+
+    @property
+    def relayed_fault(self) -> Fault:
+        """Whose fault it was, by the status that the upstream answered."""
+        return "Sender" if self.http_status < 500 else "Receiver"
 
 
 class InternalFailure(AwsError):

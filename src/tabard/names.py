@@ -4,7 +4,7 @@ import base64
 import re
 import secrets
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 ACCOUNT_ID = re.compile(r"[0-9]{12}")
 INSTANCE_ID = re.compile(r"i-[0-9a-f]{17}")
@@ -39,6 +39,17 @@ class Arn:
         if len(parts) != 6 or parts[0] != "arn" or not parts[1] or not parts[5]:
             return None
         return cls(parts[1], parts[2], parts[3], parts[4], parts[5])
+
+
+class Place(Protocol):
+    """Where a request is decided, as ARNs tell it: `Facts` and `Permit` both say so."""
+
+    @property
+    def partition(self) -> str: ...
+    @property
+    def account_id(self) -> str: ...
+    @property
+    def region(self) -> str: ...
 
 
 def iam_arn(*, partition: str, account_id: str, kind: str, path: str, name: str) -> str:

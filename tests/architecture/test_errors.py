@@ -9,16 +9,11 @@ from string import Formatter
 import pytest
 from package_contents import modules, subclasses_of
 
-from tabard.access.refusals import AccessDenied, NotAuthenticated
-from tabard.errors import AwsError, RelayedError
+from tabard.errors import AwsError, CodedError, RelayedError
 
-_IN_WORDS_OF_ANOTHER = (AwsError, RelayedError, AccessDenied, NotAuthenticated)
-"""Their code is an upstream's, or the service's that refuses: `tests/unit/access` has those."""
-
+# The code of a CodedError is an upstream's, or the service's that refuses: `tests/unit/access` has those.
 ERRORS = [
-    error
-    for error in subclasses_of(AwsError)
-    if error not in _IN_WORDS_OF_ANOTHER and not issubclass(error, AccessDenied)
+    error for error in subclasses_of(AwsError) if error is not AwsError and not issubclass(error, CodedError)
 ]
 PLAIN = [error for error in ERRORS if error.__init__ is AwsError.__init__]
 EACH = pytest.mark.parametrize("error", ERRORS, ids=lambda error: f"{error.__module__}.{error.__name__}")

@@ -25,7 +25,7 @@ from tabard.policy import (
     denial_sentence,
     explain,
     parse_document,
-    simulator_spans,
+    statement_spans,
 )
 from tabard.policy.arn_pattern import ResourcePattern
 from tabard.policy.automaton import Automaton
@@ -63,7 +63,7 @@ def one_document(data: bytes) -> None:
             document = parse_document(text, kind=kind)
         except MalformedPolicyDocument:
             continue
-        assert len(simulator_spans(text)) == len(document.statements)
+        assert len(statement_spans(text)) == len(document.statements)
         keys = context_keys([document])
         assert len({key.lower() for key in keys}) == len(keys)
         policies = compile_policies([NamedDocument("fuzzed", document)])

@@ -10,7 +10,7 @@ from enum import Enum, auto
 from types import MappingProxyType
 from typing import Literal
 
-from tabard.errors import AwsError
+from tabard.errors import CodedError
 
 Service = Literal["iam", "sts", "ec2", "s3", "dynamodb", "sqs", "hosts"]
 
@@ -151,7 +151,7 @@ _TABLE: dict[Service, dict[Refusal, _Row]] = {
 REFUSALS = MappingProxyType(_TABLE)
 
 
-class NotAuthenticated(AwsError):
+class NotAuthenticated(CodedError):
     """The caller was not believed; code, status and sentence are the service's own."""
 
     def __init__(
@@ -163,16 +163,8 @@ class NotAuthenticated(AwsError):
         members: Mapping[str, object] | None = None,
     ) -> None:
         self.refusal = refusal
-        self._code, self._status, sentence = REFUSALS[service][refusal]
-        super().__init__(members=members, message=sentence.format(detail=detail))
-
-    @property
-    def error_code(self) -> str:
-        return self._code
-
-    @property
-    def http_status(self) -> int:
-        return self._status
+        code, status, sentence = REFUSALS[service][refusal]
+        super().__init__(code=code, status=status, message=sentence.format(detail=detail), members=members)
 
 
 _DENIALS: dict[Service, tuple[str, int]] = {
@@ -186,20 +178,12 @@ _DENIALS: dict[Service, tuple[str, int]] = {
 }
 
 
-class AccessDenied(AwsError):
+class AccessDenied(CodedError):
     """The caller is known, and may not. `message` is the sentence that AWS answers."""
 
     def __init__(self, service: Service, sentence: str) -> None:
-        self._code, self._status = _DENIALS[service]
-        super().__init__(message=sentence)
-
-    @property
-    def error_code(self) -> str:
-        return self._code
-
-    @property
-    def http_status(self) -> int:
-        return self._status
+        code, status = _DENIALS[service]
+        super().__init__(code=code, status=status, message=sentence)
 
 
 class NotOffered(AccessDenied):

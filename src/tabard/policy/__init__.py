@@ -29,7 +29,7 @@ from tabard.policy.document import (
 from tabard.policy.evaluate import PolicyLayers, decide
 from tabard.policy.explain import Explanation, Failure, Finding, denial_sentence, explain
 from tabard.policy.parse import parse_document
-from tabard.policy.positions import Position, Span, element_spans, simulator_spans, statement_spans
+from tabard.policy.positions import Position, Span, element_spans, statement_spans
 from tabard.policy.request import AccessRequest, PolicyPrincipal, PrincipalKind, RequestContext
 
 __all__ = [
@@ -68,7 +68,6 @@ __all__ = [
     "parse_document",
     "require_current_version",
     "require_customer_resource_control",
-    "simulator_spans",
     "statement_spans",
     "with_unique_ids",
 ]

@@ -44,18 +44,6 @@ def element_spans(text: str) -> Mapping[Path, Span]:
 
 
 def statement_spans(text: str) -> tuple[Span, ...]:
-    """Where the statements of a document stand, in their order, whether they are listed or there is one.
-
-    Raises:
-        ValueError: the text is not JSON.
-    """
-    found = element_spans(text)
-    if ("Statement", 0) in found:
-        return tuple(span for path, span in found.items() if len(path) == 2 and path[0] == "Statement")
-    return (found["Statement",],) if ("Statement",) in found else ()
-
-
-def simulator_spans(text: str) -> tuple[Span, ...]:
     """Where IAM's simulator says that the statements of a document stand: as far as its reader had come.
 
     A lone statement starts behind its brace; a listed one where what is before it ends: the list's bracket,
@@ -67,13 +55,19 @@ def simulator_spans(text: str) -> tuple[Span, ...]:
     Raises:
         ValueError: the text is not JSON.
     """
-    spans = statement_spans(text)
-    whole = element_spans(text).get(("Statement",))
-    if whole is None or not spans:
+    spans = element_spans(text)
+    whole = spans.get(("Statement",))
+    if whole is None:
         return ()
+    listed = [span.end for path, span in spans.items() if _is_listed_statement(path)]
+    ends = listed or [whole.end]
     line, column = whole.start
-    starts = [Position(line, column + 1), *(span.end for span in spans[:-1])]
-    return tuple(Span(start, span.end) for start, span in zip(starts, spans, strict=True))
+    starts = [Position(line, column + 1), *ends[:-1]]
+    return tuple(Span(start, end) for start, end in zip(starts, ends, strict=True))
+
+
+def _is_listed_statement(path: Path) -> bool:
+    return len(path) == 2 and path[0] == "Statement" and isinstance(path[1], int)
 
 
 class _Scanner:

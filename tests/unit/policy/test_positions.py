@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tabard.policy import Position, Span, element_spans, simulator_spans, statement_spans
+from tabard.policy import Position, Span, element_spans, statement_spans
 
 # AWS's own example of SimulateCustomPolicy, whose statement ends just before column 167.
 AWS_EXAMPLE = (
@@ -27,10 +27,6 @@ PRETTY = """{
 """
 
 
-def test_a_lone_statement_ends_where_aws_says_it_ends() -> None:
-    assert statement_spans(AWS_EXAMPLE) == (Span(Position(1, 37), Position(1, 167)),)
-
-
 # As the console writes the policy of AWS's example of SimulatePrincipalPolicy.
 AWS_CONSOLE_EXAMPLE = """{
     "Version": "2012-10-17",
@@ -46,18 +42,11 @@ AWS_CONSOLE_EXAMPLE = """{
 
 
 def test_the_simulator_tells_how_far_its_reader_had_come() -> None:
-    assert simulator_spans(AWS_EXAMPLE) == (Span(Position(1, 38), Position(1, 167)),)
-    assert simulator_spans(AWS_CONSOLE_EXAMPLE) == (Span(Position(3, 19), Position(9, 10)),)
-    assert simulator_spans(PRETTY) == (
+    assert statement_spans(AWS_EXAMPLE) == (Span(Position(1, 38), Position(1, 167)),)
+    assert statement_spans(AWS_CONSOLE_EXAMPLE) == (Span(Position(3, 19), Position(9, 10)),)
+    assert statement_spans(PRETTY) == (
         Span(Position(3, 17), Position(8, 6)),
         Span(Position(8, 6), Position(11, 6)),
-    )
-
-
-def test_listed_statements_come_in_their_order() -> None:
-    assert statement_spans(PRETTY) == (
-        Span(Position(4, 5), Position(8, 6)),
-        Span(Position(9, 5), Position(11, 6)),
     )
 
 
@@ -80,7 +69,7 @@ def test_a_span_holds_exactly_its_element() -> None:
 
 @pytest.mark.parametrize("text", ["{}", "[]", '"Statement"', '{"Id": "x"}'])
 def test_what_has_no_statement_has_no_places(text: str) -> None:
-    assert statement_spans(text) == simulator_spans(text) == ()
+    assert statement_spans(text) == ()
 
 
 def test_what_lies_too_deep_is_passed_over_whole() -> None:

@@ -5,26 +5,14 @@ AWS: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks
 
 import re
 from collections.abc import Mapping
-from typing import Protocol
 
-from tabard.names import Arn
+from tabard.names import Arn, Place
 from tabard.services.dynamodb.errors import ResourceNotFoundException, ValidationException
 from tabard.wire.request import Value
 
 Input = Mapping[str, Value]
 
 _NAME = re.compile(r"[a-zA-Z0-9_.-]{3,255}")
-
-
-class Place(Protocol):
-    """Where a request is decided: `Facts` and `Permit` both say so."""
-
-    @property
-    def partition(self) -> str: ...
-    @property
-    def account_id(self) -> str: ...
-    @property
-    def region(self) -> str: ...
 
 
 def table_name(value: Value | None, place: Place) -> str:

@@ -1,17 +1,6 @@
 """ARNs of EC2's things, as the checks name them."""
 
-from typing import Protocol
-
-
-class Place(Protocol):
-    """What an ARN needs to know: `Facts` and `Permit` both say it."""
-
-    @property
-    def partition(self) -> str: ...
-    @property
-    def account_id(self) -> str: ...
-    @property
-    def region(self) -> str: ...
+from tabard.names import Place
 
 
 def ec2_arn(place: Place, resource: str) -> str:

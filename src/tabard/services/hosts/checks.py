@@ -12,7 +12,8 @@ from tabard.model.messages import (
     RegisterHostRequest,
     ReportInstancesRequest,
 )
-from tabard.services.ec2.arns import Place, ec2_arn
+from tabard.names import Place
+from tabard.services.ec2.arns import ec2_arn
 from tabard.services.ec2.instance_context import visible_instance
 from tabard.services.operation import Facts
 

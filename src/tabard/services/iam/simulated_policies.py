@@ -21,7 +21,7 @@ from tabard.policy import (
     Span,
     compile_policies,
     parse_document,
-    simulator_spans,
+    statement_spans,
 )
 from tabard.services.iam.errors import (
     InvalidInput,
@@ -88,7 +88,7 @@ def given_policy(text: str, *, name: str, kind: DocumentKind) -> Source:
         source_id=name,
         source_type=source_type,
         document=document,
-        spans=simulator_spans(text),
+        spans=statement_spans(text),
     )
 
 
@@ -183,6 +183,6 @@ def _stored(name: str, source_id: str, source_type: SourceType, text: str, *, ho
         source_id=source_id,
         source_type=source_type,
         document=document,
-        spans=simulator_spans(text),
+        spans=statement_spans(text),
         holder=holder,
     )
