@@ -9,6 +9,7 @@ from tabard.model.group import Group
 from tabard.model.host import Host
 from tabard.model.instance import Image, Instance, InstanceState, MetadataOptions
 from tabard.model.instance_profile import InstanceProfile
+from tabard.model.join_token import JoinToken
 from tabard.model.organization import (
     FULL_ACCESS,
     ControlPolicy,
@@ -218,6 +219,21 @@ def host(host_id: str = HOST_ID, *, last_seen_at: datetime = NOW) -> Host:
         last_seen_at=last_seen_at,
         ephemeral=True,
         registered_by="AIDA00000000000000001",
+    )
+
+
+def join_token(n: int = 1, *, expires_at: datetime = NOW + HOUR) -> JoinToken:
+    return JoinToken(
+        token_id=f"jt-{n:017x}",
+        secret_hash="0" * 64,
+        host_name="there",
+        instance_profile_id="AIPA00000000000000001",
+        partition="aws",
+        region="us-east-1",
+        account_id=ACCOUNT_ID,
+        created_at=NOW,
+        created_by="AIDA00000000000000001",
+        expires_at=expires_at,
     )
 
 

@@ -21,6 +21,7 @@ from tabard.model.group import Group
 from tabard.model.host import Host
 from tabard.model.instance import Image, Instance
 from tabard.model.instance_profile import InstanceProfile
+from tabard.model.join_token import JoinToken
 from tabard.model.organization import Organization
 from tabard.model.policies import ManagedPolicy
 from tabard.model.revocation import Revocation
@@ -65,6 +66,7 @@ class Tables:
     associations: dict[str, Association] = field(default_factory=dict)
     images: dict[str, Image] = field(default_factory=dict)
     hosts: dict[str, Host] = field(default_factory=dict)
+    join_tokens: dict[str, JoinToken] = field(default_factory=dict)
     access_keys: dict[str, AccessKey] = field(default_factory=dict)
     sealing_keys: dict[int, SealingKey] = field(default_factory=dict)
     revocations: dict[RevocationKey, Revocation] = field(default_factory=dict)
@@ -198,6 +200,21 @@ class MemoryAssociations(Rows[str, Association]):
 
     def with_instance_profile(self, instance_profile_id: str) -> Sequence[Association]:
         return self.where(lambda row: row.instance_profile_id == instance_profile_id)
+
+
+class MemoryJoinTokens(Rows[str, JoinToken]):
+    def claim(self, token_id: str, *, key_fingerprint: str, host_id: str, now: datetime) -> bool:
+        token = self.rows.get(token_id)
+        if token is None or token.claimed_by or token.expires_at <= now:
+            return False
+        self._put(replace(token, claimed_by=key_fingerprint, host_id=host_id))
+        return True
+
+    def forget_until(self, now: datetime) -> int:
+        gone = [token.token_id for token in self.rows.values() if token.expires_at <= now]
+        for token_id in gone:
+            self.delete(token_id)
+        return len(gone)
 
 
 @dataclass
@@ -340,6 +357,7 @@ class MemoryTransaction:
         self.console_outputs = MemoryConsoleOutputs(tables)
         self.images = Rows(tables, tables.images, lambda i: i.image_id)
         self.hosts = Rows(tables, tables.hosts, lambda h: h.host_id)
+        self.join_tokens = MemoryJoinTokens(tables, tables.join_tokens, lambda t: t.token_id)
         self.revocations = MemoryRevocations(tables)
         self.sealing_keys: Rows[int, SealingKey] = Rows(tables, tables.sealing_keys, lambda k: k.key_id)
         self.installation = MemoryInstallation(tables)

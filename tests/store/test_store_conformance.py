@@ -1,7 +1,9 @@
 """One suite, every store: what the ports promise."""
 
 import contextlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 from aggregates import (
@@ -19,6 +21,7 @@ from aggregates import (
     image,
     instance,
     instance_profile,
+    join_token,
     managed_policy,
     organization,
     revocation,
@@ -407,3 +410,32 @@ def test_what_an_instance_wrote_is_kept_and_is_in_no_snapshot(store: AnyStore) -
     with store.transaction() as tx:
         assert tx.console_outputs.get(output.instance_id) is None
     assert snapshot_of(store).version == version
+
+
+def test_a_join_token_is_claimed_once_and_only_within_its_time(store: AnyStore) -> None:
+    """Two at once: one wins. What it was claimed by is kept, for a retry to be known by."""
+    token = join_token()
+
+    def claim(key: str, *, token_id: str = token.token_id, now: datetime = NOW) -> bool:
+        with store.transaction() as tx:
+            return tx.join_tokens.claim(token_id, key_fingerprint=key, host_id=f"h-{key}", now=now)
+
+    with store.transaction() as tx:
+        tx.join_tokens.insert(token)
+        tx.join_tokens.insert(join_token(2))
+    assert snapshot_of(store).join_tokens[token.token_id] == token
+    assert not claim("a", token_id="jt-of-nobody")
+    assert not claim("a", now=token.expires_at)
+    with ThreadPoolExecutor(2) as threads:
+        won = dict(zip("ab", threads.map(claim, "ab"), strict=True))
+    assert sorted(won.values()) == [False, True]
+    winner = next(key for key, has_won in won.items() if has_won)
+    claimed = replace(token, claimed_by=winner, host_id=f"h-{winner}")
+    assert not claim(winner)
+    assert snapshot_of(store).join_tokens[token.token_id] == claimed
+    with store.transaction() as tx:
+        assert tx.join_tokens.get(token.token_id) == claimed
+        assert tx.join_tokens.forget_until(NOW) == 0
+        assert tx.join_tokens.forget_until(token.expires_at) == 2
+        assert tx.join_tokens.get(token.token_id) is None
+    assert snapshot_of(store).join_tokens == {}

@@ -25,6 +25,7 @@ from tabard.store.snapshot import Snapshot
 
 _PROOF = object()
 _TRUE, _FALSE = ("true",), ("false",)
+_MACHINES = (CallerKind.HOST, CallerKind.JOIN_TOKEN)
 
 
 class RequestFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,6 +120,7 @@ def authorize(caller: Caller, checks: Sequence[Check], facts: RequestFacts, snap
     Raises:
         Denied: with the sentence AWS answers, saying which kind of policy decided.
     """
+    _keep_machines_apart(caller, facts)
     decisions: list[Decision] = []
     for decided in _decided(caller, checks, facts, snapshot):
         if isinstance(decided, Denied):
@@ -135,6 +137,7 @@ def authorize_each(
     Returns:
         A permit for the checks that were allowed, and each denial.
     """
+    _keep_machines_apart(caller, facts)
     allowed: list[Check] = []
     decisions: list[Decision] = []
     refused: list[Denied] = []
@@ -145,6 +148,19 @@ def authorize_each(
             allowed.append(check)
             decisions.append(decided)
     return _permit(caller, tuple(allowed), tuple(decisions), facts, snapshot), tuple(refused)
+
+
+def _keep_machines_apart(caller: Caller, facts: RequestFacts) -> None:
+    """INVARIANT: a host works for instances and is none: whatever a policy says, it calls `hosts` alone.
+
+    Raises:
+        AccessDenied.
+    """
+    if caller.kind in _MACHINES and facts.service != "hosts":
+        raise AccessDenied(
+            facts.service,
+            f"User: {caller.arn} is not authorized to call {facts.service} because a host calls hosts alone",
+        )
 
 
 def _decided(

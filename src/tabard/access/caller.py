@@ -1,4 +1,4 @@
-"""Who is calling: a value that only `authenticate` makes, after a signature verified."""
+"""Who is calling: a value that authentication alone makes, of a signature, certificate or token verified."""
 
 from dataclasses import InitVar, dataclass, field
 from enum import StrEnum
@@ -6,6 +6,8 @@ from types import MappingProxyType
 
 from tabard.clock import iso8601
 from tabard.model.access_key import AccessKey
+from tabard.model.host import Host
+from tabard.model.join_token import JoinToken
 from tabard.model.role import Role
 from tabard.model.session import Session
 from tabard.model.tag import Tag
@@ -22,6 +24,7 @@ class CallerKind(StrEnum):
     ASSUMED_ROLE = "assumed-role"
     ROOT = "root"
     HOST = "host"
+    JOIN_TOKEN = "join-token"  # noqa: S105 - a kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +32,10 @@ class Caller:
     """The authenticated sender of one request.
 
     `user_id` is what GetCallerIdentity answers as UserId: `AIDA…`, `AROA…:session-name`, the account id for
-    the root, `h-…` for a host. `owner_id` is whose identity policies apply: the user's, role's or host's id,
-    the account id for the root. `condition_keys` (lower case) are what decisions about this caller may see.
+    the root, `h-…` for a host, `jt-…` for the bearer of a join token. `access_key_id` names what was proven
+    to be held: of a host with a certificate its key's fingerprint, of a join token its id. `owner_id` is
+    whose identity policies apply: the user's, role's, host's or join token's id, the account id for the root.
+    `condition_keys` (lower case) are what decisions about this caller may see.
 
     INVARIANT: `proof` is a value that nothing outside this module has, and no Caller keeps it: so nothing
     else makes a Caller, and none is altered by `dataclasses.replace`.
@@ -108,10 +113,7 @@ def caller_of_key(access_key: AccessKey, snapshot: Snapshot) -> Caller | None:
         keys = _principal_keys(arn, account_id, "Account", account_id, ())
         kind, policy_kind = CallerKind.ROOT, PrincipalKind.ROOT
     elif (host := snapshot.hosts.get(owner_id)) is not None:
-        arn = host.arn
-        keys = _principal_keys(arn, account_id, "Host", host.host_id, ())
-        keys["hosts:hostid"] = (host.host_id,)
-        kind, policy_kind = CallerKind.HOST, PrincipalKind.HOST
+        return caller_of_host(host, access_key.access_key_id)
     else:
         return None
     return Caller(
@@ -123,6 +125,36 @@ def caller_of_key(access_key: AccessKey, snapshot: Snapshot) -> Caller | None:
         access_key_id=access_key.access_key_id,
         session=None,
         principal=PolicyPrincipal(kind=policy_kind, arn=arn, account_id=account_id, unique_id=unique_id),
+        condition_keys=MappingProxyType(keys),
+        proof=_PROOF,
+    )
+
+
+def caller_of_host(host: Host, held: str) -> Caller:
+    """A host; `held` is the id of its access key, or the fingerprint of its certificate's key."""
+    keys = _principal_keys(host.arn, host.account_id, "Host", host.host_id, ())
+    keys["hosts:hostid"] = (host.host_id,)
+    return _machine(CallerKind.HOST, host.arn, host.account_id, host.host_id, held, keys)
+
+
+def caller_of_join_token(token: JoinToken) -> Caller:
+    """Whoever bears a join token: it may become a host with it, and nothing else."""
+    keys = _principal_keys(token.arn, token.account_id, "JoinToken", token.token_id, ())
+    return _machine(CallerKind.JOIN_TOKEN, token.arn, token.account_id, token.token_id, token.token_id, keys)
+
+
+def _machine(
+    kind: CallerKind, arn: str, account_id: str, owner_id: str, held: str, keys: dict[str, tuple[str, ...]]
+) -> Caller:
+    return Caller(
+        kind=kind,
+        arn=arn,
+        account_id=account_id,
+        user_id=owner_id,
+        owner_id=owner_id,
+        access_key_id=held,
+        session=None,
+        principal=PolicyPrincipal(kind=PrincipalKind.HOST, arn=arn, account_id=account_id),
         condition_keys=MappingProxyType(keys),
         proof=_PROOF,
     )

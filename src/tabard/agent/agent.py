@@ -207,7 +207,7 @@ class Agent:
             for observed in (instance.observed() for instance in self._instances.values())
             if observed.report != observed.reported and observed.instance_id in known
         )
-        if last:
+        if last and not self._settings.leaves_running:
             try:
                 async with asyncio.timeout(_LAST_REPORT_SECONDS):
                     await self._edge.report_instances(last)

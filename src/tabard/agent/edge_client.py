@@ -11,9 +11,15 @@ import msgspec
 from tabard.clock import Clock
 from tabard.model.messages import (
     CancelInstanceEventsRequest,
+    CreateJoinTokenRequest,
+    CreateJoinTokenResult,
     DeregisterHostRequest,
     DescribeHostInstancesRequest,
     DescribeHostInstancesResult,
+    DescribeHostsRequest,
+    DescribeHostsResult,
+    EnrolHostRequest,
+    EnrolHostResult,
     GetInstanceIdentityRequest,
     GetInstanceIdentityResult,
     GetInstanceSessionRequest,
@@ -25,6 +31,8 @@ from tabard.model.messages import (
     PutInstanceEventResult,
     RegisterHostRequest,
     RegisterHostResult,
+    RenewHostCertificateRequest,
+    RenewHostCertificateResult,
     ReportInstancesRequest,
     SetInstanceFaultsRequest,
     SetInstanceFaultsResult,
@@ -172,6 +180,26 @@ class EdgeClient:
     async def deregister_host(self, host_id: str) -> None:
         """Remove a host: its instances are terminated and its sessions revoked."""
         await self._call("DeregisterHost", DeregisterHostRequest(host_id=host_id))
+
+    async def create_join_token(self, request: CreateJoinTokenRequest) -> CreateJoinTokenResult:
+        """Let one machine enrol, as an administrator; the secret is in this answer only."""
+        answer = await self._call("CreateJoinToken", request)
+        return _decode("CreateJoinToken", answer, CreateJoinTokenResult)
+
+    async def describe_hosts(self) -> DescribeHostsResult:
+        """Which hosts there are, as an administrator."""
+        answer = await self._call("DescribeHosts", DescribeHostsRequest())
+        return _decode("DescribeHosts", answer, DescribeHostsResult)
+
+    async def enrol_host(self, request: EnrolHostRequest) -> EnrolHostResult:
+        """Become a host, as the bearer of a join token."""
+        return _decode("EnrolHost", await self._call("EnrolHost", request), EnrolHostResult)
+
+    async def renew_host_certificate(self, certificate_request: str) -> RenewHostCertificateResult:
+        """A certificate of another key for this host."""
+        request = RenewHostCertificateRequest(host_id=self._host_id, certificate_request=certificate_request)
+        answer = await self._call("RenewHostCertificate", request)
+        return _decode("RenewHostCertificate", answer, RenewHostCertificateResult)
 
     async def set_instance_faults(self, request: SetInstanceFaultsRequest) -> SetInstanceFaultsResult:
         """Let something go wrong with an instance, as an administrator; the faults then in force."""

@@ -2,14 +2,16 @@
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias, cast
 from urllib.parse import urlsplit
 
 import structlog
 
+from tabard.model.messages import EDGE_NAME
 from tabard.model.network_path import NetworkPath, to_preamble
 
 EDGE_NOT_REACHED = "edge_not_reached"
@@ -40,7 +42,22 @@ class PlainDoor:
         return cls(parts.hostname or "", parts.port or 80)
 
 
-EdgeDoor: TypeAlias = VouchingDoor | PlainDoor
+@dataclass(frozen=True, slots=True)
+class TlsDoor:
+    """An edge on another machine. The context shows no certificate: what is relayed is not the host's."""
+
+    host: str
+    port: int
+    tls: ssl.SSLContext = field(repr=False)
+
+    @classmethod
+    def of(cls, endpoint: str, tls: ssl.SSLContext) -> "TlsDoor":
+        """The host and port of `https://HOST:PORT`."""
+        parts = urlsplit(endpoint)
+        return cls(parts.hostname or "", parts.port or 443, tls)
+
+
+EdgeDoor: TypeAlias = VouchingDoor | PlainDoor | TlsDoor
 
 
 class EdgeRelay:
@@ -73,6 +90,14 @@ class EdgeRelay:
         async with asyncio.timeout(CONNECT_SECONDS):
             if isinstance(self._door, VouchingDoor):
                 await loop.create_unix_connection(lambda: outside, str(self._door.path))
+            elif isinstance(self._door, TlsDoor):
+                await loop.create_connection(
+                    lambda: outside,
+                    self._door.host,
+                    self._door.port,
+                    ssl=self._door.tls,
+                    server_hostname=EDGE_NAME,
+                )
             else:
                 await loop.create_connection(lambda: outside, self._door.host, self._door.port)
         outside.transport.write(self._preamble)
@@ -83,6 +108,7 @@ class _Half(asyncio.Protocol):
 
     transport: asyncio.Transport
     other: "_Half | None" = None
+    waits_for_the_other = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transport is an asyncio.Transport by behaviour, not by class.
@@ -93,9 +119,13 @@ class _Half(asyncio.Protocol):
             self.other.transport.write(data)
 
     def eof_received(self) -> bool:
-        if self.other is not None and self.other.transport.can_write_eof():
-            self.other.transport.write_eof()
-        return True  # the other direction goes on
+        """Pass it on, and let the other direction go on; TLS has no half of a connection, and ends whole."""
+        if self.other is None:
+            return self.waits_for_the_other
+        if not (self.transport.can_write_eof() and self.other.transport.can_write_eof()):
+            return False
+        self.other.transport.write_eof()
+        return True
 
     def pause_writing(self) -> None:
         if self.other is not None:
@@ -118,6 +148,8 @@ class _Outside(_Half):
 
 class _Inside(_Half):
     """The connection of an instance's process: read once the edge has been reached."""
+
+    waits_for_the_other = True
 
     def __init__(
         self, connect: Callable[[_Outside], Awaitable[None]], is_open: "dict[_Inside, None]"
@@ -175,7 +207,9 @@ class _Inside(_Half):
         if self._early:
             outside.transport.write(self._early)
             self._early = b""
-        if self._has_ended:
+        if self._has_ended and outside.transport.can_write_eof():
             outside.transport.write_eof()
+        elif self._has_ended:
+            self.transport.close()
         else:
             self.transport.resume_reading()

@@ -14,6 +14,7 @@ class AgentSettings:
     stop_grace: how long an instance may take to end when asked to.
     check_peers: whether metadata is given only to processes of the instance's own uid (Linux); None: where
     this machine can tell.
+    leaves_running: whether what it serves goes on without it, so that its end is not the instances'.
     seed: of the jitter; None: of the system's entropy.
     """
 
@@ -22,6 +23,7 @@ class AgentSettings:
     heartbeat: timedelta = timedelta(seconds=20)
     stop_grace: timedelta = timedelta(seconds=10)
     check_peers: bool | None = None
+    leaves_running: bool = False
     seed: int | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:

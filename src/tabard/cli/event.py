@@ -1,23 +1,19 @@
 """`tabard event`: announce to an instance what EC2 and its Auto Scaling would."""
 
 import asyncio
-import re
-from datetime import timedelta
 from typing import Annotated, Any, get_args
 
 import msgspec
 import typer
 
 from tabard.agent.edge_client import EdgeError
+from tabard.cli.durations import duration
 from tabard.cli.running import DataDirOption, complain, running_system
 from tabard.clock import SystemClock
 from tabard.model.messages import CancelInstanceEventsRequest, InstanceEventKind, PutInstanceEventRequest
 from tabard.sigv4.sign import Credentials
 from tabard.wiring.events import announce
 from tabard.wiring.foreground import Endpoint
-
-_DURATION = re.compile(r"(\d{1,6})([smhd])")
-_UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def event(
@@ -58,7 +54,7 @@ def event(
             if state is not None:
                 asked["LifecycleState"] = state
             if kind != "rebalance-recommendation":
-                asked["At"] = SystemClock().now() + _duration(ahead)
+                asked["At"] = SystemClock().now() + duration(ahead, option="--in")
             request = msgspec.convert(asked, PutInstanceEventRequest)
     except msgspec.ValidationError as error:
         complain(str(error))
@@ -76,10 +72,3 @@ def event(
         complain(error.message)
     if event_id:
         typer.echo(event_id)
-
-
-def _duration(text: str) -> timedelta:
-    found = _DURATION.fullmatch(text)
-    if found is None:
-        complain(f"--in {text}: say a number and s, m, h or d, such as 90s or 2m")
-    return timedelta(seconds=int(found[1]) * _UNIT_SECONDS[found[2]])

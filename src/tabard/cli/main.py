@@ -9,6 +9,7 @@ from tabard.cli.env import env
 from tabard.cli.event import event
 from tabard.cli.explain import explain
 from tabard.cli.fault import fault
+from tabard.cli.host import host
 from tabard.cli.identity_certificate import identity_certificate
 from tabard.cli.organization import organization
 from tabard.cli.policy_check import check
@@ -40,6 +41,7 @@ app.command()(explain)
 app.command()(fault)
 app.add_typer(policy)
 app.command()(event)
+app.add_typer(host)
 app.command()(identity_certificate)
 app.add_typer(organization)
 app.command()(reset)

@@ -19,9 +19,10 @@ from tabard.processes.spec import ChildFailed
 from tabard.store.ports import StoreUnavailable
 from tabard.wiring.bootstrap import SettingsConflict
 from tabard.wiring.data_dir import DataDirInUse, DataDirUnsafe
+from tabard.wiring.listeners import PortInUse
 from tabard.wiring.process import prepare_process
 from tabard.wiring.settings import ENVIRONMENT_PREFIX, Settings
-from tabard.wiring.system import PortInUse, System, Unusable
+from tabard.wiring.system import System, Unusable
 
 CANNOT_START = (
     ChildFailed,
@@ -44,6 +45,12 @@ def up(
     ] = None,
     address: Annotated[str | None, typer.Option(help="The address the edge listens on.")] = None,
     port: Annotated[int | None, typer.Option(help="The edge's port; 0 picks a free one.")] = None,
+    host_address: Annotated[
+        str | None, typer.Option(help="The address the edge listens on for other machines, over TLS.")
+    ] = None,
+    host_port: Annotated[
+        int | None, typer.Option(help="The port for other machines, over TLS; 0 picks a free one.")
+    ] = None,
     health_port: Annotated[
         int | None, typer.Option(help="The port of health and metrics; 0 picks a free one.")
     ] = None,
@@ -141,6 +148,8 @@ def print_banner(console: Console, system: System) -> None:
     console.print(
         f'  administer   eval "$(tabard env{facts.data_dir_option})"   then: aws sts get-caller-identity'
     )
+    if facts.host_endpoint:
+        console.print(f"  machines     {facts.host_endpoint}   let one enrol: tabard host token NAME")
     console.print(f"  health       {facts.health}/health   metrics {facts.health}/metrics")
     console.print(f"  data         {facts.data_dir}{' (ephemeral)' if facts.ephemeral else ''}")
     console.print(

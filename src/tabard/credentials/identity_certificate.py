@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import pkcs7
 from cryptography.x509.oid import NameOID
 
+from tabard.credentials.certificate_keys import key_usage, open_private_key, seal_private_key
 from tabard.store.ports import Vault
 from tabard.store.snapshot import Snapshot
 
@@ -70,17 +71,6 @@ def new_identity_certificate(vault: Vault, *, account_id: str, now: datetime) ->
             x509.NameAttribute(NameOID.COMMON_NAME, "Instance identity documents"),
         ]
     )
-    usage = x509.KeyUsage(
-        digital_signature=True,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=False,
-        crl_sign=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
@@ -90,15 +80,12 @@ def new_identity_certificate(vault: Vault, *, account_id: str, now: datetime) ->
         .not_valid_before(now)
         .not_valid_after(now + _VALID_FOR)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(usage, critical=True)
+        .add_extension(key_usage(), critical=True)
         .sign(key, hashes.SHA256())
-    )
-    material = key.private_bytes(
-        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     return {
         CERTIFICATE: certificate.public_bytes(serialization.Encoding.PEM).decode("ascii"),
-        SEALED_KEY: base64.b64encode(vault.seal(material, label=SEALED_KEY)).decode("ascii"),
+        SEALED_KEY: seal_private_key(key, vault, label=SEALED_KEY),
     }
 
 
@@ -106,8 +93,7 @@ def open_identity_key(facts: Mapping[str, str], vault: Vault) -> IdentityKey:
     """Decrypt the key. Raises ValueError where there is none, or the master key is another."""
     if CERTIFICATE not in facts or SEALED_KEY not in facts:
         raise ValueError("the installation has no identity certificate")
-    material = vault.open(base64.b64decode(facts[SEALED_KEY]), label=SEALED_KEY)
-    key = serialization.load_der_private_key(material, password=None)
+    key = open_private_key(facts[SEALED_KEY], vault, label=SEALED_KEY)
     if not isinstance(key, rsa.RSAPrivateKey):
         raise ValueError("the identity certificate's key is no RSA key")  # noqa: TRY004 - a value, not a type
     return IdentityKey(x509.load_pem_x509_certificate(facts[CERTIFICATE].encode("ascii")), key)

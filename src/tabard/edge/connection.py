@@ -17,6 +17,8 @@ from tabard.edge.body import Body
 from tabard.edge.body_stream import BodyStream
 from tabard.edge.bounds import HttpBounds
 from tabard.edge.request_head import VERSIONS, RequestHead, read_head
+from tabard.edge.tls import client_certificate_of
+from tabard.model.client_certificate import ClientCertificate
 from tabard.model.network_path import NetworkPath
 from tabard.wire.http1 import UpstreamUnavailable
 from tabard.wire.request import Answer, RawRequest
@@ -65,6 +67,7 @@ class ClientConnection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._parser = HttpRequestParser(self)
         self._peer_ip = ""
+        self._certificate: ClientCertificate | None = None
         self._waiting: deque[_Incoming] = deque()
         self._arriving: _Incoming | None = None
         self._target = b""
@@ -105,6 +108,8 @@ class ClientConnection(asyncio.Protocol):
         self._writer = AnswerWriter(self._transport, idle_seconds=self._bounds.write_idle_seconds)
         peer = transport.get_extra_info("peername")
         self._peer_ip = peer[0] if isinstance(peer, tuple) and peer else ""
+        if self._around.secure:
+            self._certificate = client_certificate_of(transport)
         if self._path is not None:
             self._peer_ip = self._path.private_ip_address
         self._around.connections.add(self)
@@ -135,7 +140,8 @@ class ClientConnection(asyncio.Protocol):
         self._is_deaf = True
         self._break_off(ConnectionResetError("the client closed the connection"))
         self._ends_after_answer = True
-        return self._is_answering or bool(self._waiting)
+        # TLS has no half of a connection: with the client's end the whole of it ends.
+        return not self._around.secure and (self._is_answering or bool(self._waiting))
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - nothing depends on why
         self._is_lost = self._is_deaf = True
@@ -182,6 +188,7 @@ class ClientConnection(asyncio.Protocol):
                 self._headers,
                 peer_ip=self._peer_ip,
                 path=self._path,
+                certificate=self._certificate,
                 secure=self._around.secure,
                 clock=self._around.clock,
                 bounds=self._bounds,

@@ -58,6 +58,7 @@ class Housekeeping:
             for key in forgettable(keys, now=now):
                 tx.sealing_keys.delete(key.key_id)
             tx.revocations.forget_until(now)
+            tx.join_tokens.forget_until(now)
             purge_terminated(tx, now)
             tx.audit.prune(keep=AUDIT_EVENTS_KEPT)
             if reap:

@@ -13,12 +13,14 @@ import structlog
 
 from tabard.access.authenticate import Authenticator, Examined
 from tabard.access.authorize import Denied, RequestFacts, authorize, authorize_each
+from tabard.access.caller import Caller
 from tabard.access.check import Check
 from tabard.access.encoded_denial import with_encoded_message
 from tabard.access.refusals import AccessDenied, NotAuthenticated, NotOffered, Refusal
 from tabard.audit.queue import AuditQueue
 from tabard.clock import Clock
 from tabard.edge.body import Body
+from tabard.edge.machines import MACHINE_REQUEST_BYTES, authenticate_machine, is_a_machines
 from tabard.edge.object_body import ObjectBody
 from tabard.edge.perform import Keyrings, Performer, RefreshingSource
 from tabard.edge.record import audit_event, explanation_of
@@ -34,6 +36,7 @@ from tabard.services.s3.region import check_region
 from tabard.services.sts.caller_identity import no_permission_needed
 from tabard.sigv4.authorization import Authorization, parse_authorization
 from tabard.sigv4.errors import IncompleteSignature
+from tabard.store.snapshot import Snapshot
 from tabard.wire.identify import Identified, identify, identify_service, operation_of
 from tabard.wire.input_errors import WrongServiceScope
 from tabard.wire.parse import parse_input
@@ -98,11 +101,32 @@ class Pipeline:
     async def authenticate(
         self, raw: RawRequest, identified: Identified, claim: Authorization | None, body: Body
     ) -> Believed:
-        """Key, date, scope and session first; then the body within its bound, and the signature.
+        """By certificate or join token where a machine calls `hosts`, else by signature.
 
         INVARIANT: a body may be minutes on its way, so everything is examined again once it is here: who was
         revoked meanwhile is refused. An object's content alone is let in by what was true at its beginning.
         """
+        if is_a_machines(identified, claim):
+            content = await body.read(MACHINE_REQUEST_BYTES)
+            snapshot = self.snapshots.current()
+            caller, region = authenticate_machine(
+                raw, identified, content, snapshot=snapshot, now=self.clock.now()
+            )
+            return self.believed(
+                raw,
+                identified,
+                caller,
+                region=region,
+                signed_at=raw.received_at,
+                snapshot=snapshot,
+                content=content,
+            )
+        return await self.authenticate_signed(raw, identified, claim, body)
+
+    async def authenticate_signed(
+        self, raw: RawRequest, identified: Identified, claim: Authorization | None, body: Body
+    ) -> Believed:
+        """Key, date, scope and session first; then the body within its bound, and the signature."""
         examined = self.examine(raw, identified, claim)
         content: bytes | ObjectBody
         if identified.service == "s3":
@@ -122,13 +146,35 @@ class Pipeline:
             content = await body.read(limit_bytes)
             examined = self.examine(raw, identified, claim)
             caller = self.authenticator.authenticate(examined, payload_hash(raw, content, identified.service))
+        return self.believed(
+            raw,
+            identified,
+            caller,
+            region=examined.region,
+            signed_at=examined.signed_at,
+            snapshot=examined.snapshot,
+            content=content,
+        )
+
+    def believed(
+        self,
+        raw: RawRequest,
+        identified: Identified,
+        caller: Caller,
+        *,
+        region: str,
+        signed_at: datetime,
+        snapshot: Snapshot,
+        content: bytes | ObjectBody,
+    ) -> Believed:
+        """What every decision about the request may see."""
         return Believed(
             raw=raw,
             identified=identified,
             caller=caller,
             facts=RequestFacts(
                 service=identified.service,
-                region=examined.region,
+                region=region,
                 source_ip=raw.peer_ip,
                 network_path=raw.network_path,
                 secure=raw.secure,
@@ -137,8 +183,8 @@ class Pipeline:
                 request_id=raw.request_id,
                 now=self.clock.now(),
             ),
-            signed_at=examined.signed_at,
-            snapshot=examined.snapshot,
+            signed_at=signed_at,
+            snapshot=snapshot,
             content=content,
         )
 

@@ -11,6 +11,7 @@ import msgspec
 
 from tabard.clock import Clock
 from tabard.edge.bounds import HttpBounds
+from tabard.model.client_certificate import ClientCertificate
 from tabard.model.network_path import NetworkPath
 from tabard.wire.request import RawRequest
 
@@ -83,6 +84,7 @@ def read_head(
     *,
     peer_ip: str,
     path: NetworkPath | None = None,
+    certificate: ClientCertificate | None = None,
     secure: bool,
     clock: Clock,
     bounds: HttpBounds,
@@ -104,6 +106,7 @@ def read_head(
         headers=headers,
         peer_ip=peer_ip,
         network_path=path,
+        client_certificate=certificate,
         secure=secure,
         request_id=new_request_id(now),
         received_at=now,

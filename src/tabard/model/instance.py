@@ -117,7 +117,7 @@ class Image:
     image_id: str
     name: str
     description: str
-    driver: Literal["process", "netns", "container"]
+    driver: Literal["process", "netns", "container", "machine"]
     imds_support: Literal["v2.0", ""]
     architecture: str
     created_at: datetime

@@ -7,7 +7,12 @@ import msgspec
 
 from tabard.model.instance_events import LifecycleState, ScheduledEventCode, ScheduledEventState, SpotAction
 
-DriverName = Literal["process", "netns", "container"]
+DriverName = Literal["process", "netns", "container", "machine"]
+
+EDGE_NAME = "edge.tabard.internal"
+"""The name in every edge's certificate: a machine asks for it, by whatever address it reaches an edge."""
+
+JOIN_TOKEN_SECRET_BYTES = 32
 DesiredRunState = Literal["running", "stopped", "terminated"]
 
 
@@ -247,6 +252,87 @@ class RegisterHostResult(Message, frozen=True):
 
     def __repr__(self) -> str:
         return f"RegisterHostResult(host_id={self.host_id!r}, access_key_id={self.access_key_id!r})"
+
+
+class CreateJoinTokenRequest(Message, frozen=True):
+    """Let one machine of this name enrol within `lifetime_seconds` (60 to 604800)."""
+
+    host_name: str
+    instance_profile_name: str | None = None
+    lifetime_seconds: int = 3600
+
+
+class CreateJoinTokenResult(Message, frozen=True):
+    """Its secret is shown this once. `ca_fingerprint` is the SHA-256 (hex) of the CA's certificate."""
+
+    join_token_id: str
+    arn: str
+    secret: str
+    ca_fingerprint: str
+    expiration: datetime
+
+    def __repr__(self) -> str:
+        return f"CreateJoinTokenResult(join_token_id={self.join_token_id!r})"
+
+
+class EnrolHostRequest(Message, frozen=True):
+    """Become a host, by the right of a join token, with the key of a certificate signing request (PEM)."""
+
+    join_token_id: str
+    join_token_secret: str
+    host_name: str
+    certificate_request: str
+
+    def __repr__(self) -> str:
+        return f"EnrolHostRequest(join_token_id={self.join_token_id!r}, host_name={self.host_name!r})"
+
+
+class EnrolHostResult(Message, frozen=True):
+    """Host, instance and certificate (PEM); no secret: the machine made its key itself."""
+
+    host_id: str
+    arn: str
+    instance_id: str
+    region: str
+    certificate: str
+
+
+class RenewHostCertificateRequest(Message, frozen=True):
+    """Ask for a certificate (PEM) of another key; the present key stays until the new one is first used."""
+
+    host_id: str
+    certificate_request: str
+
+
+class RenewHostCertificateResult(Message, frozen=True):
+    """The certificate (PEM) of the new key."""
+
+    certificate: str
+
+
+class DescribeHostsRequest(Message, frozen=True):
+    """Ask which hosts there are."""
+
+
+class HostDescription(Message, frozen=True):
+    """One host. `enrolled`: a machine that enrolled itself, with a certificate of the key of this print."""
+
+    host_id: str
+    arn: str
+    name: str
+    region: str
+    registered_at: datetime
+    last_seen_at: datetime
+    ephemeral: bool
+    enrolled: bool
+    key_fingerprint: str
+    instance_ids: tuple[str, ...]
+
+
+class DescribeHostsResult(Message, frozen=True):
+    """The hosts of the account in the request's region."""
+
+    hosts: tuple[HostDescription, ...]
 
 
 class DeregisterHostRequest(Message, frozen=True):

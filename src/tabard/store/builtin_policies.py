@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from tabard.model.host import Host
+from tabard.model.join_token import JoinToken
 from tabard.model.policies import ManagedPolicy, PolicyVersion
 
 ROOT_POLICY_NAME = "root"
@@ -15,10 +16,18 @@ HOST_POLICY_NAME = "host"
 _HOST_POLICY = (
     '{"Version":"2012-10-17","Statement":['
     '{"Sid":"OwnInstances","Effect":"Allow",'
-    '"Action":["hosts:DescribeHostInstances","hosts:ReportInstances"],"Resource":"%(host_arn)s"},'
+    '"Action":["hosts:DescribeHostInstances","hosts:ReportInstances",'
+    '"hosts:RenewHostCertificate"],"Resource":"%(host_arn)s"},'
     '{"Sid":"OfOwnInstances","Effect":"Allow","Action":["hosts:GetInstanceSession","hosts:GetInstanceIdentity","hosts:PutConsoleOutput"],'
     '"Resource":"arn:*:ec2:*:*:instance/*",'
     '"Condition":{"StringEquals":{"hosts:InstanceHostId":"${hosts:HostId}"}}}]}'
+)
+
+ENROLMENT_POLICY_NAME = "enrolment"
+
+_ENROLMENT_POLICY = (
+    '{"Version":"2012-10-17","Statement":['
+    '{"Sid":"Enrol","Effect":"Allow","Action":"hosts:EnrolHost","Resource":"%(token_arn)s"}]}'
 )
 
 ADMINISTRATOR_ACCESS_NAME = "AdministratorAccess"
@@ -27,6 +36,11 @@ ADMINISTRATOR_ACCESS_NAME = "AdministratorAccess"
 def host_policy(host: Host) -> str:
     """What a host may: hear about and report its own instances, and fetch what is theirs; nothing else."""
     return _HOST_POLICY % {"host_arn": host.arn}
+
+
+def join_token_policy(token: JoinToken) -> str:
+    """What the bearer of a join token may: use it."""
+    return _ENROLMENT_POLICY % {"token_arn": token.arn}
 
 
 def administrator_access(partition: str = "aws") -> ManagedPolicy:

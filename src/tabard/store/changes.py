@@ -38,6 +38,7 @@ class ChangeKind(StrEnum):
     ASSOCIATION = "association"
     IMAGE = "image"
     HOST = "host"
+    JOIN_TOKEN = "join-token"  # noqa: S105 - a kind
     ACCESS_KEY = "access-key"
     SEALING_KEY = "sealing-key"
     REVOCATION = "revocation"

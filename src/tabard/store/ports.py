@@ -18,6 +18,7 @@ from tabard.model.group import Group
 from tabard.model.host import Host
 from tabard.model.instance import Image, Instance
 from tabard.model.instance_profile import InstanceProfile
+from tabard.model.join_token import JoinToken
 from tabard.model.organization import Organization
 from tabard.model.policies import ManagedPolicy
 from tabard.model.revocation import Revocation
@@ -154,6 +155,18 @@ class Hosts(Protocol):
     def delete(self, host_id: str) -> None: ...
 
 
+class JoinTokens(Protocol):
+    """Join tokens by id."""
+
+    def get(self, token_id: str) -> JoinToken | None: ...
+    def insert(self, token: JoinToken) -> None: ...
+    def claim(self, token_id: str, *, key_fingerprint: str, host_id: str, now: datetime) -> bool:
+        """Use the token, if it is unused and has not expired; whether this did. One conditional update."""
+
+    def forget_until(self, now: datetime) -> int:
+        """Remove the tokens that have expired; how many there were."""
+
+
 class Revocations(Protocol):
     """Not-before marks. A later mark on the same subject replaces an earlier one, never the reverse."""
 
@@ -236,6 +249,8 @@ class Transaction(Protocol):
     def images(self) -> Images: ...
     @property
     def hosts(self) -> Hosts: ...
+    @property
+    def join_tokens(self) -> JoinTokens: ...
     @property
     def revocations(self) -> Revocations: ...
     @property

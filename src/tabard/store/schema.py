@@ -247,6 +247,25 @@ hosts = Table(
     _moment("last_seen_at"),
     Column("ephemeral", Boolean, nullable=False),
     _text("registered_by"),
+    _text("key_fingerprint"),
+    _text("next_key_fingerprint"),
+)
+
+join_tokens = Table(
+    "join_tokens",
+    metadata,
+    Column("token_id", Text, primary_key=True),
+    _text("secret_hash"),
+    _text("host_name"),
+    _text("instance_profile_id"),
+    _text("partition"),
+    _text("region"),
+    _text("account_id"),
+    _moment("created_at"),
+    _text("created_by"),
+    Column("expires_at", Moment, nullable=False, index=True),
+    _text("claimed_by"),
+    _text("host_id"),
 )
 
 access_keys = Table(

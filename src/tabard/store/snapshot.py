@@ -13,6 +13,7 @@ from tabard.model.group import Group
 from tabard.model.host import Host
 from tabard.model.instance import Image, Instance
 from tabard.model.instance_profile import InstanceProfile
+from tabard.model.join_token import JoinToken
 from tabard.model.organization import Organization
 from tabard.model.policies import ManagedPolicy
 from tabard.model.revocation import Revocation, RevocationSubject
@@ -21,7 +22,14 @@ from tabard.model.sealing_key import SealingKey
 from tabard.model.session import Session
 from tabard.model.user import User
 from tabard.policy import CompiledPolicies, DocumentKind
-from tabard.store.builtin_policies import ALLOW_ALL, HOST_POLICY_NAME, ROOT_POLICY_NAME, host_policy
+from tabard.store.builtin_policies import (
+    ALLOW_ALL,
+    ENROLMENT_POLICY_NAME,
+    HOST_POLICY_NAME,
+    ROOT_POLICY_NAME,
+    host_policy,
+    join_token_policy,
+)
 from tabard.store.compiled_policies import NO_POLICIES as NO_POLICIES
 from tabard.store.compiled_policies import (
     Documents,
@@ -40,10 +48,10 @@ RevocationKey = tuple[RevocationSubject, str]
 class Snapshot:
     """Everything an edge needs to decide and to mint, at one version of the store.
 
-    Users, groups, roles, instance profiles, instances, associations, images, hosts, access keys and sealing
-    keys are by id, managed policies by ARN, the installation's facts by name. `account_id` is empty before
-    the installation has one. `organizations` holds one at most, by its id, and `controls` what it says about
-    the account.
+    Users, groups, roles, instance profiles, instances, associations, images, hosts, join tokens, access
+    keys and sealing keys are by id, managed policies by ARN, the installation's facts by name. `account_id`
+    is empty before the installation has one. `organizations` holds one at most, by its id, and `controls`
+    what it says about the account.
 
     INVARIANT: no mapping is changed once its snapshot is made; a change copies.
     """
@@ -60,6 +68,7 @@ class Snapshot:
     associations: Mapping[str, Association]
     images: Mapping[str, Image]
     hosts: Mapping[str, Host]
+    join_tokens: Mapping[str, JoinToken]
     access_keys: Mapping[str, AccessKey]
     sealing_keys: Mapping[int, SealingKey]
     revocations: Mapping[RevocationKey, Revocation] = field(repr=False)
@@ -128,7 +137,7 @@ class Snapshot:
         return None if revocation is None else revocation.not_before
 
     def identity_policies(self, owner_id: str) -> CompiledPolicies:
-        """What is granted to a user or role (by id), the root (the account id) or a host (by id).
+        """What is granted to a user, role, host or join token (by id), or the root (the account id).
 
         A user is granted what its groups are.
 
@@ -180,6 +189,9 @@ class Snapshot:
         host = self.hosts.get(owner_id)
         if host is not None:
             return compile_identity_policies(((HOST_POLICY_NAME, host_policy(host)),))
+        token = self.join_tokens.get(owner_id)
+        if token is not None:
+            return compile_identity_policies(((ENROLMENT_POLICY_NAME, join_token_policy(token)),))
         return NO_POLICIES
 
     def _held_by_user(self, user: User) -> CompiledPolicies:

@@ -10,6 +10,7 @@ from tabard.model.group import Group
 from tabard.model.host import Host
 from tabard.model.instance import Image, Instance
 from tabard.model.instance_profile import InstanceProfile
+from tabard.model.join_token import JoinToken
 from tabard.model.organization import Organization
 from tabard.model.policies import ManagedPolicy
 from tabard.model.revocation import Revocation
@@ -46,6 +47,7 @@ class Delta:
     associations: Mapping[str, Association | None] = field(default_factory=dict)
     images: Mapping[str, Image | None] = field(default_factory=dict)
     hosts: Mapping[str, Host | None] = field(default_factory=dict)
+    join_tokens: Mapping[str, JoinToken | None] = field(default_factory=dict)
     access_keys: Mapping[str, AccessKey | None] = field(default_factory=dict)
     sealing_keys: Mapping[int, SealingKey | None] = field(default_factory=dict)
     revocations: Mapping[RevocationKey, Revocation | None] = field(default_factory=dict)
@@ -76,6 +78,7 @@ def apply_delta(snapshot: Snapshot, delta: Delta) -> Snapshot:
         associations=_merged(snapshot.associations, delta.associations),
         images=_merged(snapshot.images, delta.images),
         hosts=_merged(snapshot.hosts, delta.hosts),
+        join_tokens=_merged(snapshot.join_tokens, delta.join_tokens),
         access_keys=_merged(snapshot.access_keys, delta.access_keys),
         sealing_keys=_merged(snapshot.sealing_keys, delta.sealing_keys),
         revocations=_merged(snapshot.revocations, delta.revocations),
@@ -174,6 +177,7 @@ _EMPTY = Snapshot(
     associations={},
     images={},
     hosts={},
+    join_tokens={},
     access_keys={},
     sealing_keys={},
     revocations={},

@@ -13,6 +13,7 @@ from tabard.store.rows.hosts import HOSTS
 from tabard.store.rows.installation import read_installation
 from tabard.store.rows.instance_profiles import INSTANCE_PROFILES
 from tabard.store.rows.instances import IMAGES, INSTANCES
+from tabard.store.rows.join_tokens import JOIN_TOKENS
 from tabard.store.rows.keys import ACCESS_KEYS, SEALING_KEYS
 from tabard.store.rows.managed_policies import read_managed_policies
 from tabard.store.rows.organizations import read_organizations
@@ -54,6 +55,7 @@ def _everything(connection: Connection, version: int) -> Delta:
         associations=ASSOCIATIONS.read(connection),
         images=IMAGES.read(connection),
         hosts=HOSTS.read(connection),
+        join_tokens=JOIN_TOKENS.read(connection),
         access_keys=ACCESS_KEYS.read(connection),
         sealing_keys=SEALING_KEYS.read(connection),
         revocations=_by_subject(read_revocations(connection)),
@@ -86,6 +88,9 @@ def _delta(connection: Connection, version: int, changed: Mapping[ChangeKind, fr
         ),
         images=_now(keys(ChangeKind.IMAGE), IMAGES.read(connection, keys(ChangeKind.IMAGE))),
         hosts=_now(keys(ChangeKind.HOST), HOSTS.read(connection, keys(ChangeKind.HOST))),
+        join_tokens=_now(
+            keys(ChangeKind.JOIN_TOKEN), JOIN_TOKENS.read(connection, keys(ChangeKind.JOIN_TOKEN))
+        ),
         access_keys=_now(
             keys(ChangeKind.ACCESS_KEY), ACCESS_KEYS.read(connection, keys(ChangeKind.ACCESS_KEY))
         ),

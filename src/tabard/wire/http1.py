@@ -30,11 +30,15 @@ BODYLESS_METHODS: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TcpTarget:
-    """An upstream at a host and port; with TLS where a context is given."""
+    """An upstream at a host and port; with TLS where a context is given.
+
+    `server_name` is what its certificate must name; the host where it is empty.
+    """
 
     host: str
     port: int
     tls: ssl.SSLContext | None = field(default=None, repr=False)
+    server_name: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,7 +233,11 @@ class Http1Pool:
                     _, connection = await loop.create_unix_connection(make, target.path)
                 else:
                     _, connection = await loop.create_connection(
-                        make, target.host, target.port, ssl=target.tls
+                        make,
+                        target.host,
+                        target.port,
+                        ssl=target.tls,
+                        server_hostname=(target.server_name or None) if target.tls else None,
                     )
         except BaseException as failure:
             self._connecting -= 1

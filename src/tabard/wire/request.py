@@ -7,6 +7,7 @@ from typing import Final, Literal, TypeAlias, Union
 
 import msgspec
 
+from tabard.model.client_certificate import ClientCertificate
 from tabard.model.network_path import NetworkPath
 from tabard.sigv4.canonical import values_by_name
 
@@ -29,7 +30,8 @@ class RawRequest(msgspec.Struct, frozen=True, kw_only=True):
     `raw_path` and `raw_query` (without the question mark) are as on the wire; header names are in lower case,
     in the order of arrival. `values` are always those of `headers` by name, repeated ones joined by commas,
     as they are signed. `network_path` is what the listener vouches for, None where it knows nothing; a
-    `peer_ip` is then the address in it. The repr leaves out what may hold a signature or a session token.
+    `peer_ip` is then the address in it. `client_certificate` is what the listener's TLS layer has verified.
+    The repr leaves out what may hold a signature or a session token.
     """
 
     method: str
@@ -42,6 +44,7 @@ class RawRequest(msgspec.Struct, frozen=True, kw_only=True):
     received_at: datetime
     values: Mapping[str, str] = _MADE_OF_HEADERS
     network_path: NetworkPath | None = None
+    client_certificate: ClientCertificate | None = None
 
     def __post_init__(self) -> None:
         msgspec.structs.force_setattr(self, "values", values_by_name(self.headers))

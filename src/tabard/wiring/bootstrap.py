@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from tabard.credentials.certificate_authority import CA_CERTIFICATE, new_certificate_authority
 from tabard.credentials.identity_certificate import CERTIFICATE, new_identity_certificate
 from tabard.credentials.keyring import new_sealing_key
 from tabard.credentials.master_key import (
@@ -92,6 +93,12 @@ def bootstrap(store: Store, data_dir: DataDir, settings: Settings, *, now: datet
                 tx.vault, account_id=settings.account_id, now=now
             ).items():
                 tx.installation.put(name, value)
+        if tx.installation.get(CA_CERTIFICATE) is None:
+            for name, value in new_certificate_authority(
+                tx.vault, account_id=settings.account_id, now=now
+            ).items():
+                tx.installation.put(name, value)
+        data_dir.ca_certificate.write_text(tx.installation.get(CA_CERTIFICATE) or "", encoding="ascii")
         data_dir.identity_certificate.write_text(tx.installation.get(CERTIFICATE) or "", encoding="ascii")
         admin = _admin(tx, settings, now)
         if admin is not None:

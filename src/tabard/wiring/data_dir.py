@@ -54,6 +54,11 @@ class DataDir:
         return self.path / "identity-certificate.pem"
 
     @property
+    def ca_certificate(self) -> Path:
+        """The certificate that edges' and hosts' certificates are verified with: no secret."""
+        return self.path / "ca-certificate.pem"
+
+    @property
     def running(self) -> Path:
         """Where a running system says how it is reached."""
         return self.path / "running.json"

@@ -12,7 +12,8 @@ import structlog
 
 from tabard.access.authenticate import Authenticator
 from tabard.audit.queue import AuditQueue
-from tabard.clock import SystemClock
+from tabard.clock import Clock, SystemClock
+from tabard.credentials.certificate_authority import open_certificate_authority
 from tabard.credentials.identity_certificate import OpenedIdentityKeys
 from tabard.credentials.keyrings import OpenedKeyrings
 from tabard.edge.forward_json import JsonUpstream
@@ -23,6 +24,7 @@ from tabard.edge.perform import Performer
 from tabard.edge.pipeline import Pipeline
 from tabard.edge.server import edge_server
 from tabard.edge.table_keys import TableKeys
+from tabard.edge.tls import HANDSHAKE_SECONDS, EdgeTls
 from tabard.edge.vouched import VouchedDoor
 from tabard.model.audit_event import AuditEvent
 from tabard.sigv4.sign import Credentials
@@ -36,6 +38,7 @@ from tabard.wiring.process_config import EdgeConfig
 EDGE_STARTED = "edge_started"
 EDGE_STOPPED = "edge_stopped"
 GRACE_SECONDS = 3.0
+_EDGE_CERTIFICATE_SECONDS = 24 * 3600.0
 
 _log = structlog.get_logger()
 
@@ -126,6 +129,22 @@ async def run_edge(config: EdgeConfig) -> None:
             ),
             await loop.create_server(back, sock=socket.socket(fileno=config.health_fd)),
         ]
+        fronts = [front]
+        if config.host_fd is not None:
+            authority = open_certificate_authority(snapshots.current().installation, vault)
+            tls = EdgeTls.of(authority, addresses=config.host_addresses, now=clock.now())
+            tasks.append(asyncio.create_task(_renew_daily(tls, clock), name="edge-certificate"))
+            secure_front = edge_server(pipeline.answer, clock=clock, secure=True)
+            fronts.append(secure_front)
+            listeners.append(
+                await loop.create_server(
+                    secure_front,
+                    sock=socket.socket(fileno=config.host_fd),
+                    backlog=1024,
+                    ssl=tls.context,
+                    ssl_handshake_timeout=HANDSHAKE_SECONDS,
+                )
+            )
         stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
@@ -133,11 +152,18 @@ async def run_edge(config: EdgeConfig) -> None:
         await stop.wait()
         for listener in listeners:
             listener.close()
-        for server in (front, back):
+        back.pre_shutdown()
+        for server in fronts:
             server.pre_shutdown()  # idle connections end at once; the grace is for requests under way
-        await front.shutdown(GRACE_SECONDS)
+        await asyncio.gather(*(each.shutdown(GRACE_SECONDS) for each in fronts))
         await back.shutdown(0)
         _log.info(EDGE_STOPPED)
+
+
+async def _renew_daily(tls: EdgeTls, clock: Clock) -> None:
+    while True:
+        await asyncio.sleep(_EDGE_CERTIFICATE_SECONDS)
+        tls.renew(now=clock.now())
 
 
 async def _ended(tasks: list[asyncio.Task[None]]) -> None:

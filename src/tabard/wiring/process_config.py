@@ -10,6 +10,8 @@ class EdgeConfig(msgspec.Struct, frozen=True, kw_only=True):
     listen_fd: int
     health_fd: int
     vouched_fd: int
+    host_fd: int | None = None
+    host_addresses: tuple[str, ...] = ()
     endpoint: str
     region: str
     session_lifetime_seconds: int

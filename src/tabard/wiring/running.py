@@ -14,6 +14,7 @@ class RunningSystem:
     data_dir: DataDir
     endpoint: str
     health: str
+    host_endpoint: str
     region: str
     control_socket: Path
     edge_socket: Path
@@ -42,6 +43,7 @@ def describe(data_dir: DataDir) -> RunningSystem | None:
         data_dir=data_dir,
         endpoint=str(said["endpoint"]),
         health=str(said["health"]),
+        host_endpoint=str(said.get("host_endpoint", "")),
         region=str(said["region"]),
         control_socket=Path(str(said["control_socket"])),
         edge_socket=Path(str(said["edge_socket"])),

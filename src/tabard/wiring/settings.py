@@ -43,6 +43,13 @@ def _xdg_data_home() -> Path:
 ENVIRONMENT_PREFIX = "TABARD_"
 
 
+def _is_beyond_loopback(address: str) -> bool:
+    try:
+        return not ip_address(address).is_loopback
+    except ValueError:  # a name: it may come to mean any address
+        return True
+
+
 class Settings(BaseSettings):
     """Settings of one installation. Durations are seconds."""
 
@@ -56,6 +63,16 @@ class Settings(BaseSettings):
     )
     address: str = Field(default="127.0.0.1", description="the address the edge listens on")
     port: int = Field(default=4580, ge=0, le=65535, description="the edge's port; 0 picks a free one")
+    host_address: str = Field(
+        default="127.0.0.1", description="the address the edge listens on for other machines, over TLS"
+    )
+    host_port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65535,
+        description="the port for other machines (enrolled hosts and their applications), over TLS; unset: "
+        "none; 0 picks a free one",
+    )
     health_port: int = Field(
         default=4581,
         ge=0,
@@ -119,19 +136,22 @@ class Settings(BaseSettings):
 
     @property
     def listens_beyond_loopback(self) -> bool:
-        try:
-            return not ip_address(self.address).is_loopback
-        except ValueError:  # a name: it may come to mean any address
-            return True
+        return _is_beyond_loopback(self.address)
+
+    @property
+    def addresses_of_strangers(self) -> tuple[str, ...]:
+        """The addresses beyond loopback on which an edge listens, with TLS or without."""
+        addresses = (self.address,) if self.host_port is None else (self.address, self.host_address)
+        return tuple(address for address in addresses if _is_beyond_loopback(address))
 
     @property
     def process_driver_refused(self) -> str:
         """Why nobody may launch processes by RunInstances; empty where they may."""
-        if not self.listens_beyond_loopback or self.launch_uid is not None:
+        if not self.addresses_of_strangers or self.launch_uid is not None:
             return ""
         return (
-            f"the edge listens on {self.address}, beyond loopback, and an instance would run as the server's "
-            "own user; set launch_uid and launch_gid, or listen on loopback"
+            f"the edge listens on {self.addresses_of_strangers[0]}, beyond loopback, and an instance would "
+            "run as the server's own user; set launch_uid and launch_gid, or listen on loopback"
         )
 
     def launch_uid_refused(self, *, own_uid: int) -> str:

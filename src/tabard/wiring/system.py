@@ -36,6 +36,7 @@ from tabard.wiring.data_dir import (
 from tabard.wiring.drivers import InstanceIsolation, instance_isolation
 from tabard.wiring.environment import child_environment
 from tabard.wiring.health_probe import answers_health
+from tabard.wiring.listeners import addresses_of, authority_of, tcp_listener, unix_listener
 from tabard.wiring.process_config import AgentConfig, EdgeConfig
 from tabard.wiring.settings import Settings, default_data_dir
 
@@ -45,13 +46,6 @@ VOLATILE = "DynamoDB tables and SQS queues live in memory and are gone when Taba
 VOLATILE_ALL = "everything: this system is ephemeral"
 
 _log = structlog.get_logger()
-
-
-_BACKLOG = 1024
-
-
-class PortInUse(Exception):
-    """Somebody else listens where the edge or its health should."""
 
 
 class Unusable(Exception):
@@ -68,6 +62,7 @@ class SystemFacts:
 
     endpoint: str
     health: str
+    host_endpoint: str
     account_id: str
     region: str
     data_dir: Path
@@ -93,6 +88,7 @@ class System:
         self._control: ControlServer | None = None
         self._lock: int | None = None
         self._sockets: list[socket.socket] = []
+        self._host_socket: socket.socket | None = None
         self._exit = ExitStack()
         self._runtime: Path | None = None
         self._data_dir: DataDir | None = None
@@ -142,10 +138,14 @@ class System:
         data_dir.prepare()
         self._lock = data_dir.lock()
         self._runtime = self._exit.enter_context(runtime_folder(data_dir.path / "run"))
-        edge_socket = self._listen(settings.address, settings.port, option="--port")
-        health_socket = self._listen("127.0.0.1", settings.health_port, option="--health-port")
-        self._listen_vouched()
-        self._isolation = await instance_isolation(f"http://{_authority(edge_socket)}")
+        edge_socket = self._listen(tcp_listener(settings.address, settings.port, option="--port"))
+        health_socket = self._listen(tcp_listener("127.0.0.1", settings.health_port, option="--health-port"))
+        self._listen(unix_listener(self._edge_socket))
+        if settings.host_port is not None:
+            self._host_socket = self._listen(
+                tcp_listener(settings.host_address, settings.host_port, option="--host-port")
+            )
+        self._isolation = await instance_isolation(f"http://{authority_of(edge_socket)}")
         if self._isolation.networks is not None:
             self._store = DescriptorStore()
             self._store.start()
@@ -182,35 +182,10 @@ class System:
         if (read_json(pointer) or {}).get("data_dir") == str(self.data_dir.path):
             pointer.unlink(missing_ok=True)
 
-    def _listen(self, address: str, port: int, *, option: str) -> socket.socket:
-        """A listening socket that edges inherit: a restarted edge finds who connected meanwhile."""
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((address, port))
-        except OSError as error:
-            listener.close()
-            hint = f"{option} takes another, or 0 for any"
-            raise PortInUse(f"cannot listen on {address} port {port}: {error.strerror}; {hint}") from error
-        listener.listen(_BACKLOG)
-        listener.setblocking(False)
+    def _listen(self, listener: socket.socket) -> socket.socket:
+        """Edges inherit it: a restarted edge finds who connected meanwhile."""
         self._sockets.append(listener)
         return listener
-
-    def _listen_vouched(self) -> None:
-        """Where the agent leads its instances' connections, and says whose they are."""
-        path = self._edge_socket
-        path.unlink(missing_ok=True)  # what an earlier system left: this directory is ours alone
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._sockets.append(listener)
-        before = os.umask(0o177)
-        try:
-            listener.bind(str(path))
-        finally:
-            os.umask(before)
-        listener.listen(_BACKLOG)
-        listener.setblocking(False)
 
     @property
     def _edge_socket(self) -> Path:
@@ -229,8 +204,9 @@ class System:
         default = DataDir(default_data_dir())
         found = not runs(default) if settings.ephemeral else self.data_dir == default
         return SystemFacts(
-            endpoint=f"http://{_authority(edge)}",
-            health=f"http://{_authority(health)}",
+            endpoint=f"http://{authority_of(edge)}",
+            health=f"http://{authority_of(health)}",
+            host_endpoint="" if self._host_socket is None else f"https://{authority_of(self._host_socket)}",
             account_id=settings.account_id,
             region=settings.region,
             data_dir=self.data_dir.path,
@@ -268,12 +244,14 @@ class System:
 
     def _edges(self, seaweedfs: SeaweedfsChild, moto: MotoChild) -> list[ChildSpec]:
         settings, facts = self._settings, self.facts
-        edge, health, vouched = self._sockets
+        edge, health, vouched = self._sockets[:3]
         config = EdgeConfig(
             data_dir=str(self.data_dir.path),
             listen_fd=edge.fileno(),
             health_fd=health.fileno(),
             vouched_fd=vouched.fileno(),
+            host_fd=None if self._host_socket is None else self._host_socket.fileno(),
+            host_addresses=addresses_of(self._host_socket),
             endpoint=facts.endpoint,
             region=facts.region,
             session_lifetime_seconds=settings.session_lifetime_seconds,
@@ -295,7 +273,7 @@ class System:
                 cwd=self.data_dir.path,
                 log_path=self.data_dir.logs / f"edge-{number}.log",
                 stdin_secret=msgspec.json.encode(config),
-                keep_fds=(edge.fileno(), health.fileno(), vouched.fileno()),
+                keep_fds=tuple(listener.fileno() for listener in self._sockets),
                 ready=lambda: answers_health(facts.health),
             )
             for number in range(settings.edges)
@@ -347,6 +325,7 @@ class System:
             {
                 "endpoint": facts.endpoint,
                 "health": facts.health,
+                "host_endpoint": facts.host_endpoint,
                 "region": facts.region,
                 "control_socket": str(self._runtime_folder / "control.sock"),
                 "edge_socket": str(self._edge_socket),
@@ -382,11 +361,6 @@ class System:
         shutil.rmtree(self.data_dir.launched_elsewhere, ignore_errors=True)
         self.data_dir.prepare()
         await self._start_children()
-
-
-def _authority(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _log_event(event: ChildEvent) -> None:

@@ -18,6 +18,7 @@ from tabard.access.authorize import Permit, RequestFacts, authorize
 from tabard.access.caller import Caller, caller_of_key, caller_of_session
 from tabard.access.check import Check
 from tabard.access.mint import Mint
+from tabard.credentials.certificate_authority import new_certificate_authority
 from tabard.credentials.identity_certificate import (
     IdentityKey,
     new_identity_certificate,
@@ -86,6 +87,8 @@ class Account:
                 )
             )
             tx.sealing_keys.insert(new_sealing_key(self.store.vault, now=NOW))
+            for fact, value in authority_facts().items():
+                tx.installation.put(fact, value)
         self.root = self._caller_of(self._add_key(ACCOUNT_ID))
         self.host = self._caller_of(self._add_key(HOST_ID))
         self.admin = self.add_user("admin", attached=(administrator.arn,))
@@ -252,6 +255,12 @@ def identity_key() -> IdentityKey:
     """The key of an installation's own certificate; one for all tests, since it takes a while to make."""
     vault = ClearVault()
     return open_identity_key(new_identity_certificate(vault, account_id=ACCOUNT_ID, now=NOW), vault)
+
+
+@cache
+def authority_facts() -> Mapping[str, str]:
+    """An installation's certificate authority; one for all tests."""
+    return new_certificate_authority(ClearVault(), account_id=ACCOUNT_ID, now=NOW)
 
 
 def operation_named(service: str, name: str) -> Operation:

@@ -39,7 +39,16 @@ CONTAINER_IMAGE = Image(
     architecture="x86_64",
     created_at=datetime(2026, 11, 1, tzinfo=UTC),
 )
-SEEDED_IMAGES = (NETNS_IMAGE, PROCESS_IMAGE, CONTAINER_IMAGE)
+MACHINE_IMAGE = Image(
+    image_id="ami-07ab4d000000003ac",
+    name="tabard-machine",
+    description="A machine that enrolled itself; nothing is launched from it",
+    driver="machine",
+    imds_support="v2.0",
+    architecture="x86_64",
+    created_at=datetime(2026, 11, 1, tzinfo=UTC),
+)
+SEEDED_IMAGES = (NETNS_IMAGE, PROCESS_IMAGE, CONTAINER_IMAGE, MACHINE_IMAGE)
 """What every installation is seeded with; the ids are the same in every region and installation."""
 
 

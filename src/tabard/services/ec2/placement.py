@@ -35,9 +35,9 @@ def choose_host(permit: Permit, placement: Placement, vpc: DefaultVpc, tx: Trans
 
     Raises:
         InvalidParameterValue: another Availability Zone than the region's. InvalidHostId.NotFound (400): no
-        such host, or an ephemeral one that somebody else registered. InsufficientInstanceCapacity (500): the
-        installation's own host is in another region, or gone. LaunchRefused (400): its hosts are not to run
-        what a caller from another machine sends.
+        such host, an enrolled one, or an ephemeral one that somebody else registered.
+        InsufficientInstanceCapacity (500): the installation's own host is in another region, or gone.
+        LaunchRefused (400): its hosts are not to run what a caller from another machine sends.
     Differs: `Placement.HostId` is the id of a host of Tabard's, not of a Dedicated Host.
     """
     if placement.availability_zone not in (None, "", vpc.availability_zone):
@@ -62,17 +62,21 @@ def choose_host(permit: Permit, placement: Placement, vpc: DefaultVpc, tx: Trans
 
 
 def _is_open_to(permit: Permit, host: Host) -> bool:
-    """INVARIANT: a command under `tabard run` runs under the role that its own user chose, and no other."""
-    return not host.ephemeral or host.registered_by == permit.caller.owner_id
+    """INVARIANT: a command under `tabard run` runs under the role that its own user chose, and no other.
+
+    A machine that enrolled itself runs nothing that is sent to it, and is the one instance on it.
+    """
+    return not host.is_enrolled and (not host.ephemeral or host.registered_by == permit.caller.owner_id)
 
 
 def guard_process_driver(host: Host, tx: Transaction) -> None:
     """Insist on a host that may run what is sent to it. Raises LaunchRefused.
 
-    An ephemeral host runs one command that its own user gave, and never what a launch sends.
+    An ephemeral host runs one command that its own user gave, and never what a launch sends; an enrolled
+    machine runs nothing.
     """
     reason = tx.installation.get(PROCESS_DRIVER_REFUSED)
-    if reason and not host.ephemeral:
+    if reason and not host.ephemeral and not host.is_enrolled:
         raise LaunchRefused(reason=reason)
 
 

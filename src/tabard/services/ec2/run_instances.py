@@ -23,8 +23,10 @@ from tabard.services.ec2.errors import (
     InvalidParameterValue,
     InvalidSubnetIDNotFound,
     MissingParameter,
+    UnsupportedOperation,
 )
 from tabard.services.ec2.ids import guard_image_id
+from tabard.services.ec2.images import MACHINE_IMAGE
 from tabard.services.ec2.instance_profiles import (
     guard_specification,
     new_association,
@@ -149,6 +151,8 @@ def _image(request: RunInstancesRequest, tx: Transaction) -> Image:
     image = tx.images.get(request.image_id)
     if image is None:
         raise InvalidAMIIDNotFound.among([request.image_id])
+    if image.driver == MACHINE_IMAGE.driver:
+        raise UnsupportedOperation(parameter="ImageId", reason="a machine enrols itself: tabard host enrol")
     return image
 
 

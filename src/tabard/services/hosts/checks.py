@@ -6,6 +6,7 @@ from tabard.access.check import Check
 from tabard.model.messages import (
     DeregisterHostRequest,
     DescribeHostInstancesRequest,
+    DescribeHostsRequest,
     GetInstanceIdentityRequest,
     GetInstanceSessionRequest,
     PutConsoleOutputRequest,
@@ -41,6 +42,11 @@ def register_host_checks(_: RegisterHostRequest, facts: Facts) -> Sequence[Check
 def deregister_host_checks(request: DeregisterHostRequest, facts: Facts) -> Sequence[Check]:
     """hosts:DeregisterHost on the host."""
     return [Check(action="hosts:DeregisterHost", resource=host_arn(facts, request.host_id))]
+
+
+def describe_hosts_checks(_: DescribeHostsRequest, facts: Facts) -> Sequence[Check]:
+    """hosts:DescribeHosts on any host."""
+    return [Check(action="hosts:DescribeHosts", resource=host_arn(facts, "*"))]
 
 
 def get_instance_session_checks(request: GetInstanceSessionRequest, facts: Facts) -> Sequence[Check]:

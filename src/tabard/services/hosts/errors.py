@@ -11,6 +11,33 @@ class HostNotFound(AwsError):
     sentence = "The host '{host_id}' does not exist in {region}."
 
 
+class InvalidCertificateRequest(AwsError):
+    """A certificate signing request that proves nothing; no certificate was issued."""
+
+    code = "InvalidCertificateRequest"
+    status = 400
+    sentence = "The certificate signing request cannot be used: {reason}."
+
+
+class JoinTokenForAnotherHost(AwsError):
+    """A join token is good for the name that it was made for."""
+
+    code = "JoinTokenForAnotherHost"
+    status = 400
+    sentence = "The join token '{token_id}' is for a machine of another name than '{host_name}'."
+
+
+class JoinTokenUsed(AwsError):
+    """A join token is good for one key, once, and until it expires."""
+
+    code = "JoinTokenUsed"
+    status = 400
+    sentence = (
+        "The join token '{token_id}' was used with another key, has expired, or its host was removed; "
+        "ask for another one: tabard host token NAME."
+    )
+
+
 class InvalidInstanceEvent(AwsError):
     """An announcement that says too little, or too much."""
 

@@ -127,7 +127,11 @@ def report_instances(permit: Permit, request: ReportInstancesRequest, tx: Transa
         if instance is None or instance.host_id != host.host_id:
             raise InstanceNotOnHost(instance_id=report.instance_id, host_id=host.host_id)
         _take(report, instance, tx, permit.now)
-    if permit.now - host.last_seen_at >= SEEN_EVERY:
+    is_new_key = bool(host.next_key_fingerprint) and permit.caller.access_key_id == host.next_key_fingerprint
+    if is_new_key:
+        # The host has its new certificate, and works with it: whoever holds the former key is not the host.
+        host = replace(host, key_fingerprint=host.next_key_fingerprint, next_key_fingerprint="")
+    if is_new_key or permit.now - host.last_seen_at >= SEEN_EVERY:
         tx.hosts.update(replace(host, last_seen_at=permit.now))
     return {}
 

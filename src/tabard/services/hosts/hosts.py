@@ -5,7 +5,14 @@ from datetime import datetime, timedelta
 from tabard.access.authorize import Permit
 from tabard.model.access_key import AccessKey, AccessKeyStatus
 from tabard.model.host import Host
-from tabard.model.messages import DeregisterHostRequest, RegisterHostRequest, RegisterHostResult
+from tabard.model.messages import (
+    DeregisterHostRequest,
+    DescribeHostsRequest,
+    DescribeHostsResult,
+    HostDescription,
+    RegisterHostRequest,
+    RegisterHostResult,
+)
 from tabard.names import new_access_key_id, new_resource_id, new_secret_access_key
 from tabard.services.ec2.lifecycle import remove_instance, revoke
 from tabard.services.hosts.answers import answer
@@ -13,6 +20,7 @@ from tabard.services.hosts.checks import host_arn
 from tabard.services.hosts.errors import HostNotFound
 from tabard.services.operation import Output
 from tabard.store.ports import Transaction
+from tabard.store.snapshot import Snapshot
 
 UNSEEN_FOR = timedelta(minutes=10)
 
@@ -58,7 +66,7 @@ def register_host(permit: Permit, request: RegisterHostRequest, tx: Transaction)
 
 
 def deregister_host(permit: Permit, request: DeregisterHostRequest, tx: Transaction) -> Output:
-    """Remove a host: its keys, its instances and their sessions end at once.
+    """Remove a host: its keys, its certificate, its instances and their sessions end at once.
 
     Its instances are not shown as terminated for an hour: they are forgotten with their host.
 
@@ -71,6 +79,32 @@ def deregister_host(permit: Permit, request: DeregisterHostRequest, tx: Transact
         raise HostNotFound(host_id=request.host_id, region=permit.region)
     _remove(host, tx, permit.now)
     return {}
+
+
+def describe_hosts(permit: Permit, _: DescribeHostsRequest, snapshot: Snapshot) -> Output:
+    """Say which hosts there are in the request's region, by id, with the instances placed on each."""
+    permit.require("hosts:DescribeHosts", host_arn(permit, "*"))
+    hosts = [snapshot.hosts[host_id] for host_id in sorted(snapshot.hosts)]
+    return answer(
+        DescribeHostsResult(
+            hosts=tuple(_described(host, snapshot) for host in hosts if host.region == permit.region)
+        )
+    )
+
+
+def _described(host: Host, snapshot: Snapshot) -> HostDescription:
+    return HostDescription(
+        host_id=host.host_id,
+        arn=host.arn,
+        name=host.name,
+        region=host.region,
+        registered_at=host.registered_at,
+        last_seen_at=host.last_seen_at,
+        ephemeral=host.ephemeral,
+        enrolled=host.is_enrolled,
+        key_fingerprint=host.key_fingerprint,
+        instance_ids=tuple(instance.instance_id for instance in snapshot.instances_on_host(host.host_id)),
+    )
 
 
 def reap_unseen_hosts(tx: Transaction, now: datetime) -> tuple[str, ...]:

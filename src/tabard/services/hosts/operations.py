@@ -2,19 +2,24 @@
 
 from tabard.model.messages import (
     CancelInstanceEventsRequest,
+    CreateJoinTokenRequest,
     DeregisterHostRequest,
     DescribeHostInstancesRequest,
+    DescribeHostsRequest,
+    EnrolHostRequest,
     GetInstanceIdentityRequest,
     GetInstanceSessionRequest,
     PutConsoleOutputRequest,
     PutInstanceEventRequest,
     RegisterHostRequest,
+    RenewHostCertificateRequest,
     ReportInstancesRequest,
     SetInstanceFaultsRequest,
 )
 from tabard.services.hosts.checks import (
     deregister_host_checks,
     describe_host_instances_checks,
+    describe_hosts_checks,
     get_instance_identity_checks,
     get_instance_session_checks,
     put_console_output_checks,
@@ -22,9 +27,15 @@ from tabard.services.hosts.checks import (
     report_instances_checks,
 )
 from tabard.services.hosts.consoles import put_console_output
+from tabard.services.hosts.enrolment import (
+    enrol_host,
+    enrol_host_checks,
+    renew_host_certificate,
+    renew_host_certificate_checks,
+)
 from tabard.services.hosts.faults import set_instance_faults, set_instance_faults_checks
 from tabard.services.hosts.host_instances import describe_host_instances, report_instances
-from tabard.services.hosts.hosts import deregister_host, register_host
+from tabard.services.hosts.hosts import deregister_host, describe_hosts, register_host
 from tabard.services.hosts.instance_events import (
     cancel_instance_events,
     cancel_instance_events_checks,
@@ -33,7 +44,8 @@ from tabard.services.hosts.instance_events import (
 )
 from tabard.services.hosts.instance_identity import get_instance_identity
 from tabard.services.hosts.instance_sessions import get_instance_session
-from tabard.services.operation import Minting, Operation, Vouching, Watch, Write
+from tabard.services.hosts.join_tokens import create_join_token, create_join_token_checks
+from tabard.services.operation import Minting, Operation, Read, Vouching, Watch, Write
 
 OPERATIONS: tuple[Operation, ...] = (
     Watch(
@@ -51,6 +63,15 @@ OPERATIONS: tuple[Operation, ...] = (
     Write("PutConsoleOutput", PutConsoleOutputRequest, put_console_output_checks, put_console_output),
     Write("ReportInstances", ReportInstancesRequest, report_instances_checks, report_instances),
     Write("RegisterHost", RegisterHostRequest, register_host_checks, register_host),
+    Write("CreateJoinToken", CreateJoinTokenRequest, create_join_token_checks, create_join_token),
+    Write("EnrolHost", EnrolHostRequest, enrol_host_checks, enrol_host),
+    Write(
+        "RenewHostCertificate",
+        RenewHostCertificateRequest,
+        renew_host_certificate_checks,
+        renew_host_certificate,
+    ),
+    Read("DescribeHosts", DescribeHostsRequest, describe_hosts_checks, describe_hosts),
     Write("PutInstanceEvent", PutInstanceEventRequest, put_instance_event_checks, put_instance_event),
     Write(
         "CancelInstanceEvents",

@@ -1,7 +1,7 @@
 """GetCallerIdentity: who the caller is, for every caller."""
 
 import pytest
-from one_account import ACCOUNT_ID, HOST_ID, TRUSTS_EC2, Account
+from one_account import ACCOUNT_ID, TRUSTS_EC2, Account
 
 from tabard.errors import AwsError
 from tabard.names import account_of_access_key_id
@@ -26,9 +26,11 @@ def test_an_instance_is_told_its_role_and_its_own_id(account: Account) -> None:
     assert answer["UserId"] == f"{caller.owner_id}:i-0123456789abcdef0"
 
 
-def test_the_root_and_a_host_are_told_what_they_are(account: Account) -> None:
+def test_the_root_is_told_what_it_is_but_a_host_calls_hosts_alone(account: Account) -> None:
     assert account.call("sts", "GetCallerIdentity", as_=account.root)["UserId"] == ACCOUNT_ID
-    assert account.call("sts", "GetCallerIdentity", as_=account.host)["UserId"] == HOST_ID
+    with pytest.raises(AwsError) as refused:
+        account.call("sts", "GetCallerIdentity", as_=account.host)
+    assert refused.value.error_code == "AccessDenied"
 
 
 def test_even_an_explicit_deny_does_not_stop_it(account: Account) -> None:

@@ -76,6 +76,8 @@ def upgrade() -> None:
         sa.Column("last_seen_at", sa.BigInteger(), nullable=False),
         sa.Column("ephemeral", sa.Boolean(), nullable=False),
         sa.Column("registered_by", sa.Text(), nullable=False),
+        sa.Column("key_fingerprint", sa.Text(), nullable=False),
+        sa.Column("next_key_fingerprint", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("host_id", name="pk_hosts"),
     )
     op.create_table(
@@ -184,6 +186,23 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("subject", "subject_id", name="pk_revocations"),
     )
     op.create_index("ix_revocations_forget_after", "revocations", ["forget_after"])
+    op.create_table(
+        "join_tokens",
+        sa.Column("token_id", sa.Text(), nullable=False),
+        sa.Column("secret_hash", sa.Text(), nullable=False),
+        sa.Column("host_name", sa.Text(), nullable=False),
+        sa.Column("instance_profile_id", sa.Text(), nullable=False),
+        sa.Column("partition", sa.Text(), nullable=False),
+        sa.Column("region", sa.Text(), nullable=False),
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.Column("claimed_by", sa.Text(), nullable=False),
+        sa.Column("host_id", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("token_id", name="pk_join_tokens"),
+    )
+    op.create_index("ix_join_tokens_expires_at", "join_tokens", ["expires_at"])
     op.create_table(
         "sealing_keys",
         sa.Column("key_id", sa.BigInteger(), autoincrement=False, nullable=False),

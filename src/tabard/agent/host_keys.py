@@ -1,0 +1,171 @@
+"""A host's own key and certificate, and the authority it believes: made, kept and read on the machine itself.
+
+INVARIANT: the private key never leaves the machine, and is never in a file that anybody else may read.
+"""
+
+import os
+import secrets
+import ssl
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from tabard.model.messages import EnrolHostResult
+
+
+class NotEnrolled(Exception):
+    """The directory holds no enrolment that can be gone on with; the message says why, for the operator."""
+
+
+class Enrolment(msgspec.Struct, frozen=True, kw_only=True):
+    """What a machine knows of its enrolment; no secret."""
+
+    endpoint: str
+    host_id: str
+    instance_id: str
+    region: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A key on P-256, and the request for its certificate; both as PEM."""
+
+    private_key: str = field(repr=False)
+    certificate_request: str
+
+
+def new_key(host_name: str) -> NewKey:
+    """Make a key; the request is signed with it, which proves that the machine holds it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host_name[:64])])
+    request = x509.CertificateSigningRequestBuilder().subject_name(name).sign(key, hashes.SHA256())
+    pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return NewKey(
+        private_key=pem.decode("ascii"),
+        certificate_request=request.public_bytes(serialization.Encoding.PEM).decode("ascii"),
+    )
+
+
+def request_of(private_key: str, host_name: str) -> NewKey:
+    """The request of a key that was made before: the same key is the same enrolment."""
+    key = serialization.load_pem_private_key(private_key.encode("ascii"), password=None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise NotEnrolled("the key in the directory is none of ours")
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host_name[:64])])
+    request = x509.CertificateSigningRequestBuilder().subject_name(name).sign(key, hashes.SHA256())
+    return NewKey(private_key, request.public_bytes(serialization.Encoding.PEM).decode("ascii"))
+
+
+def trusting(ca_certificate: str) -> ssl.SSLContext:
+    """Believes edges of this authority alone, and shows no certificate."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_verify_locations(cadata=ca_certificate)
+    return context
+
+
+@dataclass(frozen=True, slots=True)
+class HostDirectory:
+    """Where a machine keeps its enrolment (mode 0700; files of mode 0600)."""
+
+    path: Path
+
+    @property
+    def _identity(self) -> Path:
+        """Key and certificate in one file: they are replaced as one."""
+        return self.path / "host.pem"
+
+    @property
+    def _first_key(self) -> Path:
+        """The key with which the machine is about to enrol, or did."""
+        return self.path / "first-key.pem"
+
+    @property
+    def ca_certificate(self) -> Path:
+        return self.path / "ca-certificate.pem"
+
+    @property
+    def _enrolment(self) -> Path:
+        return self.path / "enrolment.json"
+
+    def prepare(self) -> None:
+        """Make it, closed to everybody else. Raises NotEnrolled where it is somebody else's, or open."""
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        status = self.path.lstat()
+        if status.st_uid != os.geteuid() or status.st_mode & 0o077:
+            raise NotEnrolled(f"{self.path} must be a folder of your own with mode 0700")
+
+    @property
+    def is_enrolled(self) -> bool:
+        return self._enrolment.exists()
+
+    def first_key(self, host_name: str) -> NewKey:
+        """The key to enrol with: durable before it is used, so that a second try is the same enrolment."""
+        if self._first_key.exists():
+            return request_of(self._first_key.read_text("ascii"), host_name)
+        made = new_key(host_name)
+        write_durably(self._first_key, made.private_key)
+        return made
+
+    def keep(self, endpoint: str, ca_certificate: str, key: NewKey, enrolled: EnrolHostResult) -> Enrolment:
+        """Keep what enrolling has brought; the enrolment itself is written last."""
+        enrolment = Enrolment(
+            endpoint=endpoint,
+            host_id=enrolled.host_id,
+            instance_id=enrolled.instance_id,
+            region=enrolled.region,
+        )
+        write_durably(self.ca_certificate, ca_certificate)
+        self.keep_identity(key, enrolled.certificate)
+        write_durably(self._enrolment, msgspec.json.encode(enrolment).decode())
+        self._first_key.unlink(missing_ok=True)
+        return enrolment
+
+    def keep_identity(self, key: NewKey, certificate: str) -> None:
+        """Replace key and certificate, whole or not at all."""
+        write_durably(self._identity, key.private_key + certificate)
+
+    def enrolment(self) -> Enrolment:
+        """What was kept. Raises NotEnrolled."""
+        try:
+            return msgspec.json.decode(self._enrolment.read_bytes(), type=Enrolment)
+        except FileNotFoundError:
+            raise NotEnrolled(f"{self.path} holds no enrolment; give a join token") from None
+        except (OSError, msgspec.DecodeError) as error:
+            raise NotEnrolled(f"{self._enrolment} cannot be read: {type(error).__name__}") from None
+
+    def believing(self) -> ssl.SSLContext:
+        """For what is not the host's own: believes the installation's edges, and shows no certificate."""
+        return trusting(self.ca_certificate.read_text("ascii"))
+
+    def identified(self) -> ssl.SSLContext:
+        """For the host's own requests: shows its certificate. Raises NotEnrolled."""
+        context = self.believing()
+        try:
+            context.load_cert_chain(self._identity)
+        except (OSError, ssl.SSLError):
+            raise NotEnrolled(f"{self._identity} holds no key with its certificate") from None
+        return context
+
+
+def write_durably(path: Path, content: str) -> None:
+    """Write a file that only its owner may read, whole or not at all, durable on return."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,0 +1,65 @@
+"""An enrolled host changes its key: the new one is shown as soon as it is kept, the former ends with that."""
+
+import asyncio
+import random
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import structlog
+
+from tabard.agent import rotation
+from tabard.agent.certified_exchange import CertifiedExchange
+from tabard.agent.edge_client import EdgeClient, EdgeError
+from tabard.agent.host_keys import HostDirectory, new_key
+
+HOST_KEY_RENEWED = "host_key_renewed"
+HOST_KEY_NOT_RENEWED = "host_key_not_renewed"
+
+_LONGEST_BACKOFF_SECONDS = 3600.0
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRotation:
+    """Renews the key of one host, at a pace far below its certificate's life: outages of days do no harm."""
+
+    host_id: str
+    directory: HostDirectory
+    exchange: CertifiedExchange
+    edge: EdgeClient
+    every: timedelta
+    random_source: random.Random = field(repr=False)
+
+    async def run(self) -> None:
+        """Renew at once, and then at this pace, until cancelled."""
+        failures = 0
+        while True:
+            try:
+                await self.renew()
+            except EdgeError as error:
+                _log.warning(
+                    HOST_KEY_NOT_RENEWED, host_id=self.host_id, code=error.code, reason=error.message
+                )
+                delay_seconds = rotation.retry_seconds(
+                    failures,
+                    longest_seconds=_LONGEST_BACKOFF_SECONDS,
+                    jitter=self.random_source.random(),
+                )
+                failures += 1
+            else:
+                failures = 0
+                delay_seconds = self.every.total_seconds() * (1 - self.random_source.random() / 10)
+            await asyncio.sleep(delay_seconds)
+
+    async def renew(self) -> None:
+        """Make a key, have it certified, keep both, show them, and say so. Raises EdgeError.
+
+        INVARIANT: the key is kept before it is shown: the edge forgets the former with the first report.
+        """
+        key = new_key(self.host_id)
+        renewed = await self.edge.renew_host_certificate(key.certificate_request)
+        await asyncio.to_thread(self.directory.keep_identity, key, renewed.certificate)
+        self.exchange.show(self.directory.identified())
+        await self.edge.report_instances(())
+        _log.info(HOST_KEY_RENEWED, host_id=self.host_id)

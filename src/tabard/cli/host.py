@@ -1,0 +1,242 @@
+"""`tabard host`: let other machines enrol, see them, revoke them."""
+
+import asyncio
+import logging
+import os
+import shlex
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+from collections.abc import Coroutine, Mapping
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from tabard.agent.edge_client import EdgeError
+from tabard.agent.enrolling import EdgeNotBelieved, enrol
+from tabard.agent.host_keys import Enrolment, HostDirectory, NotEnrolled
+from tabard.agent.networks.machine import METADATA_ADDRESS
+from tabard.cli.durations import duration
+from tabard.cli.running import DataDirOption, complain, running_system
+from tabard.clock import SystemClock, iso8601
+from tabard.model.join_offer import JoinOffer
+from tabard.model.messages import CreateJoinTokenRequest
+from tabard.sigv4.sign import Credentials
+from tabard.wiring.enrolled import EnrolledMachine, NotServed
+from tabard.wiring.foreground import Endpoint, deregister_host
+from tabard.wiring.hosts import create_join_token, list_hosts
+from tabard.wiring.process import prepare_process
+from tabard.wiring.running import RunningSystem
+from tabard.wiring.settings import default_data_dir
+
+SHOWN_VARIABLES = (
+    "AWS_ENDPOINT_URL",
+    "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+)
+
+T = TypeVar("T")
+_STDIN = "-"
+
+host = typer.Typer(
+    name="host", help="Other machines: let them enrol, see them, revoke them.", no_args_is_help=True
+)
+
+
+@host.command()
+def token(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The name of the machine that may enrol.")],
+    instance_profile: Annotated[
+        str | None,
+        typer.Option("--instance-profile", help="The instance profile that its instance is given."),
+    ] = None,
+    ttl: Annotated[
+        str, typer.Option("--ttl", help="How long the token may be used: 60s to 7d, such as 30m or 1h.")
+    ] = "1h",
+    endpoint: Annotated[
+        str | None,
+        typer.Option("--endpoint", help="Where that machine reaches the edge: https://…"),
+    ] = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """Print a join token for one machine of this name: a secret, for one use."""
+    lifetime = duration(ttl, option="--ttl")
+    system = running_system(data_dir)
+    reached = _endpoint_for_others(system, endpoint)
+    try:
+        request = msgspec.convert(
+            {
+                "HostName": name,
+                "InstanceProfileName": instance_profile,
+                "LifetimeSeconds": int(lifetime.total_seconds()),
+            },
+            CreateJoinTokenRequest,
+        )
+        made = _asked(create_join_token(_admin(system), request))
+        offer = JoinOffer(
+            endpoint=reached,
+            ca_fingerprint=made.ca_fingerprint,
+            token_id=made.join_token_id,
+            secret=made.secret,
+        ).checked()
+    except ValueError as error:
+        complain(str(error))
+    typer.echo(offer.to_text())
+    typer.echo(f"tabard: for {name}, once, until {iso8601(made.expiration)}", err=True)
+
+
+@host.command(name="list")
+def list_(data_dir: DataDirOption = None) -> None:
+    """List the hosts: enrolled machines, and those of this one."""
+    console = Console(highlight=False, soft_wrap=True)
+    rows = Table(box=None, pad_edge=False)
+    for title in ("HOST", "NAME", "KIND", "LAST SEEN", "INSTANCES"):
+        rows.add_column(title, overflow="fold", no_wrap=True)
+    for each in _asked(list_hosts(_admin(running_system(data_dir)))):
+        kind = "enrolled" if each.enrolled else "command" if each.ephemeral else "local"
+        rows.add_row(
+            each.host_id, each.name, kind, iso8601(each.last_seen_at), " ".join(each.instance_ids) or "-"
+        )
+    console.print(rows)
+
+
+@host.command()
+def revoke(
+    host_id: Annotated[str, typer.Argument(metavar="HOST", help="The host's id, h-…")],
+    data_dir: DataDirOption = None,
+) -> None:
+    """Remove a host at once: its certificate, its instances and their sessions are refused from now on."""
+    _asked(deregister_host(_admin(running_system(data_dir)), host_id))
+
+
+@host.command(name="enrol", context_settings={"allow_interspersed_args": True})
+def enrol_(
+    join_token: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[TOKEN]",
+            envvar="TABARD_JOIN_TOKEN",
+            help="The join token; - reads it from stdin. None goes on with an earlier enrolment.",
+        ),
+    ] = None,
+    command: Annotated[
+        list[str] | None, typer.Argument(metavar="[-- CMD…]", help="A command to run as the instance.")
+    ] = None,
+    directory: Annotated[
+        Path | None, typer.Option("--directory", help="Where the machine keeps its key (mode 0700).")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="This machine's name, which the token is for; its hostname.")
+    ] = None,
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="Where applications reach the edge, on loopback.")
+    ] = 4590,
+    metadata_address: Annotated[
+        str, typer.Option("--metadata-address", help="127.0.0.1, or 169.254.169.254 where it may be bound.")
+    ] = "127.0.0.1",
+    metadata_port: Annotated[
+        int | None, typer.Option("--metadata-port", min=0, max=65535, help="4591; at 169.254.169.254: 80.")
+    ] = None,
+    renew_key_every: Annotated[
+        str, typer.Option("--renew-key-every", help="How often the host changes its key, such as 12h.")
+    ] = "1d",
+) -> None:
+    """Make this machine an instance, and serve its metadata until Ctrl-C, or until CMD ends."""
+    kept = HostDirectory(directory or default_data_dir().with_name("tabard-host"))
+    if join_token and join_token != _STDIN and not JoinOffer.is_like(join_token) and kept.is_enrolled:
+        command = [join_token, *(command or ())]  # it goes on, and this is the command
+        join_token = None
+    if metadata_address not in ("127.0.0.1", METADATA_ADDRESS):
+        complain(f"--metadata-address is 127.0.0.1 or {METADATA_ADDRESS}, not {metadata_address}")
+    if command and shutil.which(command[0]) is None:
+        complain(f"{command[0]}: command not found")
+    by_default = 80 if metadata_address == METADATA_ADDRESS else 4591
+    pace = duration(renew_key_every, option="--renew-key-every")
+    prepare_process(least_level=logging.WARNING, for_people=True)
+    with tempfile.TemporaryDirectory(prefix="tabard-machine-") as runtime_directory:
+        machine = EnrolledMachine(
+            directory=kept,
+            runtime_directory=Path(runtime_directory),
+            metadata=(metadata_address, by_default if metadata_port is None else metadata_port),
+            edge=("127.0.0.1", port),
+            environment=dict(os.environ),
+            renew_key_every=pace,
+            command=command or (),
+        )
+        try:
+            status = asyncio.run(_enrol_and_serve(join_token, name or socket.gethostname(), kept, machine))
+        except (EdgeNotBelieved, NotEnrolled, NotServed) as error:
+            complain(str(error))
+        except EdgeError as error:
+            complain(error.message)
+        except OSError as error:
+            complain(f"enrolment did not succeed: {error.strerror or error}")
+    raise typer.Exit(status)
+
+
+async def _enrol_and_serve(
+    join_token: str | None, name: str, kept: HostDirectory, machine: EnrolledMachine
+) -> int:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    if join_token is not None:
+        if kept.is_enrolled:
+            raise NotEnrolled(
+                f"{kept.path} holds an enrolment already; give no token, or another --directory"
+            )
+        await enrol(_offer(join_token), kept, host_name=name, clock=SystemClock())
+    status = await machine.serve(stop, announce=_say_where if not machine.command else _say_that)
+    return status.shell_code
+
+
+def _offer(join_token: str) -> JoinOffer:
+    try:
+        return JoinOffer.from_text(sys.stdin.readline() if join_token == _STDIN else join_token)
+    except ValueError as error:
+        raise NotEnrolled(str(error)) from None
+
+
+def _say_that(enrolment: Enrolment, _: Mapping[str, str]) -> None:
+    typer.echo(f"tabard: this machine is {enrolment.instance_id} on host {enrolment.host_id}", err=True)
+
+
+def _say_where(enrolment: Enrolment, environment: Mapping[str, str]) -> None:
+    """What a process of this machine needs in its environment to be the instance."""
+    _say_that(enrolment, environment)
+    for variable in SHOWN_VARIABLES:
+        if variable in environment:
+            typer.echo(f"export {variable}={shlex.quote(environment[variable])}")
+
+
+def _endpoint_for_others(system: RunningSystem, endpoint: str | None) -> str:
+    if not system.host_endpoint:
+        complain("this system has no port for other machines; start it with: tabard up --host-port 4583")
+    if endpoint is not None:
+        return endpoint
+    if urlsplit(system.host_endpoint).hostname in ("0.0.0.0", "::"):  # noqa: S104 - it is refused
+        complain(
+            "the edge listens on every address; say which one that machine reaches: --endpoint https://…"
+        )
+    return system.host_endpoint
+
+
+def _admin(system: RunningSystem) -> Endpoint:
+    key = system.admin_key
+    credentials = Credentials(access_key_id=key.access_key_id, secret_access_key=key.secret_access_key)
+    return Endpoint(system.endpoint, system.region, credentials)
+
+
+def _asked(asking: Coroutine[Any, Any, T]) -> T:
+    try:
+        return asyncio.run(asking)
+    except EdgeError as error:
+        complain(error.message)

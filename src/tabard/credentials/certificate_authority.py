@@ -1,0 +1,197 @@
+"""The installation's certificate authority: it vouches for edges to machines, and for hosts to edges.
+
+Its private key is encrypted under the master key like the keyring; its certificate is for everybody, and its
+fingerprint stands in every join token. No private key but its own is ever made or seen here.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from ipaddress import ip_address
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from tabard.credentials.certificate_keys import key_usage, open_private_key, seal_private_key
+from tabard.model.client_certificate import ClientCertificate
+from tabard.model.host import Host
+from tabard.model.messages import EDGE_NAME
+from tabard.store.ports import Vault
+
+CA_CERTIFICATE = "ca_certificate"
+"""The installation's fact of this name is the authority's certificate, as PEM."""
+
+CA_SEALED_KEY = "ca_sealed_key"
+"""The installation's fact of this name is the authority's private key, sealed, in base64."""
+
+HOST_CERTIFICATE_LIVES = timedelta(days=30)
+EDGE_CERTIFICATE_LIVES = timedelta(days=30)
+MAX_REQUEST_BYTES = 4096
+
+_CA_LIVES = timedelta(days=30 * 365)
+_SLOW_CLOCK = timedelta(hours=1)
+"""A certificate is valid from a little earlier: the clock of the machine that checks it may be behind."""
+
+
+class CertificateRequestUnusable(Exception):
+    """A certificate signing request that proves nothing, or asks for a key of another kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateRequest:
+    """A public key on the P-256 curve, whose private half the sender has proven to hold."""
+
+    public_key: ec.EllipticCurvePublicKey
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateAuthority:
+    """Issues certificates for keys that others hold."""
+
+    certificate: x509.Certificate
+    _key: ec.EllipticCurvePrivateKey = field(repr=False)
+
+    @property
+    def pem(self) -> str:
+        return self.certificate.public_bytes(serialization.Encoding.PEM).decode("ascii")
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the certificate, in hex: what a machine is told to trust."""
+        return hashlib.sha256(self.certificate.public_bytes(serialization.Encoding.DER)).hexdigest()
+
+    def issue_to_host(self, host: Host, request: CertificateRequest, *, now: datetime) -> str:
+        """A certificate (PEM) that says whose the key is. It is good for nothing but a client's side."""
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host.host_id)])
+        builder = self._builder(subject, request.public_key, now, HOST_CERTIFICATE_LIVES)
+        return self._signed(builder, ExtendedKeyUsageOID.CLIENT_AUTH)
+
+    def issue_to_edge(
+        self, public_key: ec.EllipticCurvePublicKey, *, addresses: Sequence[str], now: datetime
+    ) -> str:
+        """A certificate (PEM) of the name that all edges have, and of these names and addresses."""
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, EDGE_NAME)])
+        names = x509.SubjectAlternativeName([_general_name(each) for each in (EDGE_NAME, *addresses)])
+        builder = self._builder(subject, public_key, now, EDGE_CERTIFICATE_LIVES)
+        return self._signed(builder.add_extension(names, critical=False), ExtendedKeyUsageOID.SERVER_AUTH)
+
+    def _builder(
+        self, subject: x509.Name, public_key: ec.EllipticCurvePublicKey, now: datetime, lives: timedelta
+    ) -> x509.CertificateBuilder:
+        return (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self.certificate.subject)
+            .public_key(public_key)
+            .serial_number(secrets.randbits(120) + 1)
+            .not_valid_before(now - _SLOW_CLOCK)
+            .not_valid_after(now + lives)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(key_usage(), critical=True)
+            .add_extension(
+                x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False
+            )
+        )
+
+    def _signed(self, builder: x509.CertificateBuilder, purpose: x509.ObjectIdentifier) -> str:
+        # INVARIANT: a host's certificate never passes for an edge's, nor an edge's for a host's.
+        builder = builder.add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
+        certificate = builder.sign(self._key, hashes.SHA256())
+        return certificate.public_bytes(serialization.Encoding.PEM).decode("ascii")
+
+
+def new_certificate_authority(vault: Vault, *, account_id: str, now: datetime) -> Mapping[str, str]:
+    """Make a key and a certificate of its own; the installation's facts that hold them."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Tabard"),
+            x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, f"account {account_id}"),
+            x509.NameAttribute(NameOID.COMMON_NAME, "Edges and hosts"),
+        ]
+    )
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(secrets.randbits(120) + 1)
+        .not_valid_before(now - _SLOW_CLOCK)
+        .not_valid_after(now + _CA_LIVES)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(key_usage(signs_certificates=True), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    return {
+        CA_CERTIFICATE: certificate.public_bytes(serialization.Encoding.PEM).decode("ascii"),
+        CA_SEALED_KEY: seal_private_key(key, vault, label=CA_SEALED_KEY),
+    }
+
+
+def open_certificate_authority(fact: Mapping[str, str | None], vault: Vault) -> CertificateAuthority:
+    """Decrypt the key. Raises ValueError where there is none, or the master key is another."""
+    certificate, sealed_key = fact.get(CA_CERTIFICATE), fact.get(CA_SEALED_KEY)
+    if not certificate or not sealed_key:
+        raise ValueError("the installation has no certificate authority")
+    key = open_private_key(sealed_key, vault, label=CA_SEALED_KEY)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise ValueError("the certificate authority's key is on no curve")  # noqa: TRY004 - a value, not a type
+    return CertificateAuthority(x509.load_pem_x509_certificate(certificate.encode("ascii")), key)
+
+
+def read_certificate_request(pem: str) -> CertificateRequest:
+    """The key of a certificate signing request (PKCS #10, PEM). Nothing else in it is believed.
+
+    Raises:
+        CertificateRequestUnusable: it is none, is not signed by its own key, or the key is not on P-256.
+    """
+    try:
+        request = x509.load_pem_x509_csr(pem.encode("ascii")) if len(pem) <= MAX_REQUEST_BYTES else None
+        is_proven = request is not None and request.is_signature_valid
+        public_key = request.public_key() if request is not None else None
+    except (ValueError, UnsupportedAlgorithm, InvalidSignature):
+        raise CertificateRequestUnusable("it is no PKCS #10 request in PEM") from None
+    if not is_proven:
+        raise CertificateRequestUnusable("it is not signed with the key that it names")
+    if not isinstance(public_key, ec.EllipticCurvePublicKey) or public_key.curve.name != "secp256r1":
+        raise CertificateRequestUnusable("its key is not on the curve P-256")
+    return CertificateRequest(public_key, key_fingerprint(public_key))
+
+
+def key_fingerprint(public_key: PublicKeyTypes) -> str:
+    """SHA-256 of the public key (SubjectPublicKeyInfo, DER), in hex."""
+    material = public_key.public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return hashlib.sha256(material).hexdigest()
+
+
+def read_host_certificate(der: bytes) -> ClientCertificate | None:
+    """What a certificate that TLS has verified says of its host; None where it names none.
+
+    INVARIANT: only what the listener's own TLS layer has verified against this authority may come here.
+    """
+    certificate = x509.load_der_x509_certificate(der)
+    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    if len(names) != 1:
+        return None
+    return ClientCertificate(
+        host_id=str(names[0].value),
+        key_fingerprint=key_fingerprint(certificate.public_key()),
+        not_after=certificate.not_valid_after_utc,
+    )
+
+
+def _general_name(text: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ip_address(text))
+    except ValueError:
+        return x509.DNSName(text)

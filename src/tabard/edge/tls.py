@@ -1,0 +1,70 @@
+"""The edge's door for other machines: TLS with the installation's own authority as the only root.
+
+A client may show a certificate, and then it must be one of this authority's. Whose it is now, and whether it
+is still anybody's, is looked up for each request: TLS says only what a key proves.
+"""
+
+import os
+import ssl
+import tempfile
+from asyncio import BaseTransport
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from tabard.credentials.certificate_authority import CertificateAuthority, read_host_certificate
+from tabard.model.client_certificate import ClientCertificate
+
+HANDSHAKE_SECONDS = 10.0
+"""How long a client may take to show who it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EdgeTls:
+    """The TLS side of one edge process; its private key never leaves it."""
+
+    authority: CertificateAuthority = field(repr=False)
+    addresses: Sequence[str]
+    context: ssl.SSLContext = field(repr=False)
+
+    @classmethod
+    def of(cls, authority: CertificateAuthority, *, addresses: Sequence[str], now: datetime) -> "EdgeTls":
+        """A context with a certificate of these names and addresses, for connections from now on."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.verify_mode = ssl.CERT_OPTIONAL
+        context.load_verify_locations(cadata=authority.pem)
+        # A session that is taken up again is not verified again.
+        context.options |= ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION
+        context.num_tickets = 0
+        tls = cls(authority=authority, addresses=addresses, context=context)
+        tls.renew(now=now)
+        return tls
+
+    def renew(self, *, now: datetime) -> None:
+        """Make a new key, with a certificate: for the connections that come after."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        certificate = self.authority.issue_to_edge(key.public_key(), addresses=self.addresses, now=now)
+        pem = key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        # `ssl` reads keys from files alone. The authority's certificate goes along: who has only its
+        # fingerprint finds it in the handshake.
+        descriptor, name = tempfile.mkstemp(prefix="tabard-edge-")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(pem + certificate.encode() + self.authority.pem.encode())
+            self.context.load_cert_chain(name)
+        finally:
+            Path(name).unlink()
+
+
+def client_certificate_of(transport: BaseTransport) -> ClientCertificate | None:
+    """What the client of a TLS connection has proven; None where it showed no certificate."""
+    tls = transport.get_extra_info("ssl_object")
+    der = None if tls is None else tls.getpeercert(binary_form=True)
+    return None if not der else read_host_certificate(der)

@@ -1,0 +1,102 @@
+"""Join tokens: an administrator's leave for one machine to enrol."""
+
+import secrets
+from collections.abc import Sequence
+from datetime import timedelta
+
+from tabard.access.authorize import Permit
+from tabard.access.check import Check
+from tabard.access.machine_callers import hash_of_secret
+from tabard.credentials.certificate_authority import (
+    CA_CERTIFICATE,
+    CA_SEALED_KEY,
+    CertificateAuthority,
+    open_certificate_authority,
+)
+from tabard.model.join_token import JoinToken
+from tabard.model.messages import JOIN_TOKEN_SECRET_BYTES, CreateJoinTokenRequest, CreateJoinTokenResult
+from tabard.names import Place, new_resource_id
+from tabard.services.ec2.instance_profiles import (
+    IamInstanceProfileSpecification,
+    find_instance_profile,
+    pass_role_checks,
+    passed_instance_profile,
+)
+from tabard.services.hosts.answers import answer
+from tabard.services.operation import Facts, Output
+from tabard.store.ports import Transaction
+
+_ACTION = "hosts:CreateJoinToken"
+_DECIDED_AS = "hosts:instanceprofile"
+
+
+def join_token_arn(place: Place, token_id: str) -> str:
+    """`arn:aws:hosts:REGION:ACCOUNT:join-token/jt-…`."""
+    return f"arn:{place.partition}:hosts:{place.region}:{place.account_id}:join-token/{token_id}"
+
+
+def create_join_token_checks(request: CreateJoinTokenRequest, facts: Facts) -> Sequence[Check]:
+    """hosts:CreateJoinToken on any token, and iam:PassRole: whoever enrols a machine gives it the role."""
+    wanted = _specification(request)
+    found = find_instance_profile(wanted, facts.snapshot.instance_profile_named) if wanted else None
+    check = Check(
+        action=_ACTION,
+        resource=join_token_arn(facts, "*"),
+        context={_DECIDED_AS: (found.arn,)} if found is not None else {},
+    )
+    return [check, *pass_role_checks(found, facts)]
+
+
+def create_join_token(permit: Permit, request: CreateJoinTokenRequest, tx: Transaction) -> Output:
+    """Make a join token: the machine of this name that brings it becomes a host, with an instance.
+
+    Args:
+        permit: proof that the caller may hosts:CreateJoinToken, and iam:PassRole on the role that the
+            instance profile holds.
+        request: lifetime_seconds 60 to 604,800, an hour by default; the instance profile by name, or none.
+    Returns:
+        The token's id and secret (32 random bytes in base64url; shown this once, kept as a hash), and the
+        SHA-256 of the certificate that edges are verified against.
+    Raises:
+        InvalidParameterValue (400): no such instance profile.
+    Differs: EC2 has no such operation; Systems Manager's hybrid activations are the nearest.
+    """
+    permit.require(_ACTION, join_token_arn(permit, "*"))
+    wanted = _specification(request)
+    instance_profile = passed_instance_profile(permit, wanted, tx, decided_as=_DECIDED_AS) if wanted else None
+    secret = secrets.token_urlsafe(JOIN_TOKEN_SECRET_BYTES)
+    token = JoinToken(
+        token_id=new_resource_id("jt"),
+        secret_hash=hash_of_secret(secret),
+        host_name=request.host_name,
+        instance_profile_id=instance_profile.instance_profile_id if instance_profile is not None else "",
+        partition=permit.partition,
+        region=permit.region,
+        account_id=permit.account_id,
+        created_at=permit.now,
+        created_by=permit.caller.owner_id,
+        expires_at=permit.now + timedelta(seconds=request.lifetime_seconds),
+    )
+    tx.join_tokens.insert(token)
+    return answer(
+        CreateJoinTokenResult(
+            join_token_id=token.token_id,
+            arn=token.arn,
+            secret=secret,
+            ca_fingerprint=certificate_authority(tx).fingerprint,
+            expiration=token.expires_at,
+        )
+    )
+
+
+def certificate_authority(tx: Transaction) -> CertificateAuthority:
+    """The installation's, as the transaction sees it."""
+    return open_certificate_authority(
+        {fact: tx.installation.get(fact) for fact in (CA_CERTIFICATE, CA_SEALED_KEY)}, tx.vault
+    )
+
+
+def _specification(request: CreateJoinTokenRequest) -> IamInstanceProfileSpecification | None:
+    if request.instance_profile_name is None:
+        return None
+    return IamInstanceProfileSpecification(name=request.instance_profile_name)

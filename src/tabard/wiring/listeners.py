@@ -1,0 +1,60 @@
+"""The listening sockets of a system: made once, and inherited by every edge."""
+
+import os
+import socket
+from ipaddress import ip_address
+from pathlib import Path
+
+_BACKLOG = 1024
+
+
+class PortInUse(Exception):
+    """Somebody else listens where the edge or its health should."""
+
+
+def tcp_listener(address: str, port: int, *, option: str) -> socket.socket:
+    """Listen on an address. Raises PortInUse: it names the `option` that takes another port."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((address, port))
+    except OSError as error:
+        listener.close()
+        hint = f"{option} takes another, or 0 for any"
+        raise PortInUse(f"cannot listen on {address} port {port}: {error.strerror}; {hint}") from error
+    listener.listen(_BACKLOG)
+    listener.setblocking(False)
+    return listener
+
+
+def unix_listener(path: Path) -> socket.socket:
+    """Listen at a path (mode 0600), where the agent leads its instances' connections."""
+    path.unlink(missing_ok=True)  # what an earlier system left: this directory is ours alone
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o177)
+    try:
+        listener.bind(str(path))
+    except OSError:
+        listener.close()
+        raise
+    finally:
+        os.umask(before)
+    listener.listen(_BACKLOG)
+    listener.setblocking(False)
+    return listener
+
+
+def authority_of(listener: socket.socket) -> str:
+    """Address and port, as a URL has them."""
+    host, port = listener.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def addresses_of(listener: socket.socket | None) -> tuple[str, ...]:
+    """What clients may call a listener for other machines, beside the name that all edges have."""
+    if listener is None:
+        return ()
+    address = str(listener.getsockname()[0])
+    named = {"localhost", "127.0.0.1", "::1", socket.gethostname()}
+    return tuple(sorted(named if ip_address(address).is_unspecified else named | {address}))
