@@ -9,7 +9,7 @@ from decimal import Decimal
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 
-_NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]{1,3})?")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 _EPOCH_SECONDS = re.compile(r"[0-9]{1,3}|[0-9]{5,19}(?:\.[0-9]{1,9})?")
 _LAST_EPOCH_SECOND = 2**63 - 1
 _DATE = re.compile(

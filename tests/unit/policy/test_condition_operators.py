@@ -61,6 +61,8 @@ NUMERIC: list[Row] = [
     ("NumericEquals", ["10"], ["ten"], False),
     ("NumericEquals", ["10"], ["1" * 100], False),
     ("NumericEquals", ["1e1"], ["10"], True),
+    ("NumericEquals", [".5"], ["0.50"], True),
+    ("NumericEquals", ["0"], ["."], False),
     ("NumericNotEquals", ["10"], ["10"], False),
     ("NumericNotEquals", ["10"], ["11"], True),
     ("NumericNotEquals", ["10"], None, True),

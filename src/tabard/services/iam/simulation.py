@@ -21,6 +21,7 @@ from tabard.policy import (
     RequestContext,
     Span,
     StatementEffect,
+    compile_policies,
     decide,
     explain,
 )
@@ -35,6 +36,7 @@ _DECISIONS = {
     Effect.IMPLICIT_DENY: "implicitDeny",
 }
 _MOST_RESTRICTIVE_FIRST = (Effect.EXPLICIT_DENY, Effect.IMPLICIT_DENY, Effect.ALLOW)
+_NO_POLICIES = compile_policies(())
 _TOLD_OF = (Layer.IDENTITY, Layer.RESOURCE)
 """AWS: "Only statements from identity-based and resource-based policies appear here." """
 
@@ -109,7 +111,10 @@ class _Simulated:
         """Whether the control policies alone would allow it; None where there are none."""
         if not self.layers.service_control and not self.layers.resource_control:
             return None
-        alone = decide(self.explanation.request, self.layers)
+        alone = decide(
+            self.explanation.request,
+            self.layers._replace(identity=_NO_POLICIES, resource=None, boundary=None, session=None),
+        )
         return alone.layer not in (Layer.SERVICE_CONTROL, Layer.RESOURCE_CONTROL)
 
     @cached_property

@@ -179,6 +179,11 @@ def test_every_level_of_an_organisation_must_allow(account: Account) -> None:
     denied = custom(account, allow("s3:*"), OrderedOrganizationPolicyInputList=[everything, queues])
     assert (denied["EvalDecision"], denied["MatchedStatements"]) == ("implicitDeny", [])
     assert denied["OrganizationsDecisionDetail"] == {"AllowedByOrganizations": False}
+    by_both = custom(account, deny("s3:*"), OrderedOrganizationPolicyInputList=[everything, queues])
+    assert by_both["EvalDecision"] == "explicitDeny"
+    assert by_both["OrganizationsDecisionDetail"] == {"AllowedByOrganizations": False}
+    by_policy = custom(account, deny("s3:*"), OrderedOrganizationPolicyInputList=[everything])
+    assert by_policy["OrganizationsDecisionDetail"] == {"AllowedByOrganizations": True}
     assert "OrganizationsDecisionDetail" not in custom(account, allow("s3:*"))
     assert "no policy" in refused_custom(account, OrderedOrganizationPolicyInputList=[{}])
 
