@@ -7,9 +7,11 @@ import pytest
 from aggregates import HOUR, NOW, host, join_token
 from memory_store import MemoryStore
 
+from tabard.access.authorize import RequestFacts, authorize, authorize_each
 from tabard.access.caller import CallerKind
+from tabard.access.check import Check
 from tabard.access.machine_callers import authenticate_host, authenticate_join_token, hash_of_secret
-from tabard.access.refusals import NotAuthenticated, Refusal
+from tabard.access.refusals import AccessDenied, NotAuthenticated, Refusal
 from tabard.model.client_certificate import ClientCertificate
 from tabard.store.snapshot import Snapshot
 
@@ -80,3 +82,25 @@ def test_a_wrong_secret_an_unknown_token_and_an_expired_one_are_refused_alike(
     with pytest.raises(NotAuthenticated) as refused:
         authenticate_join_token(token_id, secret, snapshot=snapshot, now=NOW + after)
     assert refused.value.refusal is Refusal.UNKNOWN_KEY
+
+
+def test_a_host_and_a_join_token_call_hosts_alone_whatever_a_policy_would_say(snapshot: Snapshot) -> None:
+    facts = RequestFacts(
+        service="s3",
+        region="us-east-1",
+        source_ip="127.0.0.1",
+        secure=True,
+        user_agent="",
+        referer="",
+        request_id="11111111-2222-4333-8444-555555555555",
+        now=NOW,
+    )
+    checks = [Check(action="s3:ListAllMyBuckets", resource="*")]
+    machines = (
+        authenticate_host(CERTIFICATE, snapshot=snapshot, now=NOW),
+        authenticate_join_token(join_token().token_id, SECRET, snapshot=snapshot, now=NOW),
+    )
+    for caller, _ in machines:
+        for ask in (authorize, authorize_each):
+            with pytest.raises(AccessDenied, match="a host calls hosts alone"):
+                ask(caller, checks, facts, snapshot)
