@@ -224,7 +224,7 @@ def test_children_never_outlive_their_supervisor_and_the_next_one_keeps_what_was
     writer: Writer | None = None
     instance: Instance | None = None
     for round_number in range(3):
-        with tabard_up(data_dir) as system:
+        with tabard_up(data_dir, keeps_instances=True) as system:
             if writer is None:
                 writer = writer_on(system)
             else:
