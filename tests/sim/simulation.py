@@ -171,6 +171,8 @@ class Simulation:
         """Raise AssertionError where a promise is broken. Lifetimes are counted on the monotonic hand."""
         instance_profile = self.keeper.facts().instance_profile
         now_seconds = self.clock.monotonic_seconds()
+        long_ago = now_seconds - self.edge.lifetime.total_seconds()
+        self.edge.answered = [each for each in self.edge.answered if each.ends_at_seconds > long_ago]
         for role_delivery in DELIVERIES:
             view = self.keeper.credentials(role_delivery)
             if instance_profile is None:
