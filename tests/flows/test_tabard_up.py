@@ -1,8 +1,10 @@
 """`tabard up`, `env` and `reset`: settings, restarts, and what an operator is told."""
 
 import json
+import os
 import socket
 import subprocess
+import time
 import urllib.request
 from pathlib import Path
 
@@ -25,6 +27,14 @@ from typer.testing import CliRunner
 from tabard.cli.main import app
 
 pytestmark = pytest.mark.flow
+
+
+@pytest.fixture(autouse=True)
+def no_settings_of_the_developers(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith("TABARD_"):
+            monkeypatch.delenv(name)
+
 
 ADMIN_KEY = "AKIAIOSFODNN7EXAMPLE"
 ADMIN_SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
@@ -74,6 +84,7 @@ def test_settings_are_options_or_variables_and_a_restart_keeps_iam_and_s3(data_d
         }
         assert first.client("sts", **keys).get_caller_identity()["Arn"].endswith(":root")
         profile = first.instance_profile_of(allow("s3:*"))
+        time.sleep(0.2)  # another edge knows of it within 100 ms
         instance = first.launch(SLEEPER, instance_profile=profile)
         instance.client("s3").create_bucket(
             Bucket="kept", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
