@@ -8,7 +8,7 @@ from repository_texts import read
 
 from tabard.cli.main import app
 
-HIDDEN = {"edge-process", "agent-process"}
+HIDDEN: set[str] = set()
 
 
 def commands(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - typer's own

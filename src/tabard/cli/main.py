@@ -14,7 +14,6 @@ from tabard.cli.identity_certificate import identity_certificate
 from tabard.cli.organization import organization
 from tabard.cli.policy_check import check
 from tabard.cli.policy_simulate import simulate
-from tabard.cli.processes import agent_process, edge_process
 from tabard.cli.reset import reset
 from tabard.cli.run import run
 from tabard.cli.up import up
@@ -46,8 +45,6 @@ app.command()(identity_certificate)
 app.add_typer(organization)
 app.command()(reset)
 app.command()(demo)
-app.command(name="edge-process", hidden=True)(edge_process)
-app.command(name="agent-process", hidden=True)(agent_process)
 
 
 def main() -> None:

@@ -1,4 +1,7 @@
-"""The processes that `tabard up` starts; their configuration, with its secrets, arrives on stdin."""
+"""The processes that `tabard up` starts: `python -m tabard.cli.processes edge-process`, or `agent-process`.
+
+Their configuration, with its secrets, arrives on stdin.
+"""
 
 import asyncio
 import sys
@@ -9,8 +12,8 @@ import msgspec
 from tabard.wiring.process import prepare_process
 from tabard.wiring.process_config import AgentConfig, EdgeConfig
 
-# What runs is imported where it runs: no command pays for the edge's tables and AWS's models, and the agent
-# has no control code in it.
+# What runs is imported where it runs, and nothing of the command line is: the agent's process has no control
+# code in it, and is back in a third of the time when it has to be started again.
 
 
 def edge_process() -> None:
@@ -30,3 +33,9 @@ def agent_process() -> None:
 def _run(work: Coroutine[None, None, None]) -> None:
     prepare_process()
     asyncio.run(work)
+
+
+PROCESSES = {"edge-process": edge_process, "agent-process": agent_process}
+
+if __name__ == "__main__":
+    PROCESSES[sys.argv[1]]()

@@ -268,7 +268,7 @@ class System:
         return [
             ChildSpec(
                 name=f"edge-{number}",
-                argv=(sys.executable, "-m", "tabard.cli.main", "edge-process"),
+                argv=(sys.executable, "-m", "tabard.cli.processes", "edge-process"),
                 env=child_environment(),
                 cwd=self.data_dir.path,
                 log_path=self.data_dir.logs / f"edge-{number}.log",
@@ -301,7 +301,7 @@ class System:
         )
         return ChildSpec(
             name="agent",
-            argv=(sys.executable, "-m", "tabard.cli.main", "agent-process"),
+            argv=(sys.executable, "-m", "tabard.cli.processes", "agent-process"),
             env=child_environment(),
             cwd=self.data_dir.path,
             log_path=self.data_dir.logs / "agent.log",
