@@ -13,7 +13,8 @@ from running_system import TRUST_EC2, Instance, RunningSystem, allow, fresh, unt
 from valid_requests import HOSTS_TARGET, SERVICES, local_host, target, valid
 
 from tabard.sigv4.sign import Credentials
-from tabard.wiring.foreground import Endpoint, deregister_host, register_ephemeral_host
+from tabard.wiring.endpoint import Endpoint
+from tabard.wiring.foreground import deregister_host, register_ephemeral_host
 
 pytestmark = pytest.mark.flow
 

@@ -11,9 +11,7 @@ from tabard.cli.durations import duration
 from tabard.cli.running import DataDirOption, complain, running_system
 from tabard.clock import SystemClock
 from tabard.model.messages import CancelInstanceEventsRequest, InstanceEventKind, PutInstanceEventRequest
-from tabard.sigv4.sign import Credentials
 from tabard.wiring.events import announce
-from tabard.wiring.foreground import Endpoint
 
 
 def event(
@@ -59,15 +57,8 @@ def event(
     except msgspec.ValidationError as error:
         complain(str(error))
     system = running_system(data_dir)
-    admin = Endpoint(
-        system.endpoint,
-        system.region,
-        Credentials(
-            access_key_id=system.admin_key.access_key_id, secret_access_key=system.admin_key.secret_access_key
-        ),
-    )
     try:
-        event_id = asyncio.run(announce(admin, request))
+        event_id = asyncio.run(announce(system.admin, request))
     except EdgeError as error:
         complain(error.message)
     if event_id:

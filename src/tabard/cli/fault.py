@@ -66,7 +66,7 @@ def fault(
     if request == SetInstanceFaultsRequest(instance_id=instance):
         complain("say what is to go wrong, such as --rotate-now, or end it with --clear")
     try:
-        in_force = asyncio.run(set_instance_faults(running_system(data_dir), request))
+        in_force = asyncio.run(set_instance_faults(running_system(data_dir).admin, request))
     except EdgeError as error:
         complain(f"{error.code}: {error.message}")
     typer.echo(f"{instance}: {_shown(in_force)}")

@@ -28,9 +28,8 @@ from tabard.cli.running import DataDirOption, complain, running_system
 from tabard.clock import SystemClock, iso8601
 from tabard.model.join_offer import JoinOffer
 from tabard.model.messages import CreateJoinTokenRequest
-from tabard.sigv4.sign import Credentials
 from tabard.wiring.enrolled import EnrolledMachine, NotServed
-from tabard.wiring.foreground import Endpoint, deregister_host
+from tabard.wiring.foreground import deregister_host
 from tabard.wiring.hosts import create_join_token, list_hosts
 from tabard.wiring.process import prepare_process
 from tabard.wiring.running import RunningSystem
@@ -80,7 +79,7 @@ def token(
             },
             CreateJoinTokenRequest,
         )
-        made = _asked(create_join_token(_admin(system), request))
+        made = _asked(create_join_token(system.admin, request))
         offer = JoinOffer(
             endpoint=reached,
             ca_fingerprint=made.ca_fingerprint,
@@ -100,7 +99,7 @@ def list_(data_dir: DataDirOption = None) -> None:
     rows = Table(box=None, pad_edge=False)
     for title in ("HOST", "NAME", "KIND", "LAST SEEN", "INSTANCES"):
         rows.add_column(title, overflow="fold", no_wrap=True)
-    for each in _asked(list_hosts(_admin(running_system(data_dir)))):
+    for each in _asked(list_hosts(running_system(data_dir).admin)):
         kind = "enrolled" if each.enrolled else "command" if each.ephemeral else "local"
         rows.add_row(
             each.host_id, each.name, kind, iso8601(each.last_seen_at), " ".join(each.instance_ids) or "-"
@@ -114,7 +113,7 @@ def revoke(
     data_dir: DataDirOption = None,
 ) -> None:
     """Remove a host at once: its certificate, its instances and their sessions are refused from now on."""
-    _asked(deregister_host(_admin(running_system(data_dir)), host_id))
+    _asked(deregister_host(running_system(data_dir).admin, host_id))
 
 
 @host.command(name="enrol", context_settings={"allow_interspersed_args": True})
@@ -227,12 +226,6 @@ def _endpoint_for_others(system: RunningSystem, endpoint: str | None) -> str:
             "the edge listens on every address; say which one that machine reaches: --endpoint https://…"
         )
     return system.host_endpoint
-
-
-def _admin(system: RunningSystem) -> Endpoint:
-    key = system.admin_key
-    credentials = Credentials(access_key_id=key.access_key_id, secret_access_key=key.secret_access_key)
-    return Endpoint(system.endpoint, system.region, credentials)
 
 
 def _asked(asking: Coroutine[Any, Any, T]) -> T:

@@ -29,10 +29,9 @@ from tabard.cli.running import DataDirOption, complain
 from tabard.cli.up import CANNOT_START, settings_from
 from tabard.model.instance import Image
 from tabard.services.ec2.images import CONTAINER_IMAGE, NETNS_IMAGE, PROCESS_IMAGE
-from tabard.sigv4.sign import Credentials
 from tabard.wiring.data_dir import find_running
 from tabard.wiring.drivers import instance_isolation
-from tabard.wiring.foreground import Endpoint, ForegroundRun, deregister_host, register_ephemeral_host
+from tabard.wiring.foreground import ForegroundRun, deregister_host, register_ephemeral_host
 from tabard.wiring.process import prepare_process
 from tabard.wiring.running import RunningSystem, describe
 from tabard.wiring.system import System
@@ -185,16 +184,8 @@ async def _run(
         instance_profile = launch.instance_profile
         if documents:
             instance_profile = await stack.enter_async_context(admin.instance_profile_of(documents))
-        endpoint = Endpoint(
-            system.endpoint,
-            system.region,
-            Credentials(
-                access_key_id=system.admin_key.access_key_id,
-                secret_access_key=system.admin_key.secret_access_key,
-            ),
-        )
-        host = await register_ephemeral_host(endpoint, name=f"run-{os.getpid()}")
-        stack.push_async_callback(take_back, partial(deregister_host, endpoint, host.host_id))
+        host = await register_ephemeral_host(system.admin, name=f"run-{os.getpid()}")
+        stack.push_async_callback(take_back, partial(deregister_host, system.admin, host.host_id))
         await admin.launch(image, host.host_id, instance_profile, launch.credentials_from)
         if launch.adopted_pid is None:
             stack.enter_context(_signals_left_to_the_command())

@@ -130,7 +130,7 @@ class TabardInstance:
         )
         # In a thread of its own: the test may be inside an event loop.
         with ThreadPoolExecutor(1) as thread:
-            thread.submit(asyncio.run, set_instance_faults(self.system.running, request)).result()
+            thread.submit(asyncio.run, set_instance_faults(self.system.running.admin, request)).result()
 
     def terminate(self) -> None:
         """End the instance; its sessions are refused from then on."""

@@ -15,42 +15,22 @@ from tabard.agent.edge_relay import VouchingDoor
 from tabard.agent.networks.namespaces import InsideEdge
 from tabard.agent.networks.network import Networks
 from tabard.agent.settings import AgentSettings
-from tabard.agent.signed_exchange import SignedExchange
 from tabard.clock import SystemClock
 from tabard.model.messages import RegisterHostRequest, RegisterHostResult
 from tabard.sigv4.sign import Credentials
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """An edge, and whom it is asked as."""
-
-    url: str
-    region: str
-    credentials: Credentials
-
-    def exchange(self) -> SignedExchange:
-        """A pooled client that signs as these credentials."""
-        return SignedExchange(self.url, credentials=self.credentials, region=self.region, clock=SystemClock())
+from tabard.wiring.endpoint import Endpoint
 
 
 async def register_ephemeral_host(admin: Endpoint, *, name: str) -> RegisterHostResult:
     """Register a host that lives as long as this process reports. Raises EdgeError."""
-    exchange = admin.exchange()
-    try:
-        client = EdgeClient("", exchange, clock=SystemClock())
-        return await client.register_host(RegisterHostRequest(name=name, ephemeral=True))
-    finally:
-        await exchange.close()
+    async with admin.client() as edge:
+        return await edge.register_host(RegisterHostRequest(name=name, ephemeral=True))
 
 
 async def deregister_host(admin: Endpoint, host_id: str) -> None:
     """Remove the host; its instance is terminated and its sessions are revoked. Raises EdgeError."""
-    exchange = admin.exchange()
-    try:
-        await EdgeClient("", exchange, clock=SystemClock()).deregister_host(host_id)
-    finally:
-        await exchange.close()
+    async with admin.client() as edge:
+        await edge.deregister_host(host_id)
 
 
 @dataclass(frozen=True, slots=True)
