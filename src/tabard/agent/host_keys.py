@@ -4,7 +4,6 @@ INVARIANT: the private key never leaves the machine, and is never in a file that
 """
 
 import os
-import secrets
 import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tabard.durable_files import write_durably
 from tabard.model.messages import EnrolHostResult
 
 
@@ -153,19 +153,3 @@ class HostDirectory:
         except (OSError, ssl.SSLError):
             raise NotEnrolled(f"{self._identity} holds no key with its certificate") from None
         return context
-
-
-def write_durably(path: Path, content: str) -> None:
-    """Write a file that only its owner may read, whole or not at all, durable on return."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

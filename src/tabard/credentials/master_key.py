@@ -13,6 +13,8 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from tabard.durable_files import sync_folder
+
 SYSTEMD_CREDENTIAL = "tabard-master-key"
 _KEY_BYTES = 32
 _NONCE_BYTES = 12
@@ -90,7 +92,7 @@ def create_master_key(path: Path) -> MasterKey:
             return read_master_key(path)
     finally:
         draft.unlink()
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
     return read_master_key(path)
 
 
@@ -102,11 +104,3 @@ def systemd_master_key_path() -> Path | None:
     folder = os.environ.get("CREDENTIALS_DIRECTORY")
     path = Path(folder) / SYSTEMD_CREDENTIAL if folder else None
     return path if path is not None and path.exists() else None
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

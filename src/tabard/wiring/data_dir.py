@@ -4,11 +4,11 @@ import fcntl
 import hashlib
 import json
 import os
-import secrets
 import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from tabard.durable_files import write_durably
 from tabard.wiring.settings import default_data_dir
 
 LAUNCHED = Path("/var/lib/tabard-launched")
@@ -144,18 +144,7 @@ class DataDir:
 
 def write_secret_file(path: Path, content: dict[str, object]) -> None:
     """Write JSON that only its owner may read, whole or not at all, durable on return."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(content, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    write_durably(path, json.dumps(content, indent=1))
 
 
 def read_json(path: Path) -> dict[str, object] | None:
