@@ -22,19 +22,13 @@ from tabard.cli.admin import admin_clients, take_aws_settings_out_of_this_proces
 from tabard.cli.demo_application import APPLICATION
 from tabard.processes.isolation import LAUNCH_FILE
 from tabard.services.ec2.images import PROCESS_IMAGE
+from tabard.services.ec2.instance_profiles import TRUST_EC2
 from tabard.wiring.data_dir import DataDir, runs
 from tabard.wiring.running import RunningSystem, describe
 
 ROTATE_EVERY_SECONDS = 5
 PATIENCE_SECONDS = 90.0
 _LOOK_SECONDS = 0.05
-
-TRUST_POLICY: dict[str, object] = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    ],
-}
 
 
 class StepFailed(Exception):
@@ -155,7 +149,7 @@ class _Story:
 
     def _make_role(self) -> None:
         iam = self._client("iam")
-        role = iam.create_role(RoleName="web", AssumeRolePolicyDocument=json.dumps(TRUST_POLICY))["Role"]
+        role = iam.create_role(RoleName="web", AssumeRolePolicyDocument=json.dumps(TRUST_EC2))["Role"]
         iam.put_role_policy(
             RoleName="web", PolicyName="app", PolicyDocument=json.dumps(self._policy(("public/*",)))
         )

@@ -1,6 +1,7 @@
 """`tabard run`: one command as an instance, with the role of an instance profile or with given policies."""
 
 import asyncio
+import json
 import logging
 import os
 import re
@@ -29,6 +30,7 @@ from tabard.cli.running import DataDirOption, complain
 from tabard.cli.up import CANNOT_START, settings_from
 from tabard.model.instance import Image
 from tabard.services.ec2.images import CONTAINER_IMAGE, NETNS_IMAGE, PROCESS_IMAGE
+from tabard.services.ec2.instance_profiles import TRUST_EC2
 from tabard.wiring.data_dir import find_running
 from tabard.wiring.drivers import instance_isolation
 from tabard.wiring.foreground import ForegroundRun, deregister_host, register_ephemeral_host
@@ -36,10 +38,6 @@ from tabard.wiring.process import prepare_process
 from tabard.wiring.running import RunningSystem, describe
 from tabard.wiring.system import System
 
-TRUST_EC2 = (
-    '{"Version":"2012-10-17","Statement":[{"Effect":"Allow",'
-    '"Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}'
-)
 CANNOT_EXECUTE = 126
 NOT_FOUND = 127
 _NOT_IN_A_POLICY_NAME = re.compile(r"[^A-Za-z0-9_+=,.@-]")
@@ -294,7 +292,7 @@ class _Admin:
             def later(operation: str, **arguments: object) -> None:
                 undo.push_async_callback(self._take_back, partial(do, operation, **arguments))
 
-            await do("create_role", RoleName=name, AssumeRolePolicyDocument=TRUST_EC2)
+            await do("create_role", RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST_EC2))
             later("delete_role", RoleName=name)
             for number, (title, document) in enumerate(documents):
                 policy_name = f"{number}-{title}"[:128]

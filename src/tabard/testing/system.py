@@ -20,6 +20,7 @@ from botocore.config import Config
 
 from tabard.model.audit_event import AuditEvent
 from tabard.services.ec2.images import PROCESS_IMAGE
+from tabard.services.ec2.instance_profiles import TRUST_EC2
 from tabard.testing.instance import Document, TabardInstance
 from tabard.wiring.data_dir import DataDir
 from tabard.wiring.running import RunningSystem, describe
@@ -29,13 +30,6 @@ START_SECONDS = 90.0
 STOP_SECONDS = 30.0
 _LOOK_SECONDS = 0.05
 _SHOWN_CHARACTERS = 2000
-
-TRUST_EC2: Document = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    ],
-}
 
 # Says in one line what its environment is, and waits to be ended.
 _IDLE = f"""#!{sys.executable}

@@ -1,6 +1,6 @@
 """The instance profile that a request names, what passing its role needs, and the association it becomes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from tabard.access.authorize import Permit
 from tabard.access.check import Check
@@ -12,6 +12,14 @@ from tabard.services.ec2.arns import ec2_arn
 from tabard.services.ec2.errors import InvalidParameterCombination, InvalidParameterValue, MissingParameter
 from tabard.services.operation import Facts, Request
 from tabard.store.ports import Transaction
+
+TRUST_EC2: Mapping[str, object] = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    ],
+}
+"""The trust policy of a role that is for instances, and for nobody else."""
 
 Named = Callable[[str], InstanceProfile | None]
 
