@@ -112,8 +112,8 @@ def _first_share(jitter: float) -> float:
 def hastened(rotation: Rotation, *, now_seconds: float) -> Rotation:
     """Replace the session out of turn, because somebody asked for it.
 
-    After a second: the edge ends what was issued up to a moment by whole seconds, and a session issued in
-    that second would end with the former ones.
+    After a second: times of issue are whole seconds, and an edge that has not yet seen the mark which ended
+    the former sessions would issue one in that same second, under it.
     """
     next_attempt_at_seconds = min(rotation.next_attempt_at_seconds, now_seconds + FORCED_ROTATION_SECONDS)
     return replace(rotation, next_attempt_at_seconds=next_attempt_at_seconds)

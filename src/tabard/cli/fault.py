@@ -1,24 +1,17 @@
 """`tabard fault`: let something go wrong with an instance's metadata service or keys, on purpose."""
 
 import asyncio
-import re
 from datetime import timedelta
 from typing import Annotated
 
 import typer
 
 from tabard.agent.edge_client import EdgeError
+from tabard.cli.durations import span
 from tabard.cli.running import DataDirOption, complain, running_system
 from tabard.model.messages import DesiredFaults, SetInstanceFaultsRequest
 from tabard.wiring.faults import set_instance_faults
 
-_DURATION = re.compile(r"(-?)(\d{1,9})(ms|s|m|h)")
-_UNITS = {
-    "ms": timedelta(milliseconds=1),
-    "s": timedelta(seconds=1),
-    "m": timedelta(minutes=1),
-    "h": timedelta(hours=1),
-}
 FAULT_STATUS = 500
 
 
@@ -55,10 +48,10 @@ def fault(
     """
     request = SetInstanceFaultsRequest(
         instance_id=instance,
-        metadata_delay_milliseconds=_duration(imds_delay, timedelta(milliseconds=1)),
+        metadata_delay_milliseconds=_whole(imds_delay, timedelta(milliseconds=1)),
         metadata_status=imds_status or (FAULT_STATUS if imds_5xx else None),
         credentials_code=code,
-        clock_skew_seconds=_duration(clock_skew, timedelta(seconds=1)),
+        clock_skew_seconds=_whole(clock_skew, timedelta(seconds=1)),
         rotate_now=rotate_now,
         expire_now=expire_now,
         clear=clear,
@@ -72,15 +65,9 @@ def fault(
     typer.echo(f"{instance}: {_shown(in_force)}")
 
 
-def _duration(text: str | None, unit: timedelta) -> int | None:
-    """A duration in whole units; None where none was given."""
-    if text is None:
-        return None
-    written = _DURATION.fullmatch(text)
-    if written is None:
-        complain(f"{text!r} is not a duration; write 500ms, 2s, 20m or 1h")
-    sign, count, of = written.groups()
-    return int(int(count) * _UNITS[of] / unit) * (-1 if sign else 1)
+def _whole(text: str | None, unit: timedelta) -> int | None:
+    """A span in whole units; None where none was given."""
+    return None if text is None else int(span(text) / unit)
 
 
 def _shown(faults: DesiredFaults) -> str:

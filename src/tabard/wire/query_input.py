@@ -3,6 +3,7 @@
 AWS: https://smithy.io/2.0/aws/protocols/aws-query-protocol.html, …/aws-ec2-query-protocol.html
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
@@ -46,7 +47,7 @@ class QueryInput:
         return members if isinstance(members, dict) else {}
 
 
-class _Compiler:
+class _Compiler(ABC):
     """Readers by shape; a shape that contains itself finds its own reader when it runs."""
 
     def __init__(self) -> None:
@@ -72,24 +73,26 @@ class _Compiler:
 
     # What the two flavours differ in.
 
+    @abstractmethod
     def wire_name(self, member: str, shape: Shape) -> str:
-        raise NotImplementedError
+        """What a member of a structure is called."""
 
+    @abstractmethod
     def list_infix(self, shape: ListShape) -> str | None:
         """The part of the name between a list and its index."""
-        raise NotImplementedError
 
     def entry_names(self, shape: MapShape) -> tuple[str, str]:
         """What an entry of a map calls its key and its value."""
         key, value = shape.key.serialization, shape.value.serialization
         return str(key.get("name", "key")), str(value.get("name", "value"))
 
+    @abstractmethod
     def refuse_unknown(self, path: str) -> None:
         """What an unknown parameter leads to."""
-        raise NotImplementedError
 
+    @abstractmethod
     def bad_value(self, path: str, value: str, kind: str) -> AwsError:
-        raise NotImplementedError
+        """The error for a value that is not of its kind."""
 
     # What they share.
 
