@@ -18,7 +18,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from tabard.credentials.certificate_keys import key_usage, open_private_key, seal_private_key
+from tabard.credentials.certificate_keys import (
+    as_pem,
+    key_usage,
+    of_the_installation,
+    open_private_key,
+    seal_private_key,
+)
 from tabard.model.client_certificate import ClientCertificate
 from tabard.model.host import Host
 from tabard.model.messages import EDGE_NAME
@@ -60,7 +66,7 @@ class CertificateAuthority:
 
     @property
     def pem(self) -> str:
-        return self.certificate.public_bytes(serialization.Encoding.PEM).decode("ascii")
+        return as_pem(self.certificate)
 
     @property
     def fingerprint(self) -> str:
@@ -104,34 +110,26 @@ class CertificateAuthority:
         # INVARIANT: a host's certificate never passes for an edge's, nor an edge's for a host's.
         builder = builder.add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
         certificate = builder.sign(self._key, hashes.SHA256())
-        return certificate.public_bytes(serialization.Encoding.PEM).decode("ascii")
+        return as_pem(certificate)
 
 
 def new_certificate_authority(vault: Vault, *, account_id: str, now: datetime) -> Mapping[str, str]:
     """Make a key and a certificate of its own; the installation's facts that hold them."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name(
-        [
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Tabard"),
-            x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, f"account {account_id}"),
-            x509.NameAttribute(NameOID.COMMON_NAME, "Edges and hosts"),
-        ]
-    )
     certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(secrets.randbits(120) + 1)
-        .not_valid_before(now - _SLOW_CLOCK)
-        .not_valid_after(now + _CA_LIVES)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(key_usage(signs_certificates=True), critical=True)
+        of_the_installation(
+            key,
+            account_id=account_id,
+            common_name="Edges and hosts",
+            begins=now - _SLOW_CLOCK,
+            ends=now + _CA_LIVES,
+            is_authority=True,
+        )
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
     return {
-        CA_CERTIFICATE: certificate.public_bytes(serialization.Encoding.PEM).decode("ascii"),
+        CA_CERTIFICATE: as_pem(certificate),
         CA_SEALED_KEY: seal_private_key(key, vault, label=CA_SEALED_KEY),
     }
 

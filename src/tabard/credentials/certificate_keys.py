@@ -1,10 +1,14 @@
-"""What the installation's certificates have in common: private keys at rest, and what a key is for."""
+"""What the installation's own certificates have in common: keys at rest, what a key is for, the certificate."""
 
 import base64
+import secrets
+from datetime import datetime
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+from cryptography.x509.oid import NameOID
 
 from tabard.store.ports import Vault
 
@@ -36,3 +40,39 @@ def key_usage(*, signs_certificates: bool = False) -> x509.KeyUsage:
         encipher_only=False,
         decipher_only=False,
     )
+
+
+def of_the_installation(
+    key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey,
+    *,
+    account_id: str,
+    common_name: str,
+    begins: datetime,
+    ends: datetime,
+    is_authority: bool = False,
+) -> x509.CertificateBuilder:
+    """A certificate of the installation's own that nobody else vouches for, to be signed by its own key."""
+    name = x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Tabard"),
+            x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, f"account {account_id}"),
+            x509.NameAttribute(NameOID.COMMON_NAME, common_name),
+        ]
+    )
+    constraints = x509.BasicConstraints(ca=is_authority, path_length=0 if is_authority else None)
+    return (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(secrets.randbits(120) + 1)
+        .not_valid_before(begins)
+        .not_valid_after(ends)
+        .add_extension(constraints, critical=True)
+        .add_extension(key_usage(signs_certificates=is_authority), critical=True)
+    )
+
+
+def as_pem(certificate: x509.Certificate) -> str:
+    """The certificate as text."""
+    return certificate.public_bytes(serialization.Encoding.PEM).decode("ascii")

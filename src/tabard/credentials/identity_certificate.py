@@ -4,7 +4,6 @@ Its private key is encrypted under the master key like the keyring; the certific
 """
 
 import base64
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -13,9 +12,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import pkcs7
-from cryptography.x509.oid import NameOID
 
-from tabard.credentials.certificate_keys import key_usage, open_private_key, seal_private_key
+from tabard.credentials.certificate_keys import (
+    as_pem,
+    of_the_installation,
+    open_private_key,
+    seal_private_key,
+)
 from tabard.store.ports import Vault
 from tabard.store.snapshot import Snapshot
 
@@ -64,27 +67,15 @@ class IdentityKey:
 def new_identity_certificate(vault: Vault, *, account_id: str, now: datetime) -> Mapping[str, str]:
     """Make a key and a certificate of its own; the installation's facts that hold them."""
     key = rsa.generate_private_key(public_exponent=_EXPONENT, key_size=_KEY_BITS)
-    name = x509.Name(
-        [
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Tabard"),
-            x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, f"account {account_id}"),
-            x509.NameAttribute(NameOID.COMMON_NAME, "Instance identity documents"),
-        ]
-    )
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(secrets.randbits(120) + 1)
-        .not_valid_before(now)
-        .not_valid_after(now + _VALID_FOR)
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(key_usage(), critical=True)
-        .sign(key, hashes.SHA256())
-    )
+    certificate = of_the_installation(
+        key,
+        account_id=account_id,
+        common_name="Instance identity documents",
+        begins=now,
+        ends=now + _VALID_FOR,
+    ).sign(key, hashes.SHA256())
     return {
-        CERTIFICATE: certificate.public_bytes(serialization.Encoding.PEM).decode("ascii"),
+        CERTIFICATE: as_pem(certificate),
         SEALED_KEY: seal_private_key(key, vault, label=SEALED_KEY),
     }
 
