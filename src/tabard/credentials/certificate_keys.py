@@ -1,4 +1,4 @@
-"""What the installation's own certificates have in common: keys at rest, what a key is for, the certificate."""
+"""What the installation's own certificates have in common: keys at rest, their use, how they are made."""
 
 import base64
 import secrets
