@@ -100,7 +100,7 @@ def test_every_operation_asks_for_leave(account: Account, service: str, operatio
 @cache
 def _reference(service: str) -> Reference:
     folder = os.environ.get("TABARD_REFERENCE_DATA")
-    if folder is None:
+    if not folder:
         pytest.skip("TABARD_REFERENCE_DATA is not set")
     whole = json.loads((Path(folder) / "service-reference" / f"{service}.json").read_text())
     actions = {f"{service}:{name}".lower(): action for name, action in whole["actions"].items()}
