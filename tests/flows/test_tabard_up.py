@@ -4,7 +4,6 @@ import json
 import os
 import socket
 import subprocess
-import time
 import urllib.request
 from pathlib import Path
 
@@ -84,7 +83,6 @@ def test_settings_are_options_or_variables_and_a_restart_keeps_iam_and_s3(data_d
         }
         assert first.client("sts", **keys).get_caller_identity()["Arn"].endswith(":root")
         profile = first.instance_profile_of(allow("s3:*"))
-        time.sleep(0.2)  # another edge knows of it within 100 ms
         instance = first.launch(SLEEPER, instance_profile=profile)
         instance.client("s3").create_bucket(
             Bucket="kept", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}

@@ -78,7 +78,7 @@ class Permit(msgspec.Struct, frozen=True, kw_only=True):
             keys: condition keys (lower case) that the decision must have seen so; None for one it must not
                 have seen at all.
         Raises:
-            AccessDenied: it was not; the thing has changed since the decision.
+            ResourceChanged (403): it was not; the thing has changed since the decision.
         """
         seen = tuple((keys or {}).items())
         if any(
@@ -88,7 +88,7 @@ class Permit(msgspec.Struct, frozen=True, kw_only=True):
             for check in self.checks
         ):
             return
-        raise AccessDenied(
+        raise ResourceChanged(
             self.service,
             f"User: {self.caller.arn} is not authorized to perform: {action} on resource: {resource} "
             f"because the resource changed while the request was decided; try again",
@@ -103,6 +103,10 @@ class Denial:
     request: AccessRequest
     layers: PolicyLayers
     decision: Decision
+
+
+class ResourceChanged(AccessDenied):
+    """What was decided about is not what is there: the decision was made from an older snapshot."""
 
 
 class Denied(AccessDenied):

@@ -12,7 +12,7 @@ import msgspec
 import structlog
 
 from tabard.access.authenticate import Authenticator, Examined
-from tabard.access.authorize import Denied, RequestFacts, authorize, authorize_each
+from tabard.access.authorize import Denied, RequestFacts, ResourceChanged, authorize, authorize_each
 from tabard.access.caller import Caller
 from tabard.access.check import Check
 from tabard.access.encoded_denial import with_encoded_message
@@ -46,6 +46,7 @@ from tabard.wire.service_model import service_model
 
 QUERY_LIMIT_BYTES = 1024 * 1024
 JSON_LIMIT_BYTES = 16 * 1024 * 1024
+DECISIONS_AT_MOST = 3
 REQUEST_FAILED = "request_failed"
 
 _log = structlog.get_logger()
@@ -72,10 +73,19 @@ class Pipeline:
             claim = claimed_authorization(raw)
             identified = identified_as(raw, claim)
             reached = believed = await self.authenticate(raw, identified, claim, body)
-            reached = asked = parse(believed)
-            reached = resolved = await self.resolve(asked)
-            reached = allowed = self.authorize(resolved)
-            answer = await self.performer.perform(allowed)
+            for decisions_left in reversed(range(DECISIONS_AT_MOST)):
+                reached = asked = parse(believed)
+                reached = resolved = await self.resolve(asked)
+                reached = allowed = self.authorize(resolved)
+                try:
+                    answer = await self.performer.perform(allowed)
+                    break
+                except ResourceChanged:
+                    # Another edge has changed it, and this one had not heard: nothing was done, so once more.
+                    if not decisions_left or isinstance(believed.content, ObjectBody):
+                        raise
+                    await self.snapshots.refresh()
+                    reached = believed = self.believe(raw, identified, claim, believed.content)
         except AwsError as refused:
             error = self.seen_by_caller(in_words_of_service(raw, identified, refused), reached)
         except Exception as failure:  # noqa: BLE001 - the last resort: no detail leaves, the log has it all
@@ -106,46 +116,50 @@ class Pipeline:
         INVARIANT: a body may be minutes on its way, so everything is examined again once it is here: who was
         revoked meanwhile is refused. An object's content alone is let in by what was true at its beginning.
         """
+        if identified.service == "s3":
+            return await self.authenticate_s3(raw, identified, claim, body)
         if is_a_machines(identified, claim):
-            content = await body.read(MACHINE_REQUEST_BYTES)
+            limit_bytes = MACHINE_REQUEST_BYTES
+        else:
+            self.examine(raw, identified, claim)
+            limit_bytes = JSON_LIMIT_BYTES if identified.protocol == "json" else QUERY_LIMIT_BYTES
+        return self.believe(raw, identified, claim, await body.read(limit_bytes))
+
+    def believe(
+        self, raw: RawRequest, identified: Identified, claim: Authorization | None, content: bytes
+    ) -> Believed:
+        """Who is calling, as it is now; `content` is the body, all of it."""
+        if is_a_machines(identified, claim):
             snapshot = self.snapshots.current()
             caller, region = authenticate_machine(
                 raw, identified, content, snapshot=snapshot, now=self.clock.now()
             )
-            return self.believed(
-                raw,
-                identified,
-                caller,
-                region=region,
-                signed_at=raw.received_at,
-                snapshot=snapshot,
-                content=content,
-            )
-        return await self.authenticate_signed(raw, identified, claim, body)
-
-    async def authenticate_signed(
-        self, raw: RawRequest, identified: Identified, claim: Authorization | None, body: Body
-    ) -> Believed:
-        """Key, date, scope and session first; then the body within its bound, and the signature."""
-        examined = self.examine(raw, identified, claim)
-        content: bytes | ObjectBody
-        if identified.service == "s3":
-            declared = declared_payload_hash(raw)
-            caller = self.authenticator.authenticate(examined, declared)
-            check_region(examined.region, home=self.performer.s3.region)
-            if identified.operation in STREAMED_BODY:
-                content = object_body(raw, examined, body)
-            elif has_no_content(raw, body):
-                content = b""
-            else:
-                content = await whole_body(object_body(raw, examined, body))
-                examined = self.examine(raw, identified, claim)
-                caller = self.authenticator.authenticate(examined, declared)
+            signed_at = raw.received_at
         else:
-            limit_bytes = JSON_LIMIT_BYTES if identified.protocol == "json" else QUERY_LIMIT_BYTES
-            content = await body.read(limit_bytes)
             examined = self.examine(raw, identified, claim)
             caller = self.authenticator.authenticate(examined, payload_hash(raw, content, identified.service))
+            snapshot, region, signed_at = examined.snapshot, examined.region, examined.signed_at
+        return self.believed(
+            raw, identified, caller, region=region, signed_at=signed_at, snapshot=snapshot, content=content
+        )
+
+    async def authenticate_s3(
+        self, raw: RawRequest, identified: Identified, claim: Authorization | None, body: Body
+    ) -> Believed:
+        """Key, date, scope, session and signature first: it covers the body by what it declares of it."""
+        examined = self.examine(raw, identified, claim)
+        declared = declared_payload_hash(raw)
+        caller = self.authenticator.authenticate(examined, declared)
+        check_region(examined.region, home=self.performer.s3.region)
+        content: bytes | ObjectBody
+        if identified.operation in STREAMED_BODY:
+            content = object_body(raw, examined, body)
+        elif has_no_content(raw, body):
+            content = b""
+        else:
+            content = await whole_body(object_body(raw, examined, body))
+            examined = self.examine(raw, identified, claim)
+            caller = self.authenticator.authenticate(examined, declared)
         return self.believed(
             raw,
             identified,

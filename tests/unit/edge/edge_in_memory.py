@@ -131,15 +131,26 @@ class FailingStore(MemoryStore):
 
 @dataclass
 class Source:
-    """The store's own newest snapshot."""
+    """The store's own newest snapshot; an older one after `fall_behind`, for so many refreshes."""
 
     store: MemoryStore
+    _older: Snapshot | None = None
+    _refreshes_in_vain: int = 0
+    refreshed: int = 0
+
+    def fall_behind(self, refreshes_in_vain: int = 0) -> None:
+        """Hear of nothing that is changed from now on, until told to look; not even then, so many times."""
+        self._older, self._refreshes_in_vain = self.store.snapshot(), refreshes_in_vain
 
     def current(self) -> Snapshot:
-        return self.store.snapshot()
+        return self._older or self.store.snapshot()
 
     async def refresh(self) -> None:
-        """The snapshot is always the newest."""
+        self.refreshed += 1
+        if self._refreshes_in_vain:
+            self._refreshes_in_vain -= 1
+        else:
+            self._older = None
 
     async def wait_beyond(self, version: int, timeout_seconds: float) -> Snapshot:
         return self.store.snapshot()
@@ -150,6 +161,7 @@ class EdgeInMemory:
     """One edge; `admin` may do everything, `role` what a test allows it."""
 
     store: FailingStore
+    source: Source
     clock: ManualClock
     pipeline: Pipeline
     s3: StubUpstream
@@ -314,6 +326,7 @@ async def edge_in_memory(folder: Path) -> AsyncIterator[EdgeInMemory]:
     try:
         yield EdgeInMemory(
             store=store,
+            source=source,
             clock=clock,
             pipeline=pipeline,
             s3=s3,

@@ -2,13 +2,16 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import msgspec
 import pytest
 from edge_in_memory import ACCOUNT_ID, FORM, EdgeInMemory, allow, deny, text_of
 
+from tabard.edge.pipeline import DECISIONS_AT_MOST
 from tabard.model.audit_event import Outcome
 from tabard.model.revocation import Revocation
+from tabard.names import new_unique_id
 from tabard.policy import Effect
 from tabard.sigv4.sign import Credentials
 from tabard.store.ports import AlreadyStored, StoreUnavailable
@@ -42,6 +45,61 @@ async def test_a_change_commits_with_its_audit_event(edge: EdgeInMemory) -> None
     again = await edge.ask("iam", body=CREATE)
     assert (again.status, "EntityAlreadyExists" in text_of(again)) == (409, True)
     assert await outcome_of(edge) == ("failed", "EntityAlreadyExists", "CreateInstanceProfile")
+
+
+TAG = b"Action=TagRole&RoleName=other&Tags.member.1.Key=team&Tags.member.1.Value=red&Version=2010-05-08"
+
+
+def other_role(edge: EdgeInMemory, path: str) -> None:
+    """There is a role `other` at that path, in place of any other of the name."""
+    with edge.store.transaction() as tx:
+        former = tx.roles.named("other")
+        if former is not None:
+            tx.roles.delete(former.role_id)
+        tx.roles.insert(replace(edge.role, name="other", path=path, role_id=new_unique_id("AROA")))
+
+
+def move_behind_its_back(edge: EdgeInMemory, refreshes_in_vain: int = 0) -> None:
+    """Another edge puts the role elsewhere, and this one has not heard."""
+    other_role(edge, "/")
+    edge.source.fall_behind(refreshes_in_vain)
+    other_role(edge, "/team/")
+
+
+async def test_what_another_edge_has_just_changed_is_decided_about_once_more(edge: EdgeInMemory) -> None:
+    move_behind_its_back(edge)
+    assert (await edge.ask("iam", body=TAG)).status == 200
+    (event,) = await edge.events()
+    assert (event.outcome, event.resources) == ("allowed", (f"arn:aws:iam::{ACCOUNT_ID}:role/team/other",))
+
+
+@pytest.mark.parametrize("revoked", [False, True])
+async def test_deciding_once_more_forgives_nothing(edge: EdgeInMemory, revoked: bool) -> None:
+    edge.allow(allow("iam:TagRole", on=f"arn:aws:iam::{ACCOUNT_ID}:role/other"))
+    session = await edge.session()
+    move_behind_its_back(edge)
+    if revoked:
+        with edge.store.transaction() as tx:
+            now = edge.clock.now()
+            tx.revocations.record(
+                Revocation(subject="role", subject_id=edge.role.role_id, not_before=now, forget_after=now)
+            )
+    refused = await edge.ask("iam", body=TAG, credentials=session)
+    assert refused.status == 403
+    assert ("ExpiredToken" if revoked else "no identity-based policy allows") in text_of(refused)
+    with edge.store.transaction() as tx:
+        other = tx.roles.named("other")
+    assert other is not None
+    assert other.tags == ()
+
+
+async def test_what_is_changed_again_and_again_is_refused_in_the_end(edge: EdgeInMemory) -> None:
+    move_behind_its_back(edge, refreshes_in_vain=100)
+    denied = await edge.ask("iam", body=TAG)
+    assert denied.status == 403
+    assert "the resource changed while the request was decided; try again" in text_of(denied)
+    assert edge.source.refreshed == DECISIONS_AT_MOST - 1
+    assert await outcome_of(edge) == ("failed", "AccessDenied", "TagRole")
 
 
 @pytest.mark.parametrize(
