@@ -42,11 +42,8 @@ SIOCSIFFLAGS = 0x8914
 IFREQ_BYTES = 40
 IFREQ_FLAGS = slice(16, 18)
 IFF_UP = 0x1
-AF_INET, AF_INET6, AF_NETLINK = 2, 10, 16
-SOCK_STREAM, SOCK_DGRAM, SOCK_RAW = 1, 2, 3
-SOL_SOCKET, SCM_RIGHTS = 1, 1
-OFFERED_SOCKETS = ((AF_NETLINK, SOCK_RAW),) + 4 * ((AF_INET, SOCK_STREAM),) + 2 * ((AF_INET6, SOCK_STREAM),)
-"""What an instance's network is made of: one to give addresses by, then those to listen by."""
+AF_INET = 2
+SOCK_DGRAM = 2
 CAP_LAST_POSSIBLE = 63
 CAPS_OF_A_CONTAINER = frozenset((0, 1, 3, 4, 5, 6, 7, 8, 10, 18, 29, 31))
 """What root of a container commonly has: files and users, but no network, no namespaces, no other processes.
@@ -81,7 +78,6 @@ class Options:
         self.keep_fds: list[int] = []  # --keep-fd N: stays open besides 0, 1 and 2
         self.allow_new_privileges = False  # --allow-new-privileges: leave set-uid programs working
         self.outlive_parent = False  # --outlive-parent: do not end with the parent
-        self.offer_network: int | None = None  # --offer-network FD: hand out a new one there, and end
         self.command: list[str] = []  # what follows --
 
     @classmethod
@@ -97,7 +93,7 @@ class Options:
                     options._take(word, words)
         except (StopIteration, ValueError) as error:
             raise CannotLaunch(f"{word} needs a value of its kind") from error
-        if not options.command and options.offer_network is None:
+        if not options.command:
             raise CannotLaunch("no command after --")
         if options.hide_folders and options.enter_network is None:
             raise CannotLaunch("--hide-folder needs --enter-network")
@@ -118,8 +114,6 @@ class Options:
             self.enter_user = int(next(following))
         elif word == "--enter-network":
             self.enter_network = int(next(following))
-        elif word == "--offer-network":
-            self.offer_network = int(next(following))
         elif word == "--hide-folder":
             self.hide_folders.append(next(following))
         elif word == "--parent-pid":
@@ -197,7 +191,7 @@ def _change_credentials(libc: LibC | None, *, uid: int | None, gid: int | None) 
         libc.prctl(PR_SET_DUMPABLE, 1)
 
 
-def _enter_namespaces(libc: LibC, flags: int) -> None:
+def enter_namespaces(libc: LibC, flags: int) -> None:
     """Make the namespaces, with a user namespace around them wherever the kernel lets us.
 
     INVARIANT: this process has one thread; unshare(CLONE_NEWUSER) fails with EINVAL otherwise.
@@ -234,26 +228,6 @@ def _join_namespaces(libc: LibC, *, user: int | None, network: int | None) -> No
             libc.setns(network, CLONE_NEWNET)
     except OSError as error:
         raise CannotLaunch(f"cannot enter the instance's namespaces: {error.strerror}") from error
-
-
-def offer_network(libc: LibC, descriptor: int) -> NoReturn:
-    """Make a user and a network namespace, and send both with sockets made inside over a UNIX socket; end.
-
-    Whoever made this process may use them as if inside: it owns the user namespace, as its creator's parent
-    with the same uid (user_namespaces(7)). A process with threads could not have made them itself.
-    """
-    import _socket as sockets  # `socket` costs 8 ms
-
-    _enter_namespaces(libc, CLONE_NEWNET)
-    offered = [os.open(f"/proc/self/ns/{kind}", os.O_RDONLY) for kind in ("user", "net")]
-    for family, kind in OFFERED_SOCKETS:
-        try:
-            offered.append(sockets.socket(family, kind, 0).detach())
-        except OSError:  # no IPv6 on this machine
-            offered.append(os.open(os.devnull, os.O_RDONLY))
-    rights = b"".join(one.to_bytes(4, sys.byteorder) for one in offered)
-    sockets.socket(fileno=descriptor).sendmsg([b"offered"], [(SOL_SOCKET, SCM_RIGHTS, rights)])
-    os._exit(0)
 
 
 def _bring_up_loopback(libc: LibC) -> None:
@@ -349,8 +323,6 @@ def launch(argv: Sequence[str]) -> NoReturn:
     enters = options.enter_user is not None or options.enter_network is not None
     if libc is None and (options.isolate_network or enters):
         raise CannotLaunch("network namespaces exist on Linux alone")
-    if libc is not None and options.offer_network is not None:
-        offer_network(libc, options.offer_network)
     if options.umask is not None:
         os.umask(options.umask)
     if libc is not None and enters:
@@ -361,7 +333,7 @@ def launch(argv: Sequence[str]) -> NoReturn:
     _change_credentials(libc, uid=options.uid, gid=options.gid)
     if libc is not None:
         if options.isolate_network:
-            _enter_namespaces(libc, CLONE_NEWNET | (CLONE_NEWNS if options.private_tmp else 0))
+            enter_namespaces(libc, CLONE_NEWNET | (CLONE_NEWNS if options.private_tmp else 0))
             _bring_up_loopback(libc)
             if options.private_tmp:
                 _hide_tmp(libc, options.keep_folders)

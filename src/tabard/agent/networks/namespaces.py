@@ -7,7 +7,6 @@ As on EC2, unmodified SDKs find the metadata at 169.254.169.254 and fd00:ec2::25
 import asyncio
 import os
 import socket
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -18,9 +17,10 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+from tabard.agent.networks.maker import NetworkMaker
 from tabard.agent.networks.network import InstanceNetwork, Networks, NoNetwork
 from tabard.agent.networks.rtnetlink import add_loopback_address, bring_up_loopback
-from tabard.processes import launch
+from tabard.processes import launch, network_maker
 
 METADATA_IPV4 = IPv4Address("169.254.169.254")
 METADATA_IPV6 = IPv6Address("fd00:ec2::254")
@@ -31,7 +31,7 @@ EDGE_IPV4 = IPv4Address("169.254.169.253")
 HTTP_PORT = 80
 
 _BACKLOG = 128
-_OFFER_SECONDS = 10.0
+_NETLINK_SECONDS = 10.0
 
 _Made = TypeVar("_Made")
 
@@ -40,7 +40,7 @@ _Made = TypeVar("_Made")
 class MadeNamespace:
     """A namespace as it was made or found: descriptors of it, and sockets inside it, not yet bound.
 
-    The sockets are those of `launch.OFFERED_SOCKETS`; None for a family that the machine lacks.
+    The sockets are those of `network_maker.OFFERED_SOCKETS`; None for a family that the machine lacks.
     """
 
     user: int | None
@@ -146,12 +146,14 @@ class RootlessNamespaces:
 
     isolation = "network namespace (rootless)"
 
-    def __init__(self, edge: InsideEdge) -> None:
+    def __init__(self, edge: InsideEdge, *, maker: NetworkMaker | None = None) -> None:
         self._edge = edge
+        self._maker = maker or NetworkMaker()
 
     async def open(self) -> InstanceNetwork:
         """Launch: a new namespace."""
-        return furnish(await asyncio.to_thread(_offered_namespace), self._edge)
+        user, network, *rest = await self._maker.make()
+        return furnish(_made(user, network, [_socket_of(descriptor) for descriptor in rest]), self._edge)
 
 
 def _new_namespace() -> MadeNamespace:
@@ -187,7 +189,7 @@ def _of_the_machine() -> Iterator[os.stat_result]:
 def _here() -> MadeNamespace:
     """What is wanted of the namespace that the calling thread is in."""
     network = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-    sockets = [_socket_or_none(family, kind) for family, kind in launch.OFFERED_SOCKETS]
+    sockets = [_socket_or_none(family, kind) for family, kind in network_maker.OFFERED_SOCKETS]
     return _made(None, network, sockets)
 
 
@@ -202,7 +204,7 @@ def _made(user: int | None, network: int, sockets: list[socket.socket | None]) -
     netlink, *listeners = sockets
     if netlink is None:
         raise NoNetwork("this kernel has no rtnetlink")
-    netlink.settimeout(_OFFER_SECONDS)
+    netlink.settimeout(_NETLINK_SECONDS)
     return MadeNamespace(
         user=user,
         network=network,
@@ -210,33 +212,6 @@ def _made(user: int | None, network: int, sockets: list[socket.socket | None]) -
         ipv4=tuple(one for one in listeners if one is not None and one.family == socket.AF_INET),
         ipv6=tuple(one for one in listeners if one is not None and one.family == socket.AF_INET6),
     )
-
-
-def _offered_namespace() -> MadeNamespace:
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-    with ours, theirs:
-        argv = [sys.executable, "-I", "-S", launch.__file__, "--offer-network", str(theirs.fileno())]
-        try:
-            done = subprocess.run(  # noqa: S603 - our own file, no input
-                argv,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=_OFFER_SECONDS,
-                pass_fds=(theirs.fileno(),),
-                check=False,
-                text=True,
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise NoNetwork(f"the helper did not run: {error}") from error
-        if done.returncode != 0:
-            lines = done.stderr.strip().splitlines() or [f"the helper ended with {done.returncode}"]
-            raise NoNetwork(lines[-1].removeprefix("tabard launch: "))
-        ours.settimeout(_OFFER_SECONDS)
-        _, offered, _, _ = socket.recv_fds(ours, 16, 2 + len(launch.OFFERED_SOCKETS))
-    for descriptor in offered:
-        os.set_inheritable(descriptor, False)
-    user, network, *rest = offered
-    return _made(user, network, [_socket_of(descriptor) for descriptor in rest])
 
 
 def _socket_of(descriptor: int) -> socket.socket | None:
