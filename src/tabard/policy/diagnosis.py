@@ -10,21 +10,13 @@ from difflib import get_close_matches
 
 from tabard.policy.conditions import parse_operator
 from tabard.policy.document import CURRENT_VERSION, FIRST_VERSION, DocumentKind, MalformedPolicyDocument
+from tabard.policy.operators import OPERATOR_SPELLINGS
 from tabard.policy.parse import parse_document
 from tabard.policy.positions import Path, Position, Span, element_spans
 from tabard.policy.syntax import DOCUMENT_ELEMENTS, STATEMENT_ELEMENTS
 
 _BEGINNING = Position(1, 1)
 _LISTS = ("Action", "NotAction", "Resource", "NotResource")
-_ORDERED = ("Equals", "NotEquals", "LessThan", "LessThanEquals", "GreaterThan", "GreaterThanEquals")
-_OPERATORS = frozenset(
-    {
-        *("StringEquals", "StringNotEquals", "StringEqualsIgnoreCase", "StringNotEqualsIgnoreCase"),
-        *("StringLike", "StringNotLike", "Bool", "BinaryEquals", "IpAddress", "NotIpAddress", "Null"),
-        *("ArnEquals", "ArnLike", "ArnNotEquals", "ArnNotLike"),
-        *(f"{kind}{comparison}" for kind in ("Numeric", "Date") for comparison in _ORDERED),
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +159,7 @@ def _matters(path: Path, statement: Mapping[str, object], sentence: str | None, 
 def _about_operator(path: Path) -> str:
     if path[0] != "Condition" or parse_operator(str(path[1])) is not None:
         return ""
-    return _unknown(str(path[1]), _OPERATORS)
+    return _unknown(str(path[1]), OPERATOR_SPELLINGS)
 
 
 def _unknown(name: str, known: frozenset[str]) -> str:

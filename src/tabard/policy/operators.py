@@ -134,33 +134,37 @@ def _same(text: str) -> str:
 
 def _ordered(prefix: str, parse: Callable[[str], Decimal | int | None]) -> dict[str, tuple[MakeTest, bool]]:
     return {
-        f"{prefix}equals": (_compared(parse, operator.eq), False),
-        f"{prefix}notequals": (_compared(parse, operator.eq), True),
-        f"{prefix}lessthan": (_compared(parse, operator.lt), False),
-        f"{prefix}lessthanequals": (_compared(parse, operator.le), False),
-        f"{prefix}greaterthan": (_compared(parse, operator.gt), False),
-        f"{prefix}greaterthanequals": (_compared(parse, operator.ge), False),
+        f"{prefix}Equals": (_compared(parse, operator.eq), False),
+        f"{prefix}NotEquals": (_compared(parse, operator.eq), True),
+        f"{prefix}LessThan": (_compared(parse, operator.lt), False),
+        f"{prefix}LessThanEquals": (_compared(parse, operator.le), False),
+        f"{prefix}GreaterThan": (_compared(parse, operator.gt), False),
+        f"{prefix}GreaterThanEquals": (_compared(parse, operator.ge), False),
     }
 
 
-# By its name in lower case: what makes the test, and whether the operator is negated.
-OPERATORS = MappingProxyType(
-    {
-        "stringequals": (_equals(_same), False),
-        "stringnotequals": (_equals(_same), True),
-        "stringequalsignorecase": (_equals(str.lower), False),
-        "stringnotequalsignorecase": (_equals(str.lower), True),
-        "stringlike": (_like, False),
-        "stringnotlike": (_like, True),
-        **_ordered("numeric", parse_number),
-        **_ordered("date", parse_instant),
-        "bool": (_bool, False),
-        "binaryequals": (_binary, False),
-        "ipaddress": (_address, False),
-        "notipaddress": (_address, True),
-        "arnequals": (_arn_like, False),
-        "arnlike": (_arn_like, False),
-        "arnnotequals": (_arn_like, True),
-        "arnnotlike": (_arn_like, True),
-    }
-)
+# By its name as AWS spells it: what makes the test, and whether the operator is negated.
+_BY_SPELLING: dict[str, tuple[MakeTest, bool]] = {
+    "StringEquals": (_equals(_same), False),
+    "StringNotEquals": (_equals(_same), True),
+    "StringEqualsIgnoreCase": (_equals(str.lower), False),
+    "StringNotEqualsIgnoreCase": (_equals(str.lower), True),
+    "StringLike": (_like, False),
+    "StringNotLike": (_like, True),
+    **_ordered("Numeric", parse_number),
+    **_ordered("Date", parse_instant),
+    "Bool": (_bool, False),
+    "BinaryEquals": (_binary, False),
+    "IpAddress": (_address, False),
+    "NotIpAddress": (_address, True),
+    "ArnEquals": (_arn_like, False),
+    "ArnLike": (_arn_like, False),
+    "ArnNotEquals": (_arn_like, True),
+    "ArnNotLike": (_arn_like, True),
+}
+
+# Null asks whether a key is there and tests no value: conditions.py knows it.
+OPERATOR_SPELLINGS = frozenset((*_BY_SPELLING, "Null"))
+
+# By its name in lower case, as documents may spell it in any way.
+OPERATORS = MappingProxyType({spelling.lower(): made for spelling, made in _BY_SPELLING.items()})
