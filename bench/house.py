@@ -27,8 +27,9 @@ from tabard.store.snapshot import Snapshot
 from tabard.store.sql import SqlStore
 from tabard.store.sqlite import open_sqlite_store
 from tabard.wire.request import RawRequest
-from tabard.wiring.bootstrap import bootstrap, master_key_for
+from tabard.wiring.bootstrap import bootstrap
 from tabard.wiring.data_dir import DataDir
+from tabard.wiring.key_files import master_key_for
 from tabard.wiring.settings import Settings
 
 REGION = "us-east-1"

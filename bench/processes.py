@@ -84,7 +84,7 @@ def edge(folder: Path, data_dir: DataDir, s3_socket: Path) -> Iterator[tuple[int
         )
         port = front.getsockname()[1]
         with process(
-            [sys.executable, "-m", "tabard.cli.main", "edge-process"],
+            [sys.executable, "-m", "tabard.cli.processes", "edge-process"],
             log,
             stdin=subprocess.PIPE,
             pass_fds=(front.fileno(), health.fileno(), vouched.fileno()),

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 import typer
 
 from sources.markdown import NOTICE, code, table
+from tabard.cli.listed import loaded
 from tabard.cli.main import app
 
 _INTRODUCTION = """# Commands
@@ -33,7 +34,8 @@ def commands_page() -> str:
 def commands(group: object, before: str = "") -> Mapping[str, object]:
     """The commands of a group and of the groups in it, by what is typed; without those that are hidden."""
     found: dict[str, object] = {}
-    for name, command in group.commands.items():  # type: ignore[attr-defined]
+    for name, listed in group.commands.items():  # type: ignore[attr-defined]
+        command = loaded(listed)
         if hasattr(command, "commands"):
             found.update(commands(command, f"{before}{name} "))
         elif not command.hidden:

@@ -8,6 +8,7 @@ from annotated_types import Ge, Le
 from pydantic.fields import FieldInfo
 
 from sources.markdown import NOTICE, code, table
+from tabard.cli.listed import loaded
 from tabard.cli.main import app
 from tabard.wiring.settings import Settings
 
@@ -47,7 +48,7 @@ def settings_page() -> str:
 
 def options_of(setting: str) -> str:
     """The options by which `tabard up` takes a setting."""
-    up = typer.main.get_command(app).commands["up"]  # type: ignore[attr-defined]
+    up = loaded(typer.main.get_command(app).commands["up"])  # type: ignore[attr-defined]
     for parameter in up.params:
         if parameter.name == setting:
             return ", ".join(code(name) for name in (*parameter.opts, *parameter.secondary_opts))

@@ -6,6 +6,7 @@ from typing import Any
 import typer
 from repository_texts import read
 
+from tabard.cli.listed import loaded
 from tabard.cli.main import app
 
 HIDDEN: set[str] = set()
@@ -13,7 +14,8 @@ HIDDEN: set[str] = set()
 
 def commands(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - typer's own
     """Every command by what is typed, those of groups too."""
-    for name, command in group.commands.items():
+    for name, listed in group.commands.items():
+        command = loaded(listed)
         if hasattr(command, "commands"):
             yield from commands(command, f"{before}{name} ")
         else:

@@ -17,6 +17,7 @@ import typer
 from botocore import xform_name
 from repository_texts import blocks, markdown, read
 
+from tabard.cli.listed import loaded
 from tabard.cli.main import app
 from tabard.edge.tables import OPERATIONS
 from tabard.policy import DocumentKind, parse_document
@@ -142,10 +143,10 @@ def _wait_until_up(up: "subprocess.Popen[bytes]", folder: Path) -> None:
 
 
 def _check_tabard(words: Sequence[str]) -> None:
-    command = typer.main.get_command(app).commands[words[0]]  # type: ignore[attr-defined]
+    command = loaded(typer.main.get_command(app).commands[words[0]])  # type: ignore[attr-defined]
     if hasattr(command, "commands"):
         words = words[1:]
-        command = command.commands[words[0]]
+        command = loaded(command.commands[words[0]])
     options = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
     for word in words[1:]:
         if word == "--":

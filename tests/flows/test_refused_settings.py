@@ -10,8 +10,9 @@ from running_system import TABARD, RunningSystem, bare_environment
 from tabard.clock import SystemClock
 from tabard.services.ec2.placement import PROCESS_DRIVER_REFUSED
 from tabard.store.sqlite import open_sqlite_store
-from tabard.wiring.bootstrap import bootstrap, master_key_for
+from tabard.wiring.bootstrap import bootstrap
 from tabard.wiring.data_dir import DataDir
+from tabard.wiring.key_files import master_key_for
 from tabard.wiring.settings import Settings
 
 pytestmark = pytest.mark.flow

@@ -15,8 +15,7 @@ from tabard.cli.shown import printable
 from tabard.clock import iso8601
 from tabard.model.audit_event import AuditEvent
 from tabard.store.ports import StoreUnavailable
-from tabard.wiring.data_dir import DataDir, find_running
-from tabard.wiring.settings import default_data_dir
+from tabard.wiring.data_dir import DataDir, default_data_dir, find_running
 from tabard.wiring.store import NumberedEvents, audit_reader
 
 _POLL_SECONDS = 0.3

@@ -11,6 +11,7 @@ from tabard.cli.durations import duration
 from tabard.cli.running import DataDirOption, complain, running_system
 from tabard.clock import SystemClock
 from tabard.model.messages import CancelInstanceEventsRequest, InstanceEventKind, PutInstanceEventRequest
+from tabard.wiring.endpoint import as_admin
 from tabard.wiring.events import announce
 
 
@@ -58,7 +59,7 @@ def event(
         complain(str(error))
     system = running_system(data_dir)
     try:
-        event_id = asyncio.run(announce(system.admin, request))
+        event_id = asyncio.run(announce(as_admin(system), request))
     except EdgeError as error:
         complain(error.message)
     if event_id:

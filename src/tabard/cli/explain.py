@@ -15,9 +15,8 @@ from tabard.clock import iso8601
 from tabard.model.audit_event import AuditEvent, DecidedCheck
 from tabard.policy import Effect
 from tabard.store.ports import StoreUnavailable
-from tabard.wiring.data_dir import DataDir, find_running
+from tabard.wiring.data_dir import DataDir, default_data_dir, find_running
 from tabard.wiring.policy_changes import ChangedSince
-from tabard.wiring.settings import default_data_dir
 from tabard.wiring.store import AuditReader, audit_reader
 
 # Events of requests that change nothing are written twice a second.

@@ -10,6 +10,7 @@ from tabard.agent.edge_client import EdgeError
 from tabard.cli.durations import span
 from tabard.cli.running import DataDirOption, complain, running_system
 from tabard.model.messages import DesiredFaults, SetInstanceFaultsRequest
+from tabard.wiring.endpoint import as_admin
 from tabard.wiring.faults import set_instance_faults
 
 FAULT_STATUS = 500
@@ -59,7 +60,7 @@ def fault(
     if request == SetInstanceFaultsRequest(instance_id=instance):
         complain("say what is to go wrong, such as --rotate-now, or end it with --clear")
     try:
-        in_force = asyncio.run(set_instance_faults(running_system(data_dir).admin, request))
+        in_force = asyncio.run(set_instance_faults(as_admin(running_system(data_dir)), request))
     except EdgeError as error:
         complain(f"{error.code}: {error.message}")
     typer.echo(f"{instance}: {_shown(in_force)}")

@@ -28,12 +28,13 @@ from tabard.cli.running import DataDirOption, complain, running_system
 from tabard.clock import SystemClock, iso8601
 from tabard.model.join_offer import JoinOffer
 from tabard.model.messages import CreateJoinTokenRequest
+from tabard.wiring.data_dir import default_data_dir
+from tabard.wiring.endpoint import as_admin
 from tabard.wiring.enrolled import EnrolledMachine, NotServed
 from tabard.wiring.foreground import deregister_host
 from tabard.wiring.hosts import create_join_token, list_hosts
 from tabard.wiring.process import prepare_process
 from tabard.wiring.running import RunningSystem
-from tabard.wiring.settings import default_data_dir
 
 SHOWN_VARIABLES = (
     "AWS_ENDPOINT_URL",
@@ -46,7 +47,10 @@ T = TypeVar("T")
 _STDIN = "-"
 
 host = typer.Typer(
-    name="host", help="Other machines: let them enrol, see them, revoke them.", no_args_is_help=True
+    name="host",
+    help="Other machines: let them enrol, see them, revoke them.",
+    no_args_is_help=True,
+    add_completion=False,
 )
 
 
@@ -79,7 +83,7 @@ def token(
             },
             CreateJoinTokenRequest,
         )
-        made = _asked(create_join_token(system.admin, request))
+        made = _asked(create_join_token(as_admin(system), request))
         offer = JoinOffer(
             endpoint=reached,
             ca_fingerprint=made.ca_fingerprint,
@@ -99,7 +103,7 @@ def list_(data_dir: DataDirOption = None) -> None:
     rows = Table(box=None, pad_edge=False)
     for title in ("HOST", "NAME", "KIND", "LAST SEEN", "INSTANCES"):
         rows.add_column(title, overflow="fold", no_wrap=True)
-    for each in _asked(list_hosts(running_system(data_dir).admin)):
+    for each in _asked(list_hosts(as_admin(running_system(data_dir)))):
         kind = "enrolled" if each.enrolled else "command" if each.ephemeral else "local"
         rows.add_row(
             each.host_id, each.name, kind, iso8601(each.last_seen_at), " ".join(each.instance_ids) or "-"
@@ -113,7 +117,7 @@ def revoke(
     data_dir: DataDirOption = None,
 ) -> None:
     """Remove a host at once: its certificate, its instances and their sessions are refused from now on."""
-    _asked(deregister_host(running_system(data_dir).admin, host_id))
+    _asked(deregister_host(as_admin(running_system(data_dir)), host_id))
 
 
 @host.command(name="enrol", context_settings={"allow_interspersed_args": True})

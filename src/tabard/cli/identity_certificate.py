@@ -6,8 +6,7 @@ from typing import Annotated
 import typer
 
 from tabard.cli.running import complain
-from tabard.wiring.data_dir import DataDir, find_running
-from tabard.wiring.settings import default_data_dir
+from tabard.wiring.data_dir import DataDir, default_data_dir, find_running
 
 
 def identity_certificate(

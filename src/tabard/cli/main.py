@@ -2,49 +2,100 @@
 
 import typer
 
-from tabard.cli.adopt import adopt
-from tabard.cli.audit import audit
-from tabard.cli.demo import demo
-from tabard.cli.env import env
-from tabard.cli.event import event
-from tabard.cli.explain import explain
-from tabard.cli.fault import fault
-from tabard.cli.host import host
-from tabard.cli.identity_certificate import identity_certificate
-from tabard.cli.organization import organization
-from tabard.cli.policy_check import check
-from tabard.cli.policy_simulate import simulate
-from tabard.cli.reset import reset
-from tabard.cli.run import run
-from tabard.cli.up import up
+from tabard.cli.listed import Listed, ListedGroup
+
+_COMMANDS = (
+    Listed(
+        "up",
+        "tabard.cli.up:up",
+        "Run Tabard until Ctrl-C. Every option has a variable as well: TABARD_PORT, TABARD_DATA_DIR, …",
+    ),
+    Listed(
+        "run",
+        "tabard.cli.run:run",
+        "Run a command as an instance: its AWS SDK finds the role's credentials and nothing else does.",
+        settings={"allow_interspersed_args": False},
+    ),
+    Listed(
+        "adopt",
+        "tabard.cli.adopt:adopt",
+        "Make a running container an instance (needs root): SDKs in it find the role's credentials.",
+    ),
+    Listed(
+        "env",
+        "tabard.cli.env:env",
+        'Print what an AWS client needs to administer the running system: eval "$(tabard env)".',
+    ),
+    Listed(
+        "audit",
+        "tabard.cli.audit:audit",
+        "Show the audit trail: one event per request, with the sentence that says why it was denied.",
+    ),
+    Listed(
+        "explain",
+        "tabard.cli.explain:explain",
+        "Explain one request: which layer and statements decided, the near misses, and what changed since.",
+    ),
+    Listed(
+        "fault",
+        "tabard.cli.fault:fault",
+        "Let something go wrong with one instance, to see how its application bears it.",
+    ),
+    Listed(
+        "policy",
+        "tabard.cli.policy:policy",
+        "Policy documents, before they are attached to anything.",
+    ),
+    Listed(
+        "event",
+        "tabard.cli.event:event",
+        "Announce to an instance what EC2 would: interruption, rebalance, lifecycle state, maintenance.",
+    ),
+    Listed(
+        "host",
+        "tabard.cli.host:host",
+        "Other machines: let them enrol, see them, revoke them.",
+    ),
+    Listed(
+        "identity-certificate",
+        "tabard.cli.identity_certificate:identity_certificate",
+        "Print the certificate (PEM) with which instance identity documents are signed; it is no secret.",
+    ),
+    Listed(
+        "organization",
+        "tabard.cli.organization:organization",
+        "The organisation that the account is in: units and control policies.",
+    ),
+    Listed(
+        "reset",
+        "tabard.cli.reset:reset",
+        "Empty the running ephemeral system: instances, IAM, objects, tables, queues; keys and port stay.",
+    ),
+    Listed(
+        "demo",
+        "tabard.cli.demo:demo",
+        "Tell the story of one instance and its role with the real system; ends by itself.",
+    ),
+)
+
+
+class _Tabard(ListedGroup):
+    LISTED = _COMMANDS
+
 
 app = typer.Typer(
     name="tabard",
-    help="IAM instance profiles for any machine.",
+    cls=_Tabard,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-policy = typer.Typer(
-    name="policy", help="Policy documents, before they are attached to anything.", no_args_is_help=True
-)
-policy.command()(check)
-policy.command()(simulate)
-app.command()(up)
-app.command(context_settings={"allow_interspersed_args": False})(run)
-app.command()(adopt)
-app.command()(env)
-app.command()(audit)
-app.command()(explain)
-app.command()(fault)
-app.add_typer(policy)
-app.command()(event)
-app.add_typer(host)
-app.command()(identity_certificate)
-app.add_typer(organization)
-app.command()(reset)
-app.command()(demo)
+
+
+@app.callback()
+def _tabard() -> None:
+    """IAM instance profiles for any machine."""
 
 
 def main() -> None:

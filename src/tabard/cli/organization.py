@@ -14,16 +14,16 @@ from tabard.clock import SystemClock
 from tabard.model.organization import Organization, OrganizationNode
 from tabard.store.ports import StoreUnavailable
 from tabard.store.sql import SqlStore
-from tabard.wiring.data_dir import DataDir, find_running
+from tabard.wiring.data_dir import DataDir, default_data_dir, find_running
 from tabard.wiring.organization import apply_from_file, organization_in_force, remove_organization
 from tabard.wiring.organization_file import OrganizationRefused, as_tree
-from tabard.wiring.settings import default_data_dir
 from tabard.wiring.store import opened_store
 
 organization = typer.Typer(
     name="organization",
     help="The organisation that the account is in: units and control policies.",
     no_args_is_help=True,
+    add_completion=False,
 )
 
 

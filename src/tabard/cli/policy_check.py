@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -24,7 +25,6 @@ from tabard.policy import (
 from tabard.policy.advice import advise
 from tabard.policy.diagnosis import diagnose, place_of
 from tabard.policy.vocabulary import Action, Vocabulary
-from tabard.services.hosts.operations import OPERATIONS as HOSTS_OPERATIONS
 from tabard.services.iam.service_reference import aws_vocabulary
 
 _HOSTS_RESOURCES = (
@@ -110,10 +110,9 @@ def findings_in(text: str, kind: DocumentKind) -> Iterator[Finding]:
 def vocabulary() -> Vocabulary:
     """What AWS names, and the actions by which hosts ask for their instances."""
     aws = aws_vocabulary()
-    hosts = {
-        operation.name.lower(): Action(name=operation.name, resources=_HOSTS_RESOURCES)
-        for operation in HOSTS_OPERATIONS
-    }
+    # From the model, for this is asked in editors: the operations themselves bring all of the edge with them.
+    model = json.loads(files("tabard.services.hosts").joinpath("model.json").read_text(encoding="utf-8"))
+    hosts = {name.lower(): Action(name=name, resources=_HOSTS_RESOURCES) for name in model["operations"]}
     keys = {key.lower(): key for key in _HOSTS_KEYS}
     return Vocabulary(actions={**aws.actions, "hosts": hosts}, keys={**aws.keys, **keys})
 

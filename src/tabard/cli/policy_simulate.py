@@ -37,8 +37,7 @@ from tabard.services.iam.simulation import Scenario
 from tabard.store.controls import NO_CONTROLS, Controls
 from tabard.store.ports import StoreUnavailable
 from tabard.store.snapshot import Snapshot
-from tabard.wiring.data_dir import DataDir, find_running
-from tabard.wiring.settings import default_data_dir
+from tabard.wiring.data_dir import DataDir, default_data_dir, find_running
 from tabard.wiring.store import snapshot_of
 
 NOBODYS_ACCOUNT = "123456789012"

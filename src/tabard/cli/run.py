@@ -33,6 +33,7 @@ from tabard.services.ec2.images import CONTAINER_IMAGE, NETNS_IMAGE, PROCESS_IMA
 from tabard.services.ec2.instance_profiles import TRUST_EC2
 from tabard.wiring.data_dir import find_running
 from tabard.wiring.drivers import instance_isolation
+from tabard.wiring.endpoint import as_admin
 from tabard.wiring.foreground import ForegroundRun, deregister_host, register_ephemeral_host
 from tabard.wiring.process import prepare_process
 from tabard.wiring.running import RunningSystem, describe
@@ -182,8 +183,8 @@ async def _run(
         instance_profile = launch.instance_profile
         if documents:
             instance_profile = await stack.enter_async_context(admin.instance_profile_of(documents))
-        host = await register_ephemeral_host(system.admin, name=f"run-{os.getpid()}")
-        stack.push_async_callback(take_back, partial(deregister_host, system.admin, host.host_id))
+        host = await register_ephemeral_host(as_admin(system), name=f"run-{os.getpid()}")
+        stack.push_async_callback(take_back, partial(deregister_host, as_admin(system), host.host_id))
         await admin.launch(image, host.host_id, instance_profile, launch.credentials_from)
         if launch.adopted_pid is None:
             stack.enter_context(_signals_left_to_the_command())

@@ -15,6 +15,7 @@ from botocore.client import BaseClient
 
 from tabard.agent.drivers.environment import instance_environment
 from tabard.model.messages import SetInstanceFaultsRequest
+from tabard.wiring.endpoint import as_admin
 from tabard.wiring.faults import set_instance_faults
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ class TabardInstance:
         )
         # In a thread of its own: the test may be inside an event loop.
         with ThreadPoolExecutor(1) as thread:
-            thread.submit(asyncio.run, set_instance_faults(self.system.running.admin, request)).result()
+            thread.submit(asyncio.run, set_instance_faults(as_admin(self.system.running), request)).result()
 
     def terminate(self) -> None:
         """End the instance; its sessions are refused from then on."""

@@ -3,20 +3,12 @@
 Every step looks first and is safe to repeat, so a start that was cut short is finished by the next.
 """
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from tabard.credentials.certificate_authority import CA_CERTIFICATE, new_certificate_authority
 from tabard.credentials.identity_certificate import CERTIFICATE, new_identity_certificate
 from tabard.credentials.keyring import new_sealing_key
-from tabard.credentials.master_key import (
-    MasterKey,
-    MasterKeyUnusable,
-    create_master_key,
-    read_master_key,
-    systemd_master_key_path,
-)
 from tabard.model.access_key import AccessKey, AccessKeyStatus
 from tabard.model.host import Host
 from tabard.model.user import User
@@ -26,7 +18,8 @@ from tabard.services.ec2.lifecycle import REVOKE_ON_DISASSOCIATE, SESSIONS_OUTLI
 from tabard.services.ec2.placement import LOCAL_HOST_ID, PROCESS_DRIVER_REFUSED
 from tabard.store.builtin_policies import administrator_access
 from tabard.store.ports import Store, Transaction
-from tabard.wiring.data_dir import DataDir, read_json, write_secret_file
+from tabard.wiring.data_dir import DataDir, write_secret_file
+from tabard.wiring.key_files import KeyPair, read_key
 from tabard.wiring.organization import apply_organization
 from tabard.wiring.organization_file import OrganizationRefused
 from tabard.wiring.settings import Settings
@@ -39,33 +32,6 @@ PARTITION = "aws"
 
 class SettingsConflict(Exception):
     """A setting contradicts what this installation was made with."""
-
-
-@dataclass(frozen=True, slots=True)
-class KeyPair:
-    """A long-term key as its owner holds it."""
-
-    access_key_id: str
-    secret_access_key: str = field(repr=False)
-
-
-def master_key_for(data_dir: DataDir) -> MasterKey:
-    """The installation's master key: systemd's credential, or a file that the first start makes.
-
-    Raises:
-        MasterKeyUnusable: it cannot be read safely, or a store is there whose key is gone.
-    """
-    credential = systemd_master_key_path()
-    if credential is not None:
-        return MasterKey.from_bytes(credential.read_bytes())
-    if data_dir.master_key.exists():
-        return read_master_key(data_dir.master_key)
-    if data_dir.database.exists():
-        raise MasterKeyUnusable(
-            f"{data_dir.database} is there but its master key {data_dir.master_key} is not; "
-            "put the key back (nothing in the store opens without it)"
-        )
-    return create_master_key(data_dir.master_key)
 
 
 def bootstrap(store: Store, data_dir: DataDir, settings: Settings, *, now: datetime) -> None:
@@ -115,14 +81,6 @@ def bootstrap(store: Store, data_dir: DataDir, settings: Settings, *, now: datet
 def local_host_id(tx: Transaction) -> str:
     """The id of the host that `tabard up` runs its own agent for."""
     return tx.installation.get(LOCAL_HOST_ID) or ""
-
-
-def read_key(file: Path) -> KeyPair | None:
-    """The key that a file of the data directory holds."""
-    held = read_json(file)
-    if held is None:
-        return None
-    return KeyPair(str(held["access_key_id"]), str(held["secret_access_key"]))
 
 
 def _fix_installation(tx: Transaction, settings: Settings) -> None:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tabard.durable_files import write_durably
-from tabard.wiring.settings import default_data_dir
 
 LAUNCHED = Path("/var/lib/tabard-launched")
 
@@ -154,6 +153,15 @@ def read_json(path: Path) -> dict[str, object] | None:
     except FileNotFoundError:
         return None
     return content if isinstance(content, dict) else None
+
+
+def default_data_dir() -> Path:
+    """`$XDG_DATA_HOME/tabard`, which is `~/.local/share/tabard` unless the user chose otherwise."""
+    return _xdg_data_home() / "tabard"
+
+
+def _xdg_data_home() -> Path:
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
 
 
 def ephemeral_pointer() -> Path:

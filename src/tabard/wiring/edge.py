@@ -31,8 +31,8 @@ from tabard.sigv4.sign import Credentials
 from tabard.store.snapshot_source import SqlSnapshotSource
 from tabard.store.sqlite import open_sqlite_store
 from tabard.wire.http1 import Http1Pool, UnixTarget
-from tabard.wiring.bootstrap import master_key_for
 from tabard.wiring.data_dir import DataDir
+from tabard.wiring.key_files import master_key_for
 from tabard.wiring.process_config import EdgeConfig
 
 EDGE_STARTED = "edge_started"

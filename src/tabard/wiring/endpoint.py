@@ -8,6 +8,7 @@ from tabard.agent.edge_client import EdgeClient
 from tabard.agent.signed_exchange import SignedExchange
 from tabard.clock import SystemClock
 from tabard.sigv4.sign import Credentials
+from tabard.wiring.running import RunningSystem
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +31,10 @@ class Endpoint:
             yield EdgeClient("", exchange, clock=SystemClock())
         finally:
             await exchange.close()
+
+
+def as_admin(system: RunningSystem) -> Endpoint:
+    """The edge of a running system, asked as the user `admin`."""
+    key = system.admin_key
+    credentials = Credentials(access_key_id=key.access_key_id, secret_access_key=key.secret_access_key)
+    return Endpoint(system.endpoint, system.region, credentials)

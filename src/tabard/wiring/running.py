@@ -3,10 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tabard.sigv4.sign import Credentials
-from tabard.wiring.bootstrap import KeyPair, read_key
 from tabard.wiring.data_dir import DataDir, read_json
-from tabard.wiring.endpoint import Endpoint
+from tabard.wiring.key_files import KeyPair, read_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +21,6 @@ class RunningSystem:
     instances: Path
     ephemeral: bool
     admin_key: KeyPair = field(repr=False)
-
-    @property
-    def admin(self) -> Endpoint:
-        """The edge, asked as the user `admin`."""
-        key = self.admin_key
-        credentials = Credentials(access_key_id=key.access_key_id, secret_access_key=key.secret_access_key)
-        return Endpoint(self.endpoint, self.region, credentials)
 
     def admin_environment(self) -> dict[str, str]:
         """The variables of an AWS client that acts as the user `admin`."""

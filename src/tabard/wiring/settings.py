@@ -1,6 +1,5 @@
 """What an operator may set: by an option of `tabard up`, or by a `TABARD_*` variable."""
 
-import os
 import re
 from datetime import timedelta
 from ipaddress import ip_address
@@ -11,6 +10,7 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tabard.names import ACCOUNT_ID
+from tabard.wiring.data_dir import default_data_dir
 
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
 
@@ -29,15 +29,6 @@ def _region(value: str) -> str:
 
 def _one_of_its_own(value: Path) -> Path:
     return value.expanduser().absolute()
-
-
-def default_data_dir() -> Path:
-    """`$XDG_DATA_HOME/tabard`, which is `~/.local/share/tabard` unless the user chose otherwise."""
-    return _xdg_data_home() / "tabard"
-
-
-def _xdg_data_home() -> Path:
-    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
 
 
 ENVIRONMENT_PREFIX = "TABARD_"

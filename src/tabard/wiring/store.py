@@ -10,8 +10,8 @@ from tabard.store.ports import StoreUnavailable
 from tabard.store.snapshot import Snapshot
 from tabard.store.sql import SqlStore
 from tabard.store.sqlite import open_sqlite_store
-from tabard.wiring.bootstrap import master_key_for
 from tabard.wiring.data_dir import DataDir
+from tabard.wiring.key_files import master_key_for
 from tabard.wiring.policy_changes import ChangedSince, changed_since
 
 LOOKED_THROUGH = 100_000

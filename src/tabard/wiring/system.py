@@ -23,11 +23,12 @@ from tabard.processes.isolation import network_isolation
 from tabard.processes.spec import ChildEvent, ChildSpec
 from tabard.processes.supervisor import Supervisor
 from tabard.store.sqlite import open_sqlite_store
-from tabard.wiring.bootstrap import SettingsConflict, bootstrap, local_host_id, master_key_for, read_key
+from tabard.wiring.bootstrap import SettingsConflict, bootstrap, local_host_id
 from tabard.wiring.control import ControlServer
 from tabard.wiring.data_dir import (
     DataDir,
     DataDirUnsafe,
+    default_data_dir,
     ephemeral_pointer,
     read_json,
     runs,
@@ -36,9 +37,10 @@ from tabard.wiring.data_dir import (
 from tabard.wiring.drivers import InstanceIsolation, instance_isolation
 from tabard.wiring.environment import child_environment
 from tabard.wiring.health_probe import answers_health
+from tabard.wiring.key_files import master_key_for, read_key
 from tabard.wiring.listeners import addresses_of, authority_of, tcp_listener, unix_listener
 from tabard.wiring.process_config import AgentConfig, EdgeConfig
-from tabard.wiring.settings import Settings, default_data_dir
+from tabard.wiring.settings import Settings
 
 Progress = Callable[[str, float], None]
 

@@ -9,8 +9,9 @@ from typer.testing import CliRunner, Result
 
 from tabard.cli.main import app
 from tabard.store.sqlite import open_sqlite_store
-from tabard.wiring.bootstrap import bootstrap, master_key_for
+from tabard.wiring.bootstrap import bootstrap
 from tabard.wiring.data_dir import DataDir
+from tabard.wiring.key_files import master_key_for
 from tabard.wiring.settings import Settings
 
 ACCOUNT = "111122223333"

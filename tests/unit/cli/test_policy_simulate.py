@@ -17,8 +17,8 @@ from tabard.model.role import Role
 from tabard.model.tag import Tag
 from tabard.model.user import User
 from tabard.store.sqlite import open_sqlite_store
-from tabard.wiring.bootstrap import master_key_for
 from tabard.wiring.data_dir import DataDir
+from tabard.wiring.key_files import master_key_for
 
 ACCOUNT_ID = "111122223333"
 OBJECT = "arn:aws:s3:::reports/a"
