@@ -15,7 +15,7 @@ HOST_ID = re.compile(r"h-[0-9a-f]{17}")
 UniqueIdPrefix = Literal["AIDA", "AROA", "AIPA", "ANPA", "AGPA"]
 AccessKeyPrefix = Literal["AKIA", "ASIA"]
 ResourceIdPrefix = Literal[
-    "i", "r", "h", "ami", "eni", "vpc", "subnet", "sg", "iip-assoc", "instance-event", "jt"
+    "i", "r", "h", "ami", "eni", "vpc", "subnet", "sg", "iip-assoc", "instance-event", "jt", "key"
 ]
 
 _BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"

@@ -18,7 +18,7 @@ from tabard.imds.tree import documents_of, read
 from tabard.model.messages import DesiredEvents, InstanceTag
 
 NEVER_HERE = (
-    "elastic-inference/", "ancestor-ami-ids", "kernel-id", "product-codes", "ramdisk-id", "public-",
+    "elastic-inference/", "ancestor-ami-ids", "kernel-id", "product-codes", "ramdisk-id", "public-hostname", "public-ipv4",
     "placement/group-name", "placement/partition-number",
     "block-device-mapping/ebs0", "block-device-mapping/ephemeral0", "block-device-mapping/swap",
     "/ipv4-associations/", "/ipv6s", "ipv6-cidr-blocks", "/public-hostname", "/public-ipv4s",
@@ -30,6 +30,8 @@ NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 EVERYTHING = msgspec.structs.replace(
     FACTS,
     user_data=b"#!/bin/sh\n",
+    key_name="mine",
+    public_key="ssh-ed25519 AAAA mine",
     tags=(InstanceTag(key="Name", value="web"), InstanceTag(key="Test", value="x")),
     metadata_options=msgspec.structs.replace(OPTIONS, instance_metadata_tags="enabled"),
     events=DesiredEvents(spot_action_at=NOW, rebalance_noticed_at=NOW, target_lifecycle_state="InService"),

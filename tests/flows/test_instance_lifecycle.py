@@ -7,7 +7,7 @@ from botocore.client import BaseClient
 from conftest import AdminClient, InstanceOf
 from metadata_client import with_token
 from refusal import refusal
-from running_system import SLEEPER, Instance, RunningSystem, allow, fresh, until
+from running_system import IMAGE_ID, SLEEPER, Instance, RunningSystem, allow, fresh, until
 
 pytestmark = pytest.mark.flow
 
@@ -112,6 +112,29 @@ def test_tags_are_made_shown_and_taken_away(ec2: BaseClient, system: RunningSyst
     assert named["Reservations"][0]["Instances"][0]["InstanceId"] == instance.instance_id
     ec2.delete_tags(Resources=ids, Tags=[{"Key": "team"}])
     until(lambda: with_token(endpoint, f"{path}team")[0] == 404, "no such tag in the metadata")
+    instance.terminate()
+
+
+def test_a_key_pair_is_in_the_metadata_of_what_is_launched_with_it(
+    ec2: BaseClient, system: RunningSystem
+) -> None:
+    name, imported = fresh("key"), fresh("imported")
+    created = ec2.create_key_pair(KeyName=name, KeyType="ed25519")
+    assert created["KeyMaterial"].startswith("-----BEGIN OPENSSH PRIVATE KEY-----\n")
+    (shown,) = ec2.describe_key_pairs(KeyNames=[name], IncludePublicKey=True)["KeyPairs"]
+    material = shown["PublicKey"].encode()
+    again = ec2.import_key_pair(KeyName=imported, PublicKeyMaterial=material)
+    assert again["KeyFingerprint"] == created["KeyFingerprint"] == shown["KeyFingerprint"]
+    instance = system.launch(SLEEPER, instance_profile=None, KeyName=name)
+    assert described(ec2, instance)["KeyName"] == name
+    endpoint, path = instance.metadata_endpoint(), "/latest/meta-data/public-keys/"
+    assert with_token(endpoint, path) == (200, f"0={name}")
+    assert with_token(endpoint, f"{path}0/") == (200, "openssh-key")
+    for each in (name, imported):
+        ec2.delete_key_pair(KeyName=each)
+    assert with_token(endpoint, f"{path}0/openssh-key") == (200, shown["PublicKey"])
+    launch = {"ImageId": IMAGE_ID, "MinCount": 1, "MaxCount": 1, "KeyName": name}
+    assert refusal(ec2.run_instances, **launch) == ("InvalidKeyPair.NotFound", 400)
     instance.terminate()
 
 

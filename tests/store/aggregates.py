@@ -10,6 +10,7 @@ from tabard.model.host import Host
 from tabard.model.instance import Image, Instance, InstanceState, MetadataOptions
 from tabard.model.instance_profile import InstanceProfile
 from tabard.model.join_token import JoinToken
+from tabard.model.key_pair import KeyPair
 from tabard.model.organization import (
     FULL_ACCESS,
     ControlPolicy,
@@ -175,6 +176,8 @@ def instance(
         launched_by=f"arn:aws:iam::{ACCOUNT_ID}:user/admin",
         client_token=client_token,
         user_data=b"#!/bin/sh\n\x00\xff",
+        key_name="mine",
+        public_key="ssh-ed25519 AAAA mine",
         state_changed_at=NOW if n % 2 else None,
         tags=(Tag("Name", "web"),),
     )
@@ -234,6 +237,20 @@ def join_token(n: int = 1, *, expires_at: datetime = NOW + HOUR) -> JoinToken:
         created_at=NOW,
         created_by="AIDA00000000000000001",
         expires_at=expires_at,
+    )
+
+
+def key_pair(n: int = 1, *, name: str = "", region: str = "us-east-1") -> KeyPair:
+    return KeyPair(
+        key_pair_id=f"key-{n:017x}",
+        name=name or f"key pair {n}",
+        region=region,
+        account_id=ACCOUNT_ID,
+        key_type="ed25519",
+        fingerprint="MB/ohVoE55bcBlKQk+oDHbXPcXSvCJU0cbKkNJKTEgQ=",
+        public_key=f"ssh-ed25519 AAAA key pair {n}",
+        created_at=NOW,
+        tags=(Tag("team", "blue"), Tag("empty", "")),
     )
 
 

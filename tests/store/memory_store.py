@@ -22,6 +22,7 @@ from tabard.model.host import Host
 from tabard.model.instance import Image, Instance
 from tabard.model.instance_profile import InstanceProfile
 from tabard.model.join_token import JoinToken
+from tabard.model.key_pair import KeyPair
 from tabard.model.organization import Organization
 from tabard.model.policies import ManagedPolicy
 from tabard.model.revocation import Revocation
@@ -67,6 +68,7 @@ class Tables:
     images: dict[str, Image] = field(default_factory=dict)
     hosts: dict[str, Host] = field(default_factory=dict)
     join_tokens: dict[str, JoinToken] = field(default_factory=dict)
+    key_pairs: dict[str, KeyPair] = field(default_factory=dict)
     access_keys: dict[str, AccessKey] = field(default_factory=dict)
     sealing_keys: dict[int, SealingKey] = field(default_factory=dict)
     revocations: dict[RevocationKey, Revocation] = field(default_factory=dict)
@@ -217,6 +219,11 @@ class MemoryJoinTokens(Rows[str, JoinToken]):
         return len(gone)
 
 
+class MemoryKeyPairs(Rows[str, KeyPair]):
+    def named(self, region: str, name: str) -> KeyPair | None:
+        return next(iter(self.where(lambda row: (row.region, row.name) == (region, name))), None)
+
+
 @dataclass
 class MemoryRevocations:
     tables: Tables
@@ -358,6 +365,9 @@ class MemoryTransaction:
         self.images = Rows(tables, tables.images, lambda i: i.image_id)
         self.hosts = Rows(tables, tables.hosts, lambda h: h.host_id)
         self.join_tokens = MemoryJoinTokens(tables, tables.join_tokens, lambda t: t.token_id)
+        self.key_pairs = MemoryKeyPairs(
+            tables, tables.key_pairs, lambda k: k.key_pair_id, lambda k: (k.region, k.name)
+        )
         self.revocations = MemoryRevocations(tables)
         self.sealing_keys: Rows[int, SealingKey] = Rows(tables, tables.sealing_keys, lambda k: k.key_id)
         self.installation = MemoryInstallation(tables)

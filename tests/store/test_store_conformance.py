@@ -22,6 +22,7 @@ from aggregates import (
     instance,
     instance_profile,
     join_token,
+    key_pair,
     managed_policy,
     organization,
     revocation,
@@ -410,6 +411,30 @@ def test_what_an_instance_wrote_is_kept_and_is_in_no_snapshot(store: AnyStore) -
     with store.transaction() as tx:
         assert tx.console_outputs.get(output.instance_id) is None
     assert snapshot_of(store).version == version
+
+
+def test_key_pairs_are_found_by_region_and_exact_name(store: AnyStore) -> None:
+    mine = key_pair(1, name="mine")
+    elsewhere = key_pair(2, name="mine", region="eu-west-1")
+    with store.transaction() as tx:
+        tx.key_pairs.insert(mine)
+        tx.key_pairs.insert(elsewhere)
+        tx.key_pairs.insert(key_pair(3, name="Mine"))
+        with pytest.raises(AlreadyStored):
+            tx.key_pairs.insert(key_pair(4, name="mine"))
+        assert tx.key_pairs.named("eu-west-1", "mine") == elsewhere
+        assert tx.key_pairs.named("eu-west-2", "mine") is None
+        assert tx.key_pairs.get(mine.key_pair_id) == mine
+        tx.key_pairs.update(replace(mine, tags=()))
+        tx.key_pairs.delete(elsewhere.key_pair_id)
+        tx.key_pairs.delete(elsewhere.key_pair_id)
+    snapshot = snapshot_of(store)
+    assert snapshot.key_pair_named("us-east-1", "mine") == replace(mine, tags=())
+    assert snapshot.key_pair_named("eu-west-1", "mine") is None
+    assert len(snapshot.key_pairs) == 2
+    with store.transaction() as tx:
+        tx.key_pairs.delete(mine.key_pair_id)
+    assert snapshot_of(store).key_pair_named("us-east-1", "mine") is None
 
 
 def test_a_join_token_is_claimed_once_and_only_within_its_time(store: AnyStore) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 
 from tabard.imds.iam_category import iam
-from tabard.imds.nodes import Document, Node, iso_time, json_line, json_object, text
+from tabard.imds.nodes import Document, Labelled, Node, iso_time, json_line, json_object, text
 from tabard.imds.source import CredentialsView
 from tabard.model.messages import DesiredInstance, DesiredScheduledEvent, InstanceTag
 
@@ -59,6 +59,9 @@ def meta_data(facts: DesiredInstance, credentials: CredentialsView) -> Mapping[s
         nodes["autoscaling"] = {"target-lifecycle-state": text(facts.events.target_lifecycle_state)}
     if facts.events.spot_action_at is not None:
         nodes["spot"] = _spot(facts.events.spot_action, iso_time(facts.events.spot_action_at))
+    if facts.public_key:
+        key = {"openssh-key": text(facts.public_key)}
+        nodes["public-keys"] = {"0": Labelled(f"0={facts.key_name}", key)}
     if facts.metadata_options.instance_metadata_tags == "enabled":
         nodes["tags"] = {"instance": {tag.key: text(tag.value) for tag in _readable(facts.tags)}}
     return dict(sorted(nodes.items()))
@@ -86,7 +89,9 @@ def _interface(facts: DesiredInstance) -> Mapping[str, Node]:
 def _identity_info(facts: DesiredInstance) -> Document:
     """What there is of the instance's own identity role.
 
-    Differs: that role has no credentials; AWS keeps it for its own use.
+    Differs: that role has no credentials (404): it is for services of AWS's that are not here, and no policy
+        of the account's would bound it.
+    AWS: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-identity-roles.html
     """
     return json_object(
         {"Code": "Success", "LastUpdated": iso_time(facts.launched_at), "AccountId": facts.account_id}

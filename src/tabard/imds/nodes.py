@@ -29,6 +29,14 @@ Value: TypeAlias = "Callable[[], Document | Unavailable]"
 Node: TypeAlias = "Value | Mapping[str, Node]"
 
 
+class Labelled(dict[str, Node]):
+    """A directory that the listing above it shows by a label, not by the name that its path has."""
+
+    def __init__(self, label: str, nodes: Mapping[str, Node]) -> None:
+        super().__init__(nodes)
+        self.label = label
+
+
 def text(value: str) -> Value:
     """A plain value."""
     return partial(plain, value)
@@ -51,8 +59,13 @@ def plain(value: str) -> Document:
 
 def listing(directory: Mapping[str, Node]) -> Document:
     """The names in a directory, a line each; those that can be entered end with a slash."""
-    names = [f"{name}/" if isinstance(node, Mapping) else name for name, node in directory.items()]
-    return plain("\n".join(names))
+    return plain("\n".join(_shown(name, node) for name, node in directory.items()))
+
+
+def _shown(name: str, node: Node) -> str:
+    if isinstance(node, Labelled):
+        return node.label
+    return f"{name}/" if isinstance(node, Mapping) else name
 
 
 def iso_time(moment: datetime) -> str:

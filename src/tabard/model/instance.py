@@ -76,6 +76,8 @@ class MetadataDefaults:
 class Instance:
     """One machine, placed on one host for life. `user_data` is decoded (at most 16 KiB).
 
+    `public_key` is that of the key pair `key_name` when it was launched, both empty without one.
+
     `state_reason` is EC2's pair of code and message, empty where there is none. `boot_number` counts the
     starts and reboots that were asked for since the launch: what a host reports is about one of them.
     """
@@ -98,6 +100,8 @@ class Instance:
     ami_launch_index: int = 0
     client_token: str = ""
     user_data: bytes = field(default=b"", repr=False)
+    key_name: str = ""
+    public_key: str = ""
     state_reason_code: str = ""
     state_reason_message: str = ""
     state_changed_at: datetime | None = None

@@ -110,6 +110,8 @@ class DesiredInstance(Message, frozen=True):
     metadata_options: DesiredMetadataOptions
     instance_profile: DesiredInstanceProfile | None = None
     user_data: bytes = b""
+    key_name: str = ""
+    public_key: str = ""
     tags: tuple[InstanceTag, ...] = ()
     faults: DesiredFaults | None = None
     events: DesiredEvents = DesiredEvents()

@@ -39,6 +39,7 @@ class ChangeKind(StrEnum):
     IMAGE = "image"
     HOST = "host"
     JOIN_TOKEN = "join-token"  # noqa: S105 - a kind
+    KEY_PAIR = "key-pair"
     ACCESS_KEY = "access-key"
     SEALING_KEY = "sealing-key"
     REVOCATION = "revocation"

@@ -19,6 +19,7 @@ from tabard.model.host import Host
 from tabard.model.instance import Image, Instance
 from tabard.model.instance_profile import InstanceProfile
 from tabard.model.join_token import JoinToken
+from tabard.model.key_pair import KeyPair
 from tabard.model.organization import Organization
 from tabard.model.policies import ManagedPolicy
 from tabard.model.revocation import Revocation
@@ -167,6 +168,16 @@ class JoinTokens(Protocol):
         """Remove the tokens that have expired; how many there were."""
 
 
+class KeyPairs(Protocol):
+    """Key pairs by id, and by region and name."""
+
+    def get(self, key_pair_id: str) -> KeyPair | None: ...
+    def named(self, region: str, name: str) -> KeyPair | None: ...
+    def insert(self, key_pair: KeyPair) -> None: ...
+    def update(self, key_pair: KeyPair) -> None: ...
+    def delete(self, key_pair_id: str) -> None: ...
+
+
 class Revocations(Protocol):
     """Not-before marks. A later mark on the same subject replaces an earlier one, never the reverse."""
 
@@ -251,6 +262,8 @@ class Transaction(Protocol):
     def hosts(self) -> Hosts: ...
     @property
     def join_tokens(self) -> JoinTokens: ...
+    @property
+    def key_pairs(self) -> KeyPairs: ...
     @property
     def revocations(self) -> Revocations: ...
     @property

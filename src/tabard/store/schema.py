@@ -192,6 +192,8 @@ instances = Table(
     Column("ami_launch_index", Integer, nullable=False),
     _text("client_token"),
     Column("user_data", LargeBinary, nullable=False),
+    _text("key_name"),
+    _text("public_key"),
     _text("state_reason_code"),
     _text("state_reason_message"),
     Column("state_changed_at", Moment, nullable=True),
@@ -266,6 +268,21 @@ join_tokens = Table(
     Column("expires_at", Moment, nullable=False, index=True),
     _text("claimed_by"),
     _text("host_id"),
+)
+
+key_pairs = Table(
+    "key_pairs",
+    metadata,
+    Column("key_pair_id", Text, primary_key=True),
+    _text("name"),
+    _text("region"),
+    _text("account_id"),
+    _text("key_type"),
+    _text("fingerprint"),
+    _text("public_key"),
+    _moment("created_at"),
+    Column("tags", JSON, nullable=False),
+    UniqueConstraint("region", "name"),
 )
 
 access_keys = Table(

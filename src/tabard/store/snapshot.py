@@ -14,6 +14,7 @@ from tabard.model.host import Host
 from tabard.model.instance import Image, Instance
 from tabard.model.instance_profile import InstanceProfile
 from tabard.model.join_token import JoinToken
+from tabard.model.key_pair import KeyPair
 from tabard.model.organization import Organization
 from tabard.model.policies import ManagedPolicy
 from tabard.model.revocation import Revocation, RevocationSubject
@@ -48,10 +49,10 @@ RevocationKey = tuple[RevocationSubject, str]
 class Snapshot:
     """Everything an edge needs to decide and to mint, at one version of the store.
 
-    Users, groups, roles, instance profiles, instances, associations, images, hosts, join tokens, access
-    keys and sealing keys are by id, managed policies by ARN, the installation's facts by name. `account_id`
-    is empty before the installation has one. `organizations` holds one at most, by its id, and `controls`
-    what it says about the account.
+    Users, groups, roles, instance profiles, instances, associations, images, hosts, join tokens, key
+    pairs, access keys and sealing keys are by id, managed policies by ARN, the installation's facts by name.
+    `account_id` is empty before the installation has one. `organizations` holds one at most, by its id, and
+    `controls` what it says about the account.
 
     INVARIANT: no mapping is changed once its snapshot is made; a change copies.
     """
@@ -69,6 +70,7 @@ class Snapshot:
     images: Mapping[str, Image]
     hosts: Mapping[str, Host]
     join_tokens: Mapping[str, JoinToken]
+    key_pairs: Mapping[str, KeyPair]
     access_keys: Mapping[str, AccessKey]
     sealing_keys: Mapping[int, SealingKey]
     revocations: Mapping[RevocationKey, Revocation] = field(repr=False)
@@ -114,6 +116,11 @@ class Snapshot:
             if association.is_active:
                 return association
         return None
+
+    def key_pair_named(self, region: str, name: str) -> KeyPair | None:
+        """The key pair of exactly this name in a region."""
+        in_region = (each for each in self.key_pairs.values() if each.region == region)
+        return next((each for each in in_region if each.name == name), None)
 
     def instances_on_host(self, host_id: str) -> tuple[Instance, ...]:
         """The instances placed on a host, by id."""

@@ -11,6 +11,7 @@ from tabard.model.host import Host
 from tabard.model.instance import Image, Instance
 from tabard.model.instance_profile import InstanceProfile
 from tabard.model.join_token import JoinToken
+from tabard.model.key_pair import KeyPair
 from tabard.model.organization import Organization
 from tabard.model.policies import ManagedPolicy
 from tabard.model.revocation import Revocation
@@ -48,6 +49,7 @@ class Delta:
     images: Mapping[str, Image | None] = field(default_factory=dict)
     hosts: Mapping[str, Host | None] = field(default_factory=dict)
     join_tokens: Mapping[str, JoinToken | None] = field(default_factory=dict)
+    key_pairs: Mapping[str, KeyPair | None] = field(default_factory=dict)
     access_keys: Mapping[str, AccessKey | None] = field(default_factory=dict)
     sealing_keys: Mapping[int, SealingKey | None] = field(default_factory=dict)
     revocations: Mapping[RevocationKey, Revocation | None] = field(default_factory=dict)
@@ -79,6 +81,7 @@ def apply_delta(snapshot: Snapshot, delta: Delta) -> Snapshot:
         images=_merged(snapshot.images, delta.images),
         hosts=_merged(snapshot.hosts, delta.hosts),
         join_tokens=_merged(snapshot.join_tokens, delta.join_tokens),
+        key_pairs=_merged(snapshot.key_pairs, delta.key_pairs),
         access_keys=_merged(snapshot.access_keys, delta.access_keys),
         sealing_keys=_merged(snapshot.sealing_keys, delta.sealing_keys),
         revocations=_merged(snapshot.revocations, delta.revocations),
@@ -178,6 +181,7 @@ _EMPTY = Snapshot(
     images={},
     hosts={},
     join_tokens={},
+    key_pairs={},
     access_keys={},
     sealing_keys={},
     revocations={},

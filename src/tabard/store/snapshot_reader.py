@@ -14,6 +14,7 @@ from tabard.store.rows.installation import read_installation
 from tabard.store.rows.instance_profiles import INSTANCE_PROFILES
 from tabard.store.rows.instances import IMAGES, INSTANCES
 from tabard.store.rows.join_tokens import JOIN_TOKENS
+from tabard.store.rows.key_pairs import KEY_PAIRS
 from tabard.store.rows.keys import ACCESS_KEYS, SEALING_KEYS
 from tabard.store.rows.managed_policies import read_managed_policies
 from tabard.store.rows.organizations import read_organizations
@@ -56,6 +57,7 @@ def _everything(connection: Connection, version: int) -> Delta:
         images=IMAGES.read(connection),
         hosts=HOSTS.read(connection),
         join_tokens=JOIN_TOKENS.read(connection),
+        key_pairs=KEY_PAIRS.read(connection),
         access_keys=ACCESS_KEYS.read(connection),
         sealing_keys=SEALING_KEYS.read(connection),
         revocations=_by_subject(read_revocations(connection)),
@@ -91,6 +93,7 @@ def _delta(connection: Connection, version: int, changed: Mapping[ChangeKind, fr
         join_tokens=_now(
             keys(ChangeKind.JOIN_TOKEN), JOIN_TOKENS.read(connection, keys(ChangeKind.JOIN_TOKEN))
         ),
+        key_pairs=_now(keys(ChangeKind.KEY_PAIR), KEY_PAIRS.read(connection, keys(ChangeKind.KEY_PAIR))),
         access_keys=_now(
             keys(ChangeKind.ACCESS_KEY), ACCESS_KEYS.read(connection, keys(ChangeKind.ACCESS_KEY))
         ),

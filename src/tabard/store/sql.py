@@ -21,6 +21,7 @@ from tabard.store.rows.installation import SqlInstallation
 from tabard.store.rows.instance_profiles import SqlInstanceProfiles
 from tabard.store.rows.instances import SqlImages, SqlInstances
 from tabard.store.rows.join_tokens import SqlJoinTokens
+from tabard.store.rows.key_pairs import SqlKeyPairs
 from tabard.store.rows.keys import SqlAccessKeys, SqlSealingKeys
 from tabard.store.rows.managed_policies import SqlManagedPolicies
 from tabard.store.rows.organizations import SqlOrganizations
@@ -117,6 +118,10 @@ class SqlTransaction:
     @cached_property
     def join_tokens(self) -> SqlJoinTokens:
         return SqlJoinTokens(self._journal)
+
+    @cached_property
+    def key_pairs(self) -> SqlKeyPairs:
+        return SqlKeyPairs(self._journal)
 
     @cached_property
     def revocations(self) -> SqlRevocations:

@@ -192,6 +192,17 @@ def test_every_entry_of_every_listing_can_be_read() -> None:
     assert seen > 50
 
 
+def test_a_public_key_is_listed_by_its_name_and_read_by_its_number() -> None:
+    key = "ssh-ed25519 AAAA my key"
+    facts = msgspec.structs.replace(FACTS, key_name="my key", public_key=key)
+    assert "public-keys/" in body("/latest/meta-data/", facts).split("\n")
+    for slash in ("", "/"):
+        assert body(f"/latest/meta-data/public-keys{slash}", facts) == "0=my key"
+        assert body(f"/latest/meta-data/public-keys/0{slash}", facts) == "openssh-key"
+        assert body(f"/latest/meta-data/public-keys/0/openssh-key{slash}", facts) == key
+    assert read("/latest/meta-data/public-keys/1/openssh-key", facts, SERVED).status == 404
+
+
 def test_credentials_are_laid_out_as_ec2_does() -> None:
     reading = read(ROLE_PATH, FACTS, SERVED)
     assert reading.document.content_type == "text/plain"

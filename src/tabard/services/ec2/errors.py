@@ -74,11 +74,37 @@ class InvalidHostIdNotFound(AwsError):
 
 
 class InvalidKeyPairNotFound(AwsError):
-    """No such key pair: Tabard keeps none."""
+    """No such key pair in this region."""
 
     code = "InvalidKeyPair.NotFound"
     status = 400
-    sentence = "The key pair '{key_name}' does not exist"
+    sentence = "The key pair {key_pair} does not exist"
+
+    @classmethod
+    def of_name(cls, name: str) -> "InvalidKeyPairNotFound":
+        """The error for a name, in AWS's words."""
+        return cls(key_pair=f"'{name}'")
+
+    @classmethod
+    def of_id(cls, key_pair_id: str) -> "InvalidKeyPairNotFound":
+        """The error for an id, in AWS's words."""
+        return cls(key_pair=f"ID '{key_pair_id}'")
+
+
+class InvalidKeyPairDuplicate(AwsError):
+    """The region has a key pair of this name."""
+
+    code = "InvalidKeyPair.Duplicate"
+    status = 400
+    sentence = "The keypair already exists: '{key_name}'"
+
+
+class InvalidKeyFormat(AwsError):
+    """What is imported is no public key of a kind that key pairs may have."""
+
+    code = "InvalidKey.Format"
+    status = 400
+    sentence = "{reason}"
 
 
 class InvalidSubnetIDNotFound(AwsError):

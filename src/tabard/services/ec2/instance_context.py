@@ -1,9 +1,10 @@
 """What a decision about an existing instance may see of it, and the check on it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from tabard.access.check import Check
 from tabard.model.instance import Instance, MetadataOptions
+from tabard.model.tag import Tag
 from tabard.services.ec2.arns import ec2_arn
 from tabard.services.operation import Facts
 
@@ -29,6 +30,13 @@ def machine_context(*, instance_type: str, availability_zone: str) -> Context:
         "ec2:rootdevicetype": ("ebs",),
         "ec2:ebsoptimized": ("false",),
         "ec2:instancemarkettype": ("on-demand",),
+    }
+
+
+def resource_tag_context(tags: Iterable[Tag]) -> Context:
+    """The condition keys of the tags that a resource has."""
+    return {
+        f"{service}:resourcetag/{tag.key.lower()}": (tag.value,) for tag in tags for service in ("aws", "ec2")
     }
 
 
@@ -64,9 +72,7 @@ def instance_check(
         association = facts.snapshot.active_association_of(instance_id)
         if association is not None:
             context["ec2:instanceprofile"] = (association.instance_profile_arn,)
-        for tag in instance.tags:
-            context[f"aws:resourcetag/{tag.key.lower()}"] = (tag.value,)
-            context[f"ec2:resourcetag/{tag.key.lower()}"] = (tag.value,)
+        context |= resource_tag_context(instance.tags)
     context |= dict(more or {})
     return Check(action=action, resource=ec2_arn(facts, f"instance/{instance_id}"), context=context)
 

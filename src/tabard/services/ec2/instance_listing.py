@@ -107,6 +107,7 @@ def instance_selectors(snapshot: Snapshot) -> Selectors[Instance]:
         "instance-type": lambda it: (it.instance_type,),
         "instance.group-id": lambda it: present(vpc_ids(it).get("group-id", "")),
         "instance.group-name": lambda it: present(vpc_ids(it).get("group-name", "")),
+        "key-name": lambda it: present(it.key_name),
         "launch-index": lambda it: (str(it.ami_launch_index),),
         "launch-time": lambda it: (it.launched_at.strftime("%Y-%m-%dT%H:%M:%S.000Z"),),
         "owner-id": lambda it: (it.owner_account_id,),

@@ -45,6 +45,8 @@ def instance_view(instance: Instance, association: Association | None, *, archit
     view |= _network_view(instance)
     if instance.client_token:
         view["ClientToken"] = instance.client_token
+    if instance.key_name:
+        view["KeyName"] = instance.key_name
     if instance.state_reason_code:
         view["StateReason"] = {
             "Code": instance.state_reason_code,

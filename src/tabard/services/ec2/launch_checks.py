@@ -17,6 +17,7 @@ from tabard.services.ec2.instance_context import (
     region_context,
 )
 from tabard.services.ec2.instance_profiles import find_instance_profile, pass_role_checks
+from tabard.services.ec2.key_pair_requests import key_pair_arn, key_pair_context
 from tabard.services.ec2.launch_request import RunInstancesRequest
 from tabard.services.ec2.metadata_defaults import metadata_defaults
 from tabard.services.ec2.metadata_options import metadata_options
@@ -73,8 +74,9 @@ def run_instances_checks(request: RunInstancesRequest, facts: Facts) -> Sequence
         for group in request.security_group_ids or (vpc.security_group_id,)
     ]
     if request.key_name:
-        key_pair = {"ec2:keypairname": (request.key_name,)}
-        checks.append(check(ec2_arn(facts, f"key-pair/{request.key_name}"), key_pair))
+        key_pair = facts.snapshot.key_pair_named(facts.region, request.key_name)
+        of_key = key_pair_context(key_pair) if key_pair else {"ec2:keypairname": (request.key_name,)}
+        checks.append(check(key_pair_arn(facts, request.key_name), of_key))
     if request.placement.host_id:
         checks.append(check(ec2_arn(facts, f"dedicated-host/{request.placement.host_id}"), zone))
     if tags:

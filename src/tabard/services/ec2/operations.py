@@ -36,6 +36,21 @@ from tabard.services.ec2.instances import (
     terminate_instances,
     terminate_instances_checks,
 )
+from tabard.services.ec2.key_pair_requests import (
+    CreateKeyPairRequest,
+    DeleteKeyPairRequest,
+    DescribeKeyPairsRequest,
+    ImportKeyPairRequest,
+    create_key_pair_checks,
+    delete_key_pair_checks,
+    import_key_pair_checks,
+)
+from tabard.services.ec2.key_pairs import (
+    create_key_pair,
+    delete_key_pair,
+    describe_key_pairs,
+    import_key_pair,
+)
 from tabard.services.ec2.launch_checks import run_instances_checks
 from tabard.services.ec2.launch_request import RunInstancesRequest
 from tabard.services.ec2.metadata_defaults import (
@@ -110,6 +125,15 @@ OPERATIONS: tuple[Operation, ...] = (
         modify_instance_attribute_checks,
         modify_instance_attribute,
     ),
+    Write("CreateKeyPair", CreateKeyPairRequest, create_key_pair_checks, create_key_pair),
+    Write("ImportKeyPair", ImportKeyPairRequest, import_key_pair_checks, import_key_pair),
+    Read(
+        "DescribeKeyPairs",
+        DescribeKeyPairsRequest,
+        lambda _, facts: [describe_check("ec2:DescribeKeyPairs", facts)],
+        describe_key_pairs,
+    ),
+    Write("DeleteKeyPair", DeleteKeyPairRequest, delete_key_pair_checks, delete_key_pair),
     Write("GetConsoleOutput", GetConsoleOutputRequest, get_console_output_checks, get_console_output),
     Write("CreateTags", CreateTagsRequest, create_tags_checks, create_tags),
     Write("DeleteTags", DeleteTagsRequest, delete_tags_checks, delete_tags),

@@ -55,6 +55,7 @@ class _Launch:
     host_id: str
     metadata_options: MetadataOptions
     user_data: bytes
+    public_key: str
     tags: tuple[Tag, ...]
     instance_profile: InstanceProfile | None
 
@@ -75,7 +76,8 @@ def run_instances(permit: Permit, request: RunInstancesRequest, tx: Transaction)
         if it were ignored), IdempotentParameterMismatch (400 each), DryRunOperation (412),
         InsufficientInstanceCapacity (500: no host).
     AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RunInstances.html
-    Differs: MaxCount instances or none; the instance type is kept and shown, and changes nothing. A client
+    Differs: the key pair's public key is in the instance's metadata, and nothing else is done with it.
+        MaxCount instances or none; the instance type is kept and shown, and changes nothing. A client
         token is remembered until the instances it launched are forgotten, an hour after they terminated.
     """
     if request.dry_run:
@@ -101,6 +103,7 @@ def run_instances(permit: Permit, request: RunInstancesRequest, tx: Transaction)
         reservation_id=reservation_id,
         metadata_options=options,
         user_data=user_data,
+        public_key=_public_key(permit, request, tx),
         tags=instance_tags(
             request.tag_specifications, shown_in_metadata=options.instance_metadata_tags == "enabled"
         ),
@@ -125,9 +128,7 @@ def _guard_counts(request: RunInstancesRequest) -> None:
 
 
 def _guard_network(request: RunInstancesRequest, vpc: DefaultVpc) -> None:
-    """There are no key pairs, one subnet, one security group: any other name is unknown, as AWS says it."""
-    if request.key_name:
-        raise InvalidKeyPairNotFound(key_name=request.key_name)
+    """There is one subnet, one security group: any other name is unknown, as AWS says it."""
     if request.subnet_id not in (None, "", vpc.subnet_id):
         raise InvalidSubnetIDNotFound(subnet_id=request.subnet_id)
     if request.security_group_ids and request.security_groups:
@@ -142,6 +143,15 @@ def _guard_network(request: RunInstancesRequest, vpc: DefaultVpc) -> None:
         for group in groups:
             if group != name:
                 raise InvalidGroupNotFound(group=group)
+
+
+def _public_key(permit: Permit, request: RunInstancesRequest, tx: Transaction) -> str:
+    if not request.key_name:
+        return ""
+    key_pair = tx.key_pairs.named(permit.region, request.key_name)
+    if key_pair is None:
+        raise InvalidKeyPairNotFound.of_name(request.key_name)
+    return key_pair.public_key
 
 
 def _image(request: RunInstancesRequest, tx: Transaction) -> Image:
@@ -216,6 +226,8 @@ def _insert_instances(
             ami_launch_index=index,
             client_token=request.client_token or "",
             user_data=launch.user_data,
+            key_name=request.key_name or "",
+            public_key=launch.public_key,
             state_changed_at=permit.now,
             tags=launch.tags,
         )

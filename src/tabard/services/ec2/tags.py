@@ -54,17 +54,26 @@ def instance_tags(specifications: Sequence[TagSpecification], *, shown_in_metada
         InvalidParameterValue, TagLimitExceeded; UnsupportedOperation: tags of anything but instances.
     Differs: two keys that differ by case alone are refused, since policies cannot tell them apart.
     """
-    for each in specifications:
-        if each.resource_type != "instance":
-            raise UnsupportedOperation(
-                parameter=f"TagSpecification.ResourceType={each.resource_type or '(none)'}",
-                reason="a launch makes nothing but instances; give ResourceType=instance",
-            )
-    tags = guard_tags(requested_tags(specifications))
+    tags = tags_of_kind("instance", specifications)
     if shown_in_metadata:
         for tag in tags:
             guard_metadata_key(tag.key)
     return tags
+
+
+def tags_of_kind(kind: str, specifications: Sequence[TagSpecification]) -> tuple[Tag, ...]:
+    """The tags of what a request makes, which is of one kind alone.
+
+    Raises:
+        InvalidParameterValue, TagLimitExceeded; UnsupportedOperation: tags of any other kind.
+    """
+    for each in specifications:
+        if each.resource_type != kind:
+            raise UnsupportedOperation(
+                parameter=f"TagSpecification.ResourceType={each.resource_type or '(none)'}",
+                reason=f"this request makes nothing of the kind; give ResourceType={kind}",
+            )
+    return guard_tags(requested_tags(specifications))
 
 
 def guard_tags(tags: tuple[Tag, ...]) -> tuple[Tag, ...]:

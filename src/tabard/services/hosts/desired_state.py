@@ -104,6 +104,8 @@ def _desired(instance: Instance, run_state: DesiredRunState, snapshot: Snapshot)
         ),
         instance_profile=_desired_instance_profile(instance, snapshot),
         user_data=instance.user_data,
+        key_name=instance.key_name,
+        public_key=instance.public_key,
         tags=tuple(InstanceTag(key=tag.key, value=tag.value) for tag in instance.tags),
         faults=desired_faults(instance.faults),
         events=_desired_events(instance.events),

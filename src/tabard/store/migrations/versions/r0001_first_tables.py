@@ -125,6 +125,8 @@ def upgrade() -> None:
         sa.Column("ami_launch_index", sa.Integer(), nullable=False),
         sa.Column("client_token", sa.Text(), nullable=False),
         sa.Column("user_data", sa.LargeBinary(), nullable=False),
+        sa.Column("key_name", sa.Text(), nullable=False),
+        sa.Column("public_key", sa.Text(), nullable=False),
         sa.Column("state_reason_code", sa.Text(), nullable=False),
         sa.Column("state_reason_message", sa.Text(), nullable=False),
         sa.Column("state_changed_at", sa.BigInteger(), nullable=True),
@@ -203,6 +205,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("token_id", name="pk_join_tokens"),
     )
     op.create_index("ix_join_tokens_expires_at", "join_tokens", ["expires_at"])
+    op.create_table(
+        "key_pairs",
+        sa.Column("key_pair_id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("region", sa.Text(), nullable=False),
+        sa.Column("account_id", sa.Text(), nullable=False),
+        sa.Column("key_type", sa.Text(), nullable=False),
+        sa.Column("fingerprint", sa.Text(), nullable=False),
+        sa.Column("public_key", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("tags", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("key_pair_id", name="pk_key_pairs"),
+        sa.UniqueConstraint("region", "name", name="uq_key_pairs_region_name"),
+    )
     op.create_table(
         "sealing_keys",
         sa.Column("key_id", sa.BigInteger(), autoincrement=False, nullable=False),
