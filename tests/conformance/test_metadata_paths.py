@@ -18,8 +18,8 @@ from tabard.imds.tree import documents_of, read
 from tabard.model.messages import DesiredEvents, InstanceTag
 
 NEVER_HERE = (
-    "elastic-inference/", "ancestor-ami-ids", "kernel-id", "product-codes", "ramdisk-id", "public-hostname", "public-ipv4",
-    "placement/group-name", "placement/partition-number",
+    "elastic-inference/", "ancestor-ami-ids", "kernel-id", "product-codes", "ramdisk-id",
+    "public-hostname", "public-ipv4", "placement/group-name", "placement/partition-number",
     "block-device-mapping/ebs0", "block-device-mapping/ephemeral0", "block-device-mapping/swap",
     "/ipv4-associations/", "/ipv6s", "ipv6-cidr-blocks", "/public-hostname", "/public-ipv4s",
     "/network-card-index",

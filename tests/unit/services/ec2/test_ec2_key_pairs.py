@@ -114,38 +114,39 @@ def test_an_ed25519_key_is_imported(ec2: Ec2Account) -> None:
     assert "PublicKey" not in shown
 
 
-def other_kinds() -> list[bytes]:
+def other_kinds() -> dict[str, bytes]:
     on_curve = ec.generate_private_key(ec.SECP256R1()).public_key()
     of_dsa = dsa.generate_private_key(1024).public_key()
-    return [
-        on_curve.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH),
-        base64.b64encode(on_curve.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)),
-        base64.b64encode(ED25519.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)),
-        base64.b64encode(of_dsa.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)),
-        RSA.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
-    ]
+    return {
+        "ecdsa": on_curve.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH),
+        "ecdsa-der": base64.b64encode(on_curve.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)),
+        "ed25519-der": base64.b64encode(
+            ED25519.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        ),
+        "dsa-der": base64.b64encode(of_dsa.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)),
+        "pem": RSA.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
+    }
 
 
-@pytest.mark.parametrize(
-    "material",
-    [
-        b"",
-        b"nonsense",
-        b"ssh-rsa",
-        b"ssh-rsa AAAA",
-        b"ssh-dss AAAAB3NzaC1kc3M=",
-        b"ssh-ed25519 " + RSA_LINE.split(b" ")[1],
-        b"\xff\xfe",
-        RSA_LINE + b"\n" + RSA_LINE,
-        rfc_4716().replace(b"END", b"ENDE"),
-        rfc_4716("Comment: it never ends \\"),
-        b"---- BEGIN SSH2 PUBLIC KEY ----",
-        b"A" * 16385,
-        b"---- BEGIN SSH2 PUBLIC KEY ----\n" + b"a:\\\n" * 4000,
-        *other_kinds(),
-    ],
-    ids=lambda material: material[:24],
-)
+NO_KEYS = {
+    "nothing": b"",
+    "nonsense": b"nonsense",
+    "no-body": b"ssh-rsa",
+    "short-body": b"ssh-rsa AAAA",
+    "dsa": b"ssh-dss AAAAB3NzaC1kc3M=",
+    "another-kind": b"ssh-ed25519 " + RSA_LINE.split(b" ")[1],
+    "bytes": b"\xff\xfe",
+    "two-lines": RSA_LINE + b"\n" + RSA_LINE,
+    "rfc4716-another-end": rfc_4716().replace(b"END", b"ENDE"),
+    "rfc4716-endless-header": rfc_4716("Comment: it never ends \\"),
+    "rfc4716-begin-alone": b"---- BEGIN SSH2 PUBLIC KEY ----",
+    "rfc4716-headers-alone": b"---- BEGIN SSH2 PUBLIC KEY ----\n" + b"a:\\\n" * 4000,
+    "long": b"A" * 16385,
+    **other_kinds(),
+}
+
+
+@pytest.mark.parametrize("material", NO_KEYS.values(), ids=NO_KEYS)
 def test_what_is_no_key_for_a_key_pair_is_refused(ec2: Ec2Account, material: bytes) -> None:
     refusal = ec2.refused("ImportKeyPair", KeyName="mine", PublicKeyMaterial=material)
     assert refusal == ("InvalidKey.Format", 400, "Key is not in valid OpenSSH public key format")
