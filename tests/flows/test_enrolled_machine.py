@@ -1,4 +1,4 @@
-"""A machine in another network enrols, is an instance there, and is refused once its host is revoked."""
+"""A machine in another network enrols, is an instance there and nowhere else, and ends with its host."""
 
 import os
 import signal
@@ -8,17 +8,31 @@ import textwrap
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
-from running_system import TABARD, RunningSystem, allow, bare_environment, end, fresh, tabard_up, until
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError
+from running_system import (
+    TABARD,
+    RunningSystem,
+    allow,
+    bare_environment,
+    deny,
+    end,
+    fresh,
+    tabard_up,
+    until,
+)
 
 HERE, THERE = "192.0.2.9", "192.0.2.10"  # of TEST-NET-1, on a pair of virtual cables that this test makes
 MACHINE = "there"
 
 APPLICATION = textwrap.dedent(
     """
-    import json, sys
+    import json, sys, time
+    from urllib.parse import urlsplit
     import boto3
     from botocore.exceptions import ClientError
 
@@ -29,18 +43,32 @@ APPLICATION = textwrap.dedent(
             return error.response["Error"]["Code"]
         return "done"
 
-    bucket = sys.argv[1]
-    s3, sts = boto3.client("s3"), boto3.client("sts")
+    bucket, queue = sys.argv[1:]
+    session = boto3.Session()
+    s3, sts, sqs = (session.client(name) for name in ("s3", "sts", "sqs"))
+    url = sqs.create_queue(QueueName=queue)["QueueUrl"]
+    at = session.client("sqs", endpoint_url="{0.scheme}://{0.netloc}".format(urlsplit(url)))
     said = {
         "arn": sts.get_caller_identity()["Arn"],
         "put": code(s3.put_object, Bucket=bucket, Key="a", Body=b"from there"),
         "get": code(s3.get_object, Bucket=bucket, Key="a"),
+        "send": code(at.send_message, QueueUrl=url, MessageBody="hello"),
     }
-    print(json.dumps(said), flush=True)
+    held = list(session.get_credentials().get_frozen_credentials())[:3]
+    print(json.dumps([said, held]), flush=True)
     sys.stdin.readline()
     print(json.dumps({"put": code(s3.put_object, Bucket=bucket, Key="a", Body=b"again")}), flush=True)
+    time.sleep(300)
     """
 )
+ONLY_FROM_THE_INSTANCE = {
+    "Condition": {
+        "StringNotEquals": {"aws:Ec2InstanceSourcePrivateIPv4": "${aws:VpcSourceIp}"},
+        "Null": {"ec2:SourceInstanceARN": "false"},
+        "BoolIfExists": {"aws:ViaAWSService": "false"},
+    }
+}
+"""https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-ec2-instance-source-private-ip4"""
 
 
 class Network:
@@ -116,61 +144,137 @@ def tabard(system: RunningSystem, *words: str) -> str:
     return done.stdout.strip()
 
 
-def test_a_machine_elsewhere_has_its_role_until_its_host_is_revoked(
-    system: RunningSystem, network: Network, tmp_path: Path
+@pytest.fixture
+def bucket(system: RunningSystem) -> str:
+    name = fresh("bucket")
+    system.client("s3").create_bucket(Bucket=name)
+    return name
+
+
+@pytest.fixture
+def profile(system: RunningSystem, bucket: str) -> str:
+    """A role that may write, over TLS alone, and not read; and nothing from another network than its own."""
+    only_over_tls = {"Condition": {"Bool": {"aws:SecureTransport": "true"}}}
+    return system.instance_profile_of(
+        allow("s3:PutObject", on=f"arn:aws:s3:::{bucket}/*", **only_over_tls),
+        allow("sqs:*"),
+        deny("*", **ONLY_FROM_THE_INSTANCE),
+    )
+
+
+class Machine:
+    """`tabard host enrol` in the other network, with an application; it is ended with the block."""
+
+    def __init__(self, network: Network, kept: Path, *words: str, token: str = "") -> None:
+        enrolling = [
+            *TABARD, "host", "enrol", *(["-"] if token else []), "--directory", str(kept), "--name", MACHINE,
+            "--metadata-address", "169.254.169.254", "--port", "0",
+        ]  # fmt: skip
+        self.process = subprocess.Popen(
+            network.enter(*enrolling, "--", sys.executable, "-c", APPLICATION, *words),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={name: value for name, value in bare_environment().items() if "PROXY" not in name.upper()},
+        )
+        if token:
+            self.go_on(token)
+
+    def __enter__(self) -> "Machine":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        end(self.process, signal.SIGTERM)
+        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
+            assert stream is not None
+            stream.close()
+
+    def go_on(self, line: str = "") -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
+    def said(self) -> Any:  # noqa: ANN401
+        assert self.process.stdout is not None
+        return msgspec.json.decode(self.process.stdout.readline())
+
+
+def host_and_instance(system: RunningSystem) -> tuple[str, str]:
+    listed = next(line.split() for line in tabard(system, "host", "list").splitlines() if MACHINE in line)
+    return listed[0], listed[-1]
+
+
+def code_of(s3: BaseClient, bucket: str) -> str:
+    try:
+        s3.put_object(Bucket=bucket, Key="a", Body=b"stolen")
+    except ClientError as error:
+        return str(error.response["Error"]["Code"])
+    return "done"
+
+
+def test_a_machine_elsewhere_has_its_role_there_alone_until_its_host_is_revoked(
+    system: RunningSystem, network: Network, bucket: str, profile: str, tmp_path: Path
 ) -> None:
     """An unmodified SDK there finds the role by itself, at 169.254.169.254, and is held to its policy.
 
-    It may write, over TLS alone, and not read.
+    Started again it goes on from its own key, without a token. Its session, stolen, opens nothing elsewhere:
+    AWS's documented policy refuses it. Revoked, it ends, with its command and its sessions, and says so.
     """
-    bucket = fresh("bucket")
-    system.client("s3").create_bucket(Bucket=bucket)
-    only_over_tls = {"Condition": {"Bool": {"aws:SecureTransport": "true"}}}
-    profile = system.instance_profile_of(
-        allow("s3:PutObject", on=f"arn:aws:s3:::{bucket}/*", **only_over_tls)
-    )
     token = tabard(system, "host", "token", MACHINE, "--instance-profile", profile)
     kept = tmp_path / "kept"
-    enrolling = [
-        *TABARD, "host", "enrol", "-", "--directory", str(kept), "--name", MACHINE,
-        "--metadata-address", "169.254.169.254", "--port", "0",
-    ]  # fmt: skip
-    machine = subprocess.Popen(
-        network.enter(*enrolling, "--", sys.executable, "-c", APPLICATION, bucket),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={name: value for name, value in bare_environment().items() if "PROXY" not in name.upper()},
-    )
-    assert machine.stdin is not None
-    assert machine.stdout is not None
-    try:
-        machine.stdin.write(token + "\n")
-        machine.stdin.flush()
-        said = msgspec.json.decode(machine.stdout.readline())
-        listed = next(line.split() for line in tabard(system, "host", "list").splitlines() if MACHINE in line)
-        host_id, instance_id = listed[0], listed[-1]
+    with Machine(network, kept, bucket, fresh("queue"), token=token) as machine:
+        said, held = machine.said()
+        _, instance_id = host_and_instance(system)
         assert said == {
             "arn": f"arn:aws:sts::{system.account_id}:assumed-role/{profile}/{instance_id}",
             "put": "done",
             "get": "AccessDenied",
+            "send": "done",
         }
         described = system.client("ec2").describe_instances(InstanceIds=[instance_id])
         assert described["Reservations"][0]["Instances"][0]["State"]["Name"] == "running"
+        stolen = dict(
+            zip(("aws_access_key_id", "aws_secret_access_key", "aws_session_token"), held, strict=True)
+        )
+        assert code_of(system.client("s3", **stolen), bucket) == "AccessDenied"
+        machine.go_on()
+        assert machine.said() == {"put": "done"}
+    key = kept / "host.pem"
+    assert key.stat().st_mode & 0o777 == 0o600
+    former = key.read_bytes()
+    with Machine(network, kept, bucket, fresh("queue")) as machine:
+        said, held = machine.said()
+        host_id, again = host_and_instance(system)
+        assert (again, said["put"], said["send"]) == (instance_id, "done", "done")
+        assert key.read_bytes() != former
         tabard(system, "host", "revoke", host_id)
-        machine.stdin.write("\n")
-        machine.stdin.flush()
-        assert msgspec.json.decode(machine.stdout.readline()) == {"put": "ExpiredToken"}
-        assert machine.wait(60) == 0
-    finally:
-        end(machine, signal.SIGTERM)
-        machine.stdin.close()
-        machine.stdout.close()
-    key = (kept / "host.pem").stat()
-    assert key.st_mode & 0o777 == 0o600
-    again = subprocess.run(
+        assert machine.process.wait(60) == 3
+        assert machine.process.stderr is not None
+        told = machine.process.stderr.read()
+        assert f"the host {host_id} was revoked" in told
+        assert "Traceback" not in told
+    stolen = dict(zip(stolen, held, strict=True))
+    assert code_of(system.client("s3", **stolen), bucket) == "ExpiredToken"
+    again_ = subprocess.run(
         network.enter(*TABARD, "host", "enrol", token, "--directory", str(tmp_path / "b"), "--name", MACHINE),
         capture_output=True, text=True, check=False, timeout=60, env=bare_environment(),
     )  # fmt: skip
-    assert (again.returncode, "was used with another key" in again.stderr) == (2, True), again.stderr
-    assert "Traceback" not in again.stderr
+    assert (again_.returncode, "was used with another key" in again_.stderr) == (2, True), again_.stderr
+    assert "Traceback" not in again_.stderr
+
+
+def test_join_tokens_are_listed_and_removed(system: RunningSystem, network: Network, tmp_path: Path) -> None:
+    token = tabard(system, "host", "token", MACHINE, "--ttl", "60s")
+    head, listed = tabard(system, "host", "tokens").splitlines()
+    assert head.split() == ["TOKEN", "FOR", "UNTIL", "USED", "BY"]
+    token_id, name, _, used_by = listed.split()
+    assert (token_id[:3], name, used_by) == ("jt-", MACHINE, "-")
+    assert token not in listed
+    tabard(system, "host", "tokens", "--remove", token_id)
+    assert len(tabard(system, "host", "tokens").splitlines()) == 1
+    tried = subprocess.run(
+        network.enter(*TABARD, "host", "enrol", token, "--directory", str(tmp_path / "a"), "--name", MACHINE),
+        capture_output=True, text=True, check=False, timeout=60, env=bare_environment(),
+    )  # fmt: skip
+    assert (tried.returncode, "Traceback" in tried.stderr) == (2, False)

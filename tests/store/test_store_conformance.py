@@ -461,6 +461,8 @@ def test_a_join_token_is_claimed_once_and_only_within_its_time(store: AnyStore) 
     with store.transaction() as tx:
         assert tx.join_tokens.get(token.token_id) == claimed
         assert tx.join_tokens.forget_until(NOW) == 0
+        tx.join_tokens.insert(join_token(3))
+        tx.join_tokens.delete(join_token(3).token_id)
         assert tx.join_tokens.forget_until(token.expires_at) == 2
         assert tx.join_tokens.get(token.token_id) is None
     assert snapshot_of(store).join_tokens == {}

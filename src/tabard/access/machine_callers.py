@@ -9,8 +9,20 @@ from datetime import datetime
 
 from tabard.access.caller import Caller, caller_of_host, caller_of_join_token
 from tabard.access.refusals import NotAuthenticated, Refusal
+from tabard.errors import AwsError
 from tabard.model.client_certificate import ClientCertificate
 from tabard.store.snapshot import Snapshot
+
+
+class HostRemoved(AwsError):
+    """A certificate of this installation's own authority, for a host that is no longer there.
+
+    Told in other words than a key that is another's: its machine has nothing to wait for.
+    """
+
+    code = "HostRemoved"
+    status = 403
+    sentence = "The host '{host_id}' was revoked or removed; its certificate is nobody's."
 
 
 def authenticate_host(
@@ -21,15 +33,17 @@ def authenticate_host(
     Args:
         certificate: what the client of this connection has proven to hold; None where it showed none.
     Raises:
-        NotAuthenticated (403): no certificate, expired meanwhile, of a host that was removed, or of a
-        key that is not the host's any more.
+        NotAuthenticated (403): no certificate, expired meanwhile, or a key that is not the host's any more.
+        HostRemoved (403): of a host that is not there any more.
     """
     if certificate is None:
         raise NotAuthenticated("hosts", Refusal.NO_AUTHENTICATION)
     if certificate.not_after <= now:
         raise NotAuthenticated("hosts", Refusal.EXPIRED_SESSION)
     host = snapshot.hosts.get(certificate.host_id)
-    if host is None or not certificate.key_fingerprint:
+    if host is None:
+        raise HostRemoved(host_id=certificate.host_id)
+    if not certificate.key_fingerprint:
         raise NotAuthenticated("hosts", Refusal.UNKNOWN_KEY)
     if certificate.key_fingerprint not in (host.key_fingerprint, host.next_key_fingerprint):
         raise NotAuthenticated("hosts", Refusal.UNKNOWN_KEY)

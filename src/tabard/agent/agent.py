@@ -2,13 +2,12 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import assert_never
 
 import structlog
 
-from tabard.agent import rotation
 from tabard.agent.consoles import EVERY_SECONDS, Consoles
 from tabard.agent.drivers.driver import Driver
 from tabard.agent.drivers.leftovers import end_leftovers
@@ -41,6 +40,7 @@ from tabard.agent.reconcile import (
 )
 from tabard.agent.reports import Reports
 from tabard.agent.settings import AgentSettings
+from tabard.agent.steps import EDGE_CALL_FAILED, Steps
 from tabard.agent.waiting import until
 from tabard.clock import Clock
 from tabard.imds.peer import peer_check_works
@@ -50,9 +50,7 @@ from tabard.names import INSTANCE_ID
 AGENT_STARTED = "agent_started"
 AGENT_STOPPED = "agent_stopped"
 AGENT_TASK_FAILED = "agent_task_failed"
-EDGE_CALL_FAILED = "edge_call_failed"
 
-_LONGEST_BACKOFF_SECONDS = 30.0
 _LAST_REPORT_SECONDS = 2.0
 _LONGEST_NAP_SECONDS = 20.0
 _SHORTEST_POLL_SECONDS = 0.5
@@ -107,6 +105,12 @@ class Agent:
         self._instances: dict[str, HostedInstance] = {}
         self._reports = Reports(edge, on_acknowledged=self._note_acknowledged)
         self._consoles = Consoles(self._folder, edge, clock)
+        self._steps = Steps(
+            host_id=host_id,
+            ends_when_revoked=settings.ends_when_revoked,
+            on_failure=self._reports.changed.set,
+            random_source=self._random,
+        )
         self._closing = False
         self._reconciling = False
         self._unsettled = False
@@ -120,7 +124,11 @@ class Agent:
         return self._instances
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until `stop` is set; then end every instance and listener, and tell the edge if it hears."""
+        """Work until `stop` is set; then end every instance and listener, and tell the edge if it hears.
+
+        Raises:
+            HostRevoked: the host is gone, and the settings say that the agent goes with it.
+        """
         self.recover()
         _log.info(AGENT_STARTED, host_id=self._host_id, peer_check="uid" if self.checks_peers else "none")
         loops = {
@@ -338,7 +346,7 @@ class Agent:
                     _SHORTEST_POLL_SECONDS
                 )  # an edge that does not wait is not asked in a spin
 
-        await self._forever("DescribeHostInstances", poll)
+        await self._steps.repeat("DescribeHostInstances", poll)
 
     async def _report_forever(self) -> None:
         async def report() -> None:
@@ -346,7 +354,7 @@ class Agent:
             self._reports.changed.clear()
             await self.report()
 
-        await self._forever("ReportInstances", report)
+        await self._steps.repeat("ReportInstances", report)
 
     async def _tell_consoles_forever(self) -> None:
         async def tell() -> None:
@@ -355,23 +363,7 @@ class Agent:
                 {each.instance_id: each.is_running for each in self._instances.values()}
             )
 
-        await self._forever("PutConsoleOutput", tell)
-
-    async def _forever(self, operation: str, step: Callable[[], Awaitable[None]]) -> None:
-        """Repeat a step; after a failure of the edge wait, longer each time, and go on."""
-        failures = 0
-        while True:
-            try:
-                await step()
-                failures = 0
-            except EdgeError as error:
-                _log.warning(EDGE_CALL_FAILED, operation=operation, code=error.code, reason=error.message)
-                delay = rotation.retry_seconds(
-                    failures, longest_seconds=_LONGEST_BACKOFF_SECONDS, jitter=self._random.random()
-                )
-                failures += 1
-                self._reports.changed.set()
-                await asyncio.sleep(delay)
+        await self._steps.repeat("PutConsoleOutput", tell)
 
     async def _renew_forever(self) -> None:
         while True:

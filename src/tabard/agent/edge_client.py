@@ -13,11 +13,14 @@ from tabard.model.messages import (
     CancelInstanceEventsRequest,
     CreateJoinTokenRequest,
     CreateJoinTokenResult,
+    DeleteJoinTokenRequest,
     DeregisterHostRequest,
     DescribeHostInstancesRequest,
     DescribeHostInstancesResult,
     DescribeHostsRequest,
     DescribeHostsResult,
+    DescribeJoinTokensRequest,
+    DescribeJoinTokensResult,
     EnrolHostRequest,
     EnrolHostResult,
     GetInstanceIdentityRequest,
@@ -185,6 +188,15 @@ class EdgeClient:
         """Let one machine enrol, as an administrator; the secret is in this answer only."""
         answer = await self._call("CreateJoinToken", request)
         return _decode("CreateJoinToken", answer, CreateJoinTokenResult)
+
+    async def describe_join_tokens(self) -> DescribeJoinTokensResult:
+        """Which join tokens there are, as an administrator."""
+        answer = await self._call("DescribeJoinTokens", DescribeJoinTokensRequest())
+        return _decode("DescribeJoinTokens", answer, DescribeJoinTokensResult)
+
+    async def delete_join_token(self, join_token_id: str) -> None:
+        """Remove a join token, as an administrator."""
+        await self._call("DeleteJoinToken", DeleteJoinTokenRequest(join_token_id=join_token_id))
 
     async def describe_hosts(self) -> DescribeHostsResult:
         """Which hosts there are, as an administrator."""

@@ -4,7 +4,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias, cast
 from urllib.parse import urlsplit
@@ -17,6 +17,9 @@ from tabard.model.network_path import NetworkPath, to_preamble
 EDGE_NOT_REACHED = "edge_not_reached"
 MOST_CONNECTIONS = 256
 CONNECT_SECONDS = 5.0
+QUIET_SECONDS = 5.0
+"""Over TLS: how long a client that has sent its last byte is kept while the edge sends nothing more to it."""
+_ANSWER_SECONDS = 600.0
 
 _log = structlog.get_logger(__name__)
 
@@ -42,19 +45,39 @@ class PlainDoor:
         return cls(parts.hostname or "", parts.port or 80)
 
 
-@dataclass(frozen=True, slots=True)
 class TlsDoor:
-    """An edge on another machine. The context shows no certificate: what is relayed is not the host's."""
+    """An edge on another machine. It knows whence relayed requests come by the certificate that is shown."""
 
-    host: str
-    port: int
-    tls: ssl.SSLContext = field(repr=False)
+    def __init__(self, host: str, port: int, tls: ssl.SSLContext) -> None:
+        """Args: tls: whom it believes, and what it shows; it says that what comes is relayed (ALPN)."""
+        self._host = host
+        self._port = port
+        self._tls = tls
+        self._connecting: dict[asyncio.Task[object], None] = {}
 
     @classmethod
     def of(cls, endpoint: str, tls: ssl.SSLContext) -> "TlsDoor":
         """The host and port of `https://HOST:PORT`."""
         parts = urlsplit(endpoint)
         return cls(parts.hostname or "", parts.port or 443, tls)
+
+    async def connect(self, outside: "_Outside") -> None:
+        """Lead a new connection through. Raises OSError."""
+        making = asyncio.get_running_loop().create_connection(
+            lambda: outside, self._host, self._port, ssl=self._tls, server_hostname=EDGE_NAME
+        )
+        task = asyncio.ensure_future(making)
+        self._connecting[task] = None
+        try:
+            await task
+        finally:
+            del self._connecting[task]
+
+    async def show(self, tls: ssl.SSLContext) -> None:
+        """Show another certificate from now on; returns once no connection is being made with the former."""
+        self._tls = tls
+        if self._connecting:
+            await asyncio.wait(self._connecting, timeout=CONNECT_SECONDS)
 
 
 EdgeDoor: TypeAlias = VouchingDoor | PlainDoor | TlsDoor
@@ -91,13 +114,7 @@ class EdgeRelay:
             if isinstance(self._door, VouchingDoor):
                 await loop.create_unix_connection(lambda: outside, str(self._door.path))
             elif isinstance(self._door, TlsDoor):
-                await loop.create_connection(
-                    lambda: outside,
-                    self._door.host,
-                    self._door.port,
-                    ssl=self._door.tls,
-                    server_hostname=EDGE_NAME,
-                )
+                await self._door.connect(outside)
             else:
                 await loop.create_connection(lambda: outside, self._door.host, self._door.port)
         outside.transport.write(self._preamble)
@@ -108,7 +125,6 @@ class _Half(asyncio.Protocol):
 
     transport: asyncio.Transport
     other: "_Half | None" = None
-    waits_for_the_other = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transport is an asyncio.Transport by behaviour, not by class.
@@ -119,13 +135,10 @@ class _Half(asyncio.Protocol):
             self.other.transport.write(data)
 
     def eof_received(self) -> bool:
-        """Pass it on, and let the other direction go on; TLS has no half of a connection, and ends whole."""
-        if self.other is None:
-            return self.waits_for_the_other
-        if not (self.transport.can_write_eof() and self.other.transport.can_write_eof()):
-            return False
-        self.other.transport.write_eof()
-        return True
+        """Pass it on, and let the other direction go on; a TLS connection of ours then ends whole."""
+        if self.other is not None and self.other.transport.can_write_eof():
+            self.other.transport.write_eof()
+        return self.transport.can_write_eof()
 
     def pause_writing(self) -> None:
         if self.other is not None:
@@ -145,11 +158,14 @@ class _Half(asyncio.Protocol):
 class _Outside(_Half):
     """The connection to the edge."""
 
+    def data_received(self, data: bytes) -> None:
+        if isinstance(self.other, _Inside):
+            self.other.note_answer()
+        super().data_received(data)
+
 
 class _Inside(_Half):
     """The connection of an instance's process: read once the edge has been reached."""
-
-    waits_for_the_other = True
 
     def __init__(
         self, connect: Callable[[_Outside], Awaitable[None]], is_open: "dict[_Inside, None]"
@@ -159,6 +175,8 @@ class _Inside(_Half):
         self._connecting: asyncio.Task[None] | None = None
         self._early = b""
         self._has_ended = False
+        self._is_answered = True
+        self._end: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -169,6 +187,7 @@ class _Inside(_Half):
         self._connecting = asyncio.get_running_loop().create_task(self._lead())
 
     def data_received(self, data: bytes) -> None:
+        self._is_answered = False
         # uvloop begins to read after connection_made, whatever was paused in it.
         if self.other is None:
             self._early += data
@@ -178,10 +197,37 @@ class _Inside(_Half):
 
     def eof_received(self) -> bool:
         self._has_ended = True
-        return super().eof_received()
+        if self.other is not None:
+            self._pass_end_on(self.other)
+        return True
+
+    def note_answer(self) -> None:
+        """The edge has sent something."""
+        self._is_answered = True
+        if self._end is not None:
+            self._end.cancel()
+            self._end = asyncio.get_running_loop().call_later(QUIET_SECONDS, self._close)
+
+    def _pass_end_on(self, outside: _Half) -> None:
+        """The client sends no more, and its answer is still its own.
+
+        TLS has no half of a connection, so that the edge is not told: the connection ends once the edge has
+        answered and then been silent for a while, or when the edge ends it.
+        """
+        if outside.transport.can_write_eof():
+            outside.transport.write_eof()
+            return
+        self._end = asyncio.get_running_loop().call_later(
+            QUIET_SECONDS if self._is_answered else _ANSWER_SECONDS, self._close
+        )
+
+    def _close(self) -> None:
+        self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._all.pop(self, None)
+        if self._end is not None:
+            self._end.cancel()
         if self._connecting is not None:
             self._connecting.cancel()
         super().connection_lost(exc)
@@ -207,9 +253,7 @@ class _Inside(_Half):
         if self._early:
             outside.transport.write(self._early)
             self._early = b""
-        if self._has_ended and outside.transport.can_write_eof():
-            outside.transport.write_eof()
-        elif self._has_ended:
-            self.transport.close()
+        if self._has_ended:
+            self._pass_end_on(outside)
         else:
             self.transport.resume_reading()

@@ -16,6 +16,7 @@ from cryptography.x509.oid import NameOID
 
 from tabard.durable_files import write_durably
 from tabard.model.messages import EnrolHostResult
+from tabard.model.network_path import RELAY_PROTOCOL
 
 
 class NotEnrolled(Exception):
@@ -142,8 +143,17 @@ class HostDirectory:
             raise NotEnrolled(f"{self._enrolment} cannot be read: {type(error).__name__}") from None
 
     def believing(self) -> ssl.SSLContext:
-        """For what is not the host's own: believes the installation's edges, and shows no certificate."""
+        """Believes the installation's edges, and shows no certificate."""
         return trusting(self.ca_certificate.read_text("ascii"))
+
+    def relaying(self) -> ssl.SSLContext:
+        """For what applications ask: shows the certificate, and that nothing which comes is the host's own.
+
+        Raises NotEnrolled.
+        """
+        context = self.identified()
+        context.set_alpn_protocols([RELAY_PROTOCOL])
+        return context
 
     def identified(self) -> ssl.SSLContext:
         """For the host's own requests: shows its certificate. Raises NotEnrolled."""

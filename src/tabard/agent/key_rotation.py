@@ -10,6 +10,7 @@ import structlog
 from tabard.agent import rotation
 from tabard.agent.certified_exchange import CertifiedExchange
 from tabard.agent.edge_client import EdgeClient, EdgeError
+from tabard.agent.edge_relay import TlsDoor
 from tabard.agent.host_keys import HostDirectory, new_key
 
 HOST_KEY_RENEWED = "host_key_renewed"
@@ -27,6 +28,7 @@ class KeyRotation:
     host_id: str
     directory: HostDirectory
     exchange: CertifiedExchange
+    door: TlsDoor
     edge: EdgeClient
     every: timedelta
     random_source: random.Random = field(repr=False)
@@ -55,11 +57,13 @@ class KeyRotation:
     async def renew(self) -> None:
         """Make a key, have it certified, keep both, show them, and say so. Raises EdgeError.
 
-        INVARIANT: the key is kept before it is shown: the edge forgets the former with the first report.
+        INVARIANT: the key is kept before it is shown, and shown everywhere before it is reported: the edge
+        forgets the former with the first report.
         """
         key = new_key(self.host_id)
         renewed = await self.edge.renew_host_certificate(key.certificate_request)
         await asyncio.to_thread(self.directory.keep_identity, key, renewed.certificate)
         self.exchange.show(self.directory.identified())
+        await self.door.show(self.directory.relaying())
         await self.edge.report_instances(())
         _log.info(HOST_KEY_RENEWED, host_id=self.host_id)

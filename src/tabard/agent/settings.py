@@ -15,6 +15,7 @@ class AgentSettings:
     check_peers: whether metadata is given only to processes of the instance's own uid (Linux); None: where
     this machine can tell.
     leaves_running: whether what it serves goes on without it, so that its end is not the instances'.
+    ends_when_revoked: whether it ends once its host is gone; else it goes on asking, for ever.
     seed: of the jitter; None: of the system's entropy.
     """
 
@@ -24,6 +25,7 @@ class AgentSettings:
     stop_grace: timedelta = timedelta(seconds=10)
     check_peers: bool | None = None
     leaves_running: bool = False
+    ends_when_revoked: bool = False
     seed: int | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:

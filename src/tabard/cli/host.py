@@ -23,6 +23,7 @@ from tabard.agent.edge_client import EdgeError
 from tabard.agent.enrolling import EdgeNotBelieved, enrol
 from tabard.agent.host_keys import Enrolment, HostDirectory, NotEnrolled
 from tabard.agent.networks.machine import METADATA_ADDRESS
+from tabard.agent.steps import HostRevoked
 from tabard.cli.durations import duration
 from tabard.cli.running import DataDirOption, complain, running_system
 from tabard.clock import SystemClock, iso8601
@@ -32,9 +33,12 @@ from tabard.wiring.data_dir import default_data_dir
 from tabard.wiring.endpoint import as_admin
 from tabard.wiring.enrolled import EnrolledMachine, NotServed
 from tabard.wiring.foreground import deregister_host
-from tabard.wiring.hosts import create_join_token, list_hosts
+from tabard.wiring.hosts import create_join_token, list_hosts, list_join_tokens, remove_join_token
 from tabard.wiring.process import prepare_process
 from tabard.wiring.running import RunningSystem
+
+REVOKED = 3
+"""The exit status of a machine whose host was revoked: to start it again changes nothing."""
 
 SHOWN_VARIABLES = (
     "AWS_ENDPOINT_URL",
@@ -96,6 +100,30 @@ def token(
     typer.echo(f"tabard: for {name}, once, until {iso8601(made.expiration)}", err=True)
 
 
+@host.command()
+def tokens(
+    remove: Annotated[
+        str | None,
+        typer.Option("--remove", metavar="TOKEN", help="Remove this one, by its id, jt-…, and list none."),
+    ] = None,
+    data_dir: DataDirOption = None,
+) -> None:
+    """List the join tokens that have not expired, without their secrets, or remove one."""
+    admin = running_system(data_dir).admin
+    if remove is not None:
+        _asked(remove_join_token(admin, remove))
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    rows = Table(box=None, pad_edge=False)
+    for title in ("TOKEN", "FOR", "UNTIL", "USED BY"):
+        rows.add_column(title, overflow="fold", no_wrap=True)
+    now = SystemClock().now()
+    for each in _asked(list_join_tokens(admin)):
+        if each.expiration > now:  # housekeeping removes the others, once a minute
+            rows.add_row(each.join_token_id, each.host_name, iso8601(each.expiration), each.host_id or "-")
+    console.print(rows)
+
+
 @host.command(name="list")
 def list_(data_dir: DataDirOption = None) -> None:
     """List the hosts: enrolled machines, and those of this one."""
@@ -152,7 +180,10 @@ def enrol_(
         str, typer.Option("--renew-key-every", help="How often the host changes its key, such as 12h.")
     ] = "1d",
 ) -> None:
-    """Make this machine an instance, and serve its metadata until Ctrl-C, or until CMD ends."""
+    """Make this machine an instance, and serve its metadata until Ctrl-C, or until CMD ends.
+
+    Exit status 3: its host was revoked. CMD is ended then, and nothing is served any more.
+    """
     kept = HostDirectory(directory or default_data_dir().with_name("tabard-host"))
     if join_token and join_token != _STDIN and not JoinOffer.is_like(join_token) and kept.is_enrolled:
         command = [join_token, *(command or ())]  # it goes on, and this is the command
@@ -178,6 +209,8 @@ def enrol_(
             status = asyncio.run(_enrol_and_serve(join_token, name or socket.gethostname(), kept, machine))
         except (EdgeNotBelieved, NotEnrolled, NotServed) as error:
             complain(str(error))
+        except HostRevoked as error:
+            complain(f"{error}; to enrol anew, remove {kept.path} and give another token", status=REVOKED)
         except EdgeError as error:
             complain(error.message)
         except OSError as error:

@@ -26,7 +26,7 @@ def running_system(data_dir: Path | None) -> RunningSystem:
     return system
 
 
-def complain(sentence: str) -> NoReturn:
-    """Say what is wrong, in one sentence, and leave with status 2."""
+def complain(sentence: str, *, status: int = 2) -> NoReturn:
+    """Say what is wrong, in one sentence, and leave."""
     typer.echo(f"tabard: {sentence}", err=True)
-    raise typer.Exit(2)
+    raise typer.Exit(status)

@@ -16,8 +16,9 @@ from tabard.edge.answer_writer import AnswerWriter
 from tabard.edge.body import Body
 from tabard.edge.body_stream import BodyStream
 from tabard.edge.bounds import HttpBounds
+from tabard.edge.machine_paths import MachinePath, MachinePaths
 from tabard.edge.request_head import VERSIONS, RequestHead, read_head
-from tabard.edge.tls import client_certificate_of
+from tabard.edge.tls import client_certificate_of, is_relayed
 from tabard.model.client_certificate import ClientCertificate
 from tabard.model.network_path import NetworkPath
 from tabard.wire.http1 import UpstreamUnavailable
@@ -43,6 +44,7 @@ class Surroundings:
     clock: Clock
     secure: bool
     bounds: HttpBounds
+    machine_paths: MachinePaths | None = None
     connections: "set[ClientConnection]" = field(default_factory=set, repr=False)
 
 
@@ -68,6 +70,8 @@ class ClientConnection(asyncio.Protocol):
         self._parser = HttpRequestParser(self)
         self._peer_ip = ""
         self._certificate: ClientCertificate | None = None
+        self._machine: MachinePath | None = None
+        self._is_relayed = False
         self._waiting: deque[_Incoming] = deque()
         self._arriving: _Incoming | None = None
         self._target = b""
@@ -109,7 +113,13 @@ class ClientConnection(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         self._peer_ip = peer[0] if isinstance(peer, tuple) and peer else ""
         if self._around.secure:
-            self._certificate = client_certificate_of(transport)
+            certificate = client_certificate_of(transport)
+            # INVARIANT: what is relayed is the applications', and never taken for the host's own.
+            self._is_relayed = is_relayed(transport)
+            if not self._is_relayed:
+                self._certificate = certificate
+            elif self._around.machine_paths is not None:
+                self._machine = self._around.machine_paths.of(certificate)
         if self._path is not None:
             self._peer_ip = self._path.private_ip_address
         self._around.connections.add(self)
@@ -179,6 +189,11 @@ class ClientConnection(asyncio.Protocol):
         parser = self._parser
         version = parser.get_http_version()
         head = None
+        path = self._path
+        if self._machine is not None:
+            vouched = self._machine.look()
+            path = vouched.path
+            self._ends_after_answer |= vouched.is_last
         # The parser knows two other protocols with such heads, and does not say which one it has read.
         method = parser.get_method()
         if version in VERSIONS and b"%b %b HTTP/" % (method, self._target) in self._seen:
@@ -187,9 +202,10 @@ class ClientConnection(asyncio.Protocol):
                 self._target,
                 self._headers,
                 peer_ip=self._peer_ip,
-                path=self._path,
+                path=path,
                 certificate=self._certificate,
                 secure=self._around.secure,
+                relayed=self._is_relayed,
                 clock=self._around.clock,
                 bounds=self._bounds,
             )

@@ -25,7 +25,7 @@ JsonService = Literal["dynamodb", "sqs"]
 class JsonUpstream:
     """One upstream that speaks DynamoDB's or SQS's JSON protocol, trusted to check nothing.
 
-    `secret_header` is what it demands of whoever reaches its socket.
+    `secret_header` is what it demands of whoever reaches its socket. `endpoint` is where queue URLs lead.
     """
 
     service: JsonService
@@ -33,15 +33,17 @@ class JsonUpstream:
     secret_header: tuple[str, str] = field(repr=False)
     endpoint: str
 
-    async def forward(self, permit: Permit, call: Call) -> Answer:
+    async def forward(self, permit: Permit, call: Call, *, reached_at: str = "") -> Answer:
         """Perform an allowed call in the region that the caller's scope names.
+
+        Args: reached_at: where the caller has reached the edge, if not at its endpoint.
 
         Raises:
             RelayedError: what the upstream answered. ServiceUnavailable (503): it cannot be reached.
         """
         output = await self.ask(call.operation, self._inward(call, permit), region=permit.region)
         if self.service == "sqs":
-            self._outward(output, permit.account_id)
+            self._outward(output, permit.account_id, reached_at or self.endpoint)
         return render_output(
             service_model(self.service), call.operation, output, permit.request_id, call.protocol
         )
@@ -89,14 +91,14 @@ class JsonUpstream:
             inward["QueueNamePrefix"] = prefix.replace(".", r"\.")  # which the upstream takes for a pattern
         return inward
 
-    def _outward(self, output: dict[str, object], account_id: str) -> None:
+    def _outward(self, output: dict[str, object], account_id: str, reached_at: str) -> None:
         """QueueUrls lead to the edge; what the upstream makes up is left out.
 
         Differs: received messages have no SenderId, which the embedded upstream does not know.
         """
 
         def to_edge(url: object) -> str:
-            return f"{self.endpoint}/{account_id}/{str(url).rsplit('/', 1)[-1]}"
+            return f"{reached_at}/{account_id}/{str(url).rsplit('/', 1)[-1]}"
 
         if "QueueUrl" in output:
             output["QueueUrl"] = to_edge(output["QueueUrl"])

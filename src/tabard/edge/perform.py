@@ -13,6 +13,7 @@ from tabard.credentials.keyring import Keyring
 from tabard.edge.forward_json import JsonUpstream
 from tabard.edge.forward_s3 import S3Upstream
 from tabard.edge.object_body import ObjectBody
+from tabard.edge.reached_at import reached_at
 from tabard.edge.record import audit_event
 from tabard.edge.stages import Allowed
 from tabard.edge.table_keys import TableKeys
@@ -155,7 +156,10 @@ class Performer:
             refuse_unreadable_keys(permit.checks)
         if call.service == "sqs" and call.operation in SENDING:
             check_messages(call.input)
-        answer = await self.json[call.service].forward(permit, call)
+        upstream = self.json[call.service]
+        answer = await upstream.forward(
+            permit, call, reached_at=reached_at(asked.believed.raw, endpoint=upstream.endpoint)
+        )
         if call.operation in ("CreateTable", "DeleteTable"):
             self.table_keys.forget(table_name(call.input["TableName"], permit), permit.region)
         return answer

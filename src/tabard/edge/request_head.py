@@ -86,6 +86,7 @@ def read_head(
     path: NetworkPath | None = None,
     certificate: ClientCertificate | None = None,
     secure: bool,
+    relayed: bool = False,
     clock: Clock,
     bounds: HttpBounds,
 ) -> RequestHead | None:
@@ -108,6 +109,7 @@ def read_head(
         network_path=path,
         client_certificate=certificate,
         secure=secure,
+        relayed=relayed,
         request_id=new_request_id(now),
         received_at=now,
     )

@@ -10,6 +10,7 @@ import contextlib
 from tabard.clock import Clock
 from tabard.edge.bounds import HttpBounds
 from tabard.edge.connection import ClientConnection, Handler, Surroundings
+from tabard.edge.machine_paths import MachinePaths
 from tabard.edge.request_head import new_request_id
 from tabard.model.network_path import NetworkPath
 
@@ -43,7 +44,23 @@ class EdgeServer:
 
 
 def edge_server(
-    answer: Handler, *, clock: Clock, secure: bool = False, bounds: HttpBounds | None = None
+    answer: Handler,
+    *,
+    clock: Clock,
+    secure: bool = False,
+    machine_paths: MachinePaths | None = None,
+    bounds: HttpBounds | None = None,
 ) -> EdgeServer:
-    """An HTTP server that turns every request into a `RawRequest` and hands it to `answer`."""
-    return EdgeServer(Surroundings(answer=answer, clock=clock, secure=secure, bounds=bounds or HttpBounds()))
+    """An HTTP server that turns every request into a `RawRequest` and hands it to `answer`.
+
+    Args: secure: its connections are TLS; machine_paths: vouches for what enrolled machines relay.
+    """
+    return EdgeServer(
+        Surroundings(
+            answer=answer,
+            clock=clock,
+            secure=secure,
+            machine_paths=machine_paths,
+            bounds=bounds or HttpBounds(),
+        )
+    )

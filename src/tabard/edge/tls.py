@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from tabard.credentials.certificate_authority import CertificateAuthority, read_host_certificate
 from tabard.model.client_certificate import ClientCertificate
+from tabard.model.network_path import RELAY_PROTOCOL
 
 HANDSHAKE_SECONDS = 10.0
 """How long a client may take to show who it is."""
@@ -41,6 +42,7 @@ class EdgeTls:
         # A session that is taken up again is not verified again.
         context.options |= ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION
         context.num_tickets = 0
+        context.set_alpn_protocols([RELAY_PROTOCOL, "http/1.1"])
         tls = cls(authority=authority, addresses=addresses, context=context)
         tls.renew(now=now)
         return tls
@@ -68,3 +70,9 @@ def client_certificate_of(transport: BaseTransport) -> ClientCertificate | None:
     tls = transport.get_extra_info("ssl_object")
     der = None if tls is None else tls.getpeercert(binary_form=True)
     return None if not der else read_host_certificate(der)
+
+
+def is_relayed(transport: BaseTransport) -> bool:
+    """Whether an enrolled machine leads its applications' requests here, as it has said in the handshake."""
+    tls = transport.get_extra_info("ssl_object")
+    return tls is not None and tls.selected_alpn_protocol() == RELAY_PROTOCOL

@@ -277,6 +277,34 @@ class CreateJoinTokenResult(Message, frozen=True):
         return f"CreateJoinTokenResult(join_token_id={self.join_token_id!r})"
 
 
+class DescribeJoinTokensRequest(Message, frozen=True):
+    """Ask which join tokens there are."""
+
+
+class JoinTokenDescription(Message, frozen=True):
+    """One join token, without its secret. `host_id` is of the host that came of it; empty while unused."""
+
+    join_token_id: str
+    arn: str
+    host_name: str
+    created_at: datetime
+    created_by: str
+    expiration: datetime
+    host_id: str
+
+
+class DescribeJoinTokensResult(Message, frozen=True):
+    """The join tokens of the account in the request's region, used ones too until they expire."""
+
+    join_tokens: tuple[JoinTokenDescription, ...]
+
+
+class DeleteJoinTokenRequest(Message, frozen=True):
+    """Remove a join token; the host that came of it stays."""
+
+    join_token_id: str
+
+
 class EnrolHostRequest(Message, frozen=True):
     """Become a host, by the right of a join token, with the key of a certificate signing request (PEM)."""
 

@@ -10,6 +10,12 @@ import msgspec
 
 PREAMBLE_BYTES = 256
 
+RELAY_PROTOCOL = "tabard-relay"
+"""What an enrolled machine calls, in the TLS handshake (ALPN), a connection of its applications'.
+
+On such a connection its certificate says where the requests come from, and never who sends them.
+"""
+
 
 class NetworkPath(msgspec.Struct, frozen=True, kw_only=True, rename="pascal", forbid_unknown_fields=True):
     """What becomes `aws:SourceVpc` and `aws:VpcSourceIp`."""

@@ -29,8 +29,9 @@ class RawRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     `raw_path` and `raw_query` (without the question mark) are as on the wire; header names are in lower case,
     in the order of arrival. `values` are always those of `headers` by name, repeated ones joined by commas,
-    as they are signed. `network_path` is what the listener vouches for, None where it knows nothing; a
-    `peer_ip` is then the address in it. `client_certificate` is what the listener's TLS layer has verified.
+    as they are signed. `network_path` is what the listener vouches for, None where it knows nothing.
+    `client_certificate` is what the listener's TLS layer has verified. `relayed`: an enrolled machine has led
+    it here, from an application of its own that asked in plain HTTP there.
     The repr leaves out what may hold a signature or a session token.
     """
 
@@ -45,6 +46,7 @@ class RawRequest(msgspec.Struct, frozen=True, kw_only=True):
     values: Mapping[str, str] = _MADE_OF_HEADERS
     network_path: NetworkPath | None = None
     client_certificate: ClientCertificate | None = None
+    relayed: bool = False
 
     def __post_init__(self) -> None:
         msgspec.structs.force_setattr(self, "values", values_by_name(self.headers))

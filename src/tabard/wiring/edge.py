@@ -20,6 +20,7 @@ from tabard.edge.forward_json import JsonUpstream
 from tabard.edge.forward_s3 import S3Upstream
 from tabard.edge.health import Health, health_server
 from tabard.edge.housekeeping import Housekeeping
+from tabard.edge.machine_paths import MachinePaths
 from tabard.edge.perform import Performer
 from tabard.edge.pipeline import Pipeline
 from tabard.edge.server import edge_server
@@ -134,7 +135,8 @@ async def run_edge(config: EdgeConfig) -> None:
             authority = open_certificate_authority(snapshots.current().installation, vault)
             tls = EdgeTls.of(authority, addresses=config.host_addresses, now=clock.now())
             tasks.append(asyncio.create_task(_renew_daily(tls, clock), name="edge-certificate"))
-            secure_front = edge_server(pipeline.answer, clock=clock, secure=True)
+            paths = MachinePaths(snapshots=snapshots, clock=clock)
+            secure_front = edge_server(pipeline.answer, clock=clock, secure=True, machine_paths=paths)
             fronts.append(secure_front)
             listeners.append(
                 await loop.create_server(

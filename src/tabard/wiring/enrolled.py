@@ -50,11 +50,13 @@ class EnrolledMachine:
         """Work, and `announce` the environment of the instance's processes once there is a service.
 
         Raises:
-            NotEnrolled, NotServed.
+            NotEnrolled, NotServed. HostRevoked: by then there is no service any more, and no command.
         """
         enrolment = self.directory.enrolment()
         exchange = CertifiedExchange(enrolment.endpoint, self.directory.identified())
         edge = EdgeClient(enrolment.host_id, exchange, clock=SystemClock())
+        # INVARIANT: what is relayed is the applications': the edge is told so, and never takes it for ours.
+        door = TlsDoor.of(enrolment.endpoint, self.directory.relaying())
         driver = MachineDriver(
             MachineNetwork(metadata=self.metadata, edge=self.edge), base_environment=self.environment
         )
@@ -62,12 +64,13 @@ class EnrolledMachine:
             host_id=enrolment.host_id,
             directory=self.directory,
             exchange=exchange,
+            door=door,
             edge=edge,
             every=self.renew_key_every,
             random_source=random.Random(),  # noqa: S311 - jitter, no secret
         )
         ended = asyncio.Event()
-        working = asyncio.create_task(self._agent(enrolment, edge, driver).run(ended))
+        working = asyncio.create_task(self._agent(enrolment, edge, door, driver).run(ended))
         rotating = asyncio.create_task(rotation.run())
         stopping = asyncio.create_task(stop.wait())
         try:
@@ -79,7 +82,7 @@ class EnrolledMachine:
                 raise NotServed(driver.reason)
             announce(enrolment, environment)
             if self.command:
-                return await self._run_command(environment, stopping)
+                return await self._run_command(environment, stopping, working)
             await _first(working, rotating, stopping)
             return ExitStatus()
         finally:
@@ -89,27 +92,29 @@ class EnrolledMachine:
             await asyncio.wait({working, rotating, stopping})
             await exchange.close()
 
-    def _agent(self, enrolment: Enrolment, edge: EdgeClient, driver: MachineDriver) -> Agent:
+    def _agent(self, enrolment: Enrolment, edge: EdgeClient, door: TlsDoor, driver: MachineDriver) -> Agent:
         return Agent(
             enrolment.host_id,
             edge,
             {"machine": driver},
-            AgentSettings(leaves_running=True, check_peers=False),
+            AgentSettings(leaves_running=True, check_peers=False, ends_when_revoked=True),
             clock=SystemClock(),
             runtime_directory=self.runtime_directory,
             edge_endpoint=enrolment.endpoint,
-            # INVARIANT: what is relayed is the applications', and is not shown to come from the host.
-            edge_door=TlsDoor.of(enrolment.endpoint, self.directory.believing()),
+            edge_door=door,
             region=enrolment.region,
         )
 
-    async def _run_command(self, environment: Mapping[str, str], stopping: asyncio.Task[Any]) -> ExitStatus:
+    async def _run_command(
+        self, environment: Mapping[str, str], stopping: asyncio.Task[Any], working: asyncio.Task[Any]
+    ) -> ExitStatus:
+        """Until it ends, or is ended: on demand, or because there is no service for it any more."""
         try:
             process = await asyncio.create_subprocess_exec(*self.command, env=dict(environment))
         except OSError as error:
             raise NotServed(f"{self.command[0]} cannot be run: {error.strerror}") from error
         ending = asyncio.create_task(process.wait())
-        await _first(ending, stopping)
+        await asyncio.wait({ending, stopping, working}, return_when=asyncio.FIRST_COMPLETED)
         if not ending.done():
             with suppress(ProcessLookupError):
                 process.terminate()
@@ -117,7 +122,10 @@ class EnrolledMachine:
         if not ending.done():
             with suppress(ProcessLookupError):
                 process.kill()
-        return ExitStatus.of(await ending)
+        status = ExitStatus.of(await ending)
+        if working.done():
+            working.result()  # why there is no service
+        return status
 
 
 async def _first(*waited: asyncio.Future[Any]) -> None:

@@ -1,8 +1,13 @@
-"""What an administrator does about hosts: let one enrol, list them."""
+"""What an administrator does about hosts and join tokens: let one enrol, list them, take a token back."""
 
 from collections.abc import Sequence
 
-from tabard.model.messages import CreateJoinTokenRequest, CreateJoinTokenResult, HostDescription
+from tabard.model.messages import (
+    CreateJoinTokenRequest,
+    CreateJoinTokenResult,
+    HostDescription,
+    JoinTokenDescription,
+)
 from tabard.wiring.endpoint import Endpoint
 
 
@@ -16,3 +21,15 @@ async def list_hosts(admin: Endpoint) -> Sequence[HostDescription]:
     """The hosts of the installation's region. Raises EdgeError."""
     async with admin.client() as edge:
         return (await edge.describe_hosts()).hosts
+
+
+async def list_join_tokens(admin: Endpoint) -> Sequence[JoinTokenDescription]:
+    """The join tokens of the installation's region. Raises EdgeError."""
+    async with admin.client() as edge:
+        return (await edge.describe_join_tokens()).join_tokens
+
+
+async def remove_join_token(admin: Endpoint, join_token_id: str) -> None:
+    """Let nobody enrol with it any more. Raises EdgeError."""
+    async with admin.client() as edge:
+        await edge.delete_join_token(join_token_id)

@@ -10,7 +10,12 @@ from memory_store import MemoryStore
 from tabard.access.authorize import RequestFacts, authorize, authorize_each
 from tabard.access.caller import CallerKind
 from tabard.access.check import Check
-from tabard.access.machine_callers import authenticate_host, authenticate_join_token, hash_of_secret
+from tabard.access.machine_callers import (
+    HostRemoved,
+    authenticate_host,
+    authenticate_join_token,
+    hash_of_secret,
+)
 from tabard.access.refusals import AccessDenied, NotAuthenticated, Refusal
 from tabard.model.client_certificate import ClientCertificate
 from tabard.store.snapshot import Snapshot
@@ -44,7 +49,6 @@ def test_a_host_is_known_by_its_present_key_and_by_the_next(snapshot: Snapshot) 
     [
         (None, Refusal.NO_AUTHENTICATION),
         (replace(CERTIFICATE, not_after=NOW), Refusal.EXPIRED_SESSION),
-        (replace(CERTIFICATE, host_id="h-22222222222222222"), Refusal.UNKNOWN_KEY),
         (replace(CERTIFICATE, key_fingerprint="c" * 64), Refusal.UNKNOWN_KEY),
         (replace(CERTIFICATE, host_id="h-11111111111111111"), Refusal.UNKNOWN_KEY),
         (replace(CERTIFICATE, host_id="h-11111111111111111", key_fingerprint=""), Refusal.UNKNOWN_KEY),
@@ -53,10 +57,15 @@ def test_a_host_is_known_by_its_present_key_and_by_the_next(snapshot: Snapshot) 
 def test_another_certificate_is_nobodys(
     snapshot: Snapshot, certificate: ClientCertificate | None, refusal: Refusal
 ) -> None:
-    """That of a removed host, of a former key, of a host that never had one."""
+    """That of a former key, of a host that never had one."""
     with pytest.raises(NotAuthenticated) as refused:
         authenticate_host(certificate, snapshot=snapshot, now=NOW)
     assert refused.value.refusal is refusal
+
+
+def test_the_certificate_of_a_removed_host_is_told_so(snapshot: Snapshot) -> None:
+    with pytest.raises(HostRemoved, match="h-22222222222222222"):
+        authenticate_host(replace(CERTIFICATE, host_id="h-22222222222222222"), snapshot=snapshot, now=NOW)
 
 
 def test_who_knows_the_secret_bears_the_token(snapshot: Snapshot) -> None:

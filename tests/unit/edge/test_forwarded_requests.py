@@ -5,8 +5,9 @@ from datetime import timedelta
 
 import msgspec
 import pytest
-from edge_in_memory import ACCOUNT_ID, REGION, EdgeInMemory, allow, text_of
+from edge_in_memory import ACCOUNT_ID, HOST, NOW, REGION, EdgeInMemory, allow, text_of
 
+from tabard.edge.reached_at import reached_at
 from tabard.wire.request import RawRequest
 
 TABLE = f"arn:aws:dynamodb:{REGION}:{ACCOUNT_ID}:table/notes"
@@ -25,6 +26,39 @@ async def test_a_prefix_of_queues_is_no_pattern(edge: EdgeInMemory) -> None:
     assert asked(edge)["QueueNamePrefix"] == r"a\.b-c_"
     refused = await edge.target("sqs", "AmazonSQS.ListQueues", {"QueueNamePrefix": "(a+)+$"})
     assert (refused.status, len(edge.json.bodies)) == (400, 1)
+
+
+@pytest.mark.parametrize(
+    ("reached", "host", "url"),
+    [
+        ({}, "127.0.0.1:4590", "http://127.0.0.1:4566"),
+        ({"secure": True}, "edge.example.com:4583", "https://edge.example.com:4583"),
+        ({"secure": True, "relayed": True}, "127.0.0.1:4590", "http://127.0.0.1:4590"),
+        ({"secure": True, "relayed": True}, "[::1]:4590", "http://[::1]:4590"),
+        ({"secure": True, "relayed": True}, "a b/c", "http://127.0.0.1:4566"),
+    ],
+)
+def test_queue_urls_lead_to_where_the_caller_has_reached_the_edge(
+    reached: dict[str, bool], host: str, url: str
+) -> None:
+    """On another machine that is its agent's port, or the edge's own over TLS."""
+    raw = RawRequest(
+        method="POST", raw_path="/", raw_query="", headers=(("host", host),), peer_ip="127.0.0.1",
+        request_id="11111111-2222-4333-8444-555555555555", received_at=NOW, **{"secure": False, **reached},
+    )  # fmt: skip
+    assert reached_at(raw, endpoint="http://127.0.0.1:4566") == url
+
+
+async def test_an_answer_to_another_machine_names_its_own_way_to_the_edge(edge: EdgeInMemory) -> None:
+    """A queue's URL of plain HTTP for who was plain there, of TLS for who has TLS here."""
+    for relayed, scheme in ((True, "http"), (False, "https")):
+
+        def came_so(raw: RawRequest, relayed: bool = relayed) -> RawRequest:
+            return msgspec.structs.replace(raw, secure=True, relayed=relayed)
+
+        edge.json.say(200, b'{"QueueUrls": ["http://localhost/1/a"]}')
+        answer = await edge.target("sqs", "AmazonSQS.ListQueues", {}, change=came_so)
+        assert json.loads(text_of(answer))["QueueUrls"] == [f"{scheme}://{HOST}/{ACCOUNT_ID}/a"]
 
 
 async def test_a_table_named_by_arn_reaches_the_upstream_by_name(edge: EdgeInMemory) -> None:

@@ -6,105 +6,36 @@ import random
 import ssl
 import warnings
 from collections.abc import AsyncIterator, Awaitable
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
 from aggregates import host
 from edge_in_memory import EdgeInMemory, Sent
+from machine_door import NAME, Door, enrol_in_thread, open_door
 
 from tabard.agent.certified_exchange import CertifiedExchange
 from tabard.agent.edge_client import EdgeClient, EdgeRefused, EdgeUnreachable
-from tabard.agent.enrolling import EdgeNotBelieved, enrol
+from tabard.agent.edge_relay import TlsDoor
+from tabard.agent.enrolling import EdgeNotBelieved
 from tabard.agent.host_keys import HostDirectory, NotEnrolled, new_key, trusting
 from tabard.agent.key_rotation import KeyRotation
 from tabard.clock import SystemClock
 from tabard.credentials.certificate_authority import (
-    CertificateAuthority,
     new_certificate_authority,
     open_certificate_authority,
     read_certificate_request,
 )
-from tabard.edge.server import edge_server
-from tabard.edge.tls import EdgeTls
 from tabard.model.join_offer import JoinOffer
 from tabard.model.messages import EDGE_NAME, EnrolHostRequest
-from tabard.services.ec2.images import MACHINE_IMAGE
 from tabard.wire.request import RawRequest
-
-NAME = "there"
-
-
-@dataclass(frozen=True)
-class Door:
-    """A listening edge, and the authority of its installation."""
-
-    edge: EdgeInMemory
-    authority: CertificateAuthority
-    endpoint: str
-
-    async def offer(self, **asked: object) -> JoinOffer:
-        """A join token, as the administrator makes it."""
-        answer = await self.edge.target(
-            "hosts", "TabardHosts_20261101.CreateJoinToken", {"HostName": NAME, **asked}
-        )
-        assert answer.status == 200
-        assert isinstance(answer.body, bytes)
-        made = json.loads(answer.body)
-        return JoinOffer(
-            endpoint=self.endpoint,
-            ca_fingerprint=made["CaFingerprint"],
-            token_id=made["JoinTokenId"],
-            secret=made["Secret"],
-        )
-
-    async def enrolled(self, folder: Path) -> "Machine":
-        directory = HostDirectory(folder)
-        enrolment = await enrol_in_thread(await self.offer(), directory)
-        exchange = CertifiedExchange(self.endpoint, directory.identified())
-        return Machine(directory, enrolment.host_id, enrolment.instance_id, exchange)
-
-
-@dataclass(frozen=True)
-class Machine:
-    directory: HostDirectory
-    host_id: str
-    instance_id: str
-    exchange: CertifiedExchange
-
-    @property
-    def client(self) -> EdgeClient:
-        return EdgeClient(self.host_id, self.exchange, clock=SystemClock())
-
-
-async def enrol_in_thread(offer: JoinOffer, directory: HostDirectory, *, name: str = NAME) -> Any:  # noqa: ANN401
-    """In a thread, as on another machine: enrolling blocks for a handshake."""
-    return await asyncio.to_thread(
-        lambda: asyncio.run(enrol(offer, directory, host_name=name, clock=SystemClock()))
-    )
 
 
 @pytest.fixture
 async def door(edge: EdgeInMemory) -> AsyncIterator[Door]:
-    vault = edge.store.vault
-    now = SystemClock().now()
-    facts = new_certificate_authority(vault, account_id="123456789012", now=now)
-    with edge.store.transaction() as tx:
-        for name, value in facts.items():
-            tx.installation.put(name, value)
-        tx.images.insert(MACHINE_IMAGE)
-    edge.clock.current = now
-    authority = open_certificate_authority(facts, vault)
-    tls = EdgeTls.of(authority, addresses=("127.0.0.1",), now=now)
-    server = edge_server(edge.pipeline.answer, clock=edge.clock, secure=True)
-    listener = await asyncio.get_running_loop().create_server(server, "127.0.0.1", 0, ssl=tls.context)
-    port = listener.sockets[0].getsockname()[1]
-    yield Door(edge, authority, f"https://127.0.0.1:{port}")
-    listener.close()
-    await server.shutdown(0)
+    async with open_door(edge) as opened:
+        yield opened
 
 
 async def refused(asking: Awaitable[object]) -> str:
@@ -232,7 +163,7 @@ async def test_a_host_that_is_removed_is_refused_on_the_connection_that_it_has_o
         "hosts", "TabardHosts_20261101.DeregisterHost", {"HostId": machine.host_id}
     )
     assert answer.status == 200
-    assert await refused(machine.client.report_instances(())) == "InvalidClientTokenId"
+    assert await refused(machine.client.report_instances(())) == "HostRemoved"
     await machine.exchange.close()
 
 
@@ -243,6 +174,7 @@ async def test_a_host_changes_its_key_and_the_former_one_is_nobodys(door: Door, 
         host_id=machine.host_id,
         directory=machine.directory,
         exchange=machine.exchange,
+        door=TlsDoor.of(door.endpoint, machine.directory.relaying()),
         edge=machine.client,
         every=timedelta(days=1),
         random_source=random.Random(0),

@@ -18,13 +18,15 @@ class MachineNetwork:
         self._edge = edge
 
     async def open(self) -> InstanceNetwork:
-        """Listen. Raises NoNetwork."""
+        """Listen: after the first time where it was then, for that is what was told. Raises NoNetwork."""
         metadata = _listener(*self._metadata, hint="--metadata-port takes another, or 0 for any")
         try:
             edge = _listener(*self._edge, hint="--port takes another, or 0 for any")
         except NoNetwork:
             metadata.close()
             raise
+        self._metadata = metadata.getsockname()[:2]
+        self._edge = edge.getsockname()[:2]
         by_default = self._metadata == (METADATA_ADDRESS, 80)  # where SDKs look by themselves
         return InstanceNetwork(
             metadata=(metadata,),

@@ -27,6 +27,14 @@ class JoinTokenForAnotherHost(AwsError):
     sentence = "The join token '{token_id}' is for a machine of another name than '{host_name}'."
 
 
+class JoinTokenNotFound(AwsError):
+    """No such join token in this account and region, or it has expired and was removed."""
+
+    code = "JoinTokenNotFound"
+    status = 400
+    sentence = "The join token '{token_id}' does not exist in {region}."
+
+
 class JoinTokenUsed(AwsError):
     """A join token is good for one key, once, and until it expires."""
 

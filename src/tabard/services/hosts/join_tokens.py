@@ -14,7 +14,15 @@ from tabard.credentials.certificate_authority import (
     open_certificate_authority,
 )
 from tabard.model.join_token import JoinToken
-from tabard.model.messages import JOIN_TOKEN_SECRET_BYTES, CreateJoinTokenRequest, CreateJoinTokenResult
+from tabard.model.messages import (
+    JOIN_TOKEN_SECRET_BYTES,
+    CreateJoinTokenRequest,
+    CreateJoinTokenResult,
+    DeleteJoinTokenRequest,
+    DescribeJoinTokensRequest,
+    DescribeJoinTokensResult,
+    JoinTokenDescription,
+)
 from tabard.names import Place, new_resource_id
 from tabard.services.ec2.instance_profiles import (
     IamInstanceProfileSpecification,
@@ -23,10 +31,14 @@ from tabard.services.ec2.instance_profiles import (
     passed_instance_profile,
 )
 from tabard.services.hosts.answers import answer
+from tabard.services.hosts.errors import JoinTokenNotFound
 from tabard.services.operation import Facts, Output
 from tabard.store.ports import Transaction
+from tabard.store.snapshot import Snapshot
 
 _ACTION = "hosts:CreateJoinToken"
+_DESCRIBE = "hosts:DescribeJoinTokens"
+_DELETE = "hosts:DeleteJoinToken"
 _DECIDED_AS = "hosts:instanceprofile"
 
 
@@ -86,6 +98,53 @@ def create_join_token(permit: Permit, request: CreateJoinTokenRequest, tx: Trans
             ca_fingerprint=certificate_authority(tx).fingerprint,
             expiration=token.expires_at,
         )
+    )
+
+
+def describe_join_tokens_checks(_: DescribeJoinTokensRequest, facts: Facts) -> Sequence[Check]:
+    """hosts:DescribeJoinTokens on any token."""
+    return [Check(action=_DESCRIBE, resource=join_token_arn(facts, "*"))]
+
+
+def describe_join_tokens(permit: Permit, _: DescribeJoinTokensRequest, snapshot: Snapshot) -> Output:
+    """Say which join tokens there are in the request's region, by when they expire; no secret is among it.
+
+    A token that was used is there until it expires: until then its machine may ask again.
+    """
+    permit.require(_DESCRIBE, join_token_arn(permit, "*"))
+    tokens = [each for each in snapshot.join_tokens.values() if each.region == permit.region]
+    tokens.sort(key=lambda token: (token.expires_at, token.token_id))
+    return answer(DescribeJoinTokensResult(join_tokens=tuple(_described(token) for token in tokens)))
+
+
+def delete_join_token_checks(request: DeleteJoinTokenRequest, facts: Facts) -> Sequence[Check]:
+    """hosts:DeleteJoinToken on the token."""
+    return [Check(action=_DELETE, resource=join_token_arn(facts, request.join_token_id))]
+
+
+def delete_join_token(permit: Permit, request: DeleteJoinTokenRequest, tx: Transaction) -> Output:
+    """Remove a join token: nobody enrols with it any more. The host that came of it stays.
+
+    Raises:
+        JoinTokenNotFound (400).
+    """
+    permit.require(_DELETE, join_token_arn(permit, request.join_token_id))
+    token = tx.join_tokens.get(request.join_token_id)
+    if token is None or token.region != permit.region:
+        raise JoinTokenNotFound(token_id=request.join_token_id, region=permit.region)
+    tx.join_tokens.delete(token.token_id)
+    return {}
+
+
+def _described(token: JoinToken) -> JoinTokenDescription:
+    return JoinTokenDescription(
+        join_token_id=token.token_id,
+        arn=token.arn,
+        host_name=token.host_name,
+        created_at=token.created_at,
+        created_by=token.created_by,
+        expiration=token.expires_at,
+        host_id=token.host_id,
     )
 
 

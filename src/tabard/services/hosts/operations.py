@@ -3,9 +3,11 @@
 from tabard.model.messages import (
     CancelInstanceEventsRequest,
     CreateJoinTokenRequest,
+    DeleteJoinTokenRequest,
     DeregisterHostRequest,
     DescribeHostInstancesRequest,
     DescribeHostsRequest,
+    DescribeJoinTokensRequest,
     EnrolHostRequest,
     GetInstanceIdentityRequest,
     GetInstanceSessionRequest,
@@ -44,7 +46,14 @@ from tabard.services.hosts.instance_events import (
 )
 from tabard.services.hosts.instance_identity import get_instance_identity
 from tabard.services.hosts.instance_sessions import get_instance_session
-from tabard.services.hosts.join_tokens import create_join_token, create_join_token_checks
+from tabard.services.hosts.join_tokens import (
+    create_join_token,
+    create_join_token_checks,
+    delete_join_token,
+    delete_join_token_checks,
+    describe_join_tokens,
+    describe_join_tokens_checks,
+)
 from tabard.services.operation import Minting, Operation, Read, Vouching, Watch, Write
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -64,6 +73,8 @@ OPERATIONS: tuple[Operation, ...] = (
     Write("ReportInstances", ReportInstancesRequest, report_instances_checks, report_instances),
     Write("RegisterHost", RegisterHostRequest, register_host_checks, register_host),
     Write("CreateJoinToken", CreateJoinTokenRequest, create_join_token_checks, create_join_token),
+    Read("DescribeJoinTokens", DescribeJoinTokensRequest, describe_join_tokens_checks, describe_join_tokens),
+    Write("DeleteJoinToken", DeleteJoinTokenRequest, delete_join_token_checks, delete_join_token),
     Write("EnrolHost", EnrolHostRequest, enrol_host_checks, enrol_host),
     Write(
         "RenewHostCertificate",

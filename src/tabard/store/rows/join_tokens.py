@@ -37,6 +37,9 @@ class SqlJoinTokens:
     def insert(self, token: JoinToken) -> None:
         JOIN_TOKENS.insert(self.journal, token)
 
+    def delete(self, token_id: str) -> None:
+        JOIN_TOKENS.delete(self.journal, token_id)
+
     def claim(self, token_id: str, *, key_fingerprint: str, host_id: str, now: datetime) -> bool:
         """Use the token, if it is unused and has not expired.
 

@@ -251,3 +251,23 @@ def test_hosts_are_listed_with_what_is_placed_on_them(ec2: Ec2Account) -> None:
     assert (mine["Enrolled"], mine["KeyFingerprint"]) == (True, fingerprint(FIRST))
     assert list(mine["InstanceIds"]) == [enrolled["InstanceId"]]
     assert not any(host["Enrolled"] for host in by_id.values())
+
+
+def test_join_tokens_are_listed_without_their_secrets_and_removed(ec2: Ec2Account) -> None:
+    """A used one says what came of it; removing it leaves the host, and nobody enrols with it any more."""
+    used, unused = join_token(ec2), join_token(ec2, LifetimeSeconds=60)
+    enrolled = enrol(ec2, used)
+    listed = call(ec2, "DescribeJoinTokens")["JoinTokens"]
+    assert [(each["JoinTokenId"], each["HostId"]) for each in listed] == [
+        (unused["JoinTokenId"], ""),
+        (used["JoinTokenId"], enrolled["HostId"]),
+    ]
+    assert unused["Secret"] not in repr(listed)
+    caller = bearer(ec2, unused)
+    for token in (used, unused):
+        call(ec2, "DeleteJoinToken", JoinTokenId=token["JoinTokenId"])
+    assert not call(ec2, "DescribeJoinTokens")["JoinTokens"]
+    assert refused(ec2, "EnrolHost", as_=caller, **enrolling(unused)) == "AccessDenied"
+    assert stored(ec2, enrolled).is_enrolled
+    assert refused(ec2, "DeleteJoinToken", JoinTokenId=unused["JoinTokenId"]) == "JoinTokenNotFound"
+    assert refused(ec2, "DescribeJoinTokens", as_=caller) == "AccessDenied"
