@@ -109,7 +109,7 @@ def tokens(
     data_dir: DataDirOption = None,
 ) -> None:
     """List the join tokens that have not expired, without their secrets, or remove one."""
-    admin = running_system(data_dir).admin
+    admin = as_admin(running_system(data_dir))
     if remove is not None:
         _asked(remove_join_token(admin, remove))
         return
