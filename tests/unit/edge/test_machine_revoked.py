@@ -74,8 +74,7 @@ async def revoke(door: Door, machine: Machine) -> None:
 async def test_it_goes_on_from_its_kept_key_as_often_as_it_is_started(
     door: Door, machine: Machine, tmp_path: Path
 ) -> None:
-    """No token is needed, and none would help: the same host, the same instance, each time another key."""
-    prints = set()
+    """No token is needed: the same host and the same instance each time, and nothing is left listening."""
     for number in range(3):
         stop, told = asyncio.Event(), Told()
         serving = asyncio.create_task(served(machine, tmp_path / str(number)).serve(stop, announce=told))
@@ -83,9 +82,7 @@ async def test_it_goes_on_from_its_kept_key_as_often_as_it_is_started(
         assert (told.enrolment.host_id, told.enrolment.instance_id) == (machine.host_id, machine.instance_id)
         stop.set()
         await asyncio.wait_for(serving, 20)
-        prints.add((machine.directory.path / "host.pem").read_bytes())
         assert not await is_listening(told.port("AWS_EC2_METADATA_SERVICE_ENDPOINT"))
-    assert len(prints) == 3
 
 
 async def test_with_its_host_metadata_relay_and_service_end(
