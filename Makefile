@@ -90,6 +90,16 @@ compatibility: $(VENV)/.dev ## Real clients in every way; writes docs/compatibil
 soak: $(VENV)/.dev ## Ten minutes of rotation while agent, edge and store go away
 	AWS_EC2_METADATA_DISABLED=true TABARD_SOAK_SECONDS=600 $(BIN)/pytest -q -rs tests/flows/test_live_rotation.py tests/sim
 
+VM_IMAGE ?= .cache/vm-image
+
+.PHONY: test-vm
+test-vm: $(VENV)/.dev ## A virtual machine with cloud-init and boto3, from first boot to end (six minutes)
+	@for program in qemu-system-x86_64:qemu-system-x86 qemu-img:qemu-utils mmdebstrap:mmdebstrap mke2fs:e2fsprogs; do \
+	  command -v $${program%%:*} >/dev/null || missing="$$missing $${program##*:}"; \
+	done; [ -z "$$missing" ] || { echo "make test-vm needs: apt-get install$$missing" >&2; exit 1; }
+	@[ -e $(VM_IMAGE)/vmlinuz ] || images/debian.sh $(VM_IMAGE)
+	AWS_EC2_METADATA_DISABLED=true TABARD_TEST_VM_IMAGE="$(abspath $(VM_IMAGE))" $(BIN)/pytest -q -rs tests/vm
+
 .PHONY: clean
 clean: ## Remove what the targets made
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -97,6 +97,7 @@ class Agent:
             check_peers=self.checks_peers,
             rotate_every=settings.rotate_every,
             stop_grace=settings.stop_grace,
+            machine_stop_grace=settings.machine_stop_grace,
             kept=kept or NothingKept(),
             random_source=self._random,
         )
@@ -202,8 +203,7 @@ class Agent:
         """End every instance; what is served is served until its instance has ended."""
         self._closing = True
         for instance in self._instances.values():
-            if instance.observed().report.run_state in ("pending", "running"):
-                instance.stop("stopped", AGENT_ENDED)
+            instance.end_with_agent()
         await asyncio.gather(*(instance.ended() for instance in self._instances.values()))
         for task in self._tasks:
             task.cancel()

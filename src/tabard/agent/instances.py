@@ -69,6 +69,7 @@ class Surroundings:
     check_peers: bool
     rotate_every: timedelta | None
     stop_grace: timedelta
+    machine_stop_grace: timedelta
     kept: KeptInstances
     random_source: random.Random = field(repr=False)
 
@@ -100,6 +101,7 @@ class HostedInstance:
         self._stop_asked = Event()
         self._reboot_asked = False
         self._end_asked = Event()
+        self._hurry = Event()
         self._life: asyncio.Task[None] | None = None
 
     def observed(self) -> ObservedInstance:
@@ -139,6 +141,7 @@ class HostedInstance:
         self._stop_asked = Event()
         self._reboot_asked = False
         self._end_asked = Event()
+        self._hurry = Event()
         self._life = asyncio.create_task(life)
         self._enter(phase)
 
@@ -148,9 +151,17 @@ class HostedInstance:
             self._enter(over, reason)
             return
         self._over = (over, reason)
+        if over == "terminated":
+            self._hurry.set()
         self._stop_asked.set()
         self._end_asked.set()
         self._enter("stopping" if over == "stopped" else "shutting-down")
+
+    def end_with_agent(self) -> None:
+        """Stop it if it runs; and what is being stopped already gets no more time than the agent has."""
+        if self._phase in ("pending", "running"):
+            self.stop("stopped", AGENT_ENDED)
+        self._hurry.set()
 
     def reboot(self) -> None:
         """Begin to end its main process, and start it again with the facts as they are by then."""
@@ -198,7 +209,7 @@ class HostedInstance:
                 _log.info(INSTANCE_ADOPTED, instance_id=self.instance_id)
             started = running is not None
             while running is not None:
-                status = await self._wait(running, surroundings.stop_grace)
+                status = await self._wait(running, surroundings)
                 by_itself = (
                     "Client.InstanceInitiatedShutdown",
                     f"Client.InstanceInitiatedShutdown: Instance initiated shutdown ({status})",
@@ -303,7 +314,7 @@ class HostedInstance:
         _mark_started(self._directory, keeper.facts())
         return await self._start(keeper, network, driver, surroundings)
 
-    async def _wait(self, running: Running, stop_grace: timedelta) -> ExitStatus:
+    async def _wait(self, running: Running, surroundings: Surroundings) -> ExitStatus:
         """Serve until the main process has ended, by itself or because it was asked to."""
         main = asyncio.create_task(running.wait())
         asked = asyncio.create_task(self._end_asked.wait())
@@ -312,8 +323,21 @@ class HostedInstance:
         finally:
             asked.cancel()
             if not main.done():
-                await running.stop(stop_grace)
+                await self._stop(running, surroundings)
         return await main
+
+    async def _stop(self, running: Running, surroundings: Surroundings) -> None:
+        """An operating system gets its time to shut down, unless it is terminated, or the agent ends."""
+        if self.keeper is None or self.keeper.facts().driver != "vm":
+            await running.stop(surroundings.stop_grace)
+            return
+        patient = asyncio.create_task(running.stop(surroundings.machine_stop_grace))
+        hurried = asyncio.create_task(self._hurry.wait())
+        await asyncio.wait({patient, hurried}, return_when=asyncio.FIRST_COMPLETED)
+        hurried.cancel()
+        if not patient.done():
+            await running.stop(surroundings.stop_grace)
+        await patient
 
     def _enter(self, phase: Phase, reason: Reason = ("", "")) -> None:
         self._phase, self._reason = phase, reason

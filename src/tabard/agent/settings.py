@@ -12,6 +12,7 @@ class AgentSettings:
     wait_seconds: how long one look at the desired state waits for a change, 0 to 60.
     heartbeat: how often the edge hears of this host when nothing changes.
     stop_grace: how long an instance may take to end when asked to.
+    machine_stop_grace: how long a virtual machine may take to shut down when it is stopped or rebooted.
     check_peers: whether metadata is given only to processes of the instance's own uid (Linux); None: where
     this machine can tell.
     leaves_running: whether what it serves goes on without it, so that its end is not the instances'.
@@ -23,6 +24,7 @@ class AgentSettings:
     wait_seconds: int = 20
     heartbeat: timedelta = timedelta(seconds=20)
     stop_grace: timedelta = timedelta(seconds=10)
+    machine_stop_grace: timedelta = timedelta(seconds=90)
     check_peers: bool | None = None
     leaves_running: bool = False
     ends_when_revoked: bool = False

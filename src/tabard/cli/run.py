@@ -29,7 +29,7 @@ from tabard.cli.admin import admin_clients, take_aws_settings_out_of_this_proces
 from tabard.cli.running import DataDirOption, complain
 from tabard.cli.up import CANNOT_START, settings_from
 from tabard.model.instance import Image
-from tabard.services.ec2.images import CONTAINER_IMAGE, NETNS_IMAGE, PROCESS_IMAGE
+from tabard.services.ec2.images import CONTAINER_IMAGE, NETNS_IMAGE, PROCESS_IMAGE, VM_IMAGE
 from tabard.services.ec2.instance_profiles import TRUST_EC2
 from tabard.wiring.data_dir import find_running
 from tabard.wiring.drivers import instance_isolation
@@ -56,6 +56,7 @@ class DriverOption(StrEnum):
 
     NETNS = "netns"
     PROCESS = "process"
+    VM = "vm"
 
 
 InstanceProfileOption = Annotated[
@@ -90,7 +91,8 @@ def run(
         typer.Option(
             "--driver",
             help="netns: in a network namespace, where the edge is all there is. process: in this machine's "
-            "network. Without it: netns where this machine can, and which one it is stands on stderr.",
+            "network. Without it: netns where this machine can, and which one it is stands on stderr. vm: "
+            "refused, with what to do instead.",
         ),
     ] = None,
     credentials_from: Annotated[
@@ -107,6 +109,11 @@ def run(
 
     Uses the running system, or starts one for this run. Ends with the command's exit status.
     """
+    if driver is DriverOption.VM:
+        complain(
+            "a virtual machine boots an operating system, and runs no command of this one: launch it by "
+            f"aws ec2 run-instances --image-id {VM_IMAGE.image_id}, with a script as user data"
+        )
     launch = Launch(
         instance_profile=instance_profile,
         policies=policy or [],

@@ -84,6 +84,9 @@ def up(
     ] = None,
     launch_uid: Annotated[int | None, typer.Option(help="The uid that instances' processes run as.")] = None,
     launch_gid: Annotated[int | None, typer.Option(help="The gid that instances' processes run as.")] = None,
+    vm_image: Annotated[
+        Path | None, typer.Option(help="The folder of the image that virtual machines are booted from.")
+    ] = None,
     insecure_http: Annotated[
         bool | None, typer.Option(help="Allow to listen beyond loopback without TLS.")
     ] = None,

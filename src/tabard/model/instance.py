@@ -121,7 +121,7 @@ class Image:
     image_id: str
     name: str
     description: str
-    driver: Literal["process", "netns", "container", "machine"]
+    driver: Literal["process", "netns", "container", "vm", "machine"]
     imds_support: Literal["v2.0", ""]
     architecture: str
     created_at: datetime

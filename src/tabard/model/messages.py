@@ -7,7 +7,7 @@ import msgspec
 
 from tabard.model.instance_events import LifecycleState, ScheduledEventCode, ScheduledEventState, SpotAction
 
-DriverName = Literal["process", "netns", "container", "machine"]
+DriverName = Literal["process", "netns", "container", "vm", "machine"]
 
 EDGE_NAME = "edge.tabard.internal"
 """The name in every edge's certificate: a machine asks for it, by whatever address it reaches an edge."""

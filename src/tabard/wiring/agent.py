@@ -39,6 +39,7 @@ async def run_agent(config: AgentConfig) -> None:
         launch_owner=Owner(config.launch_uid, config.launch_gid),
         hidden=tuple(Path(folder) for folder in config.hidden),
         outlives_agent=config.store_fd is not None,
+        vm_image=Path(config.vm_image) if config.vm_image else None,
     )
     agent = Agent(
         config.host_id,

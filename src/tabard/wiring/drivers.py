@@ -7,6 +7,7 @@ from pathlib import Path
 from tabard.agent.drivers.driver import Driver
 from tabard.agent.drivers.process import Owner, ProcessDriver, owner_of_its_own
 from tabard.agent.drivers.unavailable import UnavailableDriver
+from tabard.agent.drivers.vm import VmDriver, qemu_missing
 from tabard.agent.networks.namespaces import InsideEdge, RootNamespaces, best_networks
 from tabard.agent.networks.network import LoopbackPorts, Networks, NoNetwork
 
@@ -42,13 +43,15 @@ async def instance_isolation(edge_endpoint: str) -> InstanceIsolation:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriverChoices:
     """launch_owner: whom instances run as where that is set; hidden: folders that no instance sees;
-    outlives_agent: whether instances with a network of their own go on without it."""
+    outlives_agent: whether instances with a network of their own go on without it; vm_image: the folder that
+    virtual machines are booted from."""
 
     environment: Mapping[str, str] = field(repr=False)
     uid: int
     launch_owner: Owner
     hidden: Sequence[Path]
     outlives_agent: bool
+    vm_image: Path | None = None
 
 
 def drivers_of(isolation: InstanceIsolation, choices: DriverChoices) -> dict[str, Driver]:
@@ -64,7 +67,8 @@ def drivers_of(isolation: InstanceIsolation, choices: DriverChoices) -> dict[str
     container = UnavailableDriver("container", "running containers are adopted, by tabard adopt")
     if isolation.networks is None:
         netns = UnavailableDriver("netns", isolation.reason)
-        return {"process": process, "netns": netns, "container": container}
+        vm = UnavailableDriver("vm", isolation.reason)
+        return {"process": process, "netns": netns, "container": container, "vm": vm}
     of_its_own = isolation.has_own_uids and choices.launch_owner.uid is None
     own_network = ProcessDriver(
         isolation.networks,
@@ -73,4 +77,24 @@ def drivers_of(isolation: InstanceIsolation, choices: DriverChoices) -> dict[str
         hidden=() if of_its_own else choices.hidden,  # another user sees nothing of them anyway
         outlives_agent=choices.outlives_agent,
     )
-    return {"process": process, "netns": own_network, "container": container}
+    return {
+        "process": process,
+        "netns": own_network,
+        "container": container,
+        "vm": _vm_driver(isolation.networks, choices, own_uids=of_its_own),
+    }
+
+
+def _vm_driver(networks: Networks, choices: DriverChoices, *, own_uids: bool) -> Driver:
+    if choices.vm_image is None:
+        return UnavailableDriver("vm", "it has no image of a machine: tabard up --vm-image FOLDER names one")
+    if missing := qemu_missing():
+        return UnavailableDriver("vm", missing)
+    return VmDriver(
+        choices.vm_image,
+        networks,
+        base_environment=choices.environment,
+        owner_of=owner_of_its_own if own_uids else lambda _: choices.launch_owner,
+        hidden=() if own_uids else choices.hidden,
+        outlives_agent=choices.outlives_agent,
+    )

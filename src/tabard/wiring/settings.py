@@ -111,6 +111,11 @@ class Settings(BaseSettings):
     )
     launch_uid: int | None = Field(default=None, ge=1, description="the uid that instances' processes run as")
     launch_gid: int | None = Field(default=None, ge=1, description="the gid that instances' processes run as")
+    vm_image: Path | None = Field(
+        default=None,
+        description="the folder of the image that virtual machines are booted from: disk.raw or disk.qcow2, "
+        "vmlinuz, initrd",
+    )
     insecure_http: bool = Field(default=False, description="allow to listen beyond loopback without TLS")
     isolate_upstreams: bool = Field(
         default=True,

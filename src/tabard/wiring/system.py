@@ -298,6 +298,7 @@ class System:
             rotate_every_seconds=settings.rotate_every_seconds,
             launch_uid=settings.launch_uid,
             launch_gid=settings.launch_gid,
+            vm_image="" if settings.vm_image is None else str(settings.vm_image.expanduser().absolute()),
             supervisor_pid=os.getpid(),
             store_fd=None if self._store is None else self._store.descriptor,
         )

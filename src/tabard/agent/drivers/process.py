@@ -4,13 +4,10 @@ With ports of the loopback for networks it is the driver `process`, and promises
 same uid can read each other. With network namespaces it is the driver `netns`.
 """
 
-import asyncio
 import hashlib
 import os
-import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -19,7 +16,7 @@ from tabard.agent.drivers.adopted import AdoptedProcess, has_ended
 from tabard.agent.drivers.console import CONSOLE_LOG, ConsoleLog
 from tabard.agent.drivers.driver import CannotStart, ExitStatus, Running
 from tabard.agent.drivers.environment import host_environment
-from tabard.agent.drivers.leftovers import INSTANCE_VARIABLE, end_leftovers
+from tabard.agent.drivers.grouped import start_grouped
 from tabard.agent.kept import KeptInstance
 from tabard.agent.networks.network import InstanceNetwork, Networks
 from tabard.agent.waiting import Event
@@ -29,7 +26,6 @@ from tabard.processes import launch
 EMPTY_FILE = "empty-aws-config"
 HOME = "home"
 USER_DATA = "user-data"
-_DRAIN_SECONDS = 0.5
 _FIRST_OWN_UID = 0x7000_0000
 _OWN_UIDS = 0x0FFF_FFFF
 
@@ -111,38 +107,20 @@ class ProcessDriver:
             shown=(home, directory / EMPTY_FILE),
             outlives_agent=self._outlives_agent,
         )
-        # A pipe of our own: asyncio's would have the process not end before everybody has let go of it.
-        output, of_process = os.pipe()
         try:
             _write_program(program, desired.user_data, owner=owner.for_chown)
             os.chown(home, *owner.for_chown, follow_symlinks=False)
-            process = await asyncio.create_subprocess_exec(
-                *command,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=of_process,
-                stderr=asyncio.subprocess.STDOUT,
-                cwd=home,
-                env={
-                    **environment,
-                    "HOME": str(home),
-                    INSTANCE_VARIABLE: desired.instance_id,
-                },
-                start_new_session=True,
-                pass_fds=network.namespaces,
+            return await start_grouped(
+                desired.instance_id,
+                command,
+                network=network,
+                environment={**environment, "HOME": str(home)},
+                working_directory=home,
+                console=ConsoleLog(directory / CONSOLE_LOG),
+                outlives_agent=self._outlives_agent,
             )
         except OSError as error:
-            os.close(output)
             raise CannotStart(f"the user data cannot be run: {error.strerror}") from error
-        finally:
-            os.close(of_process)
-        return _GroupedProcess(
-            desired.instance_id,
-            process,
-            output,
-            ConsoleLog(directory / CONSOLE_LOG),
-            network=network.network_namespace,
-            outlives_agent=self._outlives_agent,
-        )
 
     def adopt(self, kept: KeptInstance, directory: Path) -> Running | None:
         if not kept.process:
@@ -171,6 +149,7 @@ def launch_command(
     hidden: Sequence[Path] = (),
     shown: Sequence[Path] = (),
     outlives_agent: bool = False,
+    kept_descriptors: Sequence[int] = (),
 ) -> list[str]:
     """The argument vector that starts `command` in a network, as a child which dies with this process, unless
     it is to outlive it."""
@@ -184,6 +163,8 @@ def launch_command(
         options.append("--allow-new-privileges")
     if outlives_agent:
         options.append("--outlive-parent")
+    for descriptor in kept_descriptors:
+        options += ["--keep-fd", str(descriptor)]
     if network.network_namespace is not None:
         for folder in hidden:
             options += ["--hide-folder", str(folder)]
@@ -217,57 +198,3 @@ class _NoProcess:
 
     async def stop(self, grace: timedelta) -> None:  # noqa: ARG002 - nothing has to be waited for
         self._stopped.set()
-
-
-class _GroupedProcess:
-    """A main process that leads a process group of its own, which ends with it."""
-
-    def __init__(
-        self,
-        instance_id: str,
-        process: asyncio.subprocess.Process,
-        output: int,
-        console: ConsoleLog,
-        *,
-        network: int | None,
-        outlives_agent: bool,
-    ) -> None:
-        self._instance_id = instance_id
-        self._process = process
-        self._network = network
-        self.descriptors = (os.pidfd_open(process.pid), os.dup(output)) if outlives_agent else None
-        self._copying = asyncio.create_task(console.copy(output))
-        self._ended = asyncio.create_task(self._end())
-
-    async def wait(self) -> ExitStatus:
-        return await asyncio.shield(self._ended)
-
-    async def stop(self, grace: timedelta) -> None:
-        self._signal_group(signal.SIGTERM)
-        done, _ = await asyncio.wait({self._ended}, timeout=grace.total_seconds())
-        if not done:
-            self._signal_group(signal.SIGKILL)
-            await asyncio.shield(self._ended)
-
-    async def _end(self) -> ExitStatus:
-        return_code = await self._process.wait()
-        # The group keeps its id while any process is left in it, so this reaches those and nobody else. With
-        # none left the id is free, and signals to it find no group.
-        self._kill_group()
-        if self._network is not None:
-            await asyncio.to_thread(end_leftovers, [self._instance_id], network=self._network)
-        await asyncio.wait({self._copying}, timeout=_DRAIN_SECONDS)
-        self._copying.cancel()
-        await asyncio.wait({self._copying})
-        for descriptor in self.descriptors or ():
-            os.close(descriptor)
-        return ExitStatus.of(return_code)
-
-    def _signal_group(self, number: signal.Signals) -> None:
-        if self._process.returncode is None:
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, number)
-
-    def _kill_group(self) -> None:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)

@@ -39,6 +39,15 @@ CONTAINER_IMAGE = Image(
     architecture="x86_64",
     created_at=datetime(2026, 11, 1, tzinfo=UTC),
 )
+VM_IMAGE = Image(
+    image_id="ami-07ab4d0000000b007",
+    name="tabard-vm",
+    description="Boots a virtual machine from its host's image; cloud-init in it runs the user data",
+    driver="vm",
+    imds_support="v2.0",
+    architecture="x86_64",
+    created_at=datetime(2026, 11, 1, tzinfo=UTC),
+)
 MACHINE_IMAGE = Image(
     image_id="ami-07ab4d000000003ac",
     name="tabard-machine",
@@ -48,7 +57,7 @@ MACHINE_IMAGE = Image(
     architecture="x86_64",
     created_at=datetime(2026, 11, 1, tzinfo=UTC),
 )
-SEEDED_IMAGES = (NETNS_IMAGE, PROCESS_IMAGE, CONTAINER_IMAGE, MACHINE_IMAGE)
+SEEDED_IMAGES = (NETNS_IMAGE, PROCESS_IMAGE, CONTAINER_IMAGE, VM_IMAGE, MACHINE_IMAGE)
 """What every installation is seeded with; the ids are the same in every region and installation."""
 
 
