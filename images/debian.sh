@@ -33,10 +33,10 @@ mmdebstrap --quiet --variant=minbase --include="$packages" \
     --customize-hook='rm -rf "$1/etc/resolv.conf" "$1/var/cache/apt" "$1/var/lib/apt/lists"' \
     --customize-hook='rm -f "$1/etc/apt/apt.conf.d/99mmdebstrap" "$1/etc/dpkg/dpkg.cfg.d/99mmdebstrap"' \
     --customize-hook='echo > "$1/etc/hostname"; : > "$1/etc/machine-id"' \
-    bookworm "$made/root"
-cp "$made"/root/boot/vmlinuz-* "$made/vmlinuz"
-cp "$made"/root/boot/initrd.img-* "$made/initrd"
-mke2fs -q -t ext4 -L root -d "$made/root" "$made/disk.raw" 2G
+    bookworm "$made/tree"
+cp "$made"/tree/boot/vmlinuz-* "$made/vmlinuz"
+cp "$made"/tree/boot/initrd.img-* "$made/initrd"
+mke2fs -q -t ext4 -L root -d "$made/tree" "$made/disk.raw" 2G
 
 # The kernel is opened by the user that the machine's QEMU runs as; nothing of an image is secret.
 chmod 644 "$made/disk.raw" "$made/vmlinuz" "$made/initrd"

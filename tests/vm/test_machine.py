@@ -32,7 +32,7 @@ pytestmark = [
 # By cloud-init: says at each boot, and then whenever it is another, which role it has and may do what.
 USER_DATA = """#cloud-config
 write_files:
-- path: /root/application.py
+- path: /opt/application.py
   content: |
     import json, os, socket, subprocess, sys, time
     import boto3
@@ -65,7 +65,7 @@ write_files:
         }
 
     boot = open("/proc/sys/kernel/random/boot_id").read().strip()
-    with open("/root/boots", "a+") as boots:
+    with open("/opt/boots", "a+") as boots:
         boots.write(boot + os.linesep)
         boots.seek(0)
         count = len(boots.readlines())
@@ -89,7 +89,7 @@ write_files:
 - path: /etc/systemd/system/application.service
   content: |
     [Service]
-    ExecStart=/usr/bin/python3 /root/application.py
+    ExecStart=/usr/bin/python3 /opt/application.py
     [Install]
     WantedBy=multi-user.target
 runcmd:
