@@ -97,6 +97,14 @@ async def test_waiting_ends_with_the_current_snapshot_when_the_time_is_up(source
     assert await source.wait_beyond(-1, NEVER) is source.current()
 
 
+async def test_whoever_waits_is_answered_when_the_edge_ends(source: SqlSnapshotSource) -> None:
+    waiting = asyncio.create_task(source.wait_beyond(source.current().version, NEVER))
+    await asyncio.sleep(0)  # it has begun to wait
+    source.end_waiting()
+    assert await waiting is source.current()
+    assert await source.wait_beyond(source.current().version, NEVER) is source.current()
+
+
 async def test_audit_events_wake_nobody(source: SqlSnapshotSource, sqlite_store: SqlStore) -> None:
     before = source.current()
     with sqlite_store.transaction() as tx:

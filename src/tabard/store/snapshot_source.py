@@ -71,6 +71,7 @@ class SqlSnapshotSource:
         self._last_load: tuple[int, StoreUnavailable | None] = (0, None)
         self._executor: ThreadPoolExecutor | None = None
         self._watching: asyncio.Task[None] | None = None
+        self._nobody_waits = False
 
     def current(self) -> Snapshot:
         """The newest snapshot, from memory.
@@ -94,9 +95,14 @@ class SqlSnapshotSource:
         """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_seconds):
-                while self.current().version <= version and self._watching is not None:
+                while self.current().version <= version and not self._nobody_waits:
                     await self._newer.wait()
         return self.current()
+
+    def end_waiting(self) -> None:
+        """Answer who waits for a newer snapshot with the current one, now and from now on."""
+        self._nobody_waits = True
+        self._wake()
 
     async def refresh(self) -> None:
         """See what this process has just committed; where the store is away just now, it is seen later."""
@@ -135,7 +141,7 @@ class SqlSnapshotSource:
             watching.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await watching
-        self._wake()
+        self.end_waiting()
         if self._executor is not None:
             self._executor.shutdown()
 

@@ -157,6 +157,7 @@ async def run_edge(config: EdgeConfig) -> None:
         back.pre_shutdown()
         for server in fronts:
             server.pre_shutdown()  # idle connections end at once; the grace is for requests under way
+        snapshots.end_waiting()  # agents' long polls are under way all the time
         await asyncio.gather(*(each.shutdown(GRACE_SECONDS) for each in fronts))
         await back.shutdown(0)
         _log.info(EDGE_STOPPED)

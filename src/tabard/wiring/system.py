@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -236,6 +236,8 @@ class System:
             log_folder=self.data_dir.logs,
             isolated=isolated,
         )
+        if self._settings.ephemeral:  # what it would bring to rest is removed
+            seaweedfs = replace(seaweedfs, spec=replace(seaweedfs.spec, stop_grace_seconds=0.0))
         moto = moto_child(
             account_id=facts.account_id,
             runtime_folder=self._runtime_folder,
@@ -348,9 +350,8 @@ class System:
             self.data_dir.prepare_launching_elsewhere()
         self._supervisor = supervisor = Supervisor(on_event=_log_event, on_progress=self._on_progress)
         seaweedfs, moto = self._upstreams(self.facts)
-        await supervisor.start(seaweedfs.spec, moto.spec)
-        await supervisor.start(*self._edges(seaweedfs, moto))
-        await supervisor.start(self._agent())
+        # All at once: whoever is ready first finds the others' listening sockets open, and waits there.
+        await supervisor.start(seaweedfs.spec, moto.spec, *self._edges(seaweedfs, moto), self._agent())
 
     async def _reset(self) -> None:
         """Empty an ephemeral system. Keys, ports and settings stay; who connects meanwhile waits."""
