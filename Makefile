@@ -63,7 +63,7 @@ fix: $(VENV)/.dev ## Format, and mend what the linter can mend
 	$(BIN)/ruff check --fix src tests bench docs
 	$(BIN)/python docs/generate.py
 
-# MiniStack by itself: it insists on versions of what Tabard uses too, and its policy engine needs none of them.
+# MiniStack by itself: it insists on versions of what Tabard uses too; what is measured of it runs with those here.
 $(VENV)/.bench: $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps ministack==1.5.33

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import authorizing, instances, parts, policies, serving, stages, storing
+from bench import authorizing, instances, parts, policies, reading_metadata, serving, stages, storing
 from bench.figures import Row, print_rows
 from bench.house import open_house
 
@@ -34,7 +34,7 @@ def main() -> int:
                 "few roles and many: authorize": lambda: authorizing.same_cost_row(few, many),
                 "few roles and many: create_role": lambda: storing.create_role_row(few, many),
                 "parts": lambda: parts.part_rows(few),
-                "metadata": lambda: serving.metadata_row(folder),
+                "metadata": lambda: reading_metadata.metadata_rows(folder),
             }
             rows: list[Row] = []
             for what, measure in measures.items():

@@ -1,6 +1,7 @@
 """The metadata service of one instance, for the bench.
 
-Run as `python -m bench.metadata PORT_FILE`, which then holds its port.
+Run as `python -m bench.metadata PORT_FILE [peer]`, which then holds its port: as in a namespace of its own,
+where the listener is the identity, or on a port of the host, where each peer's uid is looked up.
 """
 
 import asyncio
@@ -95,8 +96,8 @@ class _Source:
         return self._credentials
 
 
-async def _serve(port_file: Path) -> None:
-    server = MetadataServer(_Source(), clock=SystemClock(), uid=os.getuid())
+async def _serve(port_file: Path, *, uid: int | None) -> None:
+    server = MetadataServer(_Source(), clock=SystemClock(), uid=uid)
     await server.start()
     part = port_file.with_suffix(".part")
     part.write_text(server.endpoint.rpartition(":")[2])
@@ -106,4 +107,4 @@ async def _serve(port_file: Path) -> None:
 
 if __name__ == "__main__":
     prepare_process()
-    asyncio.run(_serve(Path(sys.argv[1])))
+    asyncio.run(_serve(Path(sys.argv[1]), uid=os.getuid() if sys.argv[2:] else None))

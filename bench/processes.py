@@ -7,14 +7,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from http.client import HTTPConnection
 from pathlib import Path
 
 import msgspec
 
 from bench.house import ENDPOINT, REGION
-from bench.metadata import ROLE_NAME
-from tabard.imds.server import TOKEN_HEADER, TOKEN_PATH, TTL_HEADER
 from tabard.wiring.data_dir import DataDir
 from tabard.wiring.environment import child_environment
 from tabard.wiring.process_config import EdgeConfig
@@ -137,23 +134,28 @@ def moto(folder: Path) -> Iterator[tuple[int, int]]:
 
 
 @contextmanager
-def metadata(folder: Path) -> Iterator[tuple[tuple[int, int], bytes, int]]:
-    """A metadata service: its pid and port, a request for its credentials, and how long the answer is."""
-    port_file, log = folder / "metadata.port", folder / "metadata.log"
-    with process([sys.executable, "-m", "bench.metadata", str(port_file)], log) as child:
+def ministack(folder: Path) -> Iterator[tuple[int, int]]:
+    """MiniStack's own server, on loopback alone; its pid and port."""
+    port = _free_port()
+    work = folder / "ministack"
+    work.mkdir()
+    log = folder / "ministack.log"
+    own = {"GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1", "LOG_LEVEL": "WARNING", "TMPDIR": str(work)}
+    command = ["env", *(f"{name}={value}" for name, value in own.items()), sys.executable, "-m", "ministack"]
+    with process(command, log, cwd=work) as child:
+        _until(lambda: _accepts(port), child, log)
+        yield child.pid, port
+
+
+@contextmanager
+def metadata(folder: Path, *, checks_peer: bool) -> Iterator[tuple[int, int]]:
+    """The metadata service of one instance; its pid and port."""
+    name = "checking" if checks_peer else "metadata"
+    port_file, log = folder / f"{name}.port", folder / f"{name}.log"
+    command = [sys.executable, "-m", "bench.metadata", str(port_file), *(["peer"] if checks_peer else [])]
+    with process(command, log) as child:
         _until(port_file.exists, child, log)
-        port = int(port_file.read_text())
-        with closing(HTTPConnection("127.0.0.1", port)) as connection:
-            connection.request("PUT", TOKEN_PATH, headers={TTL_HEADER: "21600"})
-            token = connection.getresponse().read().decode()
-            path = f"/latest/meta-data/iam/security-credentials/{ROLE_NAME}"
-            connection.request("GET", path, headers={TOKEN_HEADER: token})
-            answer = connection.getresponse()
-            content = answer.read()
-            if answer.status != 200:
-                raise RuntimeError(f"the metadata service answered {answer.status}")
-        head = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{TOKEN_HEADER}: {token}\r\n\r\n"
-        yield (child.pid, port), head.encode(), len(content)
+        yield child.pid, int(port_file.read_text())
 
 
 def _listener() -> socket.socket:

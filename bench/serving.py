@@ -18,7 +18,6 @@ from bench.house import BUCKET, House, on_the_wire
 
 GETS = 1600
 MOTO_GETS = 160
-METADATA_GETS = 800
 SETTLE_SECONDS = 0.7
 """What a server does after its answers (the audit's next flush) belongs to its round."""
 
@@ -42,26 +41,11 @@ def get_rows(house: House, folder: Path) -> list[Row]:
             skipped.append(Row(name=name, beside=beside_nginx, skipped_because=NO_NGINX))
         else:
             nginx = stack.enter_context(processes.nginx(folder / "proxy", _PROXY, _upstream(s3_socket)))
-            others.append((beside_nginx, _measure(stack, nginx, requests), AT_MOST_NGINX))
+            others.append((beside_nginx, measure_server(stack, nginx, requests), AT_MOST_NGINX))
         moto = stack.enter_context(processes.moto(folder))
         _fill_moto(moto[1], requests[:MOTO_GETS])
-        others.append(("moto's server", _measure(stack, moto, requests[:MOTO_GETS]), AT_MOST_MOTO))
-        return [*compare(name, _measure(stack, edge, requests), *others, is_gate=True), *skipped]
-
-
-def metadata_row(folder: Path) -> list[Row]:
-    """Reading an instance's credentials, as an SDK does with its metadata token; one connection each."""
-    name, beside = "metadata read, credentials", "nginx, a static answer"
-    if processes.nginx_program() is None:
-        return [Row(name=name, beside=beside, skipped_because=NO_NGINX)]
-    with ExitStack() as stack:
-        metadata, request, answer_bytes = stack.enter_context(processes.metadata(folder))
-        static = "keepalive_timeout 0; return 200 " + "x" * answer_bytes + ";"
-        nginx = stack.enter_context(processes.nginx(folder / "static", static))
-        requests = [request] * METADATA_GETS
-        return compare(
-            name, _measure(stack, metadata, requests), (beside, _measure(stack, nginx, requests), None)
-        )
+        others.append(("moto's server", measure_server(stack, moto, requests[:MOTO_GETS]), AT_MOST_MOTO))
+        return [*compare(name, measure_server(stack, edge, requests), *others, is_gate=True), *skipped]
 
 
 _PROXY = 'proxy_pass http://s3; proxy_http_version 1.1; proxy_set_header Connection "";'
@@ -71,7 +55,8 @@ def _upstream(s3_socket: Path) -> str:
     return f"upstream s3 {{ server unix:{s3_socket}; keepalive 16; keepalive_requests 100000000; }}"
 
 
-def _measure(stack: ExitStack, server: tuple[int, int], requests: Sequence[bytes]) -> Measurement:
+def measure_server(stack: ExitStack, server: tuple[int, int], requests: Sequence[bytes]) -> Measurement:
+    """CPU of the server for each of these requests, and for what it does after them."""
     pid, port = server
     client = stack.enter_context(closing(Client(port)))
 

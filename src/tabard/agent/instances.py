@@ -317,11 +317,11 @@ class HostedInstance:
     async def _wait(self, running: Running, surroundings: Surroundings) -> ExitStatus:
         """Serve until the main process has ended, by itself or because it was asked to."""
         main = asyncio.create_task(running.wait())
-        asked = asyncio.create_task(self._end_asked.wait())
+        # Its end is one more reason to go on: a second task and asyncio.wait would take 2 KiB an instance.
+        main.add_done_callback(lambda _: self._end_asked.set())
         try:
-            await asyncio.wait({main, asked}, return_when=asyncio.FIRST_COMPLETED)
+            await self._end_asked.wait()
         finally:
-            asked.cancel()
             if not main.done():
                 await self._stop(running, surroundings)
         return await main

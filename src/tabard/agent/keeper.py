@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from tabard.agent import rotation
 from tabard.agent.edge_client import MintAnswer
 from tabard.agent.reconcile import RoleOf
-from tabard.agent.rotation import MintRefusal, Rotation
+from tabard.agent.rotation import HeldSession, MintRefusal, Rotation
 from tabard.agent.waiting import Event
 from tabard.clock import Clock
 from tabard.imds.source import CredentialsView, RefusedCredentials, ServedCredentials
@@ -22,6 +22,9 @@ class _Slot:
     role: RoleOf
     rotation: Rotation
     asking: bool = False
+    served: ServedCredentials | None = None
+    """What was told of the session held, in `rotation_served`."""
+    rotation_served: Rotation | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,18 +86,15 @@ class SessionKeeper:
                 message="A fault that was asked for: tabard fault",
                 last_updated=self._clock.now(),
             )
-        skew = timedelta(seconds=0 if faults is None else faults.clock_skew_seconds)
         held = rotation.servable(slot.rotation, now_seconds=self._clock.monotonic_seconds())
         if held is not None:
-            return ServedCredentials(
-                association_id=slot.role.association_id,
-                role_id=slot.role.role_id,
-                access_key_id=held.credentials.access_key_id,
-                secret_access_key=held.credentials.secret_access_key,
-                session_token=held.credentials.session_token,
-                expires_at=held.credentials.expiration + skew,
-                last_updated=held.credentials.last_updated + skew,
-            )
+            if faults is not None:
+                return _served(slot.role, held, timedelta(seconds=faults.clock_skew_seconds))
+            if slot.served is None or slot.rotation_served is not slot.rotation:
+                # The same object for as long as it says the same: the metadata service writes it once.
+                slot.served = _served(slot.role, held, timedelta(0))
+                slot.rotation_served = slot.rotation
+            return slot.served
         refusal = slot.rotation.refusal
         if refusal is None:
             return None
@@ -211,6 +211,18 @@ class SessionKeeper:
     def _settle(self) -> None:
         if self._is_decided():
             self.settled.set()
+
+
+def _served(role: RoleOf, held: HeldSession, skew: timedelta) -> ServedCredentials:
+    return ServedCredentials(
+        association_id=role.association_id,
+        role_id=role.role_id,
+        access_key_id=held.credentials.access_key_id,
+        secret_access_key=held.credentials.secret_access_key,
+        session_token=held.credentials.session_token,
+        expires_at=held.credentials.expiration + skew,
+        last_updated=held.credentials.last_updated + skew,
+    )
 
 
 def _rotations(facts: DesiredInstance) -> int:

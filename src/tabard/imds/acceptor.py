@@ -1,7 +1,8 @@
 """Takes the connections of one listener, no faster than its pace; the kernel keeps what comes faster.
 
 INVARIANT: what one instance asks too fast waits in the backlog of its own listener, where it costs the others
-nothing: it is not accepted to be refused.
+nothing: it is not accepted to be refused. Nor is a connection that says nothing: Linux hands it over with its
+first bytes (TCP_DEFER_ACCEPT, tcp(7)), or after a second.
 """
 
 import asyncio
@@ -11,36 +12,54 @@ from collections.abc import Callable
 from tabard.imds.pace import Pace
 
 _PAUSE_SECONDS = 0.05
+_SILENT_SECONDS = 1
+
+OnConnection = Callable[[socket.socket, tuple[str, int]], None]
 
 
 class Acceptor:
-    """Accepts for one listener until it is closed."""
+    """Accepts for one listener until it is closed. No task: an agent has three of these for each instance."""
 
-    def __init__(self, listener: socket.socket, protocol: Callable[[], asyncio.Protocol], pace: Pace) -> None:
+    __slots__ = ("_listener", "_loop", "_on_connection", "_pace", "_paused")
+
+    def __init__(self, listener: socket.socket, on_connection: OnConnection, pace: Pace) -> None:
+        """Args: on_connection: is given a connection and its peer's address."""
         listener.setblocking(False)
+        if hasattr(socket, "TCP_DEFER_ACCEPT"):
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, _SILENT_SECONDS)
+        self._loop = asyncio.get_running_loop()
         self._listener = listener
-        self._protocol = protocol
+        self._on_connection = on_connection
         self._pace = pace
-        self._accepting = asyncio.create_task(self._accept())
+        self._paused: asyncio.TimerHandle | None = None
+        self._loop.add_reader(listener, self._accept)
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Stop, and close the listener."""
-        self._accepting.cancel()
-        await asyncio.wait({self._accepting})
+        if self._paused is None:
+            self._loop.remove_reader(self._listener)
+        else:
+            self._paused.cancel()
         self._listener.close()
 
-    async def _accept(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            if wait_seconds := self._pace.take():
-                await asyncio.sleep(wait_seconds)
-                continue
-            try:
-                connection, _ = await loop.sock_accept(self._listener)
-            except OSError:  # the peer is gone already, or there are no descriptors left just now
-                await asyncio.sleep(_PAUSE_SECONDS)
-                continue
-            try:
-                await loop.connect_accepted_socket(self._protocol, connection)
-            except OSError:
-                connection.close()
+    def _accept(self) -> None:
+        if wait_seconds := self._pace.take():
+            self._pause(wait_seconds)
+            return
+        try:
+            connection, peer = self._listener.accept()
+        except (BlockingIOError, ConnectionError):  # the peer is gone already
+            return
+        except OSError:  # there are no descriptors left just now
+            self._pause(_PAUSE_SECONDS)
+            return
+        connection.setblocking(False)
+        self._on_connection(connection, peer[:2])
+
+    def _pause(self, seconds: float) -> None:
+        self._loop.remove_reader(self._listener)
+        self._paused = self._loop.call_later(seconds, self._resume)
+
+    def _resume(self) -> None:
+        self._paused = None
+        self._loop.add_reader(self._listener, self._accept)

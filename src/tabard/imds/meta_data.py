@@ -3,8 +3,9 @@
 AWS: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-metadata.html#instancedata-data-categories
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+from typing import TypeAlias, final
 
 from tabard.imds.iam_category import iam
 from tabard.imds.nodes import Document, Labelled, Node, iso_time, json_line, json_object, text
@@ -22,49 +23,77 @@ def meta_data(facts: DesiredInstance, credentials: CredentialsView) -> Mapping[s
     Differs: what an instance here never has is not there: public addresses and names, IPv6 addresses of the
         network interface, product codes, kernel and RAM disk ids, placement groups.
     """
-    nodes: dict[str, Node] = {
-        "ami-id": text(facts.image_id),
-        "ami-launch-index": text(str(facts.ami_launch_index)),
-        "ami-manifest-path": text("(unknown)"),
-        "block-device-mapping": {"ami": text(_ROOT_DEVICE), "root": text(_ROOT_DEVICE)},
-        "events": _events(facts),
-        "hostname": text(facts.private_dns_name),
-        "identity-credentials": {"ec2": {"info": partial(_identity_info, facts)}},
-        "instance-action": text("none"),
-        "instance-id": text(facts.instance_id),
-        "instance-life-cycle": text("on-demand"),
-        "instance-type": text(facts.instance_type),
-        "local-hostname": text(facts.private_dns_name),
-        "local-ipv4": text(facts.private_ip_address),
-        "mac": text(facts.mac_address),
-        "network": {"interfaces": {"macs": {facts.mac_address: _interface(facts)}}},
-        "placement": {
-            "availability-zone": text(facts.availability_zone),
-            "availability-zone-id": text(facts.availability_zone_id),
-            "host-id": text(facts.host_id),
-            "region": text(facts.region),
-        },
-        "profile": text("default-hvm"),
-        "reservation-id": text(facts.reservation_id),
-        "security-groups": text(facts.security_group_name),
-        "services": {
-            "domain": text("amazonaws.com.cn" if facts.partition == "aws-cn" else "amazonaws.com"),
-            "partition": text(facts.partition),
-        },
-        "system": text("nitro"),
+    return _Categories(facts, credentials)
+
+
+@final
+class _Categories(Mapping[str, Node]):
+    """A category is made when it is entered: of some thirty a request wants one."""
+
+    __slots__ = ("_credentials", "_facts")
+
+    def __init__(self, facts: DesiredInstance, credentials: CredentialsView) -> None:
+        self._facts = facts
+        self._credentials = credentials
+
+    def __getitem__(self, name: str) -> Node:
+        """Raises KeyError for what the instance does not have."""
+        node = _CATEGORIES[name](self._facts, self._credentials)
+        if node is None:
+            raise KeyError(name)
+        return node
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in _CATEGORIES if name in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+_NodeIfAny: TypeAlias = "Node | None"
+_Category: TypeAlias = Callable[[DesiredInstance, CredentialsView], _NodeIfAny]
+
+
+def _plainly(tell: Callable[[DesiredInstance], str]) -> _Category:
+    """A category that is one value of the facts."""
+    return lambda facts, _: text(tell(facts))
+
+
+def _placement(facts: DesiredInstance, _: CredentialsView) -> Node:
+    return {
+        "availability-zone": text(facts.availability_zone),
+        "availability-zone-id": text(facts.availability_zone_id),
+        "host-id": text(facts.host_id),
+        "region": text(facts.region),
     }
-    if facts.instance_profile is not None:
-        nodes["iam"] = iam(facts, facts.instance_profile, credentials)
-    if facts.events.target_lifecycle_state:
-        nodes["autoscaling"] = {"target-lifecycle-state": text(facts.events.target_lifecycle_state)}
-    if facts.events.spot_action_at is not None:
-        nodes["spot"] = _spot(facts.events.spot_action, iso_time(facts.events.spot_action_at))
-    if facts.public_key:
-        key = {"openssh-key": text(facts.public_key)}
-        nodes["public-keys"] = {"0": Labelled(f"0={facts.key_name}", key)}
-    if facts.metadata_options.instance_metadata_tags == "enabled":
-        nodes["tags"] = {"instance": {tag.key: text(tag.value) for tag in _readable(facts.tags)}}
-    return dict(sorted(nodes.items()))
+
+
+def _services(facts: DesiredInstance, _: CredentialsView) -> Node:
+    return {
+        "domain": text("amazonaws.com.cn" if facts.partition == "aws-cn" else "amazonaws.com"),
+        "partition": text(facts.partition),
+    }
+
+
+def _iam(facts: DesiredInstance, credentials: CredentialsView) -> _NodeIfAny:
+    return None if facts.instance_profile is None else iam(facts, facts.instance_profile, credentials)
+
+
+def _autoscaling(facts: DesiredInstance, _: CredentialsView) -> _NodeIfAny:
+    state = facts.events.target_lifecycle_state
+    return {"target-lifecycle-state": text(state)} if state else None
+
+
+def _public_keys(facts: DesiredInstance, _: CredentialsView) -> _NodeIfAny:
+    if not facts.public_key:
+        return None
+    return {"0": Labelled(f"0={facts.key_name}", {"openssh-key": text(facts.public_key)})}
+
+
+def _tags(facts: DesiredInstance, _: CredentialsView) -> _NodeIfAny:
+    if facts.metadata_options.instance_metadata_tags != "enabled":
+        return None
+    return {"instance": {tag.key: text(tag.value) for tag in _readable(facts.tags)}}
 
 
 def _interface(facts: DesiredInstance) -> Mapping[str, Node]:
@@ -98,7 +127,7 @@ def _identity_info(facts: DesiredInstance) -> Document:
     )
 
 
-def _events(facts: DesiredInstance) -> Mapping[str, Node]:
+def _events(facts: DesiredInstance, _: CredentialsView) -> Node:
     """AWS: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/viewing_scheduled_events.html"""
     scheduled = facts.events.scheduled
     nodes: dict[str, Node] = {
@@ -126,11 +155,14 @@ def _event(event: DesiredScheduledEvent) -> Mapping[str, str]:
     return {**told, "State": event.state}
 
 
-def _spot(action: str, at: str) -> Mapping[str, Node]:
+def _spot(facts: DesiredInstance, _: CredentialsView) -> _NodeIfAny:
     """AWS: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html
 
     `termination-time` is there only where the instance is to be terminated.
     """
+    if facts.events.spot_action_at is None:
+        return None
+    action, at = facts.events.spot_action, iso_time(facts.events.spot_action_at)
     notice: dict[str, Node] = {"instance-action": partial(json_line, {"action": action, "time": at})}
     if action == "terminate":
         notice["termination-time"] = text(at)
@@ -151,3 +183,34 @@ def _readable(tags: Iterable[InstanceTag]) -> list[InstanceTag]:
         ),
         key=lambda tag: tag.key,
     )
+
+
+_CATEGORIES: Mapping[str, _Category] = {
+    "ami-id": _plainly(lambda facts: facts.image_id),
+    "ami-launch-index": _plainly(lambda facts: str(facts.ami_launch_index)),
+    "ami-manifest-path": _plainly(lambda _: "(unknown)"),
+    "autoscaling": _autoscaling,
+    "block-device-mapping": lambda *_: {"ami": text(_ROOT_DEVICE), "root": text(_ROOT_DEVICE)},
+    "events": _events,
+    "hostname": _plainly(lambda facts: facts.private_dns_name),
+    "iam": _iam,
+    "identity-credentials": lambda facts, _: {"ec2": {"info": partial(_identity_info, facts)}},
+    "instance-action": _plainly(lambda _: "none"),
+    "instance-id": _plainly(lambda facts: facts.instance_id),
+    "instance-life-cycle": _plainly(lambda _: "on-demand"),
+    "instance-type": _plainly(lambda facts: facts.instance_type),
+    "local-hostname": _plainly(lambda facts: facts.private_dns_name),
+    "local-ipv4": _plainly(lambda facts: facts.private_ip_address),
+    "mac": _plainly(lambda facts: facts.mac_address),
+    "network": lambda facts, _: {"interfaces": {"macs": {facts.mac_address: _interface(facts)}}},
+    "placement": _placement,
+    "profile": _plainly(lambda _: "default-hvm"),
+    "public-keys": _public_keys,
+    "reservation-id": _plainly(lambda facts: facts.reservation_id),
+    "security-groups": _plainly(lambda facts: facts.security_group_name),
+    "services": _services,
+    "spot": _spot,
+    "system": _plainly(lambda _: "nitro"),
+    "tags": _tags,
+}
+"""In the order of the names; None for what an instance has not."""

@@ -8,6 +8,8 @@ from functools import partial
 from typing import TypeAlias
 
 PLAIN = "text/plain"
+_UP_TO_SECONDS = len("2026-01-31T12:00:00")
+_json = json.JSONEncoder(ensure_ascii=False).encode
 OCTETS = "application/octet-stream"
 
 
@@ -42,9 +44,11 @@ def text(value: str) -> Value:
     return partial(plain, value)
 
 
-def json_object(members: Mapping[str, object]) -> Document:
-    """A JSON object in EC2's own layout, `  "Code" : "Success",`, as text/plain."""
-    return plain(json.dumps(members, indent=2, separators=(",", " : "), ensure_ascii=False))
+def json_object(members: Mapping[str, str]) -> Document:
+    """A JSON object of texts in EC2's own layout, `  "Code" : "Success",`, as text/plain."""
+    # As json.dumps with an indent, which is written in Python: it took a fifth of a read of credentials.
+    lines = [f"  {_json(name)} : {_json(value)}" for name, value in members.items()]
+    return plain("{\n" + ",\n".join(lines) + "\n}")
 
 
 def json_line(value: object) -> Document:
@@ -70,4 +74,4 @@ def _shown(name: str, node: Node) -> str:
 
 def iso_time(moment: datetime) -> str:
     """`2026-01-31T12:00:00Z`."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(UTC).isoformat(timespec="seconds")[:_UP_TO_SECONDS] + "Z"

@@ -1,54 +1,38 @@
-"""The metadata service of one instance over HTTP, on a loopback port of its own.
+"""The metadata service of one instance over HTTP, on the listeners of its network.
 
 AWS: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html and
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-v2-how-it-works.html
 """
 
-import asyncio
 import hmac
 import socket
-from collections.abc import Mapping
 from datetime import timedelta
-from email.utils import format_datetime
-from http import HTTPStatus
 from ipaddress import ip_address
-from typing import TypeAlias
+from typing import NamedTuple
 
 import structlog
-from aiohttp import web
 
 from tabard.clock import Clock
 from tabard.imds import container, tree
 from tabard.imds.acceptor import Acceptor
+from tabard.imds.answer import Answer, error, ok
+from tabard.imds.connection import Reply
 from tabard.imds.gate import Gate, PeerCheck
 from tabard.imds.nodes import PLAIN
 from tabard.imds.pace import BURST, CONNECTIONS_A_SECOND, Pace
 from tabard.imds.peer import uid_of_peer
-from tabard.imds.source import CredentialSource
+from tabard.imds.request import MetadataRequest
+from tabard.imds.source import CredentialSource, CredentialsView
 from tabard.imds.tokens import MetadataTokens, parse_ttl_seconds
+from tabard.model.messages import DesiredInstance, GetInstanceIdentityResult
 
 METADATA_PEER_REFUSED = "metadata_peer_refused"
 
 TOKEN_PATH = "/latest/api/token"  # noqa: S105 - a path
 TOKEN_HEADER = "X-aws-ec2-metadata-token"  # noqa: S105 - a header's name
 TTL_HEADER = "X-aws-ec2-metadata-token-ttl-seconds"
-
-_LINE_BYTES = 4096
-_HEADER_BYTES = 4096
-_HEADER_COUNT = 64
-_SHUTDOWN_SECONDS = 0.01
-"""aiohttp takes 0 for no limit at all, and an answer may be late on purpose."""
-_REASONS = {
-    400: "Bad Request",
-    401: "Unauthorized",
-    403: "Forbidden",
-    404: "Not Found",
-    405: "Not Allowed",
-    503: "Service Unavailable",
-}
-_HTTP_HEADERS = {"Server": "EC2ws", "Connection": "close"}
-
-_Headers: TypeAlias = Mapping[str, str]
+_TOKEN = TOKEN_HEADER.lower().encode()
+_TTL = TTL_HEADER.lower().encode()
 
 _log = structlog.get_logger(__name__)
 
@@ -79,133 +63,109 @@ class MetadataServer:
         self._pace = pace or Pace(clock, per_second=CONNECTIONS_A_SECOND, burst=BURST)
         self._instance_id = source.facts().instance_id
         self._tokens = MetadataTokens(self._instance_id)
-        self._hosts: frozenset[str] = frozenset()
-        self._endpoint = ""
-        self._acceptors: list[Acceptor] = []
-        self._http: web.Server | None = None
-        self._gate: Gate | None = None
+        self._last_read: _LastRead | None = None
+        self._hosts: tuple[str, ...] = ()
+        self._acceptors: tuple[Acceptor, ...] = ()
+        self._gate = Gate(
+            self._answer,
+            uid=uid,
+            peer_check=peer_check,
+            refusal=lambda: error(403).to_bytes(now=clock.now()),
+            on_refused=self._note_refused,
+            is_open_to_ipv6=self._is_open_to_ipv6,
+        )
 
     @property
     def endpoint(self) -> str:
         """`http://127.0.0.1:PORT`, or that of the first listener, once started."""
-        return self._endpoint
+        return f"http://{self._hosts[0]}" if self._hosts else ""
 
     async def start(self, *listeners: socket.socket) -> None:
         """Listen on bound TCP sockets, or on a free port of 127.0.0.1 where none is given."""
         listeners = listeners or (socket.create_server(("127.0.0.1", 0)),)
-        hosts = [name for listener in listeners for name in _names_of(listener)]
-        self._hosts = frozenset(hosts)
-        self._endpoint = f"http://{hosts[0]}"
-        http = web.Server(
-            self._answer,
-            access_log=None,
-            keepalive_timeout=0,
-            lingering_time=0,
-            max_line_size=_LINE_BYTES,
-            max_field_size=_HEADER_BYTES,
-            max_headers=_HEADER_COUNT,
-            read_bufsize=_LINE_BYTES,
-            auto_decompress=False,
-        )
-        gate = Gate(
-            http,
-            uid=self._uid,
-            peer_check=self._peer_check,
-            refusal=_raw(403),
-            on_refused=self._note_refused,
-            is_open_to=self._is_open_to,
-        )
-        self._http, self._gate = http, gate
-        for listener in listeners:
-            self._acceptors.append(Acceptor(listener, gate, self._pace))
+        self._hosts = tuple(name for listener in listeners for name in _names_of(listener))
+        self._acceptors = tuple(Acceptor(listener, self._gate.take, self._pace) for listener in listeners)
 
     async def close(self) -> None:
         """Stop listening and end every connection."""
-        if self._http is not None and self._gate is not None:
-            for acceptor in self._acceptors:
-                await acceptor.close()
-            self._gate.abort_all()
-            await self._http.shutdown(_SHUTDOWN_SECONDS)
-            self._acceptors = []
+        for acceptor in self._acceptors:
+            acceptor.close()
+        self._acceptors = ()
+        self._gate.abort_all()
 
-    def _is_open_to(self, transport: asyncio.Transport) -> bool:
+    def _is_open_to_ipv6(self) -> bool:
         """AWS: the IPv6 endpoint is there only for an instance that has it enabled; as if nobody listened."""
-        if len(transport.get_extra_info("sockname")) == 2:
-            return True
         return self._source.facts().metadata_options.http_protocol_ipv6 == "enabled"
 
     def _note_refused(self, peer_uid: int | None) -> None:
         _log.warning(METADATA_PEER_REFUSED, instance_id=self._instance_id, peer_uid=peer_uid, uid=self._uid)
 
-    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        response = await self._decide_with_faults(request)
-        response.headers.update(_HTTP_HEADERS)
-        response.force_close()
-        return response
-
-    async def _decide_with_faults(self, request: web.BaseRequest) -> web.Response:
+    def _answer(self, request: MetadataRequest | None) -> Reply:
         """Answer as it should be, but for what is to go wrong on purpose."""
         faults = self._source.facts().faults
-        if faults is None:
-            return self._decide(request)
-        await asyncio.sleep(faults.metadata_delay_milliseconds / 1000)
-        if faults.metadata_status:
-            return _error(faults.metadata_status)
-        response = self._decide(request)
-        if faults.clock_skew_seconds:
-            told = self._clock.now() + timedelta(seconds=faults.clock_skew_seconds)
-            response.headers["Date"] = format_datetime(told, usegmt=True)
-        return response
+        now = self._clock.now()
+        delay_seconds = 0.0
+        if faults is not None:
+            now += timedelta(seconds=faults.clock_skew_seconds)
+            delay_seconds = faults.metadata_delay_milliseconds / 1000
+        if request is None:
+            answer = error(400)
+        elif faults is not None and faults.metadata_status:
+            answer = error(faults.metadata_status)
+        else:
+            answer = self._decide(request)
+        is_head = request is not None and request.method == "HEAD"
+        return Reply(answer.to_bytes(now=now, is_head=is_head), delay_seconds)
 
-    def _decide(self, request: web.BaseRequest) -> web.Response:
+    def _decide(self, request: MetadataRequest) -> Answer:
         # A web page can make a name of its own lead here (DNS rebinding): only our own address is believed.
-        if request.headers.getall("Host", []) not in [[host] for host in self._hosts]:
-            return _error(400)
+        hosts = request.values(b"host")
+        if len(hosts) != 1 or hosts[0] not in self._hosts:
+            return error(400)
         if self._source.facts().metadata_options.http_endpoint == "disabled":
-            return _error(403)
-        path = request.raw_path.partition("?")[0]
-        if path == container.PATH and self._container_token is not None:
+            return error(403)
+        if request.path == container.PATH and self._container_token is not None:
             return self._container_credentials(request, self._container_token)
         if request.method == "PUT":
-            return self._put(path, request)
-        if path == TOKEN_PATH:
-            return _error(405, {"Allow": "OPTIONS, PUT"})
+            return self._put(request)
+        if request.path == TOKEN_PATH:
+            return error(405, (("Allow", "OPTIONS, PUT"),))
         if request.method not in ("GET", "HEAD"):
-            return _error(405, {"Allow": "GET, HEAD, OPTIONS"})
-        return self._get(path, request)
+            return error(405, (("Allow", "GET, HEAD, OPTIONS"),))
+        return self._get(request)
 
-    def _container_credentials(self, request: web.BaseRequest, token: str) -> web.Response:
+    def _container_credentials(self, request: MetadataRequest, token: str) -> Answer:
         """AWS: https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
 
         Differs: sessions of this endpoint have `ec2:RoleDelivery` 2.0, as those read with a metadata token.
         """
         if request.method != "GET":
-            return _error(405, {"Allow": "GET"})
-        presented = request.headers.getall("Authorization", [])
+            return error(405, (("Allow", "GET"),))
+        presented = request.values(b"authorization")
         if len(presented) != 1 or not hmac.compare_digest(presented[0].encode(), token.encode()):
-            return _error(401)
+            return error(401)
         status, body = container.container_credentials(self._source.facts(), self._source.credentials("2.0"))
-        return web.Response(status=status, body=body, headers={"Content-Type": container.JSON})
+        return Answer(status=status, body=body, content_type=container.JSON)
 
-    def _put(self, path: str, request: web.BaseRequest) -> web.Response:
+    def _put(self, request: MetadataRequest) -> Answer:
         """Issue a metadata token.
 
         AWS: a PUT that carries X-Forwarded-For is refused, and so is one to a dated version's path.
         """
-        if path != TOKEN_PATH:
-            return _error(403)
-        if "X-Forwarded-For" in request.headers:
-            return _error(403)
-        asked = request.headers.getall(TTL_HEADER, [])
+        if request.path != TOKEN_PATH:
+            return error(403)
+        if request.values(b"x-forwarded-for"):
+            return error(403)
+        asked = request.values(_TTL)
         ttl_seconds = parse_ttl_seconds(asked[0]) if len(asked) == 1 else None
         if ttl_seconds is None:
-            return _error(400)
+            return error(400)
         if not self._limit_hops(request):
-            return _error(403)
+            return error(403)
         token = self._tokens.issue(ttl_seconds=ttl_seconds, now_seconds=self._clock.monotonic_seconds())
-        return _ok(token.encode(), PLAIN, {TTL_HEADER: str(ttl_seconds)})
+        return ok(token.encode(), PLAIN, ((TTL_HEADER, str(ttl_seconds)),))
 
-    def _limit_hops(self, request: web.BaseRequest) -> bool:
+    def _limit_hops(self, request: MetadataRequest) -> bool:
         """Let the answer travel no further than the instance's hop limit; False where it may not even leave.
 
         On EC2 the answer enters the instance with the hop limit as its TTL, and each router in it, such as
@@ -214,24 +174,25 @@ class MetadataServer:
         Differs: where the hop limit does not reach a peer, it is refused with 403, and not left to wait.
         INVARIANT: never put back on this connection: a retransmission would go out with the larger TTL.
         """
-        transport = request.transport
-        accepted = None if transport is None else transport.get_extra_info("socket")
-        if transport is None or accepted is None:
+        accepted = request.connection
+        try:
+            own = accepted.getsockname()[0]
+            hop_limit = self._source.facts().metadata_options.http_put_response_hop_limit
+            hops = hop_limit if _is_local(request.peer, own) else hop_limit - 1
+            if hops < 1:
+                return False
+            if accepted.family == socket.AF_INET6:
+                accepted.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, hops)
+            else:
+                accepted.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, hops)
+        except OSError:  # the peer is gone
             return False
-        hop_limit = self._source.facts().metadata_options.http_put_response_hop_limit
-        hops = hop_limit if _is_local(transport) else hop_limit - 1
-        if hops < 1:
-            return False
-        if accepted.family == socket.AF_INET6:
-            accepted.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, hops)
-        else:
-            accepted.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, hops)
         return True
 
-    def _get(self, path: str, request: web.BaseRequest) -> web.Response:
+    def _get(self, request: MetadataRequest) -> Answer:
         facts = self._source.facts()
-        presented = request.headers.getall(TOKEN_HEADER, [])
-        headers: dict[str, str] = {}
+        presented = request.values(_TOKEN)
+        headers: tuple[tuple[str, str], ...] = ()
         if presented:
             remaining_seconds = (
                 self._tokens.remaining_seconds(presented[0], now_seconds=self._clock.monotonic_seconds())
@@ -239,15 +200,43 @@ class MetadataServer:
                 else None
             )
             if remaining_seconds is None:
-                return _error(401)
-            headers[TTL_HEADER] = str(remaining_seconds)
+                return error(401)
+            headers = ((TTL_HEADER, str(remaining_seconds)),)
         elif facts.metadata_options.http_tokens == "required":
-            return _error(401)
-        credentials = self._source.credentials("2.0" if presented else "1.0")
-        reading = tree.read(path, tree.documents_of(facts, credentials, self._source.identity()))
+            return error(401)
+        reading = self._read(request.path, facts, self._source.credentials("2.0" if presented else "1.0"))
         if reading.status != 200:
-            return _error(reading.status, headers)
-        return _ok(reading.document.body, reading.document.content_type, headers)
+            return error(reading.status, headers)
+        return ok(reading.document.body, reading.document.content_type, headers)
+
+    def _read(self, path: str, facts: DesiredInstance, credentials: CredentialsView) -> tree.Reading:
+        """Look it up; what was read last is kept as it was written, until something of it changes.
+
+        Every fact is a value: the same object says the same.
+        """
+        identity = self._source.identity()
+        last = self._last_read
+        if (
+            last is not None
+            and last.path == path
+            and last.facts is facts
+            and last.credentials is credentials
+            and last.identity is identity
+        ):
+            return last.reading
+        reading = tree.read(path, tree.documents_of(facts, credentials, identity))
+        self._last_read = _LastRead(path, facts, credentials, identity, reading)
+        return reading
+
+
+class _LastRead(NamedTuple):
+    """What was read last, of what, and what came of it."""
+
+    path: str
+    facts: DesiredInstance
+    credentials: CredentialsView
+    identity: GetInstanceIdentityResult | None
+    reading: tree.Reading
 
 
 def _names_of(listener: socket.socket) -> list[str]:
@@ -257,49 +246,6 @@ def _names_of(listener: socket.socket) -> list[str]:
     return [host, f"{host}:{port}"] if port == 80 else [f"{host}:{port}"]
 
 
-def _is_local(transport: asyncio.BaseTransport) -> bool:
+def _is_local(peer: str, own: str) -> bool:
     """Whether the peer is in the listener's own network: the kernel lets nobody else have its addresses."""
-    peer, own = (transport.get_extra_info(name)[0] for name in ("peername", "sockname"))
-    return bool(peer == own or ip_address(peer).is_loopback)
-
-
-def _ok(body: bytes, content_type: str, headers: _Headers) -> web.Response:
-    return web.Response(body=body, headers={"Content-Type": content_type, "Accept-Ranges": "none", **headers})
-
-
-def _error(status: int, headers: _Headers | None = None) -> web.Response:
-    return web.Response(
-        status=status,
-        reason=_reason(status),
-        body=b"" if status == 405 else _page(status),
-        headers={"Content-Type": "text/plain" if status == 405 else "text/html", **(headers or {})},
-    )
-
-
-def _reason(status: int) -> str:
-    """EC2's reason phrase; that of HTTP for what EC2 never answers and a fault may."""
-    if status in _REASONS:
-        return _REASONS[status]
-    known = status in HTTPStatus._value2member_map_
-    return HTTPStatus(status).phrase if known else "Fault"
-
-
-def _page(status: int) -> bytes:
-    """The body with which EC2 answers every error."""
-    title = f"{status} - {_reason(status)}"
-    return (
-        '<?xml version="1.0" encoding="iso-8859-1"?>\n'
-        '<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Transitional//EN"\n'
-        '\t"http://www.w3.org/TR/xhtml1/DTD/xhtml1-transitional.dtd">\n'
-        '<html xmlns="http://www.w3.org/1999/xhtml" xml:lang="en" lang="en">\n'
-        f" <head>\n  <title>{title}</title>\n </head>\n <body>\n  <h1>{title}</h1>\n </body>\n</html>\n"
-    ).encode("ascii")
-
-
-def _raw(status: int) -> bytes:
-    """A whole error answer, for connections that never reach the HTTP server."""
-    body = _page(status)
-    return (
-        f"HTTP/1.1 {status} {_REASONS[status]}\r\nContent-Type: text/html\r\n"
-        f"Content-Length: {len(body)}\r\nServer: EC2ws\r\nConnection: close\r\n\r\n"
-    ).encode("ascii") + body
+    return peer == own or ip_address(peer).is_loopback

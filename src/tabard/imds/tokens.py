@@ -4,7 +4,6 @@ AWS: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-me
 """
 
 import base64
-import hashlib
 import hmac
 import re
 import secrets
@@ -38,6 +37,7 @@ class MetadataTokens:
     def __init__(self, instance_id: str) -> None:
         self._instance_id = instance_id.encode()
         self._key = secrets.token_bytes(32)
+        self._last_valid: tuple[str, int] | None = None
 
     def issue(self, *, ttl_seconds: int, now_seconds: float) -> str:
         """A token valid for `ttl_seconds` from `now_seconds` on the monotonic clock."""
@@ -48,6 +48,17 @@ class MetadataTokens:
         """Whole seconds that the token is still good for, at least 1; None where it is not valid here."""
         if len(token) != _TEXT_LENGTH or not token.isascii():
             return None
+        ends_at_milliseconds = self._end_of(token)
+        if ends_at_milliseconds is None:
+            return None
+        remaining_milliseconds = ends_at_milliseconds - int(now_seconds * 1000)
+        return max(1, remaining_milliseconds // 1000) if remaining_milliseconds > 0 else None
+
+    def _end_of(self, token: str) -> int | None:
+        """When a token of ours ends; SDKs show one for hours, so the last is remembered."""
+        last = self._last_valid
+        if last is not None and hmac.compare_digest(token, last[0]):
+            return last[1]
         try:
             ends_at_milliseconds, nonce = _PREFIX.unpack_from(base64.b64decode(token, altchars=b"-_"))
         except (ValueError, struct.error):
@@ -56,10 +67,10 @@ class MetadataTokens:
         # Compared as text, so that a second spelling of the same bytes is no second token.
         if not hmac.compare_digest(token, expected):
             return None
-        remaining_milliseconds = ends_at_milliseconds - int(now_seconds * 1000)
-        return max(1, remaining_milliseconds // 1000) if remaining_milliseconds > 0 else None
+        self._last_valid = (token, ends_at_milliseconds)
+        return int(ends_at_milliseconds)
 
     def _seal(self, ends_at_milliseconds: int, nonce: bytes) -> str:
         prefix = _PREFIX.pack(ends_at_milliseconds, nonce)
-        mac = hmac.new(self._key, prefix + self._instance_id, hashlib.sha256).digest()[:_MAC_BYTES]
+        mac = hmac.digest(self._key, prefix + self._instance_id, "sha256")[:_MAC_BYTES]
         return base64.urlsafe_b64encode(prefix + mac).decode("ascii")

@@ -71,7 +71,9 @@ def read(path: str, documents: Mapping[str, Node]) -> Reading:
     """
     if not path.startswith("/"):
         return _MISSING
-    names = [unquote(name, errors="replace") for name in path[1:].split("/")]
+    names = path[1:].split("/")
+    if "%" in path:
+        names = [unquote(name, errors="replace") for name in names]
     if names[-1] == "":
         names.pop()
     if not names:
@@ -80,11 +82,11 @@ def read(path: str, documents: Mapping[str, Node]) -> Reading:
         return _MISSING
     if len(names) == 1:  # the one listing in which EC2 does not mark categories
         return Reading(200, plain("\n".join(documents)))
-    node: Node = documents
+    node: Node | None = documents
     for name in names[1:]:
-        if not isinstance(node, Mapping) or name not in node:
-            return _MISSING
-        node = node[name]
+        node = node.get(name) if isinstance(node, Mapping) else None
+    if node is None:
+        return _MISSING
     if isinstance(node, Mapping):
         return Reading(200, listing(node))
     document = node()

@@ -89,6 +89,13 @@ async def ask(
     return parse(await send(server, text.encode()))
 
 
+async def half_asked(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection that has begun to ask: the kernel keeps one that says nothing to itself for a second."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET /latest/")
+    return reader, writer
+
+
 async def token(server: MetadataServer, ttl_seconds: int = 60) -> str:
     answer = await ask(server, "PUT", "/latest/api/token", (TTL, str(ttl_seconds)))
     assert answer.status == 200
@@ -257,11 +264,13 @@ async def test_the_hop_limit_is_set_on_the_connection_of_the_put(
     server: MetadataServer, source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     limits: list[tuple[int, int, int]] = []
+    set_option = socket.socket.setsockopt
 
-    def note(self: object, level: int, option: int, value: int) -> None:
+    def note(connection: socket.socket, level: int, option: int, value: int) -> None:
         limits.append((level, option, value))
+        set_option(connection, level, option, value)
 
-    monkeypatch.setattr(asyncio.trsock.TransportSocket, "setsockopt", note)  # type: ignore[attr-defined]
+    monkeypatch.setattr(socket.socket, "setsockopt", note)
     source.set_options(http_put_response_hop_limit=3)
     await token(server)
     assert (socket.IPPROTO_IP, socket.IP_TTL, 3) in limits
@@ -295,11 +304,11 @@ async def test_connections_are_bounded_and_others_cannot_take_the_instances_plac
     held = []
     try:
         strangers = 1
-        held += [await asyncio.open_connection("127.0.0.1", port) for _ in range(5)]
+        held += [await half_asked(port) for _ in range(5)]
         await asyncio.sleep(0.05)
         strangers = 0
         await token(server)
-        held += [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
+        held += [await half_asked(port) for _ in range(2)]
         await asyncio.sleep(0.05)
         with contextlib.suppress(ConnectionResetError):
             assert await send(server, b"GET /latest/ HTTP/1.1\r\n\r\n") == b""
@@ -327,7 +336,7 @@ async def test_closing_ends_listener_and_connections(source: Source, clock: Manu
     server = MetadataServer(source, clock=clock, uid=None)
     await server.start()
     port = int(server.endpoint.rpartition(":")[2])
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    reader, writer = await half_asked(port)
     await asyncio.sleep(0.02)
     await server.close()
     assert await asyncio.wait_for(reader.read(), 5) == b""

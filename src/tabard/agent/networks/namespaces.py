@@ -32,6 +32,7 @@ HTTP_PORT = 80
 
 _BACKLOG = 128
 _NETLINK_SECONDS = 10.0
+_THREADS = 4
 
 _Made = TypeVar("_Made")
 
@@ -131,10 +132,12 @@ class RootNamespaces:
 
     def __init__(self, edge: InsideEdge) -> None:
         self._edge = edge
+        self._places = asyncio.Semaphore(_THREADS)
 
     async def open(self) -> InstanceNetwork:
         """Launch: a new namespace."""
-        return furnish(await _in_a_thread_of_its_own(_new_namespace), self._edge)
+        async with self._places:  # hundreds of threads at once would leave the agent larger for ever
+            return furnish(await _in_a_thread_of_its_own(_new_namespace), self._edge)
 
     async def adopt(self, pid: int) -> InstanceNetwork:
         """Adopt: the namespace that a running process is in. Raises NoNetwork."""
