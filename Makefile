@@ -88,7 +88,7 @@ compatibility: $(VENV)/.dev ## Real clients in every way; writes docs/compatibil
 
 .PHONY: soak
 soak: $(VENV)/.dev ## Ten minutes of rotation while agent, edge and store go away
-	AWS_EC2_METADATA_DISABLED=true TABARD_SOAK_SECONDS=600 $(BIN)/pytest -q -rs tests/flows/test_live_rotation.py tests/sim
+	AWS_EC2_METADATA_DISABLED=true TABARD_SOAK_SECONDS=600 $(BIN)/pytest -q -rsP tests/flows/test_live_rotation.py tests/sim
 
 VM_IMAGE ?= .cache/vm-image
 

@@ -78,6 +78,24 @@ def child_named(system: RunningSystem, name: str) -> int:
     return until(found, f"a child {name}", seconds=30)
 
 
+def turn_of_agents(system: RunningSystem) -> tuple[int, list[int]]:
+    """The agent that works, 0 where none does, and those that stand by."""
+    lock = (system.data_dir / "run" / "agent.turn").resolve()
+    if not lock.exists():
+        return 0, []
+    inode = f":{lock.stat().st_ino}"
+    rows = [row.split() for row in (PROC / "locks").read_text(encoding="ascii").splitlines()]
+    works, waiting = 0, []
+    for row in rows:
+        is_waiting = row[1] == "->"
+        _, _, _, pid, file, *_ = row[2:] if is_waiting else row[1:]
+        if file.endswith(inode) and is_waiting:
+            waiting.append(int(pid))
+        elif file.endswith(inode):
+            works = int(pid)
+    return works, waiting
+
+
 def sockets_of(pid: int) -> set[str]:
     """The inodes of a process's sockets."""
     found = set()

@@ -1,14 +1,18 @@
-"""`kill -9` of the agent: instances with a network of their own go on, and no call of theirs fails."""
+"""`kill -9` of the agent: instances with a network of their own go on, and no call of theirs fails.
+
+A second agent stands by, and takes over.
+"""
 
 import json
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from process_tree import alive, child_named
+from process_tree import alive, child_named, turn_of_agents
 from running_system import NETNS_IMAGE_ID, Instance, RunningSystem, allow, fresh, tabard_up, until
 from test_netns_instances import health, program
 
@@ -99,6 +103,57 @@ def test_a_killed_agents_instances_go_on_and_no_call_fails(own: RunningSystem) -
     until(lambda: instance.state() == "stopped", "it stops", seconds=40)
     assert last_said(instance) == {"ended": True, "failures": []}
     assert not alive([pid])
+
+
+def kill_and_see_who_takes_over(own: RunningSystem) -> None:
+    works, (stands_by,) = turn_of_agents(own)
+    os.kill(works, signal.SIGKILL)
+    until(lambda: turn_of_agents(own)[0] == stands_by, "the one that stands by has taken over")
+
+
+def test_the_agent_that_stands_by_takes_over_and_another_stands_by(own: RunningSystem) -> None:
+    instance = busy(own)
+    until(lambda: turn_of_agents(own)[1], "one stands by", seconds=30)
+    for _ in range(KILLS):
+        kill_and_see_who_takes_over(own)
+        assert goes_on(instance)["failures"] == []
+        until(lambda: turn_of_agents(own)[1], "another stands by", seconds=30)
+    works, (stands_by,) = turn_of_agents(own)
+    os.kill(stands_by, signal.SIGKILL)
+    until(lambda: turn_of_agents(own)[1] not in ([], [stands_by]), "another stands by", seconds=30)
+    assert turn_of_agents(own)[0] == works
+
+
+TOKEN = """
+import http.client, json, sys, time
+ROLE_PATH = "/latest/meta-data/iam/security-credentials/"
+def ask(method, path, **headers):
+    connection = http.client.HTTPConnection("169.254.169.254", timeout=30)
+    connection.request(method, path, headers=headers)
+    answer = connection.getresponse()
+    return answer.status, answer.read().decode()
+_, token = ask("PUT", "/latest/api/token", **{"X-aws-ec2-metadata-token-ttl-seconds": "21600"})
+while True:
+    try:
+        status, role = ask("GET", ROLE_PATH, **{"X-aws-ec2-metadata-token": token})
+    except OSError as error:  # a request that the killed agent had taken
+        status = role = repr(error)
+    print(json.dumps({"status": status, "role": role, "at": time.time()}), flush=True)
+    time.sleep(0.05)
+"""
+
+
+def test_a_token_outlives_the_agent_that_issued_it(own: RunningSystem) -> None:
+    profile = own.instance_profile_of(allow("s3:*"))
+    instance = own.launch(program(TOKEN), instance_profile=profile, ImageId=NETNS_IMAGE_ID)
+    until(lambda: last_said(instance).get("status") == 200, "it reads", seconds=60)
+    until(lambda: turn_of_agents(own)[1], "one stands by", seconds=30)
+    kill_and_see_who_takes_over(own)
+    taken_over = time.time()
+    until(lambda: last_said(instance)["at"] > taken_over + 1, "it reads on", seconds=30)
+    answers = [json.loads(line) for line in instance.console.splitlines() if line.endswith("}")]
+    assert {answer["status"] for answer in answers if answer["at"] > taken_over} == {200}
+    assert len([answer for answer in answers if answer["status"] != 200]) <= 1
 
 
 def test_an_instance_that_ended_while_no_agent_looked_is_stopped(own: RunningSystem) -> None:

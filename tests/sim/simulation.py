@@ -9,12 +9,13 @@ from pathlib import Path
 import msgspec
 from described_instance import FACTS, OPTIONS, PROFILE
 from fake_edge import FakeEdge
+from kept_in_memory import MemoryDescriptors
 
 from tabard.agent.agent import Agent
 from tabard.agent.drivers.driver import ExitStatus
 from tabard.agent.edge_client import EdgeError
 from tabard.agent.keeper import SessionKeeper
-from tabard.agent.kept import KeptInstance
+from tabard.agent.kept import KeptBySupervisor, KeptInstance
 from tabard.agent.networks.network import InstanceNetwork, LoopbackPorts
 from tabard.agent.settings import AgentSettings
 from tabard.clock import ManualClock
@@ -31,7 +32,7 @@ DELIVERIES: tuple[RoleDelivery, ...] = ("2.0", "1.0")
 
 
 class IdleRunning:
-    descriptors: tuple[int, ...] | None = None
+    descriptors: tuple[int, ...] | None = ()
 
     def __init__(self) -> None:
         self._stopped = asyncio.Event()
@@ -59,8 +60,8 @@ class IdleDriver:
     ) -> IdleRunning:
         return IdleRunning()
 
-    def adopt(self, kept: KeptInstance, directory: Path) -> None:
-        return None
+    def adopt(self, kept: KeptInstance, directory: Path) -> IdleRunning:
+        return IdleRunning()
 
     def not_started(self, instance_id: str, reason: str) -> None:
         raise AssertionError(reason)
@@ -87,6 +88,7 @@ class Simulation:
         self._folder = folder
         self._settings = AgentSettings(rotate_every=rotate_every, seed=seed, check_peers=False)
         self._boot_number = OPEN.boot_number
+        self._kept = MemoryDescriptors()
         self.agent = self._new_agent()
 
     def _new_agent(self) -> Agent:
@@ -99,9 +101,15 @@ class Simulation:
             runtime_directory=self._folder,
             edge_endpoint="http://127.0.0.1:4700",
             region="us-east-1",
+            kept=KeptBySupervisor(self._kept),
         )
         agent.recover()
         return agent
+
+    @property
+    def runs(self) -> bool:
+        """Whether the instance has begun to run, and so outlives its agent."""
+        return ID in self._kept.records
 
     @property
     def keeper(self) -> SessionKeeper:
@@ -123,6 +131,18 @@ class Simulation:
         self.replace_association(self.profile)
         await self.agent.poll(0)
         await self.settle()
+
+    async def kill(self) -> None:
+        """The agent is gone, and with it the answers that were on their way; another goes on in its place."""
+        found, killed = self._kept.at_this_moment(), self.agent
+        for late in self.late:
+            late.cancel()
+        await asyncio.gather(*self.late, return_exceptions=True)
+        self.late.clear()
+        await killed.close()
+        self._kept = found
+        self.agent = self._new_agent()
+        await turn()
 
     async def settle(self) -> None:
         """Do what is due now, until nothing more is; answers that are held back are not waited for."""

@@ -103,6 +103,13 @@ class Rotation(RuleBasedStateMachine):
         self.do(self.sim.restart())
         self.trouble()
 
+    @rule()
+    @precondition(lambda self: self.sim.runs)
+    def the_agent_is_killed(self) -> None:
+        """At any time, also without an edge or with answers on their way: the next serves what there was."""
+        self.do(self.sim.kill())
+        self.trouble()
+
     @invariant()
     def every_promise_holds(self) -> None:
         if self.simulation is not None:

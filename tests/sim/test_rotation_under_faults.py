@@ -65,6 +65,36 @@ async def test_an_edge_that_is_gone_for_hours_costs_nothing_until_the_session_en
     await simulation.agent.close()
 
 
+async def test_a_killed_agents_sessions_are_served_by_the_next_until_their_very_end(folder: Path) -> None:
+    simulation = Simulation(folder, seed=8, lifetime=HOURS_6, rotate_every=None)
+    await simulation.start()
+    simulation.edge.away = True
+    served = simulation.keeper.credentials("2.0")
+    for _ in range(3):
+        await simulation.step(timedelta(hours=1))
+        await simulation.kill()
+        assert simulation.keeper.credentials("2.0") == served
+    await simulation.step(timedelta(hours=3) - timedelta(seconds=1))
+    await simulation.kill()
+    assert simulation.reading().status == 200
+    await simulation.step(timedelta(seconds=2))
+    await simulation.kill()
+    assert simulation.reading().status == 503
+    await simulation.agent.close()
+
+
+async def test_a_killed_agents_renewals_are_not_all_due_at_once(folder: Path) -> None:
+    simulation = Simulation(folder, seed=9, lifetime=HOURS_6, rotate_every=None)
+    await simulation.start()
+    due_in_seconds = simulation.agent.next_renewal_in_seconds()
+    minted = len(simulation.edge.minted)
+    await simulation.kill()
+    await simulation.settle()
+    assert simulation.agent.next_renewal_in_seconds() == due_in_seconds
+    assert len(simulation.edge.minted) == minted
+    await simulation.agent.close()
+
+
 async def test_retries_of_an_edge_that_is_away_are_few(folder: Path) -> None:
     simulation = Simulation(folder, seed=4, lifetime=HOURS_6, rotate_every=None)
     await simulation.start()
@@ -130,7 +160,7 @@ async def test_whatever_happens_the_promises_hold(folder: Path, seed: int, lifet
     choose = simulation.random
     refusal = MintRefused(operation="GetInstanceSession", code="AssumeRoleUnauthorizedAccess", message="no")
     for number in range(60):
-        match choose.randrange(7):
+        match choose.randrange(8):
             case 0:
                 simulation.edge.away = not simulation.edge.away
             case 1:
@@ -146,6 +176,8 @@ async def test_whatever_happens_the_promises_hold(folder: Path, seed: int, lifet
                 simulation.replace_association(another_profile(number))
                 await simulation.step(timedelta(seconds=choose.randrange(1, 30)))
                 await simulation.poll()
+            case 5:
+                await simulation.kill()
             case _:
                 pass
         simulation.look()

@@ -172,7 +172,7 @@ class Agent:
             kept.close()
             self._surroundings.kept.drop(instance_id)
             return ""
-        instance = self._hosted(instance_id, kept.facts.boot_number)
+        instance = self._hosted(instance_id, kept.boot_number)
         instance.adopt(kept, running, driver, self._surroundings)
         self._spawn(fetch_identity(instance, self._edge, random_source=self._random))
         return instance_id

@@ -10,8 +10,6 @@ from tabard.model.messages import DesiredInstance
 CREDENTIALS_FROM = "tabard:credentials-from"
 """The tag by which a launch says where SDKs look: `container`, or else the metadata service alone."""
 
-_LONGEST_TOKEN = 256
-
 TOKEN_FILE = "authorization-token"  # noqa: S105 - a file's name
 
 
@@ -23,18 +21,6 @@ def wants_container_credentials(facts: DesiredInstance) -> bool:
 def new_token() -> str:
     """A token that nobody guesses."""
     return secrets.token_urlsafe(32)
-
-
-def told_token(directory: Path) -> str | None:
-    """The token that the processes of an adopted instance were told; None where it is gone.
-
-    It is its owner's to change, and opens nothing but its owner's own credentials.
-    """
-    try:
-        with (directory / TOKEN_FILE).open(encoding="ascii") as file:
-            return file.read(_LONGEST_TOKEN).strip() or None
-    except (OSError, UnicodeDecodeError):
-        return None
 
 
 def container_environment(

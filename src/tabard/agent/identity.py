@@ -1,4 +1,4 @@
-"""Fetches the signed identity document of an instance that starts: once, however often it takes to ask."""
+"""Fetches the signed identity document of an instance: once, however often it takes to ask."""
 
 import asyncio
 import random
@@ -23,7 +23,7 @@ async def fetch_identity(instance: HostedInstance, edge: Edge, *, random_source:
     """
     keeper = instance.keeper
     failures = 0
-    while keeper is not None and instance.keeper is keeper:
+    while keeper is not None and instance.keeper is keeper and keeper.identity() is None:
         try:
             keeper.hold_identity(await edge.get_instance_identity(instance.instance_id))
         except EdgeError as error:

@@ -13,12 +13,7 @@ from typing import Literal, TypeAlias
 
 import structlog
 
-from tabard.agent.container import (
-    container_environment,
-    new_token,
-    told_token,
-    wants_container_credentials,
-)
+from tabard.agent.container import container_environment, new_token, wants_container_credentials
 from tabard.agent.drivers.driver import CannotStart, Driver, ExitStatus, Running
 from tabard.agent.drivers.environment import instance_environment
 from tabard.agent.drivers.process import EMPTY_FILE
@@ -30,6 +25,7 @@ from tabard.agent.reconcile import ObservedInstance, sessions_wanted
 from tabard.agent.waiting import Event, all_of
 from tabard.clock import Clock
 from tabard.imds.server import MetadataServer
+from tabard.imds.tokens import new_key
 from tabard.model.messages import DesiredInstance, InstanceReport
 from tabard.model.network_path import NetworkPath
 
@@ -96,6 +92,7 @@ class HostedInstance:
         self._on_change = on_change
         self._phase: Phase = phase
         self._reason = reason
+        self._token_key = b""
         self._container_token: str | None = None
         self._over: tuple[Literal["stopped", "terminated"], Reason] | None = None
         self._stop_asked = Event()
@@ -127,16 +124,20 @@ class HostedInstance:
         """Begin the instance's life; it goes on by itself until the main process ends or `stop` is called."""
         self.boot_number = desired.boot_number
         keeper = self.keeper = _keeper_of(desired, surroundings)
+        self._token_key = new_key()
+        self._container_token = new_token() if wants_container_credentials(desired) else None
         self._begin(self._live(keeper, driver, surroundings), "pending")
 
     def adopt(self, kept: KeptInstance, running: Running, driver: Driver, surroundings: Surroundings) -> None:
         """Go on with the life that a former agent began."""
         keeper = self.keeper = _keeper_of(kept.facts, surroundings)
+        keeper.go_on(kept.served)
+        self._keep_up(keeper, surroundings.kept)
+        self._token_key, self._container_token = kept.token_key, kept.container_token
         adopted = (kept.network, running)
         self._begin(self._live(keeper, driver, surroundings, adopted=adopted), "running")
 
     def _begin(self, life: Coroutine[None, None, None], phase: Phase) -> None:
-        self._container_token = None
         self._over = None
         self._stop_asked = Event()
         self._reboot_asked = False
@@ -219,6 +220,7 @@ class HostedInstance:
             by_itself = ("Server.InternalError", f"Server.InternalError: {error}"[:_REASON_CHARACTERS])
             _log.error(INSTANCE_START_FAILED, instance_id=self.instance_id, reason=str(error))
         finally:
+            keeper.on_change = None
             surroundings.kept.drop(self.instance_id)
             await listening.close()
             self.keeper = None
@@ -245,13 +247,16 @@ class HostedInstance:
         listening.relay = relay = EdgeRelay(surroundings.edge_door, path)
         await relay.start(*network.edge)
         if is_adopted:
-            # Who asks meanwhile waits in the listener's backlog, and is not told that there is no session.
+            # What the former agent served is served at once. Had it nothing to serve yet, who asks meanwhile
+            # waits in the listener's backlog, and is not told that there is no session.
             await self._until_settled(keeper)
         peer_uid = network.peer_uid if surroundings.check_peers else None
-        if wants_container_credentials(keeper.facts()):
-            self._container_token = told_token(self._directory) if is_adopted else new_token()
         server = MetadataServer(
-            keeper, clock=surroundings.clock, uid=peer_uid, container_token=self._container_token
+            keeper,
+            clock=surroundings.clock,
+            uid=peer_uid,
+            token_key=self._token_key,
+            container_token=self._container_token,
         )
         listening.server = server
         await server.start(*network.metadata)
@@ -292,11 +297,24 @@ class HostedInstance:
         facts = keeper.facts()
         running = await driver.start(facts, network, environment, self._directory)
         if running.descriptors is not None:
-            surroundings.kept.keep(KeptInstance(facts=facts, network=network, process=running.descriptors))
+            kept = KeptInstance(
+                boot_number=self.boot_number,
+                served=keeper.served(),
+                network=network,
+                token_key=self._token_key,
+                container_token=self._container_token,
+                process=running.descriptors,
+            )
+            surroundings.kept.keep(kept)
+            self._keep_up(keeper, surroundings.kept)
         _log.info(INSTANCE_STARTED, instance_id=self.instance_id, metadata_endpoint=self.metadata_endpoint)
         if not self._stop_asked.is_set():
             self._enter("running")
         return running
+
+    def _keep_up(self, keeper: SessionKeeper, kept: KeptInstances) -> None:
+        """From now on the next agent is told of every change."""
+        keeper.on_change = lambda: kept.update(self.instance_id, keeper.served())
 
     async def _booted_again(
         self,

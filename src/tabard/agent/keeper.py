@@ -1,13 +1,15 @@
 """Keeps the facts and the sessions of one running instance in memory, for its metadata service to read."""
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tabard.agent import rotation
 from tabard.agent.edge_client import MintAnswer
-from tabard.agent.reconcile import RoleOf
+from tabard.agent.reconcile import RoleOf, sessions_wanted
 from tabard.agent.rotation import HeldSession, MintRefusal, Rotation
+from tabard.agent.served import Served
 from tabard.agent.waiting import Event
 from tabard.clock import Clock
 from tabard.imds.source import CredentialsView, RefusedCredentials, ServedCredentials
@@ -54,10 +56,28 @@ class SessionKeeper:
         self._random = random_source
         self._slots: dict[RoleDelivery, _Slot] = {}
         self._identity: GetInstanceIdentityResult | None = None
+        self.on_change: Callable[[], None] | None = None
+        """Called after each change of what `served` returns, but for a failure to ask."""
         self.settled = Event()
         """Set once every session that was wanted from the start has been minted or refused."""
         self.identity_settled = Event()
         """Set once the signed identity document is there, or could not be had at the first attempt."""
+
+    def served(self) -> Served:
+        """What there is to serve now, for another keeper to go on with."""
+        sessions = {role_delivery: (slot.role, slot.rotation) for role_delivery, slot in self._slots.items()}
+        return Served(facts=self._facts, identity=self._identity, sessions=sessions)
+
+    def go_on(self, served: Served) -> None:
+        """Serve what a former keeper served; sessions are replaced when they would have been."""
+        self._facts = served.facts
+        self._slots = {
+            role_delivery: _Slot(role, held) for role_delivery, (role, held) in served.sessions.items()
+        }
+        if served.identity is not None:
+            self.hold_identity(served.identity)
+        if sessions_wanted(self._facts) == self.sessions:
+            self._settle()
 
     def facts(self) -> DesiredInstance:
         """What the edge last said about the instance."""
@@ -71,6 +91,7 @@ class SessionKeeper:
         """Tell this identity document from now on."""
         self._identity = identity
         self.identity_settled.set()
+        self._changed()
 
     def credentials(self, role_delivery: RoleDelivery) -> CredentialsView:
         """The last good session until its end, else why there is none, else None; faults are put in."""
@@ -130,15 +151,18 @@ class SessionKeeper:
                 hastened = rotation.hastened(slot.rotation, now_seconds=now_seconds)
                 self._slots[role_delivery] = _Slot(slot.role, hastened)
         self._facts = facts
+        self._changed()
 
     def keep_session(self, role_delivery: RoleDelivery, role: RoleOf) -> None:
         """Begin to keep a session; it is due at once."""
         now_seconds = self._clock.monotonic_seconds()
         self._slots[role_delivery] = _Slot(role, rotation.begin(now_seconds=now_seconds))
+        self._changed()
 
     def drop_session(self, role_delivery: RoleDelivery) -> None:
         """Forget a session now, and whatever answer is still on its way for it."""
         self._slots.pop(role_delivery, None)
+        self._changed()
 
     def next_attempt_at_seconds(self) -> float | None:
         """When a session is due next, on the monotonic clock; None while all are being asked for."""
@@ -178,6 +202,7 @@ class SessionKeeper:
             jitter=self._random.random(),
         )
         self._settle()
+        self._changed()
         return self._slots.get(errand.role_delivery) is slot
 
     def accept_refusal(self, errand: Errand, *, code: str, message: str, refused_at: datetime) -> None:
@@ -191,6 +216,7 @@ class SessionKeeper:
             jitter=self._random.random(),
         )
         self._settle()
+        self._changed()
 
     def accept_failure(self, errand: Errand) -> None:
         """Try again later; what is served stays served. Without effect after another outcome."""
@@ -207,6 +233,10 @@ class SessionKeeper:
             slot.rotation.session is not None or slot.rotation.refusal is not None
             for slot in self._slots.values()
         )
+
+    def _changed(self) -> None:
+        if self.on_change is not None:
+            self.on_change()
 
     def _settle(self) -> None:
         if self._is_decided():

@@ -1,14 +1,15 @@
-"""What outlives an agent of a running instance, for the next one: facts, network, main process."""
+"""What outlives an agent of a running instance, for the next one: what it serves, network, main process."""
 
 import os
 import socket
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import msgspec
 
 from tabard.agent.networks.network import InstanceNetwork
+from tabard.agent.served import Served
 from tabard.model.messages import DesiredInstance
 from tabard.processes.descriptor_store import KeptDescriptors, Record
 
@@ -17,12 +18,23 @@ from tabard.processes.descriptor_store import KeptDescriptors, Record
 class KeptInstance:
     """A running instance, as far as it does not depend on its agent.
 
-    `process`: the descriptors that its driver adopts its main process by; none where it has no process.
+    boot_number: of the boot that runs, whatever boot its facts ask for.
+    token_key: of its metadata tokens.
+    container_token: what opens its container credentials; None: there are none.
+    process: the descriptors that its driver adopts its main process by; none where it has no process.
     """
 
-    facts: DesiredInstance
+    boot_number: int
+    served: Served
     network: InstanceNetwork
-    process: tuple[int, ...]
+    token_key: bytes = field(repr=False)
+    container_token: str | None = field(default=None, repr=False)
+    process: tuple[int, ...] = ()
+
+    @property
+    def facts(self) -> DesiredInstance:
+        """What the edge last said about it."""
+        return self.served.facts
 
     def close(self) -> None:
         """Let go of its descriptors."""
@@ -37,6 +49,9 @@ class KeptInstances(Protocol):
     def keep(self, kept: KeptInstance) -> None:
         """Keep it, in place of what was kept of the same instance."""
 
+    def update(self, instance_id: str, served: Served) -> None:
+        """This is served now. Never waits."""
+
     def drop(self, instance_id: str) -> None:
         """Keep nothing of it any more."""
 
@@ -50,6 +65,9 @@ class NothingKept:
     def keep(self, kept: KeptInstance) -> None:
         """Nowhere."""
 
+    def update(self, instance_id: str, served: Served) -> None:
+        """Nowhere."""
+
     def drop(self, instance_id: str) -> None:
         """Nothing."""
 
@@ -59,14 +77,26 @@ class NothingKept:
 
 
 class _Layout(msgspec.Struct, frozen=True, kw_only=True):
-    """What the descriptors of a record are, in this order."""
+    """What stays as it is, and what the descriptors of a record are, in this order."""
 
-    facts: DesiredInstance
+    boot_number: int
+    token_key: bytes
+    container_token: str | None
     edge_endpoint: str
     metadata: int
     edge: int
     has_user_namespace: bool
     has_network_namespace: bool
+
+    def __repr__(self) -> str:
+        return f"_Layout(boot_number={self.boot_number!r})"
+
+
+class _Content(msgspec.Struct, frozen=True, kw_only=True):
+    """The content of a record."""
+
+    layout: _Layout
+    served: Served
 
 
 class KeptBySupervisor:
@@ -74,12 +104,15 @@ class KeptBySupervisor:
 
     def __init__(self, store: KeptDescriptors) -> None:
         self._store = store
+        self._layouts: dict[str, _Layout] = {}
 
     def keep(self, kept: KeptInstance) -> None:
         """Send it over; what cannot be sent is not adopted later, and ended then."""
         network = kept.network
         layout = _Layout(
-            facts=kept.facts,
+            boot_number=kept.boot_number,
+            token_key=kept.token_key,
+            container_token=kept.container_token,
             edge_endpoint=network.edge_endpoint,
             metadata=len(network.metadata),
             edge=len(network.edge),
@@ -88,29 +121,45 @@ class KeptBySupervisor:
         )
         listeners = [listener.fileno() for listener in (*network.metadata, *network.edge)]
         descriptors = [*listeners, *network.namespaces, *kept.process]
-        self._store.keep(kept.facts.instance_id, msgspec.json.encode(layout), descriptors)
+        self._layouts[kept.facts.instance_id] = layout
+        content = msgspec.json.encode(_Content(layout=layout, served=kept.served))
+        self._store.keep(kept.facts.instance_id, content, descriptors)
+
+    def update(self, instance_id: str, served: Served) -> None:
+        """Send what is served now, where the instance is kept."""
+        layout = self._layouts.get(instance_id)
+        if layout is not None:
+            content = msgspec.json.encode(_Content(layout=layout, served=served))
+            self._store.update(instance_id, content)
 
     def drop(self, instance_id: str) -> None:
         """Let go of it."""
+        self._layouts.pop(instance_id, None)
         self._store.drop(instance_id)
 
     def all(self) -> Iterator[KeptInstance]:
         """What is there; a record that does not read as one is dropped."""
         for record in self._store.all():
             try:
-                yield _instance_of(record)
+                content = msgspec.json.decode(record.content, type=_Content)
+                instance = _instance_of(record, content.layout, content.served)
             except (msgspec.MsgspecError, OSError, StopIteration):
                 record.close()
                 self._store.drop(record.name)
+                continue
+            self._layouts[record.name] = content.layout
+            yield instance
 
 
-def _instance_of(record: Record) -> KeptInstance:
-    layout = msgspec.json.decode(record.content, type=_Layout)
+def _instance_of(record: Record, layout: _Layout, served: Served) -> KeptInstance:
     if len(record.descriptors) < layout.metadata + layout.edge:
         raise OSError("some of its descriptors are missing")
     left = iter(record.descriptors)
     return KeptInstance(
-        facts=layout.facts,
+        boot_number=layout.boot_number,
+        served=served,
+        token_key=layout.token_key,
+        container_token=layout.container_token,
         network=InstanceNetwork(
             metadata=tuple(socket.socket(fileno=next(left)) for _ in range(layout.metadata)),
             edge=tuple(socket.socket(fileno=next(left)) for _ in range(layout.edge)),

@@ -23,7 +23,7 @@ from tabard.imds.pace import BURST, CONNECTIONS_A_SECOND, Pace
 from tabard.imds.peer import uid_of_peer
 from tabard.imds.request import MetadataRequest
 from tabard.imds.source import CredentialSource, CredentialsView
-from tabard.imds.tokens import MetadataTokens, parse_ttl_seconds
+from tabard.imds.tokens import MetadataTokens, new_key, parse_ttl_seconds
 from tabard.model.messages import DesiredInstance, GetInstanceIdentityResult
 
 METADATA_PEER_REFUSED = "metadata_peer_refused"
@@ -51,10 +51,12 @@ class MetadataServer:
         clock: Clock,
         uid: int | None,
         peer_check: PeerCheck = uid_of_peer,
+        token_key: bytes | None = None,
         container_token: str | None = None,
         pace: Pace | None = None,
     ) -> None:
-        """Args: container_token: what opens the container credentials; None: there are none."""
+        """Args: token_key: of the metadata tokens, a new one where none is given;
+        container_token: what opens the container credentials; None: there are none."""
         self._source = source
         self._clock = clock
         self._uid = uid
@@ -62,7 +64,7 @@ class MetadataServer:
         self._container_token = container_token
         self._pace = pace or Pace(clock, per_second=CONNECTIONS_A_SECOND, burst=BURST)
         self._instance_id = source.facts().instance_id
-        self._tokens = MetadataTokens(self._instance_id)
+        self._tokens = MetadataTokens(self._instance_id, token_key or new_key())
         self._last_read: _LastRead | None = None
         self._hosts: tuple[str, ...] = ()
         self._acceptors: tuple[Acceptor, ...] = ()

@@ -26,17 +26,22 @@ def parse_ttl_seconds(text: str) -> int | None:
     return ttl_seconds if MINIMUM_TTL_SECONDS <= ttl_seconds <= MAXIMUM_TTL_SECONDS else None
 
 
+def new_key() -> bytes:
+    """A key that nobody guesses."""
+    return secrets.token_bytes(32)
+
+
 class MetadataTokens:
-    """Issues and checks the metadata tokens of one instance, under a random key that lives as long as this.
+    """Issues and checks the metadata tokens of one instance, under a key of its own.
 
     AWS: "The token is an instance-specific key. The token is not valid on other EC2 instances and will be
     rejected if you attempt to use it outside of the instance on which it was generated."
-    Differs: tokens end with the agent's process; SDKs ask for a new one on 401.
     """
 
-    def __init__(self, instance_id: str) -> None:
+    def __init__(self, instance_id: str, key: bytes) -> None:
+        """Args: key: from `new_key`. Whoever is given it goes on with what was issued under it."""
         self._instance_id = instance_id.encode()
-        self._key = secrets.token_bytes(32)
+        self._key = key
         self._last_valid: tuple[str, int] | None = None
 
     def issue(self, *, ttl_seconds: int, now_seconds: float) -> str:

@@ -8,18 +8,19 @@ other end every incarnation of the child inherits; a message is a record under a
 import asyncio
 import os
 import secrets
+import select
 import socket
 import struct
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 MOST_DESCRIPTORS = 32
 MOST_BYTES = 128 * 1024
 MOST_RECORDS = 4096
 ANSWER_SECONDS = 5.0
 
-_KEEP, _DROP, _NEXT, _RECORD, _END = b"K", b"D", b"N", b"R", b"E"
+_KEEP, _UPDATE, _DROP, _NEXT, _RECORD, _END = b"K", b"U", b"D", b"N", b"R", b"E"
 _HEAD = struct.Struct("!c8sH")  # kind, number of the question, length of the name; then name and content
 _NO_QUESTION = bytes(8)
 
@@ -72,6 +73,11 @@ class DescriptorStore:
                 self._answer(question, after=record.name)
                 return
             former = self._records.pop(record.name, None)
+            if kind == _UPDATE:
+                record.close()
+                if former is not None:
+                    self._records[former.name] = replace(former, content=record.content)
+                return
             if former is not None:
                 former.close()
             if kind == _KEEP and len(self._records) < MOST_RECORDS:
@@ -94,6 +100,9 @@ class KeptDescriptors:
     def __init__(self, descriptor: int) -> None:
         self._store = socket.socket(fileno=descriptor)
         self._store.settimeout(ANSWER_SECONDS)
+        self._room = select.poll()
+        self._room.register(self._store, select.POLLOUT)
+        self._unsaid: dict[str, bytes] = {}
 
     def close(self) -> None:
         """Ask nothing more; what is kept stays."""
@@ -101,11 +110,26 @@ class KeptDescriptors:
 
     def keep(self, name: str, content: bytes, descriptors: Sequence[int]) -> None:
         """Keep this under `name`, in place of what was there."""
+        self._unsaid.pop(name, None)
         with suppress(OSError):
             _send(self._store, _KEEP, _NO_QUESTION, name, content, descriptors)
 
+    def update(self, name: str, content: bytes) -> None:
+        """Put this content in place of what is kept under `name`, and leave the descriptors as they are.
+
+        Never waits for a supervisor that is slow or stopped: then the newest content is said with whatever
+        comes next.
+        """
+        self._unsaid[name] = content
+        # A socket with room takes a whole message at once: unix(7), SOCK_SEQPACKET.
+        while self._unsaid and self._room.poll(0):
+            name = next(iter(self._unsaid))
+            with suppress(OSError):
+                _send(self._store, _UPDATE, _NO_QUESTION, name, self._unsaid.pop(name))
+
     def drop(self, name: str) -> None:
         """Close what is kept under `name`."""
+        self._unsaid.pop(name, None)
         with suppress(OSError):
             _send(self._store, _DROP, _NO_QUESTION, name)
 

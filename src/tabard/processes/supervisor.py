@@ -37,6 +37,7 @@ class _Supervised:
     state: ChildState = "starting"
     restarts: int = 0
     ending: bool = False
+    beside: str = ""
 
 
 class Supervisor:
@@ -76,15 +77,23 @@ class Supervisor:
             ValueError: a child of that name is there already.
         """
         for spec in specs:
-            if spec.name in self._supervised:
-                raise ValueError(f"a child named {spec.name} is there already")
-            self._supervised[spec.name] = _Supervised(spec=spec)
+            self._place(spec)
         outcomes = await asyncio.gather(
             *(self._start_first(self._supervised[spec.name]) for spec in specs), return_exceptions=True
         )
         for outcome in outcomes:
             if outcome is not None:
                 raise outcome
+
+    def start_later(self, spec: ChildSpec, *, beside: str, after_seconds: float) -> None:
+        """Start a child some time after this, and do not wait for it. It ends together with `beside`.
+
+        Raises:
+            ValueError: a child of that name is there already.
+        """
+        supervised = self._place(spec, beside=beside)
+        late = self._start_late(supervised, after_seconds)
+        supervised.watch = asyncio.create_task(late, name=f"watch {spec.name}")
 
     async def replace(self, name: str, *, between: Callable[[], None] | None = None) -> None:
         """End a child and start it anew, which empties what it kept in memory.
@@ -102,10 +111,15 @@ class Supervisor:
         await self._start_first(supervised)
 
     async def stop(self) -> None:
-        """End every child, the last started first: SIGTERM, its grace, SIGKILL; all are reaped."""
+        """End every child, the last started first: SIGTERM, its grace, SIGKILL; all are reaped.
+
+        One that was started beside another is asked at once with that one.
+        """
         try:
-            for supervised in reversed(self._supervised.values()):
-                await self._end(supervised)
+            for name, supervised in reversed(self._supervised.items()):
+                beside = [one for one in self._supervised.values() if one.beside == name]
+                if not supervised.beside:
+                    await asyncio.gather(*(self._end(one) for one in (supervised, *beside)))
         finally:
             # Only when this task is itself cancelled on the way is anything left to do here.
             for supervised in self._supervised.values():
@@ -128,6 +142,21 @@ class Supervisor:
     def last_log_lines(self, name: str, *, count: int = 20) -> tuple[str, ...]:
         """The end of a child's log."""
         return last_lines(self._supervised[name].spec.log_path, count=count)
+
+    def _place(self, spec: ChildSpec, *, beside: str = "") -> _Supervised:
+        if spec.name in self._supervised:
+            raise ValueError(f"a child named {spec.name} is there already")
+        supervised = self._supervised[spec.name] = _Supervised(spec=spec, beside=beside)
+        return supervised
+
+    async def _start_late(self, supervised: _Supervised, after_seconds: float) -> None:
+        await asyncio.sleep(after_seconds)
+        try:
+            await self._start_first(supervised)
+        except (ChildFailed, OSError):
+            supervised.state = "restarting"
+            await self._refill(supervised, failures=0)
+            await self._watch(supervised)
 
     async def _start_first(self, supervised: _Supervised) -> None:
         supervised.state = "starting"
@@ -199,7 +228,7 @@ class Supervisor:
     async def _end(self, supervised: _Supervised) -> None:
         supervised.ending = True
         watch, child = supervised.watch, supervised.child
-        if watch is not None and supervised.state == "restarting":
+        if watch is not None and supervised.state in ("starting", "restarting"):
             watch.cancel()  # it waits out a backoff, or for a child that is not ready
         if child is not None and not child.ended.done():
             await child.end(grace_seconds=supervised.spec.stop_grace_seconds)

@@ -6,6 +6,8 @@ import signal
 from datetime import timedelta
 from pathlib import Path
 
+import structlog
+
 from tabard.agent.agent import Agent
 from tabard.agent.drivers.process import Owner
 from tabard.agent.edge_client import EdgeClient
@@ -16,13 +18,19 @@ from tabard.agent.signed_exchange import SignedExchange
 from tabard.clock import SystemClock
 from tabard.processes.descriptor_store import KeptDescriptors
 from tabard.processes.launch import PR_SET_PDEATHSIG, LibC
+from tabard.processes.turn import await_turn
 from tabard.sigv4.sign import Credentials
 from tabard.wiring.drivers import DriverChoices, drivers_of, instance_isolation
 from tabard.wiring.process_config import AgentConfig
 
+AGENT_STANDS_BY = "agent_stands_by"
+
+_log = structlog.get_logger(__name__)
+
 
 async def run_agent(config: AgentConfig) -> None:
-    """Work until SIGTERM or SIGINT; then end every instance."""
+    """Stand by where another agent of the system works; then work until SIGTERM or SIGINT, and end every
+    instance."""
     clock = SystemClock()
     exchange = SignedExchange(
         config.endpoint,
@@ -53,6 +61,10 @@ async def run_agent(config: AgentConfig) -> None:
         kept=None if config.store_fd is None else KeptBySupervisor(KeptDescriptors(config.store_fd)),
         region=config.region,
     )
+    if config.turn_lock:
+        # All that takes time is done. Nothing else is to be done here meanwhile, and SIGTERM ends the process.
+        _log.info(AGENT_STANDS_BY, host_id=config.host_id)
+        await_turn(Path(config.turn_lock))
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

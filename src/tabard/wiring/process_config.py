@@ -41,6 +41,7 @@ class AgentConfig(msgspec.Struct, frozen=True, kw_only=True):
     edge_socket: str
     hidden: tuple[str, ...] = ()
     store_fd: int | None = None
+    turn_lock: str = ""
     supervisor_pid: int = 0
     rotate_every_seconds: float = 0
     launch_uid: int | None = None

@@ -47,6 +47,9 @@ Progress = Callable[[str, float], None]
 VOLATILE = "DynamoDB tables and SQS queues live in memory and are gone when Tabard ends; S3 and IAM are kept"
 VOLATILE_ALL = "everything: this system is ephemeral"
 
+STAND_BY_AFTER_SECONDS = 5.0
+"""Short runs end before there is a second agent, and do not pay for it."""
+
 _log = structlog.get_logger()
 
 
@@ -283,7 +286,7 @@ class System:
             for number in range(settings.edges)
         ]
 
-    def _agent(self) -> ChildSpec:
+    def _agent(self, name: str) -> ChildSpec:
         settings, facts = self._settings, self.facts
         key = read_key(self.data_dir.host_credentials)
         if key is None:
@@ -303,9 +306,10 @@ class System:
             vm_image="" if settings.vm_image is None else str(settings.vm_image.expanduser().absolute()),
             supervisor_pid=os.getpid(),
             store_fd=None if self._store is None else self._store.descriptor,
+            turn_lock="" if self._store is None else str(self._runtime_folder / "agent.turn"),
         )
         return ChildSpec(
-            name="agent",
+            name=name,
             argv=(sys.executable, "-m", "tabard.cli.processes", "agent-process"),
             env=child_environment(),
             cwd=self.data_dir.path,
@@ -351,7 +355,12 @@ class System:
         self._supervisor = supervisor = Supervisor(on_event=_log_event, on_progress=self._on_progress)
         seaweedfs, moto = self._upstreams(self.facts)
         # All at once: whoever is ready first finds the others' listening sockets open, and waits there.
-        await supervisor.start(seaweedfs.spec, moto.spec, *self._edges(seaweedfs, moto), self._agent())
+        agent = self._agent("agent")
+        await supervisor.start(seaweedfs.spec, moto.spec, *self._edges(seaweedfs, moto), agent)
+        if self._store is not None:
+            # Whichever of the two works, the other takes over within milliseconds.
+            stand_by = self._agent("agent-stand-by")
+            supervisor.start_later(stand_by, beside=agent.name, after_seconds=STAND_BY_AFTER_SECONDS)
 
     async def _reset(self) -> None:
         """Empty an ephemeral system. Keys, ports and settings stay; who connects meanwhile waits."""

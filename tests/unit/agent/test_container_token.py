@@ -1,4 +1,4 @@
-"""The authorization token of container credentials: written for its owner, found again by the next agent."""
+"""The authorization token of container credentials: written for its owner."""
 
 import os
 from pathlib import Path
@@ -8,10 +8,8 @@ import pytest
 from described_instance import FACTS
 
 from tabard.agent.container import (
-    TOKEN_FILE,
     container_environment,
     new_token,
-    told_token,
     wants_container_credentials,
 )
 from tabard.model.messages import InstanceTag
@@ -30,12 +28,3 @@ def test_the_token_is_written_for_who_may_read_it(tmp_path: Path, owner_uid: int
         path = Path(told["AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"])
         assert told["AWS_CONTAINER_CREDENTIALS_FULL_URI"] == "http://127.0.0.1:4700/v1/credentials"
         assert (path.read_text(), path.stat().st_mode & 0o777) == (token, mode)
-        assert told_token(tmp_path) == token
-
-
-def test_a_token_that_is_gone_or_unreadable_opens_nothing(tmp_path: Path) -> None:
-    assert told_token(tmp_path) is None
-    (tmp_path / TOKEN_FILE).write_bytes(b"\xff")
-    assert told_token(tmp_path) is None
-    (tmp_path / TOKEN_FILE).write_text("\n")
-    assert told_token(tmp_path) is None

@@ -5,7 +5,7 @@ import os
 import socket
 import sys
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -16,6 +16,10 @@ from tabard.agent.drivers.driver import Running
 from tabard.agent.drivers.process import ProcessDriver
 from tabard.agent.kept import KeptBySupervisor, KeptInstance, NothingKept
 from tabard.agent.networks.network import InstanceNetwork, LoopbackPorts
+from tabard.agent.reconcile import RoleOf
+from tabard.agent.rotation import HeldSession, MintRefusal, Rotation
+from tabard.agent.served import Served
+from tabard.model.messages import DesiredInstance, GetInstanceIdentityResult, GetInstanceSessionResult
 from tabard.processes.descriptor_store import DescriptorStore, KeptDescriptors
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="pidfds and SOCK_SEQPACKET are Linux's")
@@ -36,6 +40,54 @@ async def descriptors(store: DescriptorStore) -> AsyncIterator[KeptDescriptors]:
     made.close()
 
 
+KEY = b"k" * 32
+MOMENT = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
+
+
+def kept_instance(
+    network: InstanceNetwork, process: tuple[int, ...] = (), facts: DesiredInstance = FACTS
+) -> KeptInstance:
+    return KeptInstance(
+        boot_number=facts.boot_number,
+        served=Served(facts=facts),
+        network=network,
+        token_key=KEY,
+        process=process,
+    )
+
+
+def everything(number: int) -> Served:
+    """A session in force, one that is refused, and the identity document."""
+    credentials = GetInstanceSessionResult(
+        access_key_id=f"ASIA{number}",
+        secret_access_key="secret",
+        session_token="token",
+        expiration=MOMENT + timedelta(hours=1),
+        last_updated=MOMENT,
+        lifetime_seconds=3600,
+        role_name="web-role",
+        role_id="AROA1",
+        association_id="iip-assoc-1",
+    )
+    held = Rotation(
+        next_attempt_at_seconds=1800.5,
+        session=HeldSession(credentials=credentials, ends_at_seconds=3600.25),
+        failures=2,
+    )
+    refused = Rotation(
+        next_attempt_at_seconds=1.0,
+        refusal=MintRefusal(code="AssumeRoleUnauthorizedAccess", message="no", refused_at=MOMENT),
+    )
+    return Served(
+        facts=msgspec.structs.replace(FACTS, boot_number=number, user_data=b"\0\xff"),
+        identity=GetInstanceIdentityResult(document="{}", signature="s", pkcs7="p", rsa2048="r"),
+        sessions={
+            "2.0": (RoleOf("iip-assoc-1", "AROA1"), held),
+            "1.0": (RoleOf("iip-assoc-1", "AROA1"), refused),
+        },
+    )
+
+
 async def all_of(kept: KeptBySupervisor) -> list[KeptInstance]:
     return await asyncio.to_thread(lambda: list(kept.all()))
 
@@ -50,12 +102,20 @@ async def test_an_instance_comes_back_as_it_was(descriptors: KeptDescriptors) ->
         network_namespace=os.open("/proc/self/ns/net", os.O_RDONLY),
     )
     process = (os.pidfd_open(os.getpid()), os.open(os.devnull, os.O_RDONLY))
-    one = KeptInstance(facts=FACTS, network=network, process=process)
+    one = KeptInstance(
+        boot_number=7,
+        served=everything(8),
+        network=network,
+        token_key=KEY,
+        container_token="opens",
+        process=process,
+    )
     kept = KeptBySupervisor(descriptors)
     kept.keep(one)
     one.close()
     (again,) = await all_of(kept)
-    assert again.facts == FACTS
+    assert (again.boot_number, again.token_key, again.container_token) == (7, KEY, "opens")
+    assert (again.served, again.facts) == (everything(8), everything(8).facts)
     assert [each.getsockname() for each in (*again.network.metadata, *again.network.edge)] == addresses
     assert (again.network.edge_endpoint, again.network.user_namespace) == ("http://169.254.169.253", None)
     assert again.network.network_namespace is not None
@@ -64,6 +124,41 @@ async def test_an_instance_comes_back_as_it_was(descriptors: KeptDescriptors) ->
     again.close()
     kept.drop(FACTS.instance_id)
     assert await all_of(kept) == []
+
+
+async def test_what_is_served_now_is_what_the_next_agent_finds(descriptors: KeptDescriptors) -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+    kept = KeptBySupervisor(descriptors)
+    kept.update(FACTS.instance_id, everything(1))  # it is not kept yet
+    assert await all_of(kept) == []
+    kept.keep(kept_instance(InstanceNetwork(metadata=(listener,))))
+    kept.update(FACTS.instance_id, everything(2))
+    heir = KeptBySupervisor(descriptors)
+    (first,) = await all_of(heir)
+    assert (first.boot_number, first.served) == (FACTS.boot_number, everything(2))
+    heir.update(FACTS.instance_id, everything(3))  # the next agent's own changes are kept as well
+    (second,) = await all_of(KeptBySupervisor(descriptors))
+    assert (second.token_key, second.served) == (KEY, everything(3))
+    assert second.network.metadata[0].getsockname() == listener.getsockname()
+    for each in (first, second):
+        each.close()
+    heir.drop(FACTS.instance_id)
+    heir.update(FACTS.instance_id, everything(4))
+    assert await all_of(heir) == []
+    listener.close()
+
+
+def test_what_is_kept_shows_no_secret() -> None:
+    shown = repr(
+        KeptInstance(
+            boot_number=1,
+            served=everything(1),
+            network=InstanceNetwork(metadata=()),
+            token_key=b"secret",
+            container_token="secret",
+        )
+    )
+    assert "secret" not in shown
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"\xff", b'{"facts":1}'])
@@ -81,7 +176,7 @@ async def test_what_has_too_few_descriptors_is_dropped(
 ) -> None:
     listener = socket.create_server(("127.0.0.1", 0))
     kept = KeptBySupervisor(descriptors)
-    kept.keep(KeptInstance(facts=FACTS, network=InstanceNetwork(metadata=(listener,)), process=()))
+    kept.keep(kept_instance(InstanceNetwork(metadata=(listener,))))
     (record,) = await asyncio.to_thread(lambda: list(descriptors.all()))
     descriptors.keep(record.name, record.content, [])
     record.close()
@@ -91,7 +186,8 @@ async def test_what_has_too_few_descriptors_is_dropped(
 
 def test_nothing_is_kept_where_nobody_keeps() -> None:
     nothing = NothingKept()
-    nothing.keep(KeptInstance(facts=FACTS, network=InstanceNetwork(metadata=()), process=()))
+    nothing.keep(kept_instance(InstanceNetwork(metadata=())))
+    nothing.update(FACTS.instance_id, everything(1))
     nothing.drop(FACTS.instance_id)
     assert list(nothing.all()) == []
 
@@ -105,7 +201,7 @@ async def started(script: str, folder: Path) -> tuple[Running, KeptInstance]:
     running = await DRIVER.start(desired, network, DRIVER.base_environment, folder)
     assert running.descriptors is not None
     copies = tuple(os.dup(one) for one in running.descriptors)
-    return running, KeptInstance(facts=desired, network=network, process=copies)
+    return running, kept_instance(network, copies, desired)
 
 
 async def test_an_adopted_process_is_waited_for_and_its_console_is_kept(tmp_path: Path) -> None:

@@ -76,6 +76,40 @@ async def test_what_is_dropped_is_gone(store: DescriptorStore, child_of: ChildOf
     assert [record.name for record in await all_of(child)] == ["a", "c"]
 
 
+async def test_an_update_changes_the_content_alone(store: DescriptorStore, child_of: ChildOf) -> None:
+    reading, writing = os.pipe()
+    child = child_of(store)
+    child.keep("i-1", b"first", [writing])
+    os.close(writing)
+    child.update("i-1", b"second")
+    child.update("never there", b"content")
+    (found,) = await all_of(child)
+    assert (found.name, found.content, len(found.descriptors)) == ("i-1", b"second", 1)
+    found.close()
+    child.drop("i-1")
+    await asyncio.sleep(0)
+    assert await asyncio.to_thread(os.read, reading, 1) == b""  # no copy of it is left open
+    os.close(reading)
+
+
+async def test_an_update_waits_for_nobody_and_the_newest_is_said_later(child_of: ChildOf) -> None:
+    stopped = DescriptorStore()
+    child = child_of(stopped)
+    names = [f"i-{number}" for number in range(3)]
+    for name in names:
+        child.keep(name, b"kept", [])
+    for number in range(300):
+        for name in names:
+            child.update(name, str(number).encode() + b" " * 20_000)
+    stopped.start()  # it goes on
+    await asyncio.to_thread(child.drop, names[0])
+    assert [record.name for record in await all_of(child)] == names[1:]
+    child.update(names[1], b"last")
+    found = {record.name: record.content.strip() for record in await all_of(child)}
+    assert found == {names[1]: b"last", names[2]: b"299"}
+    stopped.stop()
+
+
 async def test_hundreds_are_kept_with_large_contents(store: DescriptorStore, child_of: ChildOf) -> None:
     child = child_of(store)
     content = os.urandom(24_000)

@@ -140,6 +140,72 @@ async def test_stop_ends_the_last_started_first_and_leaves_no_zombie(make_spec: 
     await supervisor.stop()
 
 
+async def test_one_beside_another_is_asked_to_end_at_once_with_it(
+    make_spec: MakeSpec, tmp_path: Path
+) -> None:
+    """Each of the two ends only once the other has been asked as well."""
+    script = "trap 'touch {0}; while [ ! -e {1} ]; do sleep 0.01; done; exit 0' TERM; touch up-{0}; {2}"
+    idle = "while :; do sleep 0.01; done"
+    specs = [
+        make_spec(script.format(one, other, idle), name=one, ready=exists(tmp_path / f"up-{one}"))
+        for one, other in (("a", "b"), ("b", "a"))
+    ]
+    events: asyncio.Queue[ChildEvent] = asyncio.Queue()
+    supervisor = Supervisor(on_event=events.put_nowait)
+    await supervisor.start(make_spec("exec sleep 60", name="store"), specs[0])
+    supervisor.start_later(specs[1], beside="a", after_seconds=0)
+    while (await next_event(events, "child_started")).child != "b":
+        pass
+    await supervisor.stop()
+    ended = [events.get_nowait() for _ in range(3)]
+    assert sorted((event.child, event.exit_status) for event in ended[:2]) == [("a", 0), ("b", 0)]
+    assert (ended[2].child, ended[2].exit_status) == ("store", -signal.SIGTERM)
+
+
+async def test_a_child_is_started_later_and_ends_with_the_one_beside_it(
+    make_spec: MakeSpec, tmp_path: Path
+) -> None:
+    events: asyncio.Queue[ChildEvent] = asyncio.Queue()
+    supervisor = Supervisor(on_event=events.put_nowait, backoff=NO_WAIT)
+    await supervisor.start(make_spec("exec sleep 60", name="works"))
+    stand_by = make_spec("exec sleep 60", name="stands by")
+    supervisor.start_later(stand_by, beside="works", after_seconds=0.01)
+    assert [status.state for status in supervisor.statuses()] == ["running", "starting"]
+    with pytest.raises(ValueError, match="is there already"):
+        supervisor.start_later(stand_by, beside="works", after_seconds=0)
+    await supervisor.start(make_spec("exec sleep 60", name="last"))
+    started = await next_event(events, "child_started")
+    while started.child != "stands by":
+        started = await next_event(events, "child_started")
+    os.kill(started.pid, signal.SIGKILL)
+    assert (await next_event(events, "child_restarted")).child == "stands by"
+    await supervisor.stop()
+    ended = [events.get_nowait() for _ in range(events.qsize())]
+    assert ended[0].child == "last"
+    assert {event.child for event in ended[1:]} == {"works", "stands by"}
+
+
+async def test_a_child_that_was_to_start_later_is_never_started_after_a_stop(make_spec: MakeSpec) -> None:
+    events: list[ChildEvent] = []
+    supervisor = Supervisor(on_event=events.append)
+    await supervisor.start(make_spec("exec sleep 60", name="works"))
+    supervisor.start_later(make_spec("exec sleep 60", name="stands by"), beside="works", after_seconds=60)
+    await supervisor.stop()
+    assert [status.state for status in supervisor.statuses()] == ["stopped", "stopped"]
+    assert {event.child for event in events} == {"works"}
+
+
+async def test_a_late_child_that_fails_is_tried_again(make_spec: MakeSpec, tmp_path: Path) -> None:
+    events: asyncio.Queue[ChildEvent] = asyncio.Queue()
+    async with Supervisor(on_event=events.put_nowait, backoff=NO_WAIT) as supervisor:
+        await supervisor.start(make_spec("exec sleep 60", name="works"))
+        script = "[ -e tried ] || { touch tried; exit 3; }; touch up; exec sleep 60"
+        stand_by = make_spec(script, name="stands by", ready=exists(tmp_path / "up"))
+        supervisor.start_later(stand_by, beside="works", after_seconds=0)
+        assert (await next_event(events, "child_exited")).exit_status == 3
+        assert (await next_event(events, "child_restarted")).child == "stands by"
+
+
 async def test_a_child_that_ignores_sigterm_is_killed_after_its_grace(
     make_spec: MakeSpec, tmp_path: Path
 ) -> None:

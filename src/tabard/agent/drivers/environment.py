@@ -32,6 +32,15 @@ KEPT_AWS_VARIABLES = frozenset(
 )
 """The AWS_ variables that hold neither credentials, nor a place to find them, nor an endpoint."""
 
+_METADATA_ATTEMPTS = "3"
+"""A request that a killed agent had taken is lost; SDKs ask once only, unless they are told otherwise.
+
+AWS: "When attempting to retrieve credentials on an Amazon EC2 instance that has been configured with an IAM
+role, the AWS CLI attempts to retrieve credentials once from the instance metadata service before stopping. If
+you know your commands will run on an EC2 instance, you can increase this value"
+https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-envvars.html
+"""
+
 EC2_METADATA_ENDPOINT = "http://169.254.169.254"
 
 _REMOVED_PREFIXES = ("AWS_", "AMAZON_", "TABARD_")
@@ -84,6 +93,7 @@ def instance_environment(
     if metadata_endpoint:
         kept["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = metadata_endpoint
     return {
+        "AWS_METADATA_SERVICE_NUM_ATTEMPTS": _METADATA_ATTEMPTS,
         **kept,
         "AWS_ENDPOINT_URL": edge_endpoint,
         "AWS_REGION": region,
