@@ -14,13 +14,13 @@ from tabard.agent.drivers.leftovers import end_leftovers
 from tabard.agent.edge_client import Edge, EdgeError
 from tabard.agent.edge_relay import EdgeDoor, PlainDoor
 from tabard.agent.identity import fetch_identity
+from tabard.agent.instance_folders import former_instances
 from tabard.agent.instances import (
     AGENT_ENDED,
     BY_REQUEST,
     HostedInstance,
     Phase,
     Surroundings,
-    former_instances,
 )
 from tabard.agent.keeper import Errand, SessionKeeper
 from tabard.agent.kept import KeptInstance, KeptInstances, NothingKept

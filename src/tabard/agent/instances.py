@@ -1,8 +1,6 @@
 """One instance on this host, from its start to its end: listener, sessions, main process, state."""
 
 import asyncio
-import json
-import os
 import random
 import shutil
 from collections.abc import Callable, Coroutine
@@ -18,6 +16,7 @@ from tabard.agent.drivers.driver import CannotStart, Driver, ExitStatus, Running
 from tabard.agent.drivers.environment import instance_environment
 from tabard.agent.drivers.process import EMPTY_FILE
 from tabard.agent.edge_relay import EdgeDoor, EdgeRelay
+from tabard.agent.instance_folders import make_folder, mark_started
 from tabard.agent.keeper import SessionKeeper
 from tabard.agent.kept import KeptInstance, KeptInstances
 from tabard.agent.networks.network import InstanceNetwork, NoNetwork
@@ -33,8 +32,6 @@ INSTANCE_STARTED = "instance_started"
 INSTANCE_ADOPTED = "instance_adopted"
 INSTANCE_ENDED = "instance_ended"
 INSTANCE_START_FAILED = "instance_start_failed"
-
-STARTED_MARKER = "boot-number"
 
 Phase = Literal["pending", "running", "stopping", "stopped", "shutting-down", "terminated"]
 Reason: TypeAlias = tuple[str, str]
@@ -198,7 +195,7 @@ class HostedInstance:
         listening = _Listening()
         try:
             if adopted is None:
-                _make_directory(self._directory, keeper.facts())
+                make_folder(self._directory, keeper.facts())
             network = await driver.open_network() if adopted is None else adopted[0]
             listening.network = network
             await self._listen(listening, keeper, network, surroundings, is_adopted=adopted is not None)
@@ -329,7 +326,7 @@ class HostedInstance:
         self._reboot_asked = False
         self._end_asked.clear()
         self.boot_number = keeper.facts().boot_number
-        _mark_started(self._directory, keeper.facts())
+        mark_started(self._directory, keeper.facts())
         return await self._start(keeper, network, driver, surroundings)
 
     async def _wait(self, running: Running, surroundings: Surroundings) -> ExitStatus:
@@ -386,30 +383,3 @@ def _keeper_of(facts: DesiredInstance, surroundings: Surroundings) -> SessionKee
         rotate_every=surroundings.rotate_every,
         random_source=surroundings.random_source,
     )
-
-
-def former_instances(folder: Path) -> list[tuple[str, int]]:
-    """Instances that an earlier agent started here, with their last boot. None of them runs any more."""
-    found = []
-    for marker in sorted(folder.glob(f"i-*/{STARTED_MARKER}")):
-        try:
-            boot_number = int(json.loads(marker.read_text("ascii")))
-        except (OSError, ValueError, TypeError):
-            boot_number = 0
-        found.append((marker.parent.name, boot_number))
-    return found
-
-
-def _make_directory(directory: Path, desired: DesiredInstance) -> None:
-    # INVARIANT: the folder and its files stay ours: what an instance may write to, it could turn into a link
-    # to something that only we may write to. Its own folder is `home`, made by the driver.
-    directory.mkdir(exist_ok=True)
-    directory.chmod(0o711)
-    empty = directory / EMPTY_FILE
-    os.close(os.open(empty, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o444))
-    empty.chmod(0o444)
-    _mark_started(directory, desired)
-
-
-def _mark_started(directory: Path, desired: DesiredInstance) -> None:
-    (directory / STARTED_MARKER).write_text(json.dumps(desired.boot_number), "ascii")

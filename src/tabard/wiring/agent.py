@@ -62,7 +62,7 @@ async def run_agent(config: AgentConfig) -> None:
         region=config.region,
     )
     if config.turn_lock:
-        # All that takes time is done. Nothing else is to be done here meanwhile, and SIGTERM ends the process.
+        # All that takes time is done. There is nothing to do here meanwhile, and SIGTERM ends the process.
         _log.info(AGENT_STANDS_BY, host_id=config.host_id)
         await_turn(Path(config.turn_lock))
     stop = asyncio.Event()
