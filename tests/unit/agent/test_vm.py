@@ -31,6 +31,7 @@ from tabard.agent.drivers.vm import DISK, VmDriver, accelerator_for, qemu_missin
 from tabard.agent.drivers.vm_image import DiskFormat, NoImage, read_image
 from tabard.agent.kept import KeptInstance
 from tabard.agent.networks.network import InstanceNetwork, LoopbackPorts
+from tabard.agent.served import Served
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="QEMU's process is held by a pidfd")
 
@@ -197,7 +198,11 @@ async def test_the_next_agent_goes_on_with_a_machine_and_its_power_button(
     started = await start(driver, directory)
     assert started.descriptors is not None
     kept = KeptInstance(
-        facts=PLACED, network=NETWORK, process=tuple(os.dup(one) for one in started.descriptors)
+        boot_number=PLACED.boot_number,
+        served=Served(facts=PLACED),
+        network=NETWORK,
+        token_key=b"",
+        process=tuple(os.dup(one) for one in started.descriptors),
     )
     await eventually(lambda: said(directory))
     adopted = driver_of(image, outlives_agent=True).adopt(kept, directory)
