@@ -191,19 +191,19 @@ async def test_a_disk_is_never_used_with_another_image(image: Path, directory: P
         await start(driver, directory)
 
 
+def kept_instance(process: tuple[int, ...]) -> KeptInstance:
+    return KeptInstance(
+        boot_number=0, served=Served(facts=PLACED), network=NETWORK, token_key=b"", process=process
+    )
+
+
 async def test_the_next_agent_goes_on_with_a_machine_and_its_power_button(
     image: Path, directory: Path
 ) -> None:
     driver = driver_of(image, outlives_agent=True)
     started = await start(driver, directory)
     assert started.descriptors is not None
-    kept = KeptInstance(
-        boot_number=PLACED.boot_number,
-        served=Served(facts=PLACED),
-        network=NETWORK,
-        token_key=b"",
-        process=tuple(os.dup(one) for one in started.descriptors),
-    )
+    kept = kept_instance(tuple(os.dup(one) for one in started.descriptors))
     await eventually(lambda: said(directory))
     adopted = driver_of(image, outlives_agent=True).adopt(kept, directory)
     assert adopted is not None
@@ -219,7 +219,7 @@ async def test_a_machine_that_has_ended_is_not_adopted(image: Path, directory: P
     assert started.descriptors is not None
     process = tuple(os.dup(one) for one in started.descriptors)
     await started.stop(GRACE)
-    kept = KeptInstance(facts=PLACED, network=NETWORK, process=process)
+    kept = kept_instance(process)
     assert driver.adopt(kept, directory) is None
     kept.close()
 
