@@ -10,7 +10,7 @@ import structlog
 
 from tabard.agent.consoles import EVERY_SECONDS, Consoles
 from tabard.agent.drivers.driver import Driver
-from tabard.agent.drivers.leftovers import end_leftovers
+from tabard.agent.drivers.leftovers import end_former
 from tabard.agent.edge_client import Edge, EdgeError
 from tabard.agent.edge_relay import EdgeDoor, PlainDoor
 from tabard.agent.identity import fetch_identity
@@ -160,7 +160,7 @@ class Agent:
             instance_id for kept in self._surroundings.kept.all() if (instance_id := self._adopt(kept))
         }
         left = [(instance_id, boot) for instance_id, boot in former if instance_id not in adopted]
-        end_leftovers([instance_id for instance_id, _ in left])
+        end_former(self._folder, [instance_id for instance_id, _ in left])
         for instance_id, boot_number in left:
             self._hosted(instance_id, boot_number, phase="stopped", reason=AGENT_ENDED)
 

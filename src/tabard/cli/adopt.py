@@ -20,7 +20,9 @@ def adopt(
     policy: PolicyOption = None,
     data_dir: DataDirOption = None,
 ) -> None:
-    """Make a running container an instance (needs root): SDKs in it find the role's credentials.
+    """Make a running container an instance: SDKs in it find the role's credentials.
+
+    Root adopts any, another user what his own rootless engine runs.
 
     The metadata is at 169.254.169.254 in its network, the edge at http://169.254.169.253. Ends with the
     container; Ctrl-C ends the instance, and leaves the container running.

@@ -22,8 +22,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 from tabard.agent.container import CREDENTIALS_FROM
+from tabard.agent.drivers.adopting import AdoptingDriver
+from tabard.agent.drivers.container import STANDARD_ENVIRONMENT
+from tabard.agent.drivers.container_images import machines_programs
+from tabard.agent.drivers.foreground import ForegroundDriver, as_container, as_process
+from tabard.agent.drivers.podman import Root
 from tabard.agent.edge_client import EdgeError
-from tabard.agent.networks.namespaces import InsideEdge, RootNamespaces
+from tabard.agent.networks.namespaces import InsideEdge, networks_to_adopt
 from tabard.agent.networks.network import LoopbackPorts, Networks, NoNetwork
 from tabard.cli.admin import admin_clients, take_aws_settings_out_of_this_process
 from tabard.cli.running import DataDirOption, complain
@@ -32,7 +37,7 @@ from tabard.model.instance import Image
 from tabard.services.ec2.images import CONTAINER_IMAGE, NETNS_IMAGE, PROCESS_IMAGE, VM_IMAGE
 from tabard.services.ec2.instance_profiles import TRUST_EC2
 from tabard.wiring.data_dir import find_running
-from tabard.wiring.drivers import instance_isolation
+from tabard.wiring.drivers import container_networks, instance_isolation
 from tabard.wiring.endpoint import as_admin
 from tabard.wiring.foreground import ForegroundRun, deregister_host, register_ephemeral_host
 from tabard.wiring.process import prepare_process
@@ -55,6 +60,7 @@ class DriverOption(StrEnum):
     """What `--driver` takes."""
 
     NETNS = "netns"
+    CONTAINER = "container"
     PROCESS = "process"
     VM = "vm"
 
@@ -79,6 +85,7 @@ class Launch:
     policies: Sequence[Path]
     driver: DriverOption | None
     credentials_from: CredentialsFromOption
+    rootfs: Path | None = None
     adopted_pid: int | None = None
 
 
@@ -90,9 +97,20 @@ def run(
         DriverOption | None,
         typer.Option(
             "--driver",
-            help="netns: in a network namespace, where the edge is all there is. process: in this machine's "
-            "network. Without it: netns where this machine can, and which one it is stands on stderr. vm: "
-            "refused, with what to do instead.",
+            help="netns: in a network namespace, where the edge is all there is. container: in a podman "
+            "container with such a network, which has the current folder and no other of yours. process: in "
+            "this machine's network. Without it: netns where this machine can, and which one it is stands on "
+            "stderr. vm: refused, with what to do instead.",
+        ),
+    ] = None,
+    rootfs: Annotated[
+        Path | None,
+        typer.Option(
+            "--rootfs",
+            exists=True,
+            file_okay=False,
+            resolve_path=True,
+            help="The root file system of a container, read only; without it, this machine's /usr.",
         ),
     ] = None,
     credentials_from: Annotated[
@@ -119,6 +137,7 @@ def run(
         policies=policy or [],
         driver=driver,
         credentials_from=credentials_from,
+        rootfs=rootfs,
     )
     run_to_its_end(launch, command=command, data_dir=data_dir)
 
@@ -127,7 +146,9 @@ def run_to_its_end(launch: Launch, *, command: Sequence[str], data_dir: Path | N
     """Launch the instance, and leave with its status once it has ended."""
     if launch.instance_profile is not None and launch.policies:
         complain("--instance-profile and --policy exclude each other")
-    if launch.adopted_pid is None:
+    if launch.rootfs is not None and launch.driver is not DriverOption.CONTAINER:
+        complain("--rootfs is for --driver container")
+    if launch.adopted_pid is None and launch.driver is not DriverOption.CONTAINER:
         _require_program(command[0])
     environment = take_aws_settings_out_of_this_process()
     documents = [_policy_document(path) for path in launch.policies]
@@ -179,11 +200,8 @@ async def _run(
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     async with AsyncExitStack() as stack:
         system = await stack.enter_async_context(_system(data_dir))
-        if launch.adopted_pid is None:
-            image, networks = await _chosen(launch.driver, system.endpoint)
-        else:
-            image, networks = CONTAINER_IMAGE, RootNamespaces(InsideEdge.of(system.endpoint))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tabard-run-")))
+        image, driver = await _driver(launch, command, environment, system, folder)
         take_back = _TakeBack()
         stack.callback(take_back.report)
         admin = _Admin(system, take_back)
@@ -200,15 +218,41 @@ async def _run(
             endpoint=system.endpoint,
             region=system.region,
             directory=folder,
-            command=command,
-            environment=environment,
-            driver=image.driver,
-            networks=networks,
+            driver_name=image.driver,
+            driver=driver,
             edge_socket=system.edge_socket,
-            hidden=(system.data_dir.path, system.edge_socket.parent),
-            adopted_pid=launch.adopted_pid,
         ).until_ended()
         return status.shell_code
+
+
+async def _driver(
+    launch: Launch,
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    system: RunningSystem,
+    folder: Path,
+) -> tuple[Image, ForegroundDriver | AdoptingDriver]:
+    """The driver that was asked for, else the best that works here, which is said. Raises NoNetwork."""
+    if launch.adopted_pid is not None:
+        adoptable = networks_to_adopt(InsideEdge.of(system.endpoint))
+        return CONTAINER_IMAGE, AdoptingDriver(launch.adopted_pid, adoptable)
+    hidden = (system.data_dir.path, system.edge_socket.parent)
+    if launch.driver is not DriverOption.CONTAINER:
+        image, networks = await _chosen(launch.driver, system.endpoint)
+        process = as_process(command, hidden=hidden)
+        return image, ForegroundDriver(process, networks, base_environment=environment)
+    try:
+        networks = container_networks(await instance_isolation(system.endpoint), system.endpoint)
+    except NoNetwork as error:
+        complain(f"the driver container does not work here: {error}")
+    here = Path.cwd()
+    if any(each.is_relative_to(here) for each in hidden):
+        complain(f"the container would have all of {here}, Tabard's own files among them: use another folder")
+    root = machines_programs(folder / "root") if launch.rootfs is None else Root(folder=launch.rootfs)
+    typer.echo(f"tabard: driver container, isolation: {networks.isolation}, files of its own", err=True)
+    container = as_container(command, root=root, folder=here, podmans=environment)
+    base = STANDARD_ENVIRONMENT | {name: environment[name] for name in ("TERM",) if name in environment}
+    return CONTAINER_IMAGE, ForegroundDriver(container, networks, base_environment=base)
 
 
 async def _chosen(driver: DriverOption | None, edge_endpoint: str) -> tuple[Image, Networks]:

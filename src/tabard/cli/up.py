@@ -82,6 +82,9 @@ def up(
     revoke_on_disassociate: Annotated[
         bool | None, typer.Option(help="End an instance's sessions when its instance profile is taken away.")
     ] = None,
+    container_images: Annotated[
+        Path | None, typer.Option(help="A folder of root file systems, each an image of that name.")
+    ] = None,
     launch_uid: Annotated[int | None, typer.Option(help="The uid that instances' processes run as.")] = None,
     launch_gid: Annotated[int | None, typer.Option(help="The gid that instances' processes run as.")] = None,
     vm_image: Annotated[

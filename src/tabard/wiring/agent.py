@@ -9,6 +9,7 @@ from pathlib import Path
 import structlog
 
 from tabard.agent.agent import Agent
+from tabard.agent.drivers.container_images import ContainerImages
 from tabard.agent.drivers.process import Owner
 from tabard.agent.edge_client import EdgeClient
 from tabard.agent.edge_relay import VouchingDoor
@@ -48,6 +49,11 @@ async def run_agent(config: AgentConfig) -> None:
         hidden=tuple(Path(folder) for folder in config.hidden),
         outlives_agent=config.store_fd is not None,
         vm_image=Path(config.vm_image) if config.vm_image else None,
+        images=ContainerImages(
+            Path(config.container_images) if config.container_images else None,
+            mount_points=Path(config.directory) / "machines-programs",
+        ),
+        edge_endpoint=config.endpoint,
     )
     agent = Agent(
         config.host_id,

@@ -11,9 +11,10 @@ from tabard.credentials.identity_certificate import CERTIFICATE, new_identity_ce
 from tabard.credentials.keyring import new_sealing_key
 from tabard.model.access_key import AccessKey, AccessKeyStatus
 from tabard.model.host import Host
+from tabard.model.instance import Image
 from tabard.model.user import User
 from tabard.names import new_access_key_id, new_resource_id, new_secret_access_key, new_unique_id
-from tabard.services.ec2.images import SEEDED_IMAGES
+from tabard.services.ec2.images import SEEDED_IMAGES, folder_image
 from tabard.services.ec2.lifecycle import REVOKE_ON_DISASSOCIATE, SESSIONS_OUTLIVE_INSTANCES
 from tabard.services.ec2.placement import LOCAL_HOST_ID, PROCESS_DRIVER_REFUSED
 from tabard.store.builtin_policies import administrator_access
@@ -51,7 +52,7 @@ def bootstrap(store: Store, data_dir: DataDir, settings: Settings, *, now: datet
             _join_organization(tx, settings.organization_file, now)
         if not tx.sealing_keys.all():
             tx.sealing_keys.insert(new_sealing_key(tx.vault, now=now))
-        for image in SEEDED_IMAGES:
+        for image in (*SEEDED_IMAGES, *_folder_images(settings, now)):
             if tx.images.get(image.image_id) is None:
                 tx.images.insert(image)
         if tx.installation.get(CERTIFICATE) is None:
@@ -100,6 +101,19 @@ def _fix_installation(tx: Transaction, settings: Settings) -> None:
     tx.installation.put(PROCESS_DRIVER_REFUSED, settings.process_driver_refused)
     tx.installation.put(REVOKE_ON_DISASSOCIATE, "yes" if settings.revoke_on_disassociate else "")
     tx.installation.put(SESSIONS_OUTLIVE_INSTANCES, "" if settings.revoke_on_terminate else "yes")
+
+
+def _folder_images(settings: Settings, now: datetime) -> list[Image]:
+    """The images that the operator has as folders. One whose folder is gone stays, for instances name it."""
+    if settings.container_images is None:
+        return []
+    try:
+        names = sorted(each.name for each in settings.container_images.iterdir() if each.is_dir())
+        return [folder_image(name, now=now) for name in names if not name.startswith(".")]
+    except OSError as error:
+        raise SettingsConflict(f"container_images cannot be read: {error}") from error
+    except ValueError as error:
+        raise SettingsConflict(f"container_images: {error}") from error
 
 
 def _join_organization(tx: Transaction, file: Path, now: datetime) -> None:

@@ -1,14 +1,19 @@
 """The drivers of a host: which ways of running instances this machine has, and what they promise."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tabard.agent.drivers.container import ContainerDriver
+from tabard.agent.drivers.container_images import ContainerImages
 from tabard.agent.drivers.driver import Driver
+from tabard.agent.drivers.podman import OWN_USER_NAMESPACE, why_not
 from tabard.agent.drivers.process import Owner, ProcessDriver, owner_of_its_own
 from tabard.agent.drivers.unavailable import UnavailableDriver
 from tabard.agent.drivers.vm import VmDriver, qemu_missing
-from tabard.agent.networks.namespaces import InsideEdge, RootNamespaces, best_networks
+from tabard.agent.networks.maker import NetworkMaker
+from tabard.agent.networks.namespaces import InsideEdge, RootlessNamespaces, RootNamespaces, best_networks
 from tabard.agent.networks.network import LoopbackPorts, Networks, NoNetwork
 
 
@@ -40,17 +45,32 @@ async def instance_isolation(edge_endpoint: str) -> InstanceIsolation:
         return InstanceIsolation(networks=None, reason=str(error))
 
 
+def container_networks(isolation: InstanceIsolation, edge_endpoint: str) -> Networks:
+    """Networks that podman's containers can be started in. Raises NoNetwork where there are none."""
+    if isolation.networks is None:
+        raise NoNetwork(isolation.reason)
+    if reason := why_not():
+        raise NoNetwork(reason)
+    if isolation.has_own_uids:
+        return isolation.networks
+    if os.geteuid() == 0:
+        raise NoNetwork("this root may not make network namespaces, and podman would need to")
+    return RootlessNamespaces(InsideEdge.of(edge_endpoint), maker=NetworkMaker(within=OWN_USER_NAMESPACE))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriverChoices:
     """launch_owner: whom instances run as where that is set; hidden: folders that no instance sees;
-    outlives_agent: whether instances with a network of their own go on without it; vm_image: the folder that
-    virtual machines are booted from."""
+    outlives_agent: whether instances with a network of their own go on without it; images: of containers;
+    vm_image: the folder that virtual machines are booted from."""
 
     environment: Mapping[str, str] = field(repr=False)
     uid: int
     launch_owner: Owner
     hidden: Sequence[Path]
     outlives_agent: bool
+    images: ContainerImages
+    edge_endpoint: str
     vm_image: Path | None = None
 
 
@@ -64,16 +84,25 @@ def drivers_of(isolation: InstanceIsolation, choices: DriverChoices) -> dict[str
     process = ProcessDriver(
         LoopbackPorts(uid=uid), base_environment=choices.environment, owner_of=launch_owner
     )
-    container = UnavailableDriver("container", "running containers are adopted, by tabard adopt")
+    of_its_own = isolation.has_own_uids and choices.launch_owner.uid is None
+    owner_of = owner_of_its_own if of_its_own else launch_owner
+    container: Driver
+    try:
+        container = ContainerDriver(
+            container_networks(isolation, choices.edge_endpoint),
+            root_of=choices.images.root_of,
+            owner_of=owner_of if isolation.has_own_uids else None,
+        )
+    except NoNetwork as error:
+        container = UnavailableDriver("container", str(error))
     if isolation.networks is None:
         netns = UnavailableDriver("netns", isolation.reason)
         vm = UnavailableDriver("vm", isolation.reason)
         return {"process": process, "netns": netns, "container": container, "vm": vm}
-    of_its_own = isolation.has_own_uids and choices.launch_owner.uid is None
     own_network = ProcessDriver(
         isolation.networks,
         base_environment=choices.environment,
-        owner_of=owner_of_its_own if of_its_own else launch_owner,
+        owner_of=owner_of,
         hidden=() if of_its_own else choices.hidden,  # another user sees nothing of them anyway
         outlives_agent=choices.outlives_agent,
     )

@@ -2,7 +2,17 @@
 
 import os
 
-_KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "HOME", "CREDENTIALS_DIRECTORY", "PYTHONDONTWRITEBYTECODE")
+_KEPT = (
+    "PATH",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "TMPDIR",
+    "HOME",
+    "XDG_RUNTIME_DIR",  # where podman has what it knows of a user's containers
+    "CREDENTIALS_DIRECTORY",
+    "PYTHONDONTWRITEBYTECODE",
+)
 
 
 def child_environment() -> dict[str, str]:

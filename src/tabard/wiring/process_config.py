@@ -47,6 +47,7 @@ class AgentConfig(msgspec.Struct, frozen=True, kw_only=True):
     launch_uid: int | None = None
     launch_gid: int | None = None
     vm_image: str = ""
+    container_images: str = ""
 
     def __repr__(self) -> str:
         return f"AgentConfig(host_id={self.host_id!r}, endpoint={self.endpoint!r})"

@@ -109,6 +109,10 @@ class Settings(BaseSettings):
     revoke_on_terminate: bool = Field(
         default=True, description="end an instance's sessions when it is terminated; EC2 does not"
     )
+    container_images: Path | None = Field(
+        default=None,
+        description="a folder of root file systems: each folder in it is an image to launch containers from",
+    )
     launch_uid: int | None = Field(default=None, ge=1, description="the uid that instances' processes run as")
     launch_gid: int | None = Field(default=None, ge=1, description="the gid that instances' processes run as")
     vm_image: Path | None = Field(

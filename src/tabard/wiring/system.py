@@ -304,6 +304,9 @@ class System:
             launch_uid=settings.launch_uid,
             launch_gid=settings.launch_gid,
             vm_image="" if settings.vm_image is None else str(settings.vm_image.expanduser().absolute()),
+            container_images=""
+            if settings.container_images is None
+            else str(settings.container_images.resolve()),
             supervisor_pid=os.getpid(),
             store_fd=None if self._store is None else self._store.descriptor,
             turn_lock="" if self._store is None else str(self._runtime_folder / "agent.turn"),

@@ -16,7 +16,7 @@ from described_instance import FACTS
 
 from tabard.agent.drivers.console import ConsoleLog
 from tabard.agent.drivers.driver import ExitStatus, Running
-from tabard.agent.drivers.foreground import ForegroundDriver
+from tabard.agent.drivers.foreground import ForegroundDriver, as_process
 from tabard.agent.drivers.process import Owner, ProcessDriver
 from tabard.agent.networks.network import InstanceNetwork, LoopbackPorts
 
@@ -36,6 +36,12 @@ async def start(tmp_path: Path, script: str, **environment: str) -> Running:
     driver = ProcessDriver(PORTS, base_environment=os.environ)
     desired = msgspec.structs.replace(FACTS, user_data=script.encode())
     return await driver.start(desired, NETWORK, {**driver.base_environment, **environment}, tmp_path)
+
+
+def foreground(command: list[str]) -> ForegroundDriver:
+    return ForegroundDriver(
+        as_process(command, hidden=()), PORTS, base_environment={"PATH": os.environ["PATH"]}
+    )
 
 
 def mode(path: Path) -> int:
@@ -130,11 +136,11 @@ async def test_the_main_process_dies_with_its_agent(tmp_path: Path) -> None:
         "import asyncio, sys, os\n"
         "from pathlib import Path\n"
         "from types import SimpleNamespace\n"
-        "from tabard.agent.drivers.foreground import ForegroundDriver\n"
+        "from tabard.agent.drivers.foreground import ForegroundDriver, as_process\n"
         "from tabard.agent.networks.network import InstanceNetwork\n"
         "async def main():\n"
         "    command = ['sh', '-c', 'echo $$; exec sleep 60']\n"
-        "    driver = ForegroundDriver(command, None, base_environment=os.environ)\n"
+        "    driver = ForegroundDriver(as_process(command, hidden=()), None, base_environment=os.environ)\n"
         "    network = InstanceNetwork(metadata=())\n"
         "    await driver.start(SimpleNamespace(instance_id='i'), network, dict(os.environ), Path('.'))\n"
         "    await asyncio.sleep(60)\n"
@@ -179,14 +185,14 @@ async def test_nothing_but_the_home_is_given_away_by_its_path_and_that_last(
 
 
 async def test_the_foreground_command_reports_its_exit_status(tmp_path: Path) -> None:
-    driver = ForegroundDriver(["sh", "-c", "exit 5"], PORTS, base_environment={"PATH": os.environ["PATH"]})
+    driver = foreground(["sh", "-c", "exit 5"])
     running = await driver.start(FACTS, NETWORK, driver.base_environment, tmp_path)
     assert (await running.wait()).shell_code == 5
     assert (await driver.ended).shell_code == 5
 
 
 async def test_the_foreground_command_can_be_stopped(tmp_path: Path) -> None:
-    driver = ForegroundDriver(["sleep", "60"], PORTS, base_environment=os.environ)
+    driver = foreground(["sleep", "60"])
     running = await driver.start(FACTS, NETWORK, os.environ, tmp_path)
     waiting = asyncio.create_task(running.wait())
     await running.stop(GRACE)
@@ -195,7 +201,7 @@ async def test_the_foreground_command_can_be_stopped(tmp_path: Path) -> None:
 
 
 async def test_a_command_that_is_not_started_ends_with_126() -> None:
-    driver = ForegroundDriver(["true"], PORTS, base_environment={})
+    driver = foreground(["true"])
     driver.not_started("i-0123456789abcdef0", "no metadata")
     assert (await driver.ended, driver.reason) == (ExitStatus(code=126), "no metadata")
 

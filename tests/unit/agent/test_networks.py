@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from described_instance import FACTS
 
-from tabard.agent.drivers.container import ContainerDriver
+from tabard.agent.drivers.adopting import AdoptingDriver
 from tabard.agent.drivers.driver import CannotStart
 from tabard.agent.drivers.process import Owner, launch_command, owner_of_its_own
 from tabard.agent.networks.namespaces import (
@@ -188,8 +188,7 @@ async def test_hidden_folders_are_empty_but_for_what_is_shown(networks: Networks
 
 
 async def test_a_running_process_is_adopted_by_its_pid(networks: Networks) -> None:
-    if not isinstance(networks, RootNamespaces):
-        pytest.skip("adopting by pid is root's")
+    assert isinstance(networks, RootNamespaces | RootlessNamespaces)
     made = await networks.open()
     process = await asyncio.create_subprocess_exec(
         *launch_command(["sleep", "60"], network=made), pass_fds=made.namespaces
@@ -211,12 +210,14 @@ async def test_a_running_process_is_adopted_by_its_pid(networks: Networks) -> No
     adopted.close()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root enters the namespaces of others")
-async def test_a_process_that_is_gone_cannot_be_adopted() -> None:
+@pytest.mark.parametrize("kind", [RootNamespaces, RootlessNamespaces])
+async def test_a_process_that_is_gone_cannot_be_adopted(
+    kind: type[RootNamespaces | RootlessNamespaces],
+) -> None:
     process = await asyncio.create_subprocess_exec("true")
     await process.wait()
     with pytest.raises(NoNetwork, match=f"process {process.pid}"):
-        await RootNamespaces(EDGE).adopt(process.pid)
+        await kind(EDGE).adopt(process.pid)
 
 
 async def test_opening_a_network_leaves_this_thread_where_it_was(networks: Networks) -> None:
@@ -282,19 +283,20 @@ async def test_where_there_are_none_the_reason_is_said(monkeypatch: pytest.Monke
         await best_networks(EDGE)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root enters the namespaces of others")
-async def test_the_machines_own_network_is_never_adopted() -> None:
+@pytest.mark.parametrize("kind", [RootNamespaces, RootlessNamespaces])
+async def test_the_machines_own_network_is_never_adopted(
+    kind: type[RootNamespaces | RootlessNamespaces],
+) -> None:
     """Its link-local addresses may be taken: on a cloud machine they are the machine's own metadata's."""
     process = await asyncio.create_subprocess_exec("sleep", "60")
     with pytest.raises(NoNetwork, match="this machine's own network"):
-        await RootNamespaces(EDGE).adopt(process.pid)
+        await kind(EDGE).adopt(process.pid)
     process.kill()
     await process.wait()
 
 
 async def test_a_container_is_watched_and_never_ended(networks: Networks) -> None:
-    if not isinstance(networks, RootNamespaces):
-        pytest.skip("adopting by pid is root's")
+    assert isinstance(networks, RootNamespaces | RootlessNamespaces)
     made = await networks.open()
     process = await asyncio.create_subprocess_exec(
         *launch_command(["sleep", "60"], network=made), pass_fds=made.namespaces
@@ -304,7 +306,7 @@ async def test_a_container_is_watched_and_never_ended(networks: Networks) -> Non
         while network_of(process.pid) != inside:  # noqa: ASYNC110 - a process tells nobody where it is
             await asyncio.sleep(0.01)
     made.close()
-    driver = ContainerDriver(process.pid, EDGE)
+    driver = AdoptingDriver(process.pid, networks)
     network = await driver.open_network()
     assert len(network.metadata) >= 1
     running = await driver.start(FACTS, network, {}, Path("/"))
@@ -323,4 +325,4 @@ async def test_a_process_that_is_not_there_is_no_container() -> None:
     process = await asyncio.create_subprocess_exec("true")
     await process.wait()
     with pytest.raises(NoNetwork, match="cannot be adopted"):
-        ContainerDriver(process.pid, EDGE)
+        AdoptingDriver(process.pid, RootlessNamespaces(EDGE))

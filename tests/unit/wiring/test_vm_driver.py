@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
+from tabard.agent.drivers.container_images import ContainerImages
 from tabard.agent.drivers.process import Owner
 from tabard.agent.drivers.unavailable import UnavailableDriver
 from tabard.agent.drivers.vm import VmDriver
@@ -23,7 +24,14 @@ NO_NETWORKS = InstanceIsolation(networks=None, reason="no namespaces here")
 
 def choices(vm_image: Path | None) -> DriverChoices:
     return DriverChoices(
-        environment={}, uid=1000, launch_owner=Owner(), hidden=(), outlives_agent=False, vm_image=vm_image
+        environment={},
+        uid=1000,
+        launch_owner=Owner(),
+        hidden=(),
+        outlives_agent=False,
+        images=ContainerImages(None, mount_points=Path("/nowhere")),
+        edge_endpoint="http://127.0.0.1:4580",
+        vm_image=vm_image,
     )
 
 

@@ -1,15 +1,15 @@
-"""A main process that another agent started, held by its pidfd: it never comes to mean another process."""
+"""A main process that is no child of ours, held by its pidfd: it never comes to mean another process."""
 
 import asyncio
 import os
 import select
 import signal
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 
 from tabard.agent.drivers.console import ConsoleLog
 from tabard.agent.drivers.driver import ExitStatus
-from tabard.agent.drivers.leftovers import end_leftovers
 
 _DRAIN_SECONDS = 0.5
 _PROCESS_GROUP = 4
@@ -17,15 +17,15 @@ _PROCESS_GROUP = 4
 
 
 class AdoptedProcess:
-    """What it ended with is told to its parent alone, which is gone: the status stays unknown."""
+    """One that another agent started, or a container's first, which its engine's monitor is the parent of."""
 
     def __init__(
-        self, instance_id: str, pidfd: int, output: int, console: ConsoleLog, *, network: int | None
+        self, pidfd: int, output: int, console: ConsoleLog, *, at_end: Callable[[], ExitStatus]
     ) -> None:
-        self._instance_id = instance_id
+        """Args: at_end: called in a thread once it has ended; ends what it left, and says how it ended."""
         self._pidfd = pidfd
         self._output = os.dup(output)
-        self._network = network
+        self._at_end = at_end
         self._copying = asyncio.create_task(console.copy(output))
         self._ended = asyncio.create_task(self._end())
 
@@ -56,13 +56,13 @@ class AdoptedProcess:
 
     async def _end(self) -> ExitStatus:
         await _readable(self._pidfd)
-        await asyncio.to_thread(end_leftovers, [self._instance_id], network=self._network)
+        status = await asyncio.to_thread(self._at_end)
         await asyncio.wait({self._copying}, timeout=_DRAIN_SECONDS)
         self._copying.cancel()
         await asyncio.wait({self._copying})
         os.close(self._pidfd)
         os.close(self._output)
-        return ExitStatus(is_known=False)
+        return status
 
 
 def has_ended(pidfd: int) -> bool:

@@ -1,96 +1,180 @@
-"""A running container, podman's or Docker's, becomes an instance: its network is entered by its pid.
+"""Runs an instance's user data as the first process of a podman container, in a network that is there first.
 
-Neither started nor ended by the agent: it gets a metadata service and a way to the edge, while it runs.
-Its engine gave it a network of its own (`--network=none` is best: then the edge is all that it reaches).
+The metadata answers before the container is made. podman makes it around a process that waits, so that the
+agent holds it before anything of the instance's runs; then the process is let go.
 """
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
-from tabard.agent.drivers.adopted import has_ended
+from tabard.agent.container import TOKEN_FILE
+from tabard.agent.drivers.adopted import AdoptedProcess, has_ended
+from tabard.agent.drivers.console import CONSOLE_LOG, ConsoleLog
 from tabard.agent.drivers.driver import CannotStart, ExitStatus, Running
+from tabard.agent.drivers.leftovers import INSTANCE_VARIABLE
+from tabard.agent.drivers.podman import (
+    CONTAINER_PID_FILE,
+    PODMAN,
+    Container,
+    Mount,
+    Root,
+    call,
+    container_name,
+    in_network,
+    last_line,
+    remove_containers,
+)
+from tabard.agent.drivers.process import EMPTY_FILE, HOME, USER_DATA, NoProcess, Owner, write_user_data
 from tabard.agent.kept import KeptInstance
-from tabard.agent.networks.namespaces import InsideEdge, RootNamespaces
-from tabard.agent.networks.network import InstanceNetwork, NoNetwork
+from tabard.agent.networks.network import InstanceNetwork, Networks
 from tabard.model.messages import DesiredInstance
+
+INSIDE = "/run/tabard"
+"""Where a container has its instance's folder."""
+
+STANDARD_ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "LANG": "C.UTF-8",
+}
+_SAID_BYTES = 16 * 1024
 
 
 class ContainerDriver:
-    """Adopts one process, the first of its container, as the one instance of its agent; await `ended`."""
+    """Runs user data that begins with `#!` in a container of its own; any other is told and not run.
 
-    base_environment: Mapping[str, str] = {}
+    Differs: the root file system is the image's, read only; /tmp and /run are in memory, and what is written
+    in the home folder lasts until the instance is terminated.
+    """
 
-    def __init__(self, pid: int, edge: InsideEdge) -> None:
-        """Raises NoNetwork where there is no such process."""
-        try:
-            self._pidfd = os.pidfd_open(pid)
-        except OSError as error:
-            raise NoNetwork(f"process {pid} cannot be adopted: {error.strerror}") from error
-        self._pid = pid
-        self._networks = RootNamespaces(edge)
-        self._instance_id: str | None = None
-        self.ended: asyncio.Future[ExitStatus] = asyncio.get_running_loop().create_future()
-        self.reason = ""
-        """Why it was not adopted, if it was not."""
+    base_environment: Mapping[str, str] = STANDARD_ENVIRONMENT
+
+    def __init__(
+        self,
+        networks: Networks,
+        *,
+        root_of: Callable[[str], Root],
+        owner_of: Callable[[str], Owner] | None,
+    ) -> None:
+        """Args: root_of: by image id; raises CannotStart; owner_of: by instance id, whom it runs as; None:
+        without root, as podman's own user."""
+        self._networks = networks
+        self._root_of = root_of
+        self._owner_of = owner_of
 
     async def open_network(self) -> InstanceNetwork:
-        network = await self._networks.adopt(self._pid)
-        # Had the pid come to mean another process, the one that is held would have ended.
-        if has_ended(self._pidfd):
-            network.close()
-            raise NoNetwork(f"process {self._pid} has ended")
-        return network
+        return await self._networks.open()
 
     async def start(
         self,
         desired: DesiredInstance,
-        network: InstanceNetwork,  # noqa: ARG002 - it is in it already
-        environment: Mapping[str, str],  # noqa: ARG002 - it has its own
-        directory: Path,  # noqa: ARG002 - and its own files
+        network: InstanceNetwork,
+        environment: Mapping[str, str],
+        directory: Path,
     ) -> Running:
-        """Nothing but to watch it; for one instance alone, as whose owner chose its role."""
-        if self._instance_id is not None:
-            raise CannotStart("this host has adopted one process, for another instance")
-        self._instance_id = desired.instance_id
-        return _Watched(self._pidfd, self.ended)
+        """Execute the user data as the container's first process, its output going to console.log."""
+        if not desired.user_data.startswith(b"#!"):
+            return NoProcess(outlives_agent=True)
+        held = await asyncio.to_thread(self._started, desired, network, environment, directory)
+        return _running(desired.instance_id, held, directory)
 
-    def adopt(self, kept: KeptInstance, directory: Path) -> Running | None:  # noqa: ARG002
-        """Never from another agent: it was adopted for as long as this one works."""
-        return None
+    def adopt(self, kept: KeptInstance, directory: Path) -> Running | None:
+        if not kept.process:
+            return NoProcess(outlives_agent=True)
+        if has_ended(kept.process[0]):
+            return None
+        return _running(kept.facts.instance_id, kept.process, directory)
 
     def not_started(self, instance_id: str, reason: str) -> None:
-        """End with 126; `reason` is for the caller to show."""
-        if self._instance_id not in (None, instance_id):
-            return
-        self.reason = reason
-        if not self.ended.done():
-            self.ended.set_result(ExitStatus(code=126))
+        """Nothing to do: the reason is reported as the instance's."""
 
-    def close(self) -> None:
-        """Let go of the process."""
-        with suppress(OSError):
-            os.close(self._pidfd)
+    def _started(
+        self,
+        desired: DesiredInstance,
+        network: InstanceNetwork,
+        environment: Mapping[str, str],
+        directory: Path,
+    ) -> tuple[int, int]:
+        """A pidfd of its first process, and the end of a pipe that its output is read from."""
+        owner = self._owner_of(desired.instance_id) if self._owner_of is not None else Owner()
+        try:
+            write_user_data(directory / HOME, desired.user_data, owner)
+        except OSError as error:
+            raise CannotStart(f"the user data cannot be run: {error.strerror}") from error
+        name, pid_file = container_name(desired.instance_id), directory / CONTAINER_PID_FILE
+        container = container_of(
+            desired.instance_id,
+            self._root_of(desired.image_id),
+            [f"{INSIDE}/{HOME}/{USER_DATA}"],
+            environment=environment,
+            directory=directory,
+            user="" if self._owner_of is None else f"{owner.uid}:{owner.gid}",
+        )
+        podman = in_network(network)
+        call([*podman, "create", f"--pidfile={pid_file}", *container.options()], network)
+        # A pipe of our own: what is in it when the agent is killed is there for the next one.
+        output, of_container = os.pipe()
+        os.set_blocking(output, False)
+        said = b""
+        try:
+            try:
+                call([*podman, "init", name], network, output=of_container)
+            finally:
+                os.close(of_container)
+                with suppress(BlockingIOError):
+                    said = os.read(output, _SAID_BYTES)  # by podman: nothing of the instance's runs yet
+            pidfd = os.pidfd_open(int(pid_file.read_text("ascii")))
+            call([PODMAN, "start", name])
+        except (CannotStart, OSError, ValueError) as error:
+            os.close(output)
+            remove_containers([desired.instance_id])
+            raise CannotStart(f"podman cannot start the container: {last_line(said) or error}") from error
+        return pidfd, output
 
 
-class _Watched:
-    descriptors: tuple[int, ...] | None = None
+def container_of(
+    instance_id: str,
+    root: Root,
+    command: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    directory: Path,
+    user: str,
+) -> Container:
+    """The container that has its instance's folder at `INSIDE`, where its environment is told that it is."""
+    told = [directory / name for name in (EMPTY_FILE, TOKEN_FILE)]
+    home = f"{INSIDE}/{HOME}"
+    return Container(
+        name=container_name(instance_id),
+        root=root,
+        mounts=(
+            Mount(source=directory / HOME, target=home, writable=True),
+            *(Mount(source=path, target=f"{INSIDE}/{path.name}") for path in told if path.exists()),
+        ),
+        environment={
+            **{name: value.replace(str(directory), INSIDE) for name, value in environment.items()},
+            "HOME": home,
+            INSTANCE_VARIABLE: instance_id,
+        },
+        user=user,
+        folder=home,
+        command=command,
+    )
 
-    def __init__(self, pidfd: int, ended: asyncio.Future[ExitStatus]) -> None:
-        self._pidfd = pidfd
-        self._ended = ended
-        asyncio.get_running_loop().add_reader(pidfd, self._end)
 
-    async def wait(self) -> ExitStatus:
-        return await asyncio.shield(self._ended)
+def _running(instance_id: str, held: Sequence[int], directory: Path) -> AdoptedProcess:
+    pidfd, output = held
+    console = ConsoleLog(directory / CONSOLE_LOG)
+    return AdoptedProcess(pidfd, output, console, at_end=partial(_end_of, instance_id))
 
-    async def stop(self, grace: timedelta) -> None:  # noqa: ARG002 - it is not ours to end
-        self._end()
 
-    def _end(self) -> None:
-        asyncio.get_running_loop().remove_reader(self._pidfd)
-        if not self._ended.done():
-            self._ended.set_result(ExitStatus(is_known=False))
+def _end_of(instance_id: str) -> ExitStatus:
+    try:
+        return ExitStatus(code=int(call([PODMAN, "wait", container_name(instance_id)])))
+    except (CannotStart, ValueError):
+        return ExitStatus(is_known=False)
+    finally:
+        remove_containers([instance_id])

@@ -1,18 +1,80 @@
-"""The foreground form of the process and netns drivers: one command in its caller's terminal and folder."""
+"""The foreground form of the drivers: one command in its caller's terminal and folder."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
+from tabard.agent.drivers.container import container_of
 from tabard.agent.drivers.driver import CannotStart, ExitStatus, Running
-from tabard.agent.drivers.process import launch_command
+from tabard.agent.drivers.podman import Mount, Root, in_network, remove_containers
+from tabard.agent.drivers.process import HOME, launch_command
 from tabard.agent.kept import KeptInstance
 from tabard.agent.networks.network import InstanceNetwork, Networks
 from tabard.model.messages import DesiredInstance
 
 CANNOT_RUN = 126
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invocation:
+    """A process of this terminal's. `end_rest` ends what it may have left when it was killed."""
+
+    argv: Sequence[str]
+    environment: Mapping[str, str] = field(repr=False)
+    end_rest: Callable[[], None] = lambda: None
+
+
+Invoke: TypeAlias = Callable[[str, InstanceNetwork, Mapping[str, str], Path], Invocation]
+"""From an instance's id, network, environment and folder. Raises CannotStart, OSError."""
+
+
+def as_process(command: Sequence[str], *, hidden: Sequence[Path]) -> Invoke:
+    """Args: hidden: folders that the command does not see where it runs in a namespace."""
+
+    def invoke(
+        _instance_id: str, network: InstanceNetwork, environment: Mapping[str, str], _directory: Path
+    ) -> Invocation:
+        argv = launch_command(command, network=network, allow_new_privileges=True, hidden=hidden)
+        return Invocation(argv=argv, environment=environment)
+
+    return invoke
+
+
+def as_container(command: Sequence[str], *, root: Root, folder: Path, podmans: Mapping[str, str]) -> Invoke:
+    """In a container that has one folder of the caller's, and is its caller.
+
+    Args: folder: at the same path inside, where the command begins; podmans: podman's own environment.
+    """
+
+    def invoke(
+        instance_id: str, network: InstanceNetwork, environment: Mapping[str, str], directory: Path
+    ) -> Invocation:
+        (directory / HOME).mkdir(mode=0o700, exist_ok=True)
+        rootless = network.user_namespace is not None
+        container = container_of(
+            instance_id,
+            root,
+            command,
+            environment=environment,
+            directory=directory,
+            user="" if rootless else f"{os.getuid()}:{os.getgid()}",
+        ).begun_in(Mount(source=folder, target=str(folder), writable=True))
+        argv = [*in_network(network), "run", "--rm", "--interactive", *container.options()]
+        return Invocation(
+            argv=launch_command(
+                argv, network=None, allow_new_privileges=True, kept_descriptors=network.namespaces
+            ),
+            environment=podmans,
+            end_rest=partial(remove_containers, [instance_id]),
+        )
+
+    return invoke
 
 
 class ForegroundDriver:
@@ -23,16 +85,13 @@ class ForegroundDriver:
 
     def __init__(
         self,
-        command: Sequence[str],
+        invoke: Invoke,
         networks: Networks,
         *,
         base_environment: Mapping[str, str],
-        hidden: Sequence[Path] = (),
     ) -> None:
-        """Args: hidden: folders that the command does not see where it runs in a namespace."""
-        self._command = tuple(command)
+        self._invoke = invoke
         self._networks = networks
-        self._hidden = tuple(hidden)
         self._instance_id: str | None = None
         self._base_environment = dict(base_environment)
         self.ended: asyncio.Future[ExitStatus] = asyncio.get_running_loop().create_future()
@@ -51,7 +110,7 @@ class ForegroundDriver:
         desired: DesiredInstance,
         network: InstanceNetwork,
         environment: Mapping[str, str],
-        directory: Path,  # noqa: ARG002 - the command runs in the caller's folder
+        directory: Path,
     ) -> Running:
         """Start the command with this process's stdin, stdout, stderr and folder; for one instance alone.
 
@@ -61,16 +120,13 @@ class ForegroundDriver:
             raise CannotStart("this host runs one command, for another instance")
         self._instance_id = desired.instance_id
         try:
+            invocation = self._invoke(desired.instance_id, network, environment, directory)
             process = await asyncio.create_subprocess_exec(
-                *launch_command(
-                    self._command, network=network, allow_new_privileges=True, hidden=self._hidden
-                ),
-                env=dict(environment),
-                pass_fds=network.namespaces,
+                *invocation.argv, env=dict(invocation.environment), pass_fds=network.namespaces
             )
         except OSError as error:
-            raise CannotStart(f"{self._command[0]} cannot be run: {error.strerror}") from error
-        return _ForegroundProcess(process, self.ended)
+            raise CannotStart(f"the command cannot be run: {error.strerror}") from error
+        return _ForegroundProcess(process, self.ended, invocation.end_rest)
 
     def adopt(self, kept: KeptInstance, directory: Path) -> Running | None:  # noqa: ARG002
         """Never: the command ends with its terminal's process."""
@@ -88,7 +144,13 @@ class ForegroundDriver:
 class _ForegroundProcess:
     descriptors: tuple[int, ...] | None = None
 
-    def __init__(self, process: asyncio.subprocess.Process, ended: asyncio.Future[ExitStatus]) -> None:
+    def __init__(
+        self,
+        process: asyncio.subprocess.Process,
+        ended: asyncio.Future[ExitStatus],
+        end_rest: Callable[[], None],
+    ) -> None:
+        self._end_rest = end_rest
         self._process = process
         self._ended = ended
 
@@ -107,3 +169,4 @@ class _ForegroundProcess:
             with suppress(ProcessLookupError):
                 self._process.kill()
             await self._process.wait()
+            await asyncio.to_thread(self._end_rest)

@@ -8,9 +8,11 @@ from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
+from tabard.agent.drivers.adopted import AdoptedProcess
 from tabard.agent.drivers.console import ConsoleLog
 from tabard.agent.drivers.driver import ExitStatus
 from tabard.agent.drivers.leftovers import INSTANCE_VARIABLE, end_leftovers
+from tabard.agent.kept import KeptInstance
 from tabard.agent.networks.network import InstanceNetwork
 
 _DRAIN_SECONDS = 0.5
@@ -57,6 +59,17 @@ async def start_grouped(
         network=network.network_namespace,
         outlives_agent=outlives_agent,
     )
+
+
+def adopt_grouped(kept: KeptInstance, pidfd: int, output: int, console: ConsoleLog) -> AdoptedProcess:
+    """Go on with what another agent had started so."""
+    network = kept.network.network_namespace
+
+    def at_end() -> ExitStatus:
+        end_leftovers([kept.facts.instance_id], network=network)
+        return ExitStatus(is_known=False)  # it is told to the parent alone, which is gone
+
+    return AdoptedProcess(pidfd, output, console, at_end=at_end)
 
 
 class GroupedProcess:

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from tabard.agent.drivers.adopted import AdoptedProcess, has_ended
+from tabard.agent.drivers.adopted import has_ended
 from tabard.agent.drivers.console import CONSOLE_LOG, ConsoleLog
 from tabard.agent.drivers.driver import CannotStart, ExitStatus, Running
 from tabard.agent.drivers.environment import host_environment
-from tabard.agent.drivers.grouped import start_grouped
+from tabard.agent.drivers.grouped import adopt_grouped, start_grouped
 from tabard.agent.kept import KeptInstance
 from tabard.agent.networks.network import InstanceNetwork, Networks
 from tabard.agent.waiting import Event
@@ -94,13 +94,11 @@ class ProcessDriver:
     ) -> Running:
         """Execute the user data in `home` in `directory`, its output going to console.log beside it."""
         if not desired.user_data.startswith(b"#!"):
-            return _NoProcess(outlives_agent=self._outlives_agent)
+            return NoProcess(outlives_agent=self._outlives_agent)
         home = directory / HOME
-        home.mkdir(mode=0o700, exist_ok=True)
-        program = home / USER_DATA
         owner = self._owner_of(desired.instance_id)
         command = launch_command(
-            [str(program)],
+            [str(home / USER_DATA)],
             owner=owner,
             network=network,
             hidden=self._hidden,
@@ -108,8 +106,7 @@ class ProcessDriver:
             outlives_agent=self._outlives_agent,
         )
         try:
-            _write_program(program, desired.user_data, owner=owner.for_chown)
-            os.chown(home, *owner.for_chown, follow_symlinks=False)
+            write_user_data(home, desired.user_data, owner)
             return await start_grouped(
                 desired.instance_id,
                 command,
@@ -124,17 +121,11 @@ class ProcessDriver:
 
     def adopt(self, kept: KeptInstance, directory: Path) -> Running | None:
         if not kept.process:
-            return _NoProcess(outlives_agent=True)
+            return NoProcess(outlives_agent=True)
         pidfd, output = kept.process
         if has_ended(pidfd):
             return None
-        return AdoptedProcess(
-            kept.facts.instance_id,
-            pidfd,
-            output,
-            ConsoleLog(directory / CONSOLE_LOG),
-            network=kept.network.network_namespace,
-        )
+        return adopt_grouped(kept, pidfd, output, ConsoleLog(directory / CONSOLE_LOG))
 
     def not_started(self, instance_id: str, reason: str) -> None:
         """Nothing to do: the reason is reported as the instance's."""
@@ -143,7 +134,7 @@ class ProcessDriver:
 def launch_command(
     command: Sequence[str],
     *,
-    network: InstanceNetwork,
+    network: InstanceNetwork | None,
     owner: Owner | None = None,
     allow_new_privileges: bool = False,
     hidden: Sequence[Path] = (),
@@ -151,10 +142,12 @@ def launch_command(
     outlives_agent: bool = False,
     kept_descriptors: Sequence[int] = (),
 ) -> list[str]:
-    """The argument vector that starts `command` in a network, as a child which dies with this process, unless
-    it is to outlive it."""
+    """The argument vector that starts `command` in a network, or in ours.
+
+    As a child which dies with this process, unless it is to outlive it; `kept_descriptors` stay open.
+    """
     owner = owner or Owner()
-    options = ["--parent-pid", str(os.getpid()), *network.launch_options()]
+    options = ["--parent-pid", str(os.getpid()), *(network.launch_options() if network else ())]
     if owner.uid is not None:
         options += ["--uid", str(owner.uid)]
     if owner.gid is not None:
@@ -165,7 +158,7 @@ def launch_command(
         options.append("--outlive-parent")
     for descriptor in kept_descriptors:
         options += ["--keep-fd", str(descriptor)]
-    if network.network_namespace is not None:
+    if network is not None and network.network_namespace is not None:
         for folder in hidden:
             options += ["--hide-folder", str(folder)]
         for path in shown:
@@ -173,19 +166,22 @@ def launch_command(
     return [sys.executable, "-I", "-S", launch.__file__, *options, "--", *command]
 
 
-def _write_program(path: Path, content: bytes, *, owner: tuple[int, int]) -> None:
-    """Write the program for its owner, who may already own the folder and move what is in it.
+def write_user_data(home: Path, content: bytes, owner: Owner) -> None:
+    """Write the program into its owner's folder, who may already have it and move what is in it.
 
     INVARIANT: what is given away is the file that was just made, by its descriptor; a path may mean another.
     """
+    home.mkdir(mode=0o700, exist_ok=True)
+    path = home / USER_DATA
     path.unlink(missing_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o700)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
-        os.fchown(file.fileno(), *owner)
+        os.fchown(file.fileno(), *owner.for_chown)
+    os.chown(home, *owner.for_chown, follow_symlinks=False)
 
 
-class _NoProcess:
+class NoProcess:
     """An instance without a main process."""
 
     def __init__(self, *, outlives_agent: bool) -> None:

@@ -15,11 +15,11 @@ from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
-from tabard.agent.drivers.adopted import AdoptedProcess, has_ended
+from tabard.agent.drivers.adopted import has_ended
 from tabard.agent.drivers.console import CONSOLE_LOG, ConsoleLog
 from tabard.agent.drivers.driver import CannotStart, ExitStatus, Running
 from tabard.agent.drivers.environment import host_environment
-from tabard.agent.drivers.grouped import start_grouped
+from tabard.agent.drivers.grouped import adopt_grouped, start_grouped
 from tabard.agent.drivers.power_button import PowerButton
 from tabard.agent.drivers.process import Owner, launch_command
 from tabard.agent.drivers.qemu import Accelerator, MachineParts, qemu_arguments
@@ -189,13 +189,7 @@ class VmDriver:
         if len(kept.process) != 3 or has_ended(kept.process[0]):
             return None
         pidfd, output, control = kept.process
-        process = AdoptedProcess(
-            kept.facts.instance_id,
-            pidfd,
-            output,
-            ConsoleLog(directory / CONSOLE_LOG),
-            network=kept.network.network_namespace,
-        )
+        process = adopt_grouped(kept, pidfd, output, ConsoleLog(directory / CONSOLE_LOG))
         return VirtualMachine(process, PowerButton(socket.socket(fileno=control)))
 
     def not_started(self, instance_id: str, reason: str) -> None:

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import weakref
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from tabard.processes import network_maker
 
 _ANSWER_SECONDS = 10.0
 _AT_A_TIME = 16
+_OF_WITHIN = ("HOME", "PATH", "XDG_RUNTIME_DIR")
+"""What of our environment a command needs that finds a user namespace; the process itself needs nothing."""
+
 _TRIES = 3
 _DESCRIPTORS = 2 + len(network_maker.OFFERED_SOCKETS)
 
@@ -26,7 +30,9 @@ class NetworkMaker:
     with the last end of its socket, so that even a killed agent leaves none behind.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, within: Sequence[str] = ()) -> None:
+        """Args: within: runs a command in a user namespace that is to own them all; else each has its own."""
+        self._within = tuple(within)
         self._process: _Process | None = None
         self._places = asyncio.Semaphore(_AT_A_TIME)
 
@@ -35,8 +41,10 @@ class NetworkMaker:
         """Of the process, while there is one."""
         return None if self._process is None else self._process.pid
 
-    async def make(self) -> list[int]:
+    async def make(self, existing: int | None = None) -> list[int]:
         """Descriptors: the user namespace, the network namespace, and `network_maker.OFFERED_SOCKETS`.
+
+        Of a new network, or of an existing one, entered by way of the user namespace that owns it.
 
         Raises NoNetwork.
         """
@@ -44,9 +52,9 @@ class NetworkMaker:
             for _ in range(_TRIES):
                 process = self._process
                 if process is None:
-                    process = self._process = _started()
+                    process = self._process = _started(self._within)
                 try:
-                    answer, descriptors = await process.ask()
+                    answer, descriptors = await process.ask(existing)
                 except TimeoutError:
                     self._end(process)
                     raise NoNetwork(f"no network was made within {_ANSWER_SECONDS:g} s") from None
@@ -60,7 +68,8 @@ class NetworkMaker:
                         os.close(descriptor)
                     raise NoNetwork("there are no descriptors left for another network")
                 return descriptors
-        raise NoNetwork("the process that makes networks does not stay alive")
+        where = f" (by {' '.join(self._within)})" if self._within else ""
+        raise NoNetwork(f"the process that makes networks does not stay alive{where}")
 
     def close(self) -> None:
         """End the process. Another `make` starts another."""
@@ -81,12 +90,13 @@ class _Process:
         self._requests = requests
         self.end = weakref.finalize(self, _ended, process, requests)
 
-    async def ask(self) -> tuple[bytes, list[int]]:
+    async def ask(self, existing: int | None) -> tuple[bytes, list[int]]:
         """Its answer, and the descriptors that came with it. Raises OSError, or TimeoutError without one."""
         ours, theirs = socket.socketpair()
         with ours:
             with theirs:
-                socket.send_fds(self._requests, [b"?"], [theirs.fileno()])
+                given = [theirs.fileno()] if existing is None else [theirs.fileno(), existing]
+                socket.send_fds(self._requests, [b"?"], given)
             await _readable(ours)
             answer, descriptors, _, _ = socket.recv_fds(ours, network_maker.ANSWER_BYTES, _DESCRIPTORS)
         for descriptor in descriptors:
@@ -96,19 +106,22 @@ class _Process:
         return answer, descriptors
 
 
-def _started() -> _Process:
+def _started(within: Sequence[str]) -> _Process:
     """Start it: with no environment, no descriptor but its socket, and in a session of its own."""
+    mode = network_maker.HERE if within else network_maker.OWN
+    environment = {name: os.environ[name] for name in _OF_WITHIN if within and name in os.environ}
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     ours.settimeout(_ANSWER_SECONDS)
     folder = str(Path(tabard.__file__).parent.parent)
+    python = [sys.executable, "-I", "-S", "-c"]
     with theirs:
         try:
             process = subprocess.Popen(  # noqa: S603 - our own program, no input
-                [sys.executable, "-I", "-S", "-c", network_maker.PROGRAM, folder, str(theirs.fileno())],
+                [*within, *python, network_maker.PROGRAM, folder, str(theirs.fileno()), mode],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                env={},
+                env=environment,
                 pass_fds=(theirs.fileno(),),
                 start_new_session=True,
             )

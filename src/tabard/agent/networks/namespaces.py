@@ -10,7 +10,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
@@ -155,7 +155,15 @@ class RootlessNamespaces:
 
     async def open(self) -> InstanceNetwork:
         """Launch: a new namespace."""
-        user, network, *rest = await self._maker.make()
+        return self._furnished(await self._maker.make())
+
+    async def adopt(self, pid: int) -> InstanceNetwork:
+        """Adopt: the namespace that a running process is in. Raises NoNetwork."""
+        with _network_of(pid) as namespace:
+            return self._furnished(await self._maker.make(namespace))
+
+    def _furnished(self, descriptors: list[int]) -> InstanceNetwork:
+        user, network, *rest = descriptors
         return furnish(_made(user, network, [_socket_of(descriptor) for descriptor in rest]), self._edge)
 
 
@@ -168,18 +176,25 @@ def _new_namespace() -> MadeNamespace:
 
 
 def _namespace_of(pid: int) -> MadeNamespace:
+    with _network_of(pid) as namespace:
+        launch.LibC().setns(namespace, launch.CLONE_NEWNET)
+    return _here()
+
+
+@contextmanager
+def _network_of(pid: int) -> Iterator[int]:
+    """A descriptor of the network that a process is in. Raises NoNetwork, also for an OSError within."""
     try:
         namespace = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         try:
             # INVARIANT: the machine's own network is never given link-local addresses: they are taken there.
             if any(os.path.samestat(os.fstat(namespace), own) for own in _of_the_machine()):
                 raise NoNetwork(f"process {pid} is in this machine's own network: it has none to adopt")
-            launch.LibC().setns(namespace, launch.CLONE_NEWNET)
+            yield namespace
         finally:
             os.close(namespace)
     except OSError as error:
         raise NoNetwork(f"the network of process {pid} cannot be entered: {error.strerror}") from error
-    return _here()
 
 
 def _of_the_machine() -> Iterator[os.stat_result]:
@@ -241,6 +256,11 @@ async def _in_a_thread_of_its_own(work: Callable[[], _Made]) -> _Made:
 
     threading.Thread(target=run, name="into a namespace", daemon=True).start()
     return await done
+
+
+def networks_to_adopt(edge: InsideEdge) -> RootNamespaces | RootlessNamespaces:
+    """Those that enter what we may enter: root any, another user what is owned by a user namespace of his."""
+    return RootNamespaces(edge) if os.geteuid() == 0 else RootlessNamespaces(edge)
 
 
 async def best_networks(edge: InsideEdge) -> Networks:

@@ -68,6 +68,13 @@ class Networks(Protocol):
         """A new network. Raises NoNetwork."""
 
 
+class AdoptableNetworks(Protocol):
+    """Enters networks that are there."""
+
+    async def adopt(self, pid: int) -> InstanceNetwork:
+        """The one that a running process is in, listening. Raises NoNetwork."""
+
+
 class LoopbackPorts:
     """No isolation: a free port of the host's loopback for each instance's metadata."""
 

@@ -1,9 +1,10 @@
-"""Images: what instances are started from. Tabard seeds its own; none is made or shared."""
+"""Images: what instances are started from. Tabard seeds some, the operator adds folders; none is shared."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from tabard.access.authorize import Permit
+from tabard.model.container_image import MACHINES_PROGRAMS_IMAGE_ID, container_image_id
 from tabard.model.instance import Image
 from tabard.services.ec2.errors import DryRunOperation, InvalidAMIIDNotFound
 from tabard.services.ec2.filters import Filter, Selectors, keep
@@ -31,9 +32,9 @@ NETNS_IMAGE = Image(
     created_at=datetime(2026, 11, 1, tzinfo=UTC),
 )
 CONTAINER_IMAGE = Image(
-    image_id="ami-07ab4d00000000c07",
+    image_id=MACHINES_PROGRAMS_IMAGE_ID,
     name="tabard-container",
-    description="A running container that tabard adopt makes an instance",
+    description="Runs the user data in a container with its host's programs; also one that tabard adopt took",
     driver="container",
     imds_support="v2.0",
     architecture="x86_64",
@@ -59,6 +60,23 @@ MACHINE_IMAGE = Image(
 )
 SEEDED_IMAGES = (NETNS_IMAGE, PROCESS_IMAGE, CONTAINER_IMAGE, VM_IMAGE, MACHINE_IMAGE)
 """What every installation is seeded with; the ids are the same in every region and installation."""
+
+
+def folder_image(name: str, *, now: datetime) -> Image:
+    """The image that a folder of the operator's is: containers are launched with it as their root.
+
+    Raises:
+        ValueError: the folder's name cannot be an image's.
+    """
+    return Image(
+        image_id=container_image_id(name),
+        name=name,
+        description="Runs the user data in a container whose root is the host's folder of this name",
+        driver="container",
+        imds_support="v2.0",
+        architecture="x86_64",
+        created_at=now,
+    )
 
 
 class DescribeImagesRequest(Request, frozen=True, kw_only=True):
