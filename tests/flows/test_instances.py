@@ -107,6 +107,31 @@ def test_an_instances_life(system: RunningSystem, ec2: BaseClient) -> None:
     assert described(ec2, ids[0])["State"] == {"Code": 48, "Name": "terminated"}
 
 
+def test_what_surrounds_an_instance_is_described(system: RunningSystem, ec2: BaseClient) -> None:
+    instance_id = system.launch(SLEEPER, InstanceType="t3.micro").instance_id
+    instance = described(ec2, instance_id)
+    (vpc,) = ec2.describe_vpcs(VpcIds=[instance["VpcId"]])["Vpcs"]
+    (subnet,) = ec2.describe_subnets(SubnetIds=[instance["SubnetId"]])["Subnets"]
+    groups = [group["GroupId"] for group in instance["SecurityGroups"]]
+    (group,) = ec2.describe_security_groups(GroupIds=groups)["SecurityGroups"]
+    assert vpc["VpcId"] == subnet["VpcId"] == group["VpcId"]
+    (zone,) = ec2.describe_availability_zones()["AvailabilityZones"]
+    assert zone["ZoneName"] == subnet["AvailabilityZone"] == instance["Placement"]["AvailabilityZone"]
+    regions = [region["RegionName"] for region in ec2.describe_regions()["Regions"]]
+    assert zone["RegionName"] in regions
+    of_this = [{"Name": "attachment.instance-id", "Values": [instance_id]}]
+    (interface,) = ec2.describe_network_interfaces(Filters=of_this)["NetworkInterfaces"]
+    assert interface["NetworkInterfaceId"] == instance["NetworkInterfaces"][0]["NetworkInterfaceId"]
+    assert ec2.describe_volumes()["Volumes"] == []
+    (kind,) = ec2.describe_instance_types(InstanceTypes=["t3.micro"])["InstanceTypes"]
+    assert kind["BurstablePerformanceSupported"]
+    (credits_,) = ec2.describe_instance_credit_specifications(InstanceIds=[instance_id])[
+        "InstanceCreditSpecifications"
+    ]
+    assert credits_["CpuCredits"] == "unlimited"
+    ec2.terminate_instances(InstanceIds=[instance_id])
+
+
 def test_instances_are_described_in_pages(system: RunningSystem, ec2: BaseClient) -> None:
     tag = fresh("paged")
     tags = [{"ResourceType": "instance", "Tags": [{"Key": "set", "Value": tag}]}]

@@ -11,12 +11,14 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
+from tabard.model.instance import Instance
+
 VPC_CIDR = IPv4Network("172.31.0.0/16")
 SUBNET_CIDR = IPv4Network("172.31.0.0/20")
 
 _RESERVED_AT_START = 4
 _RESERVED_AT_END = 1
-_USABLE = SUBNET_CIDR.num_addresses - _RESERVED_AT_START - _RESERVED_AT_END
+USABLE_ADDRESSES = SUBNET_CIDR.num_addresses - _RESERVED_AT_START - _RESERVED_AT_END
 """AWS: "The first four IP addresses and the last IP address in each subnet CIDR block are not available"."""
 
 
@@ -48,6 +50,11 @@ def default_vpc(*, account_id: str, region: str) -> DefaultVpc:
     )
 
 
+def vpc_of(instance: Instance) -> DefaultVpc:
+    """The default VPC that an instance is in."""
+    return default_vpc(account_id=instance.owner_account_id, region=instance.region)
+
+
 def _short_name(region: str) -> str:
     """A region as its zones' ids begin: `use1` of us-east-1, `apse2` of ap-southeast-2, `usgw1` of
     us-gov-west-1."""
@@ -77,8 +84,8 @@ def private_ip_address(instance_id: str, taken: AbstractSet[str]) -> str | None:
     The first try follows from the instance's id, so that addresses are rarely used again soon.
     """
     start = int.from_bytes(hashlib.sha256(instance_id.encode()).digest()[5:9], "big")
-    for step in range(_USABLE):
-        address = str(SUBNET_CIDR[_RESERVED_AT_START + (start + step) % _USABLE])
+    for step in range(USABLE_ADDRESSES):
+        address = str(SUBNET_CIDR[_RESERVED_AT_START + (start + step) % USABLE_ADDRESSES])
         if address not in taken:
             return address
     return None

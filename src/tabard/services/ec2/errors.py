@@ -115,6 +115,38 @@ class InvalidSubnetIDNotFound(AwsError):
     sentence = "The subnet ID '{subnet_id}' does not exist"
 
 
+class InvalidVpcIDNotFound(AwsError):
+    """No such VPC: there is the default one alone."""
+
+    code = "InvalidVpcID.NotFound"
+    status = 400
+    sentence = "The vpc ID '{vpc_id}' does not exist"
+
+
+class InvalidNetworkInterfaceIDNotFound(AwsError):
+    """No such network interface: each instance has one, while it lives."""
+
+    code = "InvalidNetworkInterfaceID.NotFound"
+    status = 400
+    sentence = "The networkInterface ID '{network_interface_id}' does not exist"
+
+
+class InvalidVolumeNotFound(AwsError):
+    """No such volume: there are none."""
+
+    code = "InvalidVolume.NotFound"
+    status = 400
+    sentence = "The volume '{volume_id}' does not exist."
+
+
+class InvalidInstanceType(AwsError):
+    """Not a type of AWS's."""
+
+    code = "InvalidInstanceType"
+    status = 400
+    sentence = "The following supplied instance types do not exist: [{instance_types}]"
+
+
 class InvalidGroupNotFound(AwsError):
     """No such security group: there is the default one alone."""
 

@@ -11,7 +11,7 @@ from tabard.services.ec2.attribute_request import (
     asked_attributes,
     new_user_data,
 )
-from tabard.services.ec2.default_vpc import DefaultVpc, default_vpc
+from tabard.services.ec2.default_vpc import vpc_of
 from tabard.services.ec2.errors import (
     DryRunOperation,
     InvalidGroupNotFound,
@@ -141,16 +141,12 @@ def _guard_stopped(instance: Instance) -> None:
 
 def _guard_groups(instance: Instance, groups: object) -> None:
     for group in groups if isinstance(groups, tuple) else ():
-        if group != _vpc(instance).security_group_id:
+        if group != vpc_of(instance).security_group_id:
             raise InvalidGroupNotFound(group=group)
 
 
 def _said(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _vpc(instance: Instance) -> DefaultVpc:
-    return default_vpc(account_id=instance.owner_account_id, region=instance.region)
 
 
 _AS_THEY_ARE: Mapping[str, object] = {
@@ -182,7 +178,7 @@ _VIEWS: Mapping[str, Callable[[Instance], Output]] = {
     "productCodes": lambda _: {"ProductCodes": []},
     "sourceDestCheck": _fixed("SourceDestCheck"),
     "groupSet": lambda it: {
-        "Groups": [{"GroupId": _vpc(it).security_group_id, "GroupName": _vpc(it).security_group_name}]
+        "Groups": [{"GroupId": vpc_of(it).security_group_id, "GroupName": vpc_of(it).security_group_name}]
     },
     "ebsOptimized": _fixed("EbsOptimized"),
     "sriovNetSupport": _fixed("SriovNetSupport"),

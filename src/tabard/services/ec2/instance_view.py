@@ -6,21 +6,22 @@ from tabard.clock import iso8601
 from tabard.model.association import Association
 from tabard.model.instance import Instance, InstanceState, MetadataOptions
 from tabard.model.tag import Tag
-from tabard.services.ec2.default_vpc import default_vpc
+from tabard.services.ec2.default_vpc import vpc_of
+from tabard.services.ec2.network_interfaces import instance_network_interface
 from tabard.services.operation import Output
 
 
 def instance_view(instance: Instance, association: Association | None, *, architecture: str) -> Output:
     """AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Instance.html
 
-    Differs: members that say nothing here (disks, network interfaces, product codes) are empty or left out.
+    Differs: members that say nothing here (disks, product codes) are empty or left out.
     """
     view: dict[str, object] = {
         "InstanceId": instance.instance_id,
         "ImageId": instance.image_id,
         "State": state_view(instance.state),
         "PublicDnsName": "",
-        "StateTransitionReason": _transition_reason(instance),
+        "StateTransitionReason": transition_reason(instance),
         "AmiLaunchIndex": instance.ami_launch_index,
         "InstanceType": instance.instance_type,
         "LaunchTime": instance.launched_at,
@@ -36,7 +37,6 @@ def instance_view(instance: Instance, association: Association | None, *, archit
         "VirtualizationType": "hvm",
         "EbsOptimized": False,
         "BlockDeviceMappings": [],
-        "NetworkInterfaces": [],
         "ProductCodes": [],
         "PlatformDetails": "Linux/UNIX",
         "Tags": tags_view(instance.tags),
@@ -82,14 +82,15 @@ def tags_view(tags: tuple[Tag, ...]) -> list[Output]:
 def _network_view(instance: Instance) -> dict[str, object]:
     """A terminated instance has given its address back."""
     if instance.state is InstanceState.TERMINATED:
-        return {"PrivateDnsName": "", "SecurityGroups": []}
-    vpc = default_vpc(account_id=instance.owner_account_id, region=instance.region)
+        return {"PrivateDnsName": "", "NetworkInterfaces": [], "SecurityGroups": []}
+    vpc = vpc_of(instance)
     return {
         "PrivateDnsName": instance.private_dns_name,
         "PrivateIpAddress": instance.private_ip_address,
         "SubnetId": vpc.subnet_id,
         "VpcId": vpc.vpc_id,
         "SourceDestCheck": True,
+        "NetworkInterfaces": [instance_network_interface(instance)],
         "SecurityGroups": [{"GroupId": vpc.security_group_id, "GroupName": vpc.security_group_name}],
     }
 
@@ -106,7 +107,7 @@ def metadata_options_view(options: MetadataOptions) -> Output:
     }
 
 
-def _transition_reason(instance: Instance) -> str:
+def transition_reason(instance: Instance) -> str:
     """AWS: "the reason for the most recent state transition. This might be an empty string"."""
     if instance.state_reason_code != "Client.UserInitiatedShutdown" or instance.state_changed_at is None:
         return ""

@@ -7,7 +7,8 @@ from tabard.access.check import Check
 from tabard.model.instance import Instance, InstanceState
 from tabard.services.ec2.errors import DryRunOperation
 from tabard.services.ec2.filters import Filter, keep
-from tabard.services.ec2.instance_listing import architecture_of, asked_for, instance_selectors, launch_order
+from tabard.services.ec2.instance_filters import instance_selectors
+from tabard.services.ec2.instance_listing import architecture_of, asked_for, launch_order
 from tabard.services.ec2.instance_view import instance_view, state_view
 from tabard.services.ec2.lifecycle import ENDING, USER_INITIATED, move
 from tabard.services.ec2.named_instances import instance_checks, named_instances

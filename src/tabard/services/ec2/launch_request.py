@@ -8,6 +8,7 @@ import binascii
 
 from tabard.services.ec2.errors import InvalidParameterValue, UnsupportedOperation
 from tabard.services.ec2.instance_profiles import IamInstanceProfileSpecification
+from tabard.services.ec2.instance_types import UNLIMITED, is_burstable
 from tabard.services.ec2.tags import TagSpecification
 from tabard.services.operation import Request
 
@@ -98,7 +99,7 @@ UNSUPPORTED = {
     "block_device_mappings": _NO_DISK,
     "capacity_reservation_specification": "capacity is not reserved",
     "cpu_options": _HOST_MACHINE,
-    "credit_specification": _HOST_MACHINE,
+    "credit_specification": "nothing throttles an instance; CpuCredits is unlimited, of burstable types",
     "disable_api_stop": _NOT_KEPT,
     "disable_api_termination": _NOT_KEPT,
     "ebs_optimized": _NO_DISK,
@@ -144,9 +145,13 @@ def guard_supported(request: RunInstancesRequest) -> None:
     Raises:
         UnsupportedOperation (400): it names the parameter and says why.
     """
+    as_it_is = (
+        {"credit_specification": {"CpuCredits": UNLIMITED}} if is_burstable(request.instance_type) else {}
+    )
     names = dict(zip(request.__struct_fields__, request.__struct_encode_fields__, strict=True))
     for field, reason in UNSUPPORTED.items():
-        if getattr(request, field) not in _ASKS_NOTHING:
+        asked = getattr(request, field)
+        if asked not in _ASKS_NOTHING and asked != as_it_is.get(field):
             raise UnsupportedOperation(parameter=names[field], reason=reason)
     placement = request.placement
     names = dict(zip(placement.__struct_fields__, placement.__struct_encode_fields__, strict=True))

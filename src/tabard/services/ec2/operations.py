@@ -1,5 +1,8 @@
 """What EC2 can do here."""
 
+from collections.abc import Callable
+
+from tabard.access.authorize import Permit
 from tabard.services.ec2.associations import (
     AssociateIamInstanceProfileRequest,
     DescribeIamInstanceProfileAssociationsRequest,
@@ -19,6 +22,10 @@ from tabard.services.ec2.console_output import (
     get_console_output,
     get_console_output_checks,
 )
+from tabard.services.ec2.credit_specifications import (
+    DescribeInstanceCreditSpecificationsRequest,
+    describe_instance_credit_specifications,
+)
 from tabard.services.ec2.images import DescribeImagesRequest, describe_images
 from tabard.services.ec2.instance_attributes import (
     DescribeInstanceAttributeRequest,
@@ -29,6 +36,7 @@ from tabard.services.ec2.instance_attributes import (
 )
 from tabard.services.ec2.instance_context import describe_check
 from tabard.services.ec2.instance_status import DescribeInstanceStatusRequest, describe_instance_status
+from tabard.services.ec2.instance_types import DescribeInstanceTypesRequest, describe_instance_types
 from tabard.services.ec2.instances import (
     DescribeInstancesRequest,
     TerminateInstancesRequest,
@@ -65,6 +73,18 @@ from tabard.services.ec2.metadata_options import (
     modify_instance_metadata_options,
     modify_instance_metadata_options_checks,
 )
+from tabard.services.ec2.network_interfaces import (
+    DescribeNetworkInterfacesRequest,
+    describe_network_interfaces,
+)
+from tabard.services.ec2.networks import (
+    DescribeSecurityGroupsRequest,
+    DescribeSubnetsRequest,
+    DescribeVpcsRequest,
+    describe_security_groups,
+    describe_subnets,
+    describe_vpcs,
+)
 from tabard.services.ec2.resource_tags import (
     CreateTagsRequest,
     DeleteTagsRequest,
@@ -87,28 +107,27 @@ from tabard.services.ec2.start_stop import (
     stop_instances,
     stop_instances_checks,
 )
-from tabard.services.operation import Operation, Read, Write
+from tabard.services.ec2.volumes import DescribeVolumesRequest, describe_volumes
+from tabard.services.ec2.zones import (
+    DescribeAvailabilityZonesRequest,
+    DescribeRegionsRequest,
+    describe_availability_zones,
+    describe_regions,
+)
+from tabard.services.operation import Operation, Output, R, Read, Write
+from tabard.store.snapshot import Snapshot
+
+
+def _on_everything(name: str, request: type[R], perform: Callable[[Permit, R, Snapshot], Output]) -> Read[R]:
+    """An operation that AWS checks on all resources at once, as most that describe something."""
+    return Read(name, request, lambda _, facts: [describe_check(f"ec2:{name}", facts)], perform)
+
 
 OPERATIONS: tuple[Operation, ...] = (
     Write("RunInstances", RunInstancesRequest, run_instances_checks, run_instances),
-    Read(
-        "DescribeInstances",
-        DescribeInstancesRequest,
-        lambda _, facts: [describe_check("ec2:DescribeInstances", facts)],
-        describe_instances,
-    ),
-    Read(
-        "DescribeInstanceStatus",
-        DescribeInstanceStatusRequest,
-        lambda _, facts: [describe_check("ec2:DescribeInstanceStatus", facts)],
-        describe_instance_status,
-    ),
-    Read(
-        "DescribeImages",
-        DescribeImagesRequest,
-        lambda _, facts: [describe_check("ec2:DescribeImages", facts)],
-        describe_images,
-    ),
+    _on_everything("DescribeInstances", DescribeInstancesRequest, describe_instances),
+    _on_everything("DescribeInstanceStatus", DescribeInstanceStatusRequest, describe_instance_status),
+    _on_everything("DescribeImages", DescribeImagesRequest, describe_images),
     Write("TerminateInstances", TerminateInstancesRequest, terminate_instances_checks, terminate_instances),
     Write("StartInstances", StartInstancesRequest, start_instances_checks, start_instances),
     Write("StopInstances", StopInstancesRequest, stop_instances_checks, stop_instances),
@@ -127,22 +146,12 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Write("CreateKeyPair", CreateKeyPairRequest, create_key_pair_checks, create_key_pair),
     Write("ImportKeyPair", ImportKeyPairRequest, import_key_pair_checks, import_key_pair),
-    Read(
-        "DescribeKeyPairs",
-        DescribeKeyPairsRequest,
-        lambda _, facts: [describe_check("ec2:DescribeKeyPairs", facts)],
-        describe_key_pairs,
-    ),
+    _on_everything("DescribeKeyPairs", DescribeKeyPairsRequest, describe_key_pairs),
     Write("DeleteKeyPair", DeleteKeyPairRequest, delete_key_pair_checks, delete_key_pair),
     Write("GetConsoleOutput", GetConsoleOutputRequest, get_console_output_checks, get_console_output),
     Write("CreateTags", CreateTagsRequest, create_tags_checks, create_tags),
     Write("DeleteTags", DeleteTagsRequest, delete_tags_checks, delete_tags),
-    Read(
-        "DescribeTags",
-        DescribeTagsRequest,
-        lambda _, facts: [describe_check("ec2:DescribeTags", facts)],
-        describe_tags,
-    ),
+    _on_everything("DescribeTags", DescribeTagsRequest, describe_tags),
     Write(
         "AssociateIamInstanceProfile",
         AssociateIamInstanceProfileRequest,
@@ -161,10 +170,9 @@ OPERATIONS: tuple[Operation, ...] = (
         disassociate_iam_instance_profile_checks,
         disassociate_iam_instance_profile,
     ),
-    Read(
+    _on_everything(
         "DescribeIamInstanceProfileAssociations",
         DescribeIamInstanceProfileAssociationsRequest,
-        lambda _, facts: [describe_check("ec2:DescribeIamInstanceProfileAssociations", facts)],
         describe_iam_instance_profile_associations,
     ),
     Write(
@@ -173,11 +181,8 @@ OPERATIONS: tuple[Operation, ...] = (
         modify_instance_metadata_options_checks,
         modify_instance_metadata_options,
     ),
-    Read(
-        "GetInstanceMetadataDefaults",
-        GetInstanceMetadataDefaultsRequest,
-        lambda _, facts: [describe_check("ec2:GetInstanceMetadataDefaults", facts)],
-        get_instance_metadata_defaults,
+    _on_everything(
+        "GetInstanceMetadataDefaults", GetInstanceMetadataDefaultsRequest, get_instance_metadata_defaults
     ),
     Write(
         "ModifyInstanceMetadataDefaults",
@@ -185,4 +190,21 @@ OPERATIONS: tuple[Operation, ...] = (
         modify_instance_metadata_defaults_checks,
         modify_instance_metadata_defaults,
     ),
+    _on_everything("DescribeInstanceTypes", DescribeInstanceTypesRequest, describe_instance_types),
+    _on_everything(
+        "DescribeInstanceCreditSpecifications",
+        DescribeInstanceCreditSpecificationsRequest,
+        describe_instance_credit_specifications,
+    ),
+    _on_everything("DescribeVpcs", DescribeVpcsRequest, describe_vpcs),
+    _on_everything("DescribeSubnets", DescribeSubnetsRequest, describe_subnets),
+    _on_everything("DescribeSecurityGroups", DescribeSecurityGroupsRequest, describe_security_groups),
+    _on_everything(
+        "DescribeNetworkInterfaces", DescribeNetworkInterfacesRequest, describe_network_interfaces
+    ),
+    _on_everything("DescribeVolumes", DescribeVolumesRequest, describe_volumes),
+    _on_everything(
+        "DescribeAvailabilityZones", DescribeAvailabilityZonesRequest, describe_availability_zones
+    ),
+    _on_everything("DescribeRegions", DescribeRegionsRequest, describe_regions),
 )

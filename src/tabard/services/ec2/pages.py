@@ -26,13 +26,14 @@ def page(
     max_results: int | None,
     next_token: str | None,
     least: int = MIN_PAGE,
+    most: int = MAX_PAGE,
 ) -> tuple[list[T], str | None]:
     """One page of `items` in the order of `key`, and the token of the next page if there is one.
 
     Raises:
-        InvalidParameterValue: max_results is not within `least` to 1,000. InvalidNextToken.
+        InvalidParameterValue: max_results is not within `least` to `most`. InvalidNextToken.
     """
-    limit = _limit(max_results, least)
+    limit = _limit(max_results, least, most)
     ordered = sorted(items, key=key)
     if next_token:
         last_seen = _opened(next_token)
@@ -42,18 +43,18 @@ def page(
     return ordered[:limit], _token(key(ordered[limit - 1]))
 
 
-def _limit(max_results: int | None, least: int) -> int:
+def _limit(max_results: int | None, least: int, most: int) -> int:
     if max_results is None:
-        return MAX_PAGE
+        return most
     if max_results < least:
         raise InvalidParameterValue(
             reason=f"Value ( {max_results} ) for parameter maxResults is invalid. "
             f"Expecting a value greater than or equal to {least}."
         )
-    if max_results > MAX_PAGE:
+    if max_results > most:
         raise InvalidParameterValue(
             reason=f"Value ( {max_results} ) for parameter maxResults is invalid. "
-            f"Expecting a value smaller than or equal to {MAX_PAGE}."
+            f"Expecting a value smaller than or equal to {most}."
         )
     return max_results
 

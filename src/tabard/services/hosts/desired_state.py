@@ -15,7 +15,7 @@ from tabard.model.messages import (
     DesiredScheduledEvent,
     InstanceTag,
 )
-from tabard.services.ec2.default_vpc import SUBNET_CIDR, VPC_CIDR, default_vpc, network_interface_id
+from tabard.services.ec2.default_vpc import SUBNET_CIDR, VPC_CIDR, network_interface_id, vpc_of
 from tabard.services.hosts.faults import desired_faults
 from tabard.store.snapshot import Snapshot
 
@@ -66,7 +66,7 @@ def says_the_same(version: int, known_version: int) -> bool:
 def _desired(instance: Instance, run_state: DesiredRunState, snapshot: Snapshot) -> DesiredInstance:
     # INVARIANT: images are never removed.
     image = snapshot.images[instance.image_id]
-    vpc = default_vpc(account_id=instance.owner_account_id, region=instance.region)
+    vpc = vpc_of(instance)
     options = instance.metadata_options
     return DesiredInstance(
         instance_id=instance.instance_id,

@@ -7,7 +7,7 @@ from tabard.model.instance import InstanceState
 from tabard.model.messages import GetInstanceSessionRequest, GetInstanceSessionResult
 from tabard.model.role import Role
 from tabard.model.session import InstanceFacts
-from tabard.services.ec2.default_vpc import default_vpc
+from tabard.services.ec2.default_vpc import vpc_of
 from tabard.services.hosts.answers import answer
 from tabard.services.hosts.errors import (
     InstanceNotRunning,
@@ -44,7 +44,7 @@ def get_instance_session(permit: Permit, request: GetInstanceSessionRequest, min
     if association is None:
         raise InstanceProfileNotAssociated(instance_id=instance.instance_id)
     role = _role_held(association, snapshot)
-    vpc = default_vpc(account_id=instance.owner_account_id, region=instance.region)
+    vpc = vpc_of(instance)
     minted = mint.for_instance(
         permit,
         role=role,
