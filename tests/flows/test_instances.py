@@ -108,7 +108,7 @@ def test_an_instances_life(system: RunningSystem, ec2: BaseClient) -> None:
 
 
 def test_what_surrounds_an_instance_is_described(system: RunningSystem, ec2: BaseClient) -> None:
-    instance_id = system.launch(SLEEPER, InstanceType="t3.micro").instance_id
+    instance_id = system.launch(SLEEPER, instance_profile=None, InstanceType="t3.micro").instance_id
     instance = described(ec2, instance_id)
     (vpc,) = ec2.describe_vpcs(VpcIds=[instance["VpcId"]])["Vpcs"]
     (subnet,) = ec2.describe_subnets(SubnetIds=[instance["SubnetId"]])["Subnets"]

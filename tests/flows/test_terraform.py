@@ -1,4 +1,4 @@
-"""Terraform's AWS provider makes, changes and removes IAM's resources and instances, planning nothing between."""
+"""Terraform's AWS provider makes, changes and removes IAM's resources and instances."""
 
 import json
 import shutil
