@@ -11,10 +11,11 @@ from tabard.imds.nodes import Document, Node, Unavailable, iso_time, json_object
 from tabard.imds.source import CredentialsView, RefusedCredentials, ServedCredentials
 from tabard.model.messages import DesiredInstance, DesiredInstanceProfile
 
-_NO_ROLE = (
-    "Instance Profile does not contain a role. Please see documentation at "
-    "https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_iam-ec2.html."
+_SEE = (
+    "Please see documentation at https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_iam-ec2.html."
 )
+_NO_ROLE = f"Instance Profile does not contain a role. {_SEE}"
+_NOT_FOUND = f"Instance Profile {{}} cannot be found. {_SEE}"
 
 
 def iam(
@@ -28,7 +29,7 @@ def iam(
     mine = credentials_of_the_present_role(instance_profile, credentials)
     role_name = instance_profile.role_name
     nodes: dict[str, Node] = {"info": partial(_info, facts, instance_profile, mine)}
-    if role_name and not _is_gone(mine):
+    if role_name:
         nodes["security-credentials"] = {role_name: partial(_credentials, mine)}
         extended = partial(_credentials, mine, AccountId=facts.account_id)
         nodes["security-credentials-extended"] = {role_name: extended}
@@ -39,8 +40,11 @@ def _info(
     facts: DesiredInstance, instance_profile: DesiredInstanceProfile, mine: CredentialsView
 ) -> Document:
     last_updated = iso_time(facts.launched_at if mine is None else mine.last_updated)
-    if isinstance(mine, RefusedCredentials) and _is_gone(mine):
-        return json_object({"Code": mine.code, "Message": mine.message, "LastUpdated": last_updated})
+    if instance_profile.is_deleted:
+        sentence = _NOT_FOUND.format(instance_profile.instance_profile_arn)
+        return json_object(
+            {"Code": "InstanceProfileNotFound", "Message": sentence, "LastUpdated": last_updated}
+        )
     info = {
         "Code": "Success",
         "LastUpdated": last_updated,
@@ -48,11 +52,6 @@ def _info(
         "InstanceProfileId": instance_profile.instance_profile_id,
     }
     return json_object(info if instance_profile.role_name else {**info, "Message": _NO_ROLE})
-
-
-def _is_gone(mine: CredentialsView) -> bool:
-    """Whether the instance profile itself was deleted."""
-    return isinstance(mine, RefusedCredentials) and mine.code == "InstanceProfileNotFound"
 
 
 def credentials_of_the_present_role(

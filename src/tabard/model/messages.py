@@ -31,13 +31,17 @@ class DesiredMetadataOptions(Message, frozen=True):
 
 
 class DesiredInstanceProfile(Message, frozen=True):
-    """The association an instance should have; no `role_name` where the instance profile holds no role."""
+    """The association an instance should have; no `role_name` where the instance profile holds no role.
+
+    is_deleted: whether the instance profile is gone, though the association is not.
+    """
 
     association_id: str
     instance_profile_arn: str
     instance_profile_id: str
     role_name: str = ""
     role_id: str = ""
+    is_deleted: bool = False
 
 
 class InstanceTag(Message, frozen=True):

@@ -257,11 +257,13 @@ def test_a_refusal_of_the_trust_policy_is_a_document_without_keys() -> None:
 
 
 def test_a_deleted_instance_profile_is_told_by_info() -> None:
-    credentials = refused("InstanceProfileNotFound")
-    assert json.loads(body("/latest/meta-data/iam/info", FACTS, credentials))["Code"] == (
-        "InstanceProfileNotFound"
-    )
-    assert read(ROLE_PATH, FACTS, credentials).status == 404
+    gone = msgspec.structs.replace(PROFILE, role_name="", role_id="", is_deleted=True)
+    facts = msgspec.structs.replace(FACTS, instance_profile=gone)
+    info = json.loads(body("/latest/meta-data/iam/info", facts, None))
+    assert info["Code"] == "InstanceProfileNotFound"
+    assert gone.instance_profile_arn in info["Message"]
+    assert body("/latest/meta-data/iam/", facts, None) == "info"
+    assert read(ROLE_PATH, facts, SERVED).status == 404
 
 
 def test_nothing_valid_to_serve_is_503_while_the_role_is_listed() -> None:

@@ -148,4 +148,5 @@ def _desired_instance_profile(instance: Instance, snapshot: Snapshot) -> Desired
         instance_profile_id=association.instance_profile_id,
         role_name=role.name if role is not None else "",
         role_id=role.role_id if role is not None else "",
+        is_deleted=instance_profile is None,
     )
