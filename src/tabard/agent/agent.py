@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Coroutine, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import assert_never
 
@@ -190,7 +191,12 @@ class Agent:
         await self._minting.run(self._take_due())
 
     async def report(self) -> None:
-        """Tell the edge what has changed, or only that the host is alive. Raises EdgeError."""
+        """Tell the edge what has changed, or only that the host is alive. Raises EdgeError.
+
+        What an ended instance wrote last is told first: whoever waits for its end finds it there.
+        """
+        with suppress(EdgeError):  # their own loop goes on trying
+            await self._tell_consoles()
         await self._reports.tell(known={desired.instance_id for desired in self._desired or ()})
         self._reconcile()
 
@@ -233,6 +239,9 @@ class Agent:
         return max(0.0, min(due) - self._clock.monotonic_seconds()) if due else None
 
     # What the steps are made of
+
+    async def _tell_consoles(self) -> None:
+        await self._consoles.tell({each.instance_id: each.is_running for each in self._instances.values()})
 
     def _reconcile(self) -> None:
         """Take the actions that lead to the desired state, and those that they lead to in turn."""
@@ -359,9 +368,7 @@ class Agent:
     async def _tell_consoles_forever(self) -> None:
         async def tell() -> None:
             await asyncio.sleep(EVERY_SECONDS)
-            await self._consoles.tell(
-                {each.instance_id: each.is_running for each in self._instances.values()}
-            )
+            await self._tell_consoles()
 
         await self._steps.repeat("PutConsoleOutput", tell)
 

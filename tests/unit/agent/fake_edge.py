@@ -40,6 +40,7 @@ class FakeEdge:
     report_error: EdgeError | None = None
     console_error: EdgeError | None = None
     consoles: list[tuple[str, bytes]] = field(default_factory=list)
+    consoles_before_the_end: list[tuple[str, bytes]] = field(default_factory=list)
     instances: dict[str, DesiredInstance] = field(default_factory=dict)
     version: int = 1
     minted: list[GetInstanceSessionResult] = field(default_factory=list)
@@ -132,4 +133,6 @@ class FakeEdge:
             raise unreachable()
         if self.report_error is not None:
             raise self.report_error
+        if any(report.run_state in ("stopped", "terminated") for report in reports):
+            self.consoles_before_the_end = list(self.consoles)
         self.reports.extend(reports)

@@ -17,7 +17,7 @@ from fake_edge import FakeEdge, unreachable
 from tabard.agent.agent import Agent
 from tabard.agent.drivers.driver import CannotStart, ExitStatus, Running
 from tabard.agent.drivers.process import ProcessDriver
-from tabard.agent.edge_client import EdgeRefused, MintRefused
+from tabard.agent.edge_client import EdgeError, EdgeRefused, MintRefused
 from tabard.agent.kept import KeptInstance
 from tabard.agent.networks.network import InstanceNetwork, LoopbackPorts
 from tabard.agent.settings import AgentSettings
@@ -407,6 +407,23 @@ async def test_a_real_process_finds_its_role(tmp_path: Path) -> None:
     assert console["AccessKeyId"] == next(
         r.access_key_id for r in host.edge.minted if "1.0" in r.access_key_id
     )
+    await host.end()
+
+
+@pytest.mark.parametrize("failure", [None, unreachable()])
+async def test_what_an_instance_wrote_last_is_told_before_its_end(
+    tmp_path: Path, failure: EdgeError | None
+) -> None:
+    host = Host(tmp_path)
+    host.agent._drivers["process"] = ProcessDriver(
+        LoopbackPorts(uid=os.getuid()), base_environment=os.environ
+    )
+    host.edge.console_error = failure
+    host.edge.put(msgspec.structs.replace(OPEN, user_data=b"#!/bin/sh\necho last words\n"))
+    host.begin()
+    await host.until(lambda: "stopped" in host.states(), seconds=20)
+    told = [] if failure else [(ID, b"last words\n")]
+    assert host.edge.consoles_before_the_end[:1] == told
     await host.end()
 
 

@@ -35,8 +35,8 @@ def get_console_output(permit: Permit, request: GetConsoleOutputRequest, tx: Tra
     Raises:
         InvalidInstanceID.NotFound, InvalidInstanceID.Malformed (400 each), DryRunOperation (412).
     AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetConsoleOutput.html
-    Differs: the host tells it within seconds, so that Latest changes nothing; what an instance writes last
-        before it is terminated may be missing. A command under `tabard run` writes to its own terminal.
+    Differs: the host tells it within seconds, and before the instance's end, so that Latest changes nothing.
+        A command under `tabard run` writes to its own terminal.
     """
     if request.dry_run:
         raise DryRunOperation
