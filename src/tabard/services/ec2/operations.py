@@ -120,7 +120,8 @@ from tabard.store.snapshot import Snapshot
 
 def _on_everything(name: str, request: type[R], perform: Callable[[Permit, R, Snapshot], Output]) -> Read[R]:
     """An operation that AWS checks on all resources at once, as most that describe something."""
-    return Read(name, request, lambda _, facts: [describe_check(f"ec2:{name}", facts)], perform)
+    action = f"ec2:{name}"
+    return Read(name, request, lambda _, facts: [describe_check(action, facts)], perform)
 
 
 OPERATIONS: tuple[Operation, ...] = (
