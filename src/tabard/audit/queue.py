@@ -8,10 +8,10 @@ Administrative events do not come this way: they commit with their transaction.
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from itertools import islice
 from typing import NamedTuple, Protocol
 
+import msgspec
 import structlog
 
 from tabard.model.audit_event import AuditEvent
@@ -167,7 +167,7 @@ def _explained(waiting: _Waiting) -> AuditEvent:
     if waiting.explain is None:
         return waiting.event
     try:
-        return replace(waiting.event, explanation=waiting.explain())
+        return msgspec.structs.replace(waiting.event, explanation=waiting.explain())
     except Exception as failure:  # noqa: BLE001 - an event without explanation is better than none
         _log.error(AUDIT_NOT_EXPLAINED, request_id=waiting.event.request_id, exc_info=failure)
         return waiting.event

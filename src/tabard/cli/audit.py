@@ -2,10 +2,10 @@
 
 import json
 import time
-from dataclasses import asdict
 from types import MappingProxyType
 from typing import Annotated
 
+import msgspec
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -100,6 +100,6 @@ def _line(event: AuditEvent) -> str:
 
 
 def _as_json(number: int, event: AuditEvent) -> dict[str, object]:
-    told = {"number": number, **asdict(event), "at": iso8601(event.at)}
+    told = {"number": number, **msgspec.structs.asdict(event), "at": iso8601(event.at)}
     # What a decision rested on is for `tabard explain`.
     return {name: value for name, value in told.items() if name not in ("decisions", "explanation")}

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Annotated, Any
 
+import msgspec
 import typer
 
 from tabard.cli.reasons import evidence_text, layer_name, statement_name
@@ -67,7 +68,7 @@ def _written(reader: AuditReader, request_id: str) -> AuditEvent | None:
 
 def explanation_json(event: AuditEvent, since: ChangedSince) -> dict[str, object]:
     """Everything that is known, as values that JSON knows."""
-    told = asdict(event) | {"at": iso8601(event.at)}
+    told = msgspec.structs.asdict(event) | {"at": iso8601(event.at)}
     told["decisions"] = [_decision_json(decided) for decided in event.decisions]
     told["explanation"] = _evidence(event)
     told["changed_since"] = list(since.names) if since.is_known else None
@@ -120,4 +121,8 @@ def _since_text(since: ChangedSince) -> str:
 
 
 def _decision_json(decided: DecidedCheck) -> dict[str, object]:
-    return asdict(decided) | {"effect": str(decided.effect), "layer": str(decided.layer)}
+    return msgspec.structs.asdict(decided) | {
+        "effect": str(decided.effect),
+        "layer": str(decided.layer),
+        "matched": [asdict(matched) for matched in decided.matched],
+    }

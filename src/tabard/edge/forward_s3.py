@@ -39,6 +39,7 @@ _CONTENT_HEADERS = frozenset(
         "x-amz-storage-class", "x-amz-tagging-count", "x-amz-version-id",
     )
 )  # fmt: skip
+_UNDERSTOOD = {operation: members | OWNERS for operation, members in ACCEPTED_MEMBERS.items()}
 _EDGE_ONLY = OWNERS | {
     "ACL", "Body", "ContentLength", "CreateBucketConfiguration", "EncodingType", "MpuObjectSize",
     "ObjectOwnership",
@@ -91,8 +92,8 @@ class S3Upstream:
     async def _forward(
         self, permit: Permit, call: Call, body: ObjectBody | None, refused: Sequence[Denied]
     ) -> Answer:
-        unknown = call.input.keys() - ACCEPTED_MEMBERS[call.operation] - OWNERS
-        if unknown:
+        if not call.input.keys() <= _UNDERSTOOD[call.operation]:
+            unknown = call.input.keys() - _UNDERSTOOD[call.operation]
             raise NotImplementedByUpstream(member=", ".join(sorted(unknown)))
         check_values(call.operation, call.input, account_id=permit.account_id)
         if call.operation == "DeleteObjects":

@@ -1,16 +1,16 @@
 """One event per request: who asked what of which resource, what was decided and why."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
+
+import msgspec
 
 from tabard.policy import Effect, Layer, MatchedStatement
 
 Outcome = Literal["allowed", "denied", "refused", "failed"]
 
 
-@dataclass(frozen=True, slots=True)
-class DecidedCheck:
+class DecidedCheck(msgspec.Struct, frozen=True):
     """What was decided of one action on one resource, by which layer, and on which statements it rests."""
 
     action: str
@@ -20,8 +20,7 @@ class DecidedCheck:
     matched: tuple[MatchedStatement, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditEvent:
+class AuditEvent(msgspec.Struct, frozen=True, kw_only=True):
     """`outcome`: allowed and answered; denied by policy, or because Tabard has no such operation; refused
     before a decision (signature, syntax); failed after it was allowed (an upstream or the handler answered an
     error).

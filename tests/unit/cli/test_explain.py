@@ -1,8 +1,9 @@
 """`tabard explain`, as it tells of events of every kind."""
 
 import json
-from dataclasses import replace
 from datetime import UTC, datetime
+
+from msgspec.structs import replace
 
 from tabard.cli.explain import explanation_json, explanation_text
 from tabard.model.audit_event import AuditEvent, DecidedCheck

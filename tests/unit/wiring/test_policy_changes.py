@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 from aggregates import ACCOUNT_ID, audit_event, group, managed_policy, organization, role, user
 from memory_store import ClearVault
@@ -37,7 +38,9 @@ def store(tmp_path: Path) -> Iterator[SqlStore]:
 def event(store: SqlStore, principal_arn: str, *decisions: DecidedCheck) -> AuditEvent:
     """An event decided by the store as it is now."""
     version = store.next_snapshot().version
-    return replace(audit_event(), principal_arn=principal_arn, decisions=decisions, snapshot_version=version)
+    return msgspec.structs.replace(
+        audit_event(), principal_arn=principal_arn, decisions=decisions, snapshot_version=version
+    )
 
 
 def session_of_role(store: SqlStore) -> AuditEvent:
@@ -106,5 +109,5 @@ def test_an_organisation_is_asked_about_every_request(store: SqlStore) -> None:
 
 
 def test_a_version_that_the_journal_never_had_is_not_known(store: SqlStore) -> None:
-    ahead = replace(session_of_role(store), snapshot_version=10_000)
+    ahead = msgspec.structs.replace(session_of_role(store), snapshot_version=10_000)
     assert changed_since(store, ahead) == ChangedSince(is_known=False)

@@ -118,8 +118,8 @@ def _decisions_column(event: AuditEvent) -> list[object]:
         [
             decided.action,
             places[decided.resource],
-            decided.effect.value,
-            decided.layer.value,
+            decided.effect,
+            decided.layer,
             [[matched.policy, matched.sid, matched.index] for matched in decided.matched],
         ]
         for decided in event.decisions
