@@ -19,7 +19,7 @@ _COMMANDS = (
     Listed(
         "adopt",
         "tabard.cli.adopt:adopt",
-        "Make a running container an instance (needs root): SDKs in it find the role's credentials.",
+        "Make a running container an instance: SDKs in it find the role's credentials.",
     ),
     Listed(
         "env",
