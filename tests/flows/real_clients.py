@@ -13,9 +13,9 @@ from typing import Literal
 
 from running_system import bare_environment
 
-Mode = Literal["IMDSv2", "IMDSv1 allowed", "IMDSv2 over IPv6"]
-EVERY_MODE: tuple[Mode, ...] = ("IMDSv2", "IMDSv1 allowed", "IMDSv2 over IPv6")
-OVER_IPV4: tuple[Mode, ...] = ("IMDSv2", "IMDSv1 allowed")
+Mode = Literal["IMDSv2", "IMDSv1 allowed", "IMDSv2 over IPv6", "container"]
+EVERY_MODE: tuple[Mode, ...] = ("IMDSv2", "IMDSv1 allowed", "IMDSv2 over IPv6", "container")
+OVER_IPV4: tuple[Mode, ...] = ("IMDSv2", "IMDSv1 allowed", "container")
 
 REQUIREMENTS = {
     "aiobotocore": "3.10.0",
@@ -59,6 +59,8 @@ class Client:
     argv: Sequence[str]
     modes: tuple[Mode, ...] = EVERY_MODE
     writes: bool = True
+    container_by_loopback: bool = False
+    """It takes container credentials from loopback alone, where the process driver has them."""
     seconds: float = 60.0
 
 
@@ -247,7 +249,20 @@ def own_program(name: str) -> str:
 
 def mode_variables(mode: Mode) -> Mapping[str, str]:
     """What the client has to be told, beyond nothing."""
+    if mode == "container":
+        return {"AWS_EC2_METADATA_DISABLED": "true"}  # or it might be the metadata that it has read
     return {"AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE": "IPv6"} if mode == "IMDSv2 over IPv6" else {}
+
+
+# With another token it must fail, or try again and again: who works then has its credentials from elsewhere.
+BY_ITS_TOKEN_ALONE = """
+echo another > token
+if timeout 15 env AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE="$PWD/token" "$@"; then
+    echo "it works with another token too" >&2
+    exit 9
+fi
+exec "$@"
+"""
 
 
 def metadata_options(mode: Mode) -> Mapping[str, str]:

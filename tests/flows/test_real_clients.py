@@ -25,12 +25,16 @@ PAGE = """# Compatibility
 
 Written by `make compatibility`, which runs each client as an instance in a network namespace, on
 {where}. None is modified, and none is told of a key or of where the metadata is; over IPv6,
-an SDK is told `AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE=IPv6`, as on EC2. Those that do not heed
-`AWS_ENDPOINT_URL` (s5cmd, pyarrow, obstore, minio) are given it in their own way. Each puts an object and
-reads it again; ec2-metadata reads what the metadata says, and Terraform's provider who it is.
+an SDK is told `AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE=IPv6`, as on EC2. `container` is the
+[container credentials endpoint](metadata.md#credentials-as-in-a-container), with
+`AWS_EC2_METADATA_DISABLED=true`, and a client works where it does so by the endpoint's own token and not by
+another. Those that do not heed `AWS_ENDPOINT_URL` (s5cmd, pyarrow, obstore, minio) are given it in their own
+way. Each puts an object and reads it again; ec2-metadata reads what the metadata says, and Terraform's
+provider who it is.
 
 {table}
-A dash: the client has no setting for it.
+A dash: the client has no such setting. With the process driver, the container credentials endpoint is on
+loopback; in a network namespace it is where EKS has it, and SDKs of before 2023 do not go there.
 """
 
 
@@ -79,12 +83,19 @@ def client_of(
                 source, more = real_clients.MINIO, {"written_in": "Python", "modes": OVER_IPV4}
             case "ec2-metadata":
                 source = real_clients.EC2_METADATA
-                more = {"written_in": "Python", "modes": OVER_IPV4, "writes": False}
+                more = {"written_in": "Python", "modes": OVER_IPV4[:2], "writes": False}
             case "s5cmd":
                 program = python.with_name("s5cmd")
                 argv = ("sh", "-c", real_clients.S5CMD, str(program))
                 version = real_clients.REQUIREMENTS[name]
-                return Client(name=name, version=version, written_in="Go SDK v1", argv=argv, modes=OVER_IPV4)
+                return Client(
+                    name=name,
+                    version=version,
+                    written_in="Go SDK v1",
+                    argv=argv,
+                    modes=OVER_IPV4,
+                    container_by_loopback=True,
+                )
             case _:
                 raise AssertionError(name)
         return real_clients.python_client(name, source, python, **more)
@@ -110,10 +121,15 @@ def _page(found: dict[tuple[str, Mode], tuple[Client, bool]]) -> str:
         if not mine:
             continue
         client, _ = next(iter(mine.values()))
-        said = [("works" if mine[mode][1] else "**fails**") if mode in mine else "–" for mode in EVERY_MODE]
+        said = [_said(*mine[mode], mode) if mode in mine else "–" for mode in EVERY_MODE]
         rows.append(" | ".join(("", client.name, client.version, client.written_in, *said, "")).strip())
     where = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
     return PAGE.format(where=where, table="\n".join(rows) + "\n")
+
+
+def _said(client: Client, works: bool, mode: Mode) -> str:
+    where = ", with the process driver" if driver_for(client, mode) == "process" else ""
+    return f"works{where}" if works else "**fails**"
 
 
 @pytest.mark.skipif(not network_isolation().available, reason="no network namespaces here")
@@ -155,11 +171,14 @@ def as_instance(
     go = folder / "go"
     variables = [f"{key}={value}" for key, value in real_clients.mode_variables(mode).items()]
     wait = f'while [ ! -e {go} ]; do sleep 0.05; done; exec env "$@"'
-    command = ["sh", "-c", wait, "sh", *variables, *client.argv, bucket]
+    by_token = ["sh", "-c", real_clients.BY_ITS_TOKEN_ALONE, "sh"] if mode == "container" else []
+    command = ["sh", "-c", wait, "sh", *variables, *by_token, *client.argv, bucket]
     process = subprocess.Popen(
-        [*TABARD, "run", "--driver", "netns", "--data-dir", str(system.data_dir),
+        [*TABARD, "run", "--driver", driver_for(client, mode), "--data-dir", str(system.data_dir),
+         "--credentials-from", "container" if mode == "container" else "metadata",
          "--instance-profile", profile, "--", *command],
-        env=bare_environment(HOME=str(folder)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        cwd=folder, env=bare_environment(HOME=str(folder)), text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     with process:
         try:
@@ -174,6 +193,10 @@ def as_instance(
             if process.poll() is None:
                 process.terminate()
     return subprocess.CompletedProcess(command, process.returncode, out, err)
+
+
+def driver_for(client: Client, mode: Mode) -> str:
+    return "process" if mode == "container" and client.container_by_loopback else "netns"
 
 
 def instance_with(admin: AdminClient, profile: str) -> str:

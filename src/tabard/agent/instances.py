@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 
 import structlog
 
+from tabard.agent.allowed_relay import AllowedRelay
 from tabard.agent.container import container_environment, new_token, wants_container_credentials
 from tabard.agent.drivers.driver import CannotStart, Driver, ExitStatus, Running
 from tabard.agent.drivers.environment import instance_environment
@@ -243,6 +244,8 @@ class HostedInstance:
         path = NetworkPath(vpc_id=facts.vpc_id, private_ip_address=facts.private_ip_address)
         listening.relay = relay = EdgeRelay(surroundings.edge_door, path)
         await relay.start(*network.edge)
+        listening.allowed = allowed = AllowedRelay()
+        await allowed.start(*network.allowed)
         if is_adopted:
             # What the former agent served is served at once. Had it nothing to serve yet, who asks meanwhile
             # waits in the listener's backlog, and is not told that there is no session.
@@ -365,6 +368,7 @@ class _Listening:
 
     network: InstanceNetwork | None = None
     relay: EdgeRelay | None = None
+    allowed: AllowedRelay | None = None
     server: MetadataServer | None = None
 
     async def close(self) -> None:
@@ -372,6 +376,8 @@ class _Listening:
             await self.server.close()
         if self.relay is not None:
             await self.relay.close()
+        if self.allowed is not None:
+            await self.allowed.close()
         if self.network is not None:
             self.network.close()
 

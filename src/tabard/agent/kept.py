@@ -85,6 +85,7 @@ class _Layout(msgspec.Struct, frozen=True, kw_only=True):
     edge_endpoint: str
     metadata: int
     edge: int
+    allowed: int
     has_user_namespace: bool
     has_network_namespace: bool
 
@@ -116,10 +117,11 @@ class KeptBySupervisor:
             edge_endpoint=network.edge_endpoint,
             metadata=len(network.metadata),
             edge=len(network.edge),
+            allowed=len(network.allowed),
             has_user_namespace=network.user_namespace is not None,
             has_network_namespace=network.network_namespace is not None,
         )
-        listeners = [listener.fileno() for listener in (*network.metadata, *network.edge)]
+        listeners = [listener.fileno() for listener in (*network.metadata, *network.edge, *network.allowed)]
         descriptors = [*listeners, *network.namespaces, *kept.process]
         self._layouts[kept.facts.instance_id] = layout
         content = msgspec.json.encode(_Content(layout=layout, served=kept.served))
@@ -152,7 +154,7 @@ class KeptBySupervisor:
 
 
 def _instance_of(record: Record, layout: _Layout, served: Served) -> KeptInstance:
-    if len(record.descriptors) < layout.metadata + layout.edge:
+    if len(record.descriptors) < layout.metadata + layout.edge + layout.allowed:
         raise OSError("some of its descriptors are missing")
     left = iter(record.descriptors)
     return KeptInstance(
@@ -163,6 +165,7 @@ def _instance_of(record: Record, layout: _Layout, served: Served) -> KeptInstanc
         network=InstanceNetwork(
             metadata=tuple(socket.socket(fileno=next(left)) for _ in range(layout.metadata)),
             edge=tuple(socket.socket(fileno=next(left)) for _ in range(layout.edge)),
+            allowed=tuple(socket.socket(fileno=next(left)) for _ in range(layout.allowed)),
             edge_endpoint=layout.edge_endpoint,
             user_namespace=next(left) if layout.has_user_namespace else None,
             network_namespace=next(left) if layout.has_network_namespace else None,

@@ -28,6 +28,7 @@ from tabard.agent.drivers.container_images import machines_programs
 from tabard.agent.drivers.foreground import ForegroundDriver, as_container, as_process
 from tabard.agent.drivers.podman import Root
 from tabard.agent.edge_client import EdgeError
+from tabard.agent.networks.allowed import AllowedAddress, parse_allowed
 from tabard.agent.networks.namespaces import InsideEdge, networks_to_adopt
 from tabard.agent.networks.network import LoopbackPorts, Networks, NoNetwork
 from tabard.cli.admin import admin_clients, take_aws_settings_out_of_this_process
@@ -87,6 +88,7 @@ class Launch:
     credentials_from: CredentialsFromOption
     rootfs: Path | None = None
     adopted_pid: int | None = None
+    allowed: Sequence[AllowedAddress] = ()
 
 
 def run(
@@ -111,6 +113,14 @@ def run(
             file_okay=False,
             resolve_path=True,
             help="The root file system of a container, read only; without it, this machine's /usr.",
+        ),
+    ] = None,
+    allow_address: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ADDRESS:PORT",
+            help="What the command may reach in its network namespace beside the edge, over TCP; may be "
+            "given several times.",
         ),
     ] = None,
     credentials_from: Annotated[
@@ -138,6 +148,7 @@ def run(
         driver=driver,
         credentials_from=credentials_from,
         rootfs=rootfs,
+        allowed=_allowed(allow_address or []),
     )
     run_to_its_end(launch, command=command, data_dir=data_dir)
 
@@ -238,11 +249,12 @@ async def _driver(
         return CONTAINER_IMAGE, AdoptingDriver(launch.adopted_pid, adoptable)
     hidden = (system.data_dir.path, system.edge_socket.parent)
     if launch.driver is not DriverOption.CONTAINER:
-        image, networks = await _chosen(launch.driver, system.endpoint)
+        image, networks = await _chosen(launch, system.endpoint)
         process = as_process(command, hidden=hidden)
         return image, ForegroundDriver(process, networks, base_environment=environment)
     try:
-        networks = container_networks(await instance_isolation(system.endpoint), system.endpoint)
+        isolation = await instance_isolation(system.endpoint, launch.allowed)
+        networks = container_networks(isolation, system.endpoint)
     except NoNetwork as error:
         complain(f"the driver container does not work here: {error}")
     here = Path.cwd()
@@ -255,11 +267,19 @@ async def _driver(
     return CONTAINER_IMAGE, ForegroundDriver(container, networks, base_environment=base)
 
 
-async def _chosen(driver: DriverOption | None, edge_endpoint: str) -> tuple[Image, Networks]:
+def _allowed(texts: Sequence[str]) -> tuple[AllowedAddress, ...]:
+    try:
+        return parse_allowed(texts)
+    except ValueError as error:
+        complain(f"--allow-address: {error}")
+
+
+async def _chosen(launch: Launch, edge_endpoint: str) -> tuple[Image, Networks]:
     """The driver that was asked for, else the best that works here, which is said."""
+    driver = launch.driver
     if driver is DriverOption.PROCESS:
         return PROCESS_IMAGE, LoopbackPorts(uid=os.getuid())
-    isolation = await instance_isolation(edge_endpoint)
+    isolation = await instance_isolation(edge_endpoint, launch.allowed)
     if isolation.networks is not None:
         typer.echo(f"tabard: driver netns, isolation: {isolation.networks.isolation}", err=True)
         return NETNS_IMAGE, isolation.networks

@@ -90,6 +90,14 @@ def up(
     vm_image: Annotated[
         Path | None, typer.Option(help="The folder of the image that virtual machines are booted from.")
     ] = None,
+    allow_address: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ADDRESS:PORT",
+            help="What instances with a network of their own may reach beside the edge, over TCP; may be "
+            "given several times.",
+        ),
+    ] = None,
     insecure_http: Annotated[
         bool | None, typer.Option(help="Allow to listen beyond loopback without TLS.")
     ] = None,
@@ -99,6 +107,8 @@ def up(
 ) -> None:
     """Run Tabard until Ctrl-C. Every option has a variable as well: TABARD_PORT, TABARD_DATA_DIR, …"""
     given: dict[str, Any] = {name: value for name, value in locals().items() if value is not None}
+    if allow_address is not None:
+        given["allow_address"] = ",".join(allow_address)
     settings = settings_from(given)
     prepare_process(least_level=logging.WARNING)
     raise typer.Exit(asyncio.run(_run(settings)))

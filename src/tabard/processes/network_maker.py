@@ -4,9 +4,10 @@ unshare(CLONE_NEWUSER) wants a process of one thread, and it moves that process 
 a process of its own. An interpreter takes 20 ms to start, a fork of this one takes 1. It is started afresh,
 with no environment and one descriptor, and never forked from an agent: it holds no key, as it never had one.
 
-Run as `python -I -S -c PROGRAM FOLDER FD MODE`: FD is a socket whose messages carry a descriptor, a socket to
-answer by, and may carry a second: a network namespace to enter, where else one is made. MODE is `own`, with a
-user namespace around each, or `here`, in the one that this process was started in. Answers are `offered` with
+Run as `python -I -S -c PROGRAM FOLDER FD MODE MORE_IPV4 MORE_IPV6`: FD is a socket whose messages carry a
+descriptor, a socket to answer by, and may carry a second: a network namespace to enter; else one is made.
+MODE is `own`, with a user namespace around each, or `here`, in the one that this process was started in. The
+last two are how many sockets of each family are offered beside an instance's own. Answers are `offered` with
 descriptors of the two namespaces and of sockets made inside, or `!` and one sentence. It ends when the last
 other end of FD is closed, be it by the death of who held it.
 
@@ -41,8 +42,14 @@ NS_GET_USERNS = 0xB701
 
 AF_INET, AF_INET6, AF_NETLINK = 2, 10, 16
 SOCK_STREAM, SOCK_RAW = 1, 3
-OFFERED_SOCKETS = ((AF_NETLINK, SOCK_RAW),) + 4 * ((AF_INET, SOCK_STREAM),) + 2 * ((AF_INET6, SOCK_STREAM),)
-"""What an instance's network is made of: one to give addresses by, then those to listen by."""
+Offered = tuple[tuple[int, int], ...]
+
+
+def offered_sockets(more_ipv4: int = 0, more_ipv6: int = 0) -> Offered:
+    """What an instance's network is made of: one to give addresses by, then those to listen by."""
+    ipv4, ipv6 = ((AF_INET, SOCK_STREAM),), ((AF_INET6, SOCK_STREAM),)
+    return ((AF_NETLINK, SOCK_RAW),) + (4 + more_ipv4) * ipv4 + (2 + more_ipv6) * ipv6
+
 
 OFFERED = b"offered"
 REFUSED = b"!"
@@ -51,9 +58,10 @@ _DESCRIPTOR_BYTES = 4
 _RIGHTS_BYTES = _socket.CMSG_SPACE(2 * _DESCRIPTOR_BYTES)
 
 
-def main(descriptor: str, mode: str) -> None:
+def main(descriptor: str, mode: str, more_ipv4: str, more_ipv6: str) -> None:
     """Serve until nobody can ask any more."""
     requests = _socket.socket(fileno=int(descriptor))
+    offered = offered_sockets(int(more_ipv4), int(more_ipv6))
     libc = LibC()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps what is forked
     while True:
@@ -63,12 +71,14 @@ def main(descriptor: str, mode: str) -> None:
         for _, _, content in rights:
             starts = range(0, len(content), _DESCRIPTOR_BYTES)
             given = [int.from_bytes(content[at : at + _DESCRIPTOR_BYTES], sys.byteorder) for at in starts]
-            _fork_for(libc, requests.fileno(), given[0], mode, *given[1:])
+            _fork_for(libc, requests.fileno(), given[0], mode, offered, *given[1:])
             for one in given:
                 os.close(one)
 
 
-def _fork_for(libc: LibC, requests: int, reply: int, mode: str, network: int | None = None) -> None:
+def _fork_for(
+    libc: LibC, requests: int, reply: int, mode: str, offered: Offered, network: int | None = None
+) -> None:
     maker_pid = os.getpid()
     try:
         if os.fork() != 0:
@@ -80,7 +90,8 @@ def _fork_for(libc: LibC, requests: int, reply: int, mode: str, network: int | N
         os.close(requests)  # or it would keep the maker alive
         libc.prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL))
         if os.getppid() == maker_pid:
-            _offer(reply, _enter(libc, mode) if network is None else _enter_existing(libc, network))
+            user = _enter(libc, mode) if network is None else _enter_existing(libc, network)
+            _offer(reply, user, offered)
     except CannotLaunch as reason:
         _refuse(reply, str(reason))
     except OSError as error:
@@ -112,10 +123,10 @@ def _enter_existing(libc: LibC, network: int) -> int:
     return user
 
 
-def _offer(reply: int, user: int) -> None:
+def _offer(reply: int, user: int, sockets: Offered) -> None:
     """Send both namespaces, with sockets made inside."""
     offered = [user, os.open("/proc/self/ns/net", os.O_RDONLY)]
-    for family, kind in OFFERED_SOCKETS:
+    for family, kind in sockets:
         try:
             offered.append(_socket.socket(family, kind, 0).detach())
         except OSError:  # no IPv6 on this machine

@@ -14,6 +14,7 @@ from tabard.agent.drivers.process import Owner
 from tabard.agent.edge_client import EdgeClient
 from tabard.agent.edge_relay import VouchingDoor
 from tabard.agent.kept import KeptBySupervisor
+from tabard.agent.networks.allowed import parse_allowed
 from tabard.agent.settings import AgentSettings
 from tabard.agent.signed_exchange import SignedExchange
 from tabard.clock import SystemClock
@@ -58,7 +59,7 @@ async def run_agent(config: AgentConfig) -> None:
     agent = Agent(
         config.host_id,
         EdgeClient(config.host_id, exchange, clock=clock),
-        drivers_of(await instance_isolation(config.endpoint), choices),
+        drivers_of(await instance_isolation(config.endpoint, parse_allowed(config.allowed)), choices),
         AgentSettings(rotate_every=rotate_every),
         clock=clock,
         runtime_directory=Path(config.directory),

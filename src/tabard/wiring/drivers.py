@@ -12,6 +12,7 @@ from tabard.agent.drivers.podman import OWN_USER_NAMESPACE, why_not
 from tabard.agent.drivers.process import Owner, ProcessDriver, owner_of_its_own
 from tabard.agent.drivers.unavailable import UnavailableDriver
 from tabard.agent.drivers.vm import VmDriver, qemu_missing
+from tabard.agent.networks.allowed import AllowedAddress, counted_by_family
 from tabard.agent.networks.maker import NetworkMaker
 from tabard.agent.networks.namespaces import InsideEdge, RootlessNamespaces, RootNamespaces, best_networks
 from tabard.agent.networks.network import LoopbackPorts, Networks, NoNetwork
@@ -23,13 +24,16 @@ class InstanceIsolation:
 
     networks: Networks | None
     reason: str = ""
+    allowed: Sequence[AllowedAddress] = ()
 
     def in_words(self, *, launch_uid: int | None) -> str:
         """For banner and health."""
         if self.networks is None:
-            return f"none ({self.reason})"
+            unheeded = "; all addresses are reachable, not only those allowed" if self.allowed else ""
+            return f"none ({self.reason}{unheeded})"
         uids = "a uid each" if self.has_own_uids and launch_uid is None else "one uid for all"
-        return f"{self.networks.isolation}, {uids}"
+        reachable = "".join(f", reaches {each}" for each in self.allowed)
+        return f"{self.networks.isolation}, {uids}{reachable}"
 
     @property
     def has_own_uids(self) -> bool:
@@ -37,12 +41,13 @@ class InstanceIsolation:
         return isinstance(self.networks, RootNamespaces)
 
 
-async def instance_isolation(edge_endpoint: str) -> InstanceIsolation:
-    """Find out by trying."""
+async def instance_isolation(edge_endpoint: str, allowed: Sequence[AllowedAddress] = ()) -> InstanceIsolation:
+    """Find out by trying, with what instances may reach beside the edge."""
     try:
-        return InstanceIsolation(networks=await best_networks(InsideEdge.of(edge_endpoint)))
+        networks = await best_networks(InsideEdge.of(edge_endpoint), allowed)
     except NoNetwork as error:
-        return InstanceIsolation(networks=None, reason=str(error))
+        return InstanceIsolation(networks=None, reason=str(error), allowed=allowed)
+    return InstanceIsolation(networks=networks, allowed=allowed)
 
 
 def container_networks(isolation: InstanceIsolation, edge_endpoint: str) -> Networks:
@@ -55,7 +60,8 @@ def container_networks(isolation: InstanceIsolation, edge_endpoint: str) -> Netw
         return isolation.networks
     if os.geteuid() == 0:
         raise NoNetwork("this root may not make network namespaces, and podman would need to")
-    return RootlessNamespaces(InsideEdge.of(edge_endpoint), maker=NetworkMaker(within=OWN_USER_NAMESPACE))
+    maker = NetworkMaker(within=OWN_USER_NAMESPACE, more_sockets=counted_by_family(isolation.allowed))
+    return RootlessNamespaces(InsideEdge.of(edge_endpoint), isolation.allowed, maker=maker)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

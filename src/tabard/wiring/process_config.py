@@ -40,6 +40,7 @@ class AgentConfig(msgspec.Struct, frozen=True, kw_only=True):
     directory: str
     edge_socket: str
     hidden: tuple[str, ...] = ()
+    allowed: tuple[str, ...] = ()
     store_fd: int | None = None
     turn_lock: str = ""
     supervisor_pid: int = 0

@@ -9,6 +9,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from tabard.agent.networks.allowed import AllowedAddress, parse_allowed
 from tabard.names import ACCOUNT_ID
 from tabard.wiring.data_dir import default_data_dir
 
@@ -25,6 +26,15 @@ def _region(value: str) -> str:
     if not _REGION.fullmatch(value):
         raise ValueError("a region is written like us-east-1")
     return value
+
+
+def _allowed(value: str) -> str:
+    parse_allowed(_listed(value))
+    return value
+
+
+def _listed(value: str) -> list[str]:
+    return [one for one in re.split(r"[,\s]+", value) if one]
 
 
 def _one_of_its_own(value: Path) -> Path:
@@ -120,6 +130,11 @@ class Settings(BaseSettings):
         description="the folder of the image that virtual machines are booted from: disk.raw or disk.qcow2, "
         "vmlinuz, initrd",
     )
+    allow_address: Annotated[str, AfterValidator(_allowed)] = Field(
+        default="",
+        description="what instances with a network of their own may reach beside the edge, over TCP: "
+        "ADDRESS:PORT, several separated by commas",
+    )
     insecure_http: bool = Field(default=False, description="allow to listen beyond loopback without TLS")
     isolate_upstreams: bool = Field(
         default=True,
@@ -133,6 +148,10 @@ class Settings(BaseSettings):
     @property
     def rotate_every(self) -> timedelta | None:
         return timedelta(seconds=self.rotate_every_seconds) if self.rotate_every_seconds else None
+
+    @property
+    def allowed_addresses(self) -> tuple[AllowedAddress, ...]:
+        return parse_allowed(_listed(self.allow_address))
 
     @property
     def listens_beyond_loopback(self) -> bool:

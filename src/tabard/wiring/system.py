@@ -150,7 +150,9 @@ class System:
             self._host_socket = self._listen(
                 tcp_listener(settings.host_address, settings.host_port, option="--host-port")
             )
-        self._isolation = await instance_isolation(f"http://{authority_of(edge_socket)}")
+        self._isolation = await instance_isolation(
+            f"http://{authority_of(edge_socket)}", settings.allowed_addresses
+        )
         if self._isolation.networks is not None:
             self._store = DescriptorStore()
             self._store.start()
@@ -300,6 +302,7 @@ class System:
             directory=str(self._launch_folder.parent),
             edge_socket=str(self._edge_socket),
             hidden=(str(self.data_dir.path), str(self._runtime_folder)),
+            allowed=tuple(map(str, settings.allowed_addresses)),
             rotate_every_seconds=settings.rotate_every_seconds,
             launch_uid=settings.launch_uid,
             launch_gid=settings.launch_gid,

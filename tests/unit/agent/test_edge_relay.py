@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tabard.agent import edge_relay
+from tabard.agent import relay
 from tabard.agent.edge_relay import EdgeDoor, EdgeRelay, PlainDoor, VouchingDoor
 from tabard.model.network_path import NetworkPath
 
@@ -42,8 +42,8 @@ async def relayed() -> AsyncIterator[Relayed]:
     yield connect
     for writer in writers:
         writer.close()
-    for relay in relays:
-        await relay.close()
+    for each in relays:
+        await each.close()
 
 
 async def ended(reader: asyncio.StreamReader) -> None:
@@ -114,7 +114,7 @@ async def test_the_end_of_either_side_is_the_end_of_both(relayed: Relayed, tmp_p
 async def test_connections_are_bounded(
     relayed: Relayed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(edge_relay, "MOST_CONNECTIONS", 0)
+    monkeypatch.setattr(relay, "MOST_CONNECTIONS", 0)
     async with await edge_at(tmp_path / "edge.sock"):
         reader, _ = await relayed(VouchingDoor(tmp_path / "edge.sock"))
         await ended(reader)

@@ -11,7 +11,7 @@ import pytest
 from edge_in_memory import EdgeInMemory
 from machine_door import NAME, Door, Machine, open_door
 
-from tabard.agent import edge_relay
+from tabard.agent import relay
 from tabard.agent.edge_relay import EdgeRelay, TlsDoor
 from tabard.agent.host_keys import new_key
 from tabard.agent.key_rotation import KeyRotation
@@ -214,7 +214,7 @@ async def test_a_client_that_has_closed_its_side_still_gets_its_answer(
     door: Door, machine: Machine, monkeypatch: pytest.MonkeyPatch, request_: bytes
 ) -> None:
     """TLS has no half of a connection: the relay keeps the end to itself until the answer is through."""
-    monkeypatch.setattr(edge_relay, "QUIET_SECONDS", 0.05)
+    monkeypatch.setattr(relay, "QUIET_SECONDS", 0.05)
     async with Relayed(relaying(door, machine)) as relayed:
         relayed.writer.write(request_)
         relayed.writer.write_eof()
@@ -226,7 +226,7 @@ async def test_a_client_that_has_closed_its_side_still_gets_its_answer(
 async def test_a_client_that_has_had_its_answer_and_goes_takes_the_edges_side_with_it(
     door: Door, machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(edge_relay, "QUIET_SECONDS", 0.05)
+    monkeypatch.setattr(relay, "QUIET_SECONDS", 0.05)
     async with Relayed(relaying(door, machine)) as relayed:
         await relayed.ask()
         relayed.writer.write_eof()

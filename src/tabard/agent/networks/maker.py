@@ -20,7 +20,6 @@ _OF_WITHIN = ("HOME", "PATH", "XDG_RUNTIME_DIR")
 """What of our environment a command needs that finds a user namespace; the process itself needs nothing."""
 
 _TRIES = 3
-_DESCRIPTORS = 2 + len(network_maker.OFFERED_SOCKETS)
 
 
 class NetworkMaker:
@@ -30,9 +29,12 @@ class NetworkMaker:
     with the last end of its socket, so that even a killed agent leaves none behind.
     """
 
-    def __init__(self, *, within: Sequence[str] = ()) -> None:
-        """Args: within: runs a command in a user namespace that is to own them all; else each has its own."""
+    def __init__(self, *, within: Sequence[str] = (), more_sockets: tuple[int, int] = (0, 0)) -> None:
+        """Args: within: runs a command in a user namespace that is to own them all; else each has its own.
+        more_sockets: how many of IPv4 and of IPv6 a network is made with, beside an instance's own."""
         self._within = tuple(within)
+        self._more = more_sockets
+        self._descriptors = 2 + len(network_maker.offered_sockets(*more_sockets))
         self._process: _Process | None = None
         self._places = asyncio.Semaphore(_AT_A_TIME)
 
@@ -42,7 +44,7 @@ class NetworkMaker:
         return None if self._process is None else self._process.pid
 
     async def make(self, existing: int | None = None) -> list[int]:
-        """Descriptors: the user namespace, the network namespace, and `network_maker.OFFERED_SOCKETS`.
+        """Descriptors: the user namespace, the network namespace, and `network_maker.offered_sockets`.
 
         Of a new network, or of an existing one, entered by way of the user namespace that owns it.
 
@@ -52,9 +54,9 @@ class NetworkMaker:
             for _ in range(_TRIES):
                 process = self._process
                 if process is None:
-                    process = self._process = _started(self._within)
+                    process = self._process = _started(self._within, self._more)
                 try:
-                    answer, descriptors = await process.ask(existing)
+                    answer, descriptors = await process.ask(existing, most=self._descriptors)
                 except TimeoutError:
                     self._end(process)
                     raise NoNetwork(f"no network was made within {_ANSWER_SECONDS:g} s") from None
@@ -63,7 +65,7 @@ class NetworkMaker:
                     continue
                 if answer.startswith(network_maker.REFUSED):
                     raise NoNetwork(answer[len(network_maker.REFUSED) :].decode(errors="replace"))
-                if len(descriptors) < _DESCRIPTORS:
+                if len(descriptors) < self._descriptors:
                     for descriptor in descriptors:
                         os.close(descriptor)
                     raise NoNetwork("there are no descriptors left for another network")
@@ -90,7 +92,7 @@ class _Process:
         self._requests = requests
         self.end = weakref.finalize(self, _ended, process, requests)
 
-    async def ask(self, existing: int | None) -> tuple[bytes, list[int]]:
+    async def ask(self, existing: int | None, *, most: int) -> tuple[bytes, list[int]]:
         """Its answer, and the descriptors that came with it. Raises OSError, or TimeoutError without one."""
         ours, theirs = socket.socketpair()
         with ours:
@@ -98,7 +100,7 @@ class _Process:
                 given = [theirs.fileno()] if existing is None else [theirs.fileno(), existing]
                 socket.send_fds(self._requests, [b"?"], given)
             await _readable(ours)
-            answer, descriptors, _, _ = socket.recv_fds(ours, network_maker.ANSWER_BYTES, _DESCRIPTORS)
+            answer, descriptors, _, _ = socket.recv_fds(ours, network_maker.ANSWER_BYTES, most)
         for descriptor in descriptors:
             os.set_inheritable(descriptor, False)
         if not answer:
@@ -106,7 +108,7 @@ class _Process:
         return answer, descriptors
 
 
-def _started(within: Sequence[str]) -> _Process:
+def _started(within: Sequence[str], more_sockets: tuple[int, int]) -> _Process:
     """Start it: with no environment, no descriptor but its socket, and in a session of its own."""
     mode = network_maker.HERE if within else network_maker.OWN
     environment = {name: os.environ[name] for name in _OF_WITHIN if within and name in os.environ}
@@ -114,10 +116,11 @@ def _started(within: Sequence[str]) -> _Process:
     ours.settimeout(_ANSWER_SECONDS)
     folder = str(Path(tabard.__file__).parent.parent)
     python = [sys.executable, "-I", "-S", "-c"]
+    more = [str(count) for count in more_sockets]
     with theirs:
         try:
             process = subprocess.Popen(  # noqa: S603 - our own program, no input
-                [*within, *python, network_maker.PROGRAM, folder, str(theirs.fileno()), mode],
+                [*within, *python, network_maker.PROGRAM, folder, str(theirs.fileno()), mode, *more],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

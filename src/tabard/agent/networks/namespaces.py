@@ -1,15 +1,16 @@
 """Networks of their own: a network namespace for each instance, with metadata and edge as all there is in it.
 
 As on EC2, unmodified SDKs find the metadata at 169.254.169.254 and fd00:ec2::254. There is no interface but
-`lo`: no route, no name server, no way out but the edge.
+`lo`: no route, no name server, no way out but the edge and what an operator has allowed.
 """
 
 import asyncio
+import errno
 import os
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+from tabard.agent.networks.allowed import AllowedAddress, counted_by_family
 from tabard.agent.networks.maker import NetworkMaker
 from tabard.agent.networks.network import InstanceNetwork, Networks, NoNetwork
 from tabard.agent.networks.rtnetlink import add_loopback_address, bring_up_loopback
@@ -41,7 +43,7 @@ _Made = TypeVar("_Made")
 class MadeNamespace:
     """A namespace as it was made or found: descriptors of it, and sockets inside it, not yet bound.
 
-    The sockets are those of `network_maker.OFFERED_SOCKETS`; None for a family that the machine lacks.
+    The sockets are those of `network_maker.offered_sockets`; None for a family that the machine lacks.
     """
 
     user: int | None
@@ -78,7 +80,7 @@ class InsideEdge:
         return cls()
 
 
-def furnish(made: MadeNamespace, edge: InsideEdge) -> InstanceNetwork:
+def furnish(made: MadeNamespace, edge: InsideEdge, allowed: Sequence[AllowedAddress] = ()) -> InstanceNetwork:
     """Give the namespace its addresses and listeners. Raises NoNetwork, with nothing left open."""
     ipv4, ipv6 = list(made.ipv4), list(made.ipv6)
     metadata, to_edge = [], []
@@ -96,10 +98,13 @@ def furnish(made: MadeNamespace, edge: InsideEdge) -> InstanceNetwork:
         if edge.outside is not None:
             outside, port = edge.outside
             unbound = ipv4 if outside.version == 4 else ipv6
-            if not outside.is_loopback and not outside.is_unspecified:
-                add_loopback_address(made.netlink, outside)
+            if not outside.is_unspecified:
+                _add(made.netlink, outside)
             if unbound:
                 to_edge.append(_listening(unbound.pop(0), outside, port))
+        to_allowed = [
+            _allowed(made.netlink, ipv4 if one.address.version == 4 else ipv6, one) for one in allowed
+        ]
     except OSError as error:
         made.close()
         raise NoNetwork(f"the instance's network cannot be set up: {error.strerror}") from error
@@ -108,11 +113,27 @@ def furnish(made: MadeNamespace, edge: InsideEdge) -> InstanceNetwork:
     return InstanceNetwork(
         metadata=tuple(metadata),
         edge=tuple(to_edge),
+        allowed=tuple(to_allowed),
         container_endpoint=f"http://{CONTAINER_IPV4}",
         edge_endpoint=edge.endpoint,
         user_namespace=made.user,
         network_namespace=made.network,
     )
+
+
+def _allowed(netlink: socket.socket, unbound: list[socket.socket], allowed: AllowedAddress) -> socket.socket:
+    if not unbound:
+        raise OSError(errno.EAFNOSUPPORT, f"there is no IPv6 here for {allowed}")
+    _add(netlink, allowed.address)
+    try:
+        return _listening(unbound.pop(0), allowed.address, allowed.port)
+    except OSError as error:
+        raise OSError(error.errno, f"{allowed} cannot be allowed: {error.strerror}") from error
+
+
+def _add(netlink: socket.socket, address: IPv4Address | IPv6Address) -> None:
+    if not address.is_loopback:  # `lo` has them already
+        add_loopback_address(netlink, address)
 
 
 def _listening(unbound: socket.socket, address: IPv4Address | IPv6Address, port: int) -> socket.socket:
@@ -130,14 +151,18 @@ class RootNamespaces:
 
     isolation = "network namespace"
 
-    def __init__(self, edge: InsideEdge) -> None:
+    def __init__(self, edge: InsideEdge, allowed: Sequence[AllowedAddress] = ()) -> None:
+        """Args: allowed: what is reachable from the inside of a new namespace beside the edge."""
         self._edge = edge
+        self._allowed = tuple(allowed)
         self._places = asyncio.Semaphore(_THREADS)
 
     async def open(self) -> InstanceNetwork:
         """Launch: a new namespace."""
+        offered = network_maker.offered_sockets(*counted_by_family(self._allowed))
         async with self._places:  # hundreds of threads at once would leave the agent larger for ever
-            return furnish(await _in_a_thread_of_its_own(_new_namespace), self._edge)
+            made = await _in_a_thread_of_its_own(lambda: _new_namespace(offered))
+            return furnish(made, self._edge, self._allowed)
 
     async def adopt(self, pid: int) -> InstanceNetwork:
         """Adopt: the namespace that a running process is in. Raises NoNetwork."""
@@ -149,36 +174,46 @@ class RootlessNamespaces:
 
     isolation = "network namespace (rootless)"
 
-    def __init__(self, edge: InsideEdge, *, maker: NetworkMaker | None = None) -> None:
+    def __init__(
+        self,
+        edge: InsideEdge,
+        allowed: Sequence[AllowedAddress] = (),
+        *,
+        maker: NetworkMaker | None = None,
+    ) -> None:
+        """Args: allowed: what is reachable from the inside of a new namespace beside the edge.
+        maker: makes them with as many sockets more."""
         self._edge = edge
-        self._maker = maker or NetworkMaker()
+        self._allowed = tuple(allowed)
+        self._maker = maker or NetworkMaker(more_sockets=counted_by_family(allowed))
 
     async def open(self) -> InstanceNetwork:
         """Launch: a new namespace."""
-        return self._furnished(await self._maker.make())
+        return self._furnished(await self._maker.make(), self._allowed)
 
     async def adopt(self, pid: int) -> InstanceNetwork:
         """Adopt: the namespace that a running process is in. Raises NoNetwork."""
         with _network_of(pid) as namespace:
-            return self._furnished(await self._maker.make(namespace))
+            return self._furnished(await self._maker.make(namespace), ())
 
-    def _furnished(self, descriptors: list[int]) -> InstanceNetwork:
+    def _furnished(self, descriptors: list[int], allowed: Sequence[AllowedAddress]) -> InstanceNetwork:
         user, network, *rest = descriptors
-        return furnish(_made(user, network, [_socket_of(descriptor) for descriptor in rest]), self._edge)
+        made = _made(user, network, [_socket_of(descriptor) for descriptor in rest])
+        return furnish(made, self._edge, allowed)
 
 
-def _new_namespace() -> MadeNamespace:
+def _new_namespace(offered: network_maker.Offered) -> MadeNamespace:
     try:
         launch.LibC().unshare(launch.CLONE_NEWNET)
     except OSError as error:
         raise NoNetwork(f"network namespaces are not available: {error.strerror}") from error
-    return _here()
+    return _here(offered)
 
 
 def _namespace_of(pid: int) -> MadeNamespace:
     with _network_of(pid) as namespace:
         launch.LibC().setns(namespace, launch.CLONE_NEWNET)
-    return _here()
+    return _here(network_maker.offered_sockets())
 
 
 @contextmanager
@@ -204,10 +239,10 @@ def _of_the_machine() -> Iterator[os.stat_result]:
             yield Path(f"/proc/{one}/ns/net").stat()
 
 
-def _here() -> MadeNamespace:
+def _here(offered: network_maker.Offered) -> MadeNamespace:
     """What is wanted of the namespace that the calling thread is in."""
     network = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-    sockets = [_socket_or_none(family, kind) for family, kind in network_maker.OFFERED_SOCKETS]
+    sockets = [_socket_or_none(family, kind) for family, kind in offered]
     return _made(None, network, sockets)
 
 
@@ -263,13 +298,13 @@ def networks_to_adopt(edge: InsideEdge) -> RootNamespaces | RootlessNamespaces:
     return RootNamespaces(edge) if os.geteuid() == 0 else RootlessNamespaces(edge)
 
 
-async def best_networks(edge: InsideEdge) -> Networks:
+async def best_networks(edge: InsideEdge, allowed: Sequence[AllowedAddress] = ()) -> Networks:
     """The networks of their own that this machine lets us make, found out by making one. Raises NoNetwork."""
     if sys.platform != "linux":
         raise NoNetwork("network namespaces exist on Linux alone")
-    candidates: list[Networks] = [RootlessNamespaces(edge)]
+    candidates: list[Networks] = [RootlessNamespaces(edge, allowed)]
     if os.geteuid() == 0:
-        candidates.insert(0, RootNamespaces(edge))
+        candidates.insert(0, RootNamespaces(edge, allowed))
     reason = NoNetwork("")
     for networks in candidates:
         try:

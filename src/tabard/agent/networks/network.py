@@ -19,6 +19,7 @@ class NoNetwork(Exception):
 class InstanceNetwork:
     """Listening sockets, all bound, and namespaces as descriptors for its processes to enter.
 
+    allowed: each at the address that it leads to; none where its processes reach everything anyway.
     metadata_endpoint: where SDKs are told to find the metadata; empty where they look by themselves.
     container_endpoint: where container credentials are: SDKs take them from loopback and EKS's address alone.
     edge_endpoint: where they find the edge; empty: where everybody does.
@@ -27,6 +28,7 @@ class InstanceNetwork:
 
     metadata: tuple[socket.socket, ...]
     edge: tuple[socket.socket, ...] = ()
+    allowed: tuple[socket.socket, ...] = ()
     metadata_endpoint: str = ""
     container_endpoint: str = ""
     edge_endpoint: str = ""
@@ -50,7 +52,7 @@ class InstanceNetwork:
 
     def close(self) -> None:
         """Let go of everything; a namespace ends with its last process."""
-        for listener in (*self.metadata, *self.edge):
+        for listener in (*self.metadata, *self.edge, *self.allowed):
             listener.close()
         for descriptor in self.namespaces:
             with suppress(OSError):

@@ -1,0 +1,71 @@
+"""Addresses beside the edge that an operator lets instances reach: TCP, and by address, never by name."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from urllib.parse import urlsplit
+
+MOST_ALLOWED = 32
+
+# EC2's own services for its machines: a machine that is itself on EC2 has its metadata there.
+_EC2_LINK_LOCAL = IPv6Network("fd00:ec2::/32")
+
+
+@dataclass(frozen=True, slots=True)
+class AllowedAddress:
+    """One address and port, as `10.0.0.7:5432` or `[2001:db8::7]:5432`."""
+
+    address: IPv4Address | IPv6Address
+    port: int
+
+    def __str__(self) -> str:
+        shown = f"[{self.address}]" if self.address.version == 6 else str(self.address)
+        return f"{shown}:{self.port}"
+
+    @classmethod
+    def parse(cls, text: str) -> "AllowedAddress":
+        """Raises ValueError, with a sentence for the operator.
+
+        INVARIANT: no link-local address is ever among them. A machine's own metadata service is there, whose
+        credentials are the machine's and not its instances'.
+        """
+        try:
+            parts = urlsplit(f"//{text}")
+            host, port = parts.hostname or "", parts.port
+        except ValueError:
+            host, port = "", None
+        if not host or not port or text != parts.netloc or "@" in text:
+            raise ValueError(f"{text!r} is not written as ADDRESS:PORT, such as 10.0.0.7:5432 or [::1]:5432")
+        try:
+            address = ip_address(host)
+        except ValueError:
+            raise ValueError(
+                f"{host} is no address; instances have no name server, so names cannot be allowed"
+            ) from None
+        _guard(address)
+        return cls(address, port)
+
+
+def _guard(address: IPv4Address | IPv6Address) -> None:
+    if isinstance(address, IPv6Address) and (address.ipv4_mapped or address.scope_id):
+        raise ValueError(f"{address} is a form of another address; give that one")
+    if address.is_link_local or address in _EC2_LINK_LOCAL:
+        raise ValueError(
+            f"{address} is link-local, where machines have metadata of their own; it is never allowed"
+        )
+    if address.is_unspecified or address.is_multicast or address == IPv4Address("255.255.255.255"):
+        raise ValueError(f"{address} is not the address of one machine")
+
+
+def parse_allowed(texts: Iterable[str]) -> tuple[AllowedAddress, ...]:
+    """Each of them once, in their order. Raises ValueError."""
+    allowed = tuple(dict.fromkeys(AllowedAddress.parse(text) for text in texts))
+    if len(allowed) > MOST_ALLOWED:
+        raise ValueError(f"{len(allowed)} addresses are allowed; there may be {MOST_ALLOWED}")
+    return allowed
+
+
+def counted_by_family(allowed: Iterable[AllowedAddress]) -> tuple[int, int]:
+    """How many are of IPv4, how many of IPv6."""
+    versions = [one.address.version for one in allowed]
+    return versions.count(4), versions.count(6)

@@ -1,0 +1,197 @@
+"""From listeners in an instance's network to somewhere outside of it, byte by byte."""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias, cast
+
+import structlog
+
+MOST_CONNECTIONS = 256
+CONNECT_SECONDS = 5.0
+QUIET_SECONDS = 5.0
+"""Over TLS: how long a client that has sent its last byte is kept while nothing more is sent to it."""
+_ANSWER_SECONDS = 600.0
+
+_log = structlog.get_logger(__name__)
+
+
+class Relay:
+    """Leads one instance's connections outside. Nothing is read into, and nothing is kept.
+
+    Of all its listeners together `MOST_CONNECTIONS` are led at once; more are hung up on.
+    """
+
+    def __init__(self, *, not_reached: str) -> None:
+        """Args: not_reached: the event that says that, and why, outside could not be reached."""
+        self._not_reached = not_reached
+        self._servers: list[asyncio.Server] = []
+        self._open: dict[_Inside, None] = {}  # an empty dict is a third of an empty set
+        self._last_failure = ""
+
+    async def serve(self, listener: socket.socket, connect: "Connect") -> None:
+        """Lead what arrives at a listening socket by `connect`; the socket is closed with the relay."""
+        loop = asyncio.get_running_loop()
+
+        def arrival() -> asyncio.Protocol:
+            return _Inside(lambda outside: self._reach(connect, outside), self._open)
+
+        self._servers.append(await loop.create_server(arrival, sock=listener))
+
+    async def close(self) -> None:
+        """Stop listening and end every connection."""
+        for server in self._servers:
+            server.close()
+        for connection in tuple(self._open):
+            connection.abort()
+
+    async def _reach(self, connect: "Connect", outside: "Outside") -> bool:
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await connect(outside)
+        except (OSError, TimeoutError) as error:
+            failure = str(error) or type(error).__name__
+            if failure != self._last_failure:  # an instance could fill the log with one and the same
+                _log.warning(self._not_reached, reason=failure)
+            self._last_failure = failure
+            return False
+        self._last_failure = ""
+        return True
+
+
+class _Half(asyncio.Protocol):
+    """One end of a relayed connection: what comes in here goes out at the other."""
+
+    transport: asyncio.Transport
+    other: "_Half | None" = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's transport is an asyncio.Transport by behaviour, not by class.
+        self.transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        if self.other is not None:
+            self.other.transport.write(data)
+
+    def eof_received(self) -> bool:
+        """Pass it on, and let the other direction go on; a TLS connection of ours then ends whole."""
+        if self.other is not None and self.other.transport.can_write_eof():
+            self.other.transport.write_eof()
+        return self.transport.can_write_eof()
+
+    def pause_writing(self) -> None:
+        if self.other is not None:
+            self.other.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        if self.other is not None:
+            self.other.transport.resume_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - nothing depends on why
+        other, self.other = self.other, None
+        if other is not None:
+            other.other = None
+            other.transport.close()
+
+
+class Outside(_Half):
+    """The connection that leads outside."""
+
+    def data_received(self, data: bytes) -> None:
+        if isinstance(self.other, _Inside):
+            self.other.note_answer()
+        super().data_received(data)
+
+
+Connect: TypeAlias = Callable[[Outside], Awaitable[None]]
+"""Connects this end to where a listener leads. Raises OSError."""
+
+
+class _Inside(_Half):
+    """The connection of an instance's process: read once outside has been reached."""
+
+    def __init__(self, reach: Callable[[Outside], Awaitable[bool]], is_open: "dict[_Inside, None]") -> None:
+        self._reach = reach
+        self._all = is_open
+        self._connecting: asyncio.Task[None] | None = None
+        self._early = b""
+        self._has_ended = False
+        self._is_answered = True
+        self._end: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        if len(self._all) >= MOST_CONNECTIONS:
+            self.transport.abort()
+            return
+        self._all[self] = None
+        self._connecting = asyncio.get_running_loop().create_task(self._lead())
+
+    def data_received(self, data: bytes) -> None:
+        self._is_answered = False
+        # uvloop begins to read after connection_made, whatever was paused in it.
+        if self.other is None:
+            self._early += data
+            self.transport.pause_reading()
+            return
+        super().data_received(data)
+
+    def eof_received(self) -> bool:
+        self._has_ended = True
+        if self.other is not None:
+            self._pass_end_on(self.other)
+        return True
+
+    def note_answer(self) -> None:
+        """What is outside has sent something."""
+        self._is_answered = True
+        if self._end is not None:
+            self._end.cancel()
+            self._end = asyncio.get_running_loop().call_later(QUIET_SECONDS, self._close)
+
+    def _pass_end_on(self, outside: _Half) -> None:
+        """The client sends no more, and its answer is still its own.
+
+        TLS has no half of a connection, so that the other side is not told: the connection ends once that has
+        answered and then been silent for a while, or when it ends it.
+        """
+        if outside.transport.can_write_eof():
+            outside.transport.write_eof()
+            return
+        self._end = asyncio.get_running_loop().call_later(
+            QUIET_SECONDS if self._is_answered else _ANSWER_SECONDS, self._close
+        )
+
+    def _close(self) -> None:
+        self.transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._all.pop(self, None)
+        if self._end is not None:
+            self._end.cancel()
+        if self._connecting is not None:
+            self._connecting.cancel()
+        super().connection_lost(exc)
+
+    def abort(self) -> None:
+        """End it now, and the connection outside with it."""
+        if self.other is not None:
+            self.other.transport.abort()
+        self.transport.abort()
+
+    async def _lead(self) -> None:
+        outside = Outside()
+        if not await self._reach(outside):
+            self.transport.abort()
+            return
+        if self.transport.is_closing():
+            outside.transport.abort()
+            return
+        self.other, outside.other = outside, self
+        if self._early:
+            outside.transport.write(self._early)
+            self._early = b""
+        if self._has_ended:
+            self._pass_end_on(outside)
+        else:
+            self.transport.resume_reading()
