@@ -2,9 +2,11 @@
 
 import json
 import os
+import socket
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -309,6 +311,65 @@ def test_tabard_run_says_which_driver_and_why(isolated: RunningSystem) -> None:
     here = network_of(os.getpid())
     assert said["process"][0] == here != said["netns"][0]
     assert "driver netns, isolation: network namespace" in said["netns"][1]
+
+
+REACH = """
+import json, socket, sys
+said = []
+for port in map(int, sys.argv[1:]):
+    with socket.socket() as client:
+        client.settimeout(10)
+        try:
+            client.connect(("127.0.0.1", port))
+        except OSError as error:
+            said.append(type(error).__name__)
+        else:
+            said.append(client.makefile().read())
+print(json.dumps(said))
+"""
+
+
+def test_tabard_run_reaches_what_is_allowed_and_nothing_beside_it(isolated: RunningSystem) -> None:
+    """A database of this machine, say: at its own address, as the application has it."""
+    with socket.create_server(("127.0.0.1", 0)) as database, socket.create_server(("127.0.0.1", 0)) as other:
+        ports = [listener.getsockname()[1] for listener in (database, other)]
+
+        def serve() -> None:
+            arrived, _ = database.accept()
+            with arrived:
+                arrived.sendall(b"a row")
+
+        serving = threading.Thread(target=serve, daemon=True)
+        serving.start()
+        done = run_here(
+            isolated, "--driver", "netns", "--allow-address", f"127.0.0.1:{ports[0]}",
+            "--", sys.executable, "-c", REACH, *map(str, ports),
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout.splitlines()[-1]) == ["a row", "ConnectionRefusedError"]
+        serving.join(10)
+
+
+@pytest.mark.parametrize(
+    ("driver", "address", "why"),
+    [
+        ("netns", "169.254.169.254:80", "link-local"),
+        ("netns", "db.example.com:5432", "no name server"),
+        ("process", "127.0.0.1:5432", "has no meaning with the driver process"),
+    ],
+)
+def test_what_cannot_be_allowed_is_said(isolated: RunningSystem, driver: str, address: str, why: str) -> None:
+    done = run_here(isolated, "--driver", driver, "--allow-address", address, "--", "true")
+    assert done.returncode != 0
+    assert why in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def run_here(system: RunningSystem, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [*TABARD, "run", "--data-dir", str(system.data_dir), *arguments],
+        env=bare_environment(), capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
 
 
 def test_images_choose_the_driver(isolated: RunningSystem, admin: AdminClient) -> None:

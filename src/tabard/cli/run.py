@@ -278,6 +278,8 @@ async def _chosen(launch: Launch, edge_endpoint: str) -> tuple[Image, Networks]:
     """The driver that was asked for, else the best that works here, which is said."""
     driver = launch.driver
     if driver is DriverOption.PROCESS:
+        if launch.allowed:
+            complain("--allow-address has no meaning with the driver process, which reaches everything")
         return PROCESS_IMAGE, LoopbackPorts(uid=os.getuid())
     isolation = await instance_isolation(edge_endpoint, launch.allowed)
     if isolation.networks is not None:
@@ -285,7 +287,8 @@ async def _chosen(launch: Launch, edge_endpoint: str) -> tuple[Image, Networks]:
         return NETNS_IMAGE, isolation.networks
     if driver is DriverOption.NETNS:
         complain(f"the driver netns does not work here: {isolation.reason}")
-    typer.echo(f"tabard: driver process, isolation: none ({isolation.reason})", err=True)
+    unheeded = "; it reaches everything, not only what is allowed" if launch.allowed else ""
+    typer.echo(f"tabard: driver process, isolation: none ({isolation.reason}{unheeded})", err=True)
     return PROCESS_IMAGE, LoopbackPorts(uid=os.getuid())
 
 

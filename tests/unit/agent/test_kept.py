@@ -93,11 +93,12 @@ async def all_of(kept: KeptBySupervisor) -> list[KeptInstance]:
 
 
 async def test_an_instance_comes_back_as_it_was(descriptors: KeptDescriptors) -> None:
-    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
+    listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(4)]
     addresses = [listener.getsockname() for listener in listeners]
     network = InstanceNetwork(
         metadata=tuple(listeners[:1]),
-        edge=tuple(listeners[1:]),
+        edge=tuple(listeners[1:3]),
+        allowed=tuple(listeners[3:]),
         edge_endpoint="http://169.254.169.253",
         network_namespace=os.open("/proc/self/ns/net", os.O_RDONLY),
     )
@@ -116,7 +117,8 @@ async def test_an_instance_comes_back_as_it_was(descriptors: KeptDescriptors) ->
     (again,) = await all_of(kept)
     assert (again.boot_number, again.token_key, again.container_token) == (7, KEY, "opens")
     assert (again.served, again.facts) == (everything(8), everything(8).facts)
-    assert [each.getsockname() for each in (*again.network.metadata, *again.network.edge)] == addresses
+    assert [each.getsockname() for each in (*again.network.metadata, *again.network.edge)] == addresses[:3]
+    assert [each.getsockname() for each in again.network.allowed] == addresses[3:]
     assert (again.network.edge_endpoint, again.network.user_namespace) == ("http://169.254.169.253", None)
     assert again.network.network_namespace is not None
     assert os.fstat(again.network.network_namespace).st_ino == Path("/proc/self/ns/net").stat().st_ino  # noqa: ASYNC240
