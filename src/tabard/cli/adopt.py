@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from tabard.cli.run import CredentialsFromOption, InstanceProfileOption, Launch, PolicyOption, run_to_its_end
+from tabard.cli.run import InstanceProfileOption, PolicyOption, run_to_its_end
+from tabard.cli.run_driver import CredentialsFromOption, Launch
 from tabard.cli.running import DataDirOption
 
 

@@ -11,8 +11,6 @@ import signal
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -22,23 +20,16 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 from tabard.agent.container import CREDENTIALS_FROM
-from tabard.agent.drivers.adopting import AdoptingDriver
-from tabard.agent.drivers.container import STANDARD_ENVIRONMENT
-from tabard.agent.drivers.container_images import machines_programs
-from tabard.agent.drivers.foreground import ForegroundDriver, as_container, as_process
-from tabard.agent.drivers.podman import Root
 from tabard.agent.edge_client import EdgeError
-from tabard.agent.networks.allowed import AllowedAddress, parse_allowed
-from tabard.agent.networks.namespaces import InsideEdge, networks_to_adopt
-from tabard.agent.networks.network import LoopbackPorts, Networks, NoNetwork
+from tabard.agent.networks.network import NoNetwork
 from tabard.cli.admin import admin_clients, take_aws_settings_out_of_this_process
+from tabard.cli.run_driver import CredentialsFromOption, DriverOption, Launch, allowed_from, driver_for
 from tabard.cli.running import DataDirOption, complain
 from tabard.cli.up import CANNOT_START, settings_from
 from tabard.model.instance import Image
-from tabard.services.ec2.images import CONTAINER_IMAGE, NETNS_IMAGE, PROCESS_IMAGE, VM_IMAGE
+from tabard.services.ec2.images import VM_IMAGE
 from tabard.services.ec2.instance_profiles import TRUST_EC2
 from tabard.wiring.data_dir import find_running
-from tabard.wiring.drivers import container_networks, instance_isolation
 from tabard.wiring.endpoint import as_admin
 from tabard.wiring.foreground import ForegroundRun, deregister_host, register_ephemeral_host
 from tabard.wiring.process import prepare_process
@@ -48,22 +39,6 @@ from tabard.wiring.system import System
 CANNOT_EXECUTE = 126
 NOT_FOUND = 127
 _NOT_IN_A_POLICY_NAME = re.compile(r"[^A-Za-z0-9_+=,.@-]")
-
-
-class CredentialsFromOption(StrEnum):
-    """What `--credentials-from` takes."""
-
-    METADATA = "metadata"
-    CONTAINER = "container"
-
-
-class DriverOption(StrEnum):
-    """What `--driver` takes."""
-
-    NETNS = "netns"
-    CONTAINER = "container"
-    PROCESS = "process"
-    VM = "vm"
 
 
 InstanceProfileOption = Annotated[
@@ -76,19 +51,6 @@ PolicyOption = Annotated[
         "--policy", exists=True, dir_okay=False, help="A policy document; may be given several times."
     ),
 ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Launch:
-    """What the instance of this run is to be: a command, or the container of a process."""
-
-    instance_profile: str | None
-    policies: Sequence[Path]
-    driver: DriverOption | None
-    credentials_from: CredentialsFromOption
-    rootfs: Path | None = None
-    adopted_pid: int | None = None
-    allowed: Sequence[AllowedAddress] = ()
 
 
 def run(
@@ -148,7 +110,7 @@ def run(
         driver=driver,
         credentials_from=credentials_from,
         rootfs=rootfs,
-        allowed=_allowed(allow_address or []),
+        allowed=allowed_from(allow_address or []),
     )
     run_to_its_end(launch, command=command, data_dir=data_dir)
 
@@ -212,7 +174,7 @@ async def _run(
     async with AsyncExitStack() as stack:
         system = await stack.enter_async_context(_system(data_dir))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tabard-run-")))
-        image, driver = await _driver(launch, command, environment, system, folder)
+        image, driver = await driver_for(launch, command, environment, system, folder)
         take_back = _TakeBack()
         stack.callback(take_back.report)
         admin = _Admin(system, take_back)
@@ -234,62 +196,6 @@ async def _run(
             edge_socket=system.edge_socket,
         ).until_ended()
         return status.shell_code
-
-
-async def _driver(
-    launch: Launch,
-    command: Sequence[str],
-    environment: Mapping[str, str],
-    system: RunningSystem,
-    folder: Path,
-) -> tuple[Image, ForegroundDriver | AdoptingDriver]:
-    """The driver that was asked for, else the best that works here, which is said. Raises NoNetwork."""
-    if launch.adopted_pid is not None:
-        adoptable = networks_to_adopt(InsideEdge.of(system.endpoint))
-        return CONTAINER_IMAGE, AdoptingDriver(launch.adopted_pid, adoptable)
-    hidden = (system.data_dir.path, system.edge_socket.parent)
-    if launch.driver is not DriverOption.CONTAINER:
-        image, networks = await _chosen(launch, system.endpoint)
-        process = as_process(command, hidden=hidden)
-        return image, ForegroundDriver(process, networks, base_environment=environment)
-    try:
-        isolation = await instance_isolation(system.endpoint, launch.allowed)
-        networks = container_networks(isolation, system.endpoint)
-    except NoNetwork as error:
-        complain(f"the driver container does not work here: {error}")
-    here = Path.cwd()
-    if any(each.is_relative_to(here) for each in hidden):
-        complain(f"the container would have all of {here}, Tabard's own files among them: use another folder")
-    root = machines_programs(folder / "root") if launch.rootfs is None else Root(folder=launch.rootfs)
-    typer.echo(f"tabard: driver container, isolation: {networks.isolation}, files of its own", err=True)
-    container = as_container(command, root=root, folder=here, podmans=environment)
-    base = STANDARD_ENVIRONMENT | {name: environment[name] for name in ("TERM",) if name in environment}
-    return CONTAINER_IMAGE, ForegroundDriver(container, networks, base_environment=base)
-
-
-def _allowed(texts: Sequence[str]) -> tuple[AllowedAddress, ...]:
-    try:
-        return parse_allowed(texts)
-    except ValueError as error:
-        complain(f"--allow-address: {error}")
-
-
-async def _chosen(launch: Launch, edge_endpoint: str) -> tuple[Image, Networks]:
-    """The driver that was asked for, else the best that works here, which is said."""
-    driver = launch.driver
-    if driver is DriverOption.PROCESS:
-        if launch.allowed:
-            complain("--allow-address has no meaning with the driver process, which reaches everything")
-        return PROCESS_IMAGE, LoopbackPorts(uid=os.getuid())
-    isolation = await instance_isolation(edge_endpoint, launch.allowed)
-    if isolation.networks is not None:
-        typer.echo(f"tabard: driver netns, isolation: {isolation.networks.isolation}", err=True)
-        return NETNS_IMAGE, isolation.networks
-    if driver is DriverOption.NETNS:
-        complain(f"the driver netns does not work here: {isolation.reason}")
-    unheeded = "; it reaches everything, not only what is allowed" if launch.allowed else ""
-    typer.echo(f"tabard: driver process, isolation: none ({isolation.reason}{unheeded})", err=True)
-    return PROCESS_IMAGE, LoopbackPorts(uid=os.getuid())
 
 
 @asynccontextmanager

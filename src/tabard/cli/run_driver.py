@@ -1,0 +1,109 @@
+"""What an instance of `tabard run` is to be, and the driver that makes it so."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import typer
+
+from tabard.agent.drivers.adopting import AdoptingDriver
+from tabard.agent.drivers.container import STANDARD_ENVIRONMENT
+from tabard.agent.drivers.container_images import machines_programs
+from tabard.agent.drivers.foreground import ForegroundDriver, as_container, as_process
+from tabard.agent.drivers.podman import Root
+from tabard.agent.networks.allowed import AllowedAddress, parse_allowed
+from tabard.agent.networks.namespaces import InsideEdge, networks_to_adopt
+from tabard.agent.networks.network import LoopbackPorts, Networks, NoNetwork
+from tabard.cli.running import complain
+from tabard.model.instance import Image
+from tabard.services.ec2.images import CONTAINER_IMAGE, NETNS_IMAGE, PROCESS_IMAGE
+from tabard.wiring.drivers import container_networks, instance_isolation
+from tabard.wiring.running import RunningSystem
+
+
+class CredentialsFromOption(StrEnum):
+    """What `--credentials-from` takes."""
+
+    METADATA = "metadata"
+    CONTAINER = "container"
+
+
+class DriverOption(StrEnum):
+    """What `--driver` takes."""
+
+    NETNS = "netns"
+    CONTAINER = "container"
+    PROCESS = "process"
+    VM = "vm"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """What the instance of this run is to be: a command, or the container of a process."""
+
+    instance_profile: str | None
+    policies: Sequence[Path]
+    driver: DriverOption | None
+    credentials_from: CredentialsFromOption
+    rootfs: Path | None = None
+    adopted_pid: int | None = None
+    allowed: Sequence[AllowedAddress] = ()
+
+
+def allowed_from(texts: Sequence[str]) -> tuple[AllowedAddress, ...]:
+    """What `--allow-address` names; leaves with a sentence where it cannot be."""
+    try:
+        return parse_allowed(texts)
+    except ValueError as error:
+        complain(f"--allow-address: {error}")
+
+
+async def driver_for(
+    launch: Launch,
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    system: RunningSystem,
+    folder: Path,
+) -> tuple[Image, ForegroundDriver | AdoptingDriver]:
+    """The driver that was asked for, else the best that works here, which is said. Raises NoNetwork."""
+    if launch.adopted_pid is not None:
+        adoptable = networks_to_adopt(InsideEdge.of(system.endpoint))
+        return CONTAINER_IMAGE, AdoptingDriver(launch.adopted_pid, adoptable)
+    hidden = (system.data_dir.path, system.edge_socket.parent)
+    if launch.driver is not DriverOption.CONTAINER:
+        image, networks = await _chosen(launch, system.endpoint)
+        process = as_process(command, hidden=hidden)
+        return image, ForegroundDriver(process, networks, base_environment=environment)
+    try:
+        isolation = await instance_isolation(system.endpoint, launch.allowed)
+        networks = container_networks(isolation, system.endpoint)
+    except NoNetwork as error:
+        complain(f"the driver container does not work here: {error}")
+    here = Path.cwd()
+    if any(each.is_relative_to(here) for each in hidden):
+        complain(f"the container would have all of {here}, Tabard's own files among them: use another folder")
+    root = machines_programs(folder / "root") if launch.rootfs is None else Root(folder=launch.rootfs)
+    typer.echo(f"tabard: driver container, isolation: {networks.isolation}, files of its own", err=True)
+    container = as_container(command, root=root, folder=here, podmans=environment)
+    base = STANDARD_ENVIRONMENT | {name: environment[name] for name in ("TERM",) if name in environment}
+    return CONTAINER_IMAGE, ForegroundDriver(container, networks, base_environment=base)
+
+
+async def _chosen(launch: Launch, edge_endpoint: str) -> tuple[Image, Networks]:
+    """The driver that was asked for, else the best that works here, which is said."""
+    driver = launch.driver
+    if driver is DriverOption.PROCESS:
+        if launch.allowed:
+            complain("--allow-address has no meaning with the driver process, which reaches everything")
+        return PROCESS_IMAGE, LoopbackPorts(uid=os.getuid())
+    isolation = await instance_isolation(edge_endpoint, launch.allowed)
+    if isolation.networks is not None:
+        typer.echo(f"tabard: driver netns, isolation: {isolation.networks.isolation}", err=True)
+        return NETNS_IMAGE, isolation.networks
+    if driver is DriverOption.NETNS:
+        complain(f"the driver netns does not work here: {isolation.reason}")
+    unheeded = "; it reaches everything, not only what is allowed" if launch.allowed else ""
+    typer.echo(f"tabard: driver process, isolation: none ({isolation.reason}{unheeded})", err=True)
+    return PROCESS_IMAGE, LoopbackPorts(uid=os.getuid())
