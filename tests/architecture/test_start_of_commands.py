@@ -8,7 +8,6 @@ import pytest
 # Each takes a tenth of a second or more to import.
 HEAVY = frozenset(
     [
-        "aiohttp",
         "alembic",
         "awscrt",
         "boto3",

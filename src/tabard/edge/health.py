@@ -1,17 +1,20 @@
 """Health and metrics: a loopback listener of its own, which answers only to its own address."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import msgspec
-from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from tabard.audit.queue import AuditQueue
+from tabard.clock import Clock
+from tabard.edge.body import Body
+from tabard.edge.server import EdgeServer, edge_server
 from tabard.store.snapshot_source import SnapshotHealth
+from tabard.wire.request import Answer, RawRequest
 
 
 class HealthySource(Protocol):
@@ -78,28 +81,37 @@ class _HealthCollector(Collector):
         )
 
 
-def health_server(health: Health) -> web.Server:
-    """`GET /health` (200, or 503 where requests are refused) and `GET /metrics`."""
+def health_server(health: Health, *, authority: str, clock: Clock) -> EdgeServer:
+    """`GET /health` (200, or 503 where requests are refused) and `GET /metrics`.
+
+    Args:
+        authority: the listener's own `address:port`, the one Host that it answers to.
+    """
     registry = CollectorRegistry()
     registry.register(_HealthCollector(health))
 
-    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+    async def answer(raw: RawRequest, _body: Body) -> Answer:
         # DNS rebinding: a page that made its own name resolve to us still sends that name.
-        local = request.transport.get_extra_info("sockname") if request.transport is not None else None
-        if local is None or request.headers.get("Host") != f"{local[0]}:{local[1]}":
-            return web.Response(status=421, text="the Host is not this listener's address\n")
-        if request.method != "GET":
-            return web.Response(status=405, headers={"Allow": "GET"})
-        if request.path == "/health":
+        if raw.header("host") != authority:
+            return _text(421, "the Host is not this listener's address\n")
+        if raw.method != "GET":
+            return Answer(status=405, headers=(("allow", "GET"),), body=b"")
+        if raw.raw_path == "/health":
             report = health.report()
-            return web.Response(
+            return Answer(
                 status=503 if report["status"] == "refusing" else 200,
+                headers=(("content-type", "application/json"),),
                 body=msgspec.json.encode(report),
-                content_type="application/json",
             )
-        if request.path == "/metrics":
-            return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
-        return web.Response(status=404, text="/health and /metrics are here\n")
+        if raw.raw_path == "/metrics":
+            headers = (("content-type", CONTENT_TYPE_LATEST),)
+            return Answer(status=200, headers=headers, body=generate_latest(registry))
+        return _text(404, "/health and /metrics are here\n")
 
-    handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]] = answer
-    return web.Server(handler, access_log=None, max_headers=64, keepalive_timeout=15.0)
+    return edge_server(answer, clock=clock)
+
+
+def _text(status: int, sentence: str) -> Answer:
+    return Answer(
+        status=status, headers=(("content-type", "text/plain; charset=utf-8"),), body=sentence.encode()
+    )

@@ -35,6 +35,7 @@ from tabard.store.sqlite import open_sqlite_store
 from tabard.wire.http1 import Http1Pool, UnixTarget
 from tabard.wiring.data_dir import DataDir
 from tabard.wiring.key_files import master_key_for
+from tabard.wiring.listeners import authority_of
 from tabard.wiring.process_config import EdgeConfig
 
 EDGE_STARTED = "edge_started"
@@ -125,13 +126,14 @@ async def run_edge(config: EdgeConfig) -> None:
         stack.push_async_callback(_ended, tasks)
         loop = asyncio.get_running_loop()
         front = edge_server(pipeline.answer, clock=clock)
-        back = health_server(health)
+        health_socket = socket.socket(fileno=config.health_fd)
+        back = health_server(health, authority=authority_of(health_socket), clock=clock)
         listeners = [
             await loop.create_server(front, sock=socket.socket(fileno=config.listen_fd), backlog=1024),
             await loop.create_unix_server(
                 VouchedDoor(front), sock=socket.socket(fileno=config.vouched_fd), backlog=1024
             ),
-            await loop.create_server(back, sock=socket.socket(fileno=config.health_fd)),
+            await loop.create_server(back, sock=health_socket),
         ]
         fronts = [front]
         if config.host_fd is not None:

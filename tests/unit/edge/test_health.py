@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import pytest
 
 from tabard.audit.queue import AuditQueue
+from tabard.clock import SystemClock
 from tabard.edge.health import Health, health_server
 from tabard.model.audit_event import AuditEvent
 from tabard.store.snapshot_source import SnapshotHealth
@@ -56,9 +58,10 @@ async def listener() -> AsyncIterator[Listener]:
         upstream_isolation="none (tests)",
         instance_isolation="none",
     )
-    server = health_server(health)
-    listening = await asyncio.get_running_loop().create_server(server, "127.0.0.1", 0)
-    here.port = listening.sockets[0].getsockname()[1]
+    door = socket.create_server(("127.0.0.1", 0))
+    here.port = door.getsockname()[1]
+    server = health_server(health, authority=f"127.0.0.1:{here.port}", clock=SystemClock())
+    listening = await asyncio.get_running_loop().create_server(server, sock=door)
     yield here
     listening.close()
     await server.shutdown(0)
