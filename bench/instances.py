@@ -124,7 +124,7 @@ def _instance(number: int) -> DesiredInstance:
     return msgspec.structs.replace(described_instance(), instance_id=f"i-{number:017x}")
 
 
-def _resident_kib() -> float:
+def resident_kib() -> float:
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1024
 
@@ -168,9 +168,9 @@ async def _measured(kind: str) -> Cost:
             begun = time.perf_counter()
             await _settled(agent, edge, [_instance(each) for each in range(number + 1)])
             launched.append(time.perf_counter() - begun)
-        before = _resident_kib()
+        before = resident_kib()
         await _settled(agent, edge, [_instance(number) for number in range(LAUNCHES + INSTANCES)])
-        each_kib = (_resident_kib() - before) / INSTANCES
+        each_kib = (resident_kib() - before) / INSTANCES
         await agent.close()
     return Cost(
         kind=kind,

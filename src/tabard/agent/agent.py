@@ -2,8 +2,10 @@
 
 import asyncio
 import random
+from collections import OrderedDict
 from collections.abc import Coroutine, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import assert_never
 
@@ -37,11 +39,13 @@ from tabard.agent.reconcile import (
     StopInstance,
     TerminateInstance,
     UpdateFacts,
+    changed,
     reconcile,
 )
+from tabard.agent.renewals import Renewals
 from tabard.agent.reports import Reports
 from tabard.agent.settings import AgentSettings
-from tabard.agent.steps import EDGE_CALL_FAILED, Steps
+from tabard.agent.steps import Steps
 from tabard.agent.waiting import until
 from tabard.clock import Clock
 from tabard.imds.peer import peer_check_works
@@ -52,7 +56,6 @@ AGENT_STARTED = "agent_started"
 AGENT_STOPPED = "agent_stopped"
 AGENT_TASK_FAILED = "agent_task_failed"
 
-_LAST_REPORT_SECONDS = 2.0
 _LONGEST_NAP_SECONDS = 20.0
 _SHORTEST_POLL_SECONDS = 0.5
 
@@ -102,7 +105,7 @@ class Agent:
             kept=kept or NothingKept(),
             random_source=self._random,
         )
-        self._desired: tuple[DesiredInstance, ...] | None = None
+        self._desired: dict[str, DesiredInstance] | None = None
         self._version = -1
         self._instances: dict[str, HostedInstance] = {}
         self._reports = Reports(edge, on_acknowledged=self._note_acknowledged)
@@ -115,7 +118,8 @@ class Agent:
         )
         self._closing = False
         self._reconciling = False
-        self._unsettled = False
+        self._unsettled: OrderedDict[str, None] = OrderedDict()
+        self._renewals = Renewals(self._keeper_if_any)
         self._sessions_changed = asyncio.Event()
         self._minting = Minting(edge, clock=clock, on_outcome=self._note_outcome)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -183,7 +187,11 @@ class Agent:
         result = await self._edge.describe_host_instances(
             known_version=self._version, wait_seconds=0 if self._desired is None else wait_seconds
         )
-        self._version, self._desired = result.version, result.instances
+        desired = {wanted.instance_id: wanted for wanted in result.instances}
+        # A poll that brings nothing new has all of them looked at, whatever was told of changes.
+        former = {} if self._desired is None or result.version == self._version else self._desired
+        self._unsettled.update(dict.fromkeys(changed(former, desired, self._instances)))
+        self._version, self._desired = result.version, desired
         self._reconcile()
 
     async def renew(self) -> None:
@@ -197,13 +205,14 @@ class Agent:
         """
         with suppress(EdgeError):  # their own loop goes on trying
             await self._tell_consoles()
-        await self._reports.tell(known={desired.instance_id for desired in self._desired or ()})
+        await self._reports.tell(known=self._desired or {})
         self._reconcile()
 
     def _note_acknowledged(self, report: InstanceReport) -> None:
         instance = self._instances.get(report.instance_id)
         if instance is not None:
             instance.reported = report
+            self._unsettled[report.instance_id] = None
 
     async def close(self) -> None:
         """End every instance; what is served is served until its instance has ended."""
@@ -215,46 +224,40 @@ class Agent:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
-        known = {desired.instance_id for desired in self._desired or ()}
-        last = tuple(
-            observed.report
-            for observed in (instance.observed() for instance in self._instances.values())
-            if observed.report != observed.reported and observed.instance_id in known
-        )
-        if last and not self._settings.leaves_running:
-            try:
-                async with asyncio.timeout(_LAST_REPORT_SECONDS):
-                    await self._edge.report_instances(last)
-            except (EdgeError, TimeoutError) as error:
-                _log.info(EDGE_CALL_FAILED, operation="ReportInstances", reason=str(error))
+        if not self._settings.leaves_running:
+            observed = (instance.observed() for instance in self._instances.values())
+            await self._reports.tell_last(observed, known=self._desired or {})
         _log.info(AGENT_STOPPED, host_id=self._host_id)
 
     def next_renewal_in_seconds(self) -> float | None:
         """Until a session is due, 0 or more; None with none to keep."""
-        due = [
-            at
-            for instance in self._instances.values()
-            if instance.keeper is not None and (at := instance.keeper.next_attempt_at_seconds()) is not None
-        ]
-        return max(0.0, min(due) - self._clock.monotonic_seconds()) if due else None
+        at = self._renewals.next_at_seconds()
+        return None if at is None else max(0.0, at - self._clock.monotonic_seconds())
 
     # What the steps are made of
 
     async def _tell_consoles(self) -> None:
         await self._consoles.tell({each.instance_id: each.is_running for each in self._instances.values()})
 
+    def _changed(self, instance_id: str) -> None:
+        """Do what something new about one instance asks for."""
+        self._unsettled[instance_id] = None
+        self._renewals.note(instance_id)
+        self._reconcile()
+
     def _reconcile(self) -> None:
         """Take the actions that lead to the desired state, and those that they lead to in turn."""
-        self._unsettled = True
         if self._desired is None or self._closing or self._reconciling:
             return
         self._reconciling = True
         try:
             while self._unsettled:
-                self._unsettled = False
-                observed = tuple(instance.observed() for instance in self._instances.values())
-                for action in reconcile(self._desired, observed):
+                instance_id, _ = self._unsettled.popitem(last=False)
+                instance = self._instances.get(instance_id)
+                present = None if instance is None else instance.observed()
+                for action in reconcile(self._desired.get(instance_id), present):
                     self._take(action)
+                self._renewals.note(instance_id)
         finally:
             self._reconciling = False
 
@@ -270,14 +273,14 @@ class Agent:
                 self._instances[instance_id].stop("terminated", BY_REQUEST)
             case UpdateFacts(desired):
                 self._keeper(desired.instance_id).update_facts(desired)
-                self._unsettled = True
+                self._unsettled[desired.instance_id] = None
                 self._sessions_changed.set()
             case DropSession(instance_id, role_delivery):
                 self._keeper(instance_id).drop_session(role_delivery)
-                self._unsettled = True
+                self._unsettled[instance_id] = None
             case FetchSession(instance_id, role_delivery, role):
                 self._keeper(instance_id).keep_session(role_delivery, role)
-                self._unsettled = True
+                self._unsettled[instance_id] = None
                 self._sessions_changed.set()
             case Report(report):
                 self._note(report)
@@ -292,6 +295,9 @@ class Agent:
         if keeper is None:
             raise RuntimeError(f"{instance_id} has no metadata to change")  # reconcile saw its facts
         return keeper
+
+    def _keeper_if_any(self, instance_id: str) -> SessionKeeper | None:
+        return self._instances[instance_id].keeper if instance_id in self._instances else None
 
     def _start(self, desired: DesiredInstance) -> None:
         if not INSTANCE_ID.fullmatch(desired.instance_id):
@@ -320,7 +326,7 @@ class Agent:
             instance_id,
             boot_number=boot_number,
             directory=self._folder / instance_id,
-            on_change=self._reconcile,
+            on_change=partial(self._changed, instance_id),
             phase=phase,
             reason=reason,
         )
@@ -332,17 +338,12 @@ class Agent:
             self._hosted(report.instance_id, report.boot_number, phase=report.run_state)
         self._reports.put(report)
 
-    def _note_outcome(self) -> None:
+    def _note_outcome(self, instance_id: str) -> None:
         self._sessions_changed.set()
-        self._reconcile()
+        self._changed(instance_id)
 
     def _take_due(self) -> list[tuple[SessionKeeper, Errand]]:
-        return [
-            (keeper, errand)
-            for instance in self._instances.values()
-            if (keeper := instance.keeper) is not None
-            for errand in keeper.take_due()
-        ]
+        return self._renewals.take_due(now_seconds=self._clock.monotonic_seconds())
 
     # The loops
 

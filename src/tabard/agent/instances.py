@@ -99,6 +99,11 @@ class HostedInstance:
         self._hurry = Event()
         self._life: asyncio.Task[None] | None = None
 
+    @property
+    def phase(self) -> Phase:
+        """How far its life has come."""
+        return self._phase
+
     def observed(self) -> ObservedInstance:
         """What is true now."""
         keeper = self.keeper if self._phase in ("pending", "running") else None

@@ -19,9 +19,9 @@ _log = structlog.get_logger(__name__)
 
 
 class Minting:
-    """Asks for sessions; `on_outcome` is called after each answer, whatever it was."""
+    """Asks for sessions; `on_outcome` hears of the instance after each answer, whatever it was."""
 
-    def __init__(self, edge: Edge, *, clock: Clock, on_outcome: Callable[[], None]) -> None:
+    def __init__(self, edge: Edge, *, clock: Clock, on_outcome: Callable[[str], None]) -> None:
         self._edge = edge
         self._clock = clock
         self._on_outcome = on_outcome
@@ -49,4 +49,4 @@ class Minting:
                 log.info(SESSION_SERVED, access_key_id=minted.access_key_id, role_name=minted.role_name)
         finally:
             keeper.accept_failure(errand)  # without effect after any other outcome
-            self._on_outcome()
+            self._on_outcome(errand.instance_id)

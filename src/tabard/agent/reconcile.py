@@ -1,6 +1,6 @@
 """What a host has to do to make its desired state true. Pure: two values in, a list of actions out."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -111,25 +111,32 @@ Action: TypeAlias = (
 )
 
 
-def reconcile(
-    desired: tuple[DesiredInstance, ...], observed: tuple[ObservedInstance, ...]
-) -> tuple[Action, ...]:
-    """List the actions that lead from what is to what should be, in the order in which to take them.
+def reconcile(wanted: DesiredInstance | None, present: ObservedInstance | None) -> tuple[Action, ...]:
+    """List the actions that lead one instance from what is to what should be, in the order to take them in.
+
+    None for what the edge does not speak of, or what is not on this host. What one instance needs does not
+    depend on any other, so that a change of one costs a host of a thousand no more than a host of one.
 
     An instance that the edge no longer speaks of is terminated: nothing runs unaccounted for. An instance
     that has stopped by itself stays stopped until it is to be booted again (a higher `boot_number`).
     """
-    by_id = {instance.instance_id: instance for instance in observed}
-    actions: list[Action] = []
-    for wanted in desired:
-        present = by_id.pop(wanted.instance_id, None)
-        actions.extend(_absent(wanted) if present is None else _present(wanted, present))
-    for leftover in by_id.values():
-        if _is_over(leftover) or leftover.report.run_state == "stopped":
-            actions.append(ForgetInstance(leftover.instance_id))
-        elif leftover.report.run_state != "shutting-down":
-            actions.append(TerminateInstance(leftover.instance_id))
-    return tuple(actions)
+    if wanted is not None:
+        return tuple(_absent(wanted) if present is None else _present(wanted, present))
+    if present is None:
+        return ()
+    if _is_over(present) or present.report.run_state == "stopped":
+        return (ForgetInstance(present.instance_id),)
+    if present.report.run_state != "shutting-down":
+        return (TerminateInstance(present.instance_id),)
+    return ()
+
+
+def changed(
+    former: Mapping[str, DesiredInstance], desired: Mapping[str, DesiredInstance], known: Iterable[str]
+) -> list[str]:
+    """The ids of instances to look at again: those of which the edge says something else, or nothing."""
+    anew = [instance_id for instance_id, wanted in desired.items() if former.get(instance_id) != wanted]
+    return anew + [instance_id for instance_id in known if instance_id not in desired]
 
 
 def sessions_wanted(desired: DesiredInstance) -> Mapping[RoleDelivery, RoleOf]:

@@ -1,16 +1,19 @@
 """What the edge is still to be told of a host's instances."""
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 
 import structlog
 
-from tabard.agent.edge_client import Edge, EdgeRefused
+from tabard.agent.edge_client import Edge, EdgeError, EdgeRefused
+from tabard.agent.reconcile import ObservedInstance
+from tabard.agent.steps import EDGE_CALL_FAILED
 from tabard.model.messages import InstanceReport
 
 REPORT_REFUSED = "report_refused"
 
 _REPORTS_AT_ONCE = 1000
+_LAST_SECONDS = 2.0
 _REPORT_REFUSALS = frozenset({"InstanceNotOnHost", "InvalidReport"})
 
 _log = structlog.get_logger(__name__)
@@ -54,6 +57,18 @@ class Reports:
         else:
             for report in reports:
                 self._acknowledge(report)
+
+    async def tell_last(self, observed: Iterable[ObservedInstance], *, known: Collection[str]) -> None:
+        """Tell what the edge does not know of these yet, if it hears within two seconds."""
+        last = tuple(
+            each.report for each in observed if each.report != each.reported and each.instance_id in known
+        )
+        if last:
+            try:
+                async with asyncio.timeout(_LAST_SECONDS):
+                    await self._edge.report_instances(last)
+            except (EdgeError, TimeoutError) as error:
+                _log.info(EDGE_CALL_FAILED, operation="ReportInstances", reason=str(error))
 
     async def _tell_alone(self, report: InstanceReport) -> None:
         try:

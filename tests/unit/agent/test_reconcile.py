@@ -19,6 +19,7 @@ from tabard.agent.reconcile import (
     StopInstance,
     TerminateInstance,
     UpdateFacts,
+    changed,
     reconcile,
 )
 from tabard.model.messages import DesiredInstance, DesiredRunState, InstanceReport
@@ -135,11 +136,17 @@ TABLE: dict[str, tuple[DesiredInstance | None, ObservedInstance | None, list[Act
 @pytest.mark.parametrize("case", TABLE)
 def test_what_has_to_be_done(case: str) -> None:
     desired, observed, actions = TABLE[case]
-    assert reconcile(() if desired is None else (desired,), () if observed is None else (observed,)) == tuple(
-        actions
-    )
+    assert reconcile(desired, observed) == tuple(actions)
 
 
-def test_instances_do_not_disturb_each_other() -> None:
-    other = msgspec.structs.replace(FACTS, instance_id="i-0fedcba9876543210")
-    assert reconcile((other, wanted()), (running(),)) == (StartInstance(other),)
+def test_of_what_nobody_knows_there_is_nothing_to_do() -> None:
+    assert reconcile(None, None) == ()
+
+
+def test_what_is_told_otherwise_or_no_more_is_looked_at_again() -> None:
+    one, other, gone = "i-0123456789abcdef0", "i-0fedcba9876543210", "i-00000000000000001"
+    former = {one: FACTS, other: FACTS}
+    assert changed(former, dict(former), (one, other)) == []
+    assert changed({}, former, ()) == [one, other]
+    altered = {one: FACTS, other: msgspec.structs.replace(FACTS, boot_number=1)}
+    assert changed(former, altered, (one, gone)) == [other, gone]

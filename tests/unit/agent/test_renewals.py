@@ -1,0 +1,129 @@
+"""The queue of renewals: who is due next, and nothing of who is no more."""
+
+import random
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from described_instance import FACTS
+
+from tabard.agent.edge_client import MintAnswer
+from tabard.agent.keeper import Errand, SessionKeeper
+from tabard.agent.reconcile import RoleOf
+from tabard.agent.renewals import Renewals
+from tabard.clock import ManualClock
+from tabard.model.messages import GetInstanceSessionResult
+
+ROLE = RoleOf("iip-assoc-0123456789abcdef0", "AROAIOSFODNN7EXAMPLE")
+LIFETIME_SECONDS = 6 * 3600
+
+
+class Host:
+    """Keepers by instance, and the queue over them."""
+
+    def __init__(self, instances: int) -> None:
+        self.clock = ManualClock(datetime(2026, 1, 31, 12, tzinfo=UTC))
+        source = random.Random(1)
+        self.keepers = {
+            f"i-{number:017x}": SessionKeeper(
+                FACTS, clock=self.clock, rotate_every=None, random_source=source
+            )
+            for number in range(instances)
+        }
+        self.renewals = Renewals(self.keepers.get)
+
+    def begin(self, instance_id: str) -> None:
+        self.keepers[instance_id].keep_session("2.0", ROLE)
+        self.renewals.note(instance_id)
+
+    def due(self) -> list[tuple[SessionKeeper, Errand]]:
+        return self.renewals.take_due(now_seconds=self.clock.monotonic_seconds())
+
+    def mint(self, keeper: SessionKeeper, errand: Errand) -> None:
+        now = self.clock.now()
+        credentials = GetInstanceSessionResult(
+            access_key_id="ASIAIOSFODNN7EXAMPLE",
+            secret_access_key="wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+            session_token="token",
+            expiration=now + timedelta(seconds=LIFETIME_SECONDS),
+            last_updated=now,
+            lifetime_seconds=LIFETIME_SECONDS,
+            role_name="web-role",
+            role_id=ROLE.role_id,
+            association_id=ROLE.association_id,
+        )
+        asked_at_seconds = self.clock.monotonic_seconds()
+        answer = MintAnswer(
+            credentials=credentials, asked_at_seconds=asked_at_seconds, lifetime_seconds=LIFETIME_SECONDS
+        )
+        assert keeper.accept(errand, answer)
+
+    def id_of(self, keeper: SessionKeeper) -> str:
+        return next(instance_id for instance_id, one in self.keepers.items() if one is keeper)
+
+
+@pytest.fixture
+def host() -> Host:
+    return Host(50)
+
+
+def test_every_session_is_given_out_once_until_its_outcome(host: Host) -> None:
+    for instance_id in host.keepers:
+        host.begin(instance_id)
+        host.begin(instance_id)
+    assert [host.id_of(keeper) for keeper, _ in host.due()] == list(host.keepers)
+    assert (host.due(), host.renewals.next_at_seconds()) == ([], None)
+
+
+def test_the_next_is_always_that_of_all_keepers(host: Host) -> None:
+    """For a day, against looking at each of them."""
+    for instance_id in host.keepers:
+        host.begin(instance_id)
+    renewed = 0
+    end_at_seconds = host.clock.monotonic_seconds() + 24 * 3600
+    while host.clock.monotonic_seconds() < end_at_seconds:
+        for keeper, errand in host.due():
+            host.mint(keeper, errand)
+            host.renewals.note(host.id_of(keeper))
+            renewed += 1
+        next_at_seconds = host.renewals.next_at_seconds()
+        assert next_at_seconds is not None
+        assert next_at_seconds == min(
+            keeper.next_attempt_at_seconds() or 0 for keeper in host.keepers.values()
+        )
+        host.clock.advance(timedelta(seconds=next_at_seconds - host.clock.monotonic_seconds() + 0.001))
+    assert renewed > 50 * 7
+
+
+def test_what_is_due_earlier_than_was_noted_comes_earlier(host: Host) -> None:
+    first, second, *_ = host.keepers
+    host.begin(first)
+    for keeper, errand in host.due():
+        host.mint(keeper, errand)
+    host.renewals.note(first)
+    host.begin(second)
+    assert [host.id_of(keeper) for keeper, _ in host.due()] == [second]
+
+
+def test_an_instance_that_has_ended_is_forgotten(host: Host) -> None:
+    first, second, *_ = host.keepers
+    host.begin(first)
+    host.begin(second)
+    del host.keepers[first]
+    assert [host.id_of(keeper) for keeper, _ in host.due()] == [second]
+    host.renewals.note(first)
+    assert host.renewals.next_at_seconds() is None
+
+
+def test_a_session_that_was_dropped_is_not_asked_for(host: Host) -> None:
+    first, *_ = host.keepers
+    host.begin(first)
+    host.keepers[first].drop_session("2.0")
+    host.renewals.note(first)
+    assert (host.renewals.next_at_seconds(), host.due()) == (None, [])
+
+
+def test_notes_that_say_nothing_new_take_no_place(host: Host) -> None:
+    first, *_ = host.keepers
+    for _ in range(1000):
+        host.begin(first)
+    assert len(host.renewals._queue) == 1
