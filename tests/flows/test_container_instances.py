@@ -4,11 +4,21 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from container_image import PYTHON, SDK, make_image, why_not
-from running_system import Instance, RunningSystem, allow, fresh, tabard_up, until
+from running_system import (
+    TABARD,
+    Instance,
+    RunningSystem,
+    allow,
+    bare_environment,
+    fresh,
+    tabard_up,
+    until,
+)
 from test_killed_agent import goes_on, kill_agent, last_said
 from test_netns_instances import health, why_stopped
 
@@ -188,3 +198,55 @@ def test_what_a_host_cannot_start_says_why(own: RunningSystem) -> None:
     instance.until_stopped()
     assert "no such file" in instance.console
     assert instance.instance_id not in containers()
+
+
+WHO = f"""
+import sys; sys.path.insert(0, {SDK!r})
+import boto3, os
+print(boto3.client("sts").get_caller_identity()["Arn"], sys.stdin.read().strip(), os.listdir())
+"""
+
+
+def run_in_container(
+    system: RunningSystem, *arguments: str, folder: Path, **variables: str
+) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [*TABARD, "run", "--driver", "container", "--data-dir", str(system.data_dir), *arguments],
+        env=bare_environment(**variables),
+        cwd=folder,
+        input="from stdin",
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_tabard_run_has_a_container_with_the_current_folder_in_this_terminal(
+    own: RunningSystem, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    profile = own.instance_profile_of()
+    rootfs = own.data_dir.parent / "images" / IMAGE
+    options = ["--instance-profile", profile, "--rootfs", str(rootfs)]
+    done = run_in_container(own, *options, "--", str(PYTHON), "-c", WHO, folder=tmp_path)
+    if done.returncode == 125:
+        pytest.skip(f"podman makes no containers here: {done.stderr}")
+    assert f":assumed-role/{profile}/i-" in done.stdout, done.stderr
+    assert done.stdout.endswith(" from stdin ['file']\n")
+    assert done.stderr.startswith("tabard: driver container, isolation: network namespace")
+    assert run_in_container(own, "--", "sh", "-c", "exit 9", folder=tmp_path).returncode == 9
+
+
+@pytest.mark.parametrize("where", ["without podman", "in the data directory"])
+def test_tabard_run_says_why_there_can_be_no_container(
+    own: RunningSystem, tmp_path: Path, where: str
+) -> None:
+    if where == "without podman":
+        done = run_in_container(own, "--", "true", folder=tmp_path, PATH=str(tmp_path))
+        sentence = "the driver container does not work here: podman is not installed"
+    else:
+        done = run_in_container(own, "--", "true", folder=own.data_dir.parent)
+        sentence = "Tabard's own files among them"
+    assert sentence in done.stderr
+    assert (done.returncode, done.stdout) == (2, "")

@@ -36,7 +36,7 @@ def options_of(tmp_path: Path, **environment: str) -> list[str]:
         (tmp_path / name).touch()
     root = Root(folder=Path("/srv/images/minimal"))
     return container_of(
-        FACTS.instance_id, root, ["run", "it"], environment=environment, directory=tmp_path, user="7:8"
+        FACTS, root, ["run", "it"], environment=environment, directory=tmp_path, user="7:8"
     ).options()
 
 
@@ -92,6 +92,7 @@ def test_the_machines_programs_are_what_it_has_of_them(tmp_path: Path) -> None:
         root = machines_programs(made, machine)
         assert [mount.target for mount in root.mounts] == ["/usr", "/lib64", "/etc/ssl/certs"]
         assert not any(mount.writable for mount in root.mounts)
+        assert "localhost" in (made / "etc" / "hosts").read_text()
         assert (made / "bin").readlink() == Path("usr/bin")
         assert stat.S_IMODE(made.stat().st_mode) == 0o755
 

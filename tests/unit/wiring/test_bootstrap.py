@@ -112,3 +112,31 @@ def test_the_identity_certificate_is_made_once_and_lies_beside_the_store(data_di
     start(store, data_dir)
     assert store.snapshot().installation["identity_certificate"] == first["identity_certificate"]
     assert data_dir.identity_certificate.read_text() == first["identity_certificate"]
+
+
+def images(store: MemoryStore) -> list[tuple[str, str]]:
+    return sorted((image.name, image.driver) for image in store.snapshot().images.values())
+
+
+def test_each_folder_of_the_operators_is_an_image_and_stays_one(data_dir: DataDir, tmp_path: Path) -> None:
+    store, folder = MemoryStore(), tmp_path / "images"
+    start(store, data_dir)
+    before = images(store)
+    for name in ("bookworm", ".hidden"):
+        (folder / name).mkdir(parents=True)
+    (folder / "README").touch()
+    start(store, data_dir, container_images=str(folder))
+    assert images(store) == sorted([*before, ("bookworm", "container")])
+    (folder / "bookworm").rmdir()
+    start(store, data_dir, container_images=str(folder))
+    assert images(store) == sorted([*before, ("bookworm", "container")])
+
+
+@pytest.mark.parametrize(("name", "sentence"), [("with space", "names no image"), (None, "cannot be read")])
+def test_folders_that_cannot_be_images_are_refused(
+    data_dir: DataDir, tmp_path: Path, name: str | None, sentence: str
+) -> None:
+    if name is not None:
+        (tmp_path / "images" / name).mkdir(parents=True)
+    with pytest.raises(SettingsConflict, match=sentence):
+        start(MemoryStore(), data_dir, container_images=str(tmp_path / "images"))

@@ -106,7 +106,7 @@ class ContainerDriver:
             raise CannotStart(f"the user data cannot be run: {error.strerror}") from error
         name, pid_file = container_name(desired.instance_id), directory / CONTAINER_PID_FILE
         container = container_of(
-            desired.instance_id,
+            desired,
             self._root_of(desired.image_id),
             [f"{INSIDE}/{HOME}/{USER_DATA}"],
             environment=environment,
@@ -136,7 +136,7 @@ class ContainerDriver:
 
 
 def container_of(
-    instance_id: str,
+    facts: DesiredInstance,
     root: Root,
     command: Sequence[str],
     *,
@@ -148,7 +148,8 @@ def container_of(
     told = [directory / name for name in (EMPTY_FILE, TOKEN_FILE)]
     home = f"{INSIDE}/{HOME}"
     return Container(
-        name=container_name(instance_id),
+        name=container_name(facts.instance_id),
+        hostname=facts.private_dns_name.partition(".")[0],
         root=root,
         mounts=(
             Mount(source=directory / HOME, target=home, writable=True),
@@ -157,7 +158,7 @@ def container_of(
         environment={
             **{name: value.replace(str(directory), INSIDE) for name, value in environment.items()},
             "HOME": home,
-            INSTANCE_VARIABLE: instance_id,
+            INSTANCE_VARIABLE: facts.instance_id,
         },
         user=user,
         folder=home,

@@ -23,6 +23,9 @@ _OF_THE_MACHINE = (
 )
 
 
+_HOSTS = "127.0.0.1 localhost\n::1 localhost\n"
+
+
 class ContainerImages:
     """Finds the root file system of an image."""
 
@@ -49,6 +52,8 @@ def machines_programs(folder: Path, machine: Path = Path("/")) -> Root:
     """A machine's own programs and libraries as a container's root, whose mount points are in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o755)
+    (folder / "etc").mkdir(exist_ok=True)
+    (folder / "etc" / "hosts").write_text(_HOSTS, "ascii")
     mounts = []
     for name in _OF_THE_MACHINE:
         path, inside = machine / name, folder / name

@@ -30,15 +30,15 @@ class Invocation:
     end_rest: Callable[[], None] = lambda: None
 
 
-Invoke: TypeAlias = Callable[[str, InstanceNetwork, Mapping[str, str], Path], Invocation]
-"""From an instance's id, network, environment and folder. Raises CannotStart, OSError."""
+Invoke: TypeAlias = Callable[[DesiredInstance, InstanceNetwork, Mapping[str, str], Path], Invocation]
+"""From an instance's facts, network, environment and folder. Raises OSError."""
 
 
 def as_process(command: Sequence[str], *, hidden: Sequence[Path]) -> Invoke:
     """Args: hidden: folders that the command does not see where it runs in a namespace."""
 
     def invoke(
-        _instance_id: str, network: InstanceNetwork, environment: Mapping[str, str], _directory: Path
+        _facts: DesiredInstance, network: InstanceNetwork, environment: Mapping[str, str], _directory: Path
     ) -> Invocation:
         argv = launch_command(command, network=network, allow_new_privileges=True, hidden=hidden)
         return Invocation(argv=argv, environment=environment)
@@ -53,12 +53,12 @@ def as_container(command: Sequence[str], *, root: Root, folder: Path, podmans: M
     """
 
     def invoke(
-        instance_id: str, network: InstanceNetwork, environment: Mapping[str, str], directory: Path
+        facts: DesiredInstance, network: InstanceNetwork, environment: Mapping[str, str], directory: Path
     ) -> Invocation:
         (directory / HOME).mkdir(mode=0o700, exist_ok=True)
         rootless = network.user_namespace is not None
         container = container_of(
-            instance_id,
+            facts,
             root,
             command,
             environment=environment,
@@ -71,7 +71,7 @@ def as_container(command: Sequence[str], *, root: Root, folder: Path, podmans: M
                 argv, network=None, allow_new_privileges=True, kept_descriptors=network.namespaces
             ),
             environment=podmans,
-            end_rest=partial(remove_containers, [instance_id]),
+            end_rest=partial(remove_containers, [facts.instance_id]),
         )
 
     return invoke
@@ -120,7 +120,7 @@ class ForegroundDriver:
             raise CannotStart("this host runs one command, for another instance")
         self._instance_id = desired.instance_id
         try:
-            invocation = self._invoke(desired.instance_id, network, environment, directory)
+            invocation = self._invoke(desired, network, environment, directory)
             process = await asyncio.create_subprocess_exec(
                 *invocation.argv, env=dict(invocation.environment), pass_fds=network.namespaces
             )

@@ -48,6 +48,7 @@ class Container:
     """What a container is made of. `user`: "uid:gid"; empty: podman's own user, which is root inside."""
 
     name: str
+    hostname: str
     root: Root
     mounts: tuple[Mount, ...]
     environment: Mapping[str, str]
@@ -73,7 +74,9 @@ class Container:
             f"--name={self.name}",
             "--replace",
             "--network=host",  # that of the podman that is told so
+            f"--hostname={self.hostname}",
             "--no-hosts",
+            "--http-proxy=false",  # there is none that it could reach
             "--dns=none",
             "--log-driver=passthrough",
             "--read-only",
