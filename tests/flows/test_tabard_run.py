@@ -49,11 +49,11 @@ def tabard_run(
 
 
 def split(stderr: str) -> tuple[list[str], list[str]]:
-    """What the command wrote, and what Tabard said of the driver."""
-    lines = stderr.splitlines()
+    """What the command wrote, and what Tabard said of driver and instance."""
+    lines, announced = stderr.splitlines(), ("tabard: driver ", "tabard: instance i-")
     return (
-        [line for line in lines if not line.startswith("tabard: driver ")],
-        [line for line in lines if line.startswith("tabard: driver ")],
+        [line for line in lines if not line.startswith(announced)],
+        [line for line in lines if line.startswith(announced)],
     )
 
 
@@ -245,7 +245,7 @@ def test_the_command_runs_in_the_callers_folder_with_its_input_and_output(
     assert done.stdout == f"{tmp_path}\nfrom stdin\nkept\n"
     said, announced = (set(lines) for lines in split(done.stderr))
     assert said == {"e"}
-    assert len(announced) == 1
+    assert len(announced) == 2
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,17 @@ class Rotation(RuleBasedStateMachine):
     def the_wall_clock_jumps(self, hours: int) -> None:
         self.sim.clock.step_wall_clock(timedelta(hours=hours))
 
+    @rule(seconds=SECONDS, killed=st.booleans())
+    def the_machine_sleeps(self, seconds: int, killed: bool) -> None:
+        """No timer of the agent's goes off meanwhile; the monotonic clock goes on, and sessions end."""
+        self.sim.clock.advance(timedelta(seconds=seconds))
+        self.sim.look()
+        if killed and self.sim.runs:
+            self.do(self.sim.kill())
+            self.sim.look()
+        self.do(self.sim.settle())
+        self.trouble()
+
     @rule(away=st.booleans())
     def the_edge_or_its_store_goes_or_comes(self, away: bool) -> None:
         self.sim.edge.away = away

@@ -11,6 +11,8 @@ MOST_CONNECTIONS = 256
 CONNECT_SECONDS = 5.0
 QUIET_SECONDS = 5.0
 """Over TLS: how long a client that has sent its last byte is kept while nothing more is sent to it."""
+HALF_OPEN_SECONDS = 60.0
+"""How long a client that says nothing is kept once outside has ended: many keep connections for later."""
 _ANSWER_SECONDS = 600.0
 
 _log = structlog.get_logger(__name__)
@@ -64,6 +66,7 @@ class _Half(asyncio.Protocol):
 
     transport: asyncio.Transport
     other: "_Half | None" = None
+    has_ended = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transport is an asyncio.Transport by behaviour, not by class.
@@ -75,6 +78,11 @@ class _Half(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """Pass it on, and let the other direction go on; a TLS connection of ours then ends whole."""
+        self.has_ended = True
+        if self.other is not None and self.other.has_ended:
+            # Nothing comes from either side any more: what is to be written still is, and both are closed.
+            self.other.transport.close()
+            return False
         if self.other is not None and self.other.transport.can_write_eof():
             self.other.transport.write_eof()
         return self.transport.can_write_eof()
@@ -102,6 +110,12 @@ class Outside(_Half):
             self.other.note_answer()
         super().data_received(data)
 
+    def eof_received(self) -> bool:
+        inside, is_kept = self.other, super().eof_received()
+        if is_kept and isinstance(inside, _Inside):
+            inside.end_if_quiet()
+        return is_kept
+
 
 Connect: TypeAlias = Callable[[Outside], Awaitable[None]]
 """Connects this end to where a listener leads. Raises OSError."""
@@ -115,7 +129,6 @@ class _Inside(_Half):
         self._all = is_open
         self._connecting: asyncio.Task[None] | None = None
         self._early = b""
-        self._has_ended = False
         self._is_answered = True
         self._end: asyncio.TimerHandle | None = None
 
@@ -135,12 +148,23 @@ class _Inside(_Half):
             self.transport.pause_reading()
             return
         super().data_received(data)
+        if self.other.has_ended:
+            self.end_if_quiet()
 
     def eof_received(self) -> bool:
-        self._has_ended = True
+        self.has_ended = True
+        if self.other is not None and self.other.has_ended:
+            self.other.transport.close()
+            return False
         if self.other is not None:
             self._pass_end_on(self.other)
         return True
+
+    def end_if_quiet(self) -> None:
+        """Outside has ended. Whoever keeps connections for later has this one for nothing."""
+        if self._end is not None:
+            self._end.cancel()
+        self._end = asyncio.get_running_loop().call_later(HALF_OPEN_SECONDS, self._close)
 
     def note_answer(self) -> None:
         """What is outside has sent something."""
@@ -191,7 +215,7 @@ class _Inside(_Half):
         if self._early:
             outside.transport.write(self._early)
             self._early = b""
-        if self._has_ended:
+        if self.has_ended:
             self._pass_end_on(outside)
         else:
             self.transport.resume_reading()

@@ -13,7 +13,7 @@ _UNITS = {
     "d": timedelta(days=1),
 }
 _DURATION = re.compile(r"(\d{1,6})([smhd])")
-_SPAN = re.compile(r"(-?\d{1,9})(ms|s|m|h)")
+_SPAN = re.compile(r"(-?\d{1,9})(ms|s|m|h)|(0)")
 
 
 def duration(text: str, *, option: str) -> timedelta:
@@ -25,8 +25,8 @@ def duration(text: str, *, option: str) -> timedelta:
 
 
 def span(text: str) -> timedelta:
-    """A short span, which may go back in time; leaves with a sentence where it is none."""
+    """A short span, which may go back in time, or 0; leaves with a sentence where it is none."""
     found = _SPAN.fullmatch(text)
     if found is None:
         complain(f"{text!r} is not a duration; write 500ms, 2s, 20m or 1h")
-    return int(found[1]) * _UNITS[found[2]]
+    return timedelta(0) if found[3] else int(found[1]) * _UNITS[found[2]]

@@ -19,7 +19,8 @@ FAULT_STATUS = 500
 def fault(
     instance: Annotated[str, typer.Argument(metavar="INSTANCE", help="The id of a running instance.")],
     imds_delay: Annotated[
-        str | None, typer.Option(help="Keep each answer of the metadata service back so long: 500ms, 2s.")
+        str | None,
+        typer.Option(help="Keep each answer of the metadata service back so long: 500ms, 2s; 0 ends it."),
     ] = None,
     imds_5xx: Annotated[
         bool, typer.Option("--imds-5xx", help="Answer every metadata request with status 500.")
@@ -29,10 +30,10 @@ def fault(
     ] = None,
     code: Annotated[
         str | None,
-        typer.Option(help="Show this Code in place of keys, such as Failed."),
+        typer.Option(help="Show this Code in place of keys, such as Failed; '' ends it."),
     ] = None,
     clock_skew: Annotated[
-        str | None, typer.Option(help="Tell every time wrong by so much: 20m, -1h.")
+        str | None, typer.Option(help="Tell every time wrong by so much: 20m, -1h; 0 ends it.")
     ] = None,
     rotate_now: Annotated[
         bool, typer.Option("--rotate-now", help="Make new keys now; the old ones stay valid.")
@@ -63,7 +64,7 @@ def fault(
         in_force = asyncio.run(set_instance_faults(as_admin(running_system(data_dir)), request))
     except EdgeError as error:
         complain(f"{error.code}: {error.message}")
-    typer.echo(f"{instance}: {_shown(in_force)}")
+    typer.echo(f"{instance}: {_shown(request, in_force)}")
 
 
 def _whole(text: str | None, unit: timedelta) -> int | None:
@@ -71,8 +72,13 @@ def _whole(text: str | None, unit: timedelta) -> int | None:
     return None if text is None else int(span(text) / unit)
 
 
-def _shown(faults: DesiredFaults) -> str:
+def _shown(request: SetInstanceFaultsRequest, faults: DesiredFaults) -> str:
+    """What has been done at once, and what is in force from now on."""
     parts = []
+    if request.expire_now:
+        parts.append("the sessions that were out have ended, new keys come within two seconds")
+    elif request.rotate_now:
+        parts.append("new keys come within two seconds, the former stay valid")
     if faults.metadata_delay_milliseconds:
         parts.append(f"answers {faults.metadata_delay_milliseconds} ms late")
     if faults.metadata_status:

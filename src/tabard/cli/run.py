@@ -183,7 +183,8 @@ async def _run(
             instance_profile = await stack.enter_async_context(admin.instance_profile_of(documents))
         host = await register_ephemeral_host(as_admin(system), name=f"run-{os.getpid()}")
         stack.push_async_callback(take_back, partial(deregister_host, as_admin(system), host.host_id))
-        await admin.launch(image, host.host_id, instance_profile, launch.credentials_from)
+        instance_id = await admin.launch(image, host.host_id, instance_profile, launch.credentials_from)
+        typer.echo(f"tabard: instance {instance_id}", err=True)
         if launch.adopted_pid is None:
             stack.enter_context(_signals_left_to_the_command())
         status = await ForegroundRun(
@@ -291,8 +292,8 @@ class _Admin:
         host_id: str,
         instance_profile: str | None,
         credentials_from: CredentialsFromOption,
-    ) -> None:
-        """One instance on the host of this run."""
+    ) -> str:
+        """One instance on the host of this run; its id."""
         arguments: dict[str, object] = {
             "ImageId": image.image_id,
             "MinCount": 1,
@@ -304,7 +305,8 @@ class _Admin:
             arguments["TagSpecifications"] = [{"ResourceType": "instance", "Tags": [tag]}]
         if instance_profile is not None:
             arguments["IamInstanceProfile"] = {"Name": instance_profile}
-        await asyncio.to_thread(self._ec2.run_instances, **arguments)
+        launched = await asyncio.to_thread(self._ec2.run_instances, **arguments)
+        return str(launched["Instances"][0]["InstanceId"])
 
 
 @contextmanager

@@ -118,3 +118,55 @@ async def test_connections_are_bounded(
     async with await edge_at(tmp_path / "edge.sock"):
         reader, _ = await relayed(VouchingDoor(tmp_path / "edge.sock"))
         await ended(reader)
+
+
+async def asked_and_answered(address: tuple[str, int], said: bytes) -> asyncio.StreamWriter:
+    """One more connection through a relay; it is asked for until it is let in, and left as it is then."""
+    async with asyncio.timeout(10):
+        while True:
+            reader, writer = await asyncio.open_connection(*address)
+            with suppress(ConnectionResetError):
+                writer.write(b"?\n")
+                if await reader.read(len(said)) == said:
+                    return writer
+            writer.close()
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("who_ends_first", ["the client", "the edge", "the edge alone"])
+async def test_connections_that_have_ended_do_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, who_ends_first: str
+) -> None:
+    """As many as there may be at once, again and again; what a client keeps for later is ended as well."""
+    monkeypatch.setattr(relay, "MOST_CONNECTIONS", 1)
+    if who_ends_first == "the edge alone":
+        monkeypatch.setattr(relay, "HALF_OPEN_SECONDS", 0.01)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        await reader.readline()
+        writer.write(b"hello")
+        if who_ends_first == "the client":
+            await reader.read()
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+        served.release()
+
+    served = asyncio.Semaphore(0)
+    listener = socket.create_server(("127.0.0.1", 0))
+    address = listener.getsockname()
+    leads = EdgeRelay(VouchingDoor(tmp_path / "edge.sock"), PATH)
+    await leads.start(listener)
+    writers = []
+    async with await edge_at(tmp_path / "edge.sock", serve):
+        for _ in range(4):
+            writers.append(await asked_and_answered(address, b"hello"))
+            if who_ends_first != "the edge alone":
+                writers[-1].close()
+        for writer in writers:
+            writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
+            await asyncio.wait_for(served.acquire(), 5)
+    await leads.close()

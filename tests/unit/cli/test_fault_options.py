@@ -14,6 +14,7 @@ from tabard.cli.main import app
         ((), "say what is to go wrong"),
         (("--imds-delay", "2"), "'2' is not a duration"),
         (("--clock-skew", "1d"), "'1d' is not a duration"),
+        (("--imds-delay", "00"), "'00' is not a duration"),
         (("--imds-status", "404"), "--imds-status"),
         (("--rotate-now",), "no tabard is running"),
     ],
