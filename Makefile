@@ -4,6 +4,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 T ?= tests/unit
+CORES := $(shell getconf _NPROCESSORS_ONLN)
+# Flows wait as much as they compute: one more than there are cores, and no more systems at once than four.
+WORKERS ?= $(shell echo $$(( $(CORES) < 3 ? $(CORES) + 1 : 4 )))
 TABARD_REFERENCE_DATA ?= $(wildcard ../shared/data)
 
 .PHONY: help
@@ -34,14 +37,17 @@ test: $(VENV)/.dev ## The one gate: format, lint, types, layers, tests, docs
 	$(BIN)/lint-imports --no-cache
 	$(MAKE) --no-print-directory coverage
 	AWS_EC2_METADATA_DISABLED=true TABARD_REFERENCE_DATA="$(TABARD_REFERENCE_DATA)" \
-		$(BIN)/pytest -n 2 --dist loadfile $(addprefix --ignore=,$(COVERING))
+		$(BIN)/pytest -n $(WORKERS) --dist loadfile $(addprefix --ignore=,$(COVERING))
 
 # The tests that must take every branch of what decides, verifies, seals and mints; the parts: pyproject.toml.
 COVERING := $(addprefix tests/unit/,policy sigv4 access credentials imds) tests/golden
 
 .PHONY: coverage
 coverage: $(VENV)/.dev ## Every branch of policy, sigv4, access, credentials and imds/tree.py is taken
-	AWS_EC2_METADATA_DISABLED=true $(BIN)/coverage run --data-file=$(VENV)/.coverage -m pytest -q $(COVERING)
+	$(BIN)/coverage erase --data-file=$(VENV)/.coverage
+	AWS_EC2_METADATA_DISABLED=true $(BIN)/coverage run --data-file=$(VENV)/.coverage \
+		-m pytest -q -n $(CORES) --dist loadfile $(COVERING)
+	$(BIN)/coverage combine -q --data-file=$(VENV)/.coverage
 	$(BIN)/coverage report --data-file=$(VENV)/.coverage
 
 FUZZ_SECONDS ?= 120

@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from described_instance import FACTS, IDENTITY, OPTIONS, PROFILE
 
+from tabard.imds.meta_data import meta_data
 from tabard.imds.source import CredentialsView, RefusedCredentials, ServedCredentials
 from tabard.imds.tree import VERSIONS, Reading, documents_of
 from tabard.imds.tree import read as read_documents
@@ -169,6 +170,11 @@ def test_the_listing_of_meta_data_is_sorted_and_marks_categories_with_a_slash() 
     assert names == sorted(names)
     assert {"iam/", "network/", "placement/", "services/", "ami-id"} <= set(names)
     assert "tags/" not in names
+
+
+def test_meta_data_has_as_many_categories_as_it_lists() -> None:
+    categories = meta_data(FACTS, SERVED)
+    assert len(categories) == len(list(categories)) > 10
 
 
 def test_every_entry_of_every_listing_can_be_read() -> None:
