@@ -103,7 +103,7 @@ test-vm: $(VENV)/.dev ## A virtual machine with cloud-init and boto3, from first
 	@for program in qemu-system-x86_64:qemu-system-x86 qemu-img:qemu-utils mmdebstrap:mmdebstrap mke2fs:e2fsprogs; do \
 	  command -v $${program%%:*} >/dev/null || missing="$$missing $${program##*:}"; \
 	done; [ -z "$$missing" ] || { echo "make test-vm needs: apt-get install$$missing" >&2; exit 1; }
-	@[ -e $(VM_IMAGE)/vmlinuz ] || images/debian.sh $(VM_IMAGE)
+	@[ -e $(VM_IMAGE)/vmlinuz ] || PYTHON=$(abspath $(BIN))/python images/debian.sh $(VM_IMAGE)
 	AWS_EC2_METADATA_DISABLED=true TABARD_TEST_VM_IMAGE="$(abspath $(VM_IMAGE))" $(BIN)/pytest -q -rs tests/vm
 
 .PHONY: clean

@@ -22,7 +22,7 @@ from tabard.cli.main import app
 from tabard.edge.tables import OPERATIONS
 from tabard.policy import DocumentKind, parse_document
 from tabard.processes.isolation import network_isolation_available
-from tabard.services.ec2.images import NETNS_IMAGE, PROCESS_IMAGE
+from tabard.services.ec2.images import NETNS_IMAGE, PROCESS_IMAGE, SEEDED_IMAGES
 
 START_SECONDS = 90.0
 HANDWRITTEN = [name for name in markdown() if blocks(markdown()[name], "sh")]
@@ -165,4 +165,5 @@ def _check_aws(words: Sequence[str]) -> None:
     given = {word for word in words[2:] if word.startswith("--")}
     assert given <= members.keys(), words
     if "--image-id" in given:
-        assert words[list(words).index("--image-id") + 1] == NETNS_IMAGE.image_id
+        chosen = words[list(words).index("--image-id") + 1]
+        assert chosen in {image.image_id for image in SEEDED_IMAGES}

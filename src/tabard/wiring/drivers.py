@@ -12,6 +12,7 @@ from tabard.agent.drivers.podman import OWN_USER_NAMESPACE, why_not
 from tabard.agent.drivers.process import Owner, ProcessDriver, owner_of_its_own
 from tabard.agent.drivers.unavailable import UnavailableDriver
 from tabard.agent.drivers.vm import VmDriver, qemu_missing
+from tabard.agent.drivers.vm_image import NoImage, read_image
 from tabard.agent.networks.allowed import AllowedAddress, counted_by_family
 from tabard.agent.networks.maker import NetworkMaker
 from tabard.agent.networks.namespaces import InsideEdge, RootlessNamespaces, RootNamespaces, best_networks
@@ -118,6 +119,16 @@ def drivers_of(isolation: InstanceIsolation, choices: DriverChoices) -> dict[str
         "container": container,
         "vm": _vm_driver(isolation.networks, choices, own_uids=of_its_own),
     }
+
+
+def vm_image_refused(folder: Path | None) -> str:
+    """Why virtual machines cannot be booted from the folder; empty where they can, or none are wanted."""
+    try:
+        if folder is not None:
+            read_image(folder.expanduser())
+    except NoImage as error:
+        return f"vm_image: {error}"
+    return ""
 
 
 def _vm_driver(networks: Networks, choices: DriverChoices, *, own_uids: bool) -> Driver:

@@ -34,7 +34,7 @@ from tabard.wiring.data_dir import (
     runs,
     write_secret_file,
 )
-from tabard.wiring.drivers import InstanceIsolation, instance_isolation
+from tabard.wiring.drivers import InstanceIsolation, instance_isolation, vm_image_refused
 from tabard.wiring.environment import child_environment
 from tabard.wiring.health_probe import answers_health
 from tabard.wiring.key_files import master_key_for, read_key
@@ -136,7 +136,9 @@ class System:
 
     async def _start(self) -> None:
         settings = self._settings
-        if refused := settings.launch_uid_refused(own_uid=os.geteuid()):
+        if refused := (
+            settings.launch_uid_refused(own_uid=os.geteuid()) or vm_image_refused(settings.vm_image)
+        ):
             raise SettingsConflict(refused)
         folder = Path(tempfile.mkdtemp(prefix="tabard-data-")) if settings.ephemeral else settings.data_dir
         self._data_dir = data_dir = DataDir(folder)
@@ -323,7 +325,7 @@ class System:
             stdin_secret=msgspec.json.encode(config),
             keep_fds=() if self._store is None else (self._store.descriptor,),
             allow_new_privileges=True,
-            stop_grace_seconds=15.0,
+            stop_grace_seconds=20.0,  # a machine's ten, five more for its QEMU to quit, and a last report
         )
 
     @property

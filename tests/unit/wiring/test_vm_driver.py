@@ -14,7 +14,7 @@ from tabard.agent.drivers.vm import VmDriver
 from tabard.agent.networks.network import LoopbackPorts, NoNetwork
 from tabard.cli.main import app
 from tabard.services.ec2.images import SEEDED_IMAGES, VM_IMAGE
-from tabard.wiring.drivers import DriverChoices, InstanceIsolation, drivers_of
+from tabard.wiring.drivers import DriverChoices, InstanceIsolation, drivers_of, vm_image_refused
 from tabard.wiring.process_config import AgentConfig
 from tabard.wiring.settings import Settings
 
@@ -83,6 +83,13 @@ def test_the_setting_reaches_the_agent() -> None:
         vm_image=str(Settings(vm_image=Path("/image")).vm_image),
     )
     assert msgspec.json.decode(msgspec.json.encode(config), type=AgentConfig).vm_image == "/image"
+
+
+def test_a_folder_that_is_no_image_is_refused_at_the_start(tmp_path: Path) -> None:
+    assert vm_image_refused(None) == ""
+    assert vm_image_refused(tmp_path) == f"vm_image: {tmp_path} has neither disk.raw nor disk.qcow2"
+    (tmp_path / "disk.raw").write_text("a disk")
+    assert vm_image_refused(tmp_path) == ""
 
 
 def test_every_installation_has_the_image_that_launches_machines() -> None:

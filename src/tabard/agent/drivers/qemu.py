@@ -16,7 +16,12 @@ from tabard.model.messages import DesiredInstance
 
 Accelerator: TypeAlias = Literal["kvm", "tcg"]
 
-TOLD_VARIABLES = ("AWS_ENDPOINT_URL", "AWS_REGION", "AWS_DEFAULT_REGION")
+TOLD_VARIABLES = (
+    "AWS_ENDPOINT_URL",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_METADATA_SERVICE_NUM_ATTEMPTS",
+)
 """What the guest's services find in their environment, where it is booted with our kernel arguments."""
 
 _MEBIBYTES_BY_SIZE = {"nano": 512, "micro": 1024, "small": 2048, "medium": 4096}

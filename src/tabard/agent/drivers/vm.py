@@ -52,6 +52,7 @@ class VmDriver:
     """Boots an instance from the operator's image; its disk stays through stop and start, and ends with it.
 
     Differs: there is one image for virtual machines on each host, and no way to make others by CreateImage.
+        Inside of a guest the hop limit of metadata answers is not counted.
     """
 
     def __init__(
