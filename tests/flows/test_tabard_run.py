@@ -252,7 +252,7 @@ def test_the_command_runs_in_the_callers_folder_with_its_input_and_output(
     ("arguments", "sentence"),
     [
         (("--instance-profile", "no-such-profile"), "no-such-profile"),
-        (("--policy", "{bad}"), "MalformedPolicyDocument"),
+        (("--policy", "{bad}"), "bad.json:1:15: error: MalformedPolicyDocument: Syntax errors in policy."),
         (("--policy", "{good}", "--instance-profile", "p"), "exclude each other"),
         (("--policy", "no-such-file.json"), "no-such-file.json"),
     ],

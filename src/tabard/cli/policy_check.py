@@ -95,9 +95,9 @@ def check(
 
 def findings_in(text: str, kind: DocumentKind) -> Iterator[Finding]:
     """The error of a document that is refused, and the warnings about one that is not."""
-    fault = diagnose(text, kind=kind)
-    if fault is not None:
-        yield Finding(level="error", position=fault.position, sentence=fault.sentence, hint=fault.hint)
+    error = error_in(text, kind)
+    if error is not None:
+        yield error
         return
     document, spans = parse_document(text, kind=kind), element_spans(text)
     refusal = _refused_for_its_use(document)
@@ -105,6 +105,14 @@ def findings_in(text: str, kind: DocumentKind) -> Iterator[Finding]:
         yield Finding(level="error", position=place_of(("Version",), spans), sentence=refusal)
     for advice in advise(document, vocabulary()):
         yield Finding(level="warning", position=place_of(advice.path, spans), sentence=advice.sentence)
+
+
+def error_in(text: str, kind: DocumentKind) -> Finding | None:
+    """Why a document is refused, and where it is wrong; None where it is valid."""
+    fault = diagnose(text, kind=kind)
+    if fault is None:
+        return None
+    return Finding(level="error", position=fault.position, sentence=fault.sentence, hint=fault.hint)
 
 
 def vocabulary() -> Vocabulary:

@@ -23,10 +23,13 @@ from tabard.agent.container import CREDENTIALS_FROM
 from tabard.agent.edge_client import EdgeError
 from tabard.agent.networks.network import NoNetwork
 from tabard.cli.admin import admin_clients, take_aws_settings_out_of_this_process
+from tabard.cli.policy_check import error_in
 from tabard.cli.run_driver import CredentialsFromOption, DriverOption, Launch, allowed_from, driver_for
 from tabard.cli.running import DataDirOption, complain
+from tabard.cli.shown import printable
 from tabard.cli.up import CANNOT_START, settings_from
 from tabard.model.instance import Image
+from tabard.policy import DocumentKind
 from tabard.services.ec2.images import VM_IMAGE
 from tabard.services.ec2.instance_profiles import TRUST_EC2
 from tabard.wiring.data_dir import find_running
@@ -153,11 +156,14 @@ def _require_program(name: str) -> None:
 
 
 def _policy_document(path: Path) -> tuple[str, str]:
-    """A file's content, and a name for it that IAM accepts."""
+    """A file's content, and a name for it that IAM accepts. Leaves where IAM would refuse it."""
     try:
         content = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         complain(f"the policy {path} cannot be read: {error}")
+    refused = error_in(content, DocumentKind.IDENTITY)
+    if refused is not None:
+        complain(refused.as_text(printable(str(path))))
     return _NOT_IN_A_POLICY_NAME.sub("-", path.stem), content
 
 

@@ -97,6 +97,7 @@ async def _chosen(launch: Launch, edge_endpoint: str) -> tuple[Image, Networks]:
     if driver is DriverOption.PROCESS:
         if launch.allowed:
             complain("--allow-address has no meaning with the driver process, which reaches everything")
+        typer.echo("tabard: driver process, isolation: none", err=True)
         return PROCESS_IMAGE, LoopbackPorts(uid=os.getuid())
     isolation = await instance_isolation(edge_endpoint, launch.allowed)
     if isolation.networks is not None:
