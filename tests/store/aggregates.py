@@ -7,7 +7,7 @@ from tabard.model.association import Association, AssociationState
 from tabard.model.audit_event import AuditEvent, DecidedCheck, Outcome
 from tabard.model.group import Group
 from tabard.model.host import Host
-from tabard.model.instance import Image, Instance, InstanceState, MetadataOptions
+from tabard.model.instance import Image, Instance, InstanceState, MetadataOptions, ShutdownOptions
 from tabard.model.instance_profile import InstanceProfile
 from tabard.model.join_token import JoinToken
 from tabard.model.key_pair import KeyPair
@@ -176,6 +176,9 @@ def instance(
         launched_by=f"arn:aws:iam::{ACCOUNT_ID}:user/admin",
         client_token=client_token,
         user_data=b"#!/bin/sh\n\x00\xff",
+        shutdown_options=ShutdownOptions(
+            disable_api_termination=True, disable_api_stop=True, instance_initiated="terminate"
+        ),
         key_name="mine",
         public_key="ssh-ed25519 AAAA mine",
         state_changed_at=NOW if n % 2 else None,

@@ -73,6 +73,18 @@ class MetadataDefaults:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShutdownOptions:
+    """Who may end an instance through the API, and what becomes of it when it ends by itself.
+
+    AWS: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_ChangingDisableAPITermination.html
+    """
+
+    disable_api_termination: bool = False
+    disable_api_stop: bool = False
+    instance_initiated: Literal["stop", "terminate"] = "stop"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Instance:
     """One machine, placed on one host for life. `user_data` is decoded (at most 16 KiB).
 
@@ -105,6 +117,7 @@ class Instance:
     state_reason_code: str = ""
     state_reason_message: str = ""
     state_changed_at: datetime | None = None
+    shutdown_options: ShutdownOptions = ShutdownOptions()
     tags: tuple[Tag, ...] = ()
     faults: Faults = NO_FAULTS
     events: InstanceEvents = NO_EVENTS

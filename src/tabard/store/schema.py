@@ -192,6 +192,7 @@ instances = Table(
     Column("ami_launch_index", Integer, nullable=False),
     _text("client_token"),
     Column("user_data", LargeBinary, nullable=False),
+    Column("shutdown_options", JSON, nullable=False),
     _text("key_name"),
     _text("public_key"),
     _text("state_reason_code"),

@@ -292,6 +292,28 @@ class NotStopped(AwsError):
     sentence = "The instance '{instance_id}' is not in the 'stopped' state."
 
 
+class TerminationProtected(AwsError):
+    """The instance is protected from termination through the API."""
+
+    code = "OperationNotPermitted"
+    status = 400
+    sentence = (
+        "The instance '{instance_id}' may not be terminated. Modify its 'disableApiTermination' instance "
+        "attribute and try again."
+    )
+
+
+class StopProtected(AwsError):
+    """The instance is protected from being stopped through the API, and so from termination too."""
+
+    code = "OperationNotPermitted"
+    status = 400
+    sentence = (
+        "The instance '{instance_id}' may not be {what}. Modify its 'disableApiStop' instance attribute and "
+        "try again."
+    )
+
+
 class UnsupportedHibernationConfiguration(AwsError):
     """Hibernation was asked for, which no instance here is configured for."""
 

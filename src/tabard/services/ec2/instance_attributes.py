@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from tabard.access.authorize import Permit
 from tabard.access.check import Check
-from tabard.model.instance import Instance, InstanceState
+from tabard.model.instance import Instance, InstanceState, ShutdownOptions
 from tabard.services.ec2.attribute_request import (
     ModifyInstanceAttributeRequest,
     asked_attributes,
@@ -26,6 +26,7 @@ from tabard.services.ec2.instance_context import instance_check
 from tabard.services.ec2.instance_types import guard_instance_type
 from tabard.services.ec2.instance_view import ROOT_DEVICE_NAME, user_data_view
 from tabard.services.ec2.named_instances import named_instance
+from tabard.services.ec2.shutdown_options import with_behavior
 from tabard.services.operation import Facts, Output, Request
 from tabard.store.ports import Transaction
 from tabard.store.snapshot import Snapshot
@@ -90,7 +91,7 @@ def modify_instance_attribute_checks(
 def modify_instance_attribute(
     permit: Permit, request: ModifyInstanceAttributeRequest, tx: Transaction
 ) -> Output:
-    """Change one attribute of an instance: its user data or its type, while it is stopped.
+    """Change one attribute of an instance: what may end it, or while it is stopped, its user data or type.
 
     Other attributes may be given the values that they have here.
 
@@ -125,6 +126,8 @@ def _changed(instance: Instance, name: str, value: object) -> Instance:
         guard_instance_type(str(value))
         _guard_stopped(instance)
         return replace(instance, instance_type=str(value))
+    if name in _SHUTDOWN:
+        return replace(instance, shutdown_options=_SHUTDOWN[name](instance.shutdown_options, value))
     if name == "Groups":
         _guard_groups(instance, value)
         return instance
@@ -149,14 +152,17 @@ def _said(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+_SHUTDOWN: Mapping[str, Callable[[ShutdownOptions, object], ShutdownOptions]] = {
+    "DisableApiTermination": lambda options, value: replace(options, disable_api_termination=value is True),
+    "DisableApiStop": lambda options, value: replace(options, disable_api_stop=value is True),
+    "InstanceInitiatedShutdownBehavior": lambda options, value: with_behavior(options, str(value)),
+}
+
 _AS_THEY_ARE: Mapping[str, object] = {
     "SourceDestCheck": True,
-    "DisableApiTermination": False,
-    "DisableApiStop": False,
     "EbsOptimized": False,
     "EnaSupport": True,
     "EnclaveOptions": False,
-    "InstanceInitiatedShutdownBehavior": "stop",
     "SriovNetSupport": "simple",
 }
 """What every instance has and none can change."""
@@ -171,8 +177,12 @@ _VIEWS: Mapping[str, Callable[[Instance], Output]] = {
     "kernel": lambda _: {"KernelId": {}},
     "ramdisk": lambda _: {"RamdiskId": {}},
     "userData": lambda it: {"UserData": user_data_view(it.user_data)},
-    "disableApiTermination": _fixed("DisableApiTermination"),
-    "instanceInitiatedShutdownBehavior": _fixed("InstanceInitiatedShutdownBehavior"),
+    "disableApiTermination": lambda it: {
+        "DisableApiTermination": {"Value": it.shutdown_options.disable_api_termination}
+    },
+    "instanceInitiatedShutdownBehavior": lambda it: {
+        "InstanceInitiatedShutdownBehavior": {"Value": it.shutdown_options.instance_initiated}
+    },
     "rootDeviceName": lambda _: {"RootDeviceName": {"Value": ROOT_DEVICE_NAME}},
     "blockDeviceMapping": lambda _: {"BlockDeviceMappings": []},
     "productCodes": lambda _: {"ProductCodes": []},
@@ -184,5 +194,5 @@ _VIEWS: Mapping[str, Callable[[Instance], Output]] = {
     "sriovNetSupport": _fixed("SriovNetSupport"),
     "enaSupport": _fixed("EnaSupport"),
     "enclaveOptions": lambda _: {"EnclaveOptions": {"Enabled": False}},
-    "disableApiStop": _fixed("DisableApiStop"),
+    "disableApiStop": lambda it: {"DisableApiStop": {"Value": it.shutdown_options.disable_api_stop}},
 }

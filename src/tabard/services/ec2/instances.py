@@ -13,6 +13,7 @@ from tabard.services.ec2.instance_view import instance_view, state_view
 from tabard.services.ec2.lifecycle import ENDING, USER_INITIATED, move
 from tabard.services.ec2.named_instances import instance_checks, named_instances
 from tabard.services.ec2.pages import page
+from tabard.services.ec2.shutdown_options import guard_terminable
 from tabard.services.operation import Facts, Output, Request
 from tabard.store.ports import Transaction
 from tabard.store.snapshot import Snapshot
@@ -76,14 +77,15 @@ def terminate_instances(permit: Permit, request: TerminateInstancesRequest, tx: 
     Returns:
         Each instance's state before and after; `shutting-down` until its host has ended it.
     Raises:
-        MissingParameter, InvalidInstanceID.NotFound, InvalidInstanceID.Malformed (400 each),
-        DryRunOperation (412).
+        MissingParameter, InvalidInstanceID.NotFound, InvalidInstanceID.Malformed, OperationNotPermitted (it
+        is protected) (400 each), DryRunOperation (412).
     AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_TerminateInstances.html
     Differs: the sessions of a terminated instance are revoked at once; on EC2 they live until they expire.
     """
     if request.dry_run:
         raise DryRunOperation
     instances = named_instances(permit, _TERMINATE, request.instance_ids, tx)
+    guard_terminable(instances)
     return {"TerminatingInstances": [_terminate(permit, instance, tx) for instance in instances]}
 
 

@@ -64,8 +64,8 @@ class RunInstancesRequest(Request, frozen=True, kw_only=True):
     capacity_reservation_specification: object = None
     cpu_options: object = None
     credit_specification: object = None
-    disable_api_stop: object = None
-    disable_api_termination: object = None
+    disable_api_stop: bool = False
+    disable_api_termination: bool = False
     ebs_optimized: object = None
     elastic_gpu_specification: object = None
     elastic_inference_accelerators: object = None
@@ -100,8 +100,6 @@ UNSUPPORTED = {
     "capacity_reservation_specification": "capacity is not reserved",
     "cpu_options": _HOST_MACHINE,
     "credit_specification": "nothing throttles an instance; CpuCredits is unlimited, of burstable types",
-    "disable_api_stop": _NOT_KEPT,
-    "disable_api_termination": _NOT_KEPT,
     "ebs_optimized": _NO_DISK,
     "elastic_gpu_specification": _HOST_MACHINE,
     "elastic_inference_accelerators": _HOST_MACHINE,
@@ -161,11 +159,6 @@ def guard_supported(request: RunInstancesRequest) -> None:
     if placement.tenancy not in (None, "default"):
         raise UnsupportedOperation(
             parameter="Placement.Tenancy", reason="instances share their host; choose one by Placement.HostId"
-        )
-    if request.instance_initiated_shutdown_behavior not in (None, "stop"):
-        raise UnsupportedOperation(
-            parameter="InstanceInitiatedShutdownBehavior",
-            reason="an instance whose main process has ended is stopped",
         )
 
 

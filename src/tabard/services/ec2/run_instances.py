@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import msgspec
 
 from tabard.access.authorize import Permit
-from tabard.model.instance import Image, Instance, InstanceState, MetadataOptions
+from tabard.model.instance import Image, Instance, InstanceState, MetadataOptions, ShutdownOptions
 from tabard.model.instance_profile import InstanceProfile
 from tabard.model.tag import Tag
 from tabard.names import new_resource_id
@@ -38,6 +38,7 @@ from tabard.services.ec2.launch_request import RunInstancesRequest, decoded_user
 from tabard.services.ec2.metadata_defaults import metadata_defaults
 from tabard.services.ec2.metadata_options import guard_enforcement, metadata_options
 from tabard.services.ec2.placement import choose_host, free_addresses
+from tabard.services.ec2.shutdown_options import launched_shutdown_options
 from tabard.services.ec2.tags import instance_tags
 from tabard.services.operation import Output
 from tabard.store.ports import Transaction
@@ -54,6 +55,7 @@ class _Launch:
     reservation_id: str
     host_id: str
     metadata_options: MetadataOptions
+    shutdown_options: ShutdownOptions
     user_data: bytes
     public_key: str
     tags: tuple[Tag, ...]
@@ -102,6 +104,7 @@ def run_instances(permit: Permit, request: RunInstancesRequest, tx: Transaction)
         image=image,
         reservation_id=reservation_id,
         metadata_options=options,
+        shutdown_options=launched_shutdown_options(request),
         user_data=user_data,
         public_key=_public_key(permit, request, tx),
         tags=instance_tags(
@@ -221,6 +224,7 @@ def _insert_instances(
             mac_address=mac_address(instance_id),
             state=InstanceState.PENDING,
             metadata_options=launch.metadata_options,
+            shutdown_options=launch.shutdown_options,
             launched_at=permit.now,
             launched_by=permit.caller.arn,
             ami_launch_index=index,

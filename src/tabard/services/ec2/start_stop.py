@@ -16,6 +16,7 @@ from tabard.services.ec2.instance_view import state_view
 from tabard.services.ec2.lifecycle import USER_INITIATED, boot_again, move
 from tabard.services.ec2.named_instances import instance_checks, named_instances
 from tabard.services.ec2.placement import guard_process_driver
+from tabard.services.ec2.shutdown_options import guard_stoppable
 from tabard.services.operation import Facts, Output, Request
 from tabard.store.ports import Transaction
 
@@ -91,7 +92,8 @@ def stop_instances(permit: Permit, request: StopInstancesRequest, tx: Transactio
         Each instance's state before and after; `stopping` until its host has ended its processes.
     Raises:
         MissingParameter, InvalidInstanceID.NotFound, InvalidInstanceID.Malformed, IncorrectInstanceState (it
-        is pending, or has ended), UnsupportedHibernationConfiguration (400 each), DryRunOperation (412).
+        is pending, or has ended), OperationNotPermitted (it is protected),
+        UnsupportedHibernationConfiguration (400 each), DryRunOperation (412).
     AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_StopInstances.html
     Differs: Force and SkipOsShutdown change nothing: what does not end when asked to is killed in any case.
     """
@@ -103,6 +105,7 @@ def stop_instances(permit: Permit, request: StopInstancesRequest, tx: Transactio
     for instance in instances:
         if instance.state not in (InstanceState.RUNNING, InstanceState.STOPPING, InstanceState.STOPPED):
             raise NotInAStateFrom(instance_id=instance.instance_id, wanted="stopped")
+    guard_stoppable(instances)
     return {"StoppingInstances": [_stop(permit, each, tx) for each in instances]}
 
 

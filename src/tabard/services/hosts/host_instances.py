@@ -108,7 +108,8 @@ def report_instances(permit: Permit, request: ReportInstancesRequest, tx: Transa
 
     An instance only ever moves on: a late `running` of an instance that is ending changes nothing. The
     association that a host serves becomes `associated`; one that is disassociating and not served has ended.
-    An instance whose main process has ended is `stopped`, as if it had shut itself down.
+    An instance whose main process has ended is `stopped`, as if it had shut itself down, or it is terminated
+    where its InstanceInitiatedShutdownBehavior says so.
 
     Raises:
         HostNotFound, InstanceNotOnHost, InvalidReport (400 each): then none of the reports is taken.
@@ -154,8 +155,20 @@ def _take(report: InstanceReport, instance: Instance, tx: Transaction, now: date
     if report.boot_number != instance.boot_number and reported not in ENDING:
         return  # of an earlier boot: that it stopped then says nothing of the one that was asked for since
     state = next_state(instance.state, reported)
+    if state is InstanceState.STOPPED and _terminates_itself(report, instance):
+        state = InstanceState.SHUTTING_DOWN  # its host hears of it, and ends what is left
     if state is not instance.state:
         move(tx, instance, state, reason=_reason(report, instance, state), now=now)
+
+
+def _terminates_itself(report: InstanceReport, instance: Instance) -> bool:
+    """Whether this is an instance's own end, which was said at its launch to be for good."""
+    reason_code, _ = _reason(report, instance, InstanceState.STOPPED)
+    return (
+        instance.state in (InstanceState.PENDING, InstanceState.RUNNING)
+        and instance.shutdown_options.instance_initiated == "terminate"
+        and reason_code == "Client.InstanceInitiatedShutdown"
+    )
 
 
 def _confirm(association: Association, served_id: str, tx: Transaction, now: datetime) -> None:

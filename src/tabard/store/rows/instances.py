@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import Row, and_, text
 
 from tabard.model.faults import Faults
-from tabard.model.instance import Image, Instance, InstanceState, MetadataOptions
+from tabard.model.instance import Image, Instance, InstanceState, MetadataOptions, ShutdownOptions
 from tabard.model.instance_events import InstanceEvents
 from tabard.store.changes import ChangeKind, Journal
 from tabard.store.rows.single_table import SingleTable
@@ -44,6 +44,7 @@ def _instance_to_row(instance: Instance) -> dict[str, object]:
         "state_reason_code": instance.state_reason_code,
         "state_reason_message": instance.state_reason_message,
         "state_changed_at": instance.state_changed_at,
+        "shutdown_options": asdict(instance.shutdown_options),
         "tags": tags_to_json(instance.tags),
         "faults": asdict(instance.faults),
         "events": msgspec.to_builtins(instance.events),
@@ -75,6 +76,7 @@ def _instance_from_row(row: Row[Any]) -> Instance:
         state_reason_code=row.state_reason_code,
         state_reason_message=row.state_reason_message,
         state_changed_at=row.state_changed_at,
+        shutdown_options=ShutdownOptions(**row.shutdown_options),
         tags=tags_from_json(row.tags),
         faults=Faults(**row.faults),
         events=msgspec.convert(row.events, InstanceEvents),

@@ -138,7 +138,7 @@ def test_an_instance_profile_without_a_role_may_be_given(ec2: Ec2Account) -> Non
             "Invalid availability zone",
         ),
         ({"Placement": {"Tenancy": "dedicated"}}, "UnsupportedOperation", "Placement.Tenancy"),
-        ({"InstanceInitiatedShutdownBehavior": "terminate"}, "UnsupportedOperation", "is stopped."),
+        ({"InstanceInitiatedShutdownBehavior": "hibernate"}, "InvalidParameterValue", "stop or terminate."),
         ({"KeyName": "mine"}, "InvalidKeyPair.NotFound", "The key pair 'mine' does not exist"),
         ({"SubnetId": "subnet-0"}, "InvalidSubnetID.NotFound", "The subnet ID 'subnet-0' does not exist"),
         ({"SecurityGroupIds": ["sg-0"]}, "InvalidGroup.NotFound", "The security group 'sg-0' does not exist"),

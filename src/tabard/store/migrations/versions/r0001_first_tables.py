@@ -125,6 +125,7 @@ def upgrade() -> None:
         sa.Column("ami_launch_index", sa.Integer(), nullable=False),
         sa.Column("client_token", sa.Text(), nullable=False),
         sa.Column("user_data", sa.LargeBinary(), nullable=False),
+        sa.Column("shutdown_options", sa.JSON(), nullable=False),
         sa.Column("key_name", sa.Text(), nullable=False),
         sa.Column("public_key", sa.Text(), nullable=False),
         sa.Column("state_reason_code", sa.Text(), nullable=False),
