@@ -3,7 +3,6 @@
 INVARIANT: the private key never leaves the machine, and is never in a file that anybody else may read.
 """
 
-import os
 import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ from cryptography.x509.oid import NameOID
 from tabard.durable_files import write_durably
 from tabard.model.messages import EnrolHostResult
 from tabard.model.network_path import RELAY_PROTOCOL
+from tabard.private_folder import FolderNotPrivate, prepare_private_folder
 
 
 class NotEnrolled(Exception):
@@ -98,10 +98,10 @@ class HostDirectory:
 
     def prepare(self) -> None:
         """Make it, closed to everybody else. Raises NotEnrolled where it is somebody else's, or open."""
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        status = self.path.lstat()
-        if status.st_uid != os.geteuid() or status.st_mode & 0o077:
-            raise NotEnrolled(f"{self.path} must be a folder of your own with mode 0700")
+        try:
+            prepare_private_folder(self.path)
+        except FolderNotPrivate as error:
+            raise NotEnrolled(str(error)) from None
 
     @property
     def is_enrolled(self) -> bool:
@@ -134,7 +134,12 @@ class HostDirectory:
         write_durably(self._identity, key.private_key + certificate)
 
     def enrolment(self) -> Enrolment:
-        """What was kept. Raises NotEnrolled."""
+        """What was kept, in a folder that is still ours alone. Raises NotEnrolled.
+
+        INVARIANT: what others can write there is not believed: it would lead the machine to their own edge.
+        """
+        if self.path.exists():
+            self.prepare()
         try:
             return msgspec.json.decode(self._enrolment.read_bytes(), type=Enrolment)
         except FileNotFoundError:

@@ -6,9 +6,11 @@ is still anybody's, is looked up for each request: TLS says only what a key prov
 
 import os
 import ssl
+import sys
 import tempfile
 from asyncio import BaseTransport
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -54,15 +56,28 @@ class EdgeTls:
         pem = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        # `ssl` reads keys from files alone. The authority's certificate goes along: who has only its
-        # fingerprint finds it in the handshake.
+        # The authority's certificate goes along: who has only its fingerprint finds it in the handshake.
+        with _named(pem + certificate.encode() + self.authority.pem.encode()) as name:
+            self.context.load_cert_chain(name)
+
+
+@contextmanager
+def _named(content: bytes) -> Iterator[str]:
+    """Content under a name: `ssl` reads keys from files alone. It is of memory where there are such files."""
+    if sys.platform != "linux":
         descriptor, name = tempfile.mkstemp(prefix="tabard-edge-")
         try:
             with os.fdopen(descriptor, "wb") as file:
-                file.write(pem + certificate.encode() + self.authority.pem.encode())
-            self.context.load_cert_chain(name)
+                file.write(content)
+            yield name
         finally:
             Path(name).unlink()
+        return
+    descriptor = os.memfd_create("tabard-edge", os.MFD_CLOEXEC)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        yield f"/proc/self/fd/{descriptor}"
 
 
 def client_certificate_of(transport: BaseTransport) -> ClientCertificate | None:

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from tabard.wiring.listeners import unix_listener
+
 _LINE_BYTES = 4096
 
 Command = Callable[[], Awaitable[None]]
@@ -24,8 +26,9 @@ class ControlServer:
 
     async def start(self) -> None:
         """Listen."""
-        self._server = await asyncio.start_unix_server(self._serve, path=str(self._path), limit=_LINE_BYTES)
-        self._path.chmod(0o600)
+        self._server = await asyncio.start_unix_server(
+            self._serve, sock=unix_listener(self._path), limit=_LINE_BYTES
+        )
 
     async def stop(self) -> None:
         """Stop listening and remove the socket."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tabard.durable_files import write_durably
+from tabard.private_folder import FolderNotPrivate, prepare_private_folder
 
 LAUNCHED = Path("/var/lib/tabard-launched")
 
@@ -18,7 +19,7 @@ class DataDirInUse(Exception):
 
 
 class DataDirUnsafe(Exception):
-    """The data directory belongs to another user, or others may write to it."""
+    """The data directory, or something in it, is another user's, or others may read, write or exchange it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +91,12 @@ class DataDir:
         """Make the folders, closed to everybody else.
 
         Raises:
-            DataDirUnsafe: it is there already and not ours alone.
+            DataDirUnsafe: it is there already and not ours alone, or others can exchange it.
         """
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        status = self.path.lstat()
-        if status.st_uid != os.geteuid():
-            raise DataDirUnsafe(f"{self.path} belongs to uid {status.st_uid}, not to {os.geteuid()}")
-        if status.st_mode & 0o077:
-            raise DataDirUnsafe(f"{self.path} has mode {status.st_mode & 0o777:04o}; it must be 0700")
+        try:
+            prepare_private_folder(self.path)
+        except FolderNotPrivate as error:
+            raise DataDirUnsafe(str(error)) from None
         for folder in (self.seaweedfs, self.instances, self.logs):
             folder.mkdir(mode=0o700, exist_ok=True)
 

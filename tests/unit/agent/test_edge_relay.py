@@ -170,3 +170,28 @@ async def test_connections_that_have_ended_do_not_count(
                 await writer.wait_closed()
             await asyncio.wait_for(served.acquire(), 5)
     await leads.close()
+
+
+async def test_an_instance_that_holds_all_its_connections_open_leaves_the_others_theirs(
+    relayed: Relayed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Places are each relay's own: the noisy one is refused more, its neighbour is answered."""
+    monkeypatch.setattr(relay, "MOST_CONNECTIONS", 3)
+    async with await edge_at(tmp_path / "edge.sock"):
+        listener = socket.create_server(("127.0.0.1", 0))
+        noisy = EdgeRelay(VouchingDoor(tmp_path / "edge.sock"), PATH)
+        await noisy.start(listener)
+        held = [await asyncio.open_connection(*listener.getsockname()) for _ in range(20)]
+        refused = 0
+        for reader, _ in held[3:]:
+            await ended(reader)
+            refused += 1
+        assert refused == 17
+        for _ in range(3):
+            reader, writer = await relayed(VouchingDoor(tmp_path / "edge.sock"))
+            writer.write(b"hello")
+            writer.write_eof()
+            assert await asyncio.wait_for(reader.read(), 5) == b"got " + PREAMBLE + b"hello"
+        for _, writer in held:
+            writer.close()
+        await noisy.close()

@@ -37,12 +37,8 @@ class AdoptingDriver:
         """Why it was not adopted, if it was not."""
 
     async def open_network(self) -> InstanceNetwork:
-        network = await self._networks.adopt(self._pid)
         # Had the pid come to mean another process, the one that is held would have ended.
-        if has_ended(self._pidfd):
-            network.close()
-            raise NoNetwork(f"process {self._pid} has ended")
-        return network
+        return await self._networks.adopt(self._pid, is_still=lambda: not has_ended(self._pidfd))
 
     async def start(
         self,

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -11,6 +12,7 @@ from pathlib import Path
 from tabard.agent.drivers.adopted import AdoptedProcess
 from tabard.agent.drivers.console import ConsoleLog
 from tabard.agent.drivers.driver import ExitStatus
+from tabard.agent.drivers.held import hold, signal_group
 from tabard.agent.drivers.leftovers import INSTANCE_VARIABLE, end_leftovers
 from tabard.agent.kept import KeptInstance
 from tabard.agent.networks.network import InstanceNetwork
@@ -88,7 +90,8 @@ class GroupedProcess:
         self._instance_id = instance_id
         self._process = process
         self._network = network
-        self.descriptors = (os.pidfd_open(process.pid), os.dup(output)) if outlives_agent else None
+        self._held = held = hold(process.pid)
+        self.descriptors = (held, os.dup(output)) if outlives_agent and held is not None else None
         self._copying = asyncio.create_task(console.copy(output))
         self._ended = asyncio.create_task(self._end())
 
@@ -104,23 +107,28 @@ class GroupedProcess:
 
     async def _end(self) -> ExitStatus:
         return_code = await self._process.wait()
-        # The group keeps its id while any process is left in it, so this reaches those and nobody else. With
-        # none left the id is free, and signals to it find no group.
-        self._kill_group()
-        if self._network is not None:
+        # What the main process has left is its group's, unless it went where it has to be looked for.
+        is_signalled = self._signal_group(signal.SIGKILL)
+        if self._network is not None or not is_signalled:
             await asyncio.to_thread(end_leftovers, [self._instance_id], network=self._network)
         await asyncio.wait({self._copying}, timeout=_DRAIN_SECONDS)
         self._copying.cancel()
         await asyncio.wait({self._copying})
-        for descriptor in self.descriptors or ():
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
+        for descriptor in (self.descriptors or ())[1:]:
             os.close(descriptor)
         return ExitStatus.of(return_code)
 
-    def _signal_group(self, number: signal.Signals) -> None:
-        if self._process.returncode is None:
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, number)
+    def _signal_group(self, number: signal.Signals) -> bool:
+        """Whether this has reached all of the group.
 
-    def _kill_group(self) -> None:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        INVARIANT: the process's number is free once it was waited for, which the event loop may have done
+        already; by then it may name another's group. Its descriptor means this group alone.
+        """
+        if sys.platform != "linux":
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, number)
+            return True
+        return self._held is not None and signal_group(self._held, number)

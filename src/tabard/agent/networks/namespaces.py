@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from tabard.agent.networks.allowed import AllowedAddress, counted_by_family
 from tabard.agent.networks.maker import NetworkMaker
-from tabard.agent.networks.network import InstanceNetwork, Networks, NoNetwork
+from tabard.agent.networks.network import InstanceNetwork, Networks, NoNetwork, always
 from tabard.agent.networks.rtnetlink import add_loopback_address, bring_up_loopback
 from tabard.processes import launch, network_maker
 
@@ -164,9 +164,9 @@ class RootNamespaces:
             made = await _in_a_thread_of_its_own(lambda: _new_namespace(offered))
             return furnish(made, self._edge, self._allowed)
 
-    async def adopt(self, pid: int) -> InstanceNetwork:
+    async def adopt(self, pid: int, *, is_still: Callable[[], bool] = always) -> InstanceNetwork:
         """Adopt: the namespace that a running process is in. Raises NoNetwork."""
-        return furnish(await _in_a_thread_of_its_own(lambda: _namespace_of(pid)), self._edge)
+        return furnish(await _in_a_thread_of_its_own(lambda: _namespace_of(pid, is_still)), self._edge)
 
 
 class RootlessNamespaces:
@@ -191,9 +191,9 @@ class RootlessNamespaces:
         """Launch: a new namespace."""
         return self._furnished(await self._maker.make(), self._allowed)
 
-    async def adopt(self, pid: int) -> InstanceNetwork:
+    async def adopt(self, pid: int, *, is_still: Callable[[], bool] = always) -> InstanceNetwork:
         """Adopt: the namespace that a running process is in. Raises NoNetwork."""
-        with _network_of(pid) as namespace:
+        with _network_of(pid, is_still) as namespace:
             return self._furnished(await self._maker.make(namespace), ())
 
     def _furnished(self, descriptors: list[int], allowed: Sequence[AllowedAddress]) -> InstanceNetwork:
@@ -210,14 +210,14 @@ def _new_namespace(offered: network_maker.Offered) -> MadeNamespace:
     return _here(offered)
 
 
-def _namespace_of(pid: int) -> MadeNamespace:
-    with _network_of(pid) as namespace:
+def _namespace_of(pid: int, is_still: Callable[[], bool]) -> MadeNamespace:
+    with _network_of(pid, is_still) as namespace:
         launch.LibC().setns(namespace, launch.CLONE_NEWNET)
     return _here(network_maker.offered_sockets())
 
 
 @contextmanager
-def _network_of(pid: int) -> Iterator[int]:
+def _network_of(pid: int, is_still: Callable[[], bool]) -> Iterator[int]:
     """A descriptor of the network that a process is in. Raises NoNetwork, also for an OSError within."""
     try:
         namespace = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
@@ -225,6 +225,9 @@ def _network_of(pid: int) -> Iterator[int]:
             # INVARIANT: the machine's own network is never given link-local addresses: they are taken there.
             if any(os.path.samestat(os.fstat(namespace), own) for own in _of_the_machine()):
                 raise NoNetwork(f"process {pid} is in this machine's own network: it has none to adopt")
+            # INVARIANT: what was opened by a number is of the process that is held, if that lives now.
+            if not is_still():
+                raise NoNetwork(f"process {pid} has ended")
             yield namespace
         finally:
             os.close(namespace)

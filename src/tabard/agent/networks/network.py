@@ -6,6 +6,7 @@ on a port of the host's loopback it is the listener together with the peer's uid
 
 import os
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
@@ -70,11 +71,20 @@ class Networks(Protocol):
         """A new network. Raises NoNetwork."""
 
 
+def always() -> bool:
+    """A number that cannot come to mean another process: its process is ours, and was not waited for."""
+    return True
+
+
 class AdoptableNetworks(Protocol):
     """Enters networks that are there."""
 
-    async def adopt(self, pid: int) -> InstanceNetwork:
-        """The one that a running process is in, listening. Raises NoNetwork."""
+    async def adopt(self, pid: int, *, is_still: Callable[[], bool] = ...) -> InstanceNetwork:
+        """The one that a running process is in, listening. Raises NoNetwork.
+
+        Args: is_still: whether the number still means the process that is meant; asked before anything in its
+        network is touched.
+        """
 
 
 class LoopbackPorts:

@@ -109,8 +109,8 @@ def renew_host_certificate_checks(request: RenewHostCertificateRequest, facts: F
 def renew_host_certificate(permit: Permit, request: RenewHostCertificateRequest, tx: Transaction) -> Output:
     """Issue an enrolled host a certificate of another key, or a later one of its present key.
 
-    Both keys are the host's until it first reports under the new one; then the former is refused. So an
-    answer that is lost locks no machine out, and of two new keys the later one counts.
+    Both keys are the host's until it reports, or asks for yet another, under the new one; then the former
+    is refused. So an answer that is lost locks no machine out, and of two new keys the later one counts.
 
     Raises:
         HostNotFound, InvalidCertificateRequest (400 each). AccessDenied: the caller is not the very host.
@@ -128,6 +128,10 @@ def renew_host_certificate(permit: Permit, request: RenewHostCertificateRequest,
     if host is None or not host.is_enrolled:
         raise HostNotFound(host_id=request.host_id, region=permit.region)
     asked = _read(request.certificate_request)
+    if host.next_key_fingerprint and permit.caller.access_key_id == host.next_key_fingerprint:
+        # A machine that was stopped before it could report works with this one: never is it locked out of it.
+        host = replace(host, key_fingerprint=host.next_key_fingerprint, next_key_fingerprint="")
+        tx.hosts.update(host)
     if asked.fingerprint != host.key_fingerprint:
         tx.hosts.update(replace(host, next_key_fingerprint=asked.fingerprint))
     return answer(

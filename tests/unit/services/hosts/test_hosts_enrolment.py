@@ -220,7 +220,7 @@ def test_a_host_that_is_removed_is_no_host_at_once(ec2: Ec2Account) -> None:
     call(ec2, "DeregisterHost", HostId=enrolled["HostId"])
     with pytest.raises(AwsError) as raised:
         host_with(ec2, enrolled, FIRST)
-    assert raised.value.error_code == "InvalidClientTokenId"
+    assert raised.value.error_code == "HostRemoved"
     snapshot = ec2.account.snapshot
     assert enrolled["InstanceId"] not in snapshot.instances
     assert snapshot.revoked_at("host", enrolled["HostId"]) is not None
@@ -271,3 +271,22 @@ def test_join_tokens_are_listed_without_their_secrets_and_removed(ec2: Ec2Accoun
     assert stored(ec2, enrolled).is_enrolled
     assert refused(ec2, "DeleteJoinToken", JoinTokenId=unused["JoinTokenId"]) == "JoinTokenNotFound"
     assert refused(ec2, "DescribeJoinTokens", as_=caller) == "AccessDenied"
+
+
+def test_a_machine_that_changes_its_key_twice_before_it_reports_is_not_locked_out(ec2: Ec2Account) -> None:
+    """It was stopped each time: what it has kept is the second key, and the answer with the third is lost."""
+    enrolled = enrol(ec2, join_token(ec2))
+    third = new_key("there")
+    for now_held, wanted in ((FIRST, SECOND), (SECOND, third)):
+        call(
+            ec2,
+            "RenewHostCertificate",
+            as_=host_with(ec2, enrolled, now_held),
+            HostId=enrolled["HostId"],
+            CertificateRequest=wanted.certificate_request,
+        )
+    for held in (SECOND, third):
+        call(ec2, "ReportInstances", as_=host_with(ec2, enrolled, held), HostId=enrolled["HostId"])
+    with pytest.raises(AwsError) as raised:
+        host_with(ec2, enrolled, FIRST)
+    assert raised.value.error_code == "InvalidClientTokenId"

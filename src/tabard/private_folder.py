@@ -1,0 +1,52 @@
+"""Folders that hold secrets: ours alone, with all they hold, where nobody can exchange them."""
+
+import os
+import stat
+from pathlib import Path
+
+
+class FolderNotPrivate(Exception):
+    """A folder that somebody else can read, write to or exchange; the message is for the operator."""
+
+
+def prepare_private_folder(folder: Path) -> None:
+    """Make it with mode 0700, or find it so.
+
+    It is opened once, and what is looked at is what was opened: no link is followed. What lies in it from
+    before must be ours or root's, for a key that somebody else has put there is known to them; and no folder
+    above it may be one in which anybody can rename it away.
+
+    Raises:
+        FolderNotPrivate. OSError: it cannot be made, or looked at.
+    """
+    for above in reversed([each for each in folder.parents if not each.exists()]):
+        above.mkdir(mode=0o755, exist_ok=True)  # whatever the umask is, nobody else may write to it
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.is_symlink():
+        raise FolderNotPrivate(f"{folder} is a symbolic link; name the folder itself")
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        _check(folder, os.fstat(descriptor))
+        with os.scandir(descriptor) as entries:
+            for entry in entries:
+                owner = entry.stat(follow_symlinks=False).st_uid
+                if owner not in (0, os.geteuid()):
+                    raise FolderNotPrivate(
+                        f"{folder / entry.name} belongs to uid {owner}, who has put it there; remove it"
+                    )
+    finally:
+        os.close(descriptor)
+    for above in folder.resolve().parents:
+        mode = above.stat().st_mode
+        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+            raise FolderNotPrivate(
+                f"{above} has mode {stat.S_IMODE(mode):04o}: anybody can put another folder in the place of "
+                f"{folder}; take that right away, or set the sticky bit"
+            )
+
+
+def _check(folder: Path, status: os.stat_result) -> None:
+    if status.st_uid != os.geteuid():
+        raise FolderNotPrivate(f"{folder} belongs to uid {status.st_uid}, not to {os.geteuid()}")
+    if status.st_mode & 0o077:
+        raise FolderNotPrivate(f"{folder} has mode {stat.S_IMODE(status.st_mode):04o}; it must be 0700")

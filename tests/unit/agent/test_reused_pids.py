@@ -1,0 +1,142 @@
+"""A process's number is another's once it has ended: nobody is ended or adopted in its place."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from signal import SIGKILL
+
+import pytest
+from described_instance import FACTS
+
+from tabard.agent.drivers.adopting import AdoptingDriver
+from tabard.agent.drivers.held import hold, signal_group
+from tabard.agent.drivers.process import ProcessDriver
+from tabard.agent.kept import KeptInstance
+from tabard.agent.networks.namespaces import InsideEdge, RootNamespaces
+from tabard.agent.networks.network import InstanceNetwork, LoopbackPorts, NoNetwork
+from tabard.agent.served import Served
+
+LAST_PID = Path("/proc/sys/kernel/ns_last_pid")
+TRIES = 200
+
+Start = Callable[..., "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts processes, also under a number that was another's, and ends them."""
+    if sys.platform != "linux" or not os.access(LAST_PID, os.W_OK):
+        pytest.skip("numbers of processes are chosen by root on Linux alone")
+    started: list[subprocess.Popen[bytes]] = []
+
+    def make(*command: str, pid: int | None = None) -> "subprocess.Popen[bytes]":
+        for _ in range(TRIES):
+            if pid is not None:
+                LAST_PID.write_text(str(pid - 1))
+            process = subprocess.Popen(command, start_new_session=True)
+            if pid in (None, process.pid):
+                started.append(process)
+                return process
+            process.kill()
+            process.wait()
+        pytest.skip("others are faster at starting processes here")
+
+    yield make
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def end(process: "subprocess.Popen[bytes]") -> int:
+    process.kill()
+    process.wait()
+    return process.pid
+
+
+def in_a_network_of_its_own(start: Start, pid: int | None = None) -> "subprocess.Popen[bytes]":
+    process = start("unshare", "--net", "sleep", "60", pid=pid)
+    here = Path("/proc/self/ns/net").readlink()
+    for _ in range(1000):
+        if Path(f"/proc/{process.pid}/ns/net").readlink() != here:
+            return process
+        os.sched_yield()
+        subprocess.run(["sleep", "0.01"], check=True)
+    raise AssertionError("it has no network of its own")
+
+
+def addresses_in(process: "subprocess.Popen[bytes]") -> str:
+    return subprocess.run(
+        ["nsenter", f"--net=/proc/{process.pid}/ns/net", "ip", "address"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+
+async def test_the_network_of_a_process_that_took_over_a_number_is_not_adopted(start: Start) -> None:
+    """Nor touched: no address of ours is put into it."""
+    meant = in_a_network_of_its_own(start)
+    driver = AdoptingDriver(meant.pid, RootNamespaces(InsideEdge()))
+    another = in_a_network_of_its_own(start, pid=end(meant))
+    with pytest.raises(NoNetwork, match="has ended"):
+        await driver.open_network()
+    assert "169.254.169.254" not in addresses_in(another)
+    driver.close()
+
+
+async def test_a_kept_process_whose_number_is_anothers_is_not_adopted(start: Start, tmp_path: Path) -> None:
+    meant = start("sleep", "60")
+    held, output = os.pidfd_open(meant.pid), os.open(os.devnull, os.O_RDONLY)
+    another = start("sleep", "60", pid=end(meant))
+    kept = KeptInstance(
+        boot_number=1,
+        served=Served(facts=FACTS),
+        network=InstanceNetwork(metadata=()),
+        token_key=b"of nobody",
+        process=(held, output),
+    )
+    driver = ProcessDriver(LoopbackPorts(uid=os.getuid()), base_environment={})
+    assert driver.adopt(kept, tmp_path) is None
+    assert another.poll() is None
+    kept.close()
+
+
+def test_a_group_is_ended_by_who_led_it_and_not_by_its_number(start: Start) -> None:
+    """The leader has ended and was waited for, and its number leads another's group by now."""
+    meant = start("sleep", "60")
+    held = hold(meant.pid)
+    assert held is not None
+    another = start("sleep", "60", pid=end(meant))
+    assert os.getpgid(another.pid) == meant.pid
+    signal_group(held, SIGKILL)
+    assert another.poll() is None
+    os.close(held)
+
+
+async def test_what_a_leader_left_ends_though_the_leader_is_gone(start: Start) -> None:
+    leader = start("sh", "-c", "sleep 60 & echo $!; exec sleep 60")
+    held = hold(leader.pid)
+    assert held is not None
+    end(leader)
+    group = leader.pid
+    if not signal_group(held, SIGKILL):
+        pytest.skip("this kernel signals no group by descriptor")
+    async with asyncio.timeout(10):
+        while is_a_group(group):  # noqa: ASYNC110 - a process group tells nobody when it ends
+            await asyncio.sleep(0.01)
+    os.close(held)
+
+
+def is_a_group(number: int) -> bool:
+    try:
+        os.killpg(number, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_nobody_is_held_where_nobody_is(start: Start) -> None:
+    assert hold(end(start("true"))) is None
