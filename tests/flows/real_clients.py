@@ -15,7 +15,8 @@ from running_system import bare_environment
 
 Mode = Literal["IMDSv2", "IMDSv1 allowed", "IMDSv2 over IPv6", "container"]
 EVERY_MODE: tuple[Mode, ...] = ("IMDSv2", "IMDSv1 allowed", "IMDSv2 over IPv6", "container")
-OVER_IPV4: tuple[Mode, ...] = ("IMDSv2", "IMDSv1 allowed", "container")
+BUT_IPV6: tuple[Mode, ...] = ("IMDSv2", "IMDSv1 allowed", "container")
+OVER_IPV4: tuple[Mode, ...] = ("IMDSv2", "IMDSv1 allowed")
 
 REQUIREMENTS = {
     "aiobotocore": "3.10.0",
@@ -59,8 +60,6 @@ class Client:
     argv: Sequence[str]
     modes: tuple[Mode, ...] = EVERY_MODE
     writes: bool = True
-    container_by_loopback: bool = False
-    """It takes container credentials from loopback alone, where the process driver has them."""
     seconds: float = 60.0
 
 
