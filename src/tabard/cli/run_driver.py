@@ -82,7 +82,7 @@ async def driver_for(
     except NoNetwork as error:
         complain(f"the driver container does not work here: {error}")
     here = Path.cwd()
-    if any(each.is_relative_to(here) for each in hidden):
+    if any(each.is_relative_to(here) or here.is_relative_to(each) for each in map(Path.resolve, hidden)):
         complain(f"the container would have all of {here}, Tabard's own files among them: use another folder")
     root = machines_programs(folder / "root") if launch.rootfs is None else Root(folder=launch.rootfs)
     typer.echo(f"tabard: driver container, isolation: {networks.isolation}, files of its own", err=True)
