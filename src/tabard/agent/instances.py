@@ -332,7 +332,7 @@ class HostedInstance:
         if not self._reboot_asked or self._stop_asked.is_set():
             return None
         self._reboot_asked = False
-        self._end_asked.clear()
+        self._end_asked = Event()  # another one: the end of the boot before may still be told to that one
         self.boot_number = keeper.facts().boot_number
         mark_started(self._directory, keeper.facts())
         return await self._start(keeper, network, driver, surroundings)
@@ -341,9 +341,10 @@ class HostedInstance:
         """Serve until the main process has ended, by itself or because it was asked to."""
         main = asyncio.create_task(running.wait())
         # Its end is one more reason to go on: a second task and asyncio.wait would take 2 KiB an instance.
-        main.add_done_callback(lambda _: self._end_asked.set())
+        asked = self._end_asked
+        main.add_done_callback(lambda _: asked.set())
         try:
-            await self._end_asked.wait()
+            await asked.wait()
         finally:
             if not main.done():
                 await self._stop(running, surroundings)

@@ -40,6 +40,7 @@ class FakeRunning:
 
     def __init__(self) -> None:
         self.ended: asyncio.Future[ExitStatus] = asyncio.get_running_loop().create_future()
+        self.turns_after_end = 0
 
     async def wait(self) -> ExitStatus:
         return await asyncio.shield(self.ended)
@@ -47,6 +48,8 @@ class FakeRunning:
     async def stop(self, grace: timedelta) -> None:
         if not self.ended.done():
             self.ended.set_result(ExitStatus(signal_number=15))
+        for _ in range(self.turns_after_end):
+            await asyncio.sleep(0)
 
 
 class FakeDriver:
@@ -250,6 +253,21 @@ async def test_a_reboot_starts_the_main_process_again_behind_the_same_metadata(h
     host.edge.put(msgspec.structs.replace(OPEN, boot_number=1, tags=()))
     await asyncio.sleep(0.05)
     assert len(host.driver.started) == 2
+
+
+@pytest.mark.parametrize("turns", range(5))
+async def test_an_end_that_was_asked_for_does_not_end_the_next_boot(host: Host, turns: int) -> None:
+    """However many turns of the loop lie between the process's end and the return of what ended it."""
+    host.edge.put(OPEN)
+    host.begin()
+    await host.until(lambda: "running" in host.states())
+    host.driver.running[0].turns_after_end = turns
+    host.edge.put(msgspec.structs.replace(OPEN, boot_number=1))
+    await host.until(lambda: host.edge.reports[-1].boot_number == 1)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert len(host.driver.started) == 2
+    assert not host.driver.running[1].ended.done()
 
 
 async def test_a_reboot_of_what_has_just_ended_by_itself_starts_it(host: Host) -> None:
