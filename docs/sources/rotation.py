@@ -51,6 +51,14 @@ _AFTER = (
     of just {SAFE_SECONDS // 60} minutes nothing can be left, so its keys change every
     {_SHORTEST_PACE_SECONDS} seconds. `--rotate-every` changes keys at any pace, whatever the lifetime.
     Old and new keys stay valid side by side until each has reached its own end.""",
+    """**Outages.** Who asks the metadata service never waits for an edge: what is served is in memory,
+    and is served until its very end. While the edges or the store are away, what is held goes on being
+    served, and is asked for again every minute at the latest. Should the agent be killed, a second one
+    stands by and serves the same sessions to the same metadata tokens within milliseconds
+    ([0020](decisions/0020-a-second-agent-stands-by.md)). Edges share their listening sockets: when one of
+    several is killed, the others take whoever connects. Edges decide and make sessions from their snapshot
+    while the store is away, for `--store-outage-bound-seconds`. `make soak` lets all of this happen under
+    boto3, the AWS CLI and the SDK for JavaScript, and no call fails.""",
     """AWS: [retrieve security credentials from instance
     metadata](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-security-credentials.html).""",
 )

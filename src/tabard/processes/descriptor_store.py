@@ -19,6 +19,8 @@ MOST_DESCRIPTORS = 32
 MOST_BYTES = 128 * 1024
 MOST_RECORDS = 4096
 ANSWER_SECONDS = 5.0
+MOST_QUESTIONS = 120
+"""How often the next record is asked for: a supervisor may be stopped (Ctrl-Z); what it keeps is alive."""
 
 _KEEP, _UPDATE, _DROP, _NEXT, _RECORD, _END = b"K", b"U", b"D", b"N", b"R", b"E"
 _HEAD = struct.Struct("!c8sH")  # kind, number of the question, length of the name; then name and content
@@ -134,7 +136,7 @@ class KeptDescriptors:
             _send(self._store, _DROP, _NO_QUESTION, name)
 
     def all(self) -> Iterator[Record]:
-        """Everything that is kept, by name; the descriptors are copies."""
+        """Everything that is kept, by name; the descriptors are copies. Waits ten minutes for an answer."""
         after = ""
         with suppress(OSError, ValueError):
             while (record := self._next(after)) is not None:
@@ -142,6 +144,12 @@ class KeptDescriptors:
                 after = record.name
 
     def _next(self, after: str) -> Record | None:
+        for _ in range(MOST_QUESTIONS):
+            with suppress(TimeoutError):
+                return self._asked(after)
+        return None
+
+    def _asked(self, after: str) -> Record | None:
         question = secrets.token_bytes(8)
         _send(self._store, _NEXT, question, after)
         while True:

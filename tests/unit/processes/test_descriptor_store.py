@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 
+from tabard.processes import descriptor_store
 from tabard.processes.descriptor_store import DescriptorStore, KeptDescriptors, Record
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="SOCK_SEQPACKET pairs are Linux's")
@@ -107,6 +108,21 @@ async def test_an_update_waits_for_nobody_and_the_newest_is_said_later(child_of:
     child.update(names[1], b"last")
     found = {record.name: record.content.strip() for record in await all_of(child)}
     assert found == {names[1]: b"last", names[2]: b"299"}
+    stopped.stop()
+
+
+async def test_a_supervisor_that_is_stopped_is_asked_again(
+    child_of: ChildOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped = DescriptorStore()
+    child_of(stopped).keep("i-1", b"kept", [0])
+    monkeypatch.setattr(descriptor_store, "ANSWER_SECONDS", 0.01)
+    asking = asyncio.create_task(all_of(child_of(stopped)))
+    await asyncio.sleep(0.05)
+    stopped.start()  # it goes on
+    (found,) = await asking
+    assert (found.name, len(found.descriptors)) == ("i-1", 1)
+    found.close()
     stopped.stop()
 
 

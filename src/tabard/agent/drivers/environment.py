@@ -35,10 +35,9 @@ KEPT_AWS_VARIABLES = frozenset(
 _METADATA_ATTEMPTS = "3"
 """A request that a killed agent had taken is lost; SDKs ask once only, unless they are told otherwise.
 
-AWS: "When attempting to retrieve credentials on an Amazon EC2 instance that has been configured with an IAM
-role, the AWS CLI attempts to retrieve credentials once from the instance metadata service before stopping. If
-you know your commands will run on an EC2 instance, you can increase this value"
-https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-envvars.html
+AWS: "the number of total attempts to make before giving up when attempting to retrieve data from the instance
+metadata service. Default value: 1"
+https://docs.aws.amazon.com/sdkref/latest/guide/feature-ec2-instance-metadata.html
 """
 
 EC2_METADATA_ENDPOINT = "http://169.254.169.254"
@@ -87,6 +86,9 @@ def instance_environment(
     tomorrow goes as well. `empty_file` stands in for ~/.aws/config, ~/.aws/credentials and ~/.boto, in all of
     which SDKs look first. It exists, because some fail on a named file that does not. Without a
     `metadata_endpoint` SDKs look where EC2 has it.
+
+    Differs: SDKs are told to ask the metadata service up to three times (AWS_METADATA_SERVICE_NUM_ATTEMPTS),
+    unless `base` says otherwise.
     """
     kept = {name: value for name, value in base.items() if not _is_removed(name)}
     bypass = _without_proxy(base, metadata_endpoint or EC2_METADATA_ENDPOINT, edge_endpoint)
