@@ -411,3 +411,8 @@ def test_no_secret_is_in_a_repr() -> None:
     for value in (SERVED, read(ROLE_PATH, FACTS, SERVED)):
         assert "wJalrXUtnFEMI" not in repr(value)
         assert "token/EXAMPLE" not in repr(value)
+
+
+def test_there_are_as_many_categories_as_are_listed() -> None:
+    categories = meta_data(FACTS, SERVED)
+    assert len(categories) == len(body("/latest/meta-data/").split("\n"))
