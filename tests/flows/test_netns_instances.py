@@ -311,6 +311,7 @@ def test_tabard_run_says_which_driver_and_why(isolated: RunningSystem) -> None:
     here = network_of(os.getpid())
     assert said["process"][0] == here != said["netns"][0]
     assert "driver netns, isolation: network namespace" in said["netns"][1]
+    assert "driver process, isolation: none" in said["process"][1]
 
 
 REACH = """
