@@ -83,6 +83,10 @@ bench: $(VENV)/.bench ## Ratios measured side by side in one run (installs what 
 bench-policies: $(VENV)/.bench ## The policy engines alone; writes docs/performance.md and its picture
 	$(BIN)/python -m bench.policies
 
+.PHONY: bench-instances
+bench-instances: $(VENV)/.bench ## Metadata and instances alone; writes docs/performance.md
+	$(BIN)/python -m bench.instance_report
+
 .PHONY: conformance
 conformance: $(VENV)/.dev ## Check against reference data (TABARD_REFERENCE_DATA), where present
 	AWS_EC2_METADATA_DISABLED=true TABARD_REFERENCE_DATA="$(TABARD_REFERENCE_DATA)" $(BIN)/pytest -q tests/conformance -rsP

@@ -10,7 +10,18 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import authorizing, instances, parts, policies, reading_metadata, serving, stages, storing
+from bench import (
+    authorizing,
+    fleet,
+    instance_report,
+    instances,
+    parts,
+    policies,
+    reading_metadata,
+    serving,
+    stages,
+    storing,
+)
 from bench.figures import Row, print_rows
 from bench.house import open_house
 
@@ -45,33 +56,20 @@ def main() -> int:
             rows += engines.rows
             status.update("launching instances")
             costs = instances.measure()
+            status.update("launching a thousand instances, twice")
+            thousand = fleet.measure()
             status.update("measuring the stages of a GET")
             split = stages.stage_microseconds(few)
     console = Console(width=None if sys.stdout.isatty() else 150)
     print_rows(console, rows)
     whole = next(row.a_microseconds for row in rows if row.name == serving.GET_THROUGH_EDGE)
     policies.print_comparison(console, engines)
-    _print_instances(console, costs)
+    instance_report.print_instances(console, costs, thousand)
     _print_stages(console, split, whole)
     missed = [row for row in rows if row.is_gate and not row.met]
     for row in missed:
         console.print(f"gate missed: {row.name}: {row.ratio:.3g} × {row.beside}, at most {row.at_most:g}")
     return 1 if missed else 0
-
-
-def _print_instances(console: Console, costs: Sequence[instances.Cost]) -> None:
-    table = Table(title=f"What an instance costs: {instances.INSTANCES} in one agent", title_justify="left")
-    for heading in ("network", f"KiB each (≤ {instances.MOST_KIB:g})", "its network, ms"):
-        table.add_column(heading, justify="left" if heading == "network" else "right")
-    table.add_column(f"launch without application, ms (≤ {instances.MOST_MILLISECONDS:g})", justify="right")
-    table.add_column("met", justify="right")
-    for cost in costs:
-        if cost.reason:
-            table.add_row(cost.kind, "", "", "", f"skipped: {cost.reason}")
-            continue
-        figures = (cost.kib_each, cost.open_milliseconds, cost.launch_milliseconds)
-        table.add_row(cost.kind, *(f"{figure:,.1f}" for figure in figures), "yes" if cost.met else "NO")
-    console.print(table)
 
 
 def _print_stages(console: Console, split: "dict[str, float]", whole: float) -> None:

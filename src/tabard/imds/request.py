@@ -41,7 +41,8 @@ class RequestReader:
     __slots__ = ("_headers", "_method", "_parser", "_seen", "_target", "_version", "is_broken", "is_whole")
 
     def __init__(self) -> None:
-        self._parser = HttpRequestParser(self)
+        # It holds this object in turn, and is let go of as soon as it is done, not when garbage is collected.
+        self._parser: HttpRequestParser | None = HttpRequestParser(self)
         self._seen = b""
         self._method = self._target = b""
         self._version = ""
@@ -54,12 +55,17 @@ class RequestReader:
     def feed(self, data: bytes) -> None:
         """Take in the next piece."""
         self._seen += data
+        parser = self._parser
+        if parser is None:
+            return
         try:
-            self._parser.feed_data(data)
+            parser.feed_data(data)
         except (HttpParserUpgrade, HttpParserError):
             self.is_broken = not self.is_whole
         if not self.is_whole and (len(self._seen) > HEAD_BYTES or self._is_too_large()):
             self.is_broken = True
+        if self.is_whole or self.is_broken:
+            self._parser = None
 
     def request(self, connection: socket.socket, peer: str) -> MetadataRequest | None:
         """The request, once it is whole; None where it is not one."""
@@ -103,7 +109,7 @@ class RequestReader:
             self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        if not self.is_whole:
+        if not self.is_whole and self._parser is not None:
             self._method = self._parser.get_method()
             self._version = self._parser.get_http_version()
             self.is_whole = True
