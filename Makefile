@@ -13,17 +13,22 @@ TABARD_REFERENCE_DATA ?= $(wildcard ../shared/data)
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(VENV)/.runtime: pyproject.toml constraints.txt
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+$(VENV)/pyvenv.cfg:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Tabard needs Python 3.11 or newer, $(PYTHON) is " + sys.version.split()[0] + "; name another: make PYTHON=python3.12 …")'
-	@echo "making $(VENV) and installing into it: a minute or two, once"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+
+$(VENV)/.runtime: pyproject.toml constraints.txt | $(VENV)/pyvenv.cfg
+	@echo "installing into $(VENV): a minute or two, once"
+	@$(INSTALL) -e .
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.runtime
-	@echo "installing what the tests need"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
-	@touch $@
+# What Tabard runs on comes along: installing the one after the other would take longer.
+$(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/pyvenv.cfg
+	@echo "installing into $(VENV), with what the tests need: a minute or two, once"
+	@$(INSTALL) -e '.[dev]'
+	@touch $(VENV)/.runtime $@
 
 .PHONY: demo
 demo: $(VENV)/.runtime ## The whole story in one terminal, with the real system
@@ -54,7 +59,7 @@ FUZZ_SECONDS ?= 120
 
 .PHONY: fuzz
 fuzz: $(VENV)/.dev ## Search for bytes that the policy engine stumbles over (installs atheris; FUZZ_SECONDS each)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[fuzz]'
+	$(INSTALL) -e '.[fuzz]'
 	for target in documents patterns; do \
 	  $(BIN)/python tests/spec/fuzzing.py $$target -max_total_time=$(FUZZ_SECONDS) -max_len=4096 || exit 1; \
 	done
@@ -71,7 +76,7 @@ fix: $(VENV)/.dev ## Format, and mend what the linter can mend
 
 # MiniStack by itself: it insists on versions of what Tabard uses too; what is measured of it runs with those here.
 $(VENV)/.bench: $(VENV)/.dev
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	$(INSTALL) -e '.[bench]'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps ministack==1.5.33
 	@touch $@
 
