@@ -1,6 +1,7 @@
 """`tabard audit`: who asked what, what was decided, and why."""
 
 import json
+import signal
 import time
 from types import MappingProxyType
 from typing import Annotated
@@ -10,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from tabard.cli.interruption import Interruption
 from tabard.cli.running import DataDirOption, complain
 from tabard.cli.shown import printable
 from tabard.clock import iso8601
@@ -48,6 +50,7 @@ def audit(
     if not chosen.database.exists():
         complain(f"there is no store in {chosen.path}")
     console = Console(highlight=False, soft_wrap=True)
+    interruption = Interruption(signal.SIGINT)
     try:
         with audit_reader(chosen) as reader:
             wanted = _anything if everything else _of_interest
@@ -55,7 +58,7 @@ def audit(
             _show(
                 console, reader.latest(last, denied_only=denied, wanted=wanted, until=number), as_json=as_json
             )
-            while follow:
+            while follow and not interruption.asked:
                 time.sleep(_POLL_SECONDS)
                 events = reader.after(number, denied_only=denied)
                 number = events[-1][0] if events else number

@@ -20,6 +20,7 @@ from rich.markup import escape
 
 from tabard.cli.admin import admin_clients, take_aws_settings_out_of_this_process
 from tabard.cli.demo_application import APPLICATION
+from tabard.cli.interruption import Interruption
 from tabard.processes.isolation import LAUNCH_FILE
 from tabard.services.ec2.images import PROCESS_IMAGE
 from tabard.services.ec2.instance_profiles import TRUST_EC2
@@ -40,13 +41,15 @@ def demo() -> None:
     console = Console(highlight=False, soft_wrap=True)
     take_aws_settings_out_of_this_process()
     # SIGTERM ends the story as Ctrl-C does: everything that was started is ended first.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    interruption = Interruption(signal.SIGINT, signal.SIGTERM)
     try:
         with tempfile.TemporaryDirectory(prefix="tabard-demo-") as folder:
             data_dir = DataDir(Path(folder) / "data")
             with _system(console, data_dir) as system:
                 _Story(console, system, data_dir).tell()
     except (StepFailed, BotoCoreError, ClientError, OSError) as failure:
+        if interruption.asked:
+            raise typer.Exit(130) from None
         console.print(f"\n[bold red]The story is not true:[/] {escape(str(failure))}")
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
