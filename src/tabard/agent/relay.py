@@ -205,13 +205,15 @@ class _Inside(_Half):
 
     async def _lead(self) -> None:
         outside = Outside()
+        # Before it is there: many servers speak first, and may have ended by the time that we hear of it.
+        outside.other = self
         if not await self._reach(outside):
             self.transport.abort()
             return
         if self.transport.is_closing():
             outside.transport.abort()
             return
-        self.other, outside.other = outside, self
+        self.other = outside
         if self._early:
             outside.transport.write(self._early)
             self._early = b""

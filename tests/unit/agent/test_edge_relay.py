@@ -195,3 +195,23 @@ async def test_an_instance_that_holds_all_its_connections_open_leaves_the_others
         for _, writer in held:
             writer.close()
         await noisy.close()
+
+
+async def test_what_a_server_says_first_arrives_though_it_has_ended_by_then() -> None:
+    ours, of_server = socket.socketpair()
+    of_server.sendall(b"a row")
+    of_server.close()
+
+    async def connect(outside: relay.Outside) -> None:
+        ours.setblocking(False)
+        await asyncio.get_running_loop().create_connection(lambda: outside, sock=ours)
+        while not outside.has_ended:  # noqa: ASYNC110 - it tells nobody
+            await asyncio.sleep(0)
+
+    listener = socket.create_server(("127.0.0.1", 0))
+    one = relay.Relay(not_reached="not_reached")
+    await one.serve(listener, connect)
+    reader, writer = await asyncio.open_connection(*listener.getsockname())
+    assert await asyncio.wait_for(reader.read(), 10) == b"a row"
+    writer.close()
+    await one.close()
