@@ -70,7 +70,7 @@ write_files:
     with open("/opt/boots", "a+") as boots:
         boots.write(boot + os.linesep)
         boots.seek(0)
-        count = len(boots.readlines())
+        count = len(set(boots.readlines()))
     told = {
         "boot": count,
         "cloud_id": subprocess.run(["cloud-id"], capture_output=True, text=True).stdout.strip(),
@@ -80,21 +80,25 @@ write_files:
         "another_port": reached("169.254.169.254", 22),
         "variables": sorted(name for name in os.environ if name.startswith("AWS_")),
     }
+    def say(line):
+        # Anew for each: the login prompt hangs up on whoever has it open, and ends whose terminal it is.
+        console = os.open("/dev/ttyS0", os.O_WRONLY | os.O_NOCTTY)
+        os.write(console, (line + os.linesep).encode())
+        os.close(console)
+
     before = None
-    with open("/dev/ttyS0", "w") as console:
-        while True:
-            session = boto3.Session()
-            credentials = session.get_credentials()
-            if credentials is not None and credentials.access_key != before:
-                print("FOUND", json.dumps({**told, **look(session, credentials)}), file=console, flush=True)
-                before = credentials.access_key
-            time.sleep(1)
+    while True:
+        session = boto3.Session()
+        credentials = session.get_credentials()
+        if credentials is not None and credentials.access_key != before:
+            say("FOUND " + json.dumps({**told, **look(session, credentials)}))
+            before = credentials.access_key
+        time.sleep(1)
 - path: /etc/systemd/system/application.service
   content: |
     [Service]
-    StandardOutput=tty
-    StandardError=tty
-    TTYPath=/dev/ttyS0
+    StandardError=journal+console
+    Restart=on-failure
     ExecStart=/usr/bin/python3 /opt/application.py
     [Install]
     WantedBy=multi-user.target
