@@ -135,7 +135,8 @@ async def _settled(agent: Agent, edge: _Edge, instances: Sequence[DesiredInstanc
     await agent.poll(0)
     while any(instance.observed().report.run_state != "running" for instance in agent.instances.values()):
         await agent.renew()
-        await asyncio.sleep(0.0005)  # spinning would keep the interpreter from the thread that unshares
+        # uvloop counts whole milliseconds: less would spin, and starve the thread that unshares.
+        await asyncio.sleep(0.002)
 
 
 async def _measured(kind: str) -> Cost:
