@@ -7,6 +7,7 @@ from typing import Literal
 
 from tabard.model.faults import NO_FAULTS, Faults
 from tabard.model.instance_events import NO_EVENTS, InstanceEvents
+from tabard.model.messages import DriverName
 from tabard.model.tag import Tag
 
 
@@ -134,7 +135,7 @@ class Image:
     image_id: str
     name: str
     description: str
-    driver: Literal["process", "netns", "container", "vm", "machine"]
+    driver: DriverName
     imds_support: Literal["v2.0", ""]
     architecture: str
     created_at: datetime

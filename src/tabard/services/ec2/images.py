@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from tabard.access.authorize import Permit
 from tabard.model.container_image import MACHINES_PROGRAMS_IMAGE_ID, container_image_id
 from tabard.model.instance import Image
+from tabard.model.messages import DriverName
 from tabard.services.ec2.errors import DryRunOperation, InvalidAMIIDNotFound
 from tabard.services.ec2.filters import Filter, Selectors, keep
 from tabard.services.ec2.ids import guard_image_id
@@ -13,50 +14,53 @@ from tabard.services.ec2.pages import page
 from tabard.services.operation import Output, Request
 from tabard.store.snapshot import Snapshot
 
-PROCESS_IMAGE = Image(
+_SEEDED_AT = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+def _image(
+    *, image_id: str, name: str, description: str, driver: DriverName, created_at: datetime = _SEEDED_AT
+) -> Image:
+    """An image of this installation: metadata version 2 is what its instances require by default."""
+    return Image(
+        image_id=image_id,
+        name=name,
+        description=description,
+        driver=driver,
+        imds_support="v2.0",
+        architecture="x86_64",
+        created_at=created_at,
+    )
+
+
+PROCESS_IMAGE = _image(
     image_id="ami-07ab4d000000005e1",
     name="tabard-process",
     description="Runs the user data as a process of its host",
     driver="process",
-    imds_support="v2.0",
-    architecture="x86_64",
-    created_at=datetime(2026, 11, 1, tzinfo=UTC),
 )
-NETNS_IMAGE = Image(
+NETNS_IMAGE = _image(
     image_id="ami-07ab4d00000000e75",
     name="tabard-netns",
     description="Runs the user data in a network namespace of its own, with metadata at 169.254.169.254",
     driver="netns",
-    imds_support="v2.0",
-    architecture="x86_64",
-    created_at=datetime(2026, 11, 1, tzinfo=UTC),
 )
-CONTAINER_IMAGE = Image(
+CONTAINER_IMAGE = _image(
     image_id=MACHINES_PROGRAMS_IMAGE_ID,
     name="tabard-container",
     description="Runs the user data in a container with its host's programs; also one that tabard adopt took",
     driver="container",
-    imds_support="v2.0",
-    architecture="x86_64",
-    created_at=datetime(2026, 11, 1, tzinfo=UTC),
 )
-VM_IMAGE = Image(
+VM_IMAGE = _image(
     image_id="ami-07ab4d0000000b007",
     name="tabard-vm",
     description="Boots a virtual machine from its host's image; cloud-init in it runs the user data",
     driver="vm",
-    imds_support="v2.0",
-    architecture="x86_64",
-    created_at=datetime(2026, 11, 1, tzinfo=UTC),
 )
-MACHINE_IMAGE = Image(
+MACHINE_IMAGE = _image(
     image_id="ami-07ab4d000000003ac",
     name="tabard-machine",
     description="A machine that enrolled itself; nothing is launched from it",
     driver="machine",
-    imds_support="v2.0",
-    architecture="x86_64",
-    created_at=datetime(2026, 11, 1, tzinfo=UTC),
 )
 SEEDED_IMAGES = (NETNS_IMAGE, PROCESS_IMAGE, CONTAINER_IMAGE, VM_IMAGE, MACHINE_IMAGE)
 """What every installation is seeded with; the ids are the same in every region and installation."""
@@ -68,13 +72,11 @@ def folder_image(name: str, *, now: datetime) -> Image:
     Raises:
         ValueError: the folder's name cannot be an image's.
     """
-    return Image(
+    return _image(
         image_id=container_image_id(name),
         name=name,
         description="Runs the user data in a container whose root is the host's folder of this name",
         driver="container",
-        imds_support="v2.0",
-        architecture="x86_64",
         created_at=now,
     )
 
