@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from tabard.policy.arn_pattern import resource_variables
-from tabard.policy.compiled import CompiledPolicies, CompiledStatement
+from tabard.policy.compiled import CompiledPolicies
+from tabard.policy.compiled_statement import CompiledStatement
 from tabard.policy.conditions import parse_operator, takes_variables
 from tabard.policy.document import CURRENT_VERSION, Document, Statement
 from tabard.policy.pattern import Variable, tokens

@@ -7,7 +7,8 @@ and …/reference_policies_evaluation-logic-cross-account.html
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from tabard.policy.compiled import ActionIndex, CompiledPolicies, CompiledStatement
+from tabard.policy.compiled import ActionIndex, CompiledPolicies
+from tabard.policy.compiled_statement import CompiledStatement
 from tabard.policy.control import controls_resources_of, is_service_linked
 from tabard.policy.decision import Decision, Effect, Layer
 from tabard.policy.principals import Reach

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from tabard.policy.compiled import CompiledPolicies, CompiledStatement
+from tabard.policy.compiled import CompiledPolicies
+from tabard.policy.compiled_statement import CompiledStatement
 from tabard.policy.decision import Decision, Effect, Layer, MatchedStatement
 from tabard.policy.document import Principals, Statement, StatementEffect
 from tabard.policy.evaluate import PolicyLayers, controls, decide

@@ -11,16 +11,13 @@ AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_element
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
 from tabard.policy.arn_pattern import Guard
+from tabard.policy.compiled_statement import CompiledStatement
 from tabard.policy.conditions import Holds
 from tabard.policy.pattern import Values
 
-if TYPE_CHECKING:
-    from tabard.policy.compiled import CompiledStatement
-
-Entry = tuple[Guard | None, tuple[Holds, ...], "CompiledStatement"]
+Entry = tuple[Guard | None, tuple[Holds, ...], CompiledStatement]
 
 
 class _Heads:
@@ -39,7 +36,7 @@ class _Heads:
                 parent = self._parents[parent]
             self._parents.append(parent)
 
-    def first(self, text: str, resource: str, values: Values) -> "CompiledStatement | None":
+    def first(self, text: str, resource: str, values: Values) -> CompiledStatement | None:
         """The first statement found whose guard and conditions hold."""
         if text in self._exact:
             statement = _first_holding(self._exact[text], resource, values)
@@ -55,7 +52,7 @@ class _Heads:
             place = parents[place]
         return None
 
-    def every(self, text: str, resource: str, values: Values) -> "Iterator[CompiledStatement]":
+    def every(self, text: str, resource: str, values: Values) -> Iterator[CompiledStatement]:
         """Every statement whose guard and conditions hold; one may come several times."""
         buckets = [self._exact.get(text, ())]
         place = bisect_right(self._heads, text) - 1
@@ -67,14 +64,14 @@ class _Heads:
             yield from _every_holding(bucket, resource, values)
 
 
-def _every_holding(bucket: tuple[Entry, ...], resource: str, values: Values) -> "Iterator[CompiledStatement]":
+def _every_holding(bucket: tuple[Entry, ...], resource: str, values: Values) -> Iterator[CompiledStatement]:
     for entry in bucket:
         statement = _first_holding((entry,), resource, values)
         if statement is not None:
             yield statement
 
 
-def _first_holding(bucket: tuple[Entry, ...], resource: str, values: Values) -> "CompiledStatement | None":
+def _first_holding(bucket: tuple[Entry, ...], resource: str, values: Values) -> CompiledStatement | None:
     for guard, conditions, statement in bucket:
         if guard is not None and not guard(resource, values):
             continue
@@ -95,7 +92,7 @@ class ResourceIndex:
 
     __slots__ = ("_always", "_by_rest", "_by_whole", "_with_wild_front")
 
-    def __init__(self, statements: "Iterable[CompiledStatement]") -> None:
+    def __init__(self, statements: Iterable[CompiledStatement]) -> None:
         tables: tuple[tuple[dict[str, list[Entry]], dict[str, list[Entry]]], ...] = (({}, {}), ({}, {}))
         self._always: CompiledStatement | None = None
         for statement in statements:
@@ -121,7 +118,7 @@ class ResourceIndex:
             entry for table in tables[0] for entries in table.values() for entry in entries
         )
 
-    def first(self, resource: str, values: Values) -> "CompiledStatement | None":
+    def first(self, resource: str, values: Values) -> CompiledStatement | None:
         """A statement that applies, whoever asks; None where none does."""
         if self._always is not None:
             return self._always
@@ -136,7 +133,7 @@ class ResourceIndex:
                     return found
         return found
 
-    def every(self, resource: str, values: Values) -> "Iterator[CompiledStatement]":
+    def every(self, resource: str, values: Values) -> Iterator[CompiledStatement]:
         """Every statement that applies, whoever asks; one may come several times."""
         yield from self._by_whole.every(resource, resource, values)
         if self._by_rest is not None:

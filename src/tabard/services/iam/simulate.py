@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from tabard.access.authorize import Permit
 from tabard.names import ACCOUNT_ID, Arn
 from tabard.policy import CompiledPolicies, DocumentKind, RequestContext
-from tabard.policy.compiled import CompiledStatement
+from tabard.policy.compiled_statement import CompiledStatement
 from tabard.services.iam.errors import InvalidInput
 from tabard.services.iam.pages import DEFAULT_PAGE_ENTRIES, PagedRequest, page
 from tabard.services.iam.policy_exclusions import PolicyIdentifier, excludes_type, without_excluded
