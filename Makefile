@@ -61,7 +61,7 @@ FUZZ_SECONDS ?= 120
 fuzz: $(VENV)/.dev ## Search for bytes that the policy engine stumbles over (installs atheris; FUZZ_SECONDS each)
 	$(INSTALL) -e '.[fuzz]'
 	for target in documents patterns; do \
-	  $(BIN)/python tests/spec/fuzzing.py $$target -max_total_time=$(FUZZ_SECONDS) -max_len=4096 || exit 1; \
+	  $(BIN)/python -m tests.support.fuzzing $$target -max_total_time=$(FUZZ_SECONDS) -max_len=4096 || exit 1; \
 	done
 
 .PHONY: unit

@@ -3,8 +3,9 @@
 import pkgutil
 from importlib import import_module
 
-import bench
 import pytest
+
+import bench
 
 MODULES = sorted(found.name for found in pkgutil.iter_modules(bench.__path__, "bench."))
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from string import Formatter
 
 import pytest
-from package_contents import modules, subclasses_of
 
 from tabard.errors import AwsError, CodedError, RelayedError
+from tests.support.package_contents import modules, subclasses_of
 
 # The code of a CodedError is an upstream's, or the service's that refuses: `tests/unit/access` has those.
 ERRORS = [

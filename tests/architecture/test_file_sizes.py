@@ -1,6 +1,6 @@
 """No file grows beyond what one can hold in mind; past it, it is split by noun."""
 
-from package_contents import SOURCE
+from tests.support.package_contents import SOURCE
 
 LONGEST = 400
 NAMES_THAT_SAY_NOTHING = {"utils", "helpers", "common", "misc", "manager", "base", "core"}

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 from botocore.model import Shape
-from one_account import ACCOUNT_ID, Account
 
 from tabard.access.check import Check
 from tabard.edge.tables import OPERATIONS
@@ -15,6 +14,7 @@ from tabard.errors import AwsError
 from tabard.services.operation import Forward, Operation
 from tabard.wire.request import ServiceName
 from tabard.wire.service_model import service_model
+from tests.support.one_account import ACCOUNT_ID, Account
 
 ALL: list[tuple[ServiceName, Operation]] = [
     (service, operation) for service, table in OPERATIONS.items() for operation in table.values()

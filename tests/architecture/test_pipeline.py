@@ -8,7 +8,6 @@ from typing import get_args, get_type_hints
 
 import msgspec
 import pytest
-from package_contents import SOURCE
 
 from tabard.access.authorize import Permit
 from tabard.access.caller import Caller
@@ -19,6 +18,7 @@ from tabard.edge.stages import Allowed, Asked, Believed, Resolved
 from tabard.edge.tables import OPERATIONS
 from tabard.services.operation import Forward, Minting, Read, Vouching, Watch, Write
 from tabard.wire.request import RawRequest, ServiceName
+from tests.support.package_contents import SOURCE
 
 THE_WAY = [
     "claimed_authorization",

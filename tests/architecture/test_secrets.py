@@ -10,9 +10,6 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 import structlog
-from memory_store import MemoryStore
-from one_account import Account
-from package_contents import subclasses_of
 
 from tabard.access.authenticate import Authenticator
 from tabard.access.check import Check
@@ -27,6 +24,9 @@ from tabard.model.session import InstanceFacts, MintedSession, Session
 from tabard.sigv4.authorization import parse_authorization
 from tabard.sigv4.canonical import SignedRequest
 from tabard.sigv4.sign import Credentials, sign_request
+from tests.support.memory_store import MemoryStore
+from tests.support.one_account import Account
+from tests.support.package_contents import subclasses_of
 
 NOW = datetime(2026, 1, 31, 12, 0, 0, tzinfo=UTC)
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"

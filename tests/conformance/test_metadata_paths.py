@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
@@ -10,12 +9,10 @@ from urllib.parse import quote
 import msgspec
 import pytest
 
-sys.path.append(str(Path(__file__).parents[1] / "unit" / "imds"))
-from described_instance import FACTS, IDENTITY, OPTIONS, PROFILE
-
 from tabard.imds.source import ServedCredentials
 from tabard.imds.tree import documents_of, read
 from tabard.model.messages import DesiredEvents, InstanceTag
+from tests.support.described_instance import FACTS, IDENTITY, OPTIONS, PROFILE
 
 NEVER_HERE = (
     "elastic-inference/", "ancestor-ami-ids", "kernel-id", "product-codes", "ramdisk-id",

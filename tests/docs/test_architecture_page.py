@@ -5,9 +5,9 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from repository_texts import REPOSITORY, blocks, markdown, read
 
 from tabard.edge.pipeline import Pipeline
+from tests.support.repository_texts import REPOSITORY, blocks, markdown, read
 
 PACKAGE = REPOSITORY / "src" / "tabard"
 KEPT_PLACES = {"console", "testing"}

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import typer
-from repository_texts import read
 
 from tabard.cli.listed import loaded
 from tabard.cli.main import app
+from tests.support.repository_texts import read
 
 HIDDEN: set[str] = set()
 

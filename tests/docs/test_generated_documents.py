@@ -3,10 +3,9 @@
 import subprocess
 import sys
 
-from repository_texts import REPOSITORY, read, texts
-
 from tabard.edge.tables import OPERATIONS
 from tabard.wiring.settings import Settings
+from tests.support.repository_texts import REPOSITORY, read, texts
 
 
 def test_every_generated_document_is_up_to_date() -> None:

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 from prometheus_client import CollectorRegistry, generate_latest
-from repository_texts import read
 
 from tabard.audit.queue import AuditQueue
 from tabard.edge import health
 from tabard.edge.health import Health
 from tabard.model.audit_event import AuditEvent
 from tabard.store.snapshot_source import SnapshotHealth
+from tests.support.repository_texts import read
 
 
 class _Source:

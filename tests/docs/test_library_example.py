@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from repository_texts import blocks, read
+from tests.support.repository_texts import blocks, read
 
 NOTHING_ELSE = """
 import sys

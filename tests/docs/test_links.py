@@ -4,7 +4,8 @@ import re
 from pathlib import PurePosixPath
 
 import pytest
-from repository_texts import REPOSITORY, markdown, texts, without_code
+
+from tests.support.repository_texts import REPOSITORY, markdown, texts, without_code
 
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)

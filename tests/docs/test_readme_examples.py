@@ -15,7 +15,6 @@ import botocore.session
 import pytest
 import typer
 from botocore import xform_name
-from repository_texts import blocks, markdown, read
 
 from tabard.cli.listed import loaded
 from tabard.cli.main import app
@@ -23,6 +22,7 @@ from tabard.edge.tables import OPERATIONS
 from tabard.policy import DocumentKind, parse_document
 from tabard.processes.isolation import network_isolation_available
 from tabard.services.ec2.images import NETNS_IMAGE, PROCESS_IMAGE, SEEDED_IMAGES
+from tests.support.repository_texts import blocks, markdown, read
 
 START_SECONDS = 90.0
 HANDWRITTEN = [name for name in markdown() if blocks(markdown()[name], "sh")]

@@ -4,7 +4,8 @@ import ast
 import re
 
 import pytest
-from repository_texts import REPOSITORY, read
+
+from tests.support.repository_texts import REPOSITORY, read
 
 THREATS = (
     "another local user",

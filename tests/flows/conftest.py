@@ -4,30 +4,14 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 from botocore.client import BaseClient
-from real_clients import JS_PACKAGES, js_packages
-from running_system import SLEEPER, Document, Instance, RunningSystem, tabard_up
 
-AdminClient = Callable[..., BaseClient]
-
-
-class InstanceOf(Protocol):
-    """Launches an instance that only waits, for clients of the test to act as it."""
-
-    def __call__(self, *documents: Document, instance_profile: str | None = None) -> Instance:
-        """With a new role that has these inline policies, or with a given instance profile."""
-
-
-class RunOnInstance(Protocol):
-    """Launches an instance that runs a Python program with plain boto3."""
-
-    def __call__(
-        self, source: str, *documents: Document, instance_profile: str | None = None
-    ) -> list[dict[str, Any]]:
-        """The JSON objects that it printed, a line each; the instance has stopped by then."""
+from tests.support.flow_fixtures import AdminClient, InstanceOf, RunOnInstance
+from tests.support.real_clients import JS_PACKAGES, js_packages
+from tests.support.running_system import SLEEPER, Document, Instance, RunningSystem, tabard_up
 
 
 @pytest.fixture(scope="session")

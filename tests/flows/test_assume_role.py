@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from botocore.client import BaseClient
 from botocore.config import Config
-from conftest import AdminClient, InstanceOf
-from refusal import refusal, refusal_in_full
-from running_system import Document, Instance, RunningSystem, allow, fresh, statements
+
+from tests.support.flow_fixtures import AdminClient, InstanceOf
+from tests.support.refusal import refusal, refusal_in_full
+from tests.support.running_system import Document, Instance, RunningSystem, allow, fresh, statements
 
 pytestmark = pytest.mark.flow
 

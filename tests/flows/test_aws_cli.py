@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import InstanceOf
-from running_system import IMAGE_ID, TRUST_EC2, RunningSystem, allow, fresh, statements, until
+
+from tests.support.flow_fixtures import InstanceOf
+from tests.support.running_system import IMAGE_ID, TRUST_EC2, RunningSystem, allow, fresh, statements, until
 
 pytestmark = pytest.mark.flow
 

@@ -5,7 +5,8 @@ import subprocess
 import sys
 
 import pytest
-from running_system import TABARD, RunningSystem, allow, bare_environment
+
+from tests.support.running_system import TABARD, RunningSystem, allow, bare_environment
 
 pytestmark = pytest.mark.flow
 

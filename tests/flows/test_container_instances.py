@@ -8,8 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from container_image import PYTHON, SDK, make_image, why_not
-from running_system import (
+
+from tabard.services.ec2.images import CONTAINER_IMAGE
+from tests.support.busy_instances import goes_on, kill_agent, last_said
+from tests.support.container_image import PYTHON, SDK, make_image, why_not
+from tests.support.netns_instances import health, why_stopped
+from tests.support.running_system import (
     TABARD,
     Instance,
     RunningSystem,
@@ -19,10 +23,6 @@ from running_system import (
     tabard_up,
     until,
 )
-from test_killed_agent import goes_on, kill_agent, last_said
-from test_netns_instances import health, why_stopped
-
-from tabard.services.ec2.images import CONTAINER_IMAGE
 
 pytestmark = [pytest.mark.flow, pytest.mark.skipif(bool(why_not()), reason=why_not() or "it works")]
 

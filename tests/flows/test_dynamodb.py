@@ -7,9 +7,10 @@ import boto3
 import pytest
 from boto3.dynamodb.conditions import Key
 from botocore.client import BaseClient
-from conftest import AdminClient, InstanceOf
-from refusal import refusal, refusal_in_full
-from running_system import RunningSystem, allow, deny, fresh
+
+from tests.support.flow_fixtures import AdminClient, InstanceOf
+from tests.support.refusal import refusal, refusal_in_full
+from tests.support.running_system import RunningSystem, allow, deny, fresh
 
 pytestmark = pytest.mark.flow
 

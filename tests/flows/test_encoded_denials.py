@@ -4,8 +4,9 @@ import json
 
 import pytest
 from botocore.exceptions import ClientError
-from conftest import AdminClient, InstanceOf
-from running_system import allow
+
+from tests.support.flow_fixtures import AdminClient, InstanceOf
+from tests.support.running_system import allow
 
 pytestmark = pytest.mark.flow
 

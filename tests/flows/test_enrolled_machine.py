@@ -14,7 +14,8 @@ import msgspec
 import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
-from running_system import (
+
+from tests.support.running_system import (
     TABARD,
     RunningSystem,
     allow,

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 from botocore.client import BaseClient
-from conftest import AdminClient
-from refusal import refusal, refusal_in_full
-from running_system import TRUST_EC2, RunningSystem, allow, deny, fresh
+
+from tests.support.flow_fixtures import AdminClient
+from tests.support.refusal import refusal, refusal_in_full
+from tests.support.running_system import TRUST_EC2, RunningSystem, allow, deny, fresh
 
 pytestmark = pytest.mark.flow
 

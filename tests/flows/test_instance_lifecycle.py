@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 from botocore.client import BaseClient
-from conftest import AdminClient, InstanceOf
-from metadata_client import with_token
-from refusal import refusal
-from running_system import IMAGE_ID, SLEEPER, Instance, RunningSystem, allow, fresh, until
+
+from tests.support.flow_fixtures import AdminClient, InstanceOf
+from tests.support.metadata_client import with_token
+from tests.support.refusal import refusal
+from tests.support.running_system import IMAGE_ID, SLEEPER, Instance, RunningSystem, allow, fresh, until
 
 pytestmark = pytest.mark.flow
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 from botocore.client import BaseClient
-from conftest import AdminClient, InstanceOf, RunOnInstance
-from refusal import refusal, refusal_in_full
-from running_system import IMAGE_ID, SLEEPER, TRUST_EC2, RunningSystem, allow, fresh, until
+
+from tests.support.flow_fixtures import AdminClient, InstanceOf, RunOnInstance
+from tests.support.refusal import refusal, refusal_in_full
+from tests.support.running_system import IMAGE_ID, SLEEPER, TRUST_EC2, RunningSystem, allow, fresh, until
 
 pytestmark = pytest.mark.flow
 

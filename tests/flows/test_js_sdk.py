@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import InstanceOf
-from real_clients import NotHere
-from running_system import RunningSystem, allow, deny, fresh
+
+from tests.support.flow_fixtures import InstanceOf
+from tests.support.real_clients import NotHere
+from tests.support.running_system import RunningSystem, allow, deny, fresh
 
 pytestmark = pytest.mark.flow
 

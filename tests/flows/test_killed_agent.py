@@ -9,12 +9,21 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from process_tree import alive, child_named, turn_of_agents
-from running_system import NETNS_IMAGE_ID, Instance, RunningSystem, allow, fresh, tabard_up, until
-from test_netns_instances import health, program
+
+from tests.support.busy_instances import goes_on, kill_agent, last_said
+from tests.support.netns_instances import health, program
+from tests.support.process_tree import alive, child_named, turn_of_agents
+from tests.support.running_system import (
+    NETNS_IMAGE_ID,
+    Instance,
+    RunningSystem,
+    allow,
+    fresh,
+    tabard_up,
+    until,
+)
 
 pytestmark = pytest.mark.flow
 
@@ -59,12 +68,6 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
         yield running
 
 
-def last_said(instance: Instance) -> dict[str, Any]:
-    lines = [line for line in instance.console.splitlines() if line.endswith("}")]
-    said: dict[str, Any] = json.loads(lines[-1]) if lines else {}
-    return said
-
-
 def busy(own: RunningSystem) -> Instance:
     bucket, queue = fresh("busy"), fresh("busy")
     own.client("s3").create_bucket(Bucket=bucket)
@@ -74,19 +77,6 @@ def busy(own: RunningSystem) -> Instance:
     instance = own.launch(program(source), instance_profile=profile, ImageId=NETNS_IMAGE_ID)
     until(lambda: last_said(instance).get("calls"), "it calls", seconds=60)
     return instance
-
-
-def goes_on(instance: Instance, seconds: float = 60) -> dict[str, Any]:
-    before = last_said(instance)["calls"]
-    until(lambda: last_said(instance)["calls"] > before + 100, "it goes on calling", seconds=seconds)
-    return last_said(instance)
-
-
-def kill_agent(own: RunningSystem) -> None:
-    before = child_named(own, "agent")
-    os.kill(before, signal.SIGKILL)
-    until(lambda: not alive([before]), "it is gone")
-    until(lambda: child_named(own, "agent") != before, "there is another one", seconds=30)
 
 
 def test_a_killed_agents_instances_go_on_and_no_call_fails(own: RunningSystem) -> None:

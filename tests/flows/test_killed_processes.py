@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
-from process_tree import alive, child_named, children_of
-from raw_http import Key, admin_key, send, signed
-from running_system import (
+
+from tests.support.process_tree import alive, child_named, children_of
+from tests.support.raw_http import Key, admin_key, send, signed
+from tests.support.running_system import (
     IMAGE_ID,
     SLEEPER,
     Instance,
@@ -25,7 +26,7 @@ from running_system import (
     tabard_up,
     until,
 )
-from valid_requests import valid
+from tests.support.valid_requests import valid
 
 pytestmark = pytest.mark.flow
 

@@ -9,9 +9,19 @@ from contextlib import closing, contextmanager
 from urllib.request import urlopen
 
 import pytest
-from raw_http import Reply, Request, admin_key, key_of, send, signed
-from running_system import SLEEPER, Instance, RunningSystem, allow, deny, fresh, tabard_up, until
-from valid_requests import form, put_object, target, valid
+
+from tests.support.raw_http import Reply, Request, admin_key, key_of, send, signed
+from tests.support.running_system import (
+    SLEEPER,
+    Instance,
+    RunningSystem,
+    allow,
+    deny,
+    fresh,
+    tabard_up,
+    until,
+)
+from tests.support.valid_requests import form, put_object, target, valid
 
 pytestmark = pytest.mark.flow
 

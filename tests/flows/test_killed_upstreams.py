@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from process_tree import child_named
-from raw_http import Reply, Request, admin_key, connect, read_reply, send, signed, unsigned
-from refusal import refusal
-from running_system import RunningSystem, fresh, tabard_up, until
-from valid_requests import form, put_object, target, valid
+
+from tests.support.process_tree import child_named
+from tests.support.raw_http import Reply, Request, admin_key, connect, read_reply, send, signed, unsigned
+from tests.support.refusal import refusal
+from tests.support.running_system import RunningSystem, fresh, tabard_up, until
+from tests.support.valid_requests import form, put_object, target, valid
 
 pytestmark = pytest.mark.flow
 

@@ -14,11 +14,20 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from live_application import application
-from process_tree import children_of, named
-from real_clients import NotHere
-from running_system import NETNS_IMAGE_ID, Instance, RunningSystem, allow, fresh, tabard_up, until
-from test_netns_instances import health, program, why_stopped
+
+from tests.support.live_application import application
+from tests.support.netns_instances import health, program, why_stopped
+from tests.support.process_tree import children_of, named
+from tests.support.real_clients import NotHere
+from tests.support.running_system import (
+    NETNS_IMAGE_ID,
+    Instance,
+    RunningSystem,
+    allow,
+    fresh,
+    tabard_up,
+    until,
+)
 
 pytestmark = pytest.mark.flow
 

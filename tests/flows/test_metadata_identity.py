@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 from botocore.client import BaseClient
-from conftest import AdminClient, InstanceOf
-from metadata_client import with_token
-from running_system import TABARD, Instance, RunningSystem, until
+
+from tests.support.flow_fixtures import AdminClient, InstanceOf
+from tests.support.metadata_client import with_token
+from tests.support.running_system import TABARD, Instance, RunningSystem, until
 
 pytestmark = pytest.mark.flow
 

@@ -3,20 +3,20 @@
 import json
 import os
 import socket
-import stat
 import subprocess
 import sys
 import threading
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
-from conftest import AdminClient
-from process_tree import children_of
-from running_system import (
+
+from tests.support.flow_fixtures import AdminClient
+from tests.support.netns_instances import health, program, why_stopped
+from tests.support.process_tree import children_of
+from tests.support.running_system import (
     NETNS_IMAGE_ID,
     SLEEPER,
     TABARD,
@@ -32,7 +32,6 @@ from running_system import (
 
 pytestmark = pytest.mark.flow
 
-PYTHON = Path("/usr/bin/python3")
 LOOK = """
 import boto3, json, os, socket, urllib.request
 def reached(address, port):
@@ -66,19 +65,6 @@ print(json.dumps({
 """
 
 
-def program(source: str) -> str:
-    """User data that runs under an interpreter which another user can read."""
-    readable = os.geteuid() != 0 or all(
-        folder.stat().st_mode & stat.S_IXOTH for folder in Path(sys.executable).resolve().parents
-    )
-    if readable:
-        return f"#!{sys.executable}\n{source}"
-    if not PYTHON.exists() or f"python{sys.version_info[0]}.{sys.version_info[1]}" != PYTHON.resolve().name:
-        pytest.skip("no interpreter that another user can read")
-    packages = str(Path(boto3.__file__).parents[1])
-    return f"#!{PYTHON}\nimport sys\nsys.path.insert(0, {packages!r})\n{source}"
-
-
 def launch(system: RunningSystem, source: str, *documents: Document, **more: object) -> Instance:
     profile = system.instance_profile_of(*documents)
     return system.launch(source, instance_profile=profile, ImageId=NETNS_IMAGE_ID, **more)
@@ -98,23 +84,12 @@ def look(system: RunningSystem, *documents: Document, **more: object) -> dict[st
     return found
 
 
-def why_stopped(system: RunningSystem, instance: Instance) -> str:
-    described = system.client("ec2").describe_instances(InstanceIds=[instance.instance_id])
-    return str(described["Reservations"][0]["Instances"][0]["StateReason"]["Message"])
-
-
 @pytest.fixture(scope="module")
 def isolated(system: RunningSystem) -> RunningSystem:
     report = health(system)["instance_isolation"]
     if report.startswith("none"):
         pytest.skip(f"no network namespaces on this machine: {report}")
     return system
-
-
-def health(system: RunningSystem) -> dict[str, Any]:
-    done = subprocess.run(["curl", "-s", f"{system.health}/health"], capture_output=True, check=True)
-    report: dict[str, Any] = json.loads(done.stdout)
-    return report
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
-from refusal import refusal, refusal_in_full
-from running_system import (
+
+from tests.support.refusal import refusal, refusal_in_full
+from tests.support.running_system import (
     SLEEPER,
     TABARD,
     RunningSystem,

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import real_clients
-from conftest import AdminClient
-from real_clients import BUT_IPV6, EVERY_MODE, KEPT, OVER_IPV4, Client, Mode, NotHere
-from running_system import TABARD, RunningSystem, allow, bare_environment, fresh, until
 
 from tabard.processes.isolation import network_isolation
+from tests.support import real_clients
+from tests.support.flow_fixtures import AdminClient
+from tests.support.real_clients import BUT_IPV6, EVERY_MODE, KEPT, OVER_IPV4, Client, Mode, NotHere
+from tests.support.running_system import TABARD, RunningSystem, allow, bare_environment, fresh, until
 
 pytestmark = pytest.mark.flow
 

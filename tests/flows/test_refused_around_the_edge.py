@@ -12,13 +12,13 @@ from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
 import pytest
-from process_tree import child_named, children_of, edge_serving, listening_ports, socket_paths
-from raw_http import Key, Request, admin_key, authority, signed, unsigned
-from running_system import RunningSystem, allow, fresh, tabard_up, until
-from valid_requests import put_role_policy
 
 from tabard.processes import launch
 from tabard.processes.isolation import network_isolation
+from tests.support.process_tree import child_named, children_of, edge_serving, listening_ports, socket_paths
+from tests.support.raw_http import Key, Request, admin_key, authority, signed, unsigned
+from tests.support.running_system import RunningSystem, allow, fresh, tabard_up, until
+from tests.support.valid_requests import put_role_policy
 
 IS_ROOT = os.geteuid() == 0
 NOBODY = 65534

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from conftest import AdminClient, InstanceOf
-from raw_http import Key, Reply, Request, admin_key, key_of, send, signed, unsigned
-from running_system import Instance, RunningSystem, allow, fresh, until
-from valid_requests import form, local_host, put_object, target, valid
+
+from tests.support.flow_fixtures import AdminClient, InstanceOf
+from tests.support.raw_http import Key, Reply, Request, admin_key, key_of, send, signed, unsigned
+from tests.support.running_system import Instance, RunningSystem, allow, fresh, until
+from tests.support.valid_requests import form, local_host, put_object, target, valid
 
 pytestmark = pytest.mark.flow
 

@@ -4,9 +4,10 @@ import json
 import time
 
 import pytest
-from conftest import AdminClient, InstanceOf
-from raw_http import FORM, Key, Request, connect, key_of, read_reply, signed, unsigned
-from running_system import RunningSystem, allow
+
+from tests.support.flow_fixtures import AdminClient, InstanceOf
+from tests.support.raw_http import FORM, Key, Request, connect, key_of, read_reply, signed, unsigned
+from tests.support.running_system import RunningSystem, allow
 
 pytestmark = pytest.mark.flow
 

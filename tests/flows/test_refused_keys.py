@@ -4,10 +4,11 @@ from collections.abc import Iterator, Mapping
 from xml.sax.saxutils import escape
 
 import pytest
-from conftest import AdminClient, InstanceOf
-from raw_http import Key, Reply, Request, key_of, send, signed, unsigned
-from running_system import RunningSystem, fresh, statements
-from valid_requests import put_object
+
+from tests.support.flow_fixtures import AdminClient, InstanceOf
+from tests.support.raw_http import Key, Reply, Request, key_of, send, signed, unsigned
+from tests.support.running_system import RunningSystem, fresh, statements
+from tests.support.valid_requests import put_object
 
 pytestmark = pytest.mark.flow
 

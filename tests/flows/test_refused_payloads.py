@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
-from conftest import AdminClient
-from process_tree import children_of, named, peak_memory_bytes
-from raw_http import (
+
+from tests.support.flow_fixtures import AdminClient
+from tests.support.process_tree import children_of, named, peak_memory_bytes
+from tests.support.raw_http import (
     Key,
     Request,
     admin_key,
@@ -25,9 +26,9 @@ from raw_http import (
     signed,
     unsigned,
 )
-from refusal import refusal
-from running_system import RunningSystem, fresh, until
-from valid_requests import put_object
+from tests.support.refusal import refusal
+from tests.support.running_system import RunningSystem, fresh, until
+from tests.support.valid_requests import put_object
 
 pytestmark = pytest.mark.flow
 

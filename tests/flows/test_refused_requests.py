@@ -4,10 +4,22 @@ import time
 from dataclasses import replace
 
 import pytest
-from conftest import AdminClient
-from raw_http import Key, Reply, Request, admin_key, authority, connect, read_reply, send, signed, unsigned
-from running_system import RunningSystem, fresh
-from valid_requests import HOSTS_TARGET, form, put_object, target
+
+from tests.support.flow_fixtures import AdminClient
+from tests.support.raw_http import (
+    Key,
+    Reply,
+    Request,
+    admin_key,
+    authority,
+    connect,
+    read_reply,
+    send,
+    signed,
+    unsigned,
+)
+from tests.support.running_system import RunningSystem, fresh
+from tests.support.valid_requests import HOSTS_TARGET, form, put_object, target
 
 pytestmark = pytest.mark.flow
 

@@ -7,14 +7,14 @@ from http.client import HTTPConnection
 from urllib.parse import urlsplit
 
 import pytest
-from conftest import AdminClient, InstanceOf
-from raw_http import Key, Request, key_of, send, signed
-from running_system import TRUST_EC2, Instance, RunningSystem, allow, fresh, until
-from valid_requests import HOSTS_TARGET, SERVICES, local_host, target, valid
 
 from tabard.sigv4.sign import Credentials
 from tabard.wiring.endpoint import Endpoint
 from tabard.wiring.foreground import deregister_host, register_ephemeral_host
+from tests.support.flow_fixtures import AdminClient, InstanceOf
+from tests.support.raw_http import Key, Request, key_of, send, signed
+from tests.support.running_system import TRUST_EC2, Instance, RunningSystem, allow, fresh, until
+from tests.support.valid_requests import HOSTS_TARGET, SERVICES, local_host, target, valid
 
 pytestmark = pytest.mark.flow
 

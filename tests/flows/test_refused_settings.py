@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
-from running_system import TABARD, RunningSystem, bare_environment
 
 from tabard.clock import SystemClock
 from tabard.services.ec2.placement import PROCESS_DRIVER_REFUSED
@@ -14,6 +13,7 @@ from tabard.wiring.bootstrap import bootstrap
 from tabard.wiring.data_dir import DataDir
 from tabard.wiring.key_files import master_key_for
 from tabard.wiring.settings import Settings
+from tests.support.running_system import TABARD, RunningSystem, bare_environment
 
 pytestmark = pytest.mark.flow
 

@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from botocore.config import Config
-from conftest import AdminClient
-from raw_http import Key, Request, admin_key, send, signed, unsigned
-from running_system import RunningSystem, fresh
-from valid_requests import SERVICES, local_host, valid, with_query
+
+from tests.support.flow_fixtures import AdminClient
+from tests.support.raw_http import Key, Request, admin_key, send, signed, unsigned
+from tests.support.running_system import RunningSystem, fresh
+from tests.support.valid_requests import SERVICES, local_host, valid, with_query
 
 pytestmark = pytest.mark.flow
 

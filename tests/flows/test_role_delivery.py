@@ -5,9 +5,10 @@ import json
 import boto3
 import pytest
 from botocore.client import BaseClient
-from metadata_client import ask, with_token
-from refusal import refusal
-from running_system import SLEEPER, Instance, RunningSystem, allow, deny, until
+
+from tests.support.metadata_client import ask, with_token
+from tests.support.refusal import refusal
+from tests.support.running_system import SLEEPER, Instance, RunningSystem, allow, deny, until
 
 pytestmark = pytest.mark.flow
 

@@ -3,9 +3,10 @@
 import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ParamValidationError
-from conftest import InstanceOf
-from refusal import refusal
-from running_system import RunningSystem, allow, fresh
+
+from tests.support.flow_fixtures import InstanceOf
+from tests.support.refusal import refusal
+from tests.support.running_system import RunningSystem, allow, fresh
 
 pytestmark = pytest.mark.flow
 

@@ -9,9 +9,10 @@ import pytest
 from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.exceptions import FlexibleChecksumError
-from conftest import AdminClient, InstanceOf
-from refusal import refusal
-from running_system import Instance, allow, fresh
+
+from tests.support.flow_fixtures import AdminClient, InstanceOf
+from tests.support.refusal import refusal
+from tests.support.running_system import Instance, allow, fresh
 
 pytestmark = pytest.mark.flow
 

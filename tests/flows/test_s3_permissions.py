@@ -5,9 +5,10 @@ from collections.abc import Mapping
 
 import pytest
 from botocore.client import BaseClient
-from conftest import AdminClient, InstanceOf
-from refusal import refusal, refusal_in_full
-from running_system import Document, Instance, allow, fresh, statements
+
+from tests.support.flow_fixtures import AdminClient, InstanceOf
+from tests.support.refusal import refusal, refusal_in_full
+from tests.support.running_system import Document, Instance, allow, fresh, statements
 
 pytestmark = pytest.mark.flow
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from boto3.s3.transfer import TransferConfig
 from botocore.client import BaseClient
-from conftest import InstanceOf
-from refusal import refusal
-from running_system import Instance, allow, fresh
+
+from tests.support.flow_fixtures import InstanceOf
+from tests.support.refusal import refusal
+from tests.support.running_system import Instance, allow, fresh
 
 pytestmark = pytest.mark.flow
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from conftest import AdminClient, InstanceOf
-from refusal import refusal
-from running_system import TABARD, Instance, RunningSystem, allow, bare_environment, statements
+
+from tests.support.flow_fixtures import AdminClient, InstanceOf
+from tests.support.refusal import refusal
+from tests.support.running_system import TABARD, Instance, RunningSystem, allow, bare_environment, statements
 
 pytestmark = pytest.mark.flow
 

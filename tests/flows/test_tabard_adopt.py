@@ -12,8 +12,9 @@ from pathlib import Path
 
 import boto3
 import pytest
-from process_tree import alive
-from running_system import TABARD, RunningSystem, allow, bare_environment, end, fresh, until
+
+from tests.support.process_tree import alive
+from tests.support.running_system import TABARD, RunningSystem, allow, bare_environment, end, fresh, until
 
 pytestmark = [
     pytest.mark.flow,

@@ -7,9 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import AdminClient, InstanceOf
-from refusal import refusal
-from running_system import TABARD, Instance, RunningSystem, allow, bare_environment, end, fresh, until
+
+from tests.support.flow_fixtures import AdminClient, InstanceOf
+from tests.support.refusal import refusal
+from tests.support.running_system import (
+    TABARD,
+    Instance,
+    RunningSystem,
+    allow,
+    bare_environment,
+    end,
+    fresh,
+    until,
+)
 
 pytestmark = pytest.mark.flow
 

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from process_tree import PROC, alive, children_of
-from running_system import TABARD, bare_environment, until
+
+from tests.support.process_tree import PROC, alive, children_of
+from tests.support.running_system import TABARD, bare_environment, until
 
 pytestmark = pytest.mark.flow
 

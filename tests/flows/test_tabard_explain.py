@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from conftest import AdminClient, InstanceOf
-from running_system import TABARD, Instance, RunningSystem, bare_environment, statements
+
+from tests.support.flow_fixtures import AdminClient, InstanceOf
+from tests.support.running_system import TABARD, Instance, RunningSystem, bare_environment, statements
 
 pytestmark = pytest.mark.flow
 

@@ -4,9 +4,10 @@ import json
 import subprocess
 
 import pytest
-from conftest import InstanceOf
-from metadata_client import with_token
-from running_system import TABARD, Instance, RunningSystem, allow, bare_environment, until
+
+from tests.support.flow_fixtures import InstanceOf
+from tests.support.metadata_client import with_token
+from tests.support.running_system import TABARD, Instance, RunningSystem, allow, bare_environment, until
 
 pytestmark = pytest.mark.flow
 

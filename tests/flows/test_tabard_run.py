@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import AdminClient
-from running_system import (
+
+from tests.support.flow_fixtures import AdminClient
+from tests.support.running_system import (
     TABARD,
     RunningSystem,
     allow,

@@ -8,8 +8,11 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from refusal import refusal
-from running_system import (
+from typer.testing import CliRunner
+
+from tabard.cli.main import app
+from tests.support.refusal import refusal
+from tests.support.running_system import (
     SLEEPER,
     TABARD,
     RunningSystem,
@@ -21,9 +24,6 @@ from running_system import (
     tabard_up,
     until,
 )
-from typer.testing import CliRunner
-
-from tabard.cli.main import app
 
 pytestmark = pytest.mark.flow
 

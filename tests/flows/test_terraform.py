@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running_system import RunningSystem, fresh
+
+from tests.support.running_system import RunningSystem, fresh
 
 pytestmark = pytest.mark.flow
 

@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from upstream_system import Upstreams, running_upstreams
 
 from tabard.processes import launch
 from tabard.processes.isolation import network_isolation
+from tests.support.store_child import environment
+from tests.support.upstream_system import Upstreams, running_upstreams
 
 pytestmark = [
     pytest.mark.flow,
@@ -204,9 +205,9 @@ async def test_children_hold_no_capability_and_cannot_gain_any(upstreams: Upstre
 
 SUPERVISE = """
 import asyncio, sys
-sys.path.insert(0, sys.argv[2])
 from pathlib import Path
-from upstream_system import running_upstreams
+from tests.support.store_child import environment
+from tests.support.upstream_system import running_upstreams
 
 async def main():
     async with running_upstreams(Path(sys.argv[1]), isolated=True) as running:
@@ -225,7 +226,7 @@ def end_within(pidfds: list[int], seconds: float) -> bool:
 
 async def test_children_end_when_their_supervisor_is_killed(tmp_path: Path) -> None:
     supervisor = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", SUPERVISE, str(tmp_path), str(Path(__file__).parent), stdout=subprocess.PIPE
+        sys.executable, "-c", SUPERVISE, str(tmp_path), env=environment(), stdout=subprocess.PIPE
     )
     assert supervisor.stdout is not None
     pids = [int(word) for word in (await asyncio.wait_for(supervisor.stdout.readline(), 60)).split()]

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import runpy
 import signal
 import xml.etree.ElementTree as ET
 from collections.abc import AsyncIterator
@@ -11,15 +10,15 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from upstream_system import ACCOUNT_ID, Upstreams, running_upstreams
 
 from tabard.processes.isolation import network_isolation
 from tabard.processes.spec import CHILD_RESTARTED
+from tests.support.s3_keys import KEPT
+from tests.support.upstream_system import ACCOUNT_ID, Upstreams, running_upstreams
 
 pytestmark = [pytest.mark.flow, pytest.mark.asyncio(loop_scope="module")]
 
 ISOLATED = network_isolation().available
-KEYS = runpy.run_path(str(Path(__file__).parents[1] / "unit/services/s3/test_keys.py"))
 XML_KEY = "{http://s3.amazonaws.com/doc/2006-03-01/}Key"
 
 
@@ -45,10 +44,10 @@ async def until_restarted(upstreams: Upstreams, name: str, *, restarts: int) -> 
 async def test_the_store_keeps_under_its_name_every_key_that_we_accept(upstreams: Upstreams) -> None:
     assert (await upstreams.s3.ask("PUT", "/kept"))[0] == 200
     # `a` and what lies below it may stand side by side.
-    for key in KEYS["KEPT"]:
+    for key in KEPT:
         assert (await upstreams.s3.ask("PUT", f"/kept/{key}", "", key.encode()))[0] == 200, ascii(key)
-    assert await listed(upstreams, "kept") == set(KEYS["KEPT"])
-    for key in KEYS["KEPT"]:
+    assert await listed(upstreams, "kept") == set(KEPT)
+    for key in KEPT:
         assert await upstreams.s3.ask("GET", f"/kept/{key}") == (200, key.encode()), ascii(key)
 
 

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 from botocore.client import BaseClient
-from process_tree import alive, turn_of_agents
-from running_system import Instance, RunningSystem, allow, tabard_up, until
-from test_netns_instances import health, program, why_stopped
 
 from tabard.services.ec2.images import VM_IMAGE
+from tests.support.netns_instances import health, program, why_stopped
+from tests.support.process_tree import alive, turn_of_agents
+from tests.support.running_system import Instance, RunningSystem, allow, tabard_up, until
 
 pytestmark = pytest.mark.flow
 

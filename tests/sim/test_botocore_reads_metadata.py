@@ -11,13 +11,13 @@ import pytest
 from botocore.credentials import InstanceMetadataProvider
 from botocore.session import Session
 from botocore.utils import InstanceMetadataFetcher, InstanceMetadataRegionFetcher
-from described_instance import FACTS, OPTIONS
 
 from tabard.clock import SystemClock
 from tabard.imds.server import MetadataServer
 from tabard.imds.source import CredentialsView, RefusedCredentials, ServedCredentials
 from tabard.model.messages import DesiredInstance, GetInstanceIdentityResult
 from tabard.model.session import RoleDelivery
+from tests.support.described_instance import FACTS, OPTIONS
 
 T = TypeVar("T")
 PROFILE = FACTS.instance_profile

@@ -8,13 +8,13 @@ from collections.abc import Coroutine
 from datetime import timedelta
 from pathlib import Path
 
-from fake_edge import unreachable
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from simulation import Simulation, another_profile
 
 from tabard.agent.edge_client import MintRefused
+from tests.support.fake_edge import unreachable
+from tests.support.simulation import Simulation, another_profile
 
 SAFE = timedelta(minutes=20)
 REFUSAL = MintRefused(operation="GetInstanceSession", code="AssumeRoleUnauthorizedAccess", message="no")

@@ -6,11 +6,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from fake_edge import unreachable
-from simulation import Simulation, another_profile
 
 from tabard.agent.edge_client import MintRefused
 from tabard.imds.source import ServedCredentials
+from tests.support.fake_edge import unreachable
+from tests.support.simulation import Simulation, another_profile
 
 SAFE = timedelta(minutes=20)
 HOURS_6 = timedelta(hours=6)

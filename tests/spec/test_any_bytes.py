@@ -8,14 +8,14 @@ import tracemalloc
 from collections.abc import Iterable
 
 import pytest
-from fuzzing import SEEDS, TARGETS, one_document, one_pattern
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from policy_strategies import documents
-from reference_evaluator import Tree
 
 from tabard.policy import DocumentKind, MalformedPolicyDocument, parse_document
 from tabard.policy.syntax import MAX_DOCUMENT_CHARACTERS
+from tests.support.fuzzing import SEEDS, TARGETS, one_document, one_pattern
+from tests.support.policy_strategies import documents
+from tests.support.reference_evaluator import Tree
 
 some = settings(max_examples=150, deadline=None)
 

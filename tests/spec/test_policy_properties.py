@@ -9,11 +9,11 @@ from typing import get_args
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from policy_strategies import as_engine_input, questions, simple_questions, statements
-from reference_evaluator import Question, Tree, evaluate
 
 from tabard.policy import Decision, DocumentKind, Effect, Layer, decide, explain
 from tabard.policy.explain import Element
+from tests.support.policy_strategies import as_engine_input, questions, simple_questions, statements
+from tests.support.reference_evaluator import Question, Tree, evaluate
 
 some = settings(max_examples=40, deadline=None)
 

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from any_store import AnyStore
-from memory_store import ClearVault, MemoryStore
 
 from tabard.store.sql import SqlStore
 from tabard.store.sqlite import open_sqlite_store
+from tests.support.any_store import AnyStore
+from tests.support.memory_store import ClearVault, MemoryStore
 
 
 @pytest.fixture(scope="session")

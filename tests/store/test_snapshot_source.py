@@ -7,8 +7,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from aggregates import NOW, audit_event, role
-from memory_store import ClearVault
 from structlog.testing import capture_logs
 
 from tabard.clock import ManualClock
@@ -18,6 +16,8 @@ from tabard.store.snapshot import Snapshot
 from tabard.store.snapshot_source import STORE_AWAY, STORE_BACK, SqlSnapshotSource
 from tabard.store.sql import SqlStore
 from tabard.store.sqlite import open_sqlite_store
+from tests.support.aggregates import NOW, audit_event, role
+from tests.support.memory_store import ClearVault
 
 NEVER = 3600.0
 

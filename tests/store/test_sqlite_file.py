@@ -7,17 +7,17 @@ import threading
 from pathlib import Path
 
 import pytest
-from aggregates import access_key, managed_policy, role
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from memory_store import ClearVault
 
 from tabard.store import migrate
 from tabard.store.ports import AlreadyStored, StoreUnavailable
 from tabard.store.schema import metadata
 from tabard.store.sql import SqlStore
 from tabard.store.sqlite import open_sqlite_store
+from tests.support.aggregates import access_key, managed_policy, role
+from tests.support.memory_store import ClearVault
 
 
 def pragma(store: SqlStore, name: str) -> object:

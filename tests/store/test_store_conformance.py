@@ -6,7 +6,17 @@ from dataclasses import replace
 from datetime import datetime
 
 import pytest
-from aggregates import (
+
+from tabard.model.access_key import AccessKeyStatus
+from tabard.model.association import AssociationState
+from tabard.model.console_output import ConsoleOutput
+from tabard.model.instance import InstanceState
+from tabard.model.organization import ControlPolicy, ControlType
+from tabard.model.policies import InlinePolicy
+from tabard.model.tag import Tag
+from tabard.store.controls import NO_CONTROLS
+from tabard.store.ports import AlreadyStored
+from tests.support.aggregates import (
     ACCOUNT_ID,
     HOST_ID,
     HOUR,
@@ -30,17 +40,7 @@ from aggregates import (
     sealing_key,
     user,
 )
-from any_store import AnyStore, snapshot_of
-
-from tabard.model.access_key import AccessKeyStatus
-from tabard.model.association import AssociationState
-from tabard.model.console_output import ConsoleOutput
-from tabard.model.instance import InstanceState
-from tabard.model.organization import ControlPolicy, ControlType
-from tabard.model.policies import InlinePolicy
-from tabard.model.tag import Tag
-from tabard.store.controls import NO_CONTROLS
-from tabard.store.ports import AlreadyStored
+from tests.support.any_store import AnyStore, snapshot_of
 
 INLINE = (InlinePolicy("zeta", allows("s3:PutObject")), InlinePolicy("alpha", allows("sqs:*")))
 

@@ -9,13 +9,19 @@ import time
 from pathlib import Path
 
 import pytest
-from child import OPEN_AND_WRITE_ONE, WRITE_UNTIL_KILLED, WRITE_WHEN_TOLD, command, environment
-from memory_store import ClearVault
 
 from tabard.clock import SystemClock
 from tabard.store.snapshot_source import SqlSnapshotSource
 from tabard.store.sql import SqlStore
 from tabard.store.sqlite import open_sqlite_store
+from tests.support.memory_store import ClearVault
+from tests.support.store_child import (
+    OPEN_AND_WRITE_ONE,
+    WRITE_UNTIL_KILLED,
+    WRITE_WHEN_TOLD,
+    command,
+    environment,
+)
 
 CHANGES = 15
 

@@ -1,7 +1,9 @@
 """One suite, every store: what the ports refuse, and that a refusal leaves nothing behind."""
 
 import pytest
-from aggregates import (
+
+from tabard.store.ports import AlreadyStored, NotStored, StillReferenced
+from tests.support.aggregates import (
     access_key,
     association,
     group,
@@ -14,9 +16,7 @@ from aggregates import (
     sealing_key,
     user,
 )
-from any_store import AnyStore, snapshot_of
-
-from tabard.store.ports import AlreadyStored, NotStored, StillReferenced
+from tests.support.any_store import AnyStore, snapshot_of
 
 
 @pytest.mark.parametrize(

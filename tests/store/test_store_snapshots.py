@@ -5,7 +5,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from aggregates import (
+
+from tabard.model.association import AssociationState
+from tabard.model.policies import InlinePolicy
+from tabard.store import changes
+from tabard.store.ports import AlreadyStored, NotStored, StillReferenced, Transaction
+from tabard.store.sql import SqlStore
+from tests.support.aggregates import (
     ACCOUNT_ID,
     HOUR,
     NOW,
@@ -24,14 +30,8 @@ from aggregates import (
     sealing_key,
     user,
 )
-from any_store import AnyStore, snapshot_of
-from memory_store import MemoryStore
-
-from tabard.model.association import AssociationState
-from tabard.model.policies import InlinePolicy
-from tabard.store import changes
-from tabard.store.ports import AlreadyStored, NotStored, StillReferenced, Transaction
-from tabard.store.sql import SqlStore
+from tests.support.any_store import AnyStore, snapshot_of
+from tests.support.memory_store import MemoryStore
 
 REFUSALS = (AlreadyStored, NotStored, StillReferenced)
 

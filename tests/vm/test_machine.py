@@ -6,7 +6,6 @@ Outside of the gate: `make test-vm` builds the image and names it by TABARD_TEST
 import json
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,12 +13,9 @@ from typing import Any
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "flows"))
-
-from process_tree import turn_of_agents
-from running_system import RunningSystem, allow, tabard_up, until
-
 from tabard.services.ec2.images import VM_IMAGE
+from tests.support.process_tree import turn_of_agents
+from tests.support.running_system import RunningSystem, allow, tabard_up, until
 
 IMAGE = os.environ.get("TABARD_TEST_VM_IMAGE", "")
 BOOT_SECONDS = 400.0

@@ -5,10 +5,8 @@ from dataclasses import replace
 
 import msgspec
 import pytest
-from installation import ACCOUNT_ID, REGION, Installation, Keys, instance_facts
 
-from tabard.access.authorize import Denied, Permit, authorize, authorize_each
-from tabard.access.caller import Caller
+from tabard.access.authorize import Permit, authorize, authorize_each
 from tabard.access.check import Check
 from tabard.access.encoded_denial import with_encoded_message
 from tabard.access.refusals import AccessDenied, Service
@@ -16,34 +14,8 @@ from tabard.credentials.sealed_message import open_message
 from tabard.model.network_path import NetworkPath
 from tabard.policy import Effect, Layer, MatchedStatement
 from tabard.store.compiled_policies import compile_trust_policy
-
-READ = Check(action="s3:GetObject", resource="arn:aws:s3:::b/k")
-WRITE = Check(action="s3:PutObject", resource="arn:aws:s3:::b/k")
-
-
-def policy(action: str, resource: str = "*", *, effect: str = "Allow", **condition: object) -> str:
-    statement: dict[str, object] = {"Effect": effect, "Action": action, "Resource": resource}
-    if condition:
-        statement["Condition"] = condition
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-
-
-def web(here: Installation, *policies: str, **session: object) -> Caller:
-    """A session of the role `web`, which has these policies."""
-    here.allow(*policies)
-    return here.caller(here.signed("sts", here.session_of(here.web, **session)))
-
-
-def permit(here: Installation, caller: Caller, *checks: Check, service: Service = "s3") -> Permit:
-    return authorize(caller, checks, here.facts(service), here.snapshot)
-
-
-def denied(
-    here: Installation, caller: Caller, *checks: Check, service: Service = "s3", **facts: object
-) -> Denied:
-    with pytest.raises(Denied) as caught:
-        authorize(caller, checks, here.facts(service, **facts), here.snapshot)
-    return caught.value
+from tests.support.access_cases import READ, WRITE, denied, permit, policy, web
+from tests.support.installation import ACCOUNT_ID, REGION, Installation, Keys, instance_facts
 
 
 def test_a_permit_holds_what_was_allowed(here: Installation) -> None:

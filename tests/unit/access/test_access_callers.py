@@ -3,12 +3,12 @@
 from dataclasses import replace
 
 import pytest
-from installation import ACCOUNT_ID, HOST_ID, INSTANCE_ID, REGION, Installation, instance_facts
 
 from tabard.access.caller import Caller, CallerKind
 from tabard.model.instance import Instance, InstanceState, MetadataOptions
 from tabard.model.tag import Tag
 from tabard.policy import PolicyPrincipal, PrincipalKind
+from tests.support.installation import ACCOUNT_ID, HOST_ID, INSTANCE_ID, REGION, Installation, instance_facts
 
 
 def test_a_user(here: Installation) -> None:

@@ -5,8 +5,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from aggregates import denies, organization
-from installation import ACCOUNT_ID, HOST_ID, INSTANCE_ID, Installation, instance_facts
 
 from tabard.access.authorize import Denied, Permit, authorize
 from tabard.access.caller import Caller
@@ -16,6 +14,8 @@ from tabard.model.host import Host
 from tabard.model.organization import FULL_ACCESS, ControlPolicy, ControlType
 from tabard.model.policies import ManagedPolicy, PolicyVersion
 from tabard.policy import Layer
+from tests.support.aggregates import denies, organization
+from tests.support.installation import ACCOUNT_ID, HOST_ID, INSTANCE_ID, Installation, instance_facts
 
 READ = Check(action="s3:GetObject", resource="arn:aws:s3:::b/k")
 WRITE = Check(action="s3:PutObject", resource="arn:aws:s3:::b/k")

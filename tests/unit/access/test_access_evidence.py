@@ -5,8 +5,6 @@ import random
 from typing import Any
 
 import pytest
-from installation import ACCOUNT_ID, REGION, Installation
-from test_access_authorize import READ, denied, policy, web
 
 from tabard.access.authorize import Denial
 from tabard.access.check import Check
@@ -32,6 +30,8 @@ from tabard.policy import (
     decide,
 )
 from tabard.store.compiled_policies import compile_trust_policy
+from tests.support.access_cases import READ, denied, policy, web
+from tests.support.installation import ACCOUNT_ID, REGION, Installation
 
 
 def kept(denial: Denial) -> dict[str, Any]:

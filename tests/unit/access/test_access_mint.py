@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from installation import ACCOUNT_ID, HOST_ID, INSTANCE_ID, NOW, REGION, Installation, instance_facts
 
 from tabard.access.authorize import Permit, authorize
 from tabard.access.check import Check
@@ -14,6 +13,15 @@ from tabard.access.refusals import AccessDenied
 from tabard.credentials.token import PackedPolicyTooLarge, open_token
 from tabard.model.revocation import Revocation
 from tabard.model.role import Role
+from tests.support.installation import (
+    ACCOUNT_ID,
+    HOST_ID,
+    INSTANCE_ID,
+    NOW,
+    REGION,
+    Installation,
+    instance_facts,
+)
 
 HOUR = timedelta(hours=1)
 

@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import get_args
 
 import pytest
-from installation import NOW, SERVICES, Installation, Keys, Sent
 
 from tabard.access.refusals import REFUSALS, AccessDenied, NotAuthenticated, NotOffered, Refusal, Service
 from tabard.credentials.keyring import new_sealing_key, open_keyring
@@ -15,6 +14,7 @@ from tabard.credentials.master_key import MasterKey
 from tabard.errors import AwsError
 from tabard.model.access_key import AccessKeyStatus
 from tabard.sigv4.errors import IncompleteSignature
+from tests.support.installation import NOW, SERVICES, Installation, Keys, Sent
 
 EACH_SERVICE = pytest.mark.parametrize("service", SERVICES)
 

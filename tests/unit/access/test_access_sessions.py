@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from installation import HOST_ID, INSTANCE_ID, NOW, SERVICES, Installation, Keys, instance_facts
 
 from tabard.access.authenticate import Authenticator
 from tabard.access.refusals import NotAuthenticated, Refusal, Service
@@ -14,6 +13,7 @@ from tabard.credentials.keyring import Keyring, new_sealing_key, open_keyring
 from tabard.model.access_key import AccessKeyStatus
 from tabard.model.revocation import RevocationSubject
 from tabard.store.snapshot import Snapshot
+from tests.support.installation import HOST_ID, INSTANCE_ID, NOW, SERVICES, Installation, Keys, instance_facts
 
 WARM = pytest.mark.parametrize("warm", [False, True], ids=["cold", "warm"])
 

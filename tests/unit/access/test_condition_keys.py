@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import pytest
-from aggregates import organization
-from installation import ACCOUNT_ID, HOST_ID, INSTANCE_ID, REGION, Installation, instance_facts
 
 from tabard.access.authorize import Denied, authorize
 from tabard.access.caller import Caller
 from tabard.access.check import Check
 from tabard.access.refusals import Service
 from tabard.model.instance import Instance, InstanceState, MetadataOptions
+from tests.support.aggregates import organization
+from tests.support.installation import ACCOUNT_ID, HOST_ID, INSTANCE_ID, REGION, Installation, instance_facts
 
 Keys = Mapping[str, tuple[str, ...]]
 

@@ -4,8 +4,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from aggregates import HOUR, NOW, host, join_token
-from memory_store import MemoryStore
 
 from tabard.access.authorize import RequestFacts, authorize, authorize_each
 from tabard.access.caller import CallerKind
@@ -19,6 +17,8 @@ from tabard.access.machine_callers import (
 from tabard.access.refusals import AccessDenied, NotAuthenticated, Refusal
 from tabard.model.client_certificate import ClientCertificate
 from tabard.store.snapshot import Snapshot
+from tests.support.aggregates import HOUR, NOW, host, join_token
+from tests.support.memory_store import MemoryStore
 
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 ENROLLED = replace(host(), key_fingerprint="a" * 64, next_key_fingerprint="b" * 64)

@@ -9,9 +9,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from described_instance import FACTS, PROFILE
-from kept_in_memory import MemoryDescriptors
-from test_agent import ID, OPEN, ROLE_PATH, FakeRunning, Host
 
 from tabard.agent.agent import Agent
 from tabard.agent.drivers.driver import ExitStatus
@@ -19,6 +16,9 @@ from tabard.agent.kept import KeptBySupervisor
 from tabard.agent.reconcile import RoleOf
 from tabard.clock import SystemClock
 from tabard.model.messages import InstanceTag
+from tests.support.agent_host import ID, OPEN, ROLE_PATH, FakeRunning, Host
+from tests.support.described_instance import FACTS, PROFILE
+from tests.support.kept_in_memory import MemoryDescriptors
 
 TTL = {"X-aws-ec2-metadata-token-ttl-seconds": "600"}
 OTHER = msgspec.structs.replace(

@@ -3,149 +3,25 @@
 import asyncio
 import json
 import os
-import urllib.error
-import urllib.request
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
-from described_instance import FACTS, OPTIONS, PROFILE
-from fake_edge import FakeEdge, unreachable
 
-from tabard.agent.agent import Agent
-from tabard.agent.drivers.driver import CannotStart, ExitStatus, Running
+from tabard.agent.drivers.driver import CannotStart, ExitStatus
 from tabard.agent.drivers.process import ProcessDriver
 from tabard.agent.edge_client import EdgeError, EdgeRefused, MintRefused
-from tabard.agent.kept import KeptInstance
-from tabard.agent.networks.network import InstanceNetwork, LoopbackPorts
+from tabard.agent.networks.network import LoopbackPorts
 from tabard.agent.settings import AgentSettings
-from tabard.clock import SystemClock
-from tabard.model.messages import DesiredInstance
-
-ID = FACTS.instance_id
-OPEN = msgspec.structs.replace(
-    FACTS, metadata_options=msgspec.structs.replace(OPTIONS, http_tokens="optional")
-)
-ROLE_PATH = "/latest/meta-data/iam/security-credentials/web-role"
+from tests.support.agent_host import ID, OPEN, ROLE_PATH, Host
+from tests.support.described_instance import PROFILE
+from tests.support.fake_edge import unreachable
 
 
 def contents_and_mode(file: str, directory: Path) -> tuple[bytes, int]:
     return Path(file).read_bytes(), directory.stat().st_mode & 0o777
-
-
-class FakeRunning:
-    descriptors: tuple[int, ...] | None = None
-
-    def __init__(self) -> None:
-        self.ended: asyncio.Future[ExitStatus] = asyncio.get_running_loop().create_future()
-        self.turns_after_end = 0
-
-    async def wait(self) -> ExitStatus:
-        return await asyncio.shield(self.ended)
-
-    async def stop(self, grace: timedelta) -> None:
-        if not self.ended.done():
-            self.ended.set_result(ExitStatus(signal_number=15))
-        for _ in range(self.turns_after_end):
-            await asyncio.sleep(0)
-
-
-class FakeDriver:
-    """Starts nothing; the test ends what it started."""
-
-    base_environment: Mapping[str, str] = {"PATH": "/bin", "AWS_ACCESS_KEY_ID": "decoy"}
-
-    def __init__(self) -> None:
-        self.started: list[tuple[DesiredInstance, Mapping[str, str], Path]] = []
-        self.running: list[FakeRunning] = []
-        self.adopted: list[KeptInstance] = []
-        self.error: Exception | None = None
-        self.not_started_because: list[str] = []
-
-    async def open_network(self) -> InstanceNetwork:
-        return await LoopbackPorts(uid=os.getuid()).open()
-
-    async def start(
-        self,
-        desired: DesiredInstance,
-        network: InstanceNetwork,
-        environment: Mapping[str, str],
-        directory: Path,
-    ) -> Running:
-        if self.error is not None:
-            raise self.error
-        self.started.append((desired, environment, directory))
-        self.running.append(FakeRunning())
-        return self.running[-1]
-
-    def adopt(self, kept: KeptInstance, directory: Path) -> Running | None:
-        self.adopted.append(kept)
-        if self.error is not None:
-            return None
-        self.running.append(FakeRunning())
-        return self.running[-1]
-
-    def not_started(self, instance_id: str, reason: str) -> None:
-        self.not_started_because.append(reason)
-
-
-class Host:
-    """An agent at work."""
-
-    def __init__(self, folder: Path, settings: AgentSettings | None = None) -> None:
-        self.edge = FakeEdge(SystemClock())
-        self.driver = FakeDriver()
-        self.folder = folder
-        self.settings = settings or AgentSettings(wait_seconds=1, seed=1)
-        self.agent = self._agent()
-        self.stop = asyncio.Event()
-        self.work: asyncio.Task[None] | None = None
-
-    def _agent(self) -> Agent:
-        return Agent(
-            "h-0123456789abcdef0",
-            self.edge,
-            {"process": self.driver},
-            self.settings,
-            clock=SystemClock(),
-            runtime_directory=self.folder,
-            edge_endpoint="http://127.0.0.1:4700",
-            region="us-east-1",
-        )
-
-    def begin(self) -> None:
-        self.work = asyncio.create_task(self.agent.run(self.stop))
-
-    async def end(self) -> None:
-        self.stop.set()
-        if self.work is not None:
-            await asyncio.wait_for(self.work, 10)
-        self.work, self.stop = None, asyncio.Event()
-
-    async def until(self, true: Callable[[], object], seconds: float = 5) -> None:
-        async with asyncio.timeout(seconds):
-            while not true():
-                if self.work is not None and self.work.done():
-                    self.work.result()
-                await asyncio.sleep(0.005)
-
-    def states(self) -> list[str]:
-        return [report.run_state for report in self.edge.reports]
-
-    async def get(self, path: str) -> tuple[int, str]:
-        endpoint = self.agent.instances[ID].metadata_endpoint
-
-        def ask() -> tuple[int, str]:
-            try:
-                with urllib.request.urlopen(endpoint + path, timeout=5) as answer:
-                    return answer.status, answer.read().decode()
-            except urllib.error.HTTPError as error:
-                with error:
-                    return error.code, ""
-
-        return await asyncio.to_thread(ask)
 
 
 @pytest.fixture

@@ -5,12 +5,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from fake_edge import FakeEdge
 
 from tabard.agent.consoles import LONGEST_SECONDS, Consoles, console_tail
 from tabard.agent.edge_client import EdgeError, EdgeRefused
 from tabard.clock import ManualClock
 from tabard.model.console_output import MAX_CONSOLE_BYTES
+from tests.support.fake_edge import FakeEdge
 
 ID = "i-0123456789abcdef0"
 

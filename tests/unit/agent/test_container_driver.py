@@ -10,7 +10,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from described_instance import FACTS
 
 from tabard.agent.drivers.container import INSIDE, ContainerDriver, container_of
 from tabard.agent.drivers.container_images import ContainerImages, machines_programs
@@ -23,6 +22,7 @@ from tabard.agent.networks.namespaces import InsideEdge, RootlessNamespaces, Roo
 from tabard.agent.networks.network import InstanceNetwork, NoNetwork
 from tabard.model.container_image import MACHINES_PROGRAMS_IMAGE_ID, container_image_id
 from tabard.model.messages import DesiredInstance
+from tests.support.described_instance import FACTS
 
 EDGE = InsideEdge.of("http://127.0.0.1:4580")
 GRACE = timedelta(seconds=20)

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from described_instance import FACTS
 
 from tabard.agent.container import (
     container_environment,
@@ -13,6 +12,7 @@ from tabard.agent.container import (
     wants_container_credentials,
 )
 from tabard.model.messages import InstanceTag
+from tests.support.described_instance import FACTS
 
 
 @pytest.mark.parametrize(("value", "wants"), [("container", True), ("metadata", False), (None, False)])

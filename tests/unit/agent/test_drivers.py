@@ -12,13 +12,13 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from described_instance import FACTS
 
 from tabard.agent.drivers.console import ConsoleLog
 from tabard.agent.drivers.driver import ExitStatus, Running
 from tabard.agent.drivers.foreground import ForegroundDriver, as_process
 from tabard.agent.drivers.process import Owner, ProcessDriver
 from tabard.agent.networks.network import InstanceNetwork, LoopbackPorts
+from tests.support.described_instance import FACTS
 
 GRACE = timedelta(seconds=5)
 PORTS = LoopbackPorts(uid=os.getuid())

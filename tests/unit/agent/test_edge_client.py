@@ -10,7 +10,6 @@ import botocore.auth
 import botocore.awsrequest
 import botocore.credentials
 import pytest
-from described_instance import FACTS
 
 from tabard.agent.edge_client import (
     EdgeClient,
@@ -24,6 +23,7 @@ from tabard.agent.signed_exchange import SignedExchange
 from tabard.clock import ManualClock
 from tabard.model.messages import InstanceReport, RegisterHostRequest
 from tabard.sigv4.sign import Credentials
+from tests.support.described_instance import FACTS
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"

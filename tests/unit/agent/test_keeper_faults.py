@@ -5,8 +5,6 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
-from described_instance import FACTS, PROFILE
-from fake_edge import FakeEdge
 
 from tabard.agent.keeper import Errand, SessionKeeper
 from tabard.agent.reconcile import RoleOf
@@ -14,6 +12,8 @@ from tabard.agent.rotation import FORCED_ROTATION_SECONDS
 from tabard.clock import ManualClock
 from tabard.imds.source import RefusedCredentials, ServedCredentials
 from tabard.model.messages import DesiredFaults, DesiredInstance
+from tests.support.described_instance import FACTS, PROFILE
+from tests.support.fake_edge import FakeEdge
 
 ROLE = RoleOf(PROFILE.association_id, PROFILE.role_id)
 

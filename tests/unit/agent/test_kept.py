@@ -10,7 +10,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from described_instance import FACTS
 
 from tabard.agent.drivers.driver import Running
 from tabard.agent.drivers.process import ProcessDriver
@@ -21,6 +20,7 @@ from tabard.agent.rotation import HeldSession, MintRefusal, Rotation
 from tabard.agent.served import Served
 from tabard.model.messages import DesiredInstance, GetInstanceIdentityResult, GetInstanceSessionResult
 from tabard.processes.descriptor_store import DescriptorStore, KeptDescriptors
+from tests.support.described_instance import FACTS
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="pidfds and SOCK_SEQPACKET are Linux's")
 

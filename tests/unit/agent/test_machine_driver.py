@@ -5,11 +5,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from described_instance import FACTS
 
 from tabard.agent.drivers.machine import MachineDriver
 from tabard.agent.networks.machine import MachineNetwork
 from tabard.agent.networks.network import InstanceNetwork, NoNetwork
+from tests.support.described_instance import FACTS
 
 BASE = {"PATH": "/bin"}
 GRACE = timedelta(seconds=5)

@@ -8,8 +8,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from described_instance import FACTS
-from fake_edge import FakeEdge
 
 from tabard.agent.agent import Agent
 from tabard.agent.drivers.driver import ExitStatus, Running
@@ -18,6 +16,8 @@ from tabard.agent.networks.network import InstanceNetwork, LoopbackPorts
 from tabard.agent.settings import AgentSettings
 from tabard.clock import SystemClock
 from tabard.model.messages import DesiredInstance
+from tests.support.described_instance import FACTS
+from tests.support.fake_edge import FakeEdge
 
 PATIENT, GENERAL = timedelta(seconds=90), timedelta(seconds=10)
 MACHINE = msgspec.structs.replace(FACTS, driver="vm")

@@ -11,7 +11,6 @@ from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
 import pytest
-from described_instance import FACTS
 
 from tabard.agent.drivers.adopting import AdoptingDriver
 from tabard.agent.drivers.driver import CannotStart
@@ -23,6 +22,7 @@ from tabard.agent.networks.namespaces import (
     best_networks,
 )
 from tabard.agent.networks.network import InstanceNetwork, LoopbackPorts, Networks, NoNetwork
+from tests.support.described_instance import FACTS
 
 EDGE = InsideEdge.of("http://127.0.0.1:4580")
 # What a program inside can find out, as one line of JSON.

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import msgspec
 import pytest
-from described_instance import FACTS, OPTIONS, PROFILE
 
 from tabard.agent.reconcile import (
     Action,
@@ -23,6 +22,7 @@ from tabard.agent.reconcile import (
     reconcile,
 )
 from tabard.model.messages import DesiredInstance, DesiredRunState, InstanceReport
+from tests.support.described_instance import FACTS, OPTIONS, PROFILE
 
 ID = FACTS.instance_id
 ROLE = RoleOf(PROFILE.association_id, PROFILE.role_id)

@@ -4,7 +4,6 @@ import random
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from described_instance import FACTS
 
 from tabard.agent.edge_client import MintAnswer
 from tabard.agent.keeper import Errand, SessionKeeper
@@ -12,6 +11,7 @@ from tabard.agent.reconcile import RoleOf
 from tabard.agent.renewals import Renewals
 from tabard.clock import ManualClock
 from tabard.model.messages import GetInstanceSessionResult
+from tests.support.described_instance import FACTS
 
 ROLE = RoleOf("iip-assoc-0123456789abcdef0", "AROAIOSFODNN7EXAMPLE")
 LIFETIME_SECONDS = 6 * 3600

@@ -9,7 +9,6 @@ from pathlib import Path
 from signal import SIGKILL
 
 import pytest
-from described_instance import FACTS
 
 from tabard.agent.drivers.adopting import AdoptingDriver
 from tabard.agent.drivers.held import hold, signal_group
@@ -18,6 +17,7 @@ from tabard.agent.kept import KeptInstance
 from tabard.agent.networks.namespaces import InsideEdge, RootNamespaces
 from tabard.agent.networks.network import InstanceNetwork, LoopbackPorts, NoNetwork
 from tabard.agent.served import Served
+from tests.support.described_instance import FACTS
 
 LAST_PID = Path("/proc/sys/kernel/ns_last_pid")
 TRIES = 200

@@ -16,7 +16,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from described_instance import FACTS
 
 from tabard.agent.drivers.driver import CannotStart, ExitStatus, Running
 from tabard.agent.drivers.power_button import PowerButton
@@ -33,6 +32,7 @@ from tabard.agent.drivers.vm_image import DiskFormat, NoImage, read_image
 from tabard.agent.kept import KeptInstance
 from tabard.agent.networks.network import InstanceNetwork, LoopbackPorts
 from tabard.agent.served import Served
+from tests.support.described_instance import FACTS
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="QEMU's process is held by a pidfd")
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aggregates import organization
 from typer.testing import CliRunner, Result
 
 from tabard.cli.main import app
@@ -19,6 +18,7 @@ from tabard.model.user import User
 from tabard.store.sqlite import open_sqlite_store
 from tabard.wiring.data_dir import DataDir
 from tabard.wiring.key_files import master_key_for
+from tests.support.aggregates import organization
 
 ACCOUNT_ID = "111122223333"
 OBJECT = "arn:aws:s3:::reports/a"

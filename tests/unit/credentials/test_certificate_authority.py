@@ -4,13 +4,11 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 
 import pytest
-from aggregates import host
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from cryptography.x509.verification import PolicyBuilder, Store
-from memory_store import ClearVault
 
 from tabard.credentials.certificate_authority import (
     CA_CERTIFICATE,
@@ -25,6 +23,8 @@ from tabard.credentials.certificate_authority import (
 )
 from tabard.credentials.certificate_keys import seal_private_key
 from tabard.model.messages import EDGE_NAME
+from tests.support.aggregates import host
+from tests.support.memory_store import ClearVault
 
 NOW = datetime(2026, 1, 31, 12, 0, 0, tzinfo=UTC)
 VAULT = ClearVault()

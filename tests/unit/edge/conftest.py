@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from edge_in_memory import EdgeInMemory, edge_in_memory
+
+from tests.support.edge_in_memory import EdgeInMemory, edge_in_memory
 
 
 @pytest.fixture

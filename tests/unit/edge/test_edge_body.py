@@ -3,12 +3,12 @@
 import asyncio
 
 import pytest
-from edge_listener import QUICK, exchange, listening, request
 
 from tabard.edge.body import Body
 from tabard.edge.connection import HttpBounds
 from tabard.errors import AwsError
 from tabard.wire.request import Answer, RawRequest
+from tests.support.edge_listener import QUICK, exchange, listening, request
 
 CHUNKED = "Transfer-Encoding: chunked"
 LIMIT_BYTES = 1000

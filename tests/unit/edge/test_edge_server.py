@@ -6,7 +6,6 @@ import socket
 from collections.abc import AsyncIterator
 
 import pytest
-from edge_listener import QUICK, Heard, exchange, listening, request
 
 from tabard.clock import SystemClock
 from tabard.edge.answer_writer import PIECE_BYTES
@@ -15,6 +14,7 @@ from tabard.edge.connection import MOST_PIPELINED
 from tabard.edge.server import new_request_id
 from tabard.wire.http1 import UpstreamUnavailable
 from tabard.wire.request import Answer, RawRequest
+from tests.support.edge_listener import QUICK, Heard, exchange, listening, request
 
 CLOSE = "Connection: close"
 HIDDEN = b"GET /hidden HTTP/1.1\r\nHost: edge.test\r\nConnection: close\r\n\r\n"

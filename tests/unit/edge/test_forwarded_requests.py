@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import msgspec
 import pytest
-from edge_in_memory import ACCOUNT_ID, HOST, NOW, REGION, EdgeInMemory, allow, text_of
 
 from tabard.edge.reached_at import reached_at
 from tabard.wire.request import RawRequest
+from tests.support.edge_in_memory import ACCOUNT_ID, HOST, NOW, REGION, EdgeInMemory, allow, text_of
 
 TABLE = f"arn:aws:dynamodb:{REGION}:{ACCOUNT_ID}:table/notes"
 DESCRIBED = json.dumps({"Table": {"KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}]}}).encode()

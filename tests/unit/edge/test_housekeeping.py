@@ -4,13 +4,13 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from edge_in_memory import NOW, EdgeInMemory
 
 from tabard.edge import housekeeping
 from tabard.edge.housekeeping import Housekeeping
 from tabard.model.host import Host
 from tabard.model.revocation import Revocation
 from tabard.store.ports import StoreUnavailable
+from tests.support.edge_in_memory import NOW, EdgeInMemory
 
 
 @pytest.fixture

@@ -11,9 +11,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from aggregates import host
-from edge_in_memory import EdgeInMemory, Sent
-from machine_door import NAME, Door, enrol_in_thread, open_door
 
 from tabard.agent.certified_exchange import CertifiedExchange
 from tabard.agent.edge_client import EdgeClient, EdgeRefused, EdgeUnreachable
@@ -30,6 +27,9 @@ from tabard.credentials.certificate_authority import (
 from tabard.model.join_offer import JoinOffer
 from tabard.model.messages import EDGE_NAME, EnrolHostRequest
 from tabard.wire.request import RawRequest
+from tests.support.aggregates import host
+from tests.support.edge_in_memory import EdgeInMemory, Sent
+from tests.support.machine_door import NAME, Door, enrol_in_thread, open_door
 
 
 @pytest.fixture

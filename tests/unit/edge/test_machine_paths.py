@@ -8,8 +8,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from edge_in_memory import EdgeInMemory
-from machine_door import NAME, Door, Machine, open_door
 
 from tabard.agent import relay
 from tabard.agent.edge_relay import EdgeRelay, TlsDoor
@@ -21,6 +19,8 @@ from tabard.model.client_certificate import ClientCertificate
 from tabard.model.network_path import RELAY_PROTOCOL, NetworkPath
 from tabard.services.ec2.default_vpc import default_vpc
 from tabard.store.snapshot import Snapshot
+from tests.support.edge_in_memory import EdgeInMemory
+from tests.support.machine_door import NAME, Door, Machine, open_door
 
 ELSEWHERE = NetworkPath(vpc_id="vpc-0123456789abcdef0", private_ip_address="10.9.8.7")
 REQUEST = b"GET /a-bucket/a-key HTTP/1.1\r\nHost: there.test:4590\r\n%b\r\n"

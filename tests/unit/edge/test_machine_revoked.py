@@ -7,12 +7,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from edge_in_memory import EdgeInMemory
-from machine_door import Door, Machine, open_door
 
 from tabard.agent.host_keys import Enrolment
 from tabard.agent.steps import HostRevoked
 from tabard.wiring.enrolled import EnrolledMachine
+from tests.support.edge_in_memory import EdgeInMemory
+from tests.support.machine_door import Door, Machine, open_door
 
 ANY_PORT = ("127.0.0.1", 0)
 

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import msgspec
 import pytest
-from edge_in_memory import ACCOUNT_ID, FORM, EdgeInMemory, allow, deny, text_of
 
 from tabard.edge.pipeline import DECISIONS_AT_MOST
 from tabard.model.audit_event import Outcome
@@ -16,6 +15,7 @@ from tabard.policy import Effect
 from tabard.sigv4.sign import Credentials
 from tabard.store.ports import AlreadyStored, StoreUnavailable
 from tabard.wire.request import Answer, RawRequest
+from tests.support.edge_in_memory import ACCOUNT_ID, FORM, EdgeInMemory, allow, deny, text_of
 
 Change = Callable[[RawRequest], RawRequest]
 

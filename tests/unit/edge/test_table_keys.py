@@ -3,9 +3,8 @@
 import json
 from datetime import timedelta
 
-from edge_in_memory import EdgeInMemory
-
 from tabard.edge.table_keys import KEPT_SECONDS
+from tests.support.edge_in_memory import EdgeInMemory
 
 NOTES = {
     "Table": {

@@ -7,8 +7,6 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
-from described_instance import FACTS
-from test_metadata_server import TOKEN, TTL, Source, ask, parse, send, token
 
 from tabard.clock import ManualClock
 from tabard.imds import connection as one_connection
@@ -17,6 +15,8 @@ from tabard.imds.connection import Connection, Reply
 from tabard.imds.request import MetadataRequest, RequestReader
 from tabard.imds.server import MetadataServer
 from tabard.model.messages import DesiredFaults
+from tests.support.described_instance import FACTS
+from tests.support.metadata_requests import TOKEN, TTL, Source, ask, parse, send, token
 
 SECRET = "AQAAANjUxiFIXyyOO6dmvqS6xkFAwTVA"
 HEAD = f"GET /latest/meta-data/?a=b HTTP/1.1\r\nHost: own\r\n{TOKEN}:  {SECRET} \r\n\r\n".encode()

@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 
 import msgspec
 import pytest
-from described_instance import FACTS, PROFILE
-from test_metadata_server import Source, ask, session
 
 from tabard.clock import ManualClock
 from tabard.imds.container import container_credentials
 from tabard.imds.server import MetadataServer
 from tabard.imds.source import RefusedCredentials
+from tests.support.described_instance import FACTS, PROFILE
+from tests.support.metadata_requests import Source, ask, session
 
 TOKEN = "the-authorization-token"
 PATH = "/v1/credentials"

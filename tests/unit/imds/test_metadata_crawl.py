@@ -6,12 +6,12 @@ from typing import Any
 
 import msgspec
 import pytest
-from described_instance import FACTS, OPTIONS
-from test_metadata_server import TOKEN, Source, ask, token
 
 from tabard.clock import ManualClock
 from tabard.imds.server import MetadataServer
 from tabard.model.messages import DesiredEvents, DesiredScheduledEvent, InstanceTag
+from tests.support.described_instance import FACTS, OPTIONS
+from tests.support.metadata_requests import TOKEN, Source, ask, token
 
 AT = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 VERSION = "2021-03-23"

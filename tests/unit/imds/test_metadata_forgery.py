@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 
 import msgspec
 import pytest
-from described_instance import FACTS
-from test_metadata_server import Source
 
 from tabard.clock import ManualClock
 from tabard.imds.server import MetadataServer
+from tests.support.described_instance import FACTS
+from tests.support.metadata_requests import Source
 
 CREDENTIALS = "/latest/meta-data/iam/security-credentials/"
 TOKEN = "/latest/api/token"

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from described_instance import FACTS, OPTIONS
 
 from tabard.agent.networks.namespaces import InsideEdge, RootNamespaces
 from tabard.agent.networks.network import InstanceNetwork, NoNetwork
@@ -23,6 +22,7 @@ from tabard.imds.server import MetadataServer
 from tabard.imds.source import CredentialsView
 from tabard.model.messages import DesiredInstance
 from tabard.model.session import RoleDelivery
+from tests.support.described_instance import FACTS, OPTIONS
 
 PUT = """
 import http.client

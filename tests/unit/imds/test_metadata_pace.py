@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
-from described_instance import FACTS
-from test_metadata_server import Source, ask, token
 
 from tabard.clock import ManualClock
 from tabard.imds.pace import Pace
 from tabard.imds.server import MetadataServer
+from tests.support.described_instance import FACTS
+from tests.support.metadata_requests import Source, ask, token
 
 BURST = 20
 PER_SECOND = 50

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 
 import msgspec
 import pytest
-from described_instance import FACTS, IDENTITY, OPTIONS, PROFILE
 
 from tabard.imds.meta_data import meta_data
 from tabard.imds.source import CredentialsView, RefusedCredentials, ServedCredentials
@@ -19,6 +18,7 @@ from tabard.model.messages import (
     GetInstanceIdentityResult,
     InstanceTag,
 )
+from tests.support.described_instance import FACTS, IDENTITY, OPTIONS, PROFILE
 
 SERVED = ServedCredentials(
     association_id=PROFILE.association_id,

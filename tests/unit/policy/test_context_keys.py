@@ -7,7 +7,6 @@ import json
 from dataclasses import replace
 
 import pytest
-from policy_cases import request
 
 from tabard.policy import (
     Document,
@@ -18,6 +17,7 @@ from tabard.policy import (
     missing_context_keys,
     parse_document,
 )
+from tests.support.policy_cases import request
 
 # The example of https://docs.aws.amazon.com/cli/latest/reference/iam/get-context-keys-for-custom-policy.html
 AWS_EXAMPLE = {

@@ -8,22 +8,6 @@ AWS: https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_poli
 import json
 
 import pytest
-from policy_cases import (
-    ACCOUNT,
-    ALICE,
-    ANONYMOUS,
-    EC2,
-    OTHER_ACCOUNT,
-    ROOT,
-    WEB,
-    about_resource,
-    layers,
-    request,
-    resource_control,
-    service_control,
-    statement,
-    trust,
-)
 
 from tabard.policy import (
     RESOURCE_CONTROL_FULL_ACCESS,
@@ -43,6 +27,22 @@ from tabard.policy import (
     explain,
     parse_document,
     require_customer_resource_control,
+)
+from tests.support.policy_cases import (
+    ACCOUNT,
+    ALICE,
+    ANONYMOUS,
+    EC2,
+    OTHER_ACCOUNT,
+    ROOT,
+    WEB,
+    about_resource,
+    layers,
+    request,
+    resource_control,
+    service_control,
+    statement,
+    trust,
 )
 
 ALLOW, EXPLICIT, IMPLICIT = Effect.ALLOW, Effect.EXPLICIT_DENY, Effect.IMPLICIT_DENY

@@ -6,7 +6,18 @@ AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluat
 """
 
 import pytest
-from policy_cases import (
+
+from tabard.policy import (
+    CompiledPolicies,
+    Effect,
+    Layer,
+    PolicyPrincipal,
+    PrincipalKind,
+    RequestContext,
+    compile_policies,
+    decide,
+)
+from tests.support.policy_cases import (
     ACCOUNT,
     ALICE,
     ANONYMOUS,
@@ -20,17 +31,6 @@ from policy_cases import (
     request,
     statement,
     trust,
-)
-
-from tabard.policy import (
-    CompiledPolicies,
-    Effect,
-    Layer,
-    PolicyPrincipal,
-    PrincipalKind,
-    RequestContext,
-    compile_policies,
-    decide,
 )
 
 ALLOW, EXPLICIT, IMPLICIT = Effect.ALLOW, Effect.EXPLICIT_DENY, Effect.IMPLICIT_DENY

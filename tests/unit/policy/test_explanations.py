@@ -6,7 +6,16 @@ AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied
 import json
 
 import pytest
-from policy_cases import (
+
+from tabard.policy import (
+    CompiledPolicies,
+    PolicyPrincipal,
+    compile_policies,
+    decide,
+    denial_sentence,
+    explain,
+)
+from tests.support.policy_cases import (
     ACCOUNT,
     ALICE,
     ANONYMOUS,
@@ -17,15 +26,6 @@ from policy_cases import (
     request,
     statement,
     trust,
-)
-
-from tabard.policy import (
-    CompiledPolicies,
-    PolicyPrincipal,
-    compile_policies,
-    decide,
-    denial_sentence,
-    explain,
 )
 
 YES, NO = statement(action="*"), statement("Deny", action="*")

@@ -5,7 +5,6 @@ AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_element
 """
 
 import pytest
-from policy_cases import ALICE, about_resource, layers, policies, request, statement
 
 from tabard.policy import (
     Decision,
@@ -19,6 +18,7 @@ from tabard.policy import (
     decide,
 )
 from tabard.policy.compiled import MEMO_LIMIT
+from tests.support.policy_cases import ALICE, about_resource, layers, policies, request, statement
 
 
 @pytest.mark.parametrize(

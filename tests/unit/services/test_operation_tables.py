@@ -13,13 +13,13 @@ from typing import Any, get_args
 
 import msgspec
 import pytest
-from answer_shapes import operation_model
 from botocore.model import Shape
-from one_account import ACCOUNT_ID, Account
 
 from tabard.access.check import Check
 from tabard.services.operation import Minting, Operation, Read, Write
 from tabard.services.sts.caller_identity import no_permission_needed
+from tests.support.answer_shapes import operation_model
+from tests.support.one_account import ACCOUNT_ID, Account
 
 Reference = dict[str, Any]
 

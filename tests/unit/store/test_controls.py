@@ -1,6 +1,5 @@
 """What an organisation's control policies come to, level by level, for one account."""
 
-from aggregates import ACCOUNT_ID, denies, organization
 from structlog.testing import capture_logs
 
 from tabard.model.organization import FULL_ACCESS, ControlPolicy, ControlType
@@ -17,6 +16,7 @@ from tabard.policy import (
 )
 from tabard.store.compiled_policies import POLICY_UNREADABLE, compile_identity_policies
 from tabard.store.controls import NO_CONTROLS, Controls, controls_of
+from tests.support.aggregates import ACCOUNT_ID, denies, organization
 
 MANAGEMENT = "999988887777"
 ALLOW = '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"%s","Resource":"*"}}'

@@ -3,8 +3,6 @@
 import json
 
 import pytest
-from aggregates import ACCOUNT_ID, HOST_ID, TRUSTS_EC2, allows, group, host, managed_policy, role, user
-from memory_store import MemoryStore
 from structlog.testing import capture_logs
 
 from tabard.model.policies import InlinePolicy
@@ -30,6 +28,18 @@ from tabard.store.compiled_policies import (
 )
 from tabard.store.snapshot import NO_POLICIES, Snapshot, compile_session_policies
 from tabard.store.snapshot_loader import Delta, load
+from tests.support.aggregates import (
+    ACCOUNT_ID,
+    HOST_ID,
+    TRUSTS_EC2,
+    allows,
+    group,
+    host,
+    managed_policy,
+    role,
+    user,
+)
+from tests.support.memory_store import MemoryStore
 
 NOBODY = CompiledPolicies(())
 OBJECT = "arn:aws:s3:::bucket/key"

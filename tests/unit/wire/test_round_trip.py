@@ -6,7 +6,6 @@ import pytest
 from botocore.awsrequest import HeadersDict
 from botocore.model import OperationModel, StructureShape
 from botocore.parsers import create_parser
-from shape_values import NoValue, ShapeValues, botocore_request, raw_request
 
 from tabard.wire.identify import identify, operation_of
 from tabard.wire.parse import parse_input
@@ -14,6 +13,7 @@ from tabard.wire.rebuild import parse_upstream_output, rebuild_request
 from tabard.wire.render import render_output
 from tabard.wire.s3_routes import _ELSEWHERE
 from tabard.wire.service_model import service_model
+from tests.support.shape_values import NoValue, ShapeValues, botocore_request, raw_request
 
 REQUEST_ID = "3f2b8f3a-0000-4000-a000-000000000000"
 SERVICES = ("iam", "sts", "ec2", "s3", "dynamodb", "sqs")

@@ -1,12 +1,12 @@
 """An S3 request is one operation or none; an unknown subresource never becomes a plain one."""
 
 import pytest
-from shape_values import raw_request
 
 from tabard.errors import AwsError
 from tabard.wire.input_errors import InvalidArgument, InvalidBucketName, InvalidURI, KeyTooLongError
 from tabard.wire.s3_routes import S3Route, UnknownOperation, match_s3_operation
 from tabard.wire.service_model import service_model
+from tests.support.shape_values import raw_request
 
 COPY = (("x-amz-copy-source", "b/k"),)
 

@@ -1,7 +1,6 @@
 """SQS's older protocol, as its developer guide shows it."""
 
 import pytest
-from shape_values import raw_request
 
 from tabard.wire.identify import identify, operation_of
 from tabard.wire.parse import parse_input
@@ -9,6 +8,7 @@ from tabard.wire.render import render_output
 from tabard.wire.request import Value
 from tabard.wire.service_model import service_model
 from tabard.wire.sqs_query_names import LIST_NAMES, MAP_NAMES
+from tests.support.shape_values import raw_request
 
 FORM = (("content-type", "application/x-www-form-urlencoded"), ("host", "sqs.example"))
 URL = "http://sqs.example/123456789012/q"

@@ -3,13 +3,13 @@
 import json
 
 import pytest
-from shape_values import raw_request
 
 from tabard.errors import AwsError
 from tabard.wire.form import parse_form
 from tabard.wire.identify import identify, identify_service, operation_of
 from tabard.wire.parse import parse_input
 from tabard.wire.service_model import service_model
+from tests.support.shape_values import raw_request
 
 FORM = (("content-type", "application/x-www-form-urlencoded"),)
 JSON = (("content-type", "application/x-amz-json-1.0"), ("x-amz-target", "DynamoDB_20120810.GetItem"))

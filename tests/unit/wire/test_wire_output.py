@@ -11,7 +11,6 @@ from botocore.awsrequest import HeadersDict
 from botocore.parsers import create_parser
 from hypothesis import given
 from hypothesis import strategies as st
-from shape_values import raw_request
 
 from tabard.errors import AwsError, RelayedError, ValidationError
 from tabard.wire.checksums import CHECKSUM_HEADERS, checksum
@@ -23,6 +22,7 @@ from tabard.wire.s3_routes import match_s3_operation
 from tabard.wire.service_model import service_model
 from tabard.wire.xml_input import parse_xml
 from tabard.wire.xml_output import escape
+from tests.support.shape_values import raw_request
 
 REQUEST_ID = "3f2b8f3a-0000-4000-a000-000000000000"
 

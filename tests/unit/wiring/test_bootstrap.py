@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from aggregates import host, user
-from memory_store import MemoryStore
 
 from tabard.model.host import Host
 from tabard.wiring.bootstrap import SettingsConflict, bootstrap, local_host_id
 from tabard.wiring.data_dir import DataDir
 from tabard.wiring.key_files import read_key
 from tabard.wiring.settings import Settings
+from tests.support.aggregates import host, user
+from tests.support.memory_store import MemoryStore
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from memory_store import MemoryStore
 
 from tabard.model.organization import FULL_ACCESS, ControlType, NodeKind
 from tabard.wiring.bootstrap import SettingsConflict, bootstrap
@@ -18,6 +17,7 @@ from tabard.wiring.organization_file import (
     read_organization,
 )
 from tabard.wiring.settings import Settings
+from tests.support.memory_store import MemoryStore
 
 ACCOUNT = "111122223333"
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)

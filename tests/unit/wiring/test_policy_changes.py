@@ -6,14 +6,14 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from aggregates import ACCOUNT_ID, audit_event, group, managed_policy, organization, role, user
-from memory_store import ClearVault
 
 from tabard.model.audit_event import AuditEvent, DecidedCheck
 from tabard.policy import Effect, Layer, MatchedStatement
 from tabard.store.sql import SqlStore
 from tabard.store.sqlite import open_sqlite_store
 from tabard.wiring.policy_changes import ChangedSince, changed_since
+from tests.support.aggregates import ACCOUNT_ID, audit_event, group, managed_policy, organization, role, user
+from tests.support.memory_store import ClearVault
 
 POLICY = managed_policy(1)
 GROUP_POLICY = managed_policy(2)

@@ -2,7 +2,7 @@
 
 SeaweedFS keeps objects in a tree of folders. A key that it would store under another name slips past a Deny
 on the name it was given; a key that it hides or cannot list is an object nobody finds. Every line here was
-measured (SeaweedFS 4.48); the table of `tests/unit/services/s3/test_keys.py` is that measurement.
+measured (SeaweedFS 4.48); the table of `tests/support/s3_keys.py` is that measurement.
 
 AWS: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 Differs: AWS keeps every key of at most 1,024 bytes, these too.

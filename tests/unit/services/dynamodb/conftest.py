@@ -1,13 +1,9 @@
 """The tables that the tests of DynamoDB know of."""
 
-import sys
-from pathlib import Path
-
 import pytest
 
-sys.path.append(str(Path(__file__).parent))
-from dynamodb_account import Tables
-from one_account import Account
+from tests.support.dynamodb_account import Tables
+from tests.support.one_account import Account
 
 
 @pytest.fixture

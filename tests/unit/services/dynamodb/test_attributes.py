@@ -1,7 +1,6 @@
 """`dynamodb:Attributes` by the real policy engine: every attribute that a request names is seen."""
 
 import pytest
-from dynamodb_account import ONLY_TITLES, Tables, statement
 from hypothesis import given
 from hypothesis import strategies as st
 from moto.dynamodb.responses import ProjectionExpressionParser
@@ -9,6 +8,7 @@ from moto.dynamodb.responses import ProjectionExpressionParser
 from tabard.access.caller import Caller
 from tabard.services.dynamodb.errors import ValidationException
 from tabard.services.dynamodb.expressions import EXPRESSIONS, attributes_named, placeholders_of, tokens_of
+from tests.support.dynamodb_account import ONLY_TITLES, Tables, statement
 
 KEY = {"pk": {"S": "mine"}, "sk": {"S": "1"}}
 GET = {"TableName": "notes", "Key": KEY}

@@ -2,12 +2,12 @@
 
 import msgspec
 import pytest
-from dynamodb_account import INDEX, TABLE, Tables, typed
-from one_account import ACCOUNT_ID, REGION
 
 from tabard.services.dynamodb.checks import tables_in
 from tabard.services.dynamodb.errors import ResourceNotFoundException, ValidationException
 from tabard.services.dynamodb.tables import index_name, table_name, with_plain_table_names
+from tests.support.dynamodb_account import INDEX, TABLE, Tables, typed
+from tests.support.one_account import ACCOUNT_ID, REGION
 
 KEY = {"pk": {"S": "mine"}, "sk": {"S": "1"}}
 NOTES = {"TableName": "notes"}

@@ -3,7 +3,6 @@
 import base64
 
 import pytest
-from dynamodb_account import ONLY_MINE, Tables, statement
 from hypothesis import given
 from hypothesis import strategies as st
 from moto.dynamodb.exceptions import MockValidationException
@@ -20,6 +19,7 @@ from tabard.services.dynamodb.leading_keys import (
     leading_keys,
     queried_keys,
 )
+from tests.support.dynamodb_account import ONLY_MINE, Tables, statement
 
 NOTES = {"TableName": "notes"}
 VALUES = {":mine": {"S": "mine"}, ":yours": {"S": "yours"}, ":s": {"S": "x"}}

@@ -5,9 +5,9 @@ from datetime import datetime
 import botocore.session
 import pytest
 from botocore.model import Shape
-from ec2_account import Ec2Account
 
 from tabard.model.instance import InstanceState
+from tests.support.ec2_account import Ec2Account
 
 MODEL = botocore.session.get_session().get_service_model("ec2")
 PLAIN: dict[str, type] = {"string": str, "integer": int, "boolean": bool, "timestamp": datetime}

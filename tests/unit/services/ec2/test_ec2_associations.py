@@ -6,13 +6,13 @@ from datetime import timedelta
 
 import msgspec
 import pytest
-from ec2_account import ACCOUNT_ID, REGION, UNKNOWN_INSTANCE, Ec2Account, operation_of, policy
 
 from tabard.errors import AwsError
 from tabard.model.association import AssociationState
 from tabard.model.instance import InstanceState
 from tabard.model.instance_profile import InstanceProfile
 from tabard.services.ec2.lifecycle import REVOKE_ON_DISASSOCIATE
+from tests.support.ec2_account import ACCOUNT_ID, REGION, UNKNOWN_INSTANCE, Ec2Account, operation_of, policy
 
 UNKNOWN_ASSOCIATION = "iip-assoc-00000000000000000"
 NO_SUCH_ARN = (

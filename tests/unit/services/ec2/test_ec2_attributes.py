@@ -3,9 +3,9 @@
 import base64
 
 import pytest
-from ec2_account import UNKNOWN_INSTANCE, Ec2Account, policy
 
 from tabard.model.instance import InstanceState
+from tests.support.ec2_account import UNKNOWN_INSTANCE, Ec2Account, policy
 
 SCRIPT = b"#!/bin/sh\nexit 0\n"
 ENCODED = base64.b64encode(SCRIPT).decode()

@@ -4,7 +4,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from ec2_account import ACCOUNT_ID, HOST_ID, IMAGE_ID, REGION, UNKNOWN_INSTANCE, Answer, Ec2Account, policy
 
 from tabard.errors import AwsError
 from tabard.model.association import AssociationState
@@ -12,17 +11,19 @@ from tabard.model.instance import InstanceState
 from tabard.services.ec2.default_vpc import SUBNET_CIDR, default_vpc
 from tabard.services.ec2.images import PROCESS_IMAGE
 from tabard.services.ec2.lifecycle import SESSIONS_OUTLIVE_INSTANCES, purge_terminated
+from tests.support.described_instances import ids, wanted
+from tests.support.ec2_account import (
+    ACCOUNT_ID,
+    HOST_ID,
+    IMAGE_ID,
+    REGION,
+    UNKNOWN_INSTANCE,
+    Ec2Account,
+    policy,
+)
 
 VPC = default_vpc(account_id=ACCOUNT_ID, region=REGION)
 UNKNOWN_TOO = "i-00000001"
-
-
-def ids(answer: Answer) -> list[str]:
-    return [each["InstanceId"] for held in answer["Reservations"] for each in held["Instances"]]
-
-
-def wanted(name: str, *values: str) -> dict[str, object]:
-    return {"Filters": [{"Name": name, "Values": list(values)}]}
 
 
 def test_instances_are_described_by_reservation_oldest_first(ec2: Ec2Account) -> None:

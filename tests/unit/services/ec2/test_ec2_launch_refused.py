@@ -1,10 +1,10 @@
 """An installation that is not to run strangers' code launches nothing on its own host."""
 
 import pytest
-from ec2_account import HOST_ID, Ec2Account
 
 from tabard.services.ec2.errors import LaunchRefused
 from tabard.services.ec2.placement import PROCESS_DRIVER_REFUSED
+from tests.support.ec2_account import HOST_ID, Ec2Account
 
 EPHEMERAL_HOST_ID = "h-0fedcba9876543210"
 

@@ -1,9 +1,9 @@
 """The metadata options: what a launch gets, what the account prefers, and changes while an instance lives."""
 
 import pytest
-from ec2_account import UNKNOWN_INSTANCE, Ec2Account, policy
 
 from tabard.model.instance import InstanceState
+from tests.support.ec2_account import UNKNOWN_INSTANCE, Ec2Account, policy
 
 
 def options(ec2: Ec2Account, instance_id: str) -> dict[str, object]:

@@ -7,7 +7,6 @@ from typing import Any
 
 import botocore.session
 import pytest
-from ec2_account import HOST_ID, IMAGE_ID, REGION, Ec2Account, operation_of, policy
 
 from tabard.errors import AwsError
 from tabard.model.association import AssociationState
@@ -15,6 +14,7 @@ from tabard.model.instance import InstanceState
 from tabard.services.ec2.default_vpc import default_vpc
 from tabard.services.ec2.launch_request import UNSUPPORTED, UNSUPPORTED_PLACEMENT
 from tabard.services.ec2.operations import OPERATIONS
+from tests.support.ec2_account import HOST_ID, IMAGE_ID, REGION, Ec2Account, operation_of, policy
 
 VPC = default_vpc(account_id="123456789012", region=REGION)
 HERE = f"arn:aws:ec2:{REGION}:123456789012"

@@ -1,9 +1,9 @@
 """What may end an instance, and what becomes of one that ends by itself."""
 
 import pytest
-from ec2_account import HOST_ID, Ec2Account
 
 from tabard.model.instance import InstanceState
+from tests.support.ec2_account import HOST_ID, Ec2Account
 
 OWN_END = {
     "ReasonCode": "Client.InstanceInitiatedShutdown",

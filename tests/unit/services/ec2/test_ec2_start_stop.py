@@ -3,9 +3,9 @@
 from datetime import timedelta
 
 import pytest
-from ec2_account import UNKNOWN_INSTANCE, Ec2Account, policy
 
 from tabard.model.instance import InstanceState
+from tests.support.ec2_account import UNKNOWN_INSTANCE, Ec2Account, policy
 
 OPERATIONS = ("StartInstances", "StopInstances", "RebootInstances")
 

@@ -4,11 +4,11 @@ from dataclasses import replace
 from operator import itemgetter
 
 import pytest
-from ec2_account import ACCOUNT_ID, REGION, Ec2Account
-from test_ec2_instances import ids, wanted
 
 from tabard.model.instance import InstanceState
 from tabard.services.ec2.default_vpc import USABLE_ADDRESSES, default_vpc, network_interface_id
+from tests.support.described_instances import ids, wanted
+from tests.support.ec2_account import ACCOUNT_ID, REGION, Ec2Account
 
 VPC = default_vpc(account_id=ACCOUNT_ID, region=REGION)
 

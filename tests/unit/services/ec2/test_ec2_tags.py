@@ -1,7 +1,8 @@
 """Tags of instances, after their launch."""
 
 import pytest
-from ec2_account import IMAGE_ID, UNKNOWN_INSTANCE, Ec2Account, policy
+
+from tests.support.ec2_account import IMAGE_ID, UNKNOWN_INSTANCE, Ec2Account, policy
 
 
 def tags_of(ec2: Ec2Account, instance_id: str) -> dict[str, str]:

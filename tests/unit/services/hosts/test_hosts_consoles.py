@@ -4,12 +4,12 @@ import base64
 from datetime import timedelta
 
 import pytest
-from ec2_account import UNKNOWN_INSTANCE, Ec2Account, policy
 
 from tabard.access.caller import Caller
 from tabard.errors import AwsError
 from tabard.model.console_output import MAX_CONSOLE_BYTES
 from tabard.services.ec2.lifecycle import remove_instance
+from tests.support.ec2_account import UNKNOWN_INSTANCE, Ec2Account, policy
 
 
 def tell(ec2: Ec2Account, instance_id: str, output: bytes, *, as_: Caller | None = None) -> None:

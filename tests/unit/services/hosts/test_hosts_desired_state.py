@@ -7,7 +7,6 @@ from datetime import timedelta
 
 import msgspec
 import pytest
-from ec2_account import HOST_ID, Ec2Account
 
 from tabard.access.caller import Caller
 from tabard.errors import AwsError
@@ -16,6 +15,7 @@ from tabard.model.messages import DescribeHostInstancesRequest, DescribeHostInst
 from tabard.services.hosts.checks import describe_host_instances_checks
 from tabard.services.hosts.host_instances import describe_host_instances
 from tabard.store.snapshot import Snapshot
+from tests.support.ec2_account import HOST_ID, Ec2Account
 
 OTHER_HOST = "h-00000000000000001"
 Step = Callable[[], object]

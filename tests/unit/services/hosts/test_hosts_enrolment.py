@@ -4,8 +4,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from ec2_account import Ec2Account
-from one_account import NOW, TRUSTS_EC2, allow
 
 from tabard.access.caller import Caller, CallerKind
 from tabard.access.machine_callers import authenticate_host, authenticate_join_token
@@ -15,6 +13,8 @@ from tabard.errors import AwsError
 from tabard.model.client_certificate import ClientCertificate
 from tabard.model.host import Host
 from tabard.services.ec2.images import MACHINE_IMAGE
+from tests.support.ec2_account import Ec2Account
+from tests.support.one_account import NOW, TRUSTS_EC2, allow
 
 FIRST, SECOND = new_key("there"), new_key("there")
 

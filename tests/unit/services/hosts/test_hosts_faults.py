@@ -4,11 +4,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from ec2_account import HOST_ID, Ec2Account, policy
 
 from tabard.errors import AwsError
 from tabard.model.faults import NO_FAULTS, Faults
 from tabard.services.hosts.desired_state import desired_instances
+from tests.support.ec2_account import HOST_ID, Ec2Account, policy
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from ec2_account import UNKNOWN_INSTANCE, Ec2Account, policy
-from one_account import identity_key
 
 from tabard.access.caller import Caller
 from tabard.errors import AwsError
+from tests.support.ec2_account import UNKNOWN_INSTANCE, Ec2Account, policy
+from tests.support.one_account import identity_key
 
 
 def identity(ec2: Ec2Account, instance_id: str, *, as_: Caller | None = None) -> dict[str, str]:

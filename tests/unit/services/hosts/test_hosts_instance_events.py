@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import pytest
-from ec2_account import UNKNOWN_INSTANCE, Ec2Account, policy
 
 from tabard.access.caller import Caller
 from tabard.errors import AwsError
@@ -11,6 +10,7 @@ from tabard.model.instance import InstanceState
 from tabard.model.instance_events import NO_EVENTS, InstanceEvents
 from tabard.services.hosts.desired_state import desired_instances
 from tabard.services.hosts.instance_events import KEPT_EVENTS, NOTICE
+from tests.support.ec2_account import UNKNOWN_INSTANCE, Ec2Account, policy
 
 
 def put(ec2: Ec2Account, instance_id: str, event: str, *, as_: Caller | None = None, **more: object) -> str:

@@ -4,11 +4,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from ec2_account import ACCOUNT_ID, HOST_ID, REGION, Ec2Account, policy
 
 from tabard.access.caller import Caller, CallerKind, caller_of_key
 from tabard.errors import AwsError
 from tabard.services.hosts.hosts import reap_unseen_hosts
+from tests.support.ec2_account import ACCOUNT_ID, HOST_ID, REGION, Ec2Account, policy
 
 UNKNOWN_HOST = "h-00000000000000000"
 

@@ -3,12 +3,12 @@
 from datetime import timedelta
 
 import pytest
-from ec2_account import HOST_ID, UNKNOWN_INSTANCE, Ec2Account
 
 from tabard.access.caller import Caller
 from tabard.errors import AwsError
 from tabard.model.association import AssociationState
 from tabard.model.instance import InstanceState
+from tests.support.ec2_account import HOST_ID, UNKNOWN_INSTANCE, Ec2Account
 
 OTHER_HOST = "h-00000000000000001"
 

@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from ec2_account import ACCOUNT_ID, HOST_ID, REGION, UNKNOWN_INSTANCE, Ec2Account, policy
 
 from tabard.access.caller import Caller
 from tabard.credentials.keyring import open_keyring
@@ -13,6 +12,7 @@ from tabard.credentials.token import open_token
 from tabard.errors import AwsError
 from tabard.model.association import AssociationState
 from tabard.model.instance import InstanceState
+from tests.support.ec2_account import ACCOUNT_ID, HOST_ID, REGION, UNKNOWN_INSTANCE, Ec2Account, policy
 
 OTHER_HOST = "h-00000000000000001"
 

@@ -1,9 +1,9 @@
 """Permissions boundaries: set, shown, enforced, asked about in conditions, and kept from being deleted."""
 
 import pytest
-from one_account import ACCOUNT_ID, TRUSTS_ACCOUNT, TRUSTS_EC2, Account, allow
 
 from tabard.errors import AwsError
+from tests.support.one_account import ACCOUNT_ID, TRUSTS_ACCOUNT, TRUSTS_EC2, Account, allow
 
 BOUNDARY = f"arn:aws:iam::{ACCOUNT_ID}:policy/boundary"
 OTHER = f"arn:aws:iam::{ACCOUNT_ID}:policy/other"

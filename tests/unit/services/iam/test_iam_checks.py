@@ -1,9 +1,9 @@
 """What requests to IAM need to be allowed: the ARN, with the entity's path, and the condition keys."""
 
 import pytest
-from one_account import ACCOUNT_ID, TRUSTS_EC2, Account, allow
 
 from tabard.errors import AwsError
+from tests.support.one_account import ACCOUNT_ID, TRUSTS_EC2, Account, allow
 
 PREFIX = f"arn:aws:iam::{ACCOUNT_ID}:"
 TEAM = [{"Key": "Team", "Value": "a"}]

@@ -3,9 +3,9 @@
 from urllib.parse import unquote
 
 import pytest
-from one_account import ACCOUNT_ID, NOW, Account, allow
 
 from tabard.errors import AwsError
+from tests.support.one_account import ACCOUNT_ID, NOW, Account, allow
 
 DOCUMENT = allow("s3:GetObject")
 MANAGED = f"arn:aws:iam::{ACCOUNT_ID}:policy/read"

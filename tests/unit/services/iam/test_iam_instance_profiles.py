@@ -1,10 +1,10 @@
 """Instance profiles and the role each may hold."""
 
 import pytest
-from one_account import ACCOUNT_ID, TRUSTS_EC2, Account, allow
 
 from tabard.errors import AwsError
 from tabard.services.iam.instance_profiles import InstanceProfileRoleRequest, add_role_to_instance_profile
+from tests.support.one_account import ACCOUNT_ID, TRUSTS_EC2, Account, allow
 
 BOTH = {"InstanceProfileName": "box", "RoleName": "web"}
 NO_ROLE = "The role with name no cannot be found."

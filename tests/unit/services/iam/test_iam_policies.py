@@ -4,9 +4,9 @@ from datetime import timedelta
 from urllib.parse import unquote
 
 import pytest
-from one_account import ACCOUNT_ID, NOW, TRUSTS_EC2, Account, allow
 
 from tabard.errors import AwsError
+from tests.support.one_account import ACCOUNT_ID, NOW, TRUSTS_EC2, Account, allow
 
 ARN = f"arn:aws:iam::{ACCOUNT_ID}:policy/app/read"
 ABSENT = f"arn:aws:iam::{ACCOUNT_ID}:policy/absent"

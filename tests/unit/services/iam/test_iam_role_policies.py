@@ -3,9 +3,9 @@
 from urllib.parse import unquote
 
 import pytest
-from one_account import ACCOUNT_ID, TRUSTS_EC2, Account, allow
 
 from tabard.errors import AwsError
+from tests.support.one_account import ACCOUNT_ID, TRUSTS_EC2, Account, allow
 
 DOCUMENT = allow("s3:GetObject")
 NAMES = {"RoleName": "web", "PolicyName": "read"}

@@ -3,9 +3,9 @@
 from urllib.parse import unquote
 
 import pytest
-from one_account import ACCOUNT_ID, NOW, TRUSTS_ACCOUNT, TRUSTS_EC2, Account, allow
 
 from tabard.errors import AwsError
+from tests.support.one_account import ACCOUNT_ID, NOW, TRUSTS_ACCOUNT, TRUSTS_EC2, Account, allow
 
 ROLE = {"RoleName": "web", "AssumeRolePolicyDocument": TRUSTS_EC2}
 LONG_TRUST = TRUSTS_EC2.replace("ec2.amazonaws.com", "e" * 2048)

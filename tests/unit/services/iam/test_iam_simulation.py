@@ -8,8 +8,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from aggregates import organization
-from one_account import ACCOUNT_ID, TRUSTS_EC2, Account, allow
 
 from tabard.access.authorize import Denied
 from tabard.errors import AwsError
@@ -19,6 +17,8 @@ from tabard.model.tag import Tag
 from tabard.services.iam.errors import PolicyEvaluation
 from tabard.services.iam.simulate import MOST_STATEMENTS_AT_ONCE
 from tabard.services.iam.simulated_policies import identity_policies
+from tests.support.aggregates import organization
+from tests.support.one_account import ACCOUNT_ID, TRUSTS_EC2, Account, allow
 
 OTHER_ACCOUNT = "999999999999"
 BOB = f"arn:aws:iam::{ACCOUNT_ID}:user/bob"

@@ -3,11 +3,11 @@
 import json
 
 import pytest
-from one_account import ACCOUNT_ID, TRUSTS_ACCOUNT, Account
 
 from tabard.access.caller import Caller
 from tabard.access.refusals import AccessDenied
 from tabard.errors import AwsError
+from tests.support.one_account import ACCOUNT_ID, TRUSTS_ACCOUNT, Account
 
 ROLE = f"arn:aws:iam::{ACCOUNT_ID}:role/"
 

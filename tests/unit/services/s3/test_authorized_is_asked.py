@@ -7,13 +7,13 @@ from xml.sax.saxutils import escape
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from one_account import Account
-from s3_requests import REQUEST_FACTS, checks, encoded, raw, read, rebuilt, resolved
 
 from tabard.access.authorize import authorize_each
 from tabard.access.caller import Caller
 from tabard.access.check import Check
 from tabard.errors import AwsError
+from tests.support.one_account import Account
+from tests.support.s3_requests import REQUEST_FACTS, checks, encoded, raw, read, rebuilt, resolved
 
 EVERYTHING = '{"Statement":[{"Effect":"Allow","Action":"s3:*","Resource":"*"}]}'
 DENIED = ["arn:aws:s3:::bucket/secret/*", "arn:aws:s3:::bucket/secret"]

@@ -5,8 +5,6 @@ from typing import cast
 
 import msgspec
 import pytest
-from one_account import ACCOUNT_ID
-from s3_requests import BY_NAME, FACTS, MODEL, checks
 
 from tabard.errors import AwsError
 from tabard.services.s3.copy_source import CopySource, copy_source
@@ -22,6 +20,8 @@ from tabard.services.s3.errors import (
 )
 from tabard.services.s3.operations import ACCEPTED_MEMBERS, OPERATIONS, STREAMED_BODY
 from tabard.wire.input_errors import MalformedXML
+from tests.support.one_account import ACCOUNT_ID
+from tests.support.s3_requests import BY_NAME, FACTS, MODEL, checks
 
 BUCKET = "arn:aws:s3:::photos"
 OBJECT = f"{BUCKET}/a/b.jpg"

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from one_account import ACCOUNT_ID, REGION, Account
 
 from tabard.access.authorize import Denied
 from tabard.access.check import Check
@@ -20,6 +19,7 @@ from tabard.services.sqs.errors import (
 )
 from tabard.services.sqs.operations import OPERATIONS
 from tabard.wire.service_model import service_model
+from tests.support.one_account import ACCOUNT_ID, REGION, Account
 
 QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT_ID}:jobs"
 URL = f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT_ID}/jobs"

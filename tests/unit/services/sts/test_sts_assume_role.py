@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import msgspec
 import pytest
-from one_account import ACCOUNT_ID, NOW, TRUSTS_ACCOUNT, TRUSTS_EC2, Account, allow
 
 from tabard.credentials.token import open_token
 from tabard.errors import AwsError
 from tabard.model.session import Session
+from tests.support.one_account import ACCOUNT_ID, NOW, TRUSTS_ACCOUNT, TRUSTS_EC2, Account, allow
 
 ARN = f"arn:aws:iam::{ACCOUNT_ID}:role/app/job"
 REQUEST = {"RoleArn": ARN, "RoleSessionName": "me"}

@@ -1,10 +1,10 @@
 """GetCallerIdentity: who the caller is, for every caller."""
 
 import pytest
-from one_account import ACCOUNT_ID, TRUSTS_EC2, Account
 
 from tabard.errors import AwsError
 from tabard.names import account_of_access_key_id
+from tests.support.one_account import ACCOUNT_ID, TRUSTS_EC2, Account
 
 DENY_EVERYTHING = '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}'
 

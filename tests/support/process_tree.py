@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from running_system import RunningSystem, until
+from tests.support.running_system import RunningSystem, until
 
 PROC = Path("/proc")
 

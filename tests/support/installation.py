@@ -12,7 +12,6 @@ import msgspec
 from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from memory_store import MemoryStore
 
 from tabard.access.authenticate import Authenticator, Examined
 from tabard.access.authorize import RequestFacts
@@ -33,6 +32,7 @@ from tabard.names import new_access_key_id, new_unique_id
 from tabard.sigv4.authorization import Authorization, parse_authorization
 from tabard.sigv4.canonical import SignedRequest
 from tabard.store.snapshot import Snapshot
+from tests.support.memory_store import MemoryStore
 
 ACCOUNT_ID = "123456789012"
 REGION = "eu-central-1"

@@ -1,9 +1,8 @@
 """What every store's test may need, whichever store it is."""
 
-from memory_store import MemoryStore
-
 from tabard.store.snapshot import Snapshot
 from tabard.store.sql import SqlStore
+from tests.support.memory_store import MemoryStore
 
 AnyStore = MemoryStore | SqlStore
 

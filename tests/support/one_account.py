@@ -11,8 +11,6 @@ from functools import cache
 from importlib import import_module
 
 import msgspec
-from answer_shapes import misfits, operation_model
-from memory_store import ClearVault, MemoryStore
 
 from tabard.access.authorize import Permit, RequestFacts, authorize
 from tabard.access.caller import Caller, caller_of_key, caller_of_session
@@ -35,6 +33,8 @@ from tabard.names import new_access_key_id, new_unique_id
 from tabard.services.operation import Facts, Minting, Operation, Output, Read, Vouching, Write
 from tabard.store.builtin_policies import administrator_access
 from tabard.store.snapshot import Snapshot
+from tests.support.answer_shapes import misfits, operation_model
+from tests.support.memory_store import ClearVault, MemoryStore
 
 ACCOUNT_ID = "123456789012"
 REGION = "us-east-1"

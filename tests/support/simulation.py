@@ -7,9 +7,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
-from described_instance import FACTS, OPTIONS, PROFILE
-from fake_edge import FakeEdge
-from kept_in_memory import MemoryDescriptors
 
 from tabard.agent.agent import Agent
 from tabard.agent.drivers.driver import ExitStatus
@@ -23,6 +20,9 @@ from tabard.imds import tree
 from tabard.imds.source import ServedCredentials
 from tabard.model.messages import DesiredInstance, DesiredInstanceProfile
 from tabard.model.session import RoleDelivery
+from tests.support.described_instance import FACTS, OPTIONS, PROFILE
+from tests.support.fake_edge import FakeEdge
+from tests.support.kept_in_memory import MemoryDescriptors
 
 ID = FACTS.instance_id
 OPEN = msgspec.structs.replace(

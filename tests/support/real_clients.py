@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from running_system import bare_environment
+from tests.support.running_system import bare_environment
 
 Mode = Literal["IMDSv2", "IMDSv1 allowed", "IMDSv2 over IPv6", "container"]
 EVERY_MODE: tuple[Mode, ...] = ("IMDSv2", "IMDSv1 allowed", "IMDSv2 over IPv6", "container")

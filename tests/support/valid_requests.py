@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from urllib.parse import urlencode
 
-from raw_http import FORM, Key, Request, send, signed, unsigned
-from running_system import RunningSystem
+from tests.support.raw_http import FORM, Key, Request, send, signed, unsigned
+from tests.support.running_system import RunningSystem
 
 HOSTS_TARGET = "TabardHosts_20261101"
 HOME_REGION = "us-east-1"

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edge_in_memory import EdgeInMemory
-
 from tabard.agent.certified_exchange import CertifiedExchange
 from tabard.agent.edge_client import EdgeClient
 from tabard.agent.enrolling import enrol
@@ -28,6 +26,7 @@ from tabard.edge.tls import EdgeTls
 from tabard.model.join_offer import JoinOffer
 from tabard.services.ec2.images import MACHINE_IMAGE
 from tabard.wire.request import Answer, RawRequest
+from tests.support.edge_in_memory import EdgeInMemory
 
 NAME = "there"
 

@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 from hypothesis import strategies as st
-from reference_evaluator import Caller, Question, Tree, Values
 
 from tabard.policy import (
     AccessRequest,
@@ -18,6 +17,7 @@ from tabard.policy import (
     compile_policies,
     parse_document,
 )
+from tests.support.reference_evaluator import Caller, Question, Tree, Values
 
 IDENTITY = DocumentKind.IDENTITY
 OWN, OTHER = "123456789012", "111122223333"

@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
-from one_account import Account
-
 from tabard.access.authorize import RequestFacts
 from tabard.access.check import Check
 from tabard.errors import AwsError
@@ -14,6 +12,7 @@ from tabard.wire.rebuild import UpstreamRequest, rebuild_request
 from tabard.wire.request import RawRequest, Value
 from tabard.wire.s3_routes import S3Route, match_s3_operation
 from tabard.wire.service_model import service_model
+from tests.support.one_account import Account
 
 MODEL = service_model("s3")
 BY_NAME = {operation.name: operation for operation in OPERATIONS}

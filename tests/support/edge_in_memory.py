@@ -9,8 +9,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from memory_store import MemoryStore, MemoryTransaction
-
 from tabard.access.authenticate import Authenticator
 from tabard.audit.queue import AuditQueue
 from tabard.clock import ManualClock
@@ -34,6 +32,7 @@ from tabard.store.ports import StoreUnavailable
 from tabard.store.snapshot import Snapshot
 from tabard.wire.http1 import Http1Pool, UnixTarget
 from tabard.wire.request import Answer, RawRequest
+from tests.support.memory_store import MemoryStore, MemoryTransaction
 
 ACCOUNT_ID = "123456789012"
 REGION = "us-east-1"

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from http.client import HTTPResponse
 from urllib.parse import quote, quote_from_bytes, unquote_to_bytes, urlsplit
 
-from running_system import InstanceSession, RunningSystem
+from tests.support.running_system import InstanceSession, RunningSystem
 
 TIMEOUT_SECONDS = 20.0
 FORM = "application/x-www-form-urlencoded"

@@ -7,8 +7,8 @@ from pathlib import Path
 PREAMBLE = """
 import sys, time
 from pathlib import Path
-from memory_store import ClearVault
-from aggregates import audit_event, role
+from tests.support.memory_store import ClearVault
+from tests.support.aggregates import audit_event, role
 from tabard.store.sqlite import open_sqlite_store
 path = Path(sys.argv[1])
 """
@@ -57,5 +57,5 @@ def command(code: str, *arguments: object) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    """An environment in which the process finds what stands beside this file."""
-    return {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    """An environment in which the process finds this package."""
+    return {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}

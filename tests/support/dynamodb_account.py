@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping, Sequence
 
 import msgspec
-from one_account import ACCOUNT_ID, NOW, REGION, Account
 
 from tabard.access.authorize import Denied, Permit
 from tabard.access.caller import Caller
@@ -15,6 +14,7 @@ from tabard.services.operation import Facts, Forward
 from tabard.wire.parse import parse_input
 from tabard.wire.request import RawRequest, Value
 from tabard.wire.service_model import service_model
+from tests.support.one_account import ACCOUNT_ID, NOW, REGION, Account
 
 TABLE = f"arn:aws:dynamodb:{REGION}:{ACCOUNT_ID}:table/notes"
 INDEX = f"{TABLE}/index/by-owner"

@@ -1,6 +1,6 @@
 """What must hold whatever bytes come: `make fuzz` searches for bytes with atheris, the gate with hypothesis.
 
-python tests/spec/fuzzing.py documents|patterns [atheris's options]
+python -m tests.support.fuzzing documents|patterns [atheris's options]
 """
 
 import sys
