@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
@@ -110,7 +111,13 @@ class HostDirectory:
     def first_key(self, host_name: str) -> NewKey:
         """The key to enrol with: durable before it is used, so that a second try is the same enrolment."""
         if self._first_key.exists():
-            return request_of(self._first_key.read_text("ascii"), host_name)
+            try:
+                return request_of(self._first_key.read_text("ascii"), host_name)
+            except (OSError, ValueError, TypeError, UnsupportedAlgorithm) as error:
+                raise NotEnrolled(
+                    f"{self._first_key} cannot be used ({type(error).__name__}); remove it, and enroll with "
+                    "a new join token"
+                ) from None
         made = new_key(host_name)
         write_durably(self._first_key, made.private_key)
         return made
@@ -145,11 +152,22 @@ class HostDirectory:
         except FileNotFoundError:
             raise NotEnrolled(f"{self.path} holds no enrolment; give a join token") from None
         except (OSError, msgspec.DecodeError) as error:
-            raise NotEnrolled(f"{self._enrolment} cannot be read: {type(error).__name__}") from None
+            raise NotEnrolled(
+                f"{self._enrolment} cannot be read: {type(error).__name__}; {self._start_over}"
+            ) from None
 
     def believing(self) -> ssl.SSLContext:
-        """Believes the installation's edges, and shows no certificate."""
-        return trusting(self.ca_certificate.read_text("ascii"))
+        """Believes the installation's edges, and shows no certificate. Raises NotEnrolled."""
+        try:
+            return trusting(self.ca_certificate.read_text("ascii"))
+        except (OSError, ValueError):
+            raise NotEnrolled(
+                f"{self.ca_certificate} holds no certificate of an authority; {self._start_over}"
+            ) from None
+
+    @property
+    def _start_over(self) -> str:
+        return f"remove {self.path}, and enroll with a new join token"
 
     def relaying(self) -> ssl.SSLContext:
         """For what applications ask: shows the certificate, and that nothing which comes is the host's own.
@@ -166,5 +184,7 @@ class HostDirectory:
         try:
             context.load_cert_chain(self._identity)
         except (OSError, ssl.SSLError):
-            raise NotEnrolled(f"{self._identity} holds no key with its certificate") from None
+            raise NotEnrolled(
+                f"{self._identity} holds no key with its certificate; {self._start_over}"
+            ) from None
         return context

@@ -17,7 +17,7 @@ from tabard.cli.shown import printable
 from tabard.clock import iso8601
 from tabard.model.audit_event import AuditEvent
 from tabard.store.ports import StoreUnavailable
-from tabard.wiring.data_dir import DataDir, default_data_dir, find_running
+from tabard.wiring.data_dir import DataDir, default_data_dir, find_running, is_there
 from tabard.wiring.store import NumberedEvents, audit_reader
 
 _POLL_SECONDS = 0.3
@@ -47,7 +47,7 @@ def audit(
 ) -> None:
     """Show the audit trail: one event per request, with the sentence that says why it was denied."""
     chosen = find_running(data_dir) or DataDir(data_dir or default_data_dir())
-    if not chosen.database.exists():
+    if not is_there(chosen.database):
         complain(f"there is no store in {chosen.path}")
     console = Console(highlight=False, soft_wrap=True)
     interruption = Interruption(signal.SIGINT)

@@ -16,7 +16,7 @@ from tabard.clock import iso8601
 from tabard.model.audit_event import AuditEvent, DecidedCheck
 from tabard.policy import Effect
 from tabard.store.ports import StoreUnavailable
-from tabard.wiring.data_dir import DataDir, default_data_dir, find_running
+from tabard.wiring.data_dir import DataDir, default_data_dir, find_running, is_there
 from tabard.wiring.policy_changes import ChangedSince
 from tabard.wiring.store import AuditReader, audit_reader
 
@@ -39,7 +39,7 @@ def explain(
 ) -> None:
     """Explain one request: which layer and statements decided, the near misses, and what changed since."""
     chosen = find_running(data_dir) or DataDir(data_dir or default_data_dir())
-    if not chosen.database.exists():
+    if not is_there(chosen.database):
         complain(f"there is no store in {chosen.path}")
     try:
         with audit_reader(chosen) as reader:

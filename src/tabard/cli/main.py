@@ -1,8 +1,12 @@
 """The `tabard` command."""
 
+from typing import Any
+
 import typer
 
 from tabard.cli.listed import Listed, ListedGroup
+from tabard.cli.running import complain
+from tabard.wiring.data_file import DataFileUnusable
 
 _COMMANDS = (
     Listed(
@@ -81,6 +85,13 @@ _COMMANDS = (
 
 class _Tabard(ListedGroup):
     LISTED = _COMMANDS
+
+    def invoke(self, context: Any) -> Any:  # noqa: ANN401 - typer's own, which has no public type
+        """Run a command; a damaged file of the data directory is one sentence, whichever command meets it."""
+        try:
+            return super().invoke(context)
+        except DataFileUnusable as error:
+            complain(str(error))
 
 
 app = typer.Typer(

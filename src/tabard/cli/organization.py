@@ -14,7 +14,7 @@ from tabard.clock import SystemClock
 from tabard.model.organization import Organization, OrganizationNode
 from tabard.store.ports import StoreUnavailable
 from tabard.store.sql import SqlStore
-from tabard.wiring.data_dir import DataDir, default_data_dir, find_running
+from tabard.wiring.data_dir import DataDir, default_data_dir, find_running, is_there
 from tabard.wiring.organization import apply_from_file, organization_in_force, remove_organization
 from tabard.wiring.organization_file import OrganizationRefused, as_tree
 from tabard.wiring.store import opened_store
@@ -79,7 +79,7 @@ def _line(found: Organization, node: OrganizationNode) -> str:
 @contextmanager
 def _store(data_dir: Path | None) -> Iterator[SqlStore]:
     chosen = find_running(data_dir) or DataDir(data_dir or default_data_dir())
-    if not chosen.database.exists():
+    if not is_there(chosen.database):
         complain(f"there is no store in {chosen.path}; start one with: tabard up")
     try:
         with opened_store(chosen) as store:

@@ -37,7 +37,7 @@ from tabard.services.iam.simulation import Scenario
 from tabard.store.controls import NO_CONTROLS, Controls
 from tabard.store.ports import StoreUnavailable
 from tabard.store.snapshot import Snapshot
-from tabard.wiring.data_dir import DataDir, default_data_dir, find_running
+from tabard.wiring.data_dir import DataDir, default_data_dir, find_running, is_there
 from tabard.wiring.store import snapshot_of
 
 NOBODYS_ACCOUNT = "123456789012"
@@ -191,7 +191,7 @@ def _scenario(
 def _of_system(principal: str, data_dir: Path | None) -> Whose:
     """Somebody of the running system, or of a data directory, with all the policies that apply."""
     chosen = find_running(data_dir) or DataDir(data_dir or default_data_dir())
-    if not chosen.database.exists():
+    if not is_there(chosen.database):
         complain(f"there is no store in {chosen.path}")
     try:
         snapshot = snapshot_of(chosen)

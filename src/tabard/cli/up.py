@@ -19,6 +19,8 @@ from tabard.processes.spec import ChildFailed
 from tabard.store.ports import StoreUnavailable
 from tabard.wiring.bootstrap import SettingsConflict
 from tabard.wiring.data_dir import DataDirInUse, DataDirUnsafe
+from tabard.wiring.data_file import DataFileUnusable
+from tabard.wiring.former_start import StoreLost
 from tabard.wiring.listeners import PortInUse
 from tabard.wiring.process import prepare_process
 from tabard.wiring.settings import ENVIRONMENT_PREFIX, Settings
@@ -28,11 +30,13 @@ CANNOT_START = (
     ChildFailed,
     DataDirInUse,
     DataDirUnsafe,
+    DataFileUnusable,
     MasterKeyUnusable,
     PortInUse,
     RuntimeFolderUnsafe,
     SeaweedfsNotInstalled,
     SettingsConflict,
+    StoreLost,
     StoreUnavailable,
     Unusable,
 )

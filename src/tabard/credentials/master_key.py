@@ -20,8 +20,13 @@ _KEY_BYTES = 32
 _NONCE_BYTES = 12
 
 
+_PUT_BACK = (
+    "put the installation's own key back from where you keep it: without it nothing in the store opens"
+)
+
+
 class MasterKeyUnusable(Exception):
-    """The master key file is missing, of the wrong size, or readable by others."""
+    """The master key file is missing, of the wrong size, readable by others, or another installation's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +64,51 @@ def read_master_key(path: Path) -> MasterKey:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        raise MasterKeyUnusable(f"the master key {path} cannot be opened: {error.strerror}") from error
+        raise MasterKeyUnusable(
+            f"the master key {path} cannot be opened: {error.strerror}; {_PUT_BACK}"
+        ) from error
     try:
         status = os.fstat(descriptor)
         mode = stat.S_IMODE(status.st_mode)
         if not stat.S_ISREG(status.st_mode):
-            raise MasterKeyUnusable(f"the master key {path} is not a plain file")
+            raise MasterKeyUnusable(f"the master key {path} is not a plain file; {_PUT_BACK}")
         if status.st_uid not in (0, os.geteuid()):
-            raise MasterKeyUnusable(f"the master key {path} belongs to another user (uid {status.st_uid})")
+            raise MasterKeyUnusable(
+                f"the master key {path} belongs to another user (uid {status.st_uid}); {_PUT_BACK}"
+            )
         if mode & 0o077:
             raise MasterKeyUnusable(f"the master key {path} has mode {mode:04o}; it must be 0600")
-        return MasterKey.from_bytes(os.read(descriptor, _KEY_BYTES + 1))
+        return _key_in(path, os.read(descriptor, _KEY_BYTES + 1))
     finally:
         os.close(descriptor)
+
+
+def read_systemd_master_key(path: Path) -> MasterKey:
+    """The key in a credential that systemd has put there: its mode and owner are systemd's.
+
+    Raises:
+        MasterKeyUnusable: it cannot be read, or has another size.
+    """
+    try:
+        return _key_in(path, path.read_bytes())
+    except OSError as error:
+        raise MasterKeyUnusable(
+            f"the master key {path} cannot be opened: {error.strerror}; {_PUT_BACK}"
+        ) from error
+
+
+def _key_in(path: Path, material: bytes) -> MasterKey:
+    try:
+        return MasterKey.from_bytes(material)
+    except MasterKeyUnusable as error:
+        raise MasterKeyUnusable(f"{path} is damaged ({error}); {_PUT_BACK}") from None
+
+
+def refuse_other_master_key(store: str) -> MasterKeyUnusable:
+    """What to say where a whole and readable key opens nothing in `store`."""
+    return MasterKeyUnusable(
+        f"the master key does not open {store}: it is another installation's; {_PUT_BACK}"
+    )
 
 
 def create_master_key(path: Path) -> MasterKey:

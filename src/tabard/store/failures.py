@@ -6,11 +6,12 @@ from contextlib import contextmanager
 from sqlalchemy.exc import DatabaseError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from tabard.store.ports import AlreadyStored, StillReferenced, StoreUnavailable
+from tabard.store.ports import AlreadyStored, StillReferenced, StoreDamaged, StoreUnavailable
 
 _UNIQUE = frozenset(
     ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_ROWID", "23505")
 )
+_DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 _FOREIGN_KEY = frozenset(("SQLITE_CONSTRAINT_FOREIGNKEY", "23503"))
 
 
@@ -26,12 +27,14 @@ def refused_write(error: IntegrityError, what: str) -> Exception:
 
 @contextmanager
 def store_failures() -> Iterator[None]:
-    """Say StoreUnavailable where the database is locked, away, full or damaged."""
+    """Say StoreUnavailable where the database is locked, away or full, StoreDamaged where it is damaged."""
     try:
         yield
     except IntegrityError:
         raise
     except DBAPIError as error:
+        if _reason(error).startswith(_DAMAGED):
+            raise StoreDamaged(str(error.orig)) from error
         # DatabaseError itself is a damaged file; its other subclasses are mistakes in a statement.
         if type(error) is DatabaseError or _is_passing(error):
             raise StoreUnavailable(str(error.orig)) from error
@@ -44,5 +47,5 @@ def _is_passing(error: DBAPIError) -> bool:
     return type(error).__name__ in ("OperationalError", "InterfaceError") or error.connection_invalidated
 
 
-def _reason(error: IntegrityError) -> str:
+def _reason(error: DBAPIError) -> str:
     return str(getattr(error.orig, "sqlite_errorname", None) or getattr(error.orig, "sqlstate", ""))

@@ -32,6 +32,10 @@ class StoreUnavailable(Exception):
     """The store cannot be reached, or is locked, just now. Nothing was written."""
 
 
+class StoreDamaged(StoreUnavailable):
+    """What the database has on disk cannot be read. It does not pass by itself: a backup is restored."""
+
+
 class AlreadyStored(Exception):
     """An aggregate of this key or name is there already. Nothing was written."""
 

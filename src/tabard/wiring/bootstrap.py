@@ -8,7 +8,9 @@ from pathlib import Path
 
 from tabard.credentials.certificate_authority import CA_CERTIFICATE, new_certificate_authority
 from tabard.credentials.identity_certificate import CERTIFICATE, new_identity_certificate
-from tabard.credentials.keyring import new_sealing_key
+from tabard.credentials.keyring import new_sealing_key, open_keyring
+from tabard.credentials.master_key import refuse_other_master_key
+from tabard.durable_files import write_durably
 from tabard.model.access_key import AccessKey, AccessKeyStatus
 from tabard.model.host import Host
 from tabard.model.instance import Image
@@ -40,8 +42,10 @@ def bootstrap(store: Store, data_dir: DataDir, settings: Settings, *, now: datet
 
     Raises:
         SettingsConflict: the store was made for another account or region, or the organisation's file is
-        wrong.
+        wrong. MasterKeyUnusable: the store was sealed under another. DataFileUnusable: a key's file is
+        damaged.
     """
+    _require_master_key(store, data_dir)
     # INVARIANT: a key's file is durable before its row is, so that no key exists that nobody holds.
     admin_key = _held_key(data_dir.admin_credentials, settings, chosen=_chosen_admin_key(settings))
     host_key = _held_key(data_dir.host_credentials, settings)
@@ -65,8 +69,8 @@ def bootstrap(store: Store, data_dir: DataDir, settings: Settings, *, now: datet
                 tx.vault, account_id=settings.account_id, now=now
             ).items():
                 tx.installation.put(name, value)
-        data_dir.ca_certificate.write_text(tx.installation.get(CA_CERTIFICATE) or "", encoding="ascii")
-        data_dir.identity_certificate.write_text(tx.installation.get(CERTIFICATE) or "", encoding="ascii")
+        write_durably(data_dir.ca_certificate, tx.installation.get(CA_CERTIFICATE) or "")
+        write_durably(data_dir.identity_certificate, tx.installation.get(CERTIFICATE) or "")
         admin = _admin(tx, settings, now)
         if admin is not None:
             _install_key(tx, "admin_access_key_id", admin.user_id, admin_key, now)
@@ -79,9 +83,25 @@ def bootstrap(store: Store, data_dir: DataDir, settings: Settings, *, now: datet
         data_dir.root_credentials.unlink(missing_ok=True)
 
 
+def has_account(store: Store) -> bool:
+    """Whether a first start has made the account."""
+    with store.transaction() as tx:
+        return tx.installation.get("account_id") is not None
+
+
 def local_host_id(tx: Transaction) -> str:
     """The id of the host that `tabard up` runs its own agent for."""
     return tx.installation.get(LOCAL_HOST_ID) or ""
+
+
+def _require_master_key(store: Store, data_dir: DataDir) -> None:
+    with store.transaction() as tx:
+        keys = tx.sealing_keys.all()
+        try:
+            if keys:
+                open_keyring(keys, tx.vault)
+        except ValueError:
+            raise refuse_other_master_key(f"the store {data_dir.database}") from None
 
 
 def _fix_installation(tx: Transaction, settings: Settings) -> None:

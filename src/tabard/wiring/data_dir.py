@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tabard.durable_files import write_durably
 from tabard.private_folder import FolderNotPrivate, prepare_private_folder
+from tabard.wiring.data_file import DataFileUnusable, read_own_object, require_plain_file
 
 LAUNCHED = Path("/var/lib/tabard-launched")
 
@@ -87,18 +88,43 @@ class DataDir:
     def logs(self) -> Path:
         return self.path / "logs"
 
+    @property
+    def lock_file(self) -> Path:
+        return self.path / "lock"
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Every file that lies in the directory itself."""
+        return (
+            self.database,
+            self.master_key,
+            self.admin_credentials,
+            self.root_credentials,
+            self.host_credentials,
+            self.identity_certificate,
+            self.ca_certificate,
+            self.running,
+            self.lock_file,
+        )
+
     def prepare(self) -> None:
         """Make the folders, closed to everybody else.
 
         Raises:
             DataDirUnsafe: it is there already and not ours alone, or others can exchange it.
+            DataFileUnusable: something else lies where a file or a folder of ours belongs.
         """
         try:
             prepare_private_folder(self.path)
         except FolderNotPrivate as error:
             raise DataDirUnsafe(str(error)) from None
+        for file in self.files:
+            require_plain_file(file)
         for folder in (self.seaweedfs, self.instances, self.logs):
-            folder.mkdir(mode=0o700, exist_ok=True)
+            try:
+                folder.mkdir(mode=0o700, exist_ok=True)
+            except FileExistsError:
+                raise DataFileUnusable(f"{folder} is not a folder; move it away") from None
 
     def prepare_launching_elsewhere(self) -> Path:
         """Make the folder that another user may pass through, but not list or write to.
@@ -119,9 +145,22 @@ class DataDir:
         """Take the directory for this process; the returned descriptor holds the lock until it is closed.
 
         Raises:
-            DataDirInUse: another process has it.
+            DataDirInUse: another process has it. FileNotFoundError: there is no such directory.
+            DataFileUnusable: the lock's file is none, or another user's.
         """
-        descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            descriptor = os.open(
+                self.lock_file,
+                os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK,
+                0o600,
+            )
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise DataFileUnusable(
+                f"{self.lock_file} cannot be opened ({error.strerror}); name a data directory of your own, "
+                "or remove this file if no tabard runs on it"
+            ) from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -145,13 +184,9 @@ def write_secret_file(path: Path, content: dict[str, object]) -> None:
     write_durably(path, json.dumps(content, indent=1))
 
 
-def read_json(path: Path) -> dict[str, object] | None:
-    """The object in a file, or None where there is no such file."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    return content if isinstance(content, dict) else None
+def read_json(path: Path, *, advice: str = "remove it") -> dict[str, object] | None:
+    """The object in a file, or None where there is no such file. Raises DataFileUnusable."""
+    return read_own_object(path, advice=advice)
 
 
 def default_data_dir() -> Path:
@@ -172,6 +207,9 @@ def find_running(data_dir: Path | None) -> DataDir | None:
     """The data directory of the running system that a command means.
 
     The one named; else the default one, if a system runs on it; else the latest ephemeral one.
+
+    Raises:
+        DataFileUnusable.
     """
     if data_dir is not None:
         chosen = DataDir(data_dir)
@@ -179,13 +217,26 @@ def find_running(data_dir: Path | None) -> DataDir | None:
     default = DataDir(default_data_dir())
     if runs(default):
         return default
-    pointer = read_json(ephemeral_pointer())
-    if pointer is not None and isinstance(pointer.get("data_dir"), str):
+    pointer = read_own_object(ephemeral_pointer(), "data_dir", advice="remove it")
+    if pointer is not None:
         latest = DataDir(Path(str(pointer["data_dir"])))
         return latest if runs(latest) else None
     return None
 
 
 def runs(data_dir: DataDir) -> bool:
-    """Whether a system that can be asked owns the directory."""
-    return data_dir.running.exists() and data_dir.is_locked()
+    """Whether a system that can be asked owns the directory. Raises DataFileUnusable."""
+    return is_there(data_dir.running) and data_dir.is_locked()
+
+
+def is_there(path: Path) -> bool:
+    """Whether a folder that we may enter has this file. Raises DataFileUnusable where we may not."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise DataFileUnusable(
+            f"{path} cannot be looked at ({error.strerror}); name a data directory of your own"
+        ) from error
+    return True

@@ -1,5 +1,6 @@
 """The keys that lie in a data directory: the master key, and long-term keys as their owners hold them."""
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -8,9 +9,11 @@ from tabard.credentials.master_key import (
     MasterKeyUnusable,
     create_master_key,
     read_master_key,
+    read_systemd_master_key,
     systemd_master_key_path,
 )
-from tabard.wiring.data_dir import DataDir, read_json
+from tabard.wiring.data_dir import DataDir
+from tabard.wiring.data_file import read_own_object
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +32,8 @@ def master_key_for(data_dir: DataDir) -> MasterKey:
     """
     credential = systemd_master_key_path()
     if credential is not None:
-        return MasterKey.from_bytes(credential.read_bytes())
-    if data_dir.master_key.exists():
+        return read_systemd_master_key(credential)
+    if os.path.lexists(data_dir.master_key):
         return read_master_key(data_dir.master_key)
     if data_dir.database.exists():
         raise MasterKeyUnusable(
@@ -41,8 +44,13 @@ def master_key_for(data_dir: DataDir) -> MasterKey:
 
 
 def read_key(file: Path) -> KeyPair | None:
-    """The key that a file of the data directory holds."""
-    held = read_json(file)
+    """The key that a file of the data directory holds. Raises DataFileUnusable."""
+    held = read_own_object(
+        file,
+        "access_key_id",
+        "secret_access_key",
+        advice="put it back, or remove it: the next start of tabard up then makes a new key",
+    )
     if held is None:
         return None
     return KeyPair(str(held["access_key_id"]), str(held["secret_access_key"]))

@@ -3,8 +3,11 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tabard.wiring.data_dir import DataDir, read_json
+from tabard.wiring.data_dir import DataDir
+from tabard.wiring.data_file import DataFileUnusable, read_own_object
 from tabard.wiring.key_files import KeyPair, read_key
+
+_MEMBERS = ("endpoint", "health", "region", "control_socket", "edge_socket", "instances")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,20 +37,27 @@ class RunningSystem:
 
 
 def describe(data_dir: DataDir) -> RunningSystem | None:
-    """What the data directory of a running system says about it."""
-    said = read_json(data_dir.running)
-    admin_key = read_key(data_dir.admin_credentials)
-    if said is None or admin_key is None:
+    """What the data directory of a running system says about it; None where none has said anything.
+
+    Raises:
+        DataFileUnusable.
+    """
+    again = "stop tabard up and start it again, which writes it"
+    said = read_own_object(data_dir.running, *_MEMBERS, advice=again)
+    if said is None:
         return None
+    admin_key = read_key(data_dir.admin_credentials)
+    if admin_key is None:
+        raise DataFileUnusable(f"{data_dir.admin_credentials} is gone; {again}")
     return RunningSystem(
         data_dir=data_dir,
         endpoint=str(said["endpoint"]),
         health=str(said["health"]),
-        host_endpoint=str(said.get("host_endpoint", "")),
+        host_endpoint=str(said.get("host_endpoint") or ""),
         region=str(said["region"]),
         control_socket=Path(str(said["control_socket"])),
         edge_socket=Path(str(said["edge_socket"])),
         instances=Path(str(said["instances"])),
-        ephemeral=bool(said["ephemeral"]),
+        ephemeral=said.get("ephemeral") is True,
         admin_key=admin_key,
     )

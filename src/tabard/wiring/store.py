@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 
 from tabard.credentials.master_key import MasterKeyUnusable
 from tabard.model.audit_event import AuditEvent
-from tabard.store.ports import StoreUnavailable
+from tabard.store.ports import StoreDamaged, StoreUnavailable
 from tabard.store.snapshot import Snapshot
 from tabard.store.sql import SqlStore
 from tabard.store.sqlite import open_sqlite_store
 from tabard.wiring.data_dir import DataDir
+from tabard.wiring.former_start import StoreLost, require_store_file
 from tabard.wiring.key_files import master_key_for
 from tabard.wiring.policy_changes import ChangedSince, changed_since
 
@@ -83,11 +84,28 @@ def snapshot_of(data_dir: DataDir) -> Snapshot:
 def opened_store(data_dir: DataDir) -> Iterator[SqlStore]:
     """The store of a data directory, beside the edges that write it. Raises StoreUnavailable."""
     try:
+        require_store_file(data_dir)
         vault = master_key_for(data_dir)
-    except MasterKeyUnusable as error:
+    except (MasterKeyUnusable, StoreLost) as error:
         raise StoreUnavailable(str(error)) from error
-    store = open_sqlite_store(data_dir.database, vault=vault)
+    with saying_which_store(data_dir):
+        store = open_sqlite_store(data_dir.database, vault=vault)
+        try:
+            yield store
+        finally:
+            store.close()
+
+
+@contextmanager
+def saying_which_store(data_dir: DataDir) -> Iterator[None]:
+    """Name the file, and what to do about it, where the database says only what is wrong."""
     try:
-        yield store
-    finally:
-        store.close()
+        yield
+    except StoreDamaged as error:
+        raise StoreDamaged(
+            f"the store {data_dir.database} is damaged ({error}); restore a backup: tabard restore FILE"
+        ) from error
+    except StoreUnavailable as error:
+        if str(data_dir.database) in str(error):
+            raise
+        raise StoreUnavailable(f"the store {data_dir.database} cannot be used: {error}") from error

@@ -14,7 +14,6 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from tabard.clock import SystemClock
 from tabard.edge.upstreams.moto_child import MotoChild, moto_child
 from tabard.edge.upstreams.runtime_folder import runtime_folder, socket_path
 from tabard.edge.upstreams.seaweedfs import SeaweedfsChild, seaweedfs_child
@@ -22,8 +21,7 @@ from tabard.processes.descriptor_store import DescriptorStore
 from tabard.processes.isolation import network_isolation
 from tabard.processes.spec import ChildEvent, ChildSpec
 from tabard.processes.supervisor import Supervisor
-from tabard.store.sqlite import open_sqlite_store
-from tabard.wiring.bootstrap import SettingsConflict, bootstrap, local_host_id
+from tabard.wiring.bootstrap import SettingsConflict
 from tabard.wiring.control import ControlServer
 from tabard.wiring.data_dir import (
     DataDir,
@@ -34,13 +32,15 @@ from tabard.wiring.data_dir import (
     runs,
     write_secret_file,
 )
+from tabard.wiring.data_file import advice_about
 from tabard.wiring.drivers import InstanceIsolation, instance_isolation, vm_image_refused
 from tabard.wiring.environment import child_environment
 from tabard.wiring.health_probe import answers_health
-from tabard.wiring.key_files import master_key_for, read_key
+from tabard.wiring.key_files import read_key
 from tabard.wiring.listeners import addresses_of, authority_of, tcp_listener, unix_listener
 from tabard.wiring.process_config import AgentConfig, EdgeConfig
 from tabard.wiring.settings import Settings
+from tabard.wiring.start_store import start_store
 
 Progress = Callable[[str, float], None]
 
@@ -125,14 +125,15 @@ class System:
         """Start everything and return when it answers. After a failure call `stop`.
 
         Raises:
-            DataDirInUse, DataDirUnsafe, MasterKeyUnusable, SettingsConflict, StoreUnavailable, PortInUse,
-            RuntimeFolderUnsafe, ChildFailed, Unusable: each with a sentence for the operator.
+            DataDirInUse, DataDirUnsafe, DataFileUnusable, MasterKeyUnusable, StoreLost, SettingsConflict,
+            StoreUnavailable, PortInUse, RuntimeFolderUnsafe, ChildFailed, Unusable: each with a sentence for
+            the operator.
         """
         try:
             await self._start()
         except OSError as error:
             where = error.filename or (self._data_dir.path if self._data_dir is not None else "")
-            raise Unusable(f"{where}: {error.strerror or error}") from error
+            raise Unusable(f"{where}: {error.strerror or error}{advice_about(error)}") from error
 
     async def _start(self) -> None:
         settings = self._settings
@@ -144,6 +145,7 @@ class System:
         self._data_dir = data_dir = DataDir(folder)
         data_dir.prepare()
         self._lock = data_dir.lock()
+        self._host_id = start_store(data_dir, settings)
         self._runtime = self._exit.enter_context(runtime_folder(data_dir.path / "run"))
         edge_socket = self._listen(tcp_listener(settings.address, settings.port, option="--port"))
         health_socket = self._listen(tcp_listener("127.0.0.1", settings.health_port, option="--health-port"))
@@ -225,15 +227,6 @@ class System:
             instance_isolation=self._isolation.in_words(launch_uid=settings.launch_uid),
             volatile=VOLATILE_ALL if settings.ephemeral else VOLATILE,
         )
-
-    def _bootstrap(self) -> None:
-        store = open_sqlite_store(self.data_dir.database, vault=master_key_for(self.data_dir))
-        try:
-            bootstrap(store, self.data_dir, self._settings, now=SystemClock().now())
-            with store.reading() as tx:
-                self._host_id = local_host_id(tx)
-        finally:
-            store.close()
 
     def _upstreams(self, facts: SystemFacts) -> tuple[SeaweedfsChild, MotoChild]:
         isolated = facts.upstream_isolation == "network namespace"
@@ -357,7 +350,6 @@ class System:
             write_secret_file(pointer, {"data_dir": str(facts.data_dir)})
 
     async def _start_children(self) -> None:
-        self._bootstrap()
         if self._launch_folder != self.data_dir.instances:
             self.data_dir.prepare_launching_elsewhere()
         self._supervisor = supervisor = Supervisor(on_event=_log_event, on_progress=self._on_progress)
@@ -381,6 +373,7 @@ class System:
         shutil.rmtree(self.data_dir.instances)
         shutil.rmtree(self.data_dir.launched_elsewhere, ignore_errors=True)
         self.data_dir.prepare()
+        self._host_id = start_store(self.data_dir, self._settings, emptied=True)
         await self._start_children()
 
 
