@@ -49,7 +49,7 @@ class Variable:
 
 Token = str | Wildcard | Variable
 
-_WITH_VARIABLES = re.compile(r"\$\{([^{}]++)\}|[*?]")
+_WITH_VARIABLES = re.compile(r"\$\{([^{}]+)\}|[*?]")
 _WITHOUT_VARIABLES = re.compile(r"[*?]")
 
 

@@ -21,7 +21,7 @@ _REGION = r"[A-Za-z0-9-]{1,64}"
 _SERVICE = r"[a-z0-9-]{1,64}"
 _USUAL = re.compile(
     rf"AWS4-HMAC-SHA256 Credential=({_ACCESS_KEY_ID})/([0-9]{{8}})/({_REGION})/({_SERVICE})/aws4_request, ?"
-    r"SignedHeaders=([!-+\--<>-~]++), ?Signature=([0-9a-f]{64})"
+    r"SignedHeaders=([!-+\--<>-~]+), ?Signature=([0-9a-f]{64})"
 )
 _CREDENTIAL = re.compile(rf"({_ACCESS_KEY_ID})/([0-9]{{8}})/({_REGION})/({_SERVICE})/aws4_request")
 _SIGNATURE = re.compile(r"[0-9a-f]{64}")

@@ -17,7 +17,7 @@ from tabard.wire.xml_output import XmlWriters, escape_or_refuse
 _TextWriter: TypeAlias = Callable[[Any], str]
 _SAFE: Final = "-._~"
 _SAFE_IN_PATH: Final = "-._~/"
-_PLAIN: Final = {safe: re.compile(f"[A-Za-z0-9{re.escape(safe)}]*+") for safe in (_SAFE, _SAFE_IN_PATH)}
+_PLAIN: Final = {safe: re.compile(f"[A-Za-z0-9{re.escape(safe)}]*") for safe in (_SAFE, _SAFE_IN_PATH)}
 
 
 class RestXmlRequest:

@@ -99,10 +99,30 @@ def test_a_path_without_its_slash_is_refused(*, normalize_path: bool) -> None:
         ("a=\udcff", "a=%FF"),
         ("a=100%", "a=100%25"),
         ("a=\x00&a=1", "a=%00&a=1"),
+        ("a=1&b", "a=1&b="),
+        ("a&b=1", "a=&b=1"),
+        ("a=1&b&c=2", "a=1&b=&c=2"),
+        ("a=%20&b", "a=%20&b="),
+        ("a=%41&b=1", "a=A&b=1"),
+        ("a=1&b=%2", "a=1&b=%252"),
     ],
 )
 def test_a_query_is_encoded_anew_and_sorted(raw: str, canonical: str) -> None:
     assert canonical_query(raw) == canonical
+
+
+@pytest.mark.parametrize("part", ["a", "%20", "a%20", "a=1&", "=&", "a=%41&"])
+def test_a_query_that_is_nearly_canonical_to_its_end_takes_linear_time(part: str) -> None:
+    """A pattern that could match one text in two ways would not end on these."""
+    raw = part * (60_000 // len(part)) + "!"
+    assert canonical_query(canonical_query(raw)) == canonical_query(raw)
+
+
+@pytest.mark.parametrize("part", ["a", "/", "%20", "a%20", "/%41"])
+def test_a_path_that_is_nearly_canonical_to_its_end_takes_linear_time(part: str) -> None:
+    raw = "/" + part * (60_000 // len(part)) + "!"
+    canonical = canonical_path(raw, normalize_path=False)
+    assert canonical == "/" + part.replace("%41", "A") * (60_000 // len(part)) + "%21"
 
 
 @settings(max_examples=150, deadline=None)

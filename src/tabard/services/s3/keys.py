@@ -17,7 +17,7 @@ SEGMENT_LIMIT_BYTES = 255
 _TAKEN_BUCKETS = frozenset({"healthz", "status"})
 
 # XML 1.0 has no way to write these; the store's listing shows U+FFFD in their place.
-_ORDINARY = re.compile(r"[A-Za-z0-9_-]++(?:/[A-Za-z0-9_-]++)*+(?:\.[A-Za-z0-9]++)?+")
+_ORDINARY = re.compile(r"[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)*(?:\.[A-Za-z0-9]+)?")
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
