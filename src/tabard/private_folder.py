@@ -1,7 +1,9 @@
 """Folders that hold secrets: ours alone, with all they hold, where nobody can exchange them."""
 
 import os
+import shutil
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -50,3 +52,21 @@ def _check(folder: Path, status: os.stat_result) -> None:
         raise FolderNotPrivate(f"{folder} belongs to uid {status.st_uid}, not to {os.geteuid()}")
     if status.st_mode & 0o077:
         raise FolderNotPrivate(f"{folder} has mode {stat.S_IMODE(status.st_mode):04o}; it must be 0700")
+
+
+def remove_folder(folder: Path, *, ignore_errors: bool = False) -> None:
+    """Remove a folder with everything in it, folders that are read-only too.
+
+    Applications leave such folders: Go's module cache, for example. Only root empties them as they are; any
+    other user makes them writable first.
+
+    Raises:
+        OSError: something cannot be removed, unless `ignore_errors`.
+    """
+    if os.geteuid() != 0:
+        for above, names, _ in os.walk(folder):
+            for inner in (Path(above, name) for name in names):
+                with suppress(OSError):  # it is not ours: removing it says so
+                    if not inner.is_symlink():
+                        inner.chmod(stat.S_IMODE(inner.stat().st_mode) | stat.S_IRWXU)
+    shutil.rmtree(folder, ignore_errors=ignore_errors)

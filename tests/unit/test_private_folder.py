@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tabard.agent.host_keys import HostDirectory, NotEnrolled
-from tabard.private_folder import FolderNotPrivate, prepare_private_folder
+from tabard.private_folder import FolderNotPrivate, prepare_private_folder, remove_folder
 from tabard.wiring.data_dir import DataDir, DataDirUnsafe
 
 ANOTHER_UID = 12345
@@ -158,3 +158,34 @@ def test_data_directory_and_enrolment_are_such_folders(folder: Path) -> None:
         os.umask(before)
     modes = {each.name: stat.S_IMODE(each.stat().st_mode) for each in folder.iterdir()}
     assert set(modes.values()) == {0o700}, modes
+
+
+@pytest.mark.parametrize("mode", [0o555, 0o500, 0o000])
+def test_a_folder_is_removed_with_the_read_only_folders_in_it(folder: Path, mode: int) -> None:
+    """Go's module cache is such a folder."""
+    inner = folder / "home" / "go" / "mod"
+    inner.mkdir(parents=True)
+    (inner / "go.mod").write_text("module example.com")
+    for each in (inner, inner.parent, inner.parents[1]):
+        each.chmod(mode)
+    remove_folder(folder)
+    assert not folder.exists()
+
+
+def test_what_a_link_names_outlives_the_folder_that_held_the_link(folder: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "kept").write_text("kept")
+    outside.chmod(0o555)
+    folder.mkdir()
+    (folder / "link").symlink_to(outside)
+    remove_folder(folder)
+    assert (outside / "kept").read_text() == "kept"
+    assert stat.S_IMODE(outside.stat().st_mode) == 0o555
+    outside.chmod(0o755)
+
+
+def test_a_folder_that_is_not_there_is_an_error_unless_errors_are_ignored(folder: Path) -> None:
+    remove_folder(folder, ignore_errors=True)
+    with pytest.raises(FileNotFoundError):
+        remove_folder(folder)

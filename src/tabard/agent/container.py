@@ -1,9 +1,9 @@
 """Instances whose SDKs are to find credentials as in a container: by a URI and an authorization token."""
 
-import os
 import secrets
 from pathlib import Path
 
+from tabard.agent.fresh_files import write_fresh
 from tabard.imds.container import PATH
 from tabard.model.messages import DesiredInstance
 
@@ -34,14 +34,7 @@ def container_environment(
     AWS: https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
     """
     path = directory / TOKEN_FILE
-    path.unlink(missing_ok=True)
-    mode = 0o444 if owner_uid is None else 0o400
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(token)
-        os.fchmod(file.fileno(), mode)
-        if owner_uid is not None:
-            os.fchown(file.fileno(), owner_uid, -1)
+    write_fresh(path, token.encode("ascii"), mode=0o444 if owner_uid is None else 0o400, owner=owner_uid)
     return {
         "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{endpoint}{PATH}",
         "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": str(path),

@@ -1,10 +1,10 @@
 """The folder that each instance of a host has: files of the agent's, which say what ran here."""
 
 import json
-import os
 from pathlib import Path
 
 from tabard.agent.drivers.process import EMPTY_FILE
+from tabard.agent.fresh_files import write_fresh
 from tabard.model.messages import DesiredInstance
 
 _STARTED_MARKER = "boot-number"
@@ -28,9 +28,7 @@ def make_folder(directory: Path, desired: DesiredInstance) -> None:
     # to something that only we may write to. Its own folder is `home`, made by the driver.
     directory.mkdir(exist_ok=True)
     directory.chmod(0o711)
-    empty = directory / EMPTY_FILE
-    os.close(os.open(empty, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o444))
-    empty.chmod(0o444)
+    write_fresh(directory / EMPTY_FILE, b"", mode=0o444)
     mark_started(directory, desired)
 
 

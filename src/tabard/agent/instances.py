@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import shutil
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -28,6 +27,7 @@ from tabard.imds.server import MetadataServer
 from tabard.imds.tokens import new_key
 from tabard.model.messages import DesiredInstance, InstanceReport
 from tabard.model.network_path import NetworkPath
+from tabard.private_folder import remove_folder
 
 INSTANCE_STARTED = "instance_started"
 INSTANCE_ADOPTED = "instance_adopted"
@@ -183,7 +183,7 @@ class HostedInstance:
 
     def forget(self) -> None:
         """Remove its folder."""
-        shutil.rmtree(self._directory, ignore_errors=True)
+        remove_folder(self._directory, ignore_errors=True)
 
     async def _live(
         self,

@@ -3,7 +3,6 @@
 import json
 import os
 import secrets
-import shutil
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from botocore.client import BaseClient
 from botocore.config import Config
 
 from tabard.model.audit_event import AuditEvent
+from tabard.private_folder import remove_folder
 from tabard.services.ec2.images import PROCESS_IMAGE
 from tabard.services.ec2.instance_profiles import TRUST_EC2
 from tabard.testing.instance import Document, TabardInstance
@@ -159,7 +159,7 @@ def tabard_system(folder: Path) -> Iterator[TabardSystem]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        shutil.rmtree(data_dir.launched_elsewhere, ignore_errors=True)
+        remove_folder(data_dir.launched_elsewhere, ignore_errors=True)
 
 
 def _running(process: "subprocess.Popen[bytes]", data_dir: DataDir, log: Path) -> RunningSystem:

@@ -17,6 +17,7 @@ import structlog
 from tabard.edge.upstreams.moto_child import MotoChild, moto_child
 from tabard.edge.upstreams.runtime_folder import runtime_folder, socket_path
 from tabard.edge.upstreams.seaweedfs import SeaweedfsChild, seaweedfs_child
+from tabard.private_folder import remove_folder
 from tabard.processes.descriptor_store import DescriptorStore
 from tabard.processes.isolation import network_isolation
 from tabard.processes.spec import ChildEvent, ChildSpec
@@ -180,8 +181,8 @@ class System:
         if self._data_dir is not None and (self._lock is not None or self._settings.ephemeral):
             self._data_dir.running.unlink(missing_ok=True)
             if self._settings.ephemeral:
-                shutil.rmtree(self._data_dir.path, ignore_errors=True)
-                shutil.rmtree(self._data_dir.launched_elsewhere, ignore_errors=True)
+                remove_folder(self._data_dir.path, ignore_errors=True)
+                remove_folder(self._data_dir.launched_elsewhere, ignore_errors=True)
                 self._take_back_pointer()
         self._exit.close()
         if self._lock is not None:
@@ -370,8 +371,8 @@ class System:
         for path in self.data_dir.path.glob(f"{self.data_dir.database.name}*"):
             path.unlink()
         shutil.rmtree(self.data_dir.seaweedfs)
-        shutil.rmtree(self.data_dir.instances)
-        shutil.rmtree(self.data_dir.launched_elsewhere, ignore_errors=True)
+        remove_folder(self.data_dir.instances)
+        remove_folder(self.data_dir.launched_elsewhere, ignore_errors=True)
         self.data_dir.prepare()
         self._host_id = start_store(self.data_dir, self._settings, emptied=True)
         await self._start_children()

@@ -6,6 +6,7 @@ same uid can read each other. With network namespaces it is the driver `netns`.
 
 import hashlib
 import os
+import stat
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from tabard.agent.drivers.console import CONSOLE_LOG, ConsoleLog
 from tabard.agent.drivers.driver import CannotStart, ExitStatus, Running
 from tabard.agent.drivers.environment import host_environment
 from tabard.agent.drivers.grouped import adopt_grouped, start_grouped
+from tabard.agent.fresh_files import write_fresh
 from tabard.agent.kept import KeptInstance
 from tabard.agent.networks.network import InstanceNetwork, Networks
 from tabard.agent.waiting import Event
@@ -167,17 +169,12 @@ def launch_command(
 
 
 def write_user_data(home: Path, content: bytes, owner: Owner) -> None:
-    """Write the program into its owner's folder, who may already have it and move what is in it.
-
-    INVARIANT: what is given away is the file that was just made, by its descriptor; a path may mean another.
-    """
+    """Write the program into its owner's folder, who may already have it and move what is in it."""
     home.mkdir(mode=0o700, exist_ok=True)
-    path = home / USER_DATA
-    path.unlink(missing_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o700)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        os.fchown(file.fileno(), *owner.for_chown)
+    if owner.uid is None and not home.is_symlink():
+        # The instance may have made its home read-only, and then an ordinary user's agent cannot write to it.
+        home.chmod(stat.S_IMODE(home.stat().st_mode) | stat.S_IRWXU)
+    write_fresh(home / USER_DATA, content, mode=0o700, owner=owner.uid, group=owner.gid)
     os.chown(home, *owner.for_chown, follow_symlinks=False)
 
 
