@@ -6,6 +6,7 @@ import random
 import ssl
 import warnings
 from collections.abc import AsyncIterator, Awaitable
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -238,7 +239,10 @@ async def test_an_old_tls_and_a_plain_request_get_no_answer(door: Door) -> None:
         )
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(b"GET / HTTP/1.1\r\nHost: edge.test\r\n\r\n")
-    assert b"HTTP/1.1 200" not in await reader.read()
+    answer = b""
+    with suppress(ConnectionResetError):  # it may hang up before it has read everything
+        answer = await reader.read()
+    assert b"HTTP/1.1 200" not in answer
     writer.close()
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -10,6 +11,7 @@ import pytest
 
 from tabard.processes import descriptor_store
 from tabard.processes.descriptor_store import DescriptorStore, KeptDescriptors, Record
+from tabard.wiring.process import allow_many_descriptors
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="SOCK_SEQPACKET pairs are Linux's")
 
@@ -126,6 +128,15 @@ async def test_a_supervisor_that_is_stopped_is_asked_again(
     stopped.stop()
 
 
+@pytest.fixture
+def _as_many_descriptors_as_a_process_of_tabard() -> Iterator[None]:
+    former = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allow_many_descriptors()
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, former)
+
+
+@pytest.mark.usefixtures("_as_many_descriptors_as_a_process_of_tabard")
 async def test_hundreds_are_kept_with_large_contents(store: DescriptorStore, child_of: ChildOf) -> None:
     child = child_of(store)
     content = os.urandom(24_000)
