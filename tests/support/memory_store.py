@@ -7,19 +7,18 @@ store.snapshot().role_named("web")
 """
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 from tabard.model.access_key import AccessKey
 from tabard.model.association import Association
 from tabard.model.audit_event import AuditEvent
 from tabard.model.console_output import ConsoleOutput
 from tabard.model.group import Group
-from tabard.model.host import Host
-from tabard.model.instance import Image, Instance
+from tabard.model.instance import Instance
 from tabard.model.instance_profile import InstanceProfile
 from tabard.model.join_token import JoinToken
 from tabard.model.key_pair import KeyPair
@@ -27,8 +26,8 @@ from tabard.model.organization import Organization
 from tabard.model.policies import ManagedPolicy
 from tabard.model.revocation import Revocation
 from tabard.model.role import Role
-from tabard.model.sealing_key import SealingKey
 from tabard.model.user import User
+from tabard.store.kinds import KINDS
 from tabard.store.ports import (
     AlreadyStored,
     NotStored,
@@ -37,7 +36,7 @@ from tabard.store.ports import (
     Vault,
 )
 from tabard.store.snapshot import RevocationKey, Snapshot
-from tabard.store.snapshot_loader import Delta, load
+from tabard.store.snapshot_loader import Delta, apply_delta, load
 
 
 class ClearVault:
@@ -55,100 +54,105 @@ class ClearVault:
 
 @dataclass
 class Tables:
-    """Everything stored; a transaction works on a copy."""
+    """Everything stored, by the field of its kind; a transaction works on a copy and notes what it writes."""
 
     version: int = 0
-    users: dict[str, User] = field(default_factory=dict)
-    groups: dict[str, Group] = field(default_factory=dict)
-    roles: dict[str, Role] = field(default_factory=dict)
-    managed_policies: dict[str, ManagedPolicy] = field(default_factory=dict)
-    instance_profiles: dict[str, InstanceProfile] = field(default_factory=dict)
-    instances: dict[str, Instance] = field(default_factory=dict)
-    associations: dict[str, Association] = field(default_factory=dict)
-    images: dict[str, Image] = field(default_factory=dict)
-    hosts: dict[str, Host] = field(default_factory=dict)
-    join_tokens: dict[str, JoinToken] = field(default_factory=dict)
-    key_pairs: dict[str, KeyPair] = field(default_factory=dict)
-    access_keys: dict[str, AccessKey] = field(default_factory=dict)
-    sealing_keys: dict[int, SealingKey] = field(default_factory=dict)
-    revocations: dict[RevocationKey, Revocation] = field(default_factory=dict)
-    installation: dict[str, str] = field(default_factory=dict)
-    organizations: dict[str, Organization] = field(default_factory=dict)
+    rows: dict[str, dict[Any, Any]] = field(default_factory=lambda: {kind.field: {} for kind in KINDS})
+    journal: list[tuple[str, Any]] = field(default_factory=list)
     console_outputs: dict[str, ConsoleOutput] = field(default_factory=dict)
     audit: dict[int, AuditEvent] = field(default_factory=dict)
     last_audit_number: int = 0
 
     def copy(self) -> "Tables":
-        copied = Tables(version=self.version, last_audit_number=self.last_audit_number)
-        for each in fields(self):
-            if isinstance(rows := getattr(self, each.name), dict):
-                setattr(copied, each.name, dict(rows))
-        return copied
+        return replace(
+            self,
+            rows={name: dict(rows) for name, rows in self.rows.items()},
+            journal=[],
+            console_outputs=dict(self.console_outputs),
+            audit=dict(self.audit),
+        )
 
 
-class Aggregate(Protocol):
-    """Any of the model's aggregates."""
+ROWS: dict[str, Any] = {kind.field: kind.rows for kind in KINDS}
+
+A = TypeVar("A")
+K = TypeVar("K")
 
 
-A = TypeVar("A", bound=Aggregate)
-K = TypeVar("K", str, int)
-
-
-@dataclass
 class Rows(Generic[K, A]):
-    """The rows of one kind: by key, with what else must be unique and what must be there."""
+    """The rows of one kind. A subclass says what else must be unique and what must be there."""
 
-    tables: Tables
-    rows: dict[K, A]
-    key_of: Callable[[A], K]
-    unique: Callable[[A], object] = lambda _: None
-    check: Callable[[A], None] = lambda _: None
+    def __init__(self, tables: Tables, name: str) -> None:
+        self.tables = tables
+        self.name = name
+        self.rows: dict[K, A] = tables.rows[name]
+
+    def key_of(self, row: A) -> K:
+        key: K = ROWS[self.name].table.key_of(row)
+        return key
+
+    def unique(self, row: A) -> object:
+        """What no other row may have; None for nothing."""
+        return None
+
+    def check(self, row: A) -> None:
+        """Raises StillReferenced where the row names what is not there."""
 
     def get(self, key: K, /) -> A | None:
         return self.rows.get(key)
 
     def all(self) -> Sequence[A]:
-        return [self.rows[key] for key in sorted(self.rows)]
+        return [self.rows[key] for key in sorted(self.rows)]  # type: ignore[type-var]
 
     def where(self, wanted: Callable[[A], bool]) -> Sequence[A]:
         return [row for row in self.all() if wanted(row)]
 
-    def named(self, name: str, /) -> A | None:
-        return next(iter(self.where(lambda row: row.name.lower() == name.lower())), None)  # type: ignore[attr-defined]
-
     def insert(self, row: A, /) -> None:
         if self.key_of(row) in self.rows:
             raise AlreadyStored(str(self.key_of(row)))
-        self._put(row)
+        self.write(self.key_of(row), row)
 
     def update(self, row: A, /) -> None:
         if self.key_of(row) not in self.rows:
             raise NotStored(str(self.key_of(row)))
-        self._put(row)
+        self.write(self.key_of(row), row)
 
     def delete(self, key: K, /) -> None:
         if self.rows.pop(key, None) is not None:
-            self.tables.version += 1
+            self.tables.journal.append((self.name, key))
 
-    def _put(self, row: A) -> None:
+    def write(self, key: K, row: A) -> None:
         mark = self.unique(row)
-        if mark is not None and any(
-            self.unique(other) == mark for key, other in self.rows.items() if key != self.key_of(row)
-        ):
+        others = (other for known, other in self.rows.items() if known != key)
+        if mark is not None and any(self.unique(other) == mark for other in others):
             raise AlreadyStored(str(mark))
         self.check(row)
-        self.rows[self.key_of(row)] = row
-        self.tables.version += 1
+        self.rows[key] = row
+        self.tables.journal.append((self.name, key))
+
+    def require(self, name: str, *keys: str) -> None:
+        """Raises StillReferenced where one of these keys of another kind is not there."""
+        for key in keys:
+            if key not in self.tables.rows[name]:
+                raise StillReferenced(key)
 
 
-class MemoryAccessKeys(Rows[str, AccessKey]):
-    def of_owner(self, owner_id: str) -> Sequence[AccessKey]:
-        return self.where(lambda key: key.owner_id == owner_id)
+class Named(Rows[str, A]):
+    """Rows with a name, which is unique without regard to case."""
+
+    def unique(self, row: A) -> object:
+        return row.name.lower()  # type: ignore[attr-defined]
+
+    def named(self, name: str, /) -> A | None:
+        return next(iter(self.where(lambda row: self.unique(row) == name.lower())), None)
 
 
-class MemoryGroups(Rows[str, Group]):
+class MemoryGroups(Named[Group]):
+    def check(self, group: Group) -> None:
+        self.require("managed_policies", *group.attached_policy_arns)
+
     def members(self, group_id: str) -> Sequence[User]:
-        users = self.tables.users
+        users: dict[str, User] = self.tables.rows["users"]
         return [users[user_id] for user_id in sorted(users) if group_id in users[user_id].group_ids]
 
     def delete(self, group_id: str, /) -> None:
@@ -157,17 +161,33 @@ class MemoryGroups(Rows[str, Group]):
         super().delete(group_id)
 
 
-class MemoryRoles(Rows[str, Role]):
+class MemoryRoles(Named[Role]):
+    def check(self, role: Role) -> None:
+        self.require("managed_policies", *role.attached_policy_arns, *boundaries(role))
+
     def delete(self, role_id: str, /) -> None:
-        if any(profile.role_id == role_id for profile in self.tables.instance_profiles.values()):
+        if any(profile.role_id == role_id for profile in self.tables.rows["instance_profiles"].values()):
             raise StillReferenced(role_id)
         super().delete(role_id)
 
 
+class MemoryUsers(Named[User]):
+    def check(self, user: User) -> None:
+        self.require("managed_policies", *user.attached_policy_arns, *boundaries(user))
+        self.require("groups", *user.group_ids)
+
+
+def boundaries(holder: User | Role) -> Sequence[str]:
+    return () if holder.permissions_boundary_arn is None else (holder.permissions_boundary_arn,)
+
+
 class MemoryManagedPolicies(Rows[str, ManagedPolicy]):
+    def unique(self, policy: ManagedPolicy) -> object:
+        return policy.account_id, policy.name.lower()
+
     def is_in_use(self, arn: str) -> bool:
-        bounded: list[User | Role] = [*self.tables.users.values(), *self.tables.roles.values()]
-        holders = [*bounded, *self.tables.groups.values()]
+        bounded = [*self.tables.rows["users"].values(), *self.tables.rows["roles"].values()]
+        holders = [*bounded, *self.tables.rows["groups"].values()]
         return any(arn in holder.attached_policy_arns for holder in holders) or any(
             arn == holder.permissions_boundary_arn for holder in bounded
         )
@@ -178,7 +198,10 @@ class MemoryManagedPolicies(Rows[str, ManagedPolicy]):
         super().delete(arn)
 
 
-class MemoryInstanceProfiles(Rows[str, InstanceProfile]):
+class MemoryInstanceProfiles(Named[InstanceProfile]):
+    def check(self, profile: InstanceProfile) -> None:
+        self.require("roles", *([] if profile.role_id is None else [profile.role_id]))
+
     def holding(self, role_id: str) -> Sequence[InstanceProfile]:
         return self.where(lambda profile: profile.role_id == role_id)
 
@@ -191,12 +214,18 @@ class MemoryInstances(Rows[str, Instance]):
         return self.where(lambda instance: bool(client_token) and instance.client_token == client_token)
 
     def delete(self, instance_id: str, /) -> None:
-        if any(row.instance_id == instance_id for row in self.tables.associations.values()):
+        if any(row.instance_id == instance_id for row in self.tables.rows["associations"].values()):
             raise StillReferenced(instance_id)
         super().delete(instance_id)
 
 
 class MemoryAssociations(Rows[str, Association]):
+    def unique(self, association: Association) -> object:
+        return association.instance_id if association.is_active else None
+
+    def check(self, association: Association) -> None:
+        self.require("instances", association.instance_id)
+
     def of_instance(self, instance_id: str) -> Sequence[Association]:
         return self.where(lambda row: row.instance_id == instance_id)
 
@@ -204,12 +233,17 @@ class MemoryAssociations(Rows[str, Association]):
         return self.where(lambda row: row.instance_profile_id == instance_profile_id)
 
 
+class MemoryAccessKeys(Rows[str, AccessKey]):
+    def of_owner(self, owner_id: str) -> Sequence[AccessKey]:
+        return self.where(lambda key: key.owner_id == owner_id)
+
+
 class MemoryJoinTokens(Rows[str, JoinToken]):
     def claim(self, token_id: str, *, key_fingerprint: str, host_id: str, now: datetime) -> bool:
         token = self.rows.get(token_id)
         if token is None or token.claimed_by or token.expires_at <= now:
             return False
-        self._put(replace(token, claimed_by=key_fingerprint, host_id=host_id))
+        self.write(token_id, replace(token, claimed_by=key_fingerprint, host_id=host_id))
         return True
 
     def forget_until(self, now: datetime) -> int:
@@ -220,62 +254,65 @@ class MemoryJoinTokens(Rows[str, JoinToken]):
 
 
 class MemoryKeyPairs(Rows[str, KeyPair]):
+    def unique(self, key_pair: KeyPair) -> object:
+        return key_pair.region, key_pair.name
+
     def named(self, region: str, name: str) -> KeyPair | None:
-        return next(iter(self.where(lambda row: (row.region, row.name) == (region, name))), None)
+        return next(iter(self.where(lambda row: self.unique(row) == (region, name))), None)
 
 
-@dataclass
-class MemoryRevocations:
-    tables: Tables
-
+class MemoryRevocations(Rows[RevocationKey, Revocation]):
     def record(self, revocation: Revocation) -> None:
         key = (revocation.subject, revocation.subject_id)
-        earlier = self.tables.revocations.get(key)
-        if earlier is not None:
-            revocation = replace(
-                revocation,
-                not_before=max(revocation.not_before, earlier.not_before),
-                forget_after=max(revocation.forget_after, earlier.forget_after),
-            )
-        self.tables.revocations[key] = revocation
-        self.tables.version += 1
+        earlier = self.rows.get(key, revocation)
+        latest = replace(
+            revocation,
+            not_before=max(revocation.not_before, earlier.not_before),
+            forget_after=max(revocation.forget_after, earlier.forget_after),
+        )
+        self.write(key, latest)
 
     def forget_until(self, now: datetime) -> int:
-        gone = [key for key, mark in self.tables.revocations.items() if mark.forget_after <= now]
+        gone = [key for key, mark in self.rows.items() if mark.forget_after <= now]
         for key in gone:
-            del self.tables.revocations[key]
-            self.tables.version += 1
+            self.delete(key)
         return len(gone)
 
 
-@dataclass
-class MemoryInstallation:
-    tables: Tables
-
-    def get(self, name: str) -> str | None:
-        return self.tables.installation.get(name)
-
+class MemoryInstallation(Rows[str, str]):
     def put(self, name: str, value: str) -> None:
-        self.tables.installation[name] = value
-        self.tables.version += 1
+        self.write(name, value)
 
 
-@dataclass
-class MemoryOrganizations:
-    tables: Tables
-
-    def get(self) -> Organization | None:
-        return next(iter(self.tables.organizations.values()), None)
+class MemoryOrganizations(Rows[str, Organization]):
+    def get(self) -> Organization | None:  # type: ignore[override]
+        return next(iter(self.rows.values()), None)
 
     def put(self, organization: Organization) -> None:
         self.delete()
-        self.tables.organizations[organization.organization_id] = organization
-        self.tables.version += 1
+        self.write(organization.organization_id, organization)
 
-    def delete(self) -> None:
-        if self.tables.organizations:
-            self.tables.organizations.clear()
-            self.tables.version += 1
+    def delete(self) -> None:  # type: ignore[override]
+        for organization_id in list(self.rows):
+            super().delete(organization_id)
+
+
+PORTS: dict[str, type[Rows[Any, Any]]] = {
+    "users": MemoryUsers,
+    "groups": MemoryGroups,
+    "roles": MemoryRoles,
+    "managed_policies": MemoryManagedPolicies,
+    "instance_profiles": MemoryInstanceProfiles,
+    "instances": MemoryInstances,
+    "associations": MemoryAssociations,
+    "access_keys": MemoryAccessKeys,
+    "join_tokens": MemoryJoinTokens,
+    "key_pairs": MemoryKeyPairs,
+    "revocations": MemoryRevocations,
+    "installation": MemoryInstallation,
+    "organizations": MemoryOrganizations,
+}
+"""The kinds that have more than the methods of every port."""
 
 
 @dataclass
@@ -332,73 +369,12 @@ class MemoryTransaction:
     """Every port, over one copy of the tables."""
 
     def __init__(self, tables: Tables, vault: Vault) -> None:
-        self.vault = vault
-        self.users = Rows(
-            tables, tables.users, lambda u: u.user_id, lambda u: u.name.lower(), self._check_user
-        )
-        self.groups = MemoryGroups(
-            tables, tables.groups, lambda g: g.group_id, lambda g: g.name.lower(), self._check_attached
-        )
-        self.access_keys = MemoryAccessKeys(tables, tables.access_keys, lambda k: k.access_key_id)
-        self.roles = MemoryRoles(
-            tables, tables.roles, lambda r: r.role_id, lambda r: r.name.lower(), self._check_bounded
-        )
-        self.managed_policies = MemoryManagedPolicies(
-            tables, tables.managed_policies, lambda p: p.arn, lambda p: (p.account_id, p.name.lower())
-        )
-        self.instance_profiles = MemoryInstanceProfiles(
-            tables,
-            tables.instance_profiles,
-            lambda p: p.instance_profile_id,
-            lambda p: p.name.lower(),
-            self._check_held_role,
-        )
-        self.instances = MemoryInstances(tables, tables.instances, lambda i: i.instance_id)
-        self.associations = MemoryAssociations(
-            tables,
-            tables.associations,
-            lambda a: a.association_id,
-            lambda a: a.instance_id if a.is_active else None,
-            self._check_instance,
-        )
-        self.console_outputs = MemoryConsoleOutputs(tables)
-        self.images = Rows(tables, tables.images, lambda i: i.image_id)
-        self.hosts = Rows(tables, tables.hosts, lambda h: h.host_id)
-        self.join_tokens = MemoryJoinTokens(tables, tables.join_tokens, lambda t: t.token_id)
-        self.key_pairs = MemoryKeyPairs(
-            tables, tables.key_pairs, lambda k: k.key_pair_id, lambda k: (k.region, k.name)
-        )
-        self.revocations = MemoryRevocations(tables)
-        self.sealing_keys: Rows[int, SealingKey] = Rows(tables, tables.sealing_keys, lambda k: k.key_id)
-        self.installation = MemoryInstallation(tables)
-        self.organizations = MemoryOrganizations(tables)
-        self.audit = MemoryAuditTrail(tables)
         self.tables = tables
-
-    def _check_user(self, user: User) -> None:
-        self._check_bounded(user)
-        for group_id in user.group_ids:
-            if group_id not in self.tables.groups:
-                raise StillReferenced(group_id)
-
-    def _check_bounded(self, holder: User | Role) -> None:
-        self._check_attached(holder)
-        boundary = holder.permissions_boundary_arn
-        if boundary is not None and boundary not in self.tables.managed_policies:
-            raise StillReferenced(boundary)
-
-    def _check_attached(self, holder: User | Group | Role) -> None:
-        for arn in holder.attached_policy_arns:
-            if arn not in self.tables.managed_policies:
-                raise StillReferenced(arn)
-
-    def _check_held_role(self, profile: InstanceProfile) -> None:
-        if profile.role_id is not None and profile.role_id not in self.tables.roles:
-            raise StillReferenced(profile.role_id)
-
-    def _check_instance(self, association: Association) -> None:
-        if association.instance_id not in self.tables.instances:
-            raise StillReferenced(association.instance_id)
+        self.vault = vault
+        self.console_outputs = MemoryConsoleOutputs(tables)
+        self.audit = MemoryAuditTrail(tables)
+        for kind in KINDS:
+            setattr(self, kind.field, PORTS.get(kind.field, Rows)(tables, kind.field))
 
 
 class MemoryStore:
@@ -408,6 +384,7 @@ class MemoryStore:
         self.vault: Vault = vault if vault is not None else ClearVault()
         self.available = True
         self._tables = Tables()
+        self._journal: list[tuple[int, str, Any]] = []
         self._serial = threading.Lock()
 
     @contextmanager
@@ -417,17 +394,25 @@ class MemoryStore:
         with self._serial:
             tables = self._tables.copy()
             yield MemoryTransaction(tables, self.vault)
+            if tables.journal:
+                tables.version += 1
+                self._journal += [(tables.version, *written) for written in tables.journal]
             self._tables = tables
 
     def snapshot(self) -> Snapshot:
         """The snapshot of everything committed."""
+        return self.next_snapshot()
+
+    def next_snapshot(self, current: Snapshot | None = None) -> Snapshot:
+        """The newest snapshot, made from the current one by what was written since."""
         tables = self._tables
-        everything: Mapping[str, object] = {
-            each.name: getattr(tables, each.name)
-            for each in fields(tables)
-            if each.name not in ("audit", "last_audit_number", "console_outputs")
-        }
-        return load(Delta(**everything))  # type: ignore[arg-type]
+        if current is None:
+            return load(Delta(tables.version, {kind.field: tables.rows[kind.field] for kind in KINDS}))
+        changed: dict[str, dict[Any, Any]] = {}
+        for version, name, key in self._journal:
+            if current.version < version <= tables.version:
+                changed.setdefault(name, {})[key] = tables.rows[name].get(key)
+        return apply_delta(current, Delta(tables.version, changed)) if changed else current
 
     def close(self) -> None:
         """There is nothing to let go of."""

@@ -1,65 +1,81 @@
-"""The journal of changes: which aggregate was written at which version, so that snapshots read only that."""
+"""The journal of changes: which aggregate was written at which version, so that snapshots read only that.
+
+Theory of operation. A version is the number of a commit that changed a snapshot. A transaction collects the
+keys that it writes. As its last statements before the commit it raises the one row of `change_counter` and
+writes these keys under the counter's new value. The database lets nobody else raise that row until the
+transaction has ended, so versions are in the order of the commits and have no gaps: a reader that has seen
+version 7 never meets a version 6 later. A sequence gives no such order, since it hands out its numbers before
+the commit.
+"""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import StrEnum
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Integer,
+    Table,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from tabard.store.failures import refused_write
-from tabard.store.schema import changes
+from tabard.store.schema import key_column, metadata
 
 KEPT_CHANGES = 10_000
-"""A reader further behind than this reads everything anew."""
+"""A reader that is more versions behind than this reads everything again."""
 
 _TRIM_EVERY = 1_000
 
-_INSERT = insert(changes)
-_NEWEST = select(func.max(changes.c.version))
-_OLDEST = select(func.min(changes.c.version))
-_SINCE = (
-    select(changes.c.kind, changes.c.key)
-    .where(changes.c.version > bindparam("version"))
-    .order_by(changes.c.version)
+change_counter = Table(
+    "change_counter",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("version", BigInteger, nullable=False),
+)
+"""One row, whose number is 1."""
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("version", BigInteger, primary_key=True, autoincrement=False),
+    key_column("kind"),
+    key_column("key"),
 )
 
-
-class ChangeKind(StrEnum):
-    """What a row of `changes` is about; the other half is its key."""
-
-    USER = "user"
-    GROUP = "group"
-    ROLE = "role"
-    MANAGED_POLICY = "managed-policy"
-    INSTANCE_PROFILE = "instance-profile"
-    INSTANCE = "instance"
-    ASSOCIATION = "association"
-    IMAGE = "image"
-    HOST = "host"
-    JOIN_TOKEN = "join-token"  # noqa: S105 - a kind
-    KEY_PAIR = "key-pair"
-    ACCESS_KEY = "access-key"
-    SEALING_KEY = "sealing-key"
-    REVOCATION = "revocation"
-    INSTALLATION = "installation"
-    ORGANIZATION = "organization"
+_COUNT = update(change_counter).values(version=change_counter.c.version + 1)
+_NEWEST = select(change_counter.c.version)
+_OLDEST = select(func.min(changes.c.version))
+_INSERT = insert(changes)
+_SINCE = select(changes.c.kind, changes.c.key).where(changes.c.version > bindparam("version"))
 
 
 class TooFarBehind(Exception):
-    """The journal does not reach back to this version, or never had it: read everything anew."""
+    """The journal does not reach back to this version, or never had it: read everything again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Journal:
-    """One transaction's connection; every write goes through it and leaves a change behind."""
+    """One transaction's connection, for one kind of aggregate; every write goes through it.
+
+    `written` is shared by all kinds of the transaction: the kinds and keys of its writes, in their order.
+    """
 
     connection: Connection
+    kind: str
+    written: dict[tuple[str, str], None]
 
     @contextmanager
-    def write(self, kind: ChangeKind, key: str) -> Iterator[Connection]:
-        """Make one write, whole or not at all, and append its change.
+    def write(self, key: object) -> Iterator[Connection]:
+        """Make one write, whole or not at all, and remember its key for the end of the transaction.
 
         Raises:
             AlreadyStored, StillReferenced: nothing of this write is there; the transaction may go on.
@@ -68,29 +84,37 @@ class Journal:
             with self.connection.begin_nested():
                 yield self.connection
         except IntegrityError as error:
-            raise refused_write(error, f"{kind} {key}") from error
-        self._append(kind, key)
+            raise refused_write(error, f"{self.kind} {key}") from error
+        self.written[self.kind, str(key)] = None
 
-    def _append(self, kind: ChangeKind, key: str) -> None:
-        result = self.connection.execute(_INSERT, {"kind": kind.value, "key": key})
-        version = int(result.inserted_primary_key[0])  # type: ignore[index]  # one row was just inserted
-        if version % _TRIM_EVERY == 0:
-            self.connection.execute(delete(changes).where(changes.c.version <= version - KEPT_CHANGES))
+
+def append_changes(connection: Connection, written: Mapping[tuple[str, str], None]) -> None:
+    """Write down the changes of a transaction that is about to commit; nothing where it changed nothing.
+
+    INVARIANT: these are the transaction's last statements. Whatever came after them would be written while
+    every other writer waits, and two transactions that wait for each other's rows would never end.
+    """
+    if not written:
+        return
+    connection.execute(_COUNT)
+    version = newest_version(connection)
+    connection.execute(_INSERT, [{"version": version, "kind": kind, "key": key} for kind, key in written])
+    if version % _TRIM_EVERY == 0:
+        connection.execute(delete(changes).where(changes.c.version <= version - KEPT_CHANGES))
 
 
 def newest_version(connection: Connection) -> int:
     """The version of the store that this transaction sees; 0 before its first change."""
-    return connection.execute(_NEWEST).scalar() or 0
+    version: int = connection.execute(_NEWEST).scalar_one()
+    return version
 
 
-def changed_since(
-    connection: Connection, version: int, *, newest: int
-) -> Mapping[ChangeKind, frozenset[str]]:
-    """The keys written after `version`, by kind. Raises TooFarBehind."""
-    oldest = connection.execute(_OLDEST).scalar() or 0
+def changed_since(connection: Connection, version: int) -> Mapping[str, frozenset[str]]:
+    """The keys written after `version`, by the name of their kind. Raises TooFarBehind."""
+    newest, oldest = newest_version(connection), connection.execute(_OLDEST).scalar() or 0
     if version > newest or oldest > version + 1:
         raise TooFarBehind
-    found: dict[ChangeKind, set[str]] = {}
+    found: dict[str, set[str]] = {}
     for kind, key in connection.execute(_SINCE, {"version": version}):
-        found.setdefault(ChangeKind(kind), set()).add(key)
+        found.setdefault(kind, set()).add(key)
     return {kind: frozenset(keys) for kind, keys in found.items()}

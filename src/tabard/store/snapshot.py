@@ -6,6 +6,8 @@ A request sees one snapshot from beginning to end; a change makes the next one.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
+from typing import Any
 
 from tabard.model.access_key import AccessKey
 from tabard.model.association import Association
@@ -39,10 +41,12 @@ from tabard.store.compiled_policies import (
     refuse_everything,
 )
 from tabard.store.compiled_policies import compile_session_policies as compile_session_policies
-from tabard.store.controls import Controls
+from tabard.store.controls import NO_CONTROLS, Controls
 from tabard.store.snapshot_indexes import Indexes
 
 RevocationKey = tuple[RevocationSubject, str]
+
+_NONE: Mapping[Any, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,31 +58,34 @@ class Snapshot:
     `account_id` is empty before the installation has one. `organizations` holds one at most, by its id, and
     `controls` what it says about the account.
 
-    INVARIANT: no mapping is changed once its snapshot is made; a change copies.
+    INVARIANT: no mapping is changed once its snapshot is made; a change copies. A copy begins with nothing
+    compiled: hence `init=False`.
     """
 
     version: int
     account_id: str
     partition: str
-    users: Mapping[str, User]
-    groups: Mapping[str, Group]
-    roles: Mapping[str, Role]
-    managed_policies: Mapping[str, ManagedPolicy]
-    instance_profiles: Mapping[str, InstanceProfile]
-    instances: Mapping[str, Instance]
-    associations: Mapping[str, Association]
-    images: Mapping[str, Image]
-    hosts: Mapping[str, Host]
-    join_tokens: Mapping[str, JoinToken]
-    key_pairs: Mapping[str, KeyPair]
-    access_keys: Mapping[str, AccessKey]
-    sealing_keys: Mapping[int, SealingKey]
-    revocations: Mapping[RevocationKey, Revocation] = field(repr=False)
-    installation: Mapping[str, str] = field(repr=False)
-    organizations: Mapping[str, Organization] = field(repr=False)
-    controls: Controls = field(repr=False, compare=False)
-    indexes: Indexes = field(repr=False)
-    _compiled: dict[str, CompiledPolicies] = field(default_factory=dict, repr=False, compare=False)
+    users: Mapping[str, User] = _NONE
+    groups: Mapping[str, Group] = _NONE
+    roles: Mapping[str, Role] = _NONE
+    managed_policies: Mapping[str, ManagedPolicy] = _NONE
+    instance_profiles: Mapping[str, InstanceProfile] = _NONE
+    instances: Mapping[str, Instance] = _NONE
+    associations: Mapping[str, Association] = _NONE
+    images: Mapping[str, Image] = _NONE
+    hosts: Mapping[str, Host] = _NONE
+    join_tokens: Mapping[str, JoinToken] = _NONE
+    key_pairs: Mapping[str, KeyPair] = _NONE
+    access_keys: Mapping[str, AccessKey] = _NONE
+    sealing_keys: Mapping[int, SealingKey] = _NONE
+    revocations: Mapping[RevocationKey, Revocation] = field(default=_NONE, repr=False)
+    installation: Mapping[str, str] = field(default=_NONE, repr=False)
+    organizations: Mapping[str, Organization] = field(default=_NONE, repr=False)
+    controls: Controls = field(default=NO_CONTROLS, repr=False, compare=False)
+    indexes: Indexes = field(default=Indexes(), repr=False)
+    _compiled: dict[str, CompiledPolicies] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def role_named(self, name: str) -> Role | None:
         """The role of this name, whatever the case of its letters."""

@@ -12,12 +12,12 @@ from tabard.model.group import Group
 from tabard.model.role import Role
 from tabard.model.user import User
 from tabard.names import Arn
-from tabard.store.changes import ChangeKind, TooFarBehind
+from tabard.store.changes import TooFarBehind
 from tabard.store.ports import Transaction
 from tabard.store.sql import SqlStore
 
-_Part = tuple[str, ChangeKind, str | None]
-"""What a decision rested on: its ARN, kind and key; no key where it is not there any more."""
+_Part = tuple[str, str, str | None]
+"""What a decision rested on: ARN, name of its kind, and key; no key where it is not there any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def changed_since(store: SqlStore, event: AuditEvent) -> ChangedSince:
             name for name, kind, key in _rested_on(event, tx) if key is None or key in written.get(kind, ())
         ]
         # What an organisation says is asked about every request.
-        if ChangeKind.ORGANIZATION in written:
+        if "organization" in written:
             names.append("the organisation")
         return ChangedSince(tuple(dict.fromkeys(names)))
 
@@ -52,7 +52,7 @@ def _rested_on(event: AuditEvent, tx: Transaction) -> Iterator[_Part]:
     for decided in event.decisions:
         for matched in decided.matched:
             if matched.policy.startswith("arn:"):
-                yield matched.policy, ChangeKind.MANAGED_POLICY, matched.policy
+                yield matched.policy, "managed-policy", matched.policy
         if decided.action.startswith("sts:"):
             yield from _of_principal(decided.resource, tx)
     yield from _of_principal(event.principal_arn, tx)
@@ -64,23 +64,23 @@ def _of_principal(text: str, tx: Transaction) -> Iterator[_Part]:
     if kind in ("role", "assumed-role"):
         role = tx.roles.named(rest.partition("/")[0] if kind == "assumed-role" else rest.rpartition("/")[2])
         if role is None:
-            yield text, ChangeKind.ROLE, None
+            yield text, "role", None
         else:
-            yield role.arn, ChangeKind.ROLE, role.role_id
+            yield role.arn, "role", role.role_id
             yield from _attached_to(role)
     elif kind == "user":
         user = tx.users.named(rest.rpartition("/")[2])
         if user is None:
-            yield text, ChangeKind.USER, None
+            yield text, "user", None
         else:
-            yield user.arn, ChangeKind.USER, user.user_id
+            yield user.arn, "user", user.user_id
             yield from _attached_to(user)
             for group in filter(None, map(tx.groups.get, user.group_ids)):
-                yield group.arn, ChangeKind.GROUP, group.group_id
+                yield group.arn, "group", group.group_id
                 yield from _attached_to(group)
 
 
 def _attached_to(holder: Role | User | Group) -> Iterator[_Part]:
     boundary = None if isinstance(holder, Group) else holder.permissions_boundary_arn
     for arn in (*holder.attached_policy_arns, *([boundary] if boundary else [])):
-        yield arn, ChangeKind.MANAGED_POLICY, arn
+        yield arn, "managed-policy", arn

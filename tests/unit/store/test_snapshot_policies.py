@@ -139,10 +139,14 @@ def test_a_boundary_or_group_that_is_not_there_denies_everything() -> None:
     with capture_logs() as logs:
         snapshot = load(
             Delta(
-                version=1,
-                roles={role().role_id: role(boundary="arn:aws:iam::1:policy/gone")},
-                users={
-                    user().user_id: user(inline=(InlinePolicy("own", allows("s3:*")),), groups=("AGPA-gone",))
+                1,
+                {
+                    "roles": {role().role_id: role(boundary="arn:aws:iam::1:policy/gone")},
+                    "users": {
+                        user().user_id: user(
+                            inline=(InlinePolicy("own", allows("s3:*")),), groups=("AGPA-gone",)
+                        )
+                    },
                 },
             )
         )
@@ -224,7 +228,7 @@ def test_an_attached_policy_that_is_not_there_takes_everything() -> None:
     with store.transaction() as tx:
         tx.managed_policies.insert(managed_policy())
         tx.roles.insert(role(inline=(InlinePolicy("all", allows("*")),), attached=(managed_policy().arn,)))
-        del tx.tables.managed_policies[managed_policy().arn]
+        del tx.tables.rows["managed_policies"][managed_policy().arn]
     decision = decided(store.snapshot().identity_policies(role().role_id), "s3:GetObject", OBJECT)
     assert decision.effect is Effect.EXPLICIT_DENY
 

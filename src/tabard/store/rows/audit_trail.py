@@ -8,12 +8,57 @@ from itertools import chain
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Dialect, Row, and_, bindparam, delete, func, or_, select
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Connection,
+    Dialect,
+    Index,
+    Integer,
+    Row,
+    Table,
+    Text,
+    and_,
+    bindparam,
+    delete,
+    func,
+    or_,
+    select,
+    text,
+)
 
 from tabard.model.audit_event import AuditEvent, DecidedCheck
 from tabard.policy import Effect, Layer, MatchedStatement
 from tabard.store.moment import Moment
-from tabard.store.schema import DENIED, audit_events
+from tabard.store.schema import GROWING_NUMBER, metadata, text_column, time_column
+
+audit_events = Table(
+    "audit_events",
+    metadata,
+    Column("number", GROWING_NUMBER, primary_key=True, autoincrement=True),
+    Column("request_id", Text, nullable=False, index=True),
+    time_column("at"),
+    text_column("service"),
+    text_column("operation"),
+    text_column("principal_arn"),
+    text_column("access_key_id"),
+    text_column("source_ip"),
+    text_column("user_agent"),
+    text_column("region"),
+    Column("resources", JSON, nullable=False),
+    text_column("outcome"),
+    text_column("error_code"),
+    text_column("reason"),
+    Column("http_status", Integer, nullable=False),
+    Column("snapshot_version", BigInteger, nullable=False),
+    Column("decisions", JSON, nullable=False),
+    text_column("explanation"),
+    sqlite_autoincrement=True,
+)
+
+DENIED = text("outcome = 'denied'")
+Index("ix_audit_events_denied", audit_events.c.number, sqlite_where=DENIED, postgresql_where=DENIED)
 
 PRUNED_AT_ONCE = 10_000
 ROWS_AT_ONCE = 100

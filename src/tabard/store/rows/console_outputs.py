@@ -2,10 +2,19 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import Column, Connection, LargeBinary, Table, bindparam, delete, insert, select
 
 from tabard.model.console_output import ConsoleOutput
-from tabard.store.schema import console_outputs
+from tabard.store import ports
+from tabard.store.schema import key_column, metadata, time_column
+
+console_outputs = Table(
+    "console_outputs",
+    metadata,
+    key_column("instance_id"),
+    Column("output", LargeBinary, nullable=False),
+    time_column("told_at"),
+)
 
 _ONE = select(console_outputs).where(console_outputs.c.instance_id == bindparam("the_key"))
 _DELETE = delete(console_outputs).where(console_outputs.c.instance_id == bindparam("the_key"))
@@ -13,7 +22,7 @@ _INSERT = insert(console_outputs)
 
 
 @dataclass(frozen=True, slots=True)
-class SqlConsoleOutputs:
+class SqlConsoleOutputs(ports.ConsoleOutputs):
     """Satisfies `ports.ConsoleOutputs`."""
 
     connection: Connection

@@ -1,47 +1,30 @@
 """Hosts ⇄ rows."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
-
-from sqlalchemy import Row
+from sqlalchemy import Boolean, Column, Table
 
 from tabard.model.host import Host
-from tabard.store.changes import ChangeKind, Journal
-from tabard.store.rows.single_table import SingleTable
-from tabard.store.schema import hosts
+from tabard.store import ports
+from tabard.store.rows.aggregate_table import AggregateTable, TableRows
+from tabard.store.schema import key_column, metadata, text_column, time_column
 
-
-def _to_row(host: Host) -> dict[str, object]:
-    return asdict(host)
-
-
-def _from_row(row: Row[Any]) -> Host:
-    return Host(**row._mapping)
-
-
-HOSTS: SingleTable[str, Host] = SingleTable(
-    kind=ChangeKind.HOST, key=hosts.c.host_id, to_row=_to_row, from_row=_from_row
+hosts = Table(
+    "hosts",
+    metadata,
+    key_column("host_id"),
+    text_column("name"),
+    text_column("partition"),
+    text_column("region"),
+    text_column("account_id"),
+    time_column("registered_at"),
+    time_column("last_seen_at"),
+    Column("ephemeral", Boolean, nullable=False),
+    text_column("registered_by"),
+    text_column("key_fingerprint"),
+    text_column("next_key_fingerprint"),
 )
 
 
-@dataclass(frozen=True, slots=True)
-class SqlHosts:
+class SqlHosts(TableRows[str, Host], ports.Hosts):
     """Satisfies `ports.Hosts`."""
 
-    journal: Journal
-
-    def get(self, host_id: str) -> Host | None:
-        return HOSTS.get(self.journal.connection, host_id)
-
-    def all(self) -> Sequence[Host]:
-        return list(HOSTS.read(self.journal.connection).values())
-
-    def insert(self, host: Host) -> None:
-        HOSTS.insert(self.journal, host)
-
-    def update(self, host: Host) -> None:
-        HOSTS.update(self.journal, host)
-
-    def delete(self, host_id: str) -> None:
-        HOSTS.delete(self.journal, host_id)
+    table = AggregateTable(Host, hosts.c.host_id)

@@ -1,88 +1,71 @@
 """Revocations ⇄ rows."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Connection, Row, and_, delete, insert, select, update
+from sqlalchemy import Column, ColumnElement, Row, Table, and_, delete, insert, select, update
 
-from tabard.model.revocation import Revocation
-from tabard.store.changes import ChangeKind, Journal
-from tabard.store.schema import revocations
+from tabard.model.revocation import Revocation, RevocationSubject
+from tabard.store import ports
+from tabard.store.changes import Journal
+from tabard.store.moment import Moment
+from tabard.store.schema import key_column, metadata, time_column
+from tabard.store.snapshot import RevocationKey
+
+revocations = Table(
+    "revocations",
+    metadata,
+    key_column("subject"),
+    key_column("subject_id"),
+    time_column("not_before"),
+    Column("forget_after", Moment, nullable=False, index=True),
+)
 
 _ALL = select(revocations)
 
 
-def change_key(subject: str, subject_id: str) -> str:
-    """How `changes` names a revocation."""
-    return f"{subject}/{subject_id}"
+def revocation_key(text: str) -> RevocationKey:
+    """The key that the journal writes as `subject/subject_id`."""
+    subject, _, subject_id = text.partition("/")
+    return cast(RevocationSubject, subject), subject_id
 
 
-def read_revocations(
-    connection: Connection, change_keys: Collection[str] | None = None
-) -> dict[str, Revocation]:
-    """The revocations that these change keys name and that are there, or all of them, by change key."""
-    if change_keys is None:
-        return {change_key(row.subject, row.subject_id): _from_row(row) for row in connection.execute(_ALL)}
-    found = {}
-    for key in change_keys:
-        subject, _, subject_id = key.partition("/")
-        row = _stored(connection, subject, subject_id)
-        if row is not None:
-            found[key] = _from_row(row)
-    return found
-
-
-@dataclass(frozen=True, slots=True)
-class SqlRevocations:
+class SqlRevocations(ports.Revocations):
     """Satisfies `ports.Revocations`."""
 
-    journal: Journal
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    def read(self, keys: Collection[RevocationKey] | None = None) -> dict[RevocationKey, Revocation]:
+        """The revocations of these subjects that are there, or all of them."""
+        found = self._where() if keys is None else [row for key in keys for row in self._where(_is(key))]
+        return {(row.subject, row.subject_id): Revocation(**row._mapping) for row in found}
 
     def record(self, revocation: Revocation) -> None:
-        """Write a mark; of two marks on one subject the later moments stay."""
-        subject, subject_id = revocation.subject, revocation.subject_id
-        not_before, forget_after = revocation.not_before, revocation.forget_after
-        stored = _stored(self.journal.connection, subject, subject_id)
-        with self.journal.write(ChangeKind.REVOCATION, change_key(subject, subject_id)) as connection:
-            if stored is None:
-                connection.execute(
-                    insert(revocations),
-                    {
-                        "subject": subject,
-                        "subject_id": subject_id,
-                        "not_before": not_before,
-                        "forget_after": forget_after,
-                    },
-                )
-            else:
-                connection.execute(
-                    update(revocations).where(_is(subject, subject_id)),
-                    {
-                        "not_before": max(not_before, stored.not_before),
-                        "forget_after": max(forget_after, stored.forget_after),
-                    },
-                )
+        """Write a mark; of two marks on one subject the later times stay."""
+        key = (revocation.subject, revocation.subject_id)
+        stored = self.read((key,)).get(key, revocation)
+        marks = {
+            "not_before": max(revocation.not_before, stored.not_before),
+            "forget_after": max(revocation.forget_after, stored.forget_after),
+        }
+        with self._journal.write("/".join(key)) as connection:
+            if not connection.execute(update(revocations).where(_is(key)), marks).rowcount:
+                connection.execute(insert(revocations), {"subject": key[0], "subject_id": key[1], **marks})
 
     def forget_until(self, now: datetime) -> int:
         """Remove the marks whose time is up; how many there were."""
-        gone = self.journal.connection.execute(_ALL.where(revocations.c.forget_after <= now)).all()
+        gone = self._where(revocations.c.forget_after <= now)
         for row in gone:
-            with self.journal.write(
-                ChangeKind.REVOCATION, change_key(row.subject, row.subject_id)
-            ) as connection:
-                connection.execute(delete(revocations).where(_is(row.subject, row.subject_id)))
+            key = (row.subject, row.subject_id)
+            with self._journal.write("/".join(key)) as connection:
+                connection.execute(delete(revocations).where(_is(key)))
         return len(gone)
 
-
-def _stored(connection: Connection, subject: str, subject_id: str) -> Row[Any] | None:
-    return connection.execute(_ALL.where(_is(subject, subject_id))).one_or_none()
-
-
-def _is(subject: str, subject_id: str) -> Any:  # noqa: ANN401 — a SQL expression
-    return and_(revocations.c.subject == subject, revocations.c.subject_id == subject_id)
+    def _where(self, *conditions: ColumnElement[bool]) -> list[Row[Any]]:
+        return list(self._journal.connection.execute(_ALL.where(*conditions)))
 
 
-def _from_row(row: Row[Any]) -> Revocation:
-    return Revocation(**row._mapping)
+def _is(key: RevocationKey) -> ColumnElement[bool]:
+    return and_(revocations.c.subject == key[0], revocations.c.subject_id == key[1])

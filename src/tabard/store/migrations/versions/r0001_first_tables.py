@@ -52,12 +52,18 @@ def upgrade() -> None:
     op.create_index("ix_audit_events_request_id", "audit_events", ["request_id"])
     op.create_table(
         "changes",
-        sa.Column("version", _GROWING_NUMBER, autoincrement=True, nullable=False),
+        sa.Column("version", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("version", name="pk_changes"),
-        sqlite_autoincrement=True,
+        sa.PrimaryKeyConstraint("version", "kind", "key", name="pk_changes"),
     )
+    change_counter = op.create_table(
+        "change_counter",
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("number", name="pk_change_counter"),
+    )
+    op.bulk_insert(change_counter, [{"number": 1, "version": 0}])
     op.create_table(
         "console_outputs",
         sa.Column("instance_id", sa.Text(), nullable=False),
@@ -118,22 +124,22 @@ def upgrade() -> None:
         sa.Column("private_ip_address", sa.Text(), nullable=False),
         sa.Column("mac_address", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("metadata_options", sa.JSON(), nullable=False),
+        sa.Column("metadata_options", sa.Text(), nullable=False),
         sa.Column("launched_at", sa.BigInteger(), nullable=False),
         sa.Column("launched_by", sa.Text(), nullable=False),
         sa.Column("boot_number", sa.Integer(), nullable=False),
         sa.Column("ami_launch_index", sa.Integer(), nullable=False),
         sa.Column("client_token", sa.Text(), nullable=False),
         sa.Column("user_data", sa.LargeBinary(), nullable=False),
-        sa.Column("shutdown_options", sa.JSON(), nullable=False),
+        sa.Column("shutdown_options", sa.Text(), nullable=False),
         sa.Column("key_name", sa.Text(), nullable=False),
         sa.Column("public_key", sa.Text(), nullable=False),
         sa.Column("state_reason_code", sa.Text(), nullable=False),
         sa.Column("state_reason_message", sa.Text(), nullable=False),
         sa.Column("state_changed_at", sa.BigInteger(), nullable=True),
-        sa.Column("tags", sa.JSON(), nullable=False),
-        sa.Column("faults", sa.JSON(), nullable=False),
-        sa.Column("events", sa.JSON(), nullable=False),
+        sa.Column("tags", sa.Text(), nullable=False),
+        sa.Column("faults", sa.Text(), nullable=False),
+        sa.Column("events", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("instance_id", name="pk_instances"),
     )
     op.create_index("ix_instances_client_token", "instances", ["client_token"], **_only("client_token <> ''"))
@@ -151,7 +157,7 @@ def upgrade() -> None:
         sa.Column("default_version_id", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("updated_at", sa.BigInteger(), nullable=False),
-        sa.Column("tags", sa.JSON(), nullable=False),
+        sa.Column("tags", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("arn", name="pk_managed_policies"),
         sa.UniqueConstraint("account_id", "name_key", name="uq_managed_policies_account_id_name_key"),
     )
@@ -163,22 +169,32 @@ def upgrade() -> None:
     )
     op.create_table(
         "control_policies",
+        sa.Column("organization_id", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("control_type", sa.Text(), nullable=False),
         sa.Column("document", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("name", name="pk_control_policies"),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organizations.organization_id"], name="fk_control_policies_organization_id"
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "name", name="pk_control_policies"),
     )
     op.create_table(
         "organization_nodes",
+        sa.Column("organization_id", sa.Text(), nullable=False),
         sa.Column("node_id", sa.Text(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("parent_id", sa.Text(), nullable=False),
-        sa.Column("service_control", sa.JSON(), nullable=False),
-        sa.Column("resource_control", sa.JSON(), nullable=False),
-        sa.PrimaryKeyConstraint("node_id", name="pk_organization_nodes"),
+        sa.Column("service_control", sa.Text(), nullable=False),
+        sa.Column("resource_control", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organization_id"],
+            ["organizations.organization_id"],
+            name="fk_organization_nodes_organization_id",
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "node_id", name="pk_organization_nodes"),
     )
     op.create_table(
         "revocations",
@@ -216,7 +232,7 @@ def upgrade() -> None:
         sa.Column("fingerprint", sa.Text(), nullable=False),
         sa.Column("public_key", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
-        sa.Column("tags", sa.JSON(), nullable=False),
+        sa.Column("tags", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("key_pair_id", name="pk_key_pairs"),
         sa.UniqueConstraint("region", "name", name="uq_key_pairs_region_name"),
     )
@@ -271,11 +287,11 @@ def upgrade() -> None:
         sa.Column("account_id", sa.Text(), nullable=False),
         sa.Column("description", sa.Text(), nullable=False),
         sa.Column("trust_policy", sa.Text(), nullable=False),
-        sa.Column("trusted", sa.JSON(), nullable=False),
+        sa.Column("trusted", sa.Text(), nullable=False),
         sa.Column("max_session_duration_seconds", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("permissions_boundary_arn", sa.Text(), nullable=True),
-        sa.Column("tags", sa.JSON(), nullable=False),
+        sa.Column("tags", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(
             ["permissions_boundary_arn"],
             ["managed_policies.arn"],
@@ -295,7 +311,7 @@ def upgrade() -> None:
         sa.Column("account_id", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("permissions_boundary_arn", sa.Text(), nullable=True),
-        sa.Column("tags", sa.JSON(), nullable=False),
+        sa.Column("tags", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(
             ["permissions_boundary_arn"],
             ["managed_policies.arn"],
@@ -325,7 +341,7 @@ def upgrade() -> None:
         sa.Column("account_id", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("role_id", sa.Text(), nullable=True),
-        sa.Column("tags", sa.JSON(), nullable=False),
+        sa.Column("tags", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["role_id"], ["roles.role_id"], name="fk_instance_profiles_role_id"),
         sa.PrimaryKeyConstraint("instance_profile_id", name="pk_instance_profiles"),
         sa.UniqueConstraint("name_key", name="uq_instance_profiles_name_key"),
@@ -350,7 +366,7 @@ def upgrade() -> None:
         sa.Column("document", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["policy_arn"], ["managed_policies.arn"], name="fk_policy_versions_policy_arn", ondelete="CASCADE"
+            ["policy_arn"], ["managed_policies.arn"], name="fk_policy_versions_policy_arn"
         ),
         sa.PrimaryKeyConstraint("policy_arn", "version_id", name="pk_policy_versions"),
     )
