@@ -1,6 +1,6 @@
 """Write the documents that follow from the code, or check that they do.
 
-python docs/generate.py            writes docs/*.md and the list of operations in README.md
+python docs/generate.py            writes docs/*.md
 python docs/generate.py --check    changes nothing; ends with 1 where a document is out of date
 """
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from sources.commands import commands_page
 from sources.differences import differences_page
 from sources.errors import errors_page
-from sources.operations import operations_page, supported_operations
+from sources.operations import operations_page
 from sources.rotation import rotation_page
 from sources.settings import settings_page
 
@@ -25,10 +25,6 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "docs/rotation.md": rotation_page,
     "docs/settings.md": settings_page,
 }
-
-README = "README.md"
-BEGIN = "<!-- operations: written by docs/generate.py -->"
-END = "<!-- operations: end -->"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -53,17 +49,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def documents() -> Mapping[str, str]:
     """Every generated document by its path in the repository, as the code says it should be."""
-    return {README: readme(), **{name: make() for name, make in PAGES.items()}}
-
-
-def readme() -> str:
-    """The README with its list of operations brought up to date; the rest is as it is."""
-    text = (REPOSITORY / README).read_text(encoding="utf-8")
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise SystemExit(f"{README} has no place for the list of operations: {BEGIN} … {END}")
-    return f"{before}{BEGIN}\n{supported_operations()}{END}{after}"
+    return {name: make() for name, make in PAGES.items()}
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""docs/operations.md and the README's list: every operation, how it is performed, what it is checked for."""
+"""docs/operations.md: every operation, how it is performed, and the actions that it checks."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -63,17 +63,6 @@ def operations_page() -> str:
         ]
         parts.append(table(("operation", "performed", "checked for"), rows))
     return "\n".join(parts).rstrip() + "\n"
-
-
-def supported_operations() -> str:
-    """One line a service, of AWS's services alone."""
-    lines = []
-    for service, title in TITLES.items():
-        if service == "hosts":
-            continue
-        names = sorted(OPERATIONS[service])
-        lines.append(f"- **{title}** ({len(names)}): {', '.join(names)}")
-    return "\n".join(lines) + "\n"
 
 
 def actions_of(service: ServiceName, operation: Operation) -> frozenset[str]:

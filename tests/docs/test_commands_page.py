@@ -7,7 +7,7 @@ import typer
 
 from tabard.cli.listed import loaded
 from tabard.cli.main import app
-from tests.support.repository_texts import read
+from tests.support.repository_texts import markdown, read
 
 HIDDEN: set[str] = set()
 
@@ -26,7 +26,8 @@ ALL = dict(commands(typer.main.get_command(app)))
 
 
 def test_every_command_and_option_is_documented() -> None:
-    page, readme = read("docs/commands.md"), read("README.md")
+    page = read("docs/commands.md")
+    elsewhere = "\n".join(text for name, text in markdown().items() if name != "docs/commands.md")
     assert {name for name, command in ALL.items() if command.hidden} == HIDDEN
     for name, command in ALL.items():
         if command.hidden:
@@ -34,7 +35,7 @@ def test_every_command_and_option_is_documented() -> None:
             continue
         section = page.partition(f"## `tabard {name}`\n")[2].partition("\n## ")[0]
         assert section, name
-        assert f"tabard {name}" in readme or f"make {name}" in readme
+        assert f"tabard {name}" in elsewhere or f"make {name}" in elsewhere
         for parameter in command.params:
             for option in (*parameter.opts, *parameter.secondary_opts):
                 assert not option.startswith("-") or f"`{option}`" in section, f"{name} {option}"

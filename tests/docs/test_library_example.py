@@ -1,4 +1,4 @@
-"""The README's example of the policy engine alone runs, says what the README says, and needs nothing else."""
+"""The example of the policy engine alone runs, prints what its page says, and needs nothing else."""
 
 import subprocess
 import sys
@@ -15,8 +15,8 @@ assert not installed, installed
 
 
 def test_the_example_runs_by_itself_and_prints_what_stands_below_it() -> None:
-    readme = read("README.md").partition("### The policy engine alone")[2]
-    example, expected = blocks(readme, "python")[0], blocks(readme, "text")[0]
+    page = read("docs/policy-engine.md")
+    example, expected = blocks(page, "python")[0], blocks(page, "text")[0]
     ran = subprocess.run(
         [sys.executable, "-c", example + NOTHING_ELSE], capture_output=True, text=True, timeout=60
     )

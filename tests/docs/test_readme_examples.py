@@ -61,6 +61,8 @@ def test_every_command_in_a_document_exists(name: str) -> None:
                 _check_aws(words[1:])
             case "make":
                 assert re.search(rf"^{re.escape(words[1])}:.*## ", read("Makefile"), re.MULTILINE), words
+            case "pip":
+                assert words == ["pip", "install", ".[local]"]
             case "python":
                 assert Path(words[1]).parts[0] == "docs"
             case _:
