@@ -12,6 +12,7 @@ from tabard.imds.source import CredentialsView, ServedCredentials
 from tabard.model.messages import DesiredInstance, GetInstanceIdentityResult
 from tabard.model.session import RoleDelivery
 from tests.support.described_instance import FACTS, IDENTITY, PROFILE
+from tests.support.waiting import until
 
 TTL = "x-aws-ec2-metadata-token-ttl-seconds"
 
@@ -95,3 +96,21 @@ async def token(server: MetadataServer, ttl_seconds: int = 60) -> str:
     answer = await ask(server, "PUT", "/latest/api/token", (TTL, str(ttl_seconds)))
     assert answer.status == 200
     return answer.body.decode()
+
+
+class Arrivals:
+    """A peer check that counts the connections that the server has taken."""
+
+    uid = 0
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.are_strangers = False
+
+    def __call__(self, **_: object) -> int:
+        self.count += 1
+        return self.uid + 1 if self.are_strangers else self.uid
+
+    async def reach(self, count: int) -> None:
+        """Return once so many connections have been taken since the beginning."""
+        await until(lambda: self.count >= count)

@@ -13,7 +13,7 @@ import msgspec
 from tabard.imds.request import MetadataRequest, RequestReader
 
 _READ_BYTES = 4096
-_LINGER_SECONDS = 1.0
+LINGER_SECONDS = 1.0
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -35,7 +35,8 @@ class Connection:
     """Ends within `most_seconds`, come what may."""
 
     __slots__ = (
-        "_answer", "_connection", "_is_reading", "_loop", "_on_end", "_peer", "_reader", "_timers", "_unsent"
+        "_answer", "_connection", "_is_reading", "_linger_seconds", "_loop", "_on_end", "_peer", "_reader",
+        "_timers", "_unsent"
     )  # fmt: skip
 
     def __init__(
@@ -45,8 +46,10 @@ class Connection:
         peer: str,
         answer: Answering,
         on_end: "Callable[[Connection], None]",
+        linger_seconds: float = LINGER_SECONDS,
     ) -> None:
         """Args: on_end: told once, if `waits` has been true."""
+        self._linger_seconds = linger_seconds
         self._loop = asyncio.get_running_loop()
         self._connection = connection
         self._peer = peer
@@ -135,7 +138,7 @@ class Connection:
         except OSError:
             self.abort()
             return
-        self._timers += (self._loop.call_later(_LINGER_SECONDS, self.abort),)
+        self._timers += (self._loop.call_later(self._linger_seconds, self.abort),)
         self._wait_to_read()
 
     def _wait_to_read(self) -> None:

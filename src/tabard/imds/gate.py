@@ -2,16 +2,26 @@
 
 import socket
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from tabard.imds.connection import Answering, Connection, Reply
 from tabard.imds.peer import Address
 from tabard.imds.request import MetadataRequest
 
-MAXIMUM_CONNECTIONS = 64
-CONNECTION_SECONDS = 10.0
 _REFUSED_CONNECTIONS = 64
 _REFUSED_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionLimits:
+    """How many connections one instance has open at most, and how long each of them lasts at most."""
+
+    connections: int = 64
+    seconds: float = 10.0
+
+
+DEFAULT_LIMITS = ConnectionLimits()
 
 
 class PeerCheck(Protocol):
@@ -24,12 +34,13 @@ class Gate:
     """Begins each accepted connection: with the service for peers of the instance, else with a refusal.
 
     A connection of another uid is answered unseen and takes none of the instance's places. Every connection
-    carries one request (EC2 closes after each) and ends after `CONNECTION_SECONDS`, come what may.
+    carries one request (EC2 closes after each) and ends after `ConnectionLimits.seconds`, come what may.
     """
 
     __slots__ = (
         "_answer",
         "_is_open_to_ipv6",
+        "_limits",
         "_on_refused",
         "_open",
         "_peer_check",
@@ -47,6 +58,7 @@ class Gate:
         refusal: Callable[[], bytes],
         on_refused: Callable[[int | None], None],
         is_open_to_ipv6: Callable[[], bool],
+        limits: ConnectionLimits = DEFAULT_LIMITS,
     ) -> None:
         """Args: is_open_to_ipv6: whether there is a door by IPv6 at all; without one who comes is reset."""
         self._answer = answer
@@ -55,6 +67,7 @@ class Gate:
         self._refusal = refusal
         self._on_refused = on_refused
         self._is_open_to_ipv6 = is_open_to_ipv6
+        self._limits = limits
         # An empty dict is a third of an empty set, and every instance has these.
         self._open: dict[Connection, None] = {}
         self._refused: dict[Connection, None] = {}
@@ -70,10 +83,10 @@ class Gate:
                 connection.close()
             else:
                 self._begin(connection, peer[0], self._refuse, self._refused, _REFUSED_SECONDS)
-        elif len(self._open) >= MAXIMUM_CONNECTIONS:
+        elif len(self._open) >= self._limits.connections:
             connection.close()
         else:
-            self._begin(connection, peer[0], self._answer, self._open, CONNECTION_SECONDS)
+            self._begin(connection, peer[0], self._answer, self._open, self._limits.seconds)
 
     def abort_all(self) -> None:
         """End every connection now."""

@@ -17,7 +17,7 @@ from tabard.imds import container, tree
 from tabard.imds.acceptor import Acceptor
 from tabard.imds.answer import Answer, error, ok
 from tabard.imds.connection import Reply
-from tabard.imds.gate import Gate, PeerCheck
+from tabard.imds.gate import DEFAULT_LIMITS, ConnectionLimits, Gate, PeerCheck
 from tabard.imds.nodes import PLAIN
 from tabard.imds.pace import BURST, CONNECTIONS_A_SECOND, Pace
 from tabard.imds.peer import uid_of_peer
@@ -54,6 +54,7 @@ class MetadataServer:
         token_key: bytes | None = None,
         container_token: str | None = None,
         pace: Pace | None = None,
+        limits: ConnectionLimits = DEFAULT_LIMITS,
     ) -> None:
         """Args: token_key: of the metadata tokens, a new one where none is given;
         container_token: what opens the container credentials; None: there are none."""
@@ -75,6 +76,7 @@ class MetadataServer:
             refusal=lambda: error(403).to_bytes(now=clock.now()),
             on_refused=self._note_refused,
             is_open_to_ipv6=self._is_open_to_ipv6,
+            limits=limits,
         )
 
     @property

@@ -9,14 +9,15 @@ import msgspec
 import pytest
 
 from tabard.clock import ManualClock
-from tabard.imds import connection as one_connection
 from tabard.imds.answer import error, ok
 from tabard.imds.connection import Connection, Reply
+from tabard.imds.gate import ConnectionLimits
 from tabard.imds.request import MetadataRequest, RequestReader
 from tabard.imds.server import MetadataServer
 from tabard.model.messages import DesiredFaults
 from tests.support.described_instance import FACTS
-from tests.support.metadata_requests import TOKEN, TTL, Source, ask, parse, send, token
+from tests.support.metadata_requests import TOKEN, TTL, Arrivals, Source, ask, parse, send, token
+from tests.support.waiting import turns, until
 
 SECRET = "AQAAANjUxiFIXyyOO6dmvqS6xkFAwTVA"
 HEAD = f"GET /latest/meta-data/?a=b HTTP/1.1\r\nHost: own\r\n{TOKEN}:  {SECRET} \r\n\r\n".encode()
@@ -111,7 +112,7 @@ async def test_a_request_in_pieces_is_answered(server: MetadataServer) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", int(host.rpartition(":")[2]))
     for begin in range(0, len(head), 20):
         writer.write(head[begin : begin + 20])
-        await asyncio.sleep(0.001)
+        await turns()
     assert parse(await reader.read()).body == b"ami-0123456789abcdef0"
     writer.close()
 
@@ -124,13 +125,22 @@ async def test_who_sends_a_body_reads_the_answer_all_the_same(server: MetadataSe
     assert parse(await send(server, head + body)).status == 200
 
 
-async def test_a_client_that_leaves_in_the_middle_of_its_request_is_forgotten(server: MetadataServer) -> None:
+async def test_a_client_that_leaves_in_the_middle_of_its_request_is_forgotten(
+    source: Source, clock: ManualClock
+) -> None:
+    arrivals = Arrivals()
+    server = MetadataServer(
+        source, clock=clock, uid=arrivals.uid, peer_check=arrivals, limits=ConnectionLimits(connections=1)
+    )
+    await server.start()
     _, writer = await asyncio.open_connection("127.0.0.1", int(server.endpoint.rpartition(":")[2]))
     writer.write(HEAD[:20])
-    await asyncio.sleep(0.01)
+    await arrivals.reach(1)
     writer.close()
     await writer.wait_closed()
+    await turns()
     assert (await ask(server, "GET", "/latest/")).status == 401
+    await server.close()
 
 
 async def test_an_answer_that_does_not_fit_at_once_is_sent_as_it_is_read(
@@ -160,24 +170,21 @@ async def test_a_client_that_does_not_wait_for_its_answer_does_no_harm(
     theirs.close()
     begun = Connection(ours, peer="", answer=lambda _: Reply(b"x", delay_seconds), on_end=ended.append)
     if begun.begin(most_seconds=0.05):
-        async with asyncio.timeout(10):
-            while not ended:  # noqa: ASYNC110 - its end is told to a list
-                await asyncio.sleep(0.005)
+        await until(lambda: ended)
     assert ours.fileno() == -1
 
 
 async def test_who_lingers_is_not_waited_for_beyond_a_second(
-    pair: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+    pair: tuple[socket.socket, socket.socket],
 ) -> None:
-    monkeypatch.setattr(one_connection, "_LINGER_SECONDS", 0.01)
     ours, theirs = pair
     ended: list[Connection] = []
     theirs.sendall(b"nonsense\r\n\r\n")
-    begun = Connection(ours, peer="", answer=lambda _: Reply(b"answer"), on_end=ended.append)
-    assert begun.begin(most_seconds=10)
-    async with asyncio.timeout(10):
-        while not ended:  # noqa: ASYNC110 - its end is told to a list
-            await asyncio.sleep(0.005)
+    begun = Connection(
+        ours, peer="", answer=lambda _: Reply(b"answer"), on_end=ended.append, linger_seconds=0.01
+    )
+    assert begun.begin(most_seconds=60)
+    await until(lambda: ended)
     assert theirs.recv(100) == b"answer"
     begun.abort()
     assert ended == [begun]

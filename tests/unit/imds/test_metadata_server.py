@@ -11,11 +11,11 @@ import msgspec
 import pytest
 
 from tabard.clock import ManualClock
-from tabard.imds import gate
+from tabard.imds.gate import ConnectionLimits
 from tabard.imds.server import MetadataServer
 from tabard.model.messages import DesiredFaults
 from tests.support.described_instance import FACTS
-from tests.support.metadata_requests import TOKEN, TTL, Source, ask, half_asked, parse, send, token
+from tests.support.metadata_requests import TOKEN, TTL, Arrivals, Source, ask, half_asked, parse, send, token
 
 ROLE_PATH = "/latest/meta-data/iam/security-credentials/web-role"
 
@@ -208,26 +208,23 @@ async def test_a_peer_of_another_uid_is_403_whatever_it_asks(
 
 
 async def test_connections_are_bounded_and_others_cannot_take_the_instances_places(
-    source: Source, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+    source: Source, clock: ManualClock
 ) -> None:
-    monkeypatch.setattr(gate, "MAXIMUM_CONNECTIONS", 2)
-    strangers = 0
-
-    def check(**_: object) -> int:
-        return 1 if strangers else 0
-
-    server = MetadataServer(source, clock=clock, uid=0, peer_check=check)
+    arrivals = Arrivals()
+    server = MetadataServer(
+        source, clock=clock, uid=arrivals.uid, peer_check=arrivals, limits=ConnectionLimits(connections=2)
+    )
     await server.start()
     port = int(server.endpoint.rpartition(":")[2])
     held = []
     try:
-        strangers = 1
+        arrivals.are_strangers = True
         held += [await half_asked(port) for _ in range(5)]
-        await asyncio.sleep(0.05)
-        strangers = 0
+        await arrivals.reach(5)
+        arrivals.are_strangers = False
         await token(server)
         held += [await half_asked(port) for _ in range(2)]
-        await asyncio.sleep(0.05)
+        await arrivals.reach(8)
         with contextlib.suppress(ConnectionResetError):
             assert await send(server, b"GET /latest/ HTTP/1.1\r\n\r\n") == b""
     finally:
@@ -236,11 +233,8 @@ async def test_connections_are_bounded_and_others_cannot_take_the_instances_plac
             writer.close()
 
 
-async def test_a_connection_that_says_nothing_ends(
-    source: Source, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(gate, "CONNECTION_SECONDS", 0.05)
-    server = MetadataServer(source, clock=clock, uid=None)
+async def test_a_connection_that_says_nothing_ends(source: Source, clock: ManualClock) -> None:
+    server = MetadataServer(source, clock=clock, uid=None, limits=ConnectionLimits(seconds=0.05))
     await server.start()
     try:
         reader, writer = await asyncio.open_connection("127.0.0.1", int(server.endpoint.rpartition(":")[2]))
@@ -251,11 +245,12 @@ async def test_a_connection_that_says_nothing_ends(
 
 
 async def test_closing_ends_listener_and_connections(source: Source, clock: ManualClock) -> None:
-    server = MetadataServer(source, clock=clock, uid=None)
+    arrivals = Arrivals()
+    server = MetadataServer(source, clock=clock, uid=arrivals.uid, peer_check=arrivals)
     await server.start()
     port = int(server.endpoint.rpartition(":")[2])
     reader, writer = await half_asked(port)
-    await asyncio.sleep(0.02)
+    await arrivals.reach(1)
     await server.close()
     assert await asyncio.wait_for(reader.read(), 5) == b""
     writer.close()
