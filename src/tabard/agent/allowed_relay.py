@@ -4,7 +4,7 @@ import asyncio
 import socket
 from functools import partial
 
-from tabard.agent.relay import Outside, Relay
+from tabard.agent.relay import DEFAULT_LIMITS, Outside, Relay, RelayLimits
 
 ALLOWED_ADDRESS_NOT_REACHED = "allowed_address_not_reached"
 
@@ -16,8 +16,8 @@ class AllowedRelay:
     was decided when its network was made, and nothing that it sends changes it.
     """
 
-    def __init__(self) -> None:
-        self._relay = Relay(not_reached=ALLOWED_ADDRESS_NOT_REACHED)
+    def __init__(self, *, limits: RelayLimits = DEFAULT_LIMITS) -> None:
+        self._relay = Relay(not_reached=ALLOWED_ADDRESS_NOT_REACHED, limits=limits)
 
     async def start(self, *listeners: socket.socket) -> None:
         """Serve these listening sockets; they are closed with the relay."""

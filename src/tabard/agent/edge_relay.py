@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
-from tabard.agent.relay import CONNECT_SECONDS, Outside, Relay
+from tabard.agent.relay import CONNECT_SECONDS, DEFAULT_LIMITS, Outside, Relay, RelayLimits
 from tabard.model.messages import EDGE_NAME
 from tabard.model.network_path import NetworkPath, to_preamble
 
@@ -77,10 +77,10 @@ EdgeDoor: TypeAlias = VouchingDoor | PlainDoor | TlsDoor
 class EdgeRelay:
     """Leads one instance's connections to the edge."""
 
-    def __init__(self, door: EdgeDoor, path: NetworkPath) -> None:
+    def __init__(self, door: EdgeDoor, path: NetworkPath, *, limits: RelayLimits = DEFAULT_LIMITS) -> None:
         self._door = door
         self._preamble = to_preamble(path) if isinstance(door, VouchingDoor) else b""
-        self._relay = Relay(not_reached=EDGE_NOT_REACHED)
+        self._relay = Relay(not_reached=EDGE_NOT_REACHED, limits=limits)
 
     async def start(self, *listeners: socket.socket) -> None:
         """Serve these listening sockets; they are closed with the relay."""

@@ -3,30 +3,42 @@
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import TypeAlias, cast
 
 import structlog
 
-MOST_CONNECTIONS = 256
 CONNECT_SECONDS = 5.0
-QUIET_SECONDS = 5.0
-"""Over TLS: how long a client that has sent its last byte is kept while nothing more is sent to it."""
-HALF_OPEN_SECONDS = 60.0
-"""How long a client that says nothing is kept once outside has ended: many keep connections for later."""
-_ANSWER_SECONDS = 600.0
 
 _log = structlog.get_logger(__name__)
 
 
-class Relay:
-    """Leads one instance's connections outside. Nothing is read into, and nothing is kept.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelayLimits:
+    """How many connections one relay has open, and how long it keeps one that is half closed.
 
-    Of all its listeners together `MOST_CONNECTIONS` are led at once; more are hung up on.
+    connections: of all its listeners together; it hangs up on more.
+    quiet_seconds: over TLS, for a client that has sent its last byte while nothing more is sent to it.
+    half_open_seconds: for a silent client after outside has ended; many clients keep connections for later.
+    answer_seconds: over TLS, for the answer to a client that has sent its last byte.
     """
 
-    def __init__(self, *, not_reached: str) -> None:
+    connections: int = 256
+    quiet_seconds: float = 5.0
+    half_open_seconds: float = 60.0
+    answer_seconds: float = 600.0
+
+
+DEFAULT_LIMITS = RelayLimits()
+
+
+class Relay:
+    """Leads one instance's connections outside. Nothing is read into, and nothing is kept."""
+
+    def __init__(self, *, not_reached: str, limits: RelayLimits = DEFAULT_LIMITS) -> None:
         """Args: not_reached: the event that says that, and why, outside could not be reached."""
         self._not_reached = not_reached
+        self._limits = limits
         self._servers: list[asyncio.Server] = []
         self._open: dict[_Inside, None] = {}  # an empty dict is a third of an empty set
         self._last_failure = ""
@@ -36,7 +48,7 @@ class Relay:
         loop = asyncio.get_running_loop()
 
         def arrival() -> asyncio.Protocol:
-            return _Inside(lambda outside: self._reach(connect, outside), self._open)
+            return _Inside(lambda outside: self._reach(connect, outside), self._open, self._limits)
 
         self._servers.append(await loop.create_server(arrival, sock=listener))
 
@@ -124,9 +136,15 @@ Connect: TypeAlias = Callable[[Outside], Awaitable[None]]
 class _Inside(_Half):
     """The connection of an instance's process: read once outside has been reached."""
 
-    def __init__(self, reach: Callable[[Outside], Awaitable[bool]], is_open: "dict[_Inside, None]") -> None:
+    def __init__(
+        self,
+        reach: Callable[[Outside], Awaitable[bool]],
+        is_open: "dict[_Inside, None]",
+        limits: RelayLimits,
+    ) -> None:
         self._reach = reach
         self._all = is_open
+        self._limits = limits
         self._connecting: asyncio.Task[None] | None = None
         self._early = b""
         self._is_answered = True
@@ -134,7 +152,7 @@ class _Inside(_Half):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        if len(self._all) >= MOST_CONNECTIONS:
+        if len(self._all) >= self._limits.connections:
             self.transport.abort()
             return
         self._all[self] = None
@@ -164,14 +182,14 @@ class _Inside(_Half):
         """Outside has ended. Whoever keeps connections for later has this one for nothing."""
         if self._end is not None:
             self._end.cancel()
-        self._end = asyncio.get_running_loop().call_later(HALF_OPEN_SECONDS, self._close)
+        self._end = asyncio.get_running_loop().call_later(self._limits.half_open_seconds, self._close)
 
     def note_answer(self) -> None:
         """What is outside has sent something."""
         self._is_answered = True
         if self._end is not None:
             self._end.cancel()
-            self._end = asyncio.get_running_loop().call_later(QUIET_SECONDS, self._close)
+            self._end = asyncio.get_running_loop().call_later(self._limits.quiet_seconds, self._close)
 
     def _pass_end_on(self, outside: _Half) -> None:
         """The client sends no more, and its answer is still its own.
@@ -182,9 +200,9 @@ class _Inside(_Half):
         if outside.transport.can_write_eof():
             outside.transport.write_eof()
             return
-        self._end = asyncio.get_running_loop().call_later(
-            QUIET_SECONDS if self._is_answered else _ANSWER_SECONDS, self._close
-        )
+        limits = self._limits
+        seconds = limits.quiet_seconds if self._is_answered else limits.answer_seconds
+        self._end = asyncio.get_running_loop().call_later(seconds, self._close)
 
     def _close(self) -> None:
         self.transport.close()

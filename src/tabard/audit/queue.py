@@ -50,7 +50,14 @@ class AuditQueue:
     INVARIANT: an event leaves the queue only once it is written; one that was written never comes again.
     """
 
-    def __init__(self, sink: AuditSink, *, capacity: int = 100_000, batch: int = 5_000) -> None:
+    def __init__(
+        self,
+        sink: AuditSink,
+        *,
+        capacity: int = 100_000,
+        batch: int = 5_000,
+        flush_every_seconds: float = FLUSH_EVERY_SECONDS,
+    ) -> None:
         """Make an empty queue.
 
         `capacity`: how many events wait at most; `batch`: how many are written at once.
@@ -59,6 +66,7 @@ class AuditQueue:
         self._sink = sink
         self._capacity = capacity
         self._batch = batch
+        self._flush_every_seconds = flush_every_seconds
         self._waiting: deque[_Waiting] = deque()
         self._unexplained = 0
         self._flushing = asyncio.Lock()
@@ -87,7 +95,7 @@ class AuditQueue:
         """Flush twice a second until cancelled; then once more."""
         try:
             while True:
-                await asyncio.sleep(FLUSH_EVERY_SECONDS)
+                await asyncio.sleep(self._flush_every_seconds)
                 # A batch on its way is not given up: its thread would write it all the same.
                 await asyncio.shield(self.flush())
         finally:

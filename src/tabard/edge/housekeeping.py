@@ -28,6 +28,7 @@ class Housekeeping:
     store: Store = field(repr=False)
     snapshots: RefreshingSource = field(repr=False)
     clock: Clock
+    every_seconds: float = EVERY_SECONDS
 
     async def run(self) -> None:
         """Once a minute until cancelled."""
@@ -44,7 +45,7 @@ class Housekeeping:
                 _log.warning(HOUSEKEEPING_PUT_OFF, reason=str(error))
             except Exception as error:  # noqa: BLE001 - whatever it is, the keyring must go on turning
                 _log.error(HOUSEKEEPING_PUT_OFF, exc_info=error)
-            await asyncio.sleep(EVERY_SECONDS)
+            await asyncio.sleep(self.every_seconds)
 
     def once(self, *, reap: bool) -> None:
         """Do everything that is due, in one transaction. Raises StoreUnavailable."""

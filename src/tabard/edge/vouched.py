@@ -28,18 +28,20 @@ _log = structlog.get_logger()
 class VouchedDoor:
     """What `loop.create_server` asks for: each connection says its path, then is one of the edge's own."""
 
-    def __init__(self, edge: EdgeServer) -> None:
+    def __init__(self, edge: EdgeServer, *, preamble_seconds: float = PREAMBLE_SECONDS) -> None:
         self._edge = edge
+        self._preamble_seconds = preamble_seconds
 
     def __call__(self) -> asyncio.Protocol:
-        return _Preamble(self._edge)
+        return _Preamble(self._edge, self._preamble_seconds)
 
 
 class _Preamble(asyncio.Protocol):
     """Reads the first line of a connection."""
 
-    def __init__(self, edge: EdgeServer) -> None:
+    def __init__(self, edge: EdgeServer, seconds: float) -> None:
         self._edge = edge
+        self._seconds = seconds
         self._seen = b""
         self._end: asyncio.TimerHandle | None = None
 
@@ -49,7 +51,7 @@ class _Preamble(asyncio.Protocol):
         if not _is_of_our_uid(transport.get_extra_info("socket")):
             self._refuse("another user's")
             return
-        self._end = asyncio.get_running_loop().call_later(PREAMBLE_SECONDS, self._refuse, "none in time")
+        self._end = asyncio.get_running_loop().call_later(self._seconds, self._refuse, "none in time")
 
     def data_received(self, data: bytes) -> None:
         self._seen += data

@@ -8,12 +8,12 @@ import sys
 
 import pytest
 
-from tabard.agent import relay
 from tabard.agent.allowed_relay import AllowedRelay
 from tabard.agent.drivers.process import launch_command
 from tabard.agent.networks.allowed import MOST_ALLOWED, AllowedAddress, parse_allowed
 from tabard.agent.networks.namespaces import InsideEdge, RootlessNamespaces, RootNamespaces, best_networks
 from tabard.agent.networks.network import InstanceNetwork, NoNetwork
+from tabard.agent.relay import RelayLimits
 
 EDGE = InsideEdge.of("http://127.0.0.1:4580")
 ASK = """
@@ -186,13 +186,10 @@ async def test_the_best_networks_have_what_is_allowed(kind: Kind) -> None:
     del kind
 
 
-async def test_connections_to_all_that_is_allowed_are_bounded_together(
-    kind: Kind, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(relay, "MOST_CONNECTIONS", 0)
+async def test_connections_to_all_that_is_allowed_are_bounded_together(kind: Kind) -> None:
     server = await answering("127.0.0.1")
     network = await kind(EDGE, (address_of(server),)).open()
-    ways = AllowedRelay()
+    ways = AllowedRelay(limits=RelayLimits(connections=0))
     await ways.start(*network.allowed)
     assert await ask_inside(network, address_of(server)) == [""]
     await ways.close()

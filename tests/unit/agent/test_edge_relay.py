@@ -5,17 +5,23 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
-from tabard.agent import relay
 from tabard.agent.edge_relay import EdgeDoor, EdgeRelay, PlainDoor, VouchingDoor
+from tabard.agent.relay import DEFAULT_LIMITS, Outside, Relay, RelayLimits
 from tabard.model.network_path import NetworkPath
 
 PATH = NetworkPath(vpc_id="vpc-0123456789abcdef0", private_ip_address="172.31.1.2")
 PREAMBLE = b'{"VpcId":"vpc-0123456789abcdef0","PrivateIpAddress":"172.31.1.2"}\n'
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-Relayed = Callable[[EdgeDoor], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
+
+
+class Relayed(Protocol):
+    def __call__(
+        self, door: EdgeDoor, limits: RelayLimits = DEFAULT_LIMITS
+    ) -> Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]: ...
 
 
 async def answer_all(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -30,10 +36,12 @@ async def relayed() -> AsyncIterator[Relayed]:
     relays: list[EdgeRelay] = []
     writers: list[asyncio.StreamWriter] = []
 
-    async def connect(door: EdgeDoor) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def connect(
+        door: EdgeDoor, limits: RelayLimits = DEFAULT_LIMITS
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         listener = socket.create_server(("127.0.0.1", 0))
         address = listener.getsockname()
-        relays.append(EdgeRelay(door, PATH))
+        relays.append(EdgeRelay(door, PATH, limits=limits))
         await relays[-1].start(listener)
         reader, writer = await asyncio.open_connection(*address)
         writers.append(writer)
@@ -111,12 +119,9 @@ async def test_the_end_of_either_side_is_the_end_of_both(relayed: Relayed, tmp_p
         assert seen == [b""]
 
 
-async def test_connections_are_bounded(
-    relayed: Relayed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(relay, "MOST_CONNECTIONS", 0)
+async def test_connections_are_bounded(relayed: Relayed, tmp_path: Path) -> None:
     async with await edge_at(tmp_path / "edge.sock"):
-        reader, _ = await relayed(VouchingDoor(tmp_path / "edge.sock"))
+        reader, _ = await relayed(VouchingDoor(tmp_path / "edge.sock"), RelayLimits(connections=0))
         await ended(reader)
 
 
@@ -134,13 +139,9 @@ async def asked_and_answered(address: tuple[str, int], said: bytes) -> asyncio.S
 
 
 @pytest.mark.parametrize("who_ends_first", ["the client", "the edge", "the edge alone"])
-async def test_connections_that_have_ended_do_not_count(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, who_ends_first: str
-) -> None:
+async def test_connections_that_have_ended_do_not_count(tmp_path: Path, who_ends_first: str) -> None:
     """As many as there may be at once, again and again; what a client keeps for later is ended as well."""
-    monkeypatch.setattr(relay, "MOST_CONNECTIONS", 1)
-    if who_ends_first == "the edge alone":
-        monkeypatch.setattr(relay, "HALF_OPEN_SECONDS", 0.01)
+    limits = RelayLimits(connections=1, half_open_seconds=0.01 if who_ends_first == "the edge alone" else 60)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readline()
@@ -156,7 +157,7 @@ async def test_connections_that_have_ended_do_not_count(
     served = asyncio.Semaphore(0)
     listener = socket.create_server(("127.0.0.1", 0))
     address = listener.getsockname()
-    leads = EdgeRelay(VouchingDoor(tmp_path / "edge.sock"), PATH)
+    leads = EdgeRelay(VouchingDoor(tmp_path / "edge.sock"), PATH, limits=limits)
     await leads.start(listener)
     writers = []
     async with await edge_at(tmp_path / "edge.sock", serve):
@@ -173,13 +174,13 @@ async def test_connections_that_have_ended_do_not_count(
 
 
 async def test_an_instance_that_holds_all_its_connections_open_leaves_the_others_theirs(
-    relayed: Relayed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    relayed: Relayed, tmp_path: Path
 ) -> None:
     """Places are each relay's own: the noisy one is refused more, its neighbour is answered."""
-    monkeypatch.setattr(relay, "MOST_CONNECTIONS", 3)
+    three = RelayLimits(connections=3)
     async with await edge_at(tmp_path / "edge.sock"):
         listener = socket.create_server(("127.0.0.1", 0))
-        noisy = EdgeRelay(VouchingDoor(tmp_path / "edge.sock"), PATH)
+        noisy = EdgeRelay(VouchingDoor(tmp_path / "edge.sock"), PATH, limits=three)
         await noisy.start(listener)
         held = [await asyncio.open_connection(*listener.getsockname()) for _ in range(20)]
         refused = 0
@@ -188,7 +189,7 @@ async def test_an_instance_that_holds_all_its_connections_open_leaves_the_others
             refused += 1
         assert refused == 17
         for _ in range(3):
-            reader, writer = await relayed(VouchingDoor(tmp_path / "edge.sock"))
+            reader, writer = await relayed(VouchingDoor(tmp_path / "edge.sock"), three)
             writer.write(b"hello")
             writer.write_eof()
             assert await asyncio.wait_for(reader.read(), 5) == b"got " + PREAMBLE + b"hello"
@@ -202,14 +203,14 @@ async def test_what_a_server_says_first_arrives_though_it_has_ended_by_then() ->
     of_server.sendall(b"a row")
     of_server.close()
 
-    async def connect(outside: relay.Outside) -> None:
+    async def connect(outside: Outside) -> None:
         ours.setblocking(False)
         await asyncio.get_running_loop().create_connection(lambda: outside, sock=ours)
         while not outside.has_ended:  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0)
 
     listener = socket.create_server(("127.0.0.1", 0))
-    one = relay.Relay(not_reached="not_reached")
+    one = Relay(not_reached="not_reached")
     await one.serve(listener, connect)
     reader, writer = await asyncio.open_connection(*listener.getsockname())
     assert await asyncio.wait_for(reader.read(), 10) == b"a row"

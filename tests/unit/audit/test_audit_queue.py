@@ -155,11 +155,8 @@ async def test_events_that_come_while_others_are_written_count_towards_the_capac
     assert written == ["0", "1", "2"]
 
 
-async def test_running_flushes_by_itself_and_once_more_at_the_end(
-    trail: Trail, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(audit_queue, "FLUSH_EVERY_SECONDS", 0.001)
-    queue = AuditQueue(trail)
+async def test_running_flushes_by_itself_and_once_more_at_the_end(trail: Trail) -> None:
+    queue = AuditQueue(trail, flush_every_seconds=0.001)
     running = asyncio.create_task(queue.run())
     fill(queue, 2)
     assert await asyncio.to_thread(trail.was_written.wait, 5)
@@ -170,10 +167,7 @@ async def test_running_flushes_by_itself_and_once_more_at_the_end(
     assert trail.written == numbers(4)
 
 
-async def test_an_end_in_the_middle_of_a_batch_writes_it_once_and_the_rest_after_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(audit_queue, "FLUSH_EVERY_SECONDS", 0)
+async def test_an_end_in_the_middle_of_a_batch_writes_it_once_and_the_rest_after_it() -> None:
     batches: list[list[str]] = []
     begun, go_on = asyncio.Event(), threading.Event()
     loop = asyncio.get_running_loop()
@@ -183,7 +177,7 @@ async def test_an_end_in_the_middle_of_a_batch_writes_it_once_and_the_rest_after
         assert go_on.wait(5)
         batches.append([one.request_id for one in events])
 
-    queue = AuditQueue(sink, batch=2)
+    queue = AuditQueue(sink, batch=2, flush_every_seconds=0)
     fill(queue, 4)
     running = asyncio.create_task(queue.run())
     await begun.wait()

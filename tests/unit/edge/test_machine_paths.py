@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tabard.agent import relay
 from tabard.agent.edge_relay import EdgeRelay, TlsDoor
 from tabard.agent.host_keys import new_key
 from tabard.agent.key_rotation import KeyRotation
+from tabard.agent.relay import RelayLimits
 from tabard.edge.machine_paths import MachinePaths
 from tabard.errors import ServiceUnavailable
 from tabard.model.client_certificate import ClientCertificate
@@ -49,7 +49,7 @@ class Relayed:
         self._address = listener.getsockname()
         self._listener = listener
         # The path that the agent believes in is not asked for: the edge knows better.
-        self._relay = EdgeRelay(tls_door, ELSEWHERE)
+        self._relay = EdgeRelay(tls_door, ELSEWHERE, limits=RelayLimits(quiet_seconds=0.05))
 
     async def __aenter__(self) -> "Relayed":
         await self._relay.start(self._listener)
@@ -211,10 +211,9 @@ async def test_another_key_of_the_same_authority_is_not_enough(door: Door, machi
 
 @pytest.mark.parametrize("request_", [KEPT, LAST])
 async def test_a_client_that_has_closed_its_side_still_gets_its_answer(
-    door: Door, machine: Machine, monkeypatch: pytest.MonkeyPatch, request_: bytes
+    door: Door, machine: Machine, request_: bytes
 ) -> None:
     """TLS has no half of a connection: the relay keeps the end to itself until the answer is through."""
-    monkeypatch.setattr(relay, "QUIET_SECONDS", 0.05)
     async with Relayed(relaying(door, machine)) as relayed:
         relayed.writer.write(request_)
         relayed.writer.write_eof()
@@ -224,9 +223,8 @@ async def test_a_client_that_has_closed_its_side_still_gets_its_answer(
 
 
 async def test_a_client_that_has_had_its_answer_and_goes_takes_the_edges_side_with_it(
-    door: Door, machine: Machine, monkeypatch: pytest.MonkeyPatch
+    door: Door, machine: Machine
 ) -> None:
-    monkeypatch.setattr(relay, "QUIET_SECONDS", 0.05)
     async with Relayed(relaying(door, machine)) as relayed:
         await relayed.ask()
         relayed.writer.write_eof()

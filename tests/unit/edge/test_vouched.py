@@ -4,12 +4,12 @@ import asyncio
 import json
 import os
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from tabard.clock import SystemClock
-from tabard.edge import vouched
 from tabard.edge.body import Body
 from tabard.edge.server import edge_server
 from tabard.edge.vouched import VouchedDoor
@@ -26,14 +26,19 @@ async def tell(raw: RawRequest, body: Body) -> Answer:
     return Answer(status=200, headers=(), body=json.dumps(said).encode())
 
 
-@pytest.fixture
-async def door(tmp_path: Path) -> AsyncIterator[str]:
+@asynccontextmanager
+async def open_door(path: Path, **options: float) -> AsyncIterator[str]:
     edge = edge_server(tell, clock=SystemClock())
-    path = str(tmp_path / "edge.sock")
-    server = await asyncio.get_running_loop().create_unix_server(VouchedDoor(edge), path)
-    yield path
+    server = await asyncio.get_running_loop().create_unix_server(VouchedDoor(edge, **options), str(path))
+    yield str(path)
     server.close()
     await edge.shutdown(1)
+
+
+@pytest.fixture
+async def door(tmp_path: Path) -> AsyncIterator[str]:
+    async with open_door(tmp_path / "edge.sock") as path:
+        yield path
 
 
 async def sent(door: str, *pieces: bytes) -> bytes:
@@ -76,9 +81,9 @@ async def test_a_connection_that_says_no_path_is_refused(door: str, preamble: by
     assert await sent(door, preamble + REQUEST) == b""
 
 
-async def test_one_that_says_nothing_is_not_waited_for(door: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vouched, "PREAMBLE_SECONDS", 0.01)
-    assert await sent(door) == b""
+async def test_one_that_says_nothing_is_not_waited_for(tmp_path: Path) -> None:
+    async with open_door(tmp_path / "edge.sock", preamble_seconds=0.01) as door:
+        assert await sent(door) == b""
 
 
 async def test_another_users_connection_is_refused(door: str, monkeypatch: pytest.MonkeyPatch) -> None:
