@@ -363,6 +363,12 @@ def test_what_is_no_number_of_dynamodbs_is_refused(text: str) -> None:
         key_text("number", {"N": text})
 
 
+def test_a_long_text_that_is_no_number_is_refused_in_linear_time() -> None:
+    """In quadratic time, an item of DynamoDB's largest size would stop the edge for hours."""
+    with pytest.raises(ValidationException):
+        key_text("number", {"N": "1" * 400_000 + "x"})
+
+
 def test_a_number_does_not_escape_a_deny_by_another_spelling(tables: Tables) -> None:
     deny = statement("Deny", {"ForAnyValue:StringEquals": {"dynamodb:LeadingKeys": ["7"]}})
     caller = tables.account.add_user("counter", statement("Allow", {}), deny)
