@@ -8,6 +8,9 @@ from pathlib import Path
 
 import boto3
 
+from tabard.agent.drivers.driver import CannotStart
+from tabard.agent.drivers.podman_runtime import runtime_options
+
 PYTHON = Path("/usr/bin/python3")
 SDK = "/opt/sdk"
 """Where the image has boto3."""
@@ -33,6 +36,10 @@ def why_not() -> str:
         return "podman is not installed"
     if not PYTHON.exists():
         return f"there is no {PYTHON} to put into an image"
+    try:
+        runtime_options()
+    except CannotStart as error:
+        return str(error)
     return ""
 
 

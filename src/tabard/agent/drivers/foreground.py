@@ -31,7 +31,7 @@ class Invocation:
 
 
 Invoke: TypeAlias = Callable[[DesiredInstance, InstanceNetwork, Mapping[str, str], Path], Invocation]
-"""From an instance's facts, network, environment and folder. Raises OSError."""
+"""From an instance's facts, network, environment and folder. Raises OSError or CannotStart."""
 
 
 def as_process(command: Sequence[str], *, hidden: Sequence[Path]) -> Invoke:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tabard.agent.drivers.driver import CannotStart
+from tabard.agent.drivers.podman_runtime import runtime_options
 from tabard.agent.networks.network import InstanceNetwork
 
 PODMAN = "podman"
@@ -106,9 +107,14 @@ def _limits() -> list[str]:
 
 
 def in_network(network: InstanceNetwork) -> list[str]:
-    """podman, started inside a network, whose namespaces it is to be passed as descriptors."""
+    """podman, started inside a network, whose namespaces it is to be passed as descriptors.
+
+    Raises:
+        CannotStart: no runtime that podman has here can start a container.
+    """
     within = () if network.user_namespace is None else OWN_USER_NAMESPACE
-    return [*within, "nsenter", f"--net=/proc/self/fd/{network.network_namespace}", PODMAN]
+    namespace = f"--net=/proc/self/fd/{network.network_namespace}"
+    return [*within, "nsenter", namespace, PODMAN, *runtime_options()]
 
 
 def why_not() -> str:

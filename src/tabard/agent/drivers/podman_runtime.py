@@ -1,0 +1,54 @@
+"""The OCI runtime that podman starts containers with: its own choice, unless that one refuses this machine.
+
+crun refuses cgroups of both versions at once ("hybrid") as long as version 2 has a controller; runc does not.
+crun says: "cgroups in hybrid mode not supported, drop all controllers from cgroupv2".
+"""
+
+import subprocess
+from functools import cache
+from pathlib import Path
+
+from tabard.agent.drivers.driver import CannotStart
+
+HYBRID_CONTROLLERS = Path("/sys/fs/cgroup/unified/cgroup.controllers")
+"""Lists the controllers of cgroup version 2, where version 1 has the others."""
+
+_CRUN, _RUNC = "crun", "runc"
+_INFO_SECONDS = 30.0
+
+
+@cache
+def runtime_options(controllers: Path = HYBRID_CONTROLLERS) -> tuple[str, ...]:
+    """The options that name a runtime to podman; none where its own works.
+
+    Raises:
+        CannotStart: podman's own runtime refuses this machine's cgroups, and there is no other.
+    """
+    if not _are_hybrid(controllers) or _runtime() != _CRUN:
+        return ()
+    options = (f"--runtime={_RUNC}",)
+    if _runtime(*options) != _RUNC:
+        raise CannotStart("crun refuses this machine's hybrid cgroups, and runc is not installed")
+    return options
+
+
+def _are_hybrid(controllers: Path) -> bool:
+    try:
+        return bool(controllers.read_text("ascii").strip())
+    except OSError:
+        return False
+
+
+def _runtime(*options: str) -> str:
+    """The name of the runtime that podman takes with these options; empty where it has none such."""
+    try:
+        done = subprocess.run(  # noqa: S603 - no shell; its arguments are constants
+            ["podman", *options, "info", "--format={{.Host.OCIRuntime.Name}}"],  # noqa: S607 - as PATH has it
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_INFO_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.decode(errors="replace").strip() if done.returncode == 0 else ""
