@@ -11,6 +11,8 @@ from botocore.model import Shape
 from tabard.access.check import Check
 from tabard.edge.tables import OPERATIONS
 from tabard.errors import AwsError
+from tabard.policy import Multivalued
+from tabard.services.iam.service_reference import aws_vocabulary
 from tabard.services.operation import Forward, Operation
 from tabard.wire.request import ServiceName
 from tabard.wire.service_model import service_model
@@ -75,6 +77,13 @@ FOR_OPERATION: dict[str, dict[str, object]] = {
     "TagRole": {"Tags": [{"Key": "team", "Value": "a"}]},
     "TagUser": {"Tags": [{"Key": "team", "Value": "a"}]},
     "TagInstanceProfile": {"Tags": [{"Key": "team", "Value": "a"}]},
+    "CreateRole": {"Tags": [{"Key": "team", "Value": "a"}]},
+    "CreateUser": {"Tags": [{"Key": "team", "Value": "a"}]},
+    "CreateTags": {"Resources": ["i-0123456789abcdef0"], "Tags": [{"Key": "team", "Value": "a"}]},
+    "DeleteTags": {"Resources": ["i-0123456789abcdef0"], "Tags": [{"Key": "team", "Value": "a"}]},
+    "RunInstances": {
+        "TagSpecifications": [{"ResourceType": "instance", "Tags": [{"Key": "team", "Value": "a"}]}]
+    },
     "GetItem": {"Key": {"pk": {"S": "a"}}},
     "DeleteItem": {"Key": {"pk": {"S": "a"}}},
     "UpdateItem": {"Key": {"pk": {"S": "a"}}},
@@ -161,6 +170,11 @@ def test_no_operation_is_performed_that_no_policy_was_asked_about(
             assert check.resource == "*" or re.fullmatch(r"arn:aws:[a-z0-9]+:[^:]*:[^:]*:.+", check.resource)
             assert all(key == key.lower() for key in check.context)
             assert all(isinstance(values, tuple) for values in check.context.values())
+            for key, values in check.context.items():
+                # AWS's reference says what kind of key it is, whatever this request has of it.
+                is_multivalued = aws_vocabulary().is_multivalued(key)
+                assert isinstance(values, Multivalued) is is_multivalued, key
+                assert is_multivalued or len(values) == 1, key
         if checks and (service, operation.name) not in _ANOTHER_ACTION:
             actions = {check.action for check in checks}
             assert any(action.endswith(f":{operation.name}") for action in actions), actions

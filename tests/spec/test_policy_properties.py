@@ -39,6 +39,16 @@ def test_the_engine_agrees_with_the_reference_evaluator_about_one_statement(ques
     assert str(_decide(question).effect) == evaluate(question)
 
 
+@settings(max_examples=300, deadline=None)
+@given(question=simple_questions())
+def test_a_key_that_becomes_multivalued_never_grants(question: Question) -> None:
+    """Its one value stays the same; only the keys that statements use as variables are left alone."""
+    single = replace(question, multivalued=frozenset())
+    several = replace(question, multivalued=question.multivalued - {"aws:username", "aws:viaawsservice"})
+    if all(len(found) < 2 for found in question.values.values()) and not _decide(single).allowed:
+        assert not _decide(several).allowed
+
+
 @some
 @given(question=questions())
 def test_an_explicit_deny_wins(question: Question) -> None:

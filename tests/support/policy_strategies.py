@@ -9,6 +9,7 @@ from tabard.policy import (
     AccessRequest,
     CompiledPolicies,
     DocumentKind,
+    Multivalued,
     NamedDocument,
     PolicyLayers,
     PolicyPrincipal,
@@ -200,11 +201,18 @@ def levels(kind: DocumentKind) -> st.SearchStrategy[list[list[Tree]]]:
     return st.just([]) | st.lists(wide | wide | level, max_size=3)
 
 
+ALWAYS_MULTIVALUED = frozenset({"aws:tagkeys"})
+multivalued_keys = st.just(ALWAYS_MULTIVALUED) | st.sets(st.sampled_from(sorted(CONTEXT_VALUES))).map(
+    ALWAYS_MULTIVALUED.union
+)
+"""Mostly AWS's own; any other key may be multivalued too, so that every operator meets one."""
+
+
 @st.composite
-def contexts(draw: st.DrawFn) -> Values:
+def contexts(draw: st.DrawFn, multivalued: frozenset[str]) -> Values:
     """Some of the condition keys that documents ask for."""
     return {
-        key: draw(st.lists(st.sampled_from(found), max_size=2 if key == "aws:tagkeys" else 1))
+        key: draw(st.lists(st.sampled_from(found), max_size=2 if key in multivalued else 1))
         for key, found in CONTEXT_VALUES.items()
         if draw(st.booleans())
     }
@@ -213,6 +221,7 @@ def contexts(draw: st.DrawFn) -> Values:
 @st.composite
 def simple_questions(draw: st.DrawFn) -> Question:
     """One statement with a condition, beside one that allows everything where it denies."""
+    multivalued = draw(multivalued_keys)
     denies = draw(st.booleans())
     tree: Tree = {"Effect": "Deny" if denies else "Allow", "Action": "*"}
     tree["Resource"] = draw(st.sampled_from(["*", *PATTERNS]))
@@ -222,7 +231,8 @@ def simple_questions(draw: st.DrawFn) -> Question:
         action="s3:GetObject",
         resource=draw(st.sampled_from(RESOURCES)),
         caller=ALICE,
-        values=draw(contexts()),
+        values=draw(contexts(multivalued)),
+        multivalued=multivalued,
         identity=[{"Version": "2012-10-17", "Statement": [tree, *([everything] if denies else [])]}],
     )
 
@@ -232,11 +242,13 @@ def questions(draw: st.DrawFn) -> Question:
     """A request and the layers that apply to it."""
     boundary = st.none() | st.lists(documents(DocumentKind.BOUNDARY), max_size=1)
     session = st.none() | st.lists(documents(DocumentKind.SESSION), max_size=1)
+    multivalued = draw(multivalued_keys)
     return Question(
         action=draw(st.sampled_from(ACTIONS)),
         resource=draw(st.sampled_from(RESOURCES)),
         caller=draw(st.sampled_from([caller for _, caller in CALLERS])),
-        values=draw(contexts()),
+        values=draw(contexts(multivalued)),
+        multivalued=multivalued,
         resource_account=draw(st.sampled_from(["", OWN, OTHER])),
         identity=draw(st.lists(documents(), max_size=2)),
         resource_policy=draw(st.none() | st.lists(documents(DocumentKind.RESOURCE), max_size=1)),
@@ -272,7 +284,12 @@ def as_engine_input(question: Question) -> tuple[AccessRequest, PolicyLayers]:
         action=question.action,
         resource=question.resource,
         principal=principal,
-        context=RequestContext({key: tuple(found) for key, found in question.values.items()}),
+        context=RequestContext(
+            {
+                key: Multivalued(found) if key in question.multivalued else tuple(found)
+                for key, found in question.values.items()
+            }
+        ),
         resource_account=question.resource_account,
     )
     layers = PolicyLayers(

@@ -36,12 +36,16 @@ class Caller:
 
 @dataclass(frozen=True)
 class Question:
-    """One request and the documents of each layer; None where there is no such layer."""
+    """One request and the documents of each layer; None where there is no such layer.
+
+    `multivalued` names, in lower case, the condition keys that AWS documents as multivalued.
+    """
 
     action: str
     resource: str
     caller: Caller
     values: Values
+    multivalued: frozenset[str] = frozenset()
     resource_account: str = ""
     identity: list[Tree] = field(default_factory=list)
     resource_policy: list[Tree] | None = None
@@ -119,7 +123,7 @@ def _applies(question: Question, document: Tree, statement: Tree) -> bool:
         _covers_action(question.action, statement)
         and _covers_resource(question, statement, variables)
         and all(
-            _condition_holds(operator, key.lower(), operands, question.values, statement["Effect"], variables)
+            _condition_holds(question, operator, key.lower(), operands, statement["Effect"], variables)
             for operator, keys in statement.get("Condition", {}).items()
             for key, operands in keys.items()
         )
@@ -137,9 +141,19 @@ def _covers_resource(question: Question, statement: Tree, variables: bool) -> bo
         return True
     listed = _as_list(statement.get("Resource", statement.get("NotResource")))
     matched = any(
-        _resource_matches(pattern, question.resource, question.values, variables) for pattern in listed
+        _resource_matches(pattern, question.resource, _for_variables(question), variables)
+        for pattern in listed
     )
     return matched if "Resource" in statement else not matched
+
+
+def _for_variables(question: Question) -> Values:
+    """The values that a policy variable may stand for: "You can't use a multivalued condition key as a
+    variable", so one that is there stands for nothing, not even its default."""
+    return {
+        key: ["", ""] if found and key in question.multivalued else found
+        for key, found in question.values.items()
+    }
 
 
 def _level(question: Question, statement: Tree) -> int:
@@ -241,11 +255,12 @@ def _resource_matches(pattern: str, resource: str, values: Values, variables: bo
 
 
 def _condition_holds(
-    operator: str, key: str, listed: object, values: Values, effect: str, variables: bool
+    question: Question, operator: str, key: str, listed: object, effect: str, variables: bool
 ) -> bool:
+    values = _for_variables(question)
     qualifier, _, name = operator.rpartition(":")
     operands = [str(operand) for operand in _as_list(listed)]
-    found = values.get(key, [])
+    found = question.values.get(key, [])
     if name == "Null":
         return ("false" if found else "true") in operands
     if_exists = name.endswith("IfExists")
@@ -263,6 +278,10 @@ def _condition_holds(
         return if_exists or (negated and not qualifier)
     if qualifier == "ForAnyValue":
         return any(one is not negated for one in matched)
+    if key in question.multivalued:  # "Multivalued context keys require a condition set operator."
+        if effect == "Allow":
+            return False
+        return True if negated else any(matched)
     return not any(matched) if negated else any(matched)
 
 

@@ -17,6 +17,7 @@ from tabard.policy import (
     RequestContext,
     Statement,
     explain,
+    missing_set_operator,
 )
 
 MOST_STATEMENTS = 20
@@ -113,6 +114,7 @@ def _statement(finding: Finding, layers: PolicyLayers, context: RequestContext) 
                     "key": condition.key,
                     "wanted": bounded(condition.values),
                     "actual": _actual(condition.key, context.get(condition.key)),
+                    "reason": missing_set_operator(condition, context.get(condition.key)),
                 }
                 for condition in conditions
             ],
@@ -124,6 +126,7 @@ def _statement(finding: Finding, layers: PolicyLayers, context: RequestContext) 
             "key": failure.key,
             "wanted": bounded(failure.wanted),
             "actual": _actual(failure.key, failure.actual),
+            "reason": failure.reason,
         }
     }
 

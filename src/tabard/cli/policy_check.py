@@ -122,7 +122,9 @@ def vocabulary() -> Vocabulary:
     model = json.loads(files("tabard.services.hosts").joinpath("model.json").read_text(encoding="utf-8"))
     hosts = {name.lower(): Action(name=name, resources=_HOSTS_RESOURCES) for name in model["operations"]}
     keys = {key.lower(): key for key in _HOSTS_KEYS}
-    return Vocabulary(actions={**aws.actions, "hosts": hosts}, keys={**aws.keys, **keys})
+    return Vocabulary(
+        actions={**aws.actions, "hosts": hosts}, keys={**aws.keys, **keys}, multivalued=aws.multivalued
+    )
 
 
 def _refused_for_its_use(document: Document) -> str | None:

@@ -24,7 +24,7 @@ from tabard.policy import (
     missing_context_keys,
 )
 from tabard.services.iam.simulate import refuse_bad_names
-from tabard.services.iam.simulated_caller import caller_keys, simulated_principal
+from tabard.services.iam.simulated_caller import caller_keys, simulated_principal, untyped_values
 from tabard.services.iam.simulated_policies import (
     Source,
     boundary_of,
@@ -232,11 +232,14 @@ def _read(files: Sequence[Path], kind: DocumentKind) -> tuple[Source, ...]:
 
 
 def _context(pairs: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """The condition keys of the request; a key that comes several times has several values."""
+    """The condition keys of the request; a key that comes several times has several values.
+
+    AWS's reference says which keys are multivalued, and so does a key that comes several times.
+    """
     found: dict[str, tuple[str, ...]] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or ":" not in key:
             complain(f"--context {printable(pair)} is not KEY=VALUE, such as aws:SourceIp=203.0.113.7")
         found[key.lower()] = (*found.get(key.lower(), ()), value)
-    return found
+    return {key: untyped_values(key, values) for key, values in found.items()}

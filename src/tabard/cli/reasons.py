@@ -45,4 +45,6 @@ def _statements_text(title: str, statements: Sequence[Mapping[str, Any]]) -> Ite
             of = f" {part['operator']} {part['key']}" if element == "Condition" else ""
             wanted = ", ".join(part["wanted"]) or "nothing"
             actual = "none" if part["actual"] is None else ", ".join(part["actual"])
-            yield f"               {element}{of}: wanted {wanted}; the request's is {actual}"
+            # Denials that an older release recorded have no reason.
+            reason = f"; {part['reason']}" if part.get("reason") else ""
+            yield f"               {element}{of}: wanted {wanted}; the request's is {actual}{reason}"

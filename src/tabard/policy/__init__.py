@@ -8,6 +8,7 @@ AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluat
 """
 
 from tabard.policy.compiled import CompiledPolicies, NamedDocument, compile_policies
+from tabard.policy.conditions import missing_set_operator
 from tabard.policy.context_keys import context_keys, missing_context_keys
 from tabard.policy.control import (
     RESOURCE_CONTROL_FULL_ACCESS,
@@ -31,6 +32,7 @@ from tabard.policy.explain import Explanation, Failure, Finding, denial_sentence
 from tabard.policy.parse import parse_document
 from tabard.policy.positions import Position, Span, element_spans, statement_spans
 from tabard.policy.request import AccessRequest, PolicyPrincipal, PrincipalKind, RequestContext
+from tabard.policy.values import Multivalued
 
 __all__ = [
     "RESOURCE_CONTROL_FULL_ACCESS",
@@ -48,6 +50,7 @@ __all__ = [
     "Layer",
     "MalformedPolicyDocument",
     "MatchedStatement",
+    "Multivalued",
     "NamedDocument",
     "PolicyLayers",
     "PolicyPrincipal",
@@ -65,6 +68,7 @@ __all__ = [
     "element_spans",
     "explain",
     "missing_context_keys",
+    "missing_set_operator",
     "parse_document",
     "require_current_version",
     "require_customer_resource_control",

@@ -55,6 +55,8 @@ def _about(statement: Statement, vocabulary: Vocabulary, *, variables: bool) -> 
             yield Advice(path, sentence)
         operator = parse_operator(condition.operator)
         if operator is not None:  # pragma: no branch - a document with another one is refused
+            if operator.is_scalar and vocabulary.is_multivalued(condition.key):
+                yield Advice(path, _about_set_operators(condition, statement.effect))
             for sentence in _about_condition(condition, operator, statement.effect, variables=variables):
                 yield Advice(path, sentence)
         for value in condition.values:
@@ -129,6 +131,24 @@ def _about_condition(
         yield f"ForAllValues holds where the request has no {condition.key}, too; add a Null condition"
 
 
+def _about_set_operators(condition: Condition, effect: StatementEffect) -> str:
+    """AWS (MISSING_QUALIFIER): "The request context key {key} has multiple values. Use the ForAllValues or
+    ForAnyValue condition key qualifiers in your policy."
+
+    AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/access-analyzer-reference-policy-checks.html
+    """
+    key, operator = condition.key, condition.operator
+    if effect is StatementEffect.ALLOW:
+        return (
+            f"{key} is multivalued, and {operator} never holds for a request that has it; "
+            f"write ForAllValues:{operator} (for every value) or ForAnyValue:{operator} (for at least one)"
+        )
+    return (
+        f"{key} is multivalued and needs a set operator; "
+        f"write ForAnyValue:{operator} to deny where it holds for at least one value"
+    )
+
+
 def _can_compare(condition: Condition, operator: Operator, *, variables: bool) -> bool:
     make_test, _ = OPERATORS[operator.name]
     try:
@@ -147,6 +167,8 @@ def _about_variables(text: str, vocabulary: Vocabulary, *, variables: bool) -> I
         elif "." not in token.key and not vocabulary.knows_key(token.key):
             near = vocabulary.key_like(token.key)
             yield f"{token.written}: no request has this condition key{_perhaps(near)}"
+        elif vocabulary.is_multivalued(token.key):
+            yield f"{token.written} matches nothing: a multivalued key cannot be a variable"
 
 
 def _actions_named(pattern: str, vocabulary: Vocabulary) -> list[Action]:

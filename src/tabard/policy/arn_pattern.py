@@ -10,7 +10,8 @@ AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_element
 from collections.abc import Callable, Sequence
 
 from tabard.policy.automaton import contextual_automaton
-from tabard.policy.pattern import Token, Values, Variable, Wildcard, contextual, joined, matcher, tokens
+from tabard.policy.pattern import Token, Variable, Wildcard, contextual, joined, matcher, tokens
+from tabard.policy.values import Values
 
 _PARTS = 6
 _ARN = "arn:"

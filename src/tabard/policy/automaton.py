@@ -8,7 +8,8 @@ AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_element
 
 from collections.abc import Callable, Sequence
 
-from tabard.policy.pattern import Token, Values, Wildcard, has_variables, substitute
+from tabard.policy.pattern import Token, Wildcard, has_variables, substitute
+from tabard.policy.values import Values
 
 
 class Automaton:

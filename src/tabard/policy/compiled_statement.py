@@ -9,9 +9,10 @@ from tabard.policy.arn_pattern import Guard, ResourcePattern
 from tabard.policy.conditions import compile_condition
 from tabard.policy.decision import Decision, Effect, Layer, MatchedStatement
 from tabard.policy.document import Statement, StatementEffect
-from tabard.policy.pattern import Values, matcher, tokens
+from tabard.policy.pattern import matcher, tokens
 from tabard.policy.principals import PrincipalMatch, Reach
 from tabard.policy.request import PolicyPrincipal
+from tabard.policy.values import Values
 
 
 class CompiledStatement:

@@ -10,7 +10,7 @@ from typing import Literal
 
 from tabard.policy.document import Condition, StatementEffect
 from tabard.policy.operators import OPERATORS, Test, Unevaluable
-from tabard.policy.pattern import Values
+from tabard.policy.values import Multivalued, Values, needs_set_operator
 
 Holds = Callable[[Values], bool]
 Qualifier = Literal["", "forallvalues:", "foranyvalue:"]
@@ -27,6 +27,11 @@ class Operator:
     qualifier: Qualifier
     name: str
     if_exists: bool
+
+    @property
+    def is_scalar(self) -> bool:
+        """Whether it compares the one value of a single-valued key. `Null` compares no value."""
+        return not self.qualifier and self.name != _NULL
 
 
 def parse_operator(text: str) -> Operator | None:
@@ -76,9 +81,25 @@ def compile_condition(condition: Condition, effect: StatementEffect, *, variable
         return _for_all_values(key, test, negated=negated)
     if operator.qualifier == "foranyvalue:":
         return _for_any_value(key, test, negated=negated, if_missing=operator.if_exists)
+    denies = effect is StatementEffect.DENY
     if negated:
-        return _none_matches(key, test)
-    return _one_matches(key, test, if_missing=operator.if_exists)
+        return _does_not_match(key, test, denies=denies)
+    return _matches(key, test, denies=denies, if_missing=operator.if_exists)
+
+
+def missing_set_operator(condition: Condition, found: tuple[str, ...] | None) -> str:
+    """The sentence about a scalar operator on a multivalued key; empty where the condition has no such fault.
+
+    Args:
+        found: the request's values of the condition's key; None where the request has no such key.
+    """
+    operator = parse_operator(condition.operator)
+    if operator is None or not operator.is_scalar or not found or not needs_set_operator(found):
+        return ""
+    return (
+        f"{condition.key} is multivalued: "
+        f"{condition.operator} needs ForAnyValue:{condition.operator} or ForAllValues:{condition.operator}"
+    )
 
 
 def _unevaluable(effect: StatementEffect) -> Holds:
@@ -96,7 +117,12 @@ def _null(key: str, wanted: tuple[str, ...]) -> Holds | None:
     return lambda values: ("false" if values.get(key) else "true") in lowered
 
 
-def _one_matches(key: str, test: Test, *, if_missing: bool) -> Holds:
+# AWS: "Multivalued context keys require a condition set operator." It does not say what becomes of a scalar
+# operator, so both effects fail closed (decision 0024): an Allow never holds, and a Deny stands wherever any
+# reading would let it stand. `Multivalued` is tested in place: a call would double the cost of a condition.
+
+
+def _matches(key: str, test: Test, *, denies: bool, if_missing: bool) -> Holds:
     """AWS: "If the key that you specify in a policy condition is not present in the request context, the
     values do not match and the condition is false."
     """
@@ -105,16 +131,15 @@ def _one_matches(key: str, test: Test, *, if_missing: bool) -> Holds:
         found = values.get(key)
         if not found:
             return if_missing
-        for value in found:  # noqa: SIM110 - a generator costs more than the test
-            if test(value, values):
-                return True
-        return False
+        if found.__class__ is Multivalued or len(found) > 1:
+            return denies and any(test(value, values) for value in found)
+        return test(found[0], values)
 
     return holds
 
 
-def _none_matches(key: str, test: Test) -> Holds:
-    """A negated operator: every value must fail to match, against each operand.
+def _does_not_match(key: str, test: Test, *, denies: bool) -> Holds:
+    """A negated operator: the value must fail to match each operand.
 
     AWS: "If the policy condition requires that the key is not matched, such as StringNotLike or ArnNotLike,
     and the right key is not present, the condition is true."
@@ -124,10 +149,9 @@ def _none_matches(key: str, test: Test) -> Holds:
         found = values.get(key)
         if not found:
             return True
-        for value in found:  # noqa: SIM110 - as above
-            if test(value, values):
-                return False
-        return True
+        if found.__class__ is Multivalued or len(found) > 1:
+            return denies
+        return not test(found[0], values)
 
     return holds
 

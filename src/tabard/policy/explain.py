@@ -9,6 +9,7 @@ from typing import Literal
 
 from tabard.policy.compiled import CompiledPolicies
 from tabard.policy.compiled_statement import CompiledStatement
+from tabard.policy.conditions import missing_set_operator
 from tabard.policy.decision import Decision, Effect, Layer, MatchedStatement
 from tabard.policy.document import Principals, Statement, StatementEffect
 from tabard.policy.evaluate import PolicyLayers, controls, decide
@@ -33,6 +34,7 @@ class Failure:
     """The first thing of a statement that did not fit: what it wanted, and what the request had.
 
     `operator` and `key` are there for a condition; `actual` is None where the request has no such key.
+    `reason` is a sentence where the two texts alone do not show why they do not fit.
     """
 
     element: Element
@@ -40,12 +42,14 @@ class Failure:
     actual: tuple[str, ...] | None
     operator: str = ""
     key: str = ""
+    reason: str = ""
 
     def __str__(self) -> str:
         wanted = _shown(", ".join(self.wanted)) or "nothing"
         actual = "absent" if self.actual is None else _shown(", ".join(self.actual))
         if self.element == "Condition":
-            return f"Condition {self.operator} {self.key}: wanted {wanted}; the request's is {actual}"
+            reason = f"; {self.reason}" if self.reason else ""
+            return f"Condition {self.operator} {self.key}: wanted {wanted}; the request's is {actual}{reason}"
         return f"{self.element}: wanted {wanted}; the request's is {actual}"
 
 
@@ -193,12 +197,14 @@ def _principal_failure(
 def _condition_failure(request: AccessRequest, compiled: CompiledStatement) -> Failure | None:
     for condition, holds in zip(compiled.statement.conditions, compiled.conditions, strict=True):
         if not holds(request.context.values):
+            actual = request.context.get(condition.key)
             return Failure(
                 element="Condition",
                 operator=condition.operator,
                 key=condition.key,
                 wanted=condition.values,
-                actual=request.context.get(condition.key),
+                actual=actual,
+                reason=missing_set_operator(condition, actual),
             )
     return None
 
@@ -236,5 +242,6 @@ def _finding_json(finding: Finding) -> dict[str, object]:
             "key": failure.key,
             "wanted": list(failure.wanted),
             "actual": None if failure.actual is None else list(failure.actual),
+            "reason": failure.reason,
         },
     }

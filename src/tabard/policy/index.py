@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from tabard.policy.arn_pattern import Guard
 from tabard.policy.compiled_statement import CompiledStatement
 from tabard.policy.conditions import Holds
-from tabard.policy.pattern import Values
+from tabard.policy.values import Values
 
 Entry = tuple[Guard | None, tuple[Holds, ...], CompiledStatement]
 

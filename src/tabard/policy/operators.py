@@ -17,7 +17,8 @@ from tabard.policy.operands import (
     parse_instant,
     parse_number,
 )
-from tabard.policy.pattern import Values, contextual, has_variables, substitute, tokens
+from tabard.policy.pattern import contextual, has_variables, substitute, tokens
+from tabard.policy.values import Values
 
 Test = Callable[[str, Values], bool]
 MakeTest = Callable[[tuple[str, ...], bool], Test]

@@ -7,11 +7,11 @@ AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variabl
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
-Values = Mapping[str, tuple[str, ...]]
+from tabard.policy.values import Values, needs_set_operator
 
 
 class Wildcard(Enum):
@@ -37,14 +37,14 @@ class Variable:
         return self.written[2:-1].partition(",")[0].strip()
 
     def value(self, values: Values) -> str | None:
-        """What it stands for; None where the request has no such key, or several values of it.
+        """The text it stands for; None where the request has no such key, or the key is multivalued.
 
         AWS: "You can't use a multivalued condition key as a variable."
         """
         found = values.get(self.key)
         if not found:
             return self.default
-        return found[0] if len(found) == 1 else None
+        return None if needs_set_operator(found) else found[0]
 
 
 Token = str | Wildcard | Variable

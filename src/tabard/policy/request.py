@@ -8,21 +8,26 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from tabard.policy.values import Multivalued, Values
+
 
 class RequestContext(NamedTuple):
-    """The condition keys and values that one decision may see.
+    """The condition keys and values that one decision may see, each single-valued or multivalued.
 
-    INVARIANT: keys are lower case (AWS: "Context key names are not case-sensitive") and every value is a
-    tuple of strings; `of` makes both so.
+    INVARIANT: keys are lower case (AWS: "Context key names are not case-sensitive"). A single-valued key has
+    a tuple of one string, a multivalued key a `Multivalued` of any number; `of` makes all of this so.
     """
 
-    values: Mapping[str, tuple[str, ...]]
+    values: Values
 
     @classmethod
     def of(cls, keys: Mapping[str, str | tuple[str, ...] | list[str]]) -> "RequestContext":
-        """A context from keys in any case, each with one value or several."""
+        """A context from keys in any case: a text is of a single-valued key, a list of a multivalued one."""
         return cls(
-            {key.lower(): (value,) if isinstance(value, str) else tuple(value) for key, value in keys.items()}
+            {
+                key.lower(): (value,) if isinstance(value, str) else Multivalued(value)
+                for key, value in keys.items()
+            }
         )
 
     def get(self, key: str) -> tuple[str, ...] | None:

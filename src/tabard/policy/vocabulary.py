@@ -63,6 +63,17 @@ GLOBAL_KEYS = (
 """AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
 A key that ends in `/` goes on with the name of a tag."""
 
+MULTIVALUED_GLOBAL_KEYS = (
+    "aws:CalledVia",
+    "aws:PrincipalOrgPaths",
+    "aws:PrincipalServiceNamesList",
+    "aws:ResourceOrgPaths",
+    "aws:SourceOrgPaths",
+    "aws:TagKeys",
+    "aws:VpceOrgPaths",
+)
+"""AWS: "Value type – Multivalued", on the same page."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
@@ -84,10 +95,14 @@ class Action:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vocabulary:
-    """Actions by service and lower-case name; condition keys by themselves in lower case."""
+    """Actions by service and lower-case name; condition keys by themselves in lower case.
+
+    `multivalued` holds those of the keys that can have several values in one request.
+    """
 
     actions: Mapping[str, Mapping[str, Action]]
     keys: Mapping[str, str] = field(repr=False)
+    multivalued: frozenset[str] = field(default=frozenset(), repr=False)
 
     def action(self, name: str) -> Action | None:
         """The action `service:Name`, whatever the case of its letters."""
@@ -98,6 +113,10 @@ class Vocabulary:
         """Whether a request may have this condition key."""
         lowered = key.lower()
         return lowered in self.keys or f"{lowered.partition('/')[0]}/" in self.keys
+
+    def is_multivalued(self, key: str) -> bool:
+        """Whether AWS documents this condition key as multivalued."""
+        return key.lower() in self.multivalued
 
     def action_like(self, service: str, name: str) -> str | None:
         """The action of this service whose name is nearest."""

@@ -14,6 +14,7 @@ from tabard.policy import (
     CompiledPolicies,
     DocumentKind,
     MalformedPolicyDocument,
+    Multivalued,
     NamedDocument,
     compile_policies,
     parse_document,
@@ -67,9 +68,9 @@ def controls_of(organization: Organization | None, account_id: str) -> Controls:
 def _keys(organization: Organization, path: tuple[OrganizationNode, ...], whose: str) -> ConditionKeys:
     """AWS: reference_policies_condition-keys.html, aws:PrincipalOrgPaths: `o-…/r-…/ou-…/ou-…/`."""
     units = "".join(f"{node.node_id}/" for node in path[:-1])
-    keys = {f"aws:{whose}orgid": (organization.organization_id,)}
+    keys: dict[str, tuple[str, ...]] = {f"aws:{whose}orgid": (organization.organization_id,)}
     if path:
-        keys[f"aws:{whose}orgpaths"] = (f"{organization.organization_id}/{units}",)
+        keys[f"aws:{whose}orgpaths"] = Multivalued((f"{organization.organization_id}/{units}",))
     return MappingProxyType(keys)
 
 

@@ -56,6 +56,7 @@ def test_a_near_miss_says_what_was_wanted_and_what_the_request_had(here: Install
         "key": "aws:PrincipalTag/squad",
         "wanted": ["blue"],
         "actual": None,
+        "reason": "",
     }
     assert told["context"]["aws:sourceip"] == ["127.0.0.1"]
     assert told["left_out"] == 0

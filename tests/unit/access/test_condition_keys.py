@@ -13,6 +13,8 @@ from tabard.access.caller import Caller
 from tabard.access.check import Check
 from tabard.access.refusals import Service
 from tabard.model.instance import Instance, InstanceState, MetadataOptions
+from tabard.policy import Multivalued
+from tabard.policy.vocabulary import MULTIVALUED_GLOBAL_KEYS
 from tests.support.aggregates import organization
 from tests.support.installation import ACCOUNT_ID, HOST_ID, INSTANCE_ID, REGION, Installation, instance_facts
 
@@ -179,10 +181,26 @@ def test_in_an_organization_principal_and_resource_say_which_and_where(
     assert "aws:principalorgid" not in seen(here, callers["user"])
 
 
+@pytest.mark.parametrize("name", EVERYBODY)
+def test_every_key_is_multivalued_where_aws_says_so_and_else_has_one_value(
+    here: Installation, callers: Mapping[str, Caller], name: str
+) -> None:
+    """AWS: each key's "Value type", on the same page."""
+    with here.store.transaction() as tx:
+        tx.organizations.put(organization(account_id=ACCOUNT_ID))
+    keys = seen(here, callers[name], referer="http://here/")
+    multivalued = {key for key, values in keys.items() if isinstance(values, Multivalued)}
+    assert multivalued == {"aws:principalorgpaths", "aws:resourceorgpaths"}
+    assert multivalued == {key for key in keys if key in map(str.lower, MULTIVALUED_GLOBAL_KEYS)}
+    assert [key for key, values in keys.items() if key not in multivalued and len(values) != 1] == []
+
+
 def test_what_a_check_knows_is_seen_by_that_check_alone(
     here: Installation, callers: Mapping[str, Caller]
 ) -> None:
-    tagged = Check(action=ASKED.action, resource=ASKED.resource, context={"aws:tagkeys": ("Team",)})
+    tagged = Check(
+        action=ASKED.action, resource=ASKED.resource, context={"aws:tagkeys": Multivalued(["Team"])}
+    )
     with pytest.raises(Denied) as caught:
         authorize(callers["user"], [tagged], here.facts(), here.snapshot)
     assert caught.value.denial.request.context.values["aws:tagkeys"] == ("Team",)

@@ -49,6 +49,18 @@ def test_what_can_never_match_is_a_warning(tmp_path: Path) -> None:
     assert verdict == f"{path}: a valid identity policy"
 
 
+def test_a_scalar_operator_on_a_multivalued_key_is_a_warning(tmp_path: Path) -> None:
+    statement = {"Effect": "Allow", "Action": "dynamodb:GetItem", "Resource": "*"}
+    condition = {"StringEquals": {"dynamodb:LeadingKeys": "alice"}}
+    text = json.dumps({"Version": "2012-10-17", "Statement": {**statement, "Condition": condition}})
+    warning, _ = checked(written(tmp_path, text)).output.splitlines()
+    assert warning.endswith(
+        "warning: dynamodb:LeadingKeys is multivalued, "
+        "and StringEquals never holds for a request that has it; "
+        "write ForAllValues:StringEquals (for every value) or ForAnyValue:StringEquals (for at least one)"
+    )
+
+
 def test_a_warning_is_an_error_for_the_strict(tmp_path: Path) -> None:
     assert checked("--strict", written(tmp_path, DOUBTFUL)).exit_code == 1
     assert checked("--strict", written(tmp_path, GOOD)).exit_code == 0

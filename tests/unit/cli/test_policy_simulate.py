@@ -75,6 +75,19 @@ def test_context_keys_are_given_with_one_value_or_several(tmp_path: Path) -> Non
     assert decided["context"]["aws:principaltag/team"] == ["blue", "a=b"]
 
 
+def test_a_key_that_aws_documents_as_multivalued_is_so_with_one_value(tmp_path: Path) -> None:
+    asked = ("--action", "s3:GetObject", "--context", "aws:TagKeys=team")
+    scalar = written(tmp_path, policy(Condition={"StringEquals": {"aws:TagKeys": "team"}}))
+    said = simulated("--policy", scalar, *asked)
+    assert said.exit_code == 1
+    assert (
+        "Condition StringEquals aws:TagKeys: wanted team; the request's is team; aws:TagKeys is multivalued: "
+        "StringEquals needs ForAnyValue:StringEquals or ForAllValues:StringEquals"
+    ) in said.output
+    of_a_set = written(tmp_path, policy(Condition={"ForAllValues:StringEquals": {"aws:TagKeys": "team"}}))
+    assert simulated("--policy", of_a_set, *asked).exit_code == 0
+
+
 def test_one_denial_among_several_decisions_is_enough(tmp_path: Path) -> None:
     allowing, denying = (
         written(tmp_path, policy("s3:*"), "a"),

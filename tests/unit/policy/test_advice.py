@@ -7,7 +7,7 @@ import pytest
 from tabard.policy import DocumentKind, parse_document
 from tabard.policy.advice import advise
 from tabard.policy.overlap import can_be
-from tabard.policy.vocabulary import GLOBAL_KEYS, Action, Vocabulary
+from tabard.policy.vocabulary import GLOBAL_KEYS, MULTIVALUED_GLOBAL_KEYS, Action, Vocabulary
 
 BUCKET = "arn:${Partition}:s3:::${BucketName}"
 OBJECT = "arn:${Partition}:s3:::${BucketName}/${ObjectName}"
@@ -30,6 +30,7 @@ VOCABULARY = Vocabulary(
         key.lower(): key
         for key in (*GLOBAL_KEYS, "s3:prefix", "s3:ExistingObjectTag/", "s3:authType", "ec2:InstanceType")
     },
+    multivalued=frozenset(key.lower() for key in MULTIVALUED_GLOBAL_KEYS),
 )
 
 FINE = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/*"}
@@ -215,6 +216,43 @@ def test_what_cannot_be_compared_lets_a_denial_stand() -> None:
     [sentence] = condition("IpAddress", "aws:SourceIp", "here", Effect="Deny")
     assert sentence == "IpAddress cannot compare with here; the condition always holds"
     assert condition("ForAllValues:StringEquals", "aws:TagKeys", "a", Effect="Deny") == []
+
+
+@pytest.mark.parametrize("operator", ["StringEquals", "StringLikeIfExists", "StringNotEquals"])
+def test_a_scalar_operator_on_a_multivalued_key_needs_a_set_operator(operator: str) -> None:
+    """AWS: "The request context key {key} has multiple values. Use the ForAllValues or ForAnyValue …"."""
+    [of_an_allow] = condition(operator, "aws:TagKeys", "team")
+    assert of_an_allow == (
+        f"aws:TagKeys is multivalued, and {operator} never holds for a request that has it; "
+        f"write ForAllValues:{operator} (for every value) or ForAnyValue:{operator} (for at least one)"
+    )
+    [of_a_deny] = condition(operator, "AWS:tagkeys", "team", Effect="Deny")
+    assert of_a_deny == (
+        "AWS:tagkeys is multivalued and needs a set operator; "
+        f"write ForAnyValue:{operator} to deny where it holds for at least one value"
+    )
+
+
+@pytest.mark.parametrize("effect", ["Allow", "Deny"])
+@pytest.mark.parametrize(
+    ("operator", "key", "value"),
+    [
+        ("ForAnyValue:StringEquals", "aws:TagKeys", "team"),
+        ("Null", "aws:TagKeys", "false"),
+        ("StringEquals", "aws:RequestTag/team", "blue"),
+        ("StringEquals", "aws:CalledViaFirst", "athena.amazonaws.com"),
+        ("ArnEquals", "aws:SourceVpcArn", "arn:aws:ec2:us-east-1:123456789012:vpc/vpc-1a2b3c4d"),
+    ],
+)
+def test_what_needs_no_other_set_operator(operator: str, key: str, value: str, effect: str) -> None:
+    assert condition(operator, key, value, Effect=effect) == []
+
+
+def test_a_multivalued_key_is_no_variable() -> None:
+    """AWS: "you cannot use a multivalued context key as a policy variable"."""
+    assert advice({**FINE, "Resource": "arn:aws:s3:::b/${aws:TagKeys}/*"}) == [
+        (("Resource", 0), "${aws:TagKeys} matches nothing: a multivalued key cannot be a variable")
+    ]
 
 
 def test_variables_need_the_newer_version_of_the_language() -> None:

@@ -137,6 +137,36 @@ def test_each_statement_tells_the_first_thing_that_failed() -> None:
     assert [finding.applies for finding in explanation.findings].count(True) == 1
 
 
+def test_a_scalar_operator_on_a_multivalued_key_is_the_reason() -> None:
+    asked = request(aws__TagKeys=["team"])
+    explanation = explain(asked, layers(statement(Condition={"StringEquals": {"aws:TagKeys": "team"}})))
+    [failure] = [finding.failure for finding in explanation.findings]
+    needs = (
+        "aws:TagKeys is multivalued: StringEquals needs ForAnyValue:StringEquals or ForAllValues:StringEquals"
+    )
+    assert str(failure) == (
+        f"Condition StringEquals aws:TagKeys: wanted team; the request's is team; {needs}"
+    )
+    [told] = json.loads(json.dumps(explanation.as_json()))["statements"]
+    assert told["failed"]["reason"] == needs
+
+
+@pytest.mark.parametrize(
+    ("condition", "tag_keys"),
+    [
+        ({"StringEquals": {"aws:TagKeys": "team"}}, {}),
+        ({"ForAllValues:StringEquals": {"aws:TagKeys": "team"}}, {"aws__TagKeys": ["cost"]}),
+        ({"Null": {"aws:TagKeys": "true"}}, {"aws__TagKeys": ["team"]}),
+        ({"StringEquals": {"aws:username": "bob"}}, {"aws__username": "alice"}),
+    ],
+)
+def test_another_failure_needs_no_set_operator(
+    condition: dict[str, object], tag_keys: dict[str, str | list[str]]
+) -> None:
+    explanation = explain(request(**tag_keys), layers(statement(Condition=condition)))
+    assert [finding.failure.reason for finding in explanation.findings if finding.failure] == [""]
+
+
 def test_an_explanation_reads_as_text_and_as_json() -> None:
     explanation = explain(PUT, layers(statement(Sid="Reads"), boundary=policies(NO)))
     assert explanation.as_text() == (
@@ -166,6 +196,7 @@ def test_an_explanation_reads_as_text_and_as_json() -> None:
                     "key": "",
                     "wanted": ["s3:GetObject"],
                     "actual": ["s3:PutObject"],
+                    "reason": "",
                 },
             },
             {

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tabard.policy import Multivalued
 from tabard.policy.automaton import Automaton
 from tabard.policy.pattern import contextual, matcher, tokens
 
@@ -106,7 +107,8 @@ def _steps(work: Callable[[], object]) -> int:
 VALUES = {
     "aws:username": ("bob",),
     "aws:principaltag/team": ("*",),
-    "aws:tagkeys": ("a", "b"),
+    "aws:tagkeys": Multivalued(["a", "b"]),
+    "aws:calledvia": Multivalued(["athena.amazonaws.com"]),
     "aws:empty": (),
     "aws:sourceidentity": ("${aws:username}",),
 }
@@ -131,6 +133,8 @@ VALUES = {
         ("${$}{aws:username}", "${aws:username}", True),
         # "You can't use a multivalued condition key as a variable."
         ("${aws:TagKeys}", "a", False),
+        ("${aws:CalledVia}", "athena.amazonaws.com", False),
+        ("${aws:CalledVia, 'none'}", "none", False),
         ("${aws:empty}", "", False),
         ("${aws:missing}", "", False),
         ("*${aws:missing}*", "x", False),

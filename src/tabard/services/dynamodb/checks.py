@@ -7,6 +7,7 @@ access control", https://docs.aws.amazon.com/amazondynamodb/latest/developerguid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from tabard.access.check import Check
+from tabard.policy import Multivalued
 from tabard.services.dynamodb.errors import ValidationException
 from tabard.services.dynamodb.expressions import EXPRESSIONS, attributes_named, placeholders_of
 from tabard.services.dynamodb.leading_keys import UNREADABLE_KEY, leading_keys, queried_keys
@@ -77,7 +78,7 @@ def reading_many(action: str) -> Checks:
         context["dynamodb:select"] = (selected(arguments, of_index=index is not None),)
         if action == "dynamodb:Query":
             partition_key = facts.partition_keys.get((table, index))
-            context[_LEADING_KEYS] = queried_keys(arguments, partition_key)
+            context[_LEADING_KEYS] = Multivalued(queried_keys(arguments, partition_key))
         resource = table_arn(table, facts) if index is None else f"{table_arn(table, facts)}/index/{index}"
         return (Check(action=action, resource=resource, context=context),)
 
@@ -202,12 +203,12 @@ def _item_check(action: str, arguments: Input, facts: Facts) -> Check:
     partition_key = facts.partition_keys.get((table, None))
     updates = arguments.get("AttributeUpdates")
     if isinstance(updates, dict) and partition_key in updates:  # "Cannot update attribute: part of the key"
-        context[_LEADING_KEYS] += UNREADABLE_KEY
+        context[_LEADING_KEYS] = Multivalued((*context[_LEADING_KEYS], *UNREADABLE_KEY))
     return Check(action=action, resource=table_arn(table, facts), context=context)
 
 
-def _leading_keys(table: str, items: Sequence[Value], facts: Facts) -> tuple[str, ...]:
-    return leading_keys(items, facts.partition_keys.get((table, None)))
+def _leading_keys(table: str, items: Sequence[Value], facts: Facts) -> Multivalued:
+    return Multivalued(leading_keys(items, facts.partition_keys.get((table, None))))
 
 
 def _context(arguments: Input) -> Context:
@@ -243,6 +244,6 @@ def _attribute_names(arguments: Input) -> Iterator[str]:
 
 
 def _add_names(context: Context, names: Iterable[str]) -> None:
-    found = tuple(dict.fromkeys(names))
+    found = Multivalued(dict.fromkeys(names))
     if found:
         context["dynamodb:attributes"] = found

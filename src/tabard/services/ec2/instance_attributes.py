@@ -22,7 +22,7 @@ from tabard.services.ec2.errors import (
     UnsupportedOperation,
 )
 from tabard.services.ec2.ids import guard_instance_id
-from tabard.services.ec2.instance_context import instance_check
+from tabard.services.ec2.instance_context import Context, attribute_checks, instance_check
 from tabard.services.ec2.instance_types import guard_instance_type
 from tabard.services.ec2.instance_view import ROOT_DEVICE_NAME, user_data_view
 from tabard.services.ec2.named_instances import named_instance
@@ -81,11 +81,12 @@ def modify_instance_attribute_checks(
 ) -> Sequence[Check]:
     """ec2:ModifyInstanceAttribute on the instance; `ec2:Attribute` names what is to be changed."""
     asked = asked_attributes(request)
-    context: dict[str, tuple[str, ...]] = {"ec2:attribute": tuple(asked)} if asked else {}
-    for name, value in asked.items():
-        if isinstance(value, (bool, str)) and name != "UserData":  # user data may hold secrets
-            context[f"ec2:attribute/{name.lower()}"] = (_said(value),)
-    return [instance_check(_MODIFY, request.instance_id, facts, context)]
+    values: Context = {
+        f"ec2:attribute/{name.lower()}": (_said(value),)
+        for name, value in asked.items()
+        if isinstance(value, (bool, str)) and name != "UserData"  # user data may hold secrets
+    }
+    return attribute_checks(_MODIFY, request.instance_id, facts, asked, values)
 
 
 def modify_instance_attribute(

@@ -1,6 +1,6 @@
 """What a decision about an existing instance may see of it, and the check on it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from tabard.access.check import Check
 from tabard.model.instance import Instance, MetadataOptions
@@ -80,3 +80,15 @@ def instance_check(
 def describe_check(action: str, facts: Facts) -> Check:
     """The check of a Describe operation, which AWS makes on all resources at once."""
     return Check(action=action, resource="*", context=region_context(facts))
+
+
+def attribute_checks(
+    action: str, instance_id: str, facts: Facts, names: Iterable[str], values: Context
+) -> Sequence[Check]:
+    """One check on the instance for each attribute that is to be changed, or one where there is none.
+
+    `ec2:Attribute` is single-valued, so it names one attribute in each check; all of them see every new value
+    (`ec2:Attribute/NAME`).
+    """
+    each = [{**values, "ec2:attribute": (name,)} for name in names] or [values]
+    return [instance_check(action, instance_id, facts, more) for more in each]

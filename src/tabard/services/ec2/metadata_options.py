@@ -17,7 +17,7 @@ from tabard.services.ec2.errors import (
     InvalidParameterValue,
 )
 from tabard.services.ec2.ids import guard_instance_id
-from tabard.services.ec2.instance_context import instance_check
+from tabard.services.ec2.instance_context import Context, attribute_checks
 from tabard.services.ec2.instance_view import metadata_options_view
 from tabard.services.ec2.launch_request import MetadataOptionsRequest
 from tabard.services.ec2.lifecycle import ENDING
@@ -101,10 +101,12 @@ def modify_instance_metadata_options_checks(
 ) -> Sequence[Check]:
     """ec2:ModifyInstanceMetadataOptions on the instance.
 
-    `ec2:Attribute` names the options that are asked for, `ec2:Attribute/NAME` their values; the keys of the
-    metadata options themselves hold what the instance has now.
+    `ec2:Attribute` names one of the options that are asked for, `ec2:Attribute/NAME` has their values; the
+    keys of the metadata options themselves hold what the instance has now.
     """
-    return [instance_check(_MODIFY, request.instance_id, facts, _attributes(request))]
+    asked = _asked_for(request)
+    values: Context = {f"ec2:attribute/{name.lower()}": (value,) for name, value in asked.items()}
+    return attribute_checks(_MODIFY, request.instance_id, facts, asked, values)
 
 
 def modify_instance_metadata_options(
@@ -158,14 +160,6 @@ def _asked_for(request: ModifyInstanceMetadataOptionsRequest) -> Mapping[str, st
         "InstanceMetadataTags": request.instance_metadata_tags,
     }
     return {name: str(value) for name, value in asked.items() if value not in (None, "")}
-
-
-def _attributes(request: ModifyInstanceMetadataOptionsRequest) -> dict[str, tuple[str, ...]]:
-    asked = _asked_for(request)
-    context: dict[str, tuple[str, ...]] = {"ec2:attribute": tuple(asked)} if asked else {}
-    for name, value in asked.items():
-        context[f"ec2:attribute/{name.lower()}"] = (value,)
-    return context
 
 
 def _tokens(asked: str | None, default: Literal["optional", "required"]) -> Literal["optional", "required"]:

@@ -6,6 +6,7 @@ from tabard.access.authorize import Permit
 from tabard.access.check import Check
 from tabard.model.instance import Instance
 from tabard.model.tag import Tag
+from tabard.policy import Multivalued
 from tabard.services.ec2.errors import DryRunOperation, MissingParameter
 from tabard.services.ec2.filters import Filter, keep
 from tabard.services.ec2.pages import Key, page
@@ -95,7 +96,7 @@ def delete_tags_checks(request: DeleteTagsRequest, facts: Facts) -> Sequence[Che
         f"aws:requesttag/{tag.key.lower()}": (tag.value,) for tag in request.tags if tag.value is not None
     }
     if request.tags:
-        context["aws:tagkeys"] = tuple(tag.key for tag in request.tags)
+        context["aws:tagkeys"] = Multivalued(tag.key for tag in request.tags)
     return tagging_checks(_DELETE, request.resources, facts, context)
 
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 
 from tabard.model.tag import Tag
+from tabard.policy import Multivalued
 from tabard.services.ec2.errors import InvalidParameterValue, TagLimitExceeded, UnsupportedOperation
 from tabard.services.operation import Request
 
@@ -41,7 +42,7 @@ def tag_context(tags: Sequence[Tag]) -> dict[str, tuple[str, ...]]:
     """The condition keys of the tags in a request."""
     context: dict[str, tuple[str, ...]] = {f"aws:requesttag/{tag.key.lower()}": (tag.value,) for tag in tags}
     if tags:
-        context["aws:tagkeys"] = tuple(tag.key for tag in tags)
+        context["aws:tagkeys"] = Multivalued(tag.key for tag in tags)
     return context
 
 

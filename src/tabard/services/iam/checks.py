@@ -13,6 +13,7 @@ from tabard.access.check import Check
 from tabard.errors import ValidationError
 from tabard.model.tag import Tag
 from tabard.names import iam_arn
+from tabard.policy import Multivalued
 from tabard.services.iam.tags import TagInput
 from tabard.services.operation import Facts
 
@@ -231,4 +232,4 @@ def tags_of_request(tags: Sequence[TagInput]) -> dict[str, tuple[str, ...]]:
 
 def tag_keys_of_request(keys: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """The condition key `aws:TagKeys`."""
-    return {"aws:tagkeys": tuple(keys)}
+    return {"aws:tagkeys": Multivalued(keys)}

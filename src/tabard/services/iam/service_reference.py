@@ -1,8 +1,8 @@
 """AWS's Service Authorization Reference, of the services here: actions, ARN formats, condition keys.
 
-`service_reference.json` holds, for each service, the format of each kind of resource, its condition keys, and
-of each action the kinds of resources (the one it is about first of all comes first) and, where told, the
-service's own keys.
+`service_reference.json` holds, for each service, the format of each kind of resource, its condition keys,
+those of them that are multivalued, and of each action the kinds of resources (the one it is about first of
+all comes first) and, where told, the service's own keys.
 
 AWS: https://docs.aws.amazon.com/service-authorization/latest/reference/service-reference.html
 """
@@ -13,12 +13,13 @@ from functools import cache
 from importlib.resources import files
 from typing import TypedDict
 
-from tabard.policy.vocabulary import GLOBAL_KEYS, Action, Vocabulary
+from tabard.policy.vocabulary import GLOBAL_KEYS, MULTIVALUED_GLOBAL_KEYS, Action, Vocabulary
 
 
 class _Service(TypedDict):
     resources: Mapping[str, str]
     keys: Sequence[str]
+    multivalued: Sequence[str]
     actions: Mapping[str, Sequence[str]]
 
 
@@ -28,9 +29,14 @@ def aws_vocabulary() -> Vocabulary:
     text = files("tabard.services.iam").joinpath("service_reference.json").read_text(encoding="utf-8")
     services: Mapping[str, _Service] = json.loads(text)
     keys = [*GLOBAL_KEYS, *(key for service in services.values() for key in service["keys"])]
+    multivalued = [
+        *MULTIVALUED_GLOBAL_KEYS,
+        *(key for service in services.values() for key in service["multivalued"]),
+    ]
     return Vocabulary(
         actions={name: _actions(service) for name, service in services.items()},
         keys={key.lower(): key for key in keys},
+        multivalued=frozenset(key.lower() for key in multivalued),
     )
 
 

@@ -8,9 +8,10 @@ from typing import Literal
 
 from tabard.model.group import Group
 from tabard.names import ACCOUNT_ID, Arn
-from tabard.policy import PolicyPrincipal, PrincipalKind
+from tabard.policy import Multivalued, PolicyPrincipal, PrincipalKind
 from tabard.policy.operands import parse_address_range, parse_base64, parse_instant, parse_number
 from tabard.services.iam.errors import InvalidInput, NoSuchEntity
+from tabard.services.iam.service_reference import aws_vocabulary
 from tabard.services.iam.simulated_policies import entity_name, entity_of
 from tabard.services.operation import Request
 from tabard.store.snapshot import Snapshot
@@ -106,6 +107,8 @@ def caller_keys(
 def context_of(entries: Sequence[ContextEntry]) -> dict[str, tuple[str, ...]]:
     """The condition keys that the request gives, each checked by its type.
 
+    A type that ends in `List` makes the key multivalued, another one single-valued.
+
     Raises:
         InvalidInput: no name, no value, several values for one, or one that is not of its type.
     """
@@ -126,5 +129,17 @@ def context_of(entries: Sequence[ContextEntry]) -> dict[str, tuple[str, ...]]:
         for value in values:
             if read(value) is None:
                 raise InvalidInput(reason=f"{value} is not a value of the type {key_type} ({name}).")
-        found[name.lower()] = values
+        if entry.context_key_type is None:
+            found[name.lower()] = untyped_values(name, values)
+        else:
+            found[name.lower()] = Multivalued(values) if key_type.endswith("List") else values
     return found
+
+
+def untyped_values(key: str, values: tuple[str, ...]) -> tuple[str, ...]:
+    """The values of a key whose type is not given: AWS's reference says whether the key is multivalued.
+
+    A key that the reference does not know is multivalued where it has several values.
+    """
+    is_multivalued = aws_vocabulary().is_multivalued(key) or len(values) > 1
+    return Multivalued(values) if is_multivalued else values

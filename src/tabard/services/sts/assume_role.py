@@ -14,6 +14,7 @@ from tabard.credentials.token import MAX_TOKEN_CHARACTERS
 from tabard.model.role import Role
 from tabard.model.session import MintedSession
 from tabard.names import Arn
+from tabard.policy import Multivalued
 from tabard.services.iam.checks import entity_tags, tags_of_request
 from tabard.services.iam.tags import TagInput
 from tabard.services.operation import Facts, Output, Request
@@ -193,7 +194,7 @@ def _context(
     if source_identity:
         context["sts:sourceidentity"] = (source_identity,)
     if request.transitive_tag_keys:
-        context["sts:transitivetagkeys"] = request.transitive_tag_keys
+        context["sts:transitivetagkeys"] = Multivalued(request.transitive_tag_keys)
     return context
 
 

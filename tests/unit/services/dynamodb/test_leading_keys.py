@@ -45,6 +45,23 @@ def query(expression: str, **more: object) -> dict[str, object]:
     return {**NOTES, "KeyConditionExpression": expression, "ExpressionAttributeValues": VALUES, **more}
 
 
+@pytest.mark.parametrize("operator", ["StringEquals", "StringLike", "StringEqualsIfExists"])
+@pytest.mark.parametrize("owners", [["mine"], ["mine", "yours"]])
+def test_a_scalar_operator_never_allows_a_leading_key(
+    tables: Tables, operator: str, owners: list[str]
+) -> None:
+    """AWS: `dynamodb:LeadingKeys` is an ArrayOfString, and such keys "require a condition set operator"."""
+    scalar = statement("Allow", {operator: {"dynamodb:LeadingKeys": ["mine"]}})
+    caller = tables.account.add_user("scalar", scalar)
+    of_a_set = tables.account.add_user("of-a-set", ONLY_MINE)
+    batch = {"RequestItems": {"notes": {"Keys": [key(owner) for owner in owners]}}}
+    assert not tables.is_allowed(caller, "BatchGetItem", batch)
+    assert tables.is_allowed(of_a_set, "BatchGetItem", batch) is (owners == ["mine"])
+    writes = [{"DeleteRequest": {"Key": key(owner)}} for owner in owners]
+    assert not tables.is_allowed(caller, "BatchWriteItem", {"RequestItems": {"notes": writes}})
+    assert not tables.is_allowed(caller, "GetItem", {**NOTES, "Key": key(owners[0])})
+
+
 # each request, for one owner
 REQUESTS = {
     "GetItem": lambda owner: {**NOTES, "Key": key(owner)},

@@ -114,6 +114,18 @@ def test_a_policy_may_look_at_what_is_changed_and_at_the_instance(
         assert ec2.refused("ModifyInstanceMetadataOptions", as_=caller, **arguments)[1] == 403
 
 
+def test_a_policy_about_one_option_does_not_let_another_pass_with_it(ec2: Ec2Account) -> None:
+    """`ec2:Attribute` is single-valued: each option that is asked for is a check of its own."""
+    instance_id = ec2.launch_id()
+    condition = {"StringEquals": {"ec2:Attribute": "HttpTokens", "ec2:Attribute/HttpTokens": "required"}}
+    caller = ec2.account.add_user(
+        "changer", policy(Action="ec2:ModifyInstanceMetadataOptions", Condition=condition)
+    )
+    both = {"InstanceId": instance_id, "HttpTokens": "required", "HttpEndpoint": "disabled"}
+    assert ec2.refused("ModifyInstanceMetadataOptions", as_=caller, **both)[1] == 403
+    ec2.call("ModifyInstanceMetadataOptions", as_=caller, InstanceId=instance_id, HttpTokens="required")
+
+
 def test_without_preferences_the_account_says_nothing(ec2: Ec2Account) -> None:
     assert ec2.call("GetInstanceMetadataDefaults") == {"AccountLevel": {"ManagedBy": "account"}}
     assert ec2.refused("GetInstanceMetadataDefaults", DryRun=True)[0] == "DryRunOperation"

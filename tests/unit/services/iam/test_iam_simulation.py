@@ -327,6 +327,37 @@ def test_context_values_are_held_to_their_type(
 
 
 @pytest.mark.parametrize(
+    ("key", "kind", "decision"),
+    [
+        ("aws:username", "string", "allowed"),
+        ("aws:username", "stringList", "implicitDeny"),
+        ("aws:username", None, "allowed"),
+        ("aws:TagKeys", "string", "allowed"),
+        ("aws:TagKeys", "stringList", "implicitDeny"),
+        ("aws:TagKeys", None, "implicitDeny"),
+        ("dynamodb:LeadingKeys", None, "implicitDeny"),
+    ],
+)
+def test_the_type_of_a_context_entry_says_whether_its_key_is_multivalued(
+    account: Account, key: str, kind: str | None, decision: str
+) -> None:
+    """AWS: API_ContextEntry.html, ContextKeyType. Where it is left out, AWS's reference says it."""
+    entries = [entry(key, "team", kind=kind)]
+    scalar = custom(account, allow("s3:*", StringEquals={key: "team"}), ContextEntries=entries)
+    assert scalar["EvalDecision"] == decision
+    of_a_set = {"ForAllValues:StringEquals": {key: "team"}, "Null": {key: "false"}}
+    result = custom(account, allow("s3:*", **of_a_set), ContextEntries=entries)
+    assert result["EvalDecision"] == "allowed"
+
+
+def test_an_unknown_key_of_several_values_is_multivalued(account: Account) -> None:
+    policy = allow("s3:*", StringEquals={"example:Key": "a"})
+    for values, decision in ((["a"], "allowed"), (["a", "b"], "implicitDeny")):
+        result = custom(account, policy, ContextEntries=[entry("example:Key", *values)])
+        assert result["EvalDecision"] == decision
+
+
+@pytest.mark.parametrize(
     ("given", "sentence"),
     [  # each beside a policy that allows s3:*, and the action s3:GetObject
         ({"PolicyInputList": ["{}"]}, "PolicyInputList.1: "),

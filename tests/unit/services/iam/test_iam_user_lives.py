@@ -4,6 +4,7 @@ from urllib.parse import unquote
 
 import pytest
 
+from tabard.access.authorize import Denied
 from tabard.errors import AwsError
 from tabard.model.tag import Tag
 from tests.support.one_account import ACCOUNT_ID, NOW, Account, allow
@@ -190,6 +191,34 @@ def test_policies_put_on_a_user_or_attached_are_what_it_may_do(account: Account)
             account.call("iam", operation, as_=alice)
         account.call("iam", put, {**named, **wire_input})
         account.call("iam", operation, as_=alice)
+
+
+@pytest.mark.parametrize("tag_keys", [["team"], ["team", "admin"]])
+@pytest.mark.parametrize(
+    ("condition", "allows"),
+    [
+        # "Multivalued context keys require a condition set operator."
+        ({"StringEquals": {"aws:TagKeys": "team"}}, {1: False, 2: False}),
+        ({"StringLikeIfExists": {"aws:TagKeys": "*"}}, {1: False, 2: False}),
+        ({"StringNotEquals": {"aws:TagKeys": "admin"}}, {1: False, 2: False}),
+        ({"ForAllValues:StringEquals": {"aws:TagKeys": "team"}}, {1: True, 2: False}),
+        ({"ForAnyValue:StringEquals": {"aws:TagKeys": "team"}}, {1: True, 2: True}),
+        # "use either true … or false (the key exists and its value is not null)": it compares no value.
+        ({"Null": {"aws:TagKeys": "false"}}, {1: True, 2: True}),
+    ],
+    ids=str,
+)
+def test_an_allow_compares_tag_keys_by_set_operators_alone(
+    account: Account, condition: dict[str, dict[str, str]], allows: dict[int, bool], tag_keys: list[str]
+) -> None:
+    maker = account.add_user("maker", allow("iam:CreateUser", "iam:TagUser", **condition))
+    made = {"UserName": "carol", "Tags": [{"Key": key, "Value": "x"} for key in tag_keys]}
+    if allows[len(tag_keys)]:
+        account.call("iam", "CreateUser", made, as_=maker)
+    else:
+        with pytest.raises(Denied):
+            account.call("iam", "CreateUser", made, as_=maker)
+    assert (account.snapshot.user_named("carol") is not None) is allows[len(tag_keys)]
 
 
 @pytest.mark.parametrize(
