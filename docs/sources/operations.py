@@ -34,8 +34,8 @@ _REFERENCES: Mapping[ServiceName, str] = {
 _INTRODUCTION = """# Operations
 
 Any other operation of these services is refused as not authorized, whoever asks: what has no row here has no
-authorization, so it is not performed. A parameter of IAM, STS, EC2 or S3 that Tabard would have to ignore is
-refused too, with a sentence that names it; DynamoDB's and SQS's go to the upstream as they are.
+authorization, so it is not performed. A parameter that Tabard or the upstream would have to ignore is refused
+too, with a sentence that names it. What the embedded DynamoDB and SQS do with each parameter was measured.
 
 *Checked for* lists the actions that a request may need. One request can need several, each on its own
 resource: which of them depends on what the request names (a copy reads its source, tags need their own

@@ -42,6 +42,11 @@ def typed(operation: str, request: Mapping[str, object]) -> Mapping[str, Value]:
     return parse_input(service_model("dynamodb"), operation, raw, msgspec.json.encode(request), {})
 
 
+def accept(operation: str, request: Mapping[str, object]) -> None:
+    """Raises MemberNotOffered where the upstream would ignore a member."""
+    _BY_NAME[operation].members.check("dynamodb", typed(operation, request))
+
+
 class Tables:
     """Resolves as the edge does: the partition keys of the tables that exist are looked up first."""
 

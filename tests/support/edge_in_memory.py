@@ -249,8 +249,13 @@ def text_of(answer: Answer) -> str:
 
 
 @asynccontextmanager
-async def edge_in_memory(folder: Path) -> AsyncIterator[EdgeInMemory]:
-    """An edge, its user `admin` with AdministratorAccess, and a role without a policy."""
+async def edge_in_memory(
+    folder: Path, *, engine: Path | None = None, secret_header: tuple[str, str] = ("x-secret", "s")
+) -> AsyncIterator[EdgeInMemory]:
+    """An edge, its user `admin` with AdministratorAccess, and a role without a policy.
+
+    `engine`: the socket of a real DynamoDB and SQS upstream in place of the one that is told its answers.
+    """
     vault = MasterKey.from_bytes(bytes(range(32)))
     store, clock, written = FailingStore(vault), ManualClock(NOW), list[AuditEvent]()
     admin = User(
@@ -282,13 +287,11 @@ async def edge_in_memory(folder: Path) -> AsyncIterator[EdgeInMemory]:
         for stub, name in ((s3, "s3.sock"), (tables, "json.sock"))
     ]
     s3_pool, json_pool = (
-        Http1Pool(UnixTarget(path=str(folder / name)), answer_timeout_seconds=2)
-        for name in ("s3.sock", "json.sock")
+        Http1Pool(UnixTarget(path=str(path)), answer_timeout_seconds=2 if path != engine else 25)
+        for path in (folder / "s3.sock", engine or folder / "json.sock")
     )
     dynamodb, sqs = (
-        JsonUpstream(
-            service=service, pool=json_pool, secret_header=("x-secret", "s"), endpoint=f"http://{HOST}"
-        )
+        JsonUpstream(service=service, pool=json_pool, secret_header=secret_header, endpoint=f"http://{HOST}")
         for service in ("dynamodb", "sqs")
     )
     source, keyrings = Source(store), OpenedKeyrings(vault)

@@ -186,6 +186,29 @@ class AccessDenied(CodedError):
         super().__init__(code=code, status=status, message=sentence)
 
 
+_S3_MEMBER = "A header you provided implies functionality that is not implemented: {member}."
+_MEMBER = "The parameter {member} is not supported here{advice}."
+
+_MEMBERS_NOT_OFFERED: dict[Service, _Row] = {
+    "iam": ("InvalidInput", 400, _MEMBER),
+    "sts": ("ValidationError", 400, _MEMBER),
+    "hosts": ("ValidationException", 400, _MEMBER),
+    "ec2": ("UnsupportedOperation", 400, _MEMBER),
+    "s3": ("NotImplemented", 501, _S3_MEMBER),
+    "dynamodb": ("ValidationException", 400, _MEMBER),
+    "sqs": ("UnsupportedOperation", 400, _MEMBER),
+}
+
+
+class MemberNotOffered(CodedError):
+    """A parameter that an upstream would ignore: it is refused before the decision, never dropped."""
+
+    def __init__(self, service: Service, member: str, *, advice: str = "") -> None:
+        code, status, sentence = _MEMBERS_NOT_OFFERED[service]
+        message = sentence.format(member=member, advice=f"; {advice}" if advice else "")
+        super().__init__(code=code, status=status, message=message)
+
+
 class NotOffered(AccessDenied):
     """An operation that no policy was asked about, because Tabard does not have it."""
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 from tabard.access.authorize import Permit
 from tabard.errors import RelayedError, ServiceUnavailable
+from tabard.services.dynamodb.consumed_capacity import tell_capacity
 from tabard.services.dynamodb.tables import with_plain_table_names
 from tabard.wire.http1 import Http1Pool, UpstreamUnavailable
 from tabard.wire.rebuild import parse_upstream_output, rebuild_request
@@ -16,7 +17,7 @@ from tabard.wire.service_model import service_model
 ANSWER_LIMIT_BYTES = 32 * 1024 * 1024
 
 _TIMESTAMPS = frozenset(("CreatedTimestamp", "LastModifiedTimestamp"))
-_UPDATES = frozenset(("UpdateExpression", "AttributeUpdates"))
+MOST_QUEUES = 1000
 
 JsonService = Literal["dynamodb", "sqs"]
 
@@ -44,6 +45,8 @@ class JsonUpstream:
         output = await self.ask(call.operation, self._inward(call, permit), region=permit.region)
         if self.service == "sqs":
             self._outward(output, permit.account_id, reached_at or self.endpoint)
+        else:
+            tell_capacity(output, str(call.input.get("ReturnConsumedCapacity", "NONE")))
         return render_output(
             service_model(self.service), call.operation, output, permit.request_id, call.protocol
         )
@@ -76,7 +79,7 @@ class JsonUpstream:
         """
         if self.service == "dynamodb":
             plain = with_plain_table_names(call.input, permit)
-            if call.operation == "UpdateItem" and plain.keys().isdisjoint(_UPDATES):
+            if call.operation == "UpdateItem" and "UpdateExpression" not in plain:
                 return {
                     **plain,
                     "AttributeUpdates": {},
@@ -89,6 +92,8 @@ class JsonUpstream:
             inward["QueueUrl"] = f"https://sqs.{permit.region}.amazonaws.com/{permit.account_id}/{name}"
         if isinstance(prefix, str):
             inward["QueueNamePrefix"] = prefix.replace(".", r"\.")  # which the upstream takes for a pattern
+        if "NextToken" in inward:
+            inward.setdefault("MaxResults", MOST_QUEUES)  # without it the upstream would begin anew
         return inward
 
     def _outward(self, output: dict[str, object], account_id: str, reached_at: str) -> None:

@@ -15,8 +15,7 @@ from tabard.clock import Clock
 from tabard.edge.object_body import UNSIGNED_PAYLOAD, ObjectBody
 from tabard.edge.s3_payload import EMPTY_SHA256
 from tabard.errors import RelayedError, ServiceUnavailable
-from tabard.services.s3.errors import NoSuchBucket, NotImplementedByUpstream
-from tabard.services.s3.operations import ACCEPTED_MEMBERS
+from tabard.services.s3.errors import NoSuchBucket
 from tabard.services.s3.values import OWNERS, check_values
 from tabard.sigv4.sign import Credentials, sign_request
 from tabard.wire.http1 import Http1Answer, Http1Pool, UpstreamUnavailable
@@ -39,7 +38,6 @@ _CONTENT_HEADERS = frozenset(
         "x-amz-storage-class", "x-amz-tagging-count", "x-amz-version-id",
     )
 )  # fmt: skip
-_UNDERSTOOD = {operation: members | OWNERS for operation, members in ACCEPTED_MEMBERS.items()}
 _EDGE_ONLY = OWNERS | {
     "ACL", "Body", "ContentLength", "CreateBucketConfiguration", "EncodingType", "MpuObjectSize",
     "ObjectOwnership",
@@ -79,8 +77,7 @@ class S3Upstream:
             refused: the denied parts of a DeleteObjects.
         Raises:
             RelayedError: what the upstream answered. ServiceUnavailable (503): it cannot be reached, or
-            failed at what it was asked. NotImplementedByUpstream (501): the call has a member that the
-            upstream would not honour.
+            failed at what it was asked.
         """
         try:
             return await self._forward(permit, call, body, refused)
@@ -92,9 +89,6 @@ class S3Upstream:
     async def _forward(
         self, permit: Permit, call: Call, body: ObjectBody | None, refused: Sequence[Denied]
     ) -> Answer:
-        if not call.input.keys() <= _UNDERSTOOD[call.operation]:
-            unknown = call.input.keys() - _UNDERSTOOD[call.operation]
-            raise NotImplementedByUpstream(member=", ".join(sorted(unknown)))
         check_values(call.operation, call.input, account_id=permit.account_id)
         if call.operation == "DeleteObjects":
             return await self._delete_objects(permit, call, refused)
@@ -197,8 +191,6 @@ class S3Upstream:
         delete = call.input["Delete"]
         objects = delete["Objects"] if isinstance(delete, dict) else []
         wanted = [item for item in objects if isinstance(item, dict)] if isinstance(objects, list) else []
-        if any("VersionId" in item for item in wanted):
-            raise NotImplementedByUpstream(member="VersionId")
         allowed: list[Value] = [item for item in wanted if item["Key"] not in denied]
         output: dict[str, object] = {}
         if allowed:

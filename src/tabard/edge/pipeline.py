@@ -321,6 +321,7 @@ def parse(believed: Believed) -> Asked:
 
     Raises:
         NotOffered: an operation that Tabard has no authorization row for is refused, whoever asks.
+        MemberNotOffered: the upstream would ignore a member of the input.
     """
     identified, raw, content = believed.identified, believed.raw, believed.content
     model = service_model(identified.service)
@@ -332,7 +333,9 @@ def parse(believed: Believed) -> Asked:
     arguments = parse_input(model, name, raw, body, identified.uri_params, identified.protocol)
     call = Call(service=identified.service, operation=name, input=arguments, protocol=identified.protocol)
     request: msgspec.Struct | Mapping[str, Value] = arguments
-    if not isinstance(operation, Forward):
+    if isinstance(operation, Forward):
+        operation.members.check(identified.service, arguments)
+    else:
         request = msgspec.convert(arguments, operation.request, builtin_types=(bytes, datetime))
     return Asked(believed=believed, call=call, operation=operation, request=request)
 

@@ -13,6 +13,7 @@ from tabard.access.caller import Caller
 from tabard.access.check import Check
 from tabard.access.mint import Mint
 from tabard.credentials.identity_certificate import IdentityKey
+from tabard.services.accepted_members import AcceptedMembers
 from tabard.store.ports import Transaction
 from tabard.store.snapshot import Snapshot
 from tabard.wire.request import Value
@@ -114,11 +115,13 @@ class Watch(Generic[R]):
 class Forward:
     """An operation that an upstream performs, from the typed input alone.
 
+    `members`: the input members that the upstream was measured to honor; every other one is refused.
     `each_by_itself`: a denied check refuses its own part of the request, not the whole (DeleteObjects).
     """
 
     name: str
     checks: Callable[[Mapping[str, Value], Facts], Sequence[Check]]
+    members: AcceptedMembers
     each_by_itself: bool = False
 
 

@@ -21,6 +21,8 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, Protocol
 
+from tabard.edge.upstreams.moto_tokens import OPERATION, TransactionTokens
+
 SECRET_HEADER = "X-Tabard-Upstream-Secret"  # noqa: S105 - the header's name
 RESET_PATH = "/reset"
 BODY_LIMIT_BYTES = 32 * 1024 * 1024
@@ -67,6 +69,7 @@ class MotoBackend:
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
         self._lock = threading.Lock()
+        self._tokens = TransactionTokens()
         self._application: WsgiApplication = DomainDispatcherApplication(create_backend_app)
         self._release_while_waiting()
 
@@ -76,16 +79,22 @@ class MotoBackend:
         def start_response(status: str, headers: list[tuple[str, str]], *_: object) -> None:
             told.append((status, headers))
 
-        with self._lock:
+        def perform() -> tuple[str, list[tuple[str, str]], bytes]:
             body = b"".join(self._application(environ, start_response))
-        status, headers = told[-1]
-        return status, headers, body
+            return *told[-1], body
+
+        with self._lock:
+            if environ["HTTP_X_AMZ_TARGET"] != OPERATION:
+                return perform()
+            content = environ["wsgi.input"].getvalue()
+            return self._tokens.once(environ["HTTP_HOST"], content, perform)
 
     def reset(self) -> None:
         from moto.moto_api._internal.models import moto_api_backend
 
         with self._lock:
             moto_api_backend.reset()
+            self._tokens.forget()
 
     def load(self) -> None:
         """Import both services now, so that the first caller does not wait for it."""

@@ -11,7 +11,7 @@ from tabard.policy import Multivalued
 from tabard.services.dynamodb.errors import ValidationException
 from tabard.services.dynamodb.expressions import EXPRESSIONS, attributes_named, placeholders_of
 from tabard.services.dynamodb.leading_keys import UNREADABLE_KEY, leading_keys, queried_keys
-from tabard.services.dynamodb.selected import refuse_unhonoured_projection, selected
+from tabard.services.dynamodb.selected import selected
 from tabard.services.dynamodb.tables import index_name, requests_by_table, table_arn, table_name
 from tabard.services.operation import Facts
 from tabard.wire.request import Value
@@ -36,20 +36,10 @@ def on_no_table(action: str) -> Checks:
 def on_table(action: str) -> Checks:
     """An operation on the table itself.
 
-    Raises:
-        ValidationException: a resource policy, which nobody would enforce; tags, which no policy would see.
     Differs: tables have no resource-based policies and no tags; CreateTable with either is refused.
     """
 
     def checks(arguments: Input, facts: Facts) -> Sequence[Check]:
-        if "ResourcePolicy" in arguments:
-            raise ValidationException(
-                reason="Resource-based policies are not supported; use identity-based policies."
-            )
-        if arguments.get("Tags"):
-            raise ValidationException(
-                reason="Table tags are not supported, because no policy would see them."
-            )
         resource = table_arn(table_name(arguments.get("TableName"), facts), facts)
         return (Check(action=action, resource=resource),)
 
@@ -134,7 +124,6 @@ def transacting(operation: str) -> Checks:
     def checks(arguments: Input, facts: Facts) -> Sequence[Check]:
         found = []
         for kind, request in _transacted(arguments):
-            refuse_unhonoured_projection(kind, request)
             check = _item_check(_TRANSACT_ACTIONS[kind], request, facts)
             context = {**check.context, "dynamodb:enclosingoperation": (operation,)}
             found.append(Check(action=check.action, resource=check.resource, context=context))

@@ -20,13 +20,10 @@ def selected(arguments: Input, *, of_index: bool = False) -> str:
     """The value of `Select`, or what it is where it is not said.
 
     Raises:
-        ValidationException: SPECIFIC_ATTRIBUTES without naming them; the legacy AttributesToGet.
-    Differs: AttributesToGet is refused, because the embedded upstream answers whole items in spite of it.
+        ValidationException: SPECIFIC_ATTRIBUTES without naming them; ALL_ATTRIBUTES of an index.
+    Differs: ALL_ATTRIBUTES of an index is refused, because the embedded upstream answers what is projected
+        into a local index alone, where AWS fetches the rest from the table.
     """
-    if "AttributesToGet" in arguments:
-        raise ValidationException(
-            reason="The legacy parameter AttributesToGet is not supported; use ProjectionExpression."
-        )
     select = arguments.get("Select")
     is_projected = "ProjectionExpression" in arguments
     if isinstance(select, str):
@@ -34,21 +31,11 @@ def selected(arguments: Input, *, of_index: bool = False) -> str:
             raise ValidationException(
                 reason="Must specify the ProjectionExpression when choosing to get SPECIFIC_ATTRIBUTES"
             )
+        if select == "ALL_ATTRIBUTES" and of_index:
+            raise ValidationException(
+                reason="Select=ALL_ATTRIBUTES is not supported on an index; use ALL_PROJECTED_ATTRIBUTES"
+            )
         return select
     if is_projected:
         return SPECIFIC_ATTRIBUTES
     return "ALL_PROJECTED_ATTRIBUTES" if of_index else "ALL_ATTRIBUTES"
-
-
-def refuse_unhonoured_projection(kind: str, request: Input) -> None:
-    """Refuse a projection in a transaction.
-
-    Raises:
-        ValidationException: a Get that names attributes.
-    Differs: TransactGetItems takes no ProjectionExpression, because the embedded upstream answers whole items
-        in spite of it.
-    """
-    if kind == "Get" and "ProjectionExpression" in request:
-        raise ValidationException(
-            reason="ProjectionExpression is not supported in TransactGetItems; use GetItem or BatchGetItem."
-        )

@@ -1,10 +1,13 @@
-"""The S3 operations that are forwarded; any other is refused as not authorized.
+"""The S3 operations that are forwarded, each with the members that the upstream honors.
+
+Any other operation, and any other member, is refused as not offered: with 501, never dropped.
 
 AWS: https://docs.aws.amazon.com/AmazonS3/latest/API/API_Operations_Amazon_Simple_Storage_Service.html
 """
 
 from types import MappingProxyType
 
+from tabard.services.accepted_members import accepted
 from tabard.services.operation import Forward
 from tabard.services.s3.checks import (
     copying_object,
@@ -16,92 +19,103 @@ from tabard.services.s3.checks import (
     writing_object,
 )
 
-OPERATIONS = (
-    Forward("ListBuckets", on_all_buckets),
-    Forward("CreateBucket", creating_bucket),
-    Forward("HeadBucket", on_bucket("s3:ListBucket")),
-    Forward("DeleteBucket", on_bucket("s3:DeleteBucket")),
-    Forward("GetBucketLocation", on_bucket("s3:GetBucketLocation")),
-    Forward("ListObjectsV2", on_bucket("s3:ListBucket")),
-    Forward("HeadObject", on_object("s3:GetObject", version_action="s3:GetObjectVersion")),
-    Forward("GetObject", on_object("s3:GetObject", version_action="s3:GetObjectVersion")),
-    Forward("PutObject", writing_object(creates=True)),
-    Forward("CopyObject", copying_object(creates=True)),
-    Forward("DeleteObject", on_object("s3:DeleteObject", version_action="s3:DeleteObjectVersion")),
-    Forward("DeleteObjects", deleting_objects, each_by_itself=True),
-    Forward("CreateMultipartUpload", writing_object(creates=False)),
-    Forward("UploadPart", writing_object(creates=False)),
-    Forward("UploadPartCopy", copying_object(creates=False)),
-    Forward("CompleteMultipartUpload", writing_object(creates=True)),
-    Forward("AbortMultipartUpload", on_object("s3:AbortMultipartUpload")),
-    Forward("ListParts", on_object("s3:ListMultipartUploadParts")),
-    Forward("ListMultipartUploads", on_bucket("s3:ListBucketMultipartUploads")),
-)
-
 STREAMED_BODY = MappingProxyType({"PutObject": "Body", "UploadPart": "Body"})
 """Operations whose body is an object's content: it is streamed, never held."""
 
-_READING = frozenset(
-    (
-        "Bucket", "Key", "PartNumber", "Range", "IfMatch", "IfNoneMatch", "IfModifiedSince",
-        "IfUnmodifiedSince", "ChecksumMode", "ResponseCacheControl", "ResponseContentDisposition",
-        "ResponseContentEncoding", "ResponseContentLanguage", "ResponseContentType", "ResponseExpires",
-    )
+_BUCKET = ("Bucket", "ExpectedBucketOwner")
+_OBJECT = (*_BUCKET, "Key")
+_READING = (
+    *_OBJECT, "PartNumber", "Range", "IfMatch", "IfNoneMatch", "IfModifiedSince", "IfUnmodifiedSince",
+    "ChecksumMode", "ResponseCacheControl", "ResponseContentDisposition", "ResponseContentEncoding",
+    "ResponseContentLanguage", "ResponseContentType", "ResponseExpires",
 )  # fmt: skip
-_DESCRIBING = frozenset(
-    (
-        "CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType", "Expires",
-        "Metadata", "StorageClass", "ACL",
-    )
+_DESCRIBING = (
+    "CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType", "Expires",
+    "Metadata", "StorageClass", "ACL",
 )  # fmt: skip
-_CHECKSUMS = frozenset(
-    ("ChecksumCRC32", "ChecksumCRC32C", "ChecksumCRC64NVME", "ChecksumSHA1", "ChecksumSHA256")
-)
-_CONTENT = _CHECKSUMS | {"Body", "ContentLength", "ContentMD5", "ChecksumAlgorithm"}
-_COPYING = frozenset(
-    (
-        "CopySource", "CopySourceIfMatch", "CopySourceIfNoneMatch", "CopySourceIfModifiedSince",
-        "CopySourceIfUnmodifiedSince",
-    )
+_CHECKSUMS = ("ChecksumCRC32", "ChecksumCRC32C", "ChecksumCRC64NVME", "ChecksumSHA1", "ChecksumSHA256")
+_CONTENT = (*_CHECKSUMS, "Body", "ContentLength", "ContentMD5", "ChecksumAlgorithm")
+_COPYING = (
+    "ExpectedSourceBucketOwner", "CopySource", "CopySourceIfMatch", "CopySourceIfNoneMatch",
+    "CopySourceIfModifiedSince", "CopySourceIfUnmodifiedSince",
 )  # fmt: skip
-_OBJECT = frozenset(("Bucket", "Key"))
+_LISTING = (*_BUCKET, "Delimiter", "EncodingType", "Prefix")
+_READ = accepted(*_READING)
+_READ_BY = on_object("s3:GetObject", version_action="s3:GetObjectVersion")
 
-ACCEPTED_MEMBERS = MappingProxyType(
-    {
-        "ListBuckets": frozenset(("MaxBuckets", "ContinuationToken", "Prefix")),
-        "CreateBucket": frozenset(("Bucket", "ACL", "CreateBucketConfiguration", "ObjectOwnership")),
-        "HeadBucket": frozenset(("Bucket",)),
-        "DeleteBucket": frozenset(("Bucket",)),
-        "GetBucketLocation": frozenset(("Bucket",)),
-        "ListObjectsV2": frozenset(
-            (
-                "Bucket",
-                "Delimiter",
-                "EncodingType",
-                "MaxKeys",
-                "Prefix",
-                "ContinuationToken",
-                "FetchOwner",
-                "StartAfter",
-            )
+OPERATIONS = (
+    Forward("ListBuckets", on_all_buckets, accepted("MaxBuckets", "ContinuationToken", "Prefix")),
+    Forward(
+        "CreateBucket",
+        creating_bucket,
+        accepted("Bucket", "ACL", "CreateBucketConfiguration.LocationConstraint", "ObjectOwnership"),
+    ),
+    Forward("HeadBucket", on_bucket("s3:ListBucket"), accepted(*_BUCKET)),
+    Forward("DeleteBucket", on_bucket("s3:DeleteBucket"), accepted(*_BUCKET)),
+    Forward("GetBucketLocation", on_bucket("s3:GetBucketLocation"), accepted(*_BUCKET)),
+    Forward(
+        "ListObjectsV2",
+        on_bucket("s3:ListBucket"),
+        accepted(*_LISTING, "MaxKeys", "ContinuationToken", "FetchOwner", "StartAfter"),
+    ),
+    Forward("HeadObject", _READ_BY, _READ),
+    Forward("GetObject", _READ_BY, _READ),
+    Forward(
+        "PutObject",
+        writing_object(creates=True),
+        accepted(*_OBJECT, *_DESCRIBING, *_CONTENT, "IfMatch", "IfNoneMatch"),
+    ),
+    Forward(
+        "CopyObject",
+        copying_object(creates=True),
+        accepted(*_OBJECT, *_DESCRIBING, *_COPYING, "MetadataDirective", "ChecksumAlgorithm"),
+    ),
+    Forward(
+        "DeleteObject",
+        on_object("s3:DeleteObject", version_action="s3:DeleteObjectVersion"),
+        accepted(*_OBJECT, "IfMatch"),
+    ),
+    Forward(
+        "DeleteObjects",
+        deleting_objects,
+        accepted(
+            *_BUCKET, "Delete.Objects.Key", "Delete.Objects.ETag", "Delete.Quiet", "ChecksumAlgorithm"
         ),
-        "HeadObject": _READING,
-        "GetObject": _READING,
-        "PutObject": _OBJECT | _DESCRIBING | _CONTENT | {"IfMatch", "IfNoneMatch"},
-        "CopyObject": _OBJECT | _DESCRIBING | _COPYING | {"MetadataDirective", "ChecksumAlgorithm"},
-        "DeleteObject": _OBJECT | {"IfMatch"},
-        "DeleteObjects": frozenset(("Bucket", "Delete", "ChecksumAlgorithm")),
-        "CreateMultipartUpload": _OBJECT | _DESCRIBING | {"ChecksumAlgorithm", "ChecksumType"},
-        "UploadPart": _OBJECT | _CONTENT | {"PartNumber", "UploadId"},
-        "UploadPartCopy": _OBJECT | _COPYING | {"CopySourceRange", "PartNumber", "UploadId"},
-        "CompleteMultipartUpload": _OBJECT
-        | _CHECKSUMS
-        | {"MultipartUpload", "UploadId", "ChecksumType", "MpuObjectSize", "IfMatch", "IfNoneMatch"},
-        "AbortMultipartUpload": _OBJECT | {"UploadId"},
-        "ListParts": _OBJECT | {"MaxParts", "PartNumberMarker", "UploadId"},
-        "ListMultipartUploads": frozenset(
-            ("Bucket", "Delimiter", "EncodingType", "KeyMarker", "MaxUploads", "Prefix", "UploadIdMarker")
+        each_by_itself=True,
+    ),
+    Forward(
+        "CreateMultipartUpload",
+        writing_object(creates=False),
+        accepted(*_OBJECT, *_DESCRIBING, "ChecksumAlgorithm", "ChecksumType"),
+    ),
+    Forward(
+        "UploadPart",
+        writing_object(creates=False),
+        accepted(*_OBJECT, *_CONTENT, "PartNumber", "UploadId"),
+    ),
+    Forward(
+        "UploadPartCopy",
+        copying_object(creates=False),
+        accepted(*_OBJECT, *_COPYING, "CopySourceRange", "PartNumber", "UploadId"),
+    ),
+    Forward(
+        "CompleteMultipartUpload",
+        writing_object(creates=True),
+        accepted(
+            *_OBJECT, *_CHECKSUMS, "MultipartUpload.Parts.ETag", "MultipartUpload.Parts.PartNumber",
+            *(f"MultipartUpload.Parts.{checksum}" for checksum in _CHECKSUMS), "UploadId", "ChecksumType",
+            "MpuObjectSize", "IfMatch", "IfNoneMatch",
         ),
-    }
-)
-"""The input members that the upstream honours, by operation; another is refused with 501, never dropped."""
+    ),
+    Forward("AbortMultipartUpload", on_object("s3:AbortMultipartUpload"), accepted(*_OBJECT, "UploadId")),
+    Forward(
+        "ListParts",
+        on_object("s3:ListMultipartUploadParts"),
+        accepted(*_OBJECT, "MaxParts", "PartNumberMarker", "UploadId"),
+    ),
+    Forward(
+        "ListMultipartUploads",
+        on_bucket("s3:ListBucketMultipartUploads"),
+        accepted(*_LISTING, "KeyMarker", "MaxUploads", "UploadIdMarker"),
+    ),
+)  # fmt: skip

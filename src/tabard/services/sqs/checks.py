@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from tabard.access.check import Check
 from tabard.services.operation import Facts
 from tabard.services.sqs.attributes import check_attributes
-from tabard.services.sqs.errors import InvalidQueueName, QueueDoesNotExist, UnsupportedOperation
+from tabard.services.sqs.errors import InvalidQueueName, QueueDoesNotExist
 from tabard.wire.request import Value
 
 Input = Mapping[str, Value]
@@ -56,8 +56,6 @@ def on_queue(action: str) -> Checks:
 def on_named_queue(action: str) -> Checks:
     """CreateQueue and GetQueueUrl: on the queue that QueueName names.
 
-    Raises:
-        UnsupportedOperation (400): tags. No condition key would ever hold them: a Deny would be void.
     Differs: queues have no tags; CreateQueue with tags is refused.
     """
 
@@ -68,10 +66,6 @@ def on_named_queue(action: str) -> Checks:
             raise InvalidQueueName
         if arguments.get("QueueOwnerAWSAccountId", facts.account_id) != facts.account_id:
             raise QueueDoesNotExist
-        if arguments.get("tags"):
-            raise UnsupportedOperation(
-                reason="Queue tags are not supported, because no policy would see them."
-            )
         return (Check(action=action, resource=_arn(name, facts)),)
 
     return checks

@@ -57,6 +57,17 @@ class InvalidMessageContents(AwsError):
     )
 
 
+class NotForThisQueueType(AwsError):
+    """A member that standard or FIFO queues alone know."""
+
+    code = "InvalidParameterValue"
+    status = 400
+    sentence = (
+        "Value {value} for parameter {member} is invalid. Reason: The request include parameter that is not "
+        "valid for this queue type."
+    )
+
+
 class EmptyMessageAttribute(AwsError):
     """A message attribute has a value."""
 

@@ -1,24 +1,95 @@
-"""The SQS operations that are forwarded; any other is refused as not authorized.
+"""The SQS operations that are forwarded, each with the members that the upstream was measured to honor.
+
+Any other operation, and any other member, is refused as not offered. The measurement is a test: it asks the
+embedded engine for the effect of every member of these lists.
 
 AWS: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_Operations.html
+Differs: members that the embedded engine would ignore are refused with UnsupportedOperation:
+    ReceiveRequestAttemptId, message system attributes in SendMessageBatch, and queue tags.
 """
 
+from types import MappingProxyType
+
+from tabard.services.accepted_members import AcceptedMembers, accepted
 from tabard.services.operation import Forward
 from tabard.services.sqs.checks import on_named_queue, on_no_queue, on_queue
 
+_ADVICE = MappingProxyType(
+    {
+        "tags": "queue tags are not supported, because no policy would see them",
+        "Entries.MessageSystemAttributes": "use SendMessage",
+    }
+)
+
+
+def _members(*names: str) -> AcceptedMembers:
+    return accepted(*names, advice=_ADVICE)
+
+
+def _each(prefix: str, *names: str) -> tuple[str, ...]:
+    return tuple(f"{prefix}.{name}" for name in names)
+
+
+_QUEUE = ("QueueUrl",)
+_MESSAGE = (
+    "MessageBody",
+    "DelaySeconds",
+    *_each("MessageAttributes.*", "StringValue", "BinaryValue", "DataType"),
+    "MessageDeduplicationId",
+    "MessageGroupId",
+)
+
 OPERATIONS = (
-    Forward("CreateQueue", on_named_queue("sqs:CreateQueue")),
-    Forward("GetQueueUrl", on_named_queue("sqs:GetQueueUrl")),
-    Forward("ListQueues", on_no_queue("sqs:ListQueues")),
-    Forward("DeleteQueue", on_queue("sqs:DeleteQueue")),
-    Forward("PurgeQueue", on_queue("sqs:PurgeQueue")),
-    Forward("GetQueueAttributes", on_queue("sqs:GetQueueAttributes")),
-    Forward("SetQueueAttributes", on_queue("sqs:SetQueueAttributes")),
-    Forward("SendMessage", on_queue("sqs:SendMessage")),
-    Forward("SendMessageBatch", on_queue("sqs:SendMessage")),
-    Forward("ReceiveMessage", on_queue("sqs:ReceiveMessage")),
-    Forward("DeleteMessage", on_queue("sqs:DeleteMessage")),
-    Forward("DeleteMessageBatch", on_queue("sqs:DeleteMessage")),
-    Forward("ChangeMessageVisibility", on_queue("sqs:ChangeMessageVisibility")),
-    Forward("ChangeMessageVisibilityBatch", on_queue("sqs:ChangeMessageVisibility")),
+    Forward("CreateQueue", on_named_queue("sqs:CreateQueue"), _members("QueueName", "Attributes", "tags=")),
+    Forward(
+        "GetQueueUrl", on_named_queue("sqs:GetQueueUrl"), _members("QueueName", "QueueOwnerAWSAccountId")
+    ),
+    Forward(
+        "ListQueues", on_no_queue("sqs:ListQueues"), _members("QueueNamePrefix", "NextToken", "MaxResults")
+    ),
+    Forward("DeleteQueue", on_queue("sqs:DeleteQueue"), _members(*_QUEUE)),
+    Forward("PurgeQueue", on_queue("sqs:PurgeQueue"), _members(*_QUEUE)),
+    Forward("GetQueueAttributes", on_queue("sqs:GetQueueAttributes"), _members(*_QUEUE, "AttributeNames")),
+    Forward("SetQueueAttributes", on_queue("sqs:SetQueueAttributes"), _members(*_QUEUE, "Attributes")),
+    Forward(
+        "SendMessage",
+        on_queue("sqs:SendMessage"),
+        _members(
+            *_QUEUE, *_MESSAGE, *_each("MessageSystemAttributes.AWSTraceHeader", "StringValue", "DataType")
+        ),
+    ),
+    Forward(
+        "SendMessageBatch",
+        on_queue("sqs:SendMessage"),
+        _members(*_QUEUE, *_each("Entries", "Id", *_MESSAGE)),
+    ),
+    Forward(
+        "ReceiveMessage",
+        on_queue("sqs:ReceiveMessage"),
+        _members(
+            *_QUEUE,
+            "AttributeNames",
+            "MessageSystemAttributeNames",
+            "MessageAttributeNames",
+            "MaxNumberOfMessages",
+            "VisibilityTimeout",
+            "WaitTimeSeconds",
+        ),
+    ),
+    Forward("DeleteMessage", on_queue("sqs:DeleteMessage"), _members(*_QUEUE, "ReceiptHandle")),
+    Forward(
+        "DeleteMessageBatch",
+        on_queue("sqs:DeleteMessage"),
+        _members(*_QUEUE, *_each("Entries", "Id", "ReceiptHandle")),
+    ),
+    Forward(
+        "ChangeMessageVisibility",
+        on_queue("sqs:ChangeMessageVisibility"),
+        _members(*_QUEUE, "ReceiptHandle", "VisibilityTimeout"),
+    ),
+    Forward(
+        "ChangeMessageVisibilityBatch",
+        on_queue("sqs:ChangeMessageVisibility"),
+        _members(*_QUEUE, *_each("Entries", "Id", "ReceiptHandle", "VisibilityTimeout")),
+    ),
 )

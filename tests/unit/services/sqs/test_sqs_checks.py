@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tabard.access.authorize import Denied
 from tabard.access.check import Check
+from tabard.access.refusals import MemberNotOffered
 from tabard.errors import AwsError
 from tabard.services.sqs.checks import queue_name_of_url
 from tabard.services.sqs.errors import (
@@ -75,8 +76,11 @@ def test_a_prefix_is_a_name_and_no_pattern(account: Account, prefix: str) -> Non
 
 
 def test_tags_that_no_policy_would_see_are_refused(account: Account) -> None:
-    with pytest.raises(UnsupportedOperation, match="tags are not supported"):
-        checks(account, "CreateQueue", {"QueueName": "jobs", "tags": {"Team": "blue"}})
+    members = _BY_NAME["CreateQueue"].members
+    with pytest.raises(MemberNotOffered, match="tags are not supported") as caught:
+        members.check("sqs", {"QueueName": "jobs", "tags": {"Team": "blue"}})
+    assert (caught.value.error_code, caught.value.http_status) == ("UnsupportedOperation", 400)
+    members.check("sqs", {"QueueName": "jobs", "tags": {}})
     assert checks(account, "CreateQueue", {"QueueName": "jobs", "tags": {}})
 
 
