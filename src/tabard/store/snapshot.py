@@ -49,6 +49,11 @@ RevocationKey = tuple[RevocationSubject, str]
 _NONE: Mapping[Any, Any] = MappingProxyType({})
 
 
+def _nothing() -> Mapping[Any, Any]:
+    """A factory, because Python 3.11 refuses a mapping as the default of a field."""
+    return _NONE
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """Everything an edge needs to decide and to mint, at one version of the store.
@@ -65,22 +70,22 @@ class Snapshot:
     version: int
     account_id: str
     partition: str
-    users: Mapping[str, User] = _NONE
-    groups: Mapping[str, Group] = _NONE
-    roles: Mapping[str, Role] = _NONE
-    managed_policies: Mapping[str, ManagedPolicy] = _NONE
-    instance_profiles: Mapping[str, InstanceProfile] = _NONE
-    instances: Mapping[str, Instance] = _NONE
-    associations: Mapping[str, Association] = _NONE
-    images: Mapping[str, Image] = _NONE
-    hosts: Mapping[str, Host] = _NONE
-    join_tokens: Mapping[str, JoinToken] = _NONE
-    key_pairs: Mapping[str, KeyPair] = _NONE
-    access_keys: Mapping[str, AccessKey] = _NONE
-    sealing_keys: Mapping[int, SealingKey] = _NONE
-    revocations: Mapping[RevocationKey, Revocation] = field(default=_NONE, repr=False)
-    installation: Mapping[str, str] = field(default=_NONE, repr=False)
-    organizations: Mapping[str, Organization] = field(default=_NONE, repr=False)
+    users: Mapping[str, User] = field(default_factory=_nothing)
+    groups: Mapping[str, Group] = field(default_factory=_nothing)
+    roles: Mapping[str, Role] = field(default_factory=_nothing)
+    managed_policies: Mapping[str, ManagedPolicy] = field(default_factory=_nothing)
+    instance_profiles: Mapping[str, InstanceProfile] = field(default_factory=_nothing)
+    instances: Mapping[str, Instance] = field(default_factory=_nothing)
+    associations: Mapping[str, Association] = field(default_factory=_nothing)
+    images: Mapping[str, Image] = field(default_factory=_nothing)
+    hosts: Mapping[str, Host] = field(default_factory=_nothing)
+    join_tokens: Mapping[str, JoinToken] = field(default_factory=_nothing)
+    key_pairs: Mapping[str, KeyPair] = field(default_factory=_nothing)
+    access_keys: Mapping[str, AccessKey] = field(default_factory=_nothing)
+    sealing_keys: Mapping[int, SealingKey] = field(default_factory=_nothing)
+    revocations: Mapping[RevocationKey, Revocation] = field(default_factory=_nothing, repr=False)
+    installation: Mapping[str, str] = field(default_factory=_nothing, repr=False)
+    organizations: Mapping[str, Organization] = field(default_factory=_nothing, repr=False)
     controls: Controls = field(default=NO_CONTROLS, repr=False, compare=False)
     indexes: Indexes = field(default=Indexes(), repr=False)
     _compiled: dict[str, CompiledPolicies] = field(
