@@ -26,7 +26,7 @@ from tabard.agent.edge_client import MintAnswer
 from tabard.agent.networks.namespaces import InsideEdge, RootlessNamespaces, RootNamespaces
 from tabard.agent.networks.network import LoopbackPorts, Networks, NoNetwork
 from tabard.agent.settings import AgentSettings
-from tabard.clock import SystemClock
+from tabard.clock import SystemClock, read_clocks
 from tabard.model.messages import (
     DescribeHostInstancesResult,
     DesiredInstance,
@@ -93,7 +93,7 @@ class _Edge:
         )
         return MintAnswer(
             credentials=credentials,
-            asked_at_seconds=SystemClock().monotonic_seconds(),
+            asked_at=read_clocks(SystemClock()),
             lifetime_seconds=6.0 * 3600,
         )
 

@@ -59,6 +59,11 @@ _AFTER = (
     several is killed, the others take whoever connects. Edges decide and make sessions from their snapshot
     while the store is away, for `--store-outage-bound-seconds`. `make soak` lets all of this happen under
     boto3, the AWS CLI and the SDK for JavaScript, and no call fails.""",
+    """**Clocks.** A session ends by the machine's boot-time clock, which counts sleep, or by its wall clock,
+    whichever comes first ([0025](decisions/0025-deadlines-are-on-two-clocks.md)). Metadata tokens and
+    the bound on a store outage end likewise. A machine that slept past a session's end, or whose clock is
+    set forward past it, answers 503 until the agent has a new session: it asks within two seconds. A clock
+    that is set back prolongs no session and ends none.""",
     """AWS: [retrieve security credentials from instance
     metadata](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-security-credentials.html).""",
 )

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tabard.agent import rotation
+from tabard.clock import ClockReading
 from tabard.model.messages import GetInstanceSessionResult
 
 INSTANCES = 10_000
@@ -25,6 +26,10 @@ SESSION = GetInstanceSessionResult(
 )
 
 
+def at(seconds: float) -> ClockReading:
+    return ClockReading(boottime_seconds=seconds, wall=SESSION.last_updated + timedelta(seconds=seconds))
+
+
 def renewals(lifetime: timedelta, *, until: timedelta, seed: int) -> list[float]:
     """When each renewal of each instance is, in order; all had their first session at 0."""
     choose = random.Random(seed)
@@ -34,22 +39,22 @@ def renewals(lifetime: timedelta, *, until: timedelta, seed: int) -> list[float]
         return rotation.minted(
             before,
             SESSION,
-            asked_at_seconds=at_seconds,
+            asked_at=at(at_seconds),
             lifetime_seconds=lifetime_seconds,
-            now_seconds=at_seconds,
+            now=at(at_seconds),
             rotate_every_seconds=None,
             jitter=choose.random(),
         )
 
-    first = [renewed(rotation.begin(now_seconds=0), 0) for _ in range(INSTANCES)]
-    due = [(each.next_attempt_at_seconds, number, each) for number, each in enumerate(first)]
+    first = [renewed(rotation.begin(now=at(0)), 0) for _ in range(INSTANCES)]
+    due = [(each.next_attempt_at.boottime_seconds, number, each) for number, each in enumerate(first)]
     heapq.heapify(due)
     found: list[float] = []
     while due[0][0] < until.total_seconds():
         at_seconds, number, before = due[0]
         found.append(at_seconds)
         after = renewed(before, at_seconds)
-        heapq.heapreplace(due, (after.next_attempt_at_seconds, number, after))
+        heapq.heapreplace(due, (after.next_attempt_at.boottime_seconds, number, after))
     return found
 
 

@@ -64,12 +64,16 @@ class Rotation(RuleBasedStateMachine):
 
     @rule(hours=st.sampled_from([-72, -3, 3, 72]))
     def the_wall_clock_jumps(self, hours: int) -> None:
+        """Set forward, it ends sessions early; set back, it prolongs none and loses none."""
         self.sim.clock.step_wall_clock(timedelta(hours=hours))
+        self.sim.look()
+        self.do(self.sim.settle())
+        self.trouble()
 
     @rule(seconds=SECONDS, killed=st.booleans())
     def the_machine_sleeps(self, seconds: int, killed: bool) -> None:
-        """No timer of the agent's goes off meanwhile; the monotonic clock goes on, and sessions end."""
-        self.sim.clock.advance(timedelta(seconds=seconds))
+        """No timer of the agent's goes off meanwhile, and the monotonic clock stands still; sessions end."""
+        self.sim.clock.sleep(timedelta(seconds=seconds))
         self.sim.look()
         if killed and self.sim.runs:
             self.do(self.sim.kill())

@@ -115,6 +115,71 @@ async def test_the_wall_clock_may_step_and_nothing_is_lost_or_prolonged(folder: 
     await simulation.agent.close()
 
 
+async def test_after_a_jump_forward_the_agent_renews_and_answers_503_meanwhile(folder: Path) -> None:
+    simulation = Simulation(folder, seed=5, lifetime=HOURS_6, rotate_every=None)
+    await simulation.start()
+    simulation.clock.step_wall_clock(HOURS_6)
+    assert simulation.reading().status == 503
+    assert simulation.agent.next_renewal_in_seconds() == 0
+    await simulation.settle()
+    assert simulation.reading().status == 200
+    assert all(left > SAFE.total_seconds() for left in simulation.seconds_left())
+    await simulation.agent.close()
+
+
+async def test_a_jump_forward_to_the_last_twenty_minutes_makes_a_session_due(folder: Path) -> None:
+    simulation = Simulation(folder, seed=5, lifetime=HOURS_6, rotate_every=None)
+    await simulation.start()
+    first = simulation.keeper.credentials("2.0")
+    simulation.clock.step_wall_clock(HOURS_6 - SAFE)
+    assert simulation.keeper.credentials("2.0") == first
+    await simulation.settle()
+    assert all(left > SAFE.total_seconds() for left in simulation.seconds_left())
+    await simulation.agent.close()
+
+
+async def test_a_jump_forward_that_is_taken_back_loses_no_session(folder: Path) -> None:
+    simulation = Simulation(folder, seed=5, lifetime=HOURS_6, rotate_every=None)
+    await simulation.start()
+    served = simulation.keeper.credentials("2.0")
+    simulation.edge.away = True
+    simulation.clock.step_wall_clock(timedelta(days=3))
+    assert simulation.reading().status == 503
+    simulation.clock.step_wall_clock(timedelta(days=-3))
+    assert simulation.keeper.credentials("2.0") == served
+    await simulation.agent.close()
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+async def test_a_machine_that_slept_past_the_end_serves_503_and_renews(
+    folder: Path,
+    is_killed: bool,
+) -> None:
+    """Also where another agent takes over: what it is handed means the same to it."""
+    simulation = Simulation(folder, seed=5, lifetime=HOURS_6, rotate_every=None)
+    await simulation.start()
+    simulation.clock.sleep(HOURS_6)
+    assert simulation.clock.monotonic_seconds() == 0
+    if is_killed:
+        await simulation.kill()
+    assert simulation.reading().status == 503
+    await simulation.settle()
+    assert simulation.reading().status == 200
+    await simulation.agent.close()
+
+
+async def test_a_clock_set_back_while_the_machine_sleeps_prolongs_nothing(folder: Path) -> None:
+    simulation = Simulation(folder, seed=5, lifetime=HOURS_6, rotate_every=None)
+    await simulation.start()
+    simulation.edge.away = True
+    simulation.clock.sleep(HOURS_6 - timedelta(seconds=1))
+    simulation.clock.step_wall_clock(timedelta(days=-3))
+    assert simulation.reading().status == 200
+    simulation.clock.sleep(timedelta(seconds=1))
+    assert simulation.reading().status == 503
+    await simulation.agent.close()
+
+
 async def test_a_refusing_trust_policy_takes_effect_after_the_last_good_session(folder: Path) -> None:
     simulation = Simulation(folder, seed=6, lifetime=HOURS_6, rotate_every=None)
     await simulation.start()

@@ -148,9 +148,38 @@ async def test_decisions_go_on_without_the_store_for_the_stated_bound(
     assert [entry["event"] for entry in logs] == [STORE_AWAY, STORE_BACK]
 
 
-async def test_the_wall_clock_has_no_say_in_the_bound(source: SqlSnapshotSource, clock: ManualClock) -> None:
+async def test_a_wall_clock_set_forward_refuses_until_the_store_confirms_again(
+    source: SqlSnapshotSource, clock: ManualClock
+) -> None:
+    """A virtual machine may have been paused: only the wall clock knows."""
     clock.step_wall_clock(timedelta(days=365))
+    with pytest.raises(ServiceUnavailable):
+        source.current()
+    await until(lambda: source.health().serving)
     assert source.current().version == 0
+
+
+async def test_a_wall_clock_set_back_neither_refuses_nor_prolongs(
+    source: SqlSnapshotSource, sqlite_store: SqlStore, clock: ManualClock, tmp_path: Path
+) -> None:
+    (tmp_path / "tabard.db").rename(tmp_path / "away.db")
+    await until(lambda: not source.health().store_available)
+    clock.step_wall_clock(timedelta(days=-365))
+    clock.advance(timedelta(minutes=60))
+    assert source.current().version == 0
+    clock.advance(timedelta(seconds=1))
+    with pytest.raises(ServiceUnavailable):
+        source.current()
+
+
+async def test_sleep_counts_towards_the_bound(
+    source: SqlSnapshotSource, sqlite_store: SqlStore, clock: ManualClock, tmp_path: Path
+) -> None:
+    (tmp_path / "tabard.db").rename(tmp_path / "away.db")
+    await until(lambda: not source.health().store_available)
+    clock.sleep(timedelta(minutes=60, seconds=1))
+    with pytest.raises(ServiceUnavailable):
+        source.current()
 
 
 async def test_a_quiet_store_keeps_confirming(source: SqlSnapshotSource, clock: ManualClock) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from tabard.agent.edge_client import EdgeError, EdgeRefused, EdgeUnreachable, MintAnswer
-from tabard.clock import Clock
+from tabard.clock import Clock, Deadline, read_clocks
 from tabard.model.messages import (
     DescribeHostInstancesResult,
     DesiredInstance,
@@ -26,7 +26,7 @@ class Answered:
 
     order: int
     session: GetInstanceSessionResult
-    ends_at_seconds: float
+    ends_at: Deadline
 
 
 @dataclass
@@ -79,7 +79,7 @@ class FakeEdge:
 
     async def get_instance_session(self, instance_id: str, role_delivery: RoleDelivery) -> MintAnswer:
         self.calls.append(f"mint {role_delivery}")
-        asked_at_seconds = self.clock.monotonic_seconds()
+        asked_at = read_clocks(self.clock)
         if self.away:
             raise unreachable()
         if self.mint_error is not None:
@@ -105,11 +105,11 @@ class FakeEdge:
         self.minted.append(result)
         if self.hold_mints is not None:
             await self.hold_mints.wait()
-        ends_at_seconds = asked_at_seconds + self.lifetime.total_seconds()
-        self.answered.append(Answered(order=order, session=result, ends_at_seconds=ends_at_seconds))
+        ends_at = Deadline.after(asked_at, self.lifetime.total_seconds())
+        self.answered.append(Answered(order=order, session=result, ends_at=ends_at))
         return MintAnswer(
             credentials=result,
-            asked_at_seconds=asked_at_seconds,
+            asked_at=asked_at,
             lifetime_seconds=self.lifetime.total_seconds(),
         )
 

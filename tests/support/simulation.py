@@ -15,7 +15,7 @@ from tabard.agent.keeper import SessionKeeper
 from tabard.agent.kept import KeptBySupervisor, KeptInstance
 from tabard.agent.networks.network import InstanceNetwork, LoopbackPorts
 from tabard.agent.settings import AgentSettings
-from tabard.clock import ManualClock
+from tabard.clock import ManualClock, read_clocks
 from tabard.imds import tree
 from tabard.imds.source import ServedCredentials
 from tabard.model.messages import DesiredInstance, DesiredInstanceProfile
@@ -188,11 +188,10 @@ class Simulation:
             self.look()
 
     def look(self) -> None:
-        """Raise AssertionError where a promise is broken. Lifetimes are counted on the monotonic hand."""
+        """Raise AssertionError where a promise is broken. A session ends by the clock that says so first."""
         instance_profile = self.keeper.facts().instance_profile
-        now_seconds = self.clock.monotonic_seconds()
-        long_ago = now_seconds - self.edge.lifetime.total_seconds()
-        self.edge.answered = [each for each in self.edge.answered if each.ends_at_seconds > long_ago]
+        now = read_clocks(self.clock)
+        self._forget_long_ended()
         for role_delivery in DELIVERIES:
             view = self.keeper.credentials(role_delivery)
             if instance_profile is None:
@@ -200,7 +199,7 @@ class Simulation:
                 continue
             role = instance_profile.association_id, instance_profile.role_id
             ends = {
-                answered.session.access_key_id: answered.ends_at_seconds
+                answered.session.access_key_id: answered.ends_at
                 for answered in self.edge.answered
                 if answered.order >= self.known_from
                 and answered.session.access_key_id.endswith(role_delivery)
@@ -208,10 +207,15 @@ class Simulation:
             }
             if isinstance(view, ServedCredentials):
                 assert (view.association_id, view.role_id) == role, "a former role was served"
-                assert ends[view.access_key_id] > now_seconds, "an expired session was served"
-                assert ends[view.access_key_id] == max(ends.values()), "not the last good session was served"
-            else:
-                assert max(ends.values(), default=0.0) <= now_seconds, "the last good session was lost early"
+                assert not ends[view.access_key_id].has_come(now), "an expired session was served"
+                assert view.access_key_id == next(reversed(ends)), "not the last session was served"
+            elif ends:
+                assert list(ends.values())[-1].has_come(now), "the last good session was lost early"
+
+    def _forget_long_ended(self) -> None:
+        """By the clock that nobody sets: a wall clock set forward may be set back."""
+        long_ago = self.clock.boottime_seconds() - self.edge.lifetime.total_seconds()
+        self.edge.answered = [each for each in self.edge.answered if each.ends_at.boottime_seconds > long_ago]
 
     def reading(self) -> tree.Reading:
         assert self.profile is not None
@@ -225,11 +229,13 @@ class Simulation:
 
     def seconds_left(self) -> list[float]:
         """Of each session that is served now."""
-        ends = {answered.session.access_key_id: answered.ends_at_seconds for answered in self.edge.answered}
+        now = read_clocks(self.clock)
+        ends = {answered.session.access_key_id: answered.ends_at for answered in self.edge.answered}
         views = [self.keeper.credentials(role_delivery) for role_delivery in DELIVERIES]
-        now_seconds = self.clock.monotonic_seconds()
         return [
-            ends[view.access_key_id] - now_seconds for view in views if isinstance(view, ServedCredentials)
+            ends[view.access_key_id].seconds_left(now)
+            for view in views
+            if isinstance(view, ServedCredentials)
         ]
 
 

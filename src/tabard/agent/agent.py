@@ -56,7 +56,7 @@ AGENT_STARTED = "agent_started"
 AGENT_STOPPED = "agent_stopped"
 AGENT_TASK_FAILED = "agent_task_failed"
 
-_LONGEST_NAP_SECONDS = 20.0
+_LONGEST_NAP_SECONDS = 2.0
 _SHORTEST_POLL_SECONDS = 0.5
 
 _log = structlog.get_logger(__name__)
@@ -119,7 +119,7 @@ class Agent:
         self._closing = False
         self._reconciling = False
         self._unsettled: OrderedDict[str, None] = OrderedDict()
-        self._renewals = Renewals(self._keeper_if_any)
+        self._renewals = Renewals(self._keeper_if_any, clock)
         self._sessions_changed = asyncio.Event()
         self._minting = Minting(edge, clock=clock, on_outcome=self._note_outcome)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -232,7 +232,7 @@ class Agent:
     def next_renewal_in_seconds(self) -> float | None:
         """Until a session is due, 0 or more; None with none to keep."""
         at = self._renewals.next_at_seconds()
-        return None if at is None else max(0.0, at - self._clock.monotonic_seconds())
+        return None if at is None else max(0.0, at - self._clock.boottime_seconds())
 
     # What the steps are made of
 
@@ -343,7 +343,7 @@ class Agent:
         self._changed(instance_id)
 
     def _take_due(self) -> list[tuple[SessionKeeper, Errand]]:
-        return self._renewals.take_due(now_seconds=self._clock.monotonic_seconds())
+        return self._renewals.take_due()
 
     # The loops
 
@@ -380,7 +380,7 @@ class Agent:
             if errands:
                 self._spawn(self._minting.run(errands))
             due_in_seconds = self.next_renewal_in_seconds()
-            # Looked at now and then in any case: a suspended machine may have slept through its timer.
+            # Looked at now and then in any case: timers stand still in sleep, and the wall clock may be set.
             await until(
                 self._sessions_changed,
                 _LONGEST_NAP_SECONDS if due_in_seconds is None else min(due_in_seconds, _LONGEST_NAP_SECONDS),

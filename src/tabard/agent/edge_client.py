@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 
 import msgspec
 
-from tabard.clock import Clock
+from tabard.clock import Clock, ClockReading, read_clocks
 from tabard.model.messages import (
     CancelInstanceEventsRequest,
     CreateJoinTokenRequest,
@@ -75,10 +75,10 @@ class MintRefused(EdgeRefused):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MintAnswer:
-    """A session, and how long it lives counted from `asked_at_seconds` on this host's monotonic clock."""
+    """A session, and how long it lives counted from `asked_at` on this host's clocks."""
 
     credentials: GetInstanceSessionResult
-    asked_at_seconds: float
+    asked_at: ClockReading
     lifetime_seconds: float
 
 
@@ -153,13 +153,13 @@ class EdgeClient:
 
     async def get_instance_session(self, instance_id: str, role_delivery: RoleDelivery) -> MintAnswer:
         """A new session of the instance's role. Raises MintRefused where EC2 may not assume the role."""
-        asked_at_seconds = self._clock.monotonic_seconds()
+        asked_at = read_clocks(self._clock)
         request = GetInstanceSessionRequest(instance_id=instance_id, role_delivery=role_delivery)
         answer = await self._call("GetInstanceSession", request)
         credentials = _decode("GetInstanceSession", answer, GetInstanceSessionResult)
         return MintAnswer(
             credentials=credentials,
-            asked_at_seconds=asked_at_seconds,
+            asked_at=asked_at,
             lifetime_seconds=_lifetime_seconds(credentials, answer.headers.get("date")),
         )
 

@@ -11,7 +11,7 @@ from tabard.agent.reconcile import RoleOf, sessions_wanted
 from tabard.agent.rotation import HeldSession, MintRefusal, Rotation
 from tabard.agent.served import Served
 from tabard.agent.waiting import Event
-from tabard.clock import Clock
+from tabard.clock import Clock, Deadline, read_clocks
 from tabard.imds.source import CredentialsView, RefusedCredentials, ServedCredentials
 from tabard.model.messages import DesiredInstance, GetInstanceIdentityResult
 from tabard.model.session import RoleDelivery
@@ -107,7 +107,7 @@ class SessionKeeper:
                 message="A fault that was asked for: tabard fault",
                 last_updated=self._clock.now(),
             )
-        held = rotation.servable(slot.rotation, now_seconds=self._clock.monotonic_seconds())
+        held = rotation.servable(slot.rotation, now=read_clocks(self._clock))
         if held is not None:
             if faults is not None:
                 return _served(slot.role, held, timedelta(seconds=faults.clock_skew_seconds))
@@ -145,18 +145,17 @@ class SessionKeeper:
         A rotation that was asked for since the former facts makes every session due.
         """
         if _rotations(facts) != _rotations(self._facts):
-            now_seconds = self._clock.monotonic_seconds()
+            now = read_clocks(self._clock)
             for role_delivery, slot in self._slots.items():
                 # An answer that is on its way was issued before somebody asked: it finds no home.
-                hastened = rotation.hastened(slot.rotation, now_seconds=now_seconds)
+                hastened = rotation.hastened(slot.rotation, now=now)
                 self._slots[role_delivery] = _Slot(slot.role, hastened)
         self._facts = facts
         self._changed()
 
     def keep_session(self, role_delivery: RoleDelivery, role: RoleOf) -> None:
         """Begin to keep a session; it is due at once."""
-        now_seconds = self._clock.monotonic_seconds()
-        self._slots[role_delivery] = _Slot(role, rotation.begin(now_seconds=now_seconds))
+        self._slots[role_delivery] = _Slot(role, rotation.begin(now=read_clocks(self._clock)))
         self._changed()
 
     def drop_session(self, role_delivery: RoleDelivery) -> None:
@@ -164,17 +163,17 @@ class SessionKeeper:
         self._slots.pop(role_delivery, None)
         self._changed()
 
-    def next_attempt_at_seconds(self) -> float | None:
-        """When a session is due next, on the monotonic clock; None while all are being asked for."""
-        waiting = [slot.rotation.next_attempt_at_seconds for slot in self._slots.values() if not slot.asking]
-        return min(waiting, default=None)
+    def next_attempt_at(self) -> Deadline | None:
+        """When a session is due next; None while all are being asked for."""
+        waiting = [slot.rotation.next_attempt_at for slot in self._slots.values() if not slot.asking]
+        return Deadline.earliest(*waiting) if waiting else None
 
     def take_due(self) -> list[Errand]:
         """The sessions to ask for now; each is given out once, until its outcome comes back."""
-        now_seconds = self._clock.monotonic_seconds()
+        now = read_clocks(self._clock)
         errands = []
         for role_delivery, slot in self._slots.items():
-            if not slot.asking and rotation.is_due(slot.rotation, now_seconds=now_seconds):
+            if not slot.asking and rotation.is_due(slot.rotation, now=now):
                 slot.asking = True
                 errands.append(Errand(self._facts.instance_id, role_delivery, slot.role, slot))
         return errands
@@ -183,21 +182,19 @@ class SessionKeeper:
         """Serve a new session at once. False where it is not the one asked for, or no longer wanted."""
         slot = errand.slot
         slot.asking = False
-        now_seconds = self._clock.monotonic_seconds()
+        now = read_clocks(self._clock)
         credentials = answer.credentials
         # INVARIANT: a slot only ever holds sessions of its own association and role. The edge may be ahead of
         # the facts here; then the next desired state brings a slot for what it minted.
         if RoleOf(credentials.association_id, credentials.role_id) != slot.role:
-            slot.rotation = rotation.failed(
-                slot.rotation, now_seconds=now_seconds, jitter=self._random.random()
-            )
+            slot.rotation = rotation.failed(slot.rotation, now=now, jitter=self._random.random())
             return False
         slot.rotation = rotation.minted(
             slot.rotation,
             credentials,
-            asked_at_seconds=answer.asked_at_seconds,
+            asked_at=answer.asked_at,
             lifetime_seconds=answer.lifetime_seconds,
-            now_seconds=now_seconds,
+            now=now,
             rotate_every_seconds=self._rotate_every_seconds,
             jitter=self._random.random(),
         )
@@ -212,7 +209,7 @@ class SessionKeeper:
         slot.rotation = rotation.refused(
             slot.rotation,
             MintRefusal(code=code, message=message, refused_at=refused_at),
-            now_seconds=self._clock.monotonic_seconds(),
+            now=read_clocks(self._clock),
             jitter=self._random.random(),
         )
         self._settle()
@@ -225,7 +222,7 @@ class SessionKeeper:
             return
         slot.asking = False
         slot.rotation = rotation.failed(
-            slot.rotation, now_seconds=self._clock.monotonic_seconds(), jitter=self._random.random()
+            slot.rotation, now=read_clocks(self._clock), jitter=self._random.random()
         )
 
     def _is_decided(self) -> bool:

@@ -12,6 +12,8 @@ from tabard.agent.certified_exchange import CertifiedExchange
 from tabard.agent.edge_client import EdgeClient, EdgeError
 from tabard.agent.edge_relay import TlsDoor
 from tabard.agent.host_keys import HostDirectory, new_key
+from tabard.clock import Clock, Deadline, read_clocks
+from tabard.processes.sleep_until import sleep_until
 
 HOST_KEY_RENEWED = "host_key_renewed"
 HOST_KEY_NOT_RENEWED = "host_key_not_renewed"
@@ -31,6 +33,7 @@ class KeyRotation:
     door: TlsDoor
     edge: EdgeClient
     every: timedelta
+    clock: Clock
     random_source: random.Random = field(repr=False)
 
     async def run(self) -> None:
@@ -52,7 +55,7 @@ class KeyRotation:
             else:
                 failures = 0
                 delay_seconds = self.every.total_seconds() * (1 - self.random_source.random() / 10)
-            await asyncio.sleep(delay_seconds)
+            await sleep_until(Deadline.after(read_clocks(self.clock), delay_seconds), self.clock)
 
     async def renew(self) -> None:
         """Make a key, have it certified, keep both, show them, and say so. Raises EdgeError.

@@ -1,7 +1,11 @@
-"""When an instance's session is replaced, and what may be served meanwhile. Pure functions of `now_seconds`.
+"""When an instance's session is replaced, and what may be served meanwhile. Pure functions of `now`.
 
-All seconds are of the monotonic clock. `jitter` is a number from 0 up to 1 that the caller draws, so that
-many instances never ask at the same moment and a test can seed every choice.
+Sessions end, and replacements are due, by the boot-time clock or by this host's wall clock, whichever comes
+first. The wall-clock end is the host's own time of asking plus the lifetime, never the edge's time of expiry:
+a host whose clock is wrong all the time serves sessions for as long as any other.
+
+`jitter` is a number from 0 up to 1 that the caller draws, so that many instances never ask at the same moment
+and a test can seed every choice.
 
 The numbers follow botocore: it refreshes credentials 15 minutes before their expiry, insists at 10, and may
 stretch an expiry by minutes on its own; a session with more than 20 minutes left is safe from all of that.
@@ -10,6 +14,7 @@ stretch an expiry by minutes on its own; a session with more than 20 minutes lef
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from tabard.clock import ClockReading, Deadline
 from tabard.model.messages import GetInstanceSessionResult
 
 SAFE_SECONDS = 20 * 60
@@ -25,7 +30,7 @@ class HeldSession:
     """A session in memory, and when it ends."""
 
     credentials: GetInstanceSessionResult
-    ends_at_seconds: float
+    ends_at: Deadline
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,26 +46,26 @@ class MintRefusal:
 class Rotation:
     """Where one session stands: what is held, and when to ask next (a fresh one asks at once)."""
 
-    next_attempt_at_seconds: float
+    next_attempt_at: Deadline
     session: HeldSession | None = None
     refusal: MintRefusal | None = None
     failures: int = 0
 
 
-def begin(*, now_seconds: float) -> Rotation:
+def begin(*, now: ClockReading) -> Rotation:
     """Start with nothing, due at once."""
-    return Rotation(next_attempt_at_seconds=now_seconds)
+    return Rotation(next_attempt_at=Deadline.after(now, 0))
 
 
-def is_due(rotation: Rotation, *, now_seconds: float) -> bool:
+def is_due(rotation: Rotation, *, now: ClockReading) -> bool:
     """Whether it is time to ask for a session."""
-    return now_seconds >= rotation.next_attempt_at_seconds
+    return rotation.next_attempt_at.has_come(now)
 
 
-def servable(rotation: Rotation, *, now_seconds: float) -> HeldSession | None:
+def servable(rotation: Rotation, *, now: ClockReading) -> HeldSession | None:
     """The session to hand out: the last good one until its very end, and never after it."""
     session = rotation.session
-    return session if session is not None and now_seconds < session.ends_at_seconds else None
+    return session if session is not None and not session.ends_at.has_come(now) else None
 
 
 def pace_seconds(*, lifetime_seconds: float, rotate_every_seconds: float | None) -> float:
@@ -79,9 +84,9 @@ def minted(
     rotation: Rotation,
     credentials: GetInstanceSessionResult,
     *,
-    asked_at_seconds: float,
+    asked_at: ClockReading,
     lifetime_seconds: float,
-    now_seconds: float,
+    now: ClockReading,
     rotate_every_seconds: float | None,
     jitter: float,
 ) -> Rotation:
@@ -94,8 +99,8 @@ def minted(
     pace = pace_seconds(lifetime_seconds=lifetime_seconds, rotate_every_seconds=rotate_every_seconds)
     share = _first_share(jitter) if rotation.session is None else 0.8 + 0.2 * jitter
     return Rotation(
-        next_attempt_at_seconds=now_seconds + max(pace * share, min(1.0, pace)),
-        session=HeldSession(credentials=credentials, ends_at_seconds=asked_at_seconds + lifetime_seconds),
+        next_attempt_at=Deadline.after(now, max(pace * share, min(1.0, pace))),
+        session=HeldSession(credentials=credentials, ends_at=Deadline.after(asked_at, lifetime_seconds)),
     )
 
 
@@ -109,26 +114,26 @@ def _first_share(jitter: float) -> float:
     return 0.9 * jitter if jitter < 8 / 9 else 1 - 0.6 * (1 - jitter) ** 0.5
 
 
-def hastened(rotation: Rotation, *, now_seconds: float) -> Rotation:
+def hastened(rotation: Rotation, *, now: ClockReading) -> Rotation:
     """Replace the session out of turn, because somebody asked for it.
 
     After a second: times of issue are whole seconds, and an edge that has not yet seen the mark which ended
     the former sessions would issue one in that same second, under it.
     """
-    next_attempt_at_seconds = min(rotation.next_attempt_at_seconds, now_seconds + FORCED_ROTATION_SECONDS)
-    return replace(rotation, next_attempt_at_seconds=next_attempt_at_seconds)
+    soon = Deadline.after(now, FORCED_ROTATION_SECONDS)
+    return replace(rotation, next_attempt_at=Deadline.earliest(rotation.next_attempt_at, soon))
 
 
-def failed(rotation: Rotation, *, now_seconds: float, jitter: float) -> Rotation:
+def failed(rotation: Rotation, *, now: ClockReading, jitter: float) -> Rotation:
     """Ask again later, twice as late each time up to a minute; what is held stays held."""
     return replace(
         rotation,
-        next_attempt_at_seconds=now_seconds + _retry_seconds(rotation, _LONGEST_RETRY_SECONDS, jitter),
+        next_attempt_at=Deadline.after(now, _retry_seconds(rotation, _LONGEST_RETRY_SECONDS, jitter)),
         failures=rotation.failures + 1,
     )
 
 
-def refused(rotation: Rotation, refusal: MintRefusal, *, now_seconds: float, jitter: float) -> Rotation:
+def refused(rotation: Rotation, refusal: MintRefusal, *, now: ClockReading, jitter: float) -> Rotation:
     """Remember why; ask again soon, since a trust policy may be mended at any time. What is held stays held.
 
     Differs: AWS asks again at the next scheduled refresh only.
@@ -137,7 +142,7 @@ def refused(rotation: Rotation, refusal: MintRefusal, *, now_seconds: float, jit
     return replace(
         rotation,
         refusal=refusal,
-        next_attempt_at_seconds=now_seconds + wait_seconds,
+        next_attempt_at=Deadline.after(now, wait_seconds),
         failures=rotation.failures + 1,
     )
 

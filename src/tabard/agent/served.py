@@ -13,7 +13,7 @@ from tabard.model.session import RoleDelivery
 class Served:
     """Facts, identity document and sessions of one instance at one moment.
 
-    Times of sessions are those of the machine's monotonic clock, which is the same for all of its processes.
+    Its deadlines are on the boot-time and wall clocks, which are the same for all processes of the machine.
     """
 
     facts: DesiredInstance

@@ -21,6 +21,7 @@ from rich.markup import escape
 from tabard.cli.admin import admin_clients, take_aws_settings_out_of_this_process
 from tabard.cli.demo_application import APPLICATION
 from tabard.cli.interruption import Interruption
+from tabard.clock import SystemClock
 from tabard.processes.isolation import LAUNCH_FILE
 from tabard.services.ec2.images import PROCESS_IMAGE
 from tabard.services.ec2.instance_profiles import TRUST_EC2
@@ -103,8 +104,9 @@ def _alive(process: "subprocess.Popen[bytes]", log: Path) -> None:
 
 
 def _wait_for(look: Callable[[], Any], otherwise: str, *, seconds: float = PATIENCE_SECONDS) -> Any:  # noqa: ANN401 - whatever is waited for
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+    clock = SystemClock()
+    deadline = clock.monotonic_seconds() + seconds
+    while clock.monotonic_seconds() < deadline:
         found = look()
         if found:
             return found

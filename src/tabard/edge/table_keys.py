@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from tabard.clock import Clock
+from tabard.clock import Clock, Deadline, read_clocks
 from tabard.edge.forward_json import JsonUpstream
 from tabard.errors import RelayedError
 from tabard.services.dynamodb.errors import ResourceNotFoundException
@@ -24,7 +24,7 @@ class TableKeys:
     def __init__(self, upstream: JsonUpstream, clock: Clock) -> None:
         self._upstream = upstream
         self._clock = clock
-        self._known: dict[tuple[str, str], tuple[float, dict[str | None, str]]] = {}
+        self._known: dict[tuple[str, str], tuple[Deadline, dict[str | None, str]]] = {}
 
     async def of(self, tables: frozenset[Table], *, region: str) -> Mapping[Table, str]:
         """The partition key of each table or index that exists. Raises RelayedError, ServiceUnavailable."""
@@ -40,9 +40,9 @@ class TableKeys:
         self._known.pop((region, table), None)
 
     async def _keys(self, table: str, *, region: str) -> dict[str | None, str]:
-        now = self._clock.monotonic_seconds()
+        now = read_clocks(self._clock)
         known = self._known.get((region, table))
-        if known is not None and now - known[0] < KEPT_SECONDS:
+        if known is not None and not known[0].has_come(now):
             return known[1]
         try:
             described = await self._upstream.ask("DescribeTable", {"TableName": table}, region=region)
@@ -53,7 +53,7 @@ class TableKeys:
         keys = _partition_keys(described.get("Table"))
         if len(self._known) >= _CAPACITY:
             self._known.clear()
-        self._known[(region, table)] = (now, keys)
+        self._known[(region, table)] = (Deadline.after(now, KEPT_SECONDS), keys)
         return keys
 
 

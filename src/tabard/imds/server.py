@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import structlog
 
-from tabard.clock import Clock
+from tabard.clock import Clock, read_clocks
 from tabard.imds import container, tree
 from tabard.imds.acceptor import Acceptor
 from tabard.imds.answer import Answer, error, ok
@@ -166,7 +166,7 @@ class MetadataServer:
             return error(400)
         if not self._limit_hops(request):
             return error(403)
-        token = self._tokens.issue(ttl_seconds=ttl_seconds, now_seconds=self._clock.monotonic_seconds())
+        token = self._tokens.issue(ttl_seconds=ttl_seconds, now=read_clocks(self._clock))
         return ok(token.encode(), PLAIN, ((TTL_HEADER, str(ttl_seconds)),))
 
     def _limit_hops(self, request: MetadataRequest) -> bool:
@@ -199,7 +199,7 @@ class MetadataServer:
         headers: tuple[tuple[str, str], ...] = ()
         if presented:
             remaining_seconds = (
-                self._tokens.remaining_seconds(presented[0], now_seconds=self._clock.monotonic_seconds())
+                self._tokens.remaining_seconds(presented[0], now=read_clocks(self._clock))
                 if len(presented) == 1
                 else None
             )

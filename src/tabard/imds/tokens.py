@@ -7,15 +7,23 @@ import base64
 import hmac
 import re
 import secrets
-import struct
+from datetime import UTC, datetime, timedelta
+
+from tabard.clock import ClockReading, Deadline
 
 MINIMUM_TTL_SECONDS = 1
 MAXIMUM_TTL_SECONDS = 21_600
 
 _TTL = re.compile(r"[0-9]{1,5}")
-_PREFIX = struct.Struct(">Q8s")
+_TIME_BYTES = 6
+_NONCE_BYTES = 6
 _MAC_BYTES = 24
 _TEXT_LENGTH = 56
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+_End = tuple[int, int]
+"""When a token ends: milliseconds of the boot-time clock, and of the wall clock since 1970."""
 
 
 def parse_ttl_seconds(text: str) -> int | None:
@@ -42,40 +50,56 @@ class MetadataTokens:
         """Args: key: from `new_key`. Whoever is given it goes on with what was issued under it."""
         self._instance_id = instance_id.encode()
         self._key = key
-        self._last_valid: tuple[str, int] | None = None
+        self._last_valid: tuple[str, _End] | None = None
 
-    def issue(self, *, ttl_seconds: int, now_seconds: float) -> str:
-        """A token valid for `ttl_seconds` from `now_seconds` on the monotonic clock."""
-        ends_at_milliseconds = int((now_seconds + ttl_seconds) * 1000)
-        return self._seal(ends_at_milliseconds, secrets.token_bytes(8))
+    def issue(self, *, ttl_seconds: int, now: ClockReading) -> str:
+        """A token valid for `ttl_seconds` from `now`, by the boot-time clock and by the wall clock."""
+        end = _milliseconds(Deadline.after(now, ttl_seconds))
+        return self._seal(_encoded(end) + secrets.token_bytes(_NONCE_BYTES))
 
-    def remaining_seconds(self, token: str, *, now_seconds: float) -> int | None:
+    def remaining_seconds(self, token: str, *, now: ClockReading) -> int | None:
         """Whole seconds that the token is still good for, at least 1; None where it is not valid here."""
         if len(token) != _TEXT_LENGTH or not token.isascii():
             return None
-        ends_at_milliseconds = self._end_of(token)
-        if ends_at_milliseconds is None:
+        end = self._end_of(token)
+        if end is None:
             return None
-        remaining_milliseconds = ends_at_milliseconds - int(now_seconds * 1000)
+        boottime, wall = _milliseconds(now)
+        remaining_milliseconds = min(end[0] - boottime, end[1] - wall)
         return max(1, remaining_milliseconds // 1000) if remaining_milliseconds > 0 else None
 
-    def _end_of(self, token: str) -> int | None:
+    def _end_of(self, token: str) -> _End | None:
         """When a token of ours ends; SDKs show one for hours, so the last is remembered."""
         last = self._last_valid
         if last is not None and hmac.compare_digest(token, last[0]):
             return last[1]
         try:
-            ends_at_milliseconds, nonce = _PREFIX.unpack_from(base64.b64decode(token, altchars=b"-_"))
-        except (ValueError, struct.error):
+            content = base64.b64decode(token, altchars=b"-_")[:-_MAC_BYTES]
+        except ValueError:
             return None
-        expected = self._seal(ends_at_milliseconds, nonce)
+        expected = self._seal(content)
         # Compared as text, so that a second spelling of the same bytes is no second token.
         if not hmac.compare_digest(token, expected):
             return None
-        self._last_valid = (token, ends_at_milliseconds)
-        return int(ends_at_milliseconds)
+        end = _decoded(content)
+        self._last_valid = (token, end)
+        return end
 
-    def _seal(self, ends_at_milliseconds: int, nonce: bytes) -> str:
-        prefix = _PREFIX.pack(ends_at_milliseconds, nonce)
-        mac = hmac.digest(self._key, prefix + self._instance_id, "sha256")[:_MAC_BYTES]
-        return base64.urlsafe_b64encode(prefix + mac).decode("ascii")
+    def _seal(self, content: bytes) -> str:
+        mac = hmac.digest(self._key, content + self._instance_id, "sha256")[:_MAC_BYTES]
+        return base64.urlsafe_b64encode(content + mac).decode("ascii")
+
+
+def _milliseconds(moment: ClockReading | Deadline) -> _End:
+    return int(moment.boottime_seconds * 1000), (moment.wall - _EPOCH) // _MILLISECOND
+
+
+def _encoded(end: _End) -> bytes:
+    return b"".join(each.to_bytes(_TIME_BYTES, "big") for each in end)
+
+
+def _decoded(content: bytes) -> _End:
+    return (
+        int.from_bytes(content[:_TIME_BYTES], "big"),
+        int.from_bytes(content[_TIME_BYTES : 2 * _TIME_BYTES], "big"),
+    )

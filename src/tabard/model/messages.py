@@ -148,7 +148,7 @@ class GetInstanceSessionRequest(Message, frozen=True):
 
 
 class GetInstanceSessionResult(Message, frozen=True):
-    """A session. `lifetime_seconds` counts from the answer: hosts count it on their monotonic clock."""
+    """A session. `lifetime_seconds` counts from the answer: hosts count it on their own clocks."""
 
     access_key_id: str
     secret_access_key: str

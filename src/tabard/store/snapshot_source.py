@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import structlog
 
-from tabard.clock import Clock
+from tabard.clock import Clock, ClockReading, read_clocks
 from tabard.errors import ServiceUnavailable
 from tabard.store.ports import StoreUnavailable
 from tabard.store.snapshot import Snapshot
@@ -63,7 +63,7 @@ class SqlSnapshotSource:
         self._bound_seconds = bound.total_seconds()
         self._poll_seconds = poll_seconds
         self._snapshot: Snapshot | None = None
-        self._confirmed_at = 0.0
+        self._confirmed_at = read_clocks(clock)
         self._away_because = ""
         self._newer = asyncio.Event()
         self._loading = asyncio.Lock()
@@ -80,7 +80,7 @@ class SqlSnapshotSource:
             ServiceUnavailable (503): the store has not confirmed it for longer than the bound.
         """
         snapshot = self._snapshot
-        if snapshot is None or self._clock.monotonic_seconds() - self._confirmed_at > self._bound_seconds:
+        if snapshot is None or self._confirmed_seconds_ago() > self._bound_seconds:
             raise ServiceUnavailable(
                 reason=f"The store has not been reached for {self._bound_seconds / 60:g} minutes; "
                 f"nothing is decided from what may be out of date. Try again."
@@ -116,13 +116,15 @@ class SqlSnapshotSource:
         snapshot = self._snapshot
         return SnapshotHealth(
             version=-1 if snapshot is None else snapshot.version,
-            confirmed_seconds_ago=(
-                float("inf") if snapshot is None else self._clock.monotonic_seconds() - self._confirmed_at
-            ),
+            confirmed_seconds_ago=float("inf") if snapshot is None else self._confirmed_seconds_ago(),
             bound_seconds=self._bound_seconds,
             store_available=not self._away_because,
             reason=self._away_because,
         )
+
+    def _confirmed_seconds_ago(self) -> float:
+        """By the boot-time clock or the wall clock, whichever says more: sleep counts."""
+        return read_clocks(self._clock).seconds_since(self._confirmed_at)
 
     async def start(self) -> None:
         """Load the first snapshot and begin to watch. Raises StoreUnavailable."""
@@ -154,7 +156,7 @@ class SqlSnapshotSource:
                 try:
                     if probe is None:
                         probe = self._store.open_probe()
-                    asked_at = self._clock.monotonic_seconds()
+                    asked_at = read_clocks(self._clock)
                     pending = probe.changed() or pending
                     if pending:
                         await self._load()
@@ -183,7 +185,7 @@ class SqlSnapshotSource:
                     raise failure
                 return
             self._loads_begun += 1
-            number, asked_at = self._loads_begun, self._clock.monotonic_seconds()
+            number, asked_at = self._loads_begun, read_clocks(self._clock)
             loop = asyncio.get_running_loop()
             try:
                 newest = await loop.run_in_executor(self._executor, self._store.next_snapshot, self._snapshot)
@@ -193,7 +195,7 @@ class SqlSnapshotSource:
             self._last_load = (number, None)
             self._publish(newest, asked_at)
 
-    def _publish(self, newest: Snapshot, asked_at: float) -> None:
+    def _publish(self, newest: Snapshot, asked_at: ClockReading) -> None:
         if self._away_because:
             self._away_because = ""
             _log.info(STORE_BACK, version=newest.version)

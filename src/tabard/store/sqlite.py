@@ -12,6 +12,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
 
+from tabard.clock import SystemClock
 from tabard.store.failures import store_failures
 from tabard.store.migrate import migrate
 from tabard.store.ports import StoreUnavailable, Vault
@@ -162,7 +163,8 @@ def _begin(connection: Connection) -> None:
 
 def _use_wal(engine: Engine, wait_seconds: float) -> None:
     """Set write-ahead logging, which the file then keeps. SQLite does not wait for locks here: we do."""
-    deadline = time.monotonic() + wait_seconds
+    clock = SystemClock()
+    deadline = clock.monotonic_seconds() + wait_seconds
     with engine.connect() as connection:
         cursor = connection.connection.cursor()
         while True:
@@ -170,7 +172,7 @@ def _use_wal(engine: Engine, wait_seconds: float) -> None:
                 (mode,) = cursor.execute("PRAGMA journal_mode=WAL").fetchone()
                 break
             except sqlite3.OperationalError as error:
-                if time.monotonic() > deadline:
+                if clock.monotonic_seconds() > deadline:
                     raise StoreUnavailable(str(error)) from error
                 time.sleep(_RETRY_SECONDS)
         cursor.close()

@@ -17,6 +17,7 @@ import boto3
 from botocore.client import BaseClient
 from botocore.config import Config
 
+from tabard.clock import SystemClock
 from tabard.model.audit_event import AuditEvent
 from tabard.private_folder import remove_folder
 from tabard.services.ec2.images import PROCESS_IMAGE
@@ -188,9 +189,10 @@ def _first_line(path: Path) -> str | None:
 
 
 def _until(look: Callable[[], Found | None], what: str, seconds: float) -> Found:
-    deadline = time.monotonic() + seconds
+    clock = SystemClock()
+    deadline = clock.monotonic_seconds() + seconds
     while (found := look()) is None:
-        if time.monotonic() > deadline:
+        if clock.monotonic_seconds() > deadline:
             raise TabardNotStarted(f"{what} within {seconds:g} seconds")
         time.sleep(_LOOK_SECONDS)
     return found

@@ -13,7 +13,7 @@ import structlog
 
 from tabard.access.authenticate import Authenticator
 from tabard.audit.queue import AuditQueue
-from tabard.clock import Clock, SystemClock
+from tabard.clock import Clock, Deadline, SystemClock, read_clocks
 from tabard.credentials.certificate_authority import open_certificate_authority
 from tabard.credentials.identity_certificate import OpenedIdentityKeys
 from tabard.credentials.keyrings import OpenedKeyrings
@@ -29,6 +29,7 @@ from tabard.edge.table_keys import TableKeys
 from tabard.edge.tls import HANDSHAKE_SECONDS, EdgeTls
 from tabard.edge.vouched import VouchedDoor
 from tabard.model.audit_event import AuditEvent
+from tabard.processes.sleep_until import sleep_until
 from tabard.sigv4.sign import Credentials
 from tabard.store.snapshot_source import SqlSnapshotSource
 from tabard.store.sqlite import open_sqlite_store
@@ -178,7 +179,7 @@ def _spare_collector() -> None:
 
 async def _renew_daily(tls: EdgeTls, clock: Clock) -> None:
     while True:
-        await asyncio.sleep(_EDGE_CERTIFICATE_SECONDS)
+        await sleep_until(Deadline.after(read_clocks(clock), _EDGE_CERTIFICATE_SECONDS), clock)
         tls.renew(now=clock.now())
 
 

@@ -54,7 +54,8 @@ class EnrolledMachine:
         """
         enrolment = self.directory.enrolment()
         exchange = CertifiedExchange(enrolment.endpoint, self.directory.identified())
-        edge = EdgeClient(enrolment.host_id, exchange, clock=SystemClock())
+        clock = SystemClock()
+        edge = EdgeClient(enrolment.host_id, exchange, clock=clock)
         # INVARIANT: what is relayed is the applications': the edge is told so, and never takes it for ours.
         door = TlsDoor.of(enrolment.endpoint, self.directory.relaying())
         driver = MachineDriver(
@@ -67,6 +68,7 @@ class EnrolledMachine:
             door=door,
             edge=edge,
             every=self.renew_key_every,
+            clock=clock,
             random_source=random.Random(),  # noqa: S311 - jitter, no secret
         )
         ended = asyncio.Event()

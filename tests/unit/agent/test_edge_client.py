@@ -20,12 +20,13 @@ from tabard.agent.edge_client import (
     MintRefused,
 )
 from tabard.agent.signed_exchange import SignedExchange
-from tabard.clock import ManualClock
+from tabard.clock import ClockReading, ManualClock
 from tabard.model.messages import InstanceReport, RegisterHostRequest
 from tabard.sigv4.sign import Credentials
 from tests.support.described_instance import FACTS
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
+ASKED_AT = ClockReading(boottime_seconds=100.0, wall=NOW)
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 SESSION = {
     "AccessKeyId": "ASIAIOSFODNN7EXAMPLE",
@@ -65,7 +66,7 @@ def client(script: Script) -> EdgeClient:
 async def test_a_session_and_how_long_it_lives() -> None:
     script = Script(200, SESSION, {"date": "Sat, 31 Jan 2026 12:00:00 GMT"})
     answer = await client(script).get_instance_session(FACTS.instance_id, "2.0")
-    assert (answer.asked_at_seconds, answer.lifetime_seconds) == (100.0, 21600.0)
+    assert (answer.asked_at, answer.lifetime_seconds) == (ASKED_AT, 21600.0)
     assert answer.credentials.expiration == datetime(2026, 1, 31, 18, 0, tzinfo=UTC)
     operation, headers, body, timeout_seconds = script.asked[0]
     assert operation == "GetInstanceSession"

@@ -18,6 +18,7 @@ from tabard.agent.networks.network import InstanceNetwork, LoopbackPorts
 from tabard.agent.reconcile import RoleOf
 from tabard.agent.rotation import HeldSession, MintRefusal, Rotation
 from tabard.agent.served import Served
+from tabard.clock import Deadline
 from tabard.model.messages import DesiredInstance, GetInstanceIdentityResult, GetInstanceSessionResult
 from tabard.processes.descriptor_store import DescriptorStore, KeptDescriptors
 from tests.support.described_instance import FACTS
@@ -70,12 +71,15 @@ def everything(number: int) -> Served:
         association_id="iip-assoc-1",
     )
     held = Rotation(
-        next_attempt_at_seconds=1800.5,
-        session=HeldSession(credentials=credentials, ends_at_seconds=3600.25),
+        next_attempt_at=Deadline(boottime_seconds=1800.5, wall=MOMENT),
+        session=HeldSession(
+            credentials=credentials,
+            ends_at=Deadline(boottime_seconds=3600.25, wall=MOMENT + timedelta(microseconds=7)),
+        ),
         failures=2,
     )
     refused = Rotation(
-        next_attempt_at_seconds=1.0,
+        next_attempt_at=Deadline(boottime_seconds=1.0, wall=MOMENT),
         refusal=MintRefusal(code="AssumeRoleUnauthorizedAccess", message="no", refused_at=MOMENT),
     )
     return Served(

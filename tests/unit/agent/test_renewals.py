@@ -9,7 +9,7 @@ from tabard.agent.edge_client import MintAnswer
 from tabard.agent.keeper import Errand, SessionKeeper
 from tabard.agent.reconcile import RoleOf
 from tabard.agent.renewals import Renewals
-from tabard.clock import ManualClock
+from tabard.clock import ManualClock, read_clocks
 from tabard.model.messages import GetInstanceSessionResult
 from tests.support.described_instance import FACTS
 
@@ -29,14 +29,14 @@ class Host:
             )
             for number in range(instances)
         }
-        self.renewals = Renewals(self.keepers.get)
+        self.renewals = Renewals(self.keepers.get, self.clock)
 
     def begin(self, instance_id: str) -> None:
         self.keepers[instance_id].keep_session("2.0", ROLE)
         self.renewals.note(instance_id)
 
     def due(self) -> list[tuple[SessionKeeper, Errand]]:
-        return self.renewals.take_due(now_seconds=self.clock.monotonic_seconds())
+        return self.renewals.take_due()
 
     def mint(self, keeper: SessionKeeper, errand: Errand) -> None:
         now = self.clock.now()
@@ -51,11 +51,14 @@ class Host:
             role_id=ROLE.role_id,
             association_id=ROLE.association_id,
         )
-        asked_at_seconds = self.clock.monotonic_seconds()
-        answer = MintAnswer(
-            credentials=credentials, asked_at_seconds=asked_at_seconds, lifetime_seconds=LIFETIME_SECONDS
-        )
+        asked_at = read_clocks(self.clock)
+        answer = MintAnswer(credentials=credentials, asked_at=asked_at, lifetime_seconds=LIFETIME_SECONDS)
         assert keeper.accept(errand, answer)
+
+    def earliest_by_looking(self) -> float:
+        """When the next session of all is due on the boot-time clock, by asking every keeper."""
+        deadlines = [keeper.next_attempt_at() for keeper in self.keepers.values()]
+        return min(each.boottime_at(read_clocks(self.clock)) for each in deadlines if each is not None)
 
     def id_of(self, keeper: SessionKeeper) -> str:
         return next(instance_id for instance_id, one in self.keepers.items() if one is keeper)
@@ -79,18 +82,16 @@ def test_the_next_is_always_that_of_all_keepers(host: Host) -> None:
     for instance_id in host.keepers:
         host.begin(instance_id)
     renewed = 0
-    end_at_seconds = host.clock.monotonic_seconds() + 24 * 3600
-    while host.clock.monotonic_seconds() < end_at_seconds:
+    end_at_seconds = host.clock.boottime_seconds() + 24 * 3600
+    while host.clock.boottime_seconds() < end_at_seconds:
         for keeper, errand in host.due():
             host.mint(keeper, errand)
             host.renewals.note(host.id_of(keeper))
             renewed += 1
         next_at_seconds = host.renewals.next_at_seconds()
         assert next_at_seconds is not None
-        assert next_at_seconds == min(
-            keeper.next_attempt_at_seconds() or 0 for keeper in host.keepers.values()
-        )
-        host.clock.advance(timedelta(seconds=next_at_seconds - host.clock.monotonic_seconds() + 0.001))
+        assert next_at_seconds == pytest.approx(host.earliest_by_looking(), abs=1e-5)
+        host.clock.advance(timedelta(seconds=next_at_seconds - host.clock.boottime_seconds() + 0.001))
     assert renewed > 50 * 7
 
 
@@ -127,3 +128,42 @@ def test_notes_that_say_nothing_new_take_no_place(host: Host) -> None:
     for _ in range(1000):
         host.begin(first)
     assert len(host.renewals._queue) == 1
+
+
+def test_a_wall_clock_set_forward_brings_all_renewals_forward(host: Host) -> None:
+    for instance_id in host.keepers:
+        host.begin(instance_id)
+    for keeper, errand in host.due():
+        host.mint(keeper, errand)
+        host.renewals.note(host.id_of(keeper))
+    before = host.renewals.next_at_seconds()
+    assert before is not None
+    host.clock.step_wall_clock(timedelta(seconds=60))
+    assert host.renewals.next_at_seconds() == pytest.approx(before - 60, abs=1e-5)
+    assert host.renewals.next_at_seconds() == pytest.approx(host.earliest_by_looking(), abs=1e-5)
+    host.clock.step_wall_clock(timedelta(hours=6))
+    assert len(host.due()) == len(host.keepers)
+    assert host.due() == []
+
+
+def test_a_wall_clock_set_back_delays_no_renewal(host: Host) -> None:
+    for instance_id in host.keepers:
+        host.begin(instance_id)
+    for keeper, errand in host.due():
+        host.mint(keeper, errand)
+        host.renewals.note(host.id_of(keeper))
+    before = host.renewals.next_at_seconds()
+    host.clock.step_wall_clock(timedelta(hours=-72))
+    assert host.renewals.next_at_seconds() == pytest.approx(before, abs=1e-5)
+    host.clock.advance(timedelta(hours=3))
+    assert len(host.due()) == len(host.keepers)
+
+
+def test_sleep_counts_towards_the_next_renewal(host: Host) -> None:
+    first, *_ = host.keepers
+    host.begin(first)
+    for keeper, errand in host.due():
+        host.mint(keeper, errand)
+    host.renewals.note(first)
+    host.clock.sleep(timedelta(hours=3))
+    assert [host.id_of(keeper) for keeper, _ in host.due()] == [first]

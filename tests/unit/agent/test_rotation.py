@@ -1,7 +1,7 @@
 """When sessions are replaced."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tabard.agent import rotation
 from tabard.agent.rotation import SAFE_SECONDS, MintRefusal, Rotation
+from tabard.clock import ClockReading
 from tabard.model.messages import GetInstanceSessionResult
 
 HOUR = 3600.0
@@ -24,6 +25,20 @@ RESULT = GetInstanceSessionResult(
     role_id="AROAIOSFODNN7EXAMPLE",
     association_id="iip-assoc-0123456789abcdef0",
 )
+
+
+def at(seconds: float, *, wall_clock_set_by: float = 0) -> ClockReading:
+    """So many seconds after noon, with `wall_clock_set_by` seconds added to the wall clock."""
+    return ClockReading(
+        boottime_seconds=seconds, wall=NOW + timedelta(seconds=seconds) + timedelta(seconds=wall_clock_set_by)
+    )
+
+
+def next_attempt_seconds(state: Rotation) -> float:
+    """When it asks next, on the boot-time clock while nobody sets the wall clock."""
+    return state.next_attempt_at.boottime_at(at(0))
+
+
 jitters = st.floats(min_value=0, max_value=1, exclude_max=True)
 
 
@@ -39,18 +54,18 @@ def mint(
     return rotation.minted(
         state,
         RESULT,
-        asked_at_seconds=now if asked is None else asked,
+        asked_at=at(now if asked is None else asked),
         lifetime_seconds=lifetime,
-        now_seconds=now,
+        now=at(now),
         rotate_every_seconds=rotate_every,
         jitter=jitter,
     )
 
 
 def test_nothing_is_held_at_first_and_it_is_due_at_once() -> None:
-    state = rotation.begin(now_seconds=5)
-    assert rotation.is_due(state, now_seconds=5)
-    assert rotation.servable(state, now_seconds=5) is None
+    state = rotation.begin(now=at(5))
+    assert rotation.is_due(state, now=at(5))
+    assert rotation.servable(state, now=at(5)) is None
 
 
 @pytest.mark.parametrize(
@@ -76,68 +91,106 @@ def test_the_pace(lifetime: float, rotate_every: float | None, expected: float) 
 def test_more_than_twenty_minutes_are_left_whenever_a_session_is_replaced(
     lifetime: float, first: float, later: float
 ) -> None:
-    state = rotation.begin(now_seconds=0)
+    state = rotation.begin(now=at(0))
     now = 0.0
     for jitter in (first, later, later):
         state = mint(state, now=now, lifetime=lifetime, jitter=jitter)
         assert state.session is not None
-        now = state.next_attempt_at_seconds
-        assert state.session.ends_at_seconds - now > SAFE_SECONDS
+        now = next_attempt_seconds(state)
+        assert state.session.ends_at.boottime_seconds - now > SAFE_SECONDS
 
 
 @given(first=jitters)
 def test_the_first_renewal_falls_anywhere_in_the_pace(first: float) -> None:
     share = 0.9 * first if first < 8 / 9 else 1 - 0.6 * (1 - first) ** 0.5
-    state = mint(rotation.begin(now_seconds=0), now=0, jitter=first)
-    assert state.next_attempt_at_seconds == pytest.approx(max(1, 3 * HOUR * share))
-    assert state.next_attempt_at_seconds <= 3 * HOUR
+    state = mint(rotation.begin(now=at(0)), now=0, jitter=first)
+    assert next_attempt_seconds(state) == pytest.approx(max(1, 3 * HOUR * share))
+    assert next_attempt_seconds(state) <= 3 * HOUR
 
 
 @given(later=jitters)
 def test_later_renewals_fall_in_the_last_fifth_of_the_pace(later: float) -> None:
-    state = mint(mint(rotation.begin(now_seconds=0), now=0), now=100, jitter=later)
-    assert 0.8 * 3 * HOUR - 1 <= state.next_attempt_at_seconds - 100 <= 3 * HOUR
+    state = mint(mint(rotation.begin(now=at(0)), now=0), now=100, jitter=later)
+    assert 0.8 * 3 * HOUR - 1 <= next_attempt_seconds(state) - 100 <= 3 * HOUR
 
 
 def test_a_session_is_served_until_its_end_and_never_after() -> None:
-    state = mint(rotation.begin(now_seconds=0), now=0)
-    assert rotation.servable(state, now_seconds=6 * HOUR - 0.001) is state.session
-    assert rotation.servable(state, now_seconds=6 * HOUR) is None
+    state = mint(rotation.begin(now=at(0)), now=0)
+    assert rotation.servable(state, now=at(6 * HOUR - 0.001)) is state.session
+    assert rotation.servable(state, now=at(6 * HOUR)) is None
+
+
+@pytest.mark.parametrize(
+    ("now", "is_served"),
+    [
+        (at(HOUR, wall_clock_set_by=5 * HOUR - 0.001), True),
+        (at(HOUR, wall_clock_set_by=5 * HOUR), False),
+        (at(6 * HOUR - 0.001, wall_clock_set_by=-72 * HOUR), True),
+        (at(6 * HOUR, wall_clock_set_by=-72 * HOUR), False),
+    ],
+)
+def test_a_session_ends_by_whichever_clock_comes_first(now: ClockReading, is_served: bool) -> None:
+    state = mint(rotation.begin(now=at(0)), now=0)
+    assert (rotation.servable(state, now=now) is not None) is is_served
+
+
+def test_a_wall_clock_set_forward_brings_the_next_attempt_forward() -> None:
+    state = mint(mint(rotation.begin(now=at(0)), now=0), now=0, jitter=0.5)
+    assert next_attempt_seconds(state) == pytest.approx(0.9 * 3 * HOUR)
+    assert not rotation.is_due(state, now=at(HOUR, wall_clock_set_by=1.7 * HOUR - 1))
+    assert rotation.is_due(state, now=at(HOUR, wall_clock_set_by=1.7 * HOUR))
+    assert not rotation.is_due(state, now=at(2.7 * HOUR - 1, wall_clock_set_by=-72 * HOUR))
+    assert rotation.is_due(state, now=at(2.7 * HOUR, wall_clock_set_by=-72 * HOUR))
+
+
+def test_a_host_whose_wall_clock_is_always_wrong_serves_as_long_as_any_other() -> None:
+    """The edge's time of expiry, noon, is long past on this host when it asks."""
+    wrong = at(0, wall_clock_set_by=72 * HOUR)
+    state = rotation.minted(
+        rotation.begin(now=wrong),
+        RESULT,
+        asked_at=wrong,
+        lifetime_seconds=6 * HOUR,
+        now=wrong,
+        rotate_every_seconds=None,
+        jitter=0.5,
+    )
+    assert rotation.servable(state, now=at(6 * HOUR - 1, wall_clock_set_by=72 * HOUR)) is state.session
 
 
 def test_the_lifetime_counts_from_the_question_not_from_the_answer() -> None:
-    state = mint(rotation.begin(now_seconds=0), now=10, asked=7)
+    state = mint(rotation.begin(now=at(0)), now=10, asked=7)
     assert state.session is not None
-    assert state.session.ends_at_seconds == 7 + 6 * HOUR
+    assert state.session.ends_at.boottime_seconds == 7 + 6 * HOUR
 
 
 @given(jitter=jitters, failures=st.integers(min_value=0, max_value=2000))
 def test_after_failures_it_waits_longer_but_never_longer_than_a_minute(jitter: float, failures: int) -> None:
-    state = replace(mint(rotation.begin(now_seconds=0), now=0), failures=failures)
-    after = rotation.failed(state, now_seconds=0, jitter=jitter)
-    assert 0.5 <= after.next_attempt_at_seconds <= 60
-    assert after.next_attempt_at_seconds <= 2.0 ** min(failures, 10)
+    state = replace(mint(rotation.begin(now=at(0)), now=0), failures=failures)
+    after = rotation.failed(state, now=at(0), jitter=jitter)
+    assert 0.5 <= next_attempt_seconds(after) <= 60
+    assert next_attempt_seconds(after) <= 2.0 ** min(failures, 10)
     assert after.session is state.session
 
 
 def test_success_forgets_failures_and_refusals() -> None:
     refusal = MintRefusal(code="AssumeRoleUnauthorizedAccess", message="no", refused_at=NOW)
-    state = rotation.refused(rotation.begin(now_seconds=0), refusal, now_seconds=0, jitter=0.9)
+    state = rotation.refused(rotation.begin(now=at(0)), refusal, now=at(0), jitter=0.9)
     assert state.refusal is refusal
-    state = mint(rotation.failed(state, now_seconds=0, jitter=0), now=1)
+    state = mint(rotation.failed(state, now=at(0), jitter=0), now=1)
     assert (state.failures, state.refusal) == (0, None)
 
 
 @given(jitter=jitters, failures=st.integers(min_value=0, max_value=2000))
 def test_a_refused_role_is_asked_for_again_within_fifteen_seconds(jitter: float, failures: int) -> None:
     refusal = MintRefusal(code="AssumeRoleUnauthorizedAccess", message="no", refused_at=NOW)
-    state = replace(mint(rotation.begin(now_seconds=0), now=0), failures=failures)
-    after = rotation.refused(state, refusal, now_seconds=0, jitter=jitter)
-    assert after.next_attempt_at_seconds <= 15
+    state = replace(mint(rotation.begin(now=at(0)), now=0), failures=failures)
+    after = rotation.refused(state, refusal, now=at(0), jitter=jitter)
+    assert next_attempt_seconds(after) <= 15
     assert after.session is state.session
 
 
 def test_no_secret_is_in_a_repr() -> None:
-    text = repr(mint(rotation.begin(now_seconds=0), now=0))
+    text = repr(mint(rotation.begin(now=at(0)), now=0))
     assert "wJalrXUtnFEMI" not in text
     assert "the-token" not in text

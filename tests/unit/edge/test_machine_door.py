@@ -178,6 +178,7 @@ async def test_a_host_changes_its_key_and_the_former_one_is_nobodys(door: Door, 
         door=TlsDoor.of(door.endpoint, machine.directory.relaying()),
         edge=machine.client,
         every=timedelta(days=1),
+        clock=SystemClock(),
         random_source=random.Random(0),
     )
     for _ in range(3):

@@ -13,6 +13,7 @@ from tabard.agent.edge_relay import EdgeRelay, TlsDoor
 from tabard.agent.host_keys import new_key
 from tabard.agent.key_rotation import KeyRotation
 from tabard.agent.relay import RelayLimits
+from tabard.clock import SystemClock
 from tabard.edge.machine_paths import MachinePaths
 from tabard.errors import ServiceUnavailable
 from tabard.model.client_certificate import ClientCertificate
@@ -182,6 +183,7 @@ async def test_a_change_of_key_fails_no_request_and_keeps_no_connection(door: Do
         door=tls_door,
         edge=machine.client,
         every=timedelta(days=1),
+        clock=SystemClock(),
         random_source=random.Random(0),
     )
     async with Relayed(tls_door) as relayed:
