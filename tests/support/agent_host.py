@@ -19,6 +19,7 @@ from tabard.clock import SystemClock
 from tabard.model.messages import DesiredInstance
 from tests.support.described_instance import FACTS, OPTIONS
 from tests.support.fake_edge import FakeEdge
+from tests.support.waiting import turns
 
 ID = FACTS.instance_id
 
@@ -32,16 +33,19 @@ ROLE_PATH = "/latest/meta-data/iam/security-credentials/web-role"
 
 
 class FakeRunning:
-    descriptors: tuple[int, ...] | None = None
-
-    def __init__(self) -> None:
+    def __init__(self, descriptors: tuple[int, ...] | None = None) -> None:
+        """Args: descriptors: those by which it is held when its agent ends; None: it ends with its agent."""
+        self.descriptors = descriptors
         self.ended: asyncio.Future[ExitStatus] = asyncio.get_running_loop().create_future()
         self.turns_after_end = 0
+        self.may_end: asyncio.Event | None = None
 
     async def wait(self) -> ExitStatus:
         return await asyncio.shield(self.ended)
 
     async def stop(self, grace: timedelta) -> None:
+        if self.may_end is not None:
+            await self.may_end.wait()
         if not self.ended.done():
             self.ended.set_result(ExitStatus(signal_number=15))
         for _ in range(self.turns_after_end):
@@ -53,7 +57,8 @@ class FakeDriver:
 
     base_environment: Mapping[str, str] = {"PATH": "/bin", "AWS_ACCESS_KEY_ID": "decoy"}
 
-    def __init__(self) -> None:
+    def __init__(self, descriptors: tuple[int, ...] | None = None) -> None:
+        self.descriptors = descriptors
         self.started: list[tuple[DesiredInstance, Mapping[str, str], Path]] = []
         self.running: list[FakeRunning] = []
         self.adopted: list[KeptInstance] = []
@@ -73,14 +78,14 @@ class FakeDriver:
         if self.error is not None:
             raise self.error
         self.started.append((desired, environment, directory))
-        self.running.append(FakeRunning())
+        self.running.append(FakeRunning(self.descriptors))
         return self.running[-1]
 
     def adopt(self, kept: KeptInstance, directory: Path) -> Running | None:
         self.adopted.append(kept)
         if self.error is not None:
             return None
-        self.running.append(FakeRunning())
+        self.running.append(FakeRunning(self.descriptors))
         return self.running[-1]
 
     def not_started(self, instance_id: str, reason: str) -> None:
@@ -90,9 +95,11 @@ class FakeDriver:
 class Host:
     """An agent at work."""
 
+    running_descriptors: tuple[int, ...] | None = None
+
     def __init__(self, folder: Path, settings: AgentSettings | None = None) -> None:
         self.edge = FakeEdge(SystemClock())
-        self.driver = FakeDriver()
+        self.driver = FakeDriver(self.running_descriptors)
         self.folder = folder
         self.settings = settings or AgentSettings(wait_seconds=1, seed=1)
         self.agent = self._agent()
@@ -126,6 +133,12 @@ class Host:
                 if self.work is not None and self.work.done():
                     self.work.result()
                 await asyncio.sleep(0.005)
+
+    async def acted(self) -> None:
+        """Return once the agent has acted on everything that the edge said before: then it asks again."""
+        asked = self.edge.calls.count("describe")
+        await self.until(lambda: self.edge.calls.count("describe") > asked)
+        await turns()
 
     def states(self) -> list[str]:
         return [report.run_state for report in self.edge.reports]

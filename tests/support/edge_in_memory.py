@@ -33,6 +33,7 @@ from tabard.store.snapshot import Snapshot
 from tabard.wire.http1 import Http1Pool, UnixTarget
 from tabard.wire.request import Answer, RawRequest
 from tests.support.memory_store import MemoryStore, MemoryTransaction
+from tests.support.waiting import turns
 
 ACCOUNT_ID = "123456789012"
 REGION = "us-east-1"
@@ -343,4 +344,4 @@ async def edge_in_memory(
             pool.close()
         for server in servers:
             server.close()
-        await asyncio.sleep(0.01)
+        await turns()

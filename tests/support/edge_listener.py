@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from tabard.clock import SystemClock
 from tabard.edge.body import Body
 from tabard.edge.connection import HttpBounds
-from tabard.edge.server import Handler, edge_server
+from tabard.edge.server import EdgeServer, Handler, edge_server
 from tabard.wire.request import Answer, RawRequest
 
 QUICK = HttpBounds(
@@ -38,14 +38,28 @@ class Heard:
 @asynccontextmanager
 async def listening(handler: Handler, *, bounds: HttpBounds | None = None) -> AsyncIterator[int]:
     """The port of a door that is open within the block."""
+    async with opened(handler, bounds=bounds) as (_, port):
+        yield port
+
+
+@asynccontextmanager
+async def opened(
+    handler: Handler, *, bounds: HttpBounds | None = None
+) -> AsyncIterator[tuple[EdgeServer, int]]:
+    """A door that is open within the block, and its port."""
     server = edge_server(handler, clock=SystemClock(), bounds=bounds)
     listener = await asyncio.get_running_loop().create_server(server, "127.0.0.1", 0)
     try:
-        yield listener.sockets[0].getsockname()[1]
+        yield server, listener.sockets[0].getsockname()[1]
     finally:
         listener.close()
         await listener.wait_closed()
         await server.shutdown(0.1)
+
+
+def open_connections(server: EdgeServer) -> int:
+    """How many connections a door holds."""
+    return len(server._surroundings.connections)
 
 
 async def exchange(port: int, *pieces: bytes | float, seconds: float = 5.0) -> bytes:

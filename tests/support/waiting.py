@@ -11,6 +11,18 @@ async def until(condition: Callable[[], object], *, seconds: float = 10.0) -> No
             await asyncio.sleep(0.002)
 
 
+async def stands_still(value: Callable[[], int]) -> int:
+    """Return the value once it has not changed while every other task of this loop had fifty turns.
+
+    Where all sides are tasks of this loop, and none waits for a time, nothing is on its way any more then.
+    """
+    before = None
+    while before != (now := value()):
+        before = now
+        await turns(50)
+    return now
+
+
 async def turns(number: int = 5) -> None:
     """Let every other task of this loop, and every socket with something to read, have that many turns."""
     for _ in range(number):

@@ -102,6 +102,7 @@ class Agent:
             rotate_every=settings.rotate_every,
             stop_grace=settings.stop_grace,
             machine_stop_grace=settings.machine_stop_grace,
+            first_session_wait=settings.first_session_wait,
             kept=kept or NothingKept(),
             random_source=self._random,
         )
@@ -115,6 +116,7 @@ class Agent:
             ends_when_revoked=settings.ends_when_revoked,
             on_failure=self._reports.changed.set,
             random_source=self._random,
+            first_retry_seconds=settings.first_retry.total_seconds(),
         )
         self._closing = False
         self._reconciling = False

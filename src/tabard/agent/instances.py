@@ -46,7 +46,6 @@ AGENT_ENDED: Reason = (
     "Server.InternalError",
     "Server.InternalError: The instance ended with its host's agent",
 )
-_FIRST_SESSION_SECONDS = 10.0
 _REASON_CHARACTERS = 1024
 
 _log = structlog.get_logger(__name__)
@@ -64,6 +63,7 @@ class Surroundings:
     rotate_every: timedelta | None
     stop_grace: timedelta
     machine_stop_grace: timedelta
+    first_session_wait: timedelta
     kept: KeptInstances
     random_source: random.Random = field(repr=False)
 
@@ -254,7 +254,7 @@ class HostedInstance:
         if is_adopted:
             # What the former agent served is served at once. Had it nothing to serve yet, who asks meanwhile
             # waits in the listener's backlog, and is not told that there is no session.
-            await self._until_settled(keeper)
+            await self._until_settled(keeper, surroundings)
         peer_uid = network.peer_uid if surroundings.check_peers else None
         server = MetadataServer(
             keeper,
@@ -267,12 +267,13 @@ class HostedInstance:
         await server.start(*network.metadata)
         self.metadata_endpoint = server.endpoint
 
-    async def _until_settled(self, keeper: SessionKeeper) -> None:
+    async def _until_settled(self, keeper: SessionKeeper, surroundings: Surroundings) -> None:
         """Wait for its first session and its identity, but not for ever."""
         wanted = [keeper.identity_settled]
         if sessions_wanted(keeper.facts()):
             wanted.append(keeper.settled)
-        await all_of(wanted, unless=self._stop_asked, timeout_seconds=_FIRST_SESSION_SECONDS)
+        seconds = surroundings.first_session_wait.total_seconds()
+        await all_of(wanted, unless=self._stop_asked, timeout_seconds=seconds)
 
     async def _start(
         self,
@@ -282,7 +283,7 @@ class HostedInstance:
         surroundings: Surroundings,
     ) -> Running | None:
         """Start the main process once its first session is decided; None where it is to stop already."""
-        await self._until_settled(keeper)
+        await self._until_settled(keeper, surroundings)
         if self._stop_asked.is_set():
             return None
         environment = instance_environment(

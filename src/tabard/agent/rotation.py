@@ -20,7 +20,7 @@ from tabard.model.messages import GetInstanceSessionResult
 SAFE_SECONDS = 20 * 60
 FORCED_ROTATION_SECONDS = 1.0
 _SHORTEST_PACE_SECONDS = 15.0
-_FIRST_RETRY_SECONDS = 1.0
+FIRST_RETRY_SECONDS = 1.0
 _LONGEST_RETRY_SECONDS = 60.0
 _LONGEST_RETRY_AFTER_REFUSAL_SECONDS = 15.0
 
@@ -147,9 +147,11 @@ def refused(rotation: Rotation, refusal: MintRefusal, *, now: ClockReading, jitt
     )
 
 
-def retry_seconds(failures: int, *, longest_seconds: float, jitter: float) -> float:
+def retry_seconds(
+    failures: int, *, longest_seconds: float, jitter: float, first_seconds: float = FIRST_RETRY_SECONDS
+) -> float:
     """How long to wait after `failures` in a row: 1, 2, 4 … seconds up to the longest, less up to half."""
-    backoff = min(longest_seconds, _FIRST_RETRY_SECONDS * 2.0 ** min(failures, 16))
+    backoff = min(longest_seconds, first_seconds * 2.0 ** min(failures, 16))
     return backoff * (0.5 + 0.5 * jitter)
 
 

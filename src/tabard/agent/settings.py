@@ -17,6 +17,8 @@ class AgentSettings:
     this machine can tell.
     leaves_running: whether what it serves goes on without it, so that its end is not the instances'.
     ends_when_revoked: whether it ends once its host is gone; else it goes on asking, for ever.
+    first_session_wait: how long the start of an instance waits for its first session and its identity.
+    first_retry: how long the agent waits after the first failure of the edge; twice as long after each other.
     seed: of the jitter; None: of the system's entropy.
     """
 
@@ -28,6 +30,8 @@ class AgentSettings:
     check_peers: bool | None = None
     leaves_running: bool = False
     ends_when_revoked: bool = False
+    first_session_wait: timedelta = timedelta(seconds=10)
+    first_retry: timedelta = timedelta(seconds=1)
     seed: int | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:

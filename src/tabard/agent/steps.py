@@ -40,6 +40,7 @@ class Steps:
     ends_when_revoked: bool
     on_failure: Callable[[], None]
     random_source: random.Random = field(repr=False)
+    first_retry_seconds: float = rotation.FIRST_RETRY_SECONDS
 
     async def repeat(self, operation: str, step: Callable[[], Awaitable[None]]) -> NoReturn:
         """Until cancelled. Raises HostRevoked, where the agent is to end with its host."""
@@ -55,7 +56,10 @@ class Steps:
                     _log.warning(HOST_REVOKED, host_id=self.host_id)
                     raise HostRevoked(self.host_id) from error
                 delay = rotation.retry_seconds(
-                    failures, longest_seconds=_LONGEST_BACKOFF_SECONDS, jitter=self.random_source.random()
+                    failures,
+                    longest_seconds=_LONGEST_BACKOFF_SECONDS,
+                    jitter=self.random_source.random(),
+                    first_seconds=self.first_retry_seconds,
                 )
                 failures += 1
                 self.on_failure()

@@ -99,9 +99,9 @@ class DescriptorStore:
 class KeptDescriptors:
     """The child's side. What cannot be said is left unsaid: the store makes restarts smooth, no more."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, *, answer_seconds: float = ANSWER_SECONDS) -> None:
         self._store = socket.socket(fileno=descriptor)
-        self._store.settimeout(ANSWER_SECONDS)
+        self._store.settimeout(answer_seconds)
         self._room = select.poll()
         self._room.register(self._store, select.POLLOUT)
         self._unsaid: dict[str, bytes] = {}

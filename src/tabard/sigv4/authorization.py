@@ -10,11 +10,11 @@ from typing import NamedTuple
 from tabard.errors import RequestTooLarge
 from tabard.sigv4.errors import IncompleteSignature, MissingAuthenticationToken
 from tabard.sigv4.layout import HeaderLayout, layout_of_text
+from tabard.sigv4.verified_memory import VerifiedMemory
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 TERMINATOR = "aws4_request"
 AUTHORIZATION_LIMIT_BYTES = 8192
-CLAIM_CAPACITY = 4096
 
 _ACCESS_KEY_ID = r"[!-+\--.0-~]{1,128}"  # printable, and none of the separators `,` and `/`
 _REGION = r"[A-Za-z0-9-]{1,64}"
@@ -60,7 +60,8 @@ class Authorization(NamedTuple):
         return self.layout.names
 
 
-_CLAIMS: dict[str, tuple[str, Scope, HeaderLayout]] = {}
+CLAIMS = VerifiedMemory[str, tuple[str, Scope, HeaderLayout]](capacity=4096)
+"""What the text of an Authorization up to its signature means."""
 
 
 def remember_claim(authorization: Authorization) -> None:
@@ -70,10 +71,8 @@ def remember_claim(authorization: Authorization) -> None:
     spares the reading, no check: the next request's signature is verified like every other.
     """
     claim = authorization.claim
-    if claim and claim not in _CLAIMS:
-        if len(_CLAIMS) >= CLAIM_CAPACITY:
-            _CLAIMS.clear()
-        _CLAIMS[claim] = (authorization.access_key_id, authorization.scope, authorization.layout)
+    if claim and claim not in CLAIMS:
+        CLAIMS.remember(claim, (authorization.access_key_id, authorization.scope, authorization.layout))
 
 
 def parse_authorization(value: str | None) -> Authorization:
@@ -92,7 +91,7 @@ def parse_authorization(value: str | None) -> Authorization:
     if len(value) > AUTHORIZATION_LIMIT_BYTES:
         raise RequestTooLarge(part="Authorization header", limit_bytes=AUTHORIZATION_LIMIT_BYTES)
     claim, signature = value[:-64], value[-64:]
-    known = _CLAIMS.get(claim)
+    known = CLAIMS.get(claim)
     if known is not None and _SIGNATURE.fullmatch(signature) is not None:
         access_key_id, scope, layout = known
         return Authorization(access_key_id, scope, layout, signature, claim)

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 
 from tabard.sigv4.errors import IncompleteSignature
+from tabard.sigv4.verified_memory import VerifiedMemory
 
-LAYOUT_CAPACITY = 1024
 SIGNED_HEADERS_LIMIT = 128
 
 _NAME = re.compile(r"[a-z0-9!#$&'*+.^_`|~-]{1,256}")
@@ -29,8 +29,10 @@ class HeaderLayout:
     pick: Callable[[Mapping[str, str]], tuple[str, ...]] = field(repr=False, compare=False)
 
 
-_BY_TEXT: dict[str, HeaderLayout] = {}
-_COVERING: dict[tuple[str, ...], str] = {}
+LAYOUTS = VerifiedMemory[str, HeaderLayout](capacity=1024)
+"""Layouts by their text."""
+
+COVERING = VerifiedMemory[tuple[str, ...], str](capacity=1024)
 """The names of all headers of a request, and the signed ones that covered those that must be signed."""
 
 
@@ -40,7 +42,7 @@ def layout_of_text(text: str) -> HeaderLayout:
     Raises:
         IncompleteSignature (400)
     """
-    return _BY_TEXT.get(text) or _compiled(text, tuple(text.split(";")))
+    return LAYOUTS.get(text) or _compiled(text, tuple(text.split(";")))
 
 
 def layout_of_names(names: tuple[str, ...]) -> HeaderLayout:
@@ -57,7 +59,7 @@ def is_known_to_cover(layout: HeaderLayout, header_names: tuple[str, ...]) -> bo
 
     False tells nothing: the headers are to be looked at.
     """
-    return _COVERING.get(header_names) == layout.text
+    return COVERING.get(header_names) == layout.text
 
 
 def remember_layout(layout: HeaderLayout, header_names: tuple[str, ...]) -> None:
@@ -65,12 +67,8 @@ def remember_layout(layout: HeaderLayout, header_names: tuple[str, ...]) -> None
 
     INVARIANT: called only after a signature verified, so that a stranger can neither fill nor flush it.
     """
-    if layout.text not in _BY_TEXT and len(_BY_TEXT) >= LAYOUT_CAPACITY:
-        _BY_TEXT.clear()
-    if header_names not in _COVERING and len(_COVERING) >= LAYOUT_CAPACITY:
-        _COVERING.clear()
-    _BY_TEXT[layout.text] = layout
-    _COVERING[header_names] = layout.text
+    LAYOUTS.remember(layout.text, layout)
+    COVERING.remember(header_names, layout.text)
 
 
 def _compiled(text: str, names: tuple[str, ...]) -> HeaderLayout:

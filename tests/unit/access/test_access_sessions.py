@@ -1,10 +1,12 @@
 """A session ends when it is told to, whatever an edge remembers of it."""
 
 import base64
+from collections import UserDict
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from tabard.access.authenticate import Authenticator
 from tabard.access.refusals import NotAuthenticated, Refusal, Service
@@ -190,9 +192,19 @@ def test_only_a_verified_signature_is_remembered(here: Installation) -> None:
     assert refused(here, replace(here.alice_key, secret="x" * 40)) is Refusal.BAD_SIGNATURE
 
 
-def test_a_remembered_caller_costs_neither_vault_nor_keyring(
-    here: Installation, monkeypatch: pytest.MonkeyPatch
-) -> None:
+class Ciphers(UserDict[int, AESGCM]):
+    """Those of a keyring, which open nothing any more once they are closed."""
+
+    are_closed = False
+
+    def __getitem__(self, key_id: int) -> AESGCM:
+        assert not self.are_closed
+        return super().__getitem__(key_id)
+
+
+def test_a_remembered_caller_costs_neither_vault_nor_keyring(here: Installation) -> None:
+    ciphers = Ciphers(here.keyring.ciphers)
+    here.keyring = replace(here.keyring, ciphers=ciphers)
     keys = here.session_of(here.web)
     here.caller(here.signed("sts", keys))
     here.caller(here.signed("sts", here.alice_key))
@@ -205,9 +217,7 @@ def test_a_remembered_caller_costs_neither_vault_nor_keyring(
             raise AssertionError(label)
 
     here.authenticator = Authenticator(Closed(), here.authenticator.verified_keys)
-    monkeypatch.setattr(
-        "tabard.access.authenticate.open_token", lambda *_: (_ for _ in ()).throw(AssertionError)
-    )
+    ciphers.are_closed = True
     here.caller(here.signed("sts", keys))
     here.caller(here.signed("sts", here.alice_key))
 

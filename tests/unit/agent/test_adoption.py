@@ -11,12 +11,11 @@ import msgspec
 import pytest
 
 from tabard.agent.agent import Agent
-from tabard.agent.drivers.driver import ExitStatus
 from tabard.agent.kept import KeptBySupervisor
 from tabard.agent.reconcile import RoleOf
 from tabard.clock import SystemClock
 from tabard.model.messages import InstanceTag
-from tests.support.agent_host import ID, OPEN, ROLE_PATH, FakeRunning, Host
+from tests.support.agent_host import ID, OPEN, ROLE_PATH, Host
 from tests.support.described_instance import FACTS, PROFILE
 from tests.support.kept_in_memory import MemoryDescriptors
 
@@ -28,6 +27,8 @@ OTHER = msgspec.structs.replace(
 
 class KeptHost(Host):
     """A host whose instances outlive its agent."""
+
+    running_descriptors = ()
 
     def __init__(self, folder: Path) -> None:
         self.kept = MemoryDescriptors()
@@ -68,11 +69,6 @@ class KeptHost(Host):
                     return error.code, ""
 
         return await asyncio.to_thread(answer)
-
-
-@pytest.fixture(autouse=True)
-def outlives_its_agent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(FakeRunning, "descriptors", ())
 
 
 @pytest.fixture
@@ -149,22 +145,15 @@ async def test_it_does_not_serve_what_was_not_decided_yet(
 
 
 async def test_a_reboot_that_was_asked_for_is_not_lost_with_the_agent(host: KeptHost) -> None:
-    stopping = asyncio.Event()
-
-    async def end_late(running: FakeRunning, _grace: object) -> None:
-        await stopping.wait()
-        running.ended.set_result(ExitStatus())
-
+    may_end = host.driver.running[-1].may_end = asyncio.Event()
     started = len(host.driver.started)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(FakeRunning, "stop", end_late)
-        host.edge.put(msgspec.structs.replace(OPEN, boot_number=1))
-        keeper = host.agent.instances[ID].keeper
-        assert keeper is not None
-        await host.until(lambda: keeper.facts().boot_number == 1)
-        found = host.kept.at_this_moment()
-        stopping.set()
-        await host.end()
+    host.edge.put(msgspec.structs.replace(OPEN, boot_number=1))
+    keeper = host.agent.instances[ID].keeper
+    assert keeper is not None
+    await host.until(lambda: keeper.facts().boot_number == 1)
+    found = host.kept.at_this_moment()
+    may_end.set()
+    await host.end()
     host.kept = found
     host.agent = host._agent()
     await served_again(host)

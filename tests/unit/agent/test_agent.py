@@ -47,10 +47,9 @@ async def test_an_instance_starts_with_its_role_already_served(host: Host) -> No
     assert host.edge.reports[-1].association_id == PROFILE.association_id
 
 
-async def test_an_instance_starts_even_if_nothing_can_be_minted(
-    host: Host, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tabard.agent.instances._FIRST_SESSION_SECONDS", 0.05)
+async def test_an_instance_starts_even_if_nothing_can_be_minted(tmp_path: Path) -> None:
+    hurried = AgentSettings(wait_seconds=1, seed=1, first_session_wait=timedelta(seconds=0.05))
+    host = Host(tmp_path, hurried)
     host.edge.mint_error = unreachable()
     host.edge.put(OPEN)
     host.begin()
@@ -59,6 +58,7 @@ async def test_an_instance_starts_even_if_nothing_can_be_minted(
     host.edge.mint_error = None
     await host.until(lambda: host.edge.reports[-1].association_id)
     assert (await host.get(ROLE_PATH))[0] == 200
+    await host.end()
 
 
 async def test_a_refusing_trust_policy_is_shown_and_mended_without_a_restart(host: Host) -> None:
@@ -105,7 +105,7 @@ async def test_an_instance_whose_main_process_ends_is_stopped_and_stays_so(host:
     assert last.reason_code == "Client.InstanceInitiatedShutdown"
     assert last.reason_message.endswith("(exit status 3)")
     host.edge.put(msgspec.structs.replace(OPEN, tags=()))
-    await asyncio.sleep(0.05)
+    await host.acted()
     assert len(host.driver.started) == 1
     host.edge.put(msgspec.structs.replace(OPEN, boot_number=1))
     await host.until(lambda: len(host.driver.started) == 2)
@@ -127,7 +127,7 @@ async def test_a_reboot_starts_the_main_process_again_behind_the_same_metadata(h
     assert (host.agent.instances[ID].metadata_endpoint, len(host.edge.minted)) == (endpoint, minted)
     assert (await host.get("/latest/meta-data/instance-id")) == (200, ID)
     host.edge.put(msgspec.structs.replace(OPEN, boot_number=1, tags=()))
-    await asyncio.sleep(0.05)
+    await host.acted()
     assert len(host.driver.started) == 2
 
 

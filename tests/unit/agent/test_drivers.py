@@ -19,6 +19,7 @@ from tabard.agent.drivers.foreground import ForegroundDriver, as_process
 from tabard.agent.drivers.process import Owner, ProcessDriver
 from tabard.agent.networks.network import InstanceNetwork, LoopbackPorts
 from tests.support.described_instance import FACTS
+from tests.support.waiting import turns
 
 GRACE = timedelta(seconds=5)
 PORTS = LoopbackPorts(uid=os.getuid())
@@ -99,7 +100,7 @@ async def test_user_data_runs_in_its_own_folder_with_the_given_environment_alone
 async def test_user_data_that_is_no_script_runs_nothing_until_stopped(tmp_path: Path) -> None:
     running = await start(tmp_path, "#cloud-config\n")
     waiting = asyncio.create_task(running.wait())
-    await asyncio.sleep(0.02)
+    await turns()
     assert not waiting.done()
     await running.stop(GRACE)
     assert await waiting == ExitStatus()

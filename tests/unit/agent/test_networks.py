@@ -279,10 +279,9 @@ async def test_the_best_networks_are_roots_own_where_there_is_root(networks: Net
     assert best.isolation == ("network namespace" if os.geteuid() == 0 else "network namespace (rootless)")
 
 
-async def test_where_there_are_none_the_reason_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "platform", "darwin")
+async def test_where_there_are_none_the_reason_is_said() -> None:
     with pytest.raises(NoNetwork, match="Linux alone"):
-        await best_networks(EDGE)
+        await best_networks(EDGE, platform="darwin")
 
 
 @pytest.mark.parametrize("kind", [RootNamespaces, RootlessNamespaces])

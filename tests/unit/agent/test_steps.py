@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from tabard.agent import rotation, steps
+from tabard.agent import steps
 from tabard.agent.edge_client import EdgeError, EdgeRefused, EdgeUnreachable
 from tabard.agent.steps import HostRevoked, Steps
 
@@ -21,11 +21,6 @@ def refused(code: str) -> EdgeRefused:
 AWAY = EdgeUnreachable(operation="ReportInstances", code="Unreachable", message="away")
 GONE, GONE_MEANWHILE = refused("HostRemoved"), refused("HostNotFound")
 ANOTHER_KEY = refused("InvalidClientTokenId")
-
-
-@pytest.fixture(autouse=True)
-def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rotation, "_FIRST_RETRY_SECONDS", 0.0)
 
 
 async def repeated(answers: Sequence[EdgeError | None], *, ends: bool = True) -> int:
@@ -46,6 +41,7 @@ async def repeated(answers: Sequence[EdgeError | None], *, ends: bool = True) ->
         ends_when_revoked=ends,
         on_failure=lambda: None,
         random_source=random.Random(0),
+        first_retry_seconds=0.0,
     )
     await repeating.repeat("ReportInstances", step)
     return taken  # never reached: repeat does not return

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -361,16 +362,14 @@ def test_memory_follows_from_the_instance_type(instance_type: str, mebibytes: in
     assert memory_mebibytes(instance_type) == mebibytes
 
 
-def test_another_user_gets_kvm_only_where_everybody_does(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_another_user_gets_kvm_only_where_everybody_does(tmp_path: Path) -> None:
     device = tmp_path / "kvm"
-    monkeypatch.setattr("tabard.agent.drivers.vm._KVM", device)
-    assert accelerator_for(Owner()) == "tcg"
+    used_by = partial(accelerator_for, device=device)
+    assert used_by(Owner()) == "tcg"
     device.touch(0o660)
-    assert (accelerator_for(Owner()), accelerator_for(Owner(7, 7))) == ("kvm", "tcg")
+    assert (used_by(Owner()), used_by(Owner(7, 7))) == ("kvm", "tcg")
     device.chmod(0o666)
-    assert accelerator_for(Owner(7, 7)) == "kvm"
+    assert used_by(Owner(7, 7)) == "kvm"
 
 
 def test_what_is_missing_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from tabard.edge.connection import HttpBounds
 from tabard.errors import AwsError
 from tabard.wire.request import Answer, RawRequest
 from tests.support.edge_listener import QUICK, exchange, listening, request
+from tests.support.waiting import until
 
 CHUNKED = "Transfer-Encoding: chunked"
 LIMIT_BYTES = 1000
@@ -113,10 +114,7 @@ async def test_a_client_that_goes_away_within_its_body_is_noticed() -> None:
         writer.write(sized(10, sent=5))
         await writer.drain()
         writer.close()
-        for _ in range(100):
-            if reading.outcome:
-                break
-            await asyncio.sleep(0.01)
+        await until(lambda: reading.outcome)
     assert reading.outcome == "MalformedRequest 400"
 
 

@@ -14,7 +14,8 @@ from tabard.edge.connection import MOST_PIPELINED
 from tabard.edge.server import new_request_id
 from tabard.wire.http1 import UpstreamUnavailable
 from tabard.wire.request import Answer, RawRequest
-from tests.support.edge_listener import QUICK, Heard, exchange, listening, request
+from tests.support.edge_listener import QUICK, Heard, exchange, listening, open_connections, opened, request
+from tests.support.waiting import turns, until
 
 CLOSE = "Connection: close"
 HIDDEN = b"GET /hidden HTTP/1.1\r\nHost: edge.test\r\nConnection: close\r\n\r\n"
@@ -273,7 +274,7 @@ class Breaking:
         try:
             yield b"begun"
             if self.failure is not None:
-                await asyncio.sleep(0.05)
+                await turns()
                 raise self.failure
             while True:
                 yield b"x" * 65536
@@ -306,10 +307,11 @@ async def test_a_client_that_takes_no_small_answer_is_cut_off_as_well() -> None:
     async def fill(raw: RawRequest, body: Body) -> Answer:
         return Answer(status=200, headers=(), body=b"x" * PIECE_BYTES)
 
-    async with listening(fill, bounds=QUICK) as port:
+    async with opened(fill, bounds=QUICK) as (server, port):
         reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1)
         writer.write(request() * 100)
-        await asyncio.sleep(1)
+        await until(lambda: open_connections(server) == 1)
+        await until(lambda: open_connections(server) == 0)
         writer.close()
         async with asyncio.timeout(5):
             taken = await reader.read()

@@ -110,9 +110,8 @@ async def test_with_its_host_the_machines_command_ends(door: Door, machine: Mach
 
 
 async def test_a_machine_that_is_started_after_its_host_was_revoked_ends_as_well(
-    door: Door, machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    door: Door, machine: Machine, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("tabard.agent.rotation._FIRST_RETRY_SECONDS", 0.01)
     await revoke(door, machine)
     told = Told()
     with pytest.raises(HostRevoked):

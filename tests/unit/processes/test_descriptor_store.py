@@ -1,22 +1,29 @@
 """A store of open files, asked as the incarnations of a child ask it."""
 
 import asyncio
+import fcntl
 import os
 import resource
 import socket
+import struct
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+import termios
+from collections.abc import AsyncIterator, Iterator
+from typing import Protocol
 
 import pytest
 
-from tabard.processes import descriptor_store
-from tabard.processes.descriptor_store import DescriptorStore, KeptDescriptors, Record
+from tabard.processes.descriptor_store import ANSWER_SECONDS, DescriptorStore, KeptDescriptors, Record
 from tabard.wiring.process import allow_many_descriptors
+from tests.support.waiting import turns, until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="SOCK_SEQPACKET pairs are Linux's")
 
 
-ChildOf = Callable[[DescriptorStore], KeptDescriptors]
+class ChildOf(Protocol):
+    def __call__(
+        self, store: DescriptorStore, *, answer_seconds: float = ANSWER_SECONDS
+    ) -> KeptDescriptors: ...
 
 
 @pytest.fixture
@@ -32,8 +39,8 @@ def child_of() -> Iterator[ChildOf]:
     """Makes a new incarnation: the same socket under another descriptor."""
     children: list[KeptDescriptors] = []
 
-    def make(store: DescriptorStore) -> KeptDescriptors:
-        children.append(KeptDescriptors(os.dup(store.descriptor)))
+    def make(store: DescriptorStore, *, answer_seconds: float = ANSWER_SECONDS) -> KeptDescriptors:
+        children.append(KeptDescriptors(os.dup(store.descriptor), answer_seconds=answer_seconds))
         return children[-1]
 
     yield make
@@ -113,14 +120,18 @@ async def test_an_update_waits_for_nobody_and_the_newest_is_said_later(child_of:
     stopped.stop()
 
 
-async def test_a_supervisor_that_is_stopped_is_asked_again(
-    child_of: ChildOf, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def unread_bytes(store: DescriptorStore) -> int:
+    """How much a supervisor has been sent and has not read: SIOCOUTQ, by TIOCOUTQ."""
+    return int(struct.unpack("i", fcntl.ioctl(store.descriptor, termios.TIOCOUTQ, bytes(4)))[0])
+
+
+async def test_a_supervisor_that_is_stopped_is_asked_again(child_of: ChildOf) -> None:
     stopped = DescriptorStore()
     child_of(stopped).keep("i-1", b"kept", [0])
-    monkeypatch.setattr(descriptor_store, "ANSWER_SECONDS", 0.01)
-    asking = asyncio.create_task(all_of(child_of(stopped)))
-    await asyncio.sleep(0.05)
+    asking = asyncio.create_task(all_of(child_of(stopped, answer_seconds=0.05)))
+    sizes: set[int] = set()
+    # What was kept, and at least two questions after it.
+    await until(lambda: sizes.add(unread_bytes(stopped)) or len(sizes) >= 3)
     stopped.start()  # it goes on
     (found,) = await asking
     assert (found.name, len(found.descriptors)) == ("i-1", 1)
@@ -161,7 +172,7 @@ async def test_an_answer_to_a_killed_predecessor_is_not_taken(
     predecessor = socket.socket(fileno=os.dup(store.descriptor))
     predecessor.send(b"N" + b"8 bytes!" + b"\0\0")
     predecessor.close()
-    await asyncio.sleep(0.01)
+    await turns()
     assert [record.name for record in await all_of(child)] == ["a"]
 
 

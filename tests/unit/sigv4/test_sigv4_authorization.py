@@ -1,12 +1,14 @@
 """What an Authorization header must look like."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from tabard.errors import AwsError, RequestTooLarge
-from tabard.sigv4 import authorization, layout
-from tabard.sigv4.authorization import Authorization, Scope, parse_authorization, remember_claim
+from tabard.sigv4.authorization import CLAIMS, Authorization, Scope, parse_authorization, remember_claim
 from tabard.sigv4.errors import IncompleteSignature, MissingAuthenticationToken
-from tabard.sigv4.layout import layout_of_names, layout_of_text, remember_layout
+from tabard.sigv4.layout import COVERING, LAYOUTS, layout_of_names, layout_of_text, remember_layout
+from tabard.sigv4.verified_memory import VerifiedMemory
 
 CREDENTIAL = "AKIAIOSFODNN7EXAMPLE/20260131/us-east-1/s3/aws4_request"
 SIGNATURE = "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41"
@@ -19,10 +21,14 @@ EXPECTED = Authorization(
 
 
 @pytest.fixture(autouse=True)
-def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(authorization, "_CLAIMS", {})
-    monkeypatch.setattr(layout, "_BY_TEXT", {})
-    monkeypatch.setattr(layout, "_COVERING", {})
+def forgetful() -> Iterator[None]:
+    """Nothing is remembered of any other test, nor for any."""
+    memories = (CLAIMS, LAYOUTS, COVERING)
+    for memory in memories:
+        memory.clear()
+    yield
+    for memory in memories:
+        memory.clear()
 
 
 def header(
@@ -123,28 +129,40 @@ def test_a_remembered_claim_does_not_excuse_a_malformed_signature(signature: str
         parse_authorization(header(signature=signature))
 
 
-def test_claims_are_bounded_and_need_a_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(authorization, "CLAIM_CAPACITY", 2)
+def test_a_claim_is_remembered_once_and_needs_a_text() -> None:
     remember_claim(EXPECTED)
-    assert not authorization._CLAIMS
+    assert not CLAIMS
     for region in ("a", "b", "c"):
         parsed = parse_authorization(header(credential=CREDENTIAL.replace("us-east-1", region)))
         remember_claim(parsed)
         remember_claim(parsed)
-    assert len(authorization._CLAIMS) == 1
+    assert len(CLAIMS) == 3
 
 
-def test_layouts_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(layout, "LAYOUT_CAPACITY", 2)
+def test_a_layout_is_remembered_with_the_headers_that_it_covered() -> None:
     for names in (("a",), ("b",), ("b",), ("c",)):
         remember_layout(layout_of_names(names), (*names, "unsigned"))
-    assert set(layout._BY_TEXT) == {"c"}
-    assert set(layout._COVERING) == {("c", "unsigned")}
+    assert set(LAYOUTS) == {"a", "b", "c"}
+    assert COVERING == {("a", "unsigned"): "a", ("b", "unsigned"): "b", ("c", "unsigned"): "c"}
     assert layout_of_text("c") is layout_of_text("c")
+
+
+def test_a_full_memory_begins_again_from_nothing() -> None:
+    memory = VerifiedMemory[str, int](capacity=2)
+    for number, key in enumerate(("a", "b", "b", "c")):
+        memory.remember(key, number)
+    assert memory == {"c": 3}
+
+
+@pytest.mark.parametrize("memory", [CLAIMS, LAYOUTS, COVERING])
+def test_the_memories_of_verified_requests_are_bounded(memory: VerifiedMemory[object, object]) -> None:
+    for number in range(memory.capacity + 1):
+        memory.remember(number, number)
+    assert len(memory) == 1
 
 
 def test_reading_alone_remembers_nothing() -> None:
     parse_authorization(header())
-    assert not authorization._CLAIMS
-    assert not layout._BY_TEXT
-    assert not layout._COVERING
+    assert not CLAIMS
+    assert not LAYOUTS
+    assert not COVERING

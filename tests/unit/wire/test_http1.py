@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tabard.wire.http1 import Http1Pool, TcpTarget, UnixTarget, UpstreamTimeout, UpstreamUnavailable
+from tests.support.waiting import stands_still, turns, until
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 HOST = (("host", "upstream"),)
@@ -263,7 +264,7 @@ async def test_an_early_refusal_is_passed_on_and_an_early_success_is_not(tmp_pat
         yield b"a"
         yield b"b"
         await answered.wait()
-        await asyncio.sleep(0.05)
+        await turns()
         yield b"c"
         yield b"d"
 
@@ -288,8 +289,7 @@ async def test_an_early_refusal_is_passed_on_and_an_early_success_is_not(tmp_pat
             else:
                 early = await pool.request("PUT", "/", HOST, body(), 4)
                 assert (early.status, await early.read(10)) == (403, b"n")
-            await asyncio.sleep(0.01)
-            assert not pool._connections
+            await until(lambda: not pool._connections)
 
 
 async def test_a_slow_reader_holds_the_upstream_back(tmp_path: Path) -> None:
@@ -307,8 +307,7 @@ async def test_a_slow_reader_holds_the_upstream_back(tmp_path: Path) -> None:
 
     async with upstream_and_pool(tmp_path, serve) as (_, pool):
         answer = await pool.request("GET", "/", HOST)
-        await asyncio.sleep(0.05)
-        assert sent < 4 * 1024 * 1024
+        assert await stands_still(lambda: sent) < 4 * 1024 * 1024
         received = 0
         async for chunk in answer.stream():
             received += len(chunk)
@@ -332,8 +331,7 @@ async def test_a_slow_upstream_holds_the_body_back(tmp_path: Path) -> None:
 
     async with upstream_and_pool(tmp_path, uploading(reading)) as (_, pool):
         request = asyncio.create_task(pool.request("PUT", "/", HOST, body(), 128 * 65536))
-        await asyncio.sleep(0.05)
-        assert produced < 2 * 1024 * 1024
+        assert 0 < await stands_still(lambda: produced) < 2 * 1024 * 1024
         go_on.set()
         assert (await request).status == 200
 
@@ -385,14 +383,13 @@ async def test_concurrent_requests_never_swap_answers(tmp_path: Path) -> None:
 
 
 async def test_a_cancelled_request_takes_its_connection_with_it(tmp_path: Path) -> None:
-    async with upstream_and_pool(tmp_path, answering(b"")) as (_, pool):
+    async with upstream_and_pool(tmp_path, answering(b"")) as (upstream, pool):
         task = asyncio.create_task(pool.request("GET", "/", HOST))
-        await asyncio.sleep(0.02)
+        await until(lambda: upstream.received)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        await asyncio.sleep(0.01)
-        assert not pool._connections
+        await until(lambda: not pool._connections)
 
 
 async def test_a_released_answer_closes_its_unread_connection(tmp_path: Path) -> None:
@@ -402,8 +399,7 @@ async def test_a_released_answer_closes_its_unread_connection(tmp_path: Path) ->
     ):
         answer = await pool.request("GET", "/", HOST)
         answer.release()
-        await asyncio.sleep(0.01)
-        assert not pool._connections
+        await until(lambda: not pool._connections)
         with pytest.raises(UpstreamUnavailable):
             await answer.read(10)
 
@@ -425,8 +421,7 @@ async def test_idle_connections_are_closed_in_time(tmp_path: Path) -> None:
         pool._idle_timeout_seconds = 0.02
         await (await pool.request("GET", "/", HOST)).read(10)
         assert len(pool._connections) == 1
-        await asyncio.sleep(0.08)
-        assert not pool._connections
+        await until(lambda: not pool._connections)
 
 
 @pytest.mark.parametrize(

@@ -228,13 +228,13 @@ class VirtualMachine:
             self._button.close()
 
 
-def accelerator_for(owner: Owner) -> Accelerator:
+def accelerator_for(owner: Owner, *, device: Path = _KVM) -> Accelerator:
     """KVM where that user may open it, else emulation."""
-    if sys.platform != "linux" or not _KVM.exists():
+    if sys.platform != "linux" or not device.exists():
         return "tcg"
     for_everybody = stat.S_IROTH | stat.S_IWOTH
     if owner.uid is None:
-        usable = os.access(_KVM, os.R_OK | os.W_OK)
+        usable = os.access(device, os.R_OK | os.W_OK)
     else:
-        usable = _KVM.stat().st_mode & for_everybody == for_everybody
+        usable = device.stat().st_mode & for_everybody == for_everybody
     return "kvm" if usable else "tcg"

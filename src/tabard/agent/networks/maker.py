@@ -29,9 +29,17 @@ class NetworkMaker:
     with the last end of its socket, so that even a killed agent leaves none behind.
     """
 
-    def __init__(self, *, within: Sequence[str] = (), more_sockets: tuple[int, int] = (0, 0)) -> None:
+    def __init__(
+        self,
+        *,
+        within: Sequence[str] = (),
+        more_sockets: tuple[int, int] = (0, 0),
+        python: str = sys.executable,
+    ) -> None:
         """Args: within: runs a command in a user namespace that is to own them all; else each has its own.
-        more_sockets: how many of IPv4 and of IPv6 a network is made with, beside an instance's own."""
+        more_sockets: how many of IPv4 and of IPv6 a network is made with, beside an instance's own.
+        python: the interpreter that runs the process."""
+        self._python = python
         self._within = tuple(within)
         self._more = more_sockets
         self._descriptors = 2 + len(network_maker.offered_sockets(*more_sockets))
@@ -54,7 +62,7 @@ class NetworkMaker:
             for _ in range(_TRIES):
                 process = self._process
                 if process is None:
-                    process = self._process = _started(self._within, self._more)
+                    process = self._process = _started(self._within, self._more, self._python)
                 try:
                     answer, descriptors = await process.ask(existing, most=self._descriptors)
                 except TimeoutError:
@@ -108,19 +116,19 @@ class _Process:
         return answer, descriptors
 
 
-def _started(within: Sequence[str], more_sockets: tuple[int, int]) -> _Process:
+def _started(within: Sequence[str], more_sockets: tuple[int, int], python: str) -> _Process:
     """Start it: with no environment, no descriptor but its socket, and in a session of its own."""
     mode = network_maker.HERE if within else network_maker.OWN
     environment = {name: os.environ[name] for name in _OF_WITHIN if within and name in os.environ}
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     ours.settimeout(_ANSWER_SECONDS)
     folder = str(Path(tabard.__file__).parent.parent)
-    python = [sys.executable, "-I", "-S", "-c"]
+    isolated = [python, "-I", "-S", "-c"]
     more = [str(count) for count in more_sockets]
     with theirs:
         try:
             process = subprocess.Popen(  # noqa: S603 - our own program, no input
-                [*within, *python, network_maker.PROGRAM, folder, str(theirs.fileno()), mode, *more],
+                [*within, *isolated, network_maker.PROGRAM, folder, str(theirs.fileno()), mode, *more],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

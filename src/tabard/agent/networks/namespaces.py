@@ -301,9 +301,11 @@ def networks_to_adopt(edge: InsideEdge) -> RootNamespaces | RootlessNamespaces:
     return RootNamespaces(edge) if os.geteuid() == 0 else RootlessNamespaces(edge)
 
 
-async def best_networks(edge: InsideEdge, allowed: Sequence[AllowedAddress] = ()) -> Networks:
+async def best_networks(
+    edge: InsideEdge, allowed: Sequence[AllowedAddress] = (), *, platform: str = sys.platform
+) -> Networks:
     """The networks of their own that this machine lets us make, found out by making one. Raises NoNetwork."""
-    if sys.platform != "linux":
+    if platform != "linux":
         raise NoNetwork("network namespaces exist on Linux alone")
     candidates: list[Networks] = [RootlessNamespaces(edge, allowed)]
     if os.geteuid() == 0:
