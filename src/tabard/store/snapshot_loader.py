@@ -1,7 +1,7 @@
 """From one snapshot to the next: only the mappings that changed are copied, and nothing is read again."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -35,7 +35,7 @@ class Delta:
     """What is different at `version`, by the attribute of `Snapshot`."""
 
     version: int
-    changed: Mapping[str, Changed] = _NOTHING
+    changed: Mapping[str, Changed] = field(default_factory=lambda: _NOTHING)
 
     def of(self, field: str) -> Changed:
         """What is different in one attribute."""
