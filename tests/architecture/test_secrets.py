@@ -116,6 +116,7 @@ class Values:
         sealed = vault.seal(SECRET.encode(), label="AKIAIOSFODNN7EXAMPLE")
         access_key = AccessKey(
             access_key_id="AKIAIOSFODNN7EXAMPLE",
+            account_id="123456789012",
             owner_id="123456789012",
             sealed_secret=sealed,
             status=AccessKeyStatus.ACTIVE,

@@ -10,7 +10,7 @@ from tabard.store.kinds import KINDS, Kind
 from tabard.store.snapshot import Snapshot
 
 BESIDE_THE_KINDS = {"version", "account_id", "partition", "controls", "indexes", "_compiled"}
-IN_NO_SNAPSHOT = {"vault", "console_outputs", "audit"}
+IN_NO_SNAPSHOT = {"account_id", "vault", "console_outputs", "audit"}
 
 
 def test_a_snapshot_holds_every_kind_and_no_other() -> None:

@@ -17,6 +17,7 @@ from tabard.store.schema import metadata
 from tabard.store.sql import SqlStore
 from tabard.store.sqlite import open_sqlite_store
 from tests.support.aggregates import access_key, managed_policy, role
+from tests.support.any_store import open_account
 from tests.support.memory_store import ClearVault
 
 
@@ -28,7 +29,7 @@ def pragma(store: SqlStore, name: str) -> object:
 def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
     previous = os.umask(0)
     try:
-        store = open_sqlite_store(tmp_path / "tabard.db", vault=ClearVault())
+        store = open_account(tmp_path / "tabard.db")
         with store.transaction() as tx:
             tx.roles.insert(role())
         modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
@@ -74,18 +75,24 @@ def test_the_partial_indexes_are_migrated_too(sqlite_store: SqlStore) -> None:
             for row in connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE type = 'index'")
             if row.sql
         }
-    assert "WHERE state IN ('associating', 'associated')" in migrated["uq_associations_active_instance_id"]
-    assert migrated["uq_associations_active_instance_id"].startswith("CREATE UNIQUE INDEX")
-    assert "WHERE client_token <> ''" in migrated["ix_instances_client_token"]
+    assert (
+        "WHERE state IN ('associating', 'associated')"
+        in migrated["uq_associations_account_id_active_instance_id"]
+    )
+    assert migrated["uq_associations_account_id_active_instance_id"].startswith("CREATE UNIQUE INDEX")
+    assert "WHERE client_token <> ''" in migrated["ix_instances_account_id_client_token"]
     assert "WHERE outcome = 'denied'" in migrated["ix_audit_events_denied"]
 
 
 @pytest.mark.parametrize(
     ("query", "index"),
     [
-        ("SELECT * FROM instances WHERE client_token = 'x' AND client_token <> ''", "client_token"),
+        (
+            "SELECT * FROM instances WHERE account_id = 'a' AND client_token = 'x' AND client_token <> ''",
+            "client_token",
+        ),
         ("SELECT * FROM audit_events WHERE number > 5 AND outcome = 'denied'", "ix_audit_events_denied"),
-        ("SELECT * FROM roles WHERE name_key = 'x'", "sqlite_autoindex_roles"),
+        ("SELECT * FROM roles WHERE account_id = 'a' AND name_key = 'x'", "sqlite_autoindex_roles"),
     ],
 )
 def test_look_ups_use_their_index(sqlite_store: SqlStore, query: str, index: str) -> None:
@@ -121,24 +128,25 @@ def test_a_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
 
 def test_what_was_written_is_there_when_it_is_opened_again(tmp_path: Path) -> None:
     path = tmp_path / "tabard.db"
-    store = open_sqlite_store(path, vault=ClearVault())
+    store = open_account(path)
     with store.transaction() as tx:
         tx.managed_policies.insert(managed_policy())
         tx.roles.insert(role(attached=(managed_policy().arn,)))
     before = store.next_snapshot()
     store.close()
-    store = open_sqlite_store(path, vault=ClearVault())
+    store = open_account(path)
     assert store.next_snapshot() == before
     store.close()
 
 
 def test_a_lock_held_by_another_process_is_store_unavailable(sqlite_store: SqlStore) -> None:
+    before = sqlite_store.next_snapshot()
     other = sqlite3.connect(sqlite_store.database.path, isolation_level=None)  # type: ignore[attr-defined]
     other.execute("BEGIN IMMEDIATE")
     try:
         with pytest.raises(StoreUnavailable, match="locked"), sqlite_store.transaction():
             pytest.fail("began beside another transaction")
-        assert sqlite_store.next_snapshot().version == 0
+        assert sqlite_store.next_snapshot() == before
     finally:
         other.close()
     with sqlite_store.transaction() as tx:
@@ -175,7 +183,7 @@ def test_a_transaction_that_does_not_end_makes_the_next_unavailable(tmp_path: Pa
 
 def test_a_store_that_was_removed_or_replaced_takes_no_write(tmp_path: Path) -> None:
     path = tmp_path / "tabard.db"
-    store = open_sqlite_store(path, vault=ClearVault())
+    store = open_account(path)
     away = path.rename(tmp_path / "away.db")
     for _ in range(2):
         with pytest.raises(StoreUnavailable, match="cannot be reached"), store.transaction():

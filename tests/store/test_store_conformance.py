@@ -305,17 +305,17 @@ def test_the_later_revocation_stays_and_goes_when_its_time_is_up(store: AnyStore
     assert snapshot.revoked_at("session", revocation().subject_id) is None
 
 
-def test_installation_facts_reach_the_snapshot(store: AnyStore) -> None:
-    assert snapshot_of(store).account_id == ""
-    assert snapshot_of(store).partition == "aws"
-    with store.transaction() as tx:
+def test_installation_facts_reach_the_snapshot(empty_store: AnyStore) -> None:
+    assert snapshot_of(empty_store).account_id == ""
+    assert snapshot_of(empty_store).partition == "aws"
+    with empty_store.transaction() as tx:
         assert tx.installation.get("account_id") is None
         tx.installation.put("account_id", ACCOUNT_ID)
         tx.installation.put("partition", "aws")
         tx.installation.put("partition", "aws-cn")
         assert tx.installation.get("partition") == "aws-cn"
-    assert snapshot_of(store).account_id == ACCOUNT_ID
-    assert snapshot_of(store).partition == "aws-cn"
+    assert snapshot_of(empty_store).account_id == ACCOUNT_ID
+    assert snapshot_of(empty_store).partition == "aws-cn"
 
 
 def test_the_organization_is_one_and_is_written_as_a_whole(store: AnyStore) -> None:

@@ -13,8 +13,7 @@ import pytest
 from tabard.clock import SystemClock
 from tabard.store.snapshot_source import SqlSnapshotSource
 from tabard.store.sql import SqlStore
-from tabard.store.sqlite import open_sqlite_store
-from tests.support.memory_store import ClearVault
+from tests.support.any_store import open_account
 from tests.support.store_child import (
     OPEN_AND_WRITE_ONE,
     WRITE_UNTIL_KILLED,
@@ -41,7 +40,7 @@ def test_processes_may_open_a_new_store_at_once(tmp_path: Path) -> None:
     for child in children:
         child.communicate(timeout=60)
         assert child.returncode == 0
-    store = open_sqlite_store(path, vault=ClearVault())
+    store = open_account(path)
     assert len(store.next_snapshot().roles) == 3
     store.close()
 
@@ -97,7 +96,7 @@ def test_whatever_was_acknowledged_is_there_after_kill_9(tmp_path: Path, seed: i
         acknowledged.extend(int(line) for line in child.stdout if line.endswith("\n"))
         child.stdout.close()
         child.wait()
-    store = open_sqlite_store(path, vault=ClearVault())
+    store = open_account(path)
     roles = store.next_snapshot().roles
     with store.reading() as tx:
         audited = {event.request_id for _, event in tx.audit.read(after=0, limit=10_000, denied_only=False)}

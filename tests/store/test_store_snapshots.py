@@ -86,7 +86,7 @@ def write_something(tx: Transaction, dice: random.Random) -> None:
             tx.revocations.forget_until(NOW + n * HOUR)
         case 2:
             tx.installation.put(
-                dice.choice(["account_id", "partition", "x"]), dice.choice([f"value-{n}", ACCOUNT_ID])
+                dice.choice(["region", "partition", "x"]), dice.choice([f"value-{n}", ACCOUNT_ID])
             )
         case 3:
             tx.images.insert(image(n))

@@ -262,6 +262,7 @@ def access_key(
 ) -> AccessKey:
     return AccessKey(
         access_key_id=f"AKIA{n:016d}",
+        account_id=ACCOUNT_ID,
         owner_id=owner_id,
         sealed_secret=b"\x00sealed\xff",
         status=status,

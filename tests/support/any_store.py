@@ -1,8 +1,12 @@
 """What every store's test may need, whichever store it is."""
 
+from pathlib import Path
+
 from tabard.store.snapshot import Snapshot
 from tabard.store.sql import SqlStore
-from tests.support.memory_store import MemoryStore
+from tabard.store.sqlite import open_sqlite_store
+from tests.support.aggregates import ACCOUNT_ID
+from tests.support.memory_store import ClearVault, MemoryStore
 
 AnyStore = MemoryStore | SqlStore
 
@@ -10,3 +14,12 @@ AnyStore = MemoryStore | SqlStore
 def snapshot_of(store: AnyStore) -> Snapshot:
     """The newest snapshot of any store, read anew."""
     return store.snapshot() if isinstance(store, MemoryStore) else store.next_snapshot()
+
+
+def open_account(path: Path) -> SqlStore:
+    """The store in a file, opened; its account is the tests' own."""
+    store = open_sqlite_store(path, vault=ClearVault())
+    with store.transaction() as tx:
+        if not tx.account_id:
+            tx.installation.put("account_id", ACCOUNT_ID)
+    return store

@@ -276,6 +276,7 @@ async def edge_in_memory(
         tx.access_keys.insert(
             AccessKey(
                 access_key_id=key.access_key_id,
+                account_id=ACCOUNT_ID,
                 owner_id=admin.user_id,
                 sealed_secret=vault.seal(SECRET.encode(), label=key.access_key_id),
                 status=AccessKeyStatus.ACTIVE,

@@ -151,6 +151,7 @@ class Installation:
             tx.access_keys.insert(
                 AccessKey(
                     access_key_id=access_key_id,
+                    account_id=ACCOUNT_ID,
                     owner_id=owner_id,
                     sealed_secret=self.vault.seal(SECRET.encode(), label=access_key_id),
                     status=status,

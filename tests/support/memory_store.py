@@ -54,26 +54,42 @@ class ClearVault:
 
 @dataclass
 class Tables:
-    """Everything stored, by the field of its kind; a transaction works on a copy and notes what it writes."""
+    """Everything stored, by account and field; a transaction works on a copy and notes what it writes.
+
+    What belongs to the installation is under the account of no name.
+    """
 
     version: int = 0
-    rows: dict[str, dict[Any, Any]] = field(default_factory=lambda: {kind.field: {} for kind in KINDS})
-    journal: list[tuple[str, Any]] = field(default_factory=list)
-    console_outputs: dict[str, ConsoleOutput] = field(default_factory=dict)
+    rows: dict[tuple[str, str], dict[Any, Any]] = field(default_factory=dict)
+    journal: list[tuple[str, str, Any]] = field(default_factory=list)
+    console_outputs: dict[tuple[str, str], ConsoleOutput] = field(default_factory=dict)
     audit: dict[int, AuditEvent] = field(default_factory=dict)
     last_audit_number: int = 0
 
     def copy(self) -> "Tables":
         return replace(
             self,
-            rows={name: dict(rows) for name, rows in self.rows.items()},
+            rows={whose: dict(rows) for whose, rows in self.rows.items()},
             journal=[],
             console_outputs=dict(self.console_outputs),
             audit=dict(self.audit),
         )
 
+    def of(self, account_id: str, name: str) -> dict[Any, Any]:
+        """The rows of one kind, in an account where they are an account's."""
+        return self.rows.setdefault(whose(account_id, name), {})
 
-ROWS: dict[str, Any] = {kind.field: kind.rows for kind in KINDS}
+    def account_id(self) -> str:
+        """The installation's account; empty before it has one."""
+        found: str = self.of("", "installation").get("account_id", "")
+        return found
+
+
+def whose(account_id: str, name: str) -> tuple[str, str]:
+    return (account_id if KIND[name].of_account else "", name)
+
+
+KIND = {kind.field: kind for kind in KINDS}
 
 A = TypeVar("A")
 K = TypeVar("K")
@@ -82,13 +98,24 @@ K = TypeVar("K")
 class Rows(Generic[K, A]):
     """The rows of one kind. A subclass says what else must be unique and what must be there."""
 
-    def __init__(self, tables: Tables, name: str) -> None:
-        self.tables = tables
+    def __init__(self, transaction: "MemoryTransaction", name: str) -> None:
+        self.transaction = transaction
         self.name = name
-        self.rows: dict[K, A] = tables.rows[name]
+
+    @property
+    def rows(self) -> dict[K, A]:
+        return self.of(self.name)
+
+    def of(self, name: str) -> dict[Any, Any]:
+        """The rows of another kind in the same account."""
+        return self.transaction.tables.of(self.transaction.account_id, name)
+
+    def note(self, key: K) -> None:
+        """Write the change down in the journal."""
+        self.transaction.tables.journal.append((*whose(self.transaction.account_id, self.name), key))
 
     def key_of(self, row: A) -> K:
-        key: K = ROWS[self.name].table.key_of(row)
+        key: K = KIND[self.name].rows.table.key_of(row)  # type: ignore[attr-defined]
         return key
 
     def unique(self, row: A) -> object:
@@ -119,21 +146,24 @@ class Rows(Generic[K, A]):
 
     def delete(self, key: K, /) -> None:
         if self.rows.pop(key, None) is not None:
-            self.tables.journal.append((self.name, key))
+            self.note(key)
 
     def write(self, key: K, row: A) -> None:
+        account_id = getattr(row, "account_id", getattr(row, "owner_account_id", "aws"))
+        if KIND[self.name].of_account and account_id not in ("aws", self.transaction.account_id):
+            raise ValueError(f"{self.name} {key} is not of account {self.transaction.account_id!r}")
         mark = self.unique(row)
         others = (other for known, other in self.rows.items() if known != key)
         if mark is not None and any(self.unique(other) == mark for other in others):
             raise AlreadyStored(str(mark))
         self.check(row)
         self.rows[key] = row
-        self.tables.journal.append((self.name, key))
+        self.note(key)
 
     def require(self, name: str, *keys: str) -> None:
         """Raises StillReferenced where one of these keys of another kind is not there."""
         for key in keys:
-            if key not in self.tables.rows[name]:
+            if key not in self.of(name):
                 raise StillReferenced(key)
 
 
@@ -152,7 +182,7 @@ class MemoryGroups(Named[Group]):
         self.require("managed_policies", *group.attached_policy_arns)
 
     def members(self, group_id: str) -> Sequence[User]:
-        users: dict[str, User] = self.tables.rows["users"]
+        users: dict[str, User] = self.of("users")
         return [users[user_id] for user_id in sorted(users) if group_id in users[user_id].group_ids]
 
     def delete(self, group_id: str, /) -> None:
@@ -166,7 +196,7 @@ class MemoryRoles(Named[Role]):
         self.require("managed_policies", *role.attached_policy_arns, *boundaries(role))
 
     def delete(self, role_id: str, /) -> None:
-        if any(profile.role_id == role_id for profile in self.tables.rows["instance_profiles"].values()):
+        if any(profile.role_id == role_id for profile in self.of("instance_profiles").values()):
             raise StillReferenced(role_id)
         super().delete(role_id)
 
@@ -186,8 +216,8 @@ class MemoryManagedPolicies(Rows[str, ManagedPolicy]):
         return policy.account_id, policy.name.lower()
 
     def is_in_use(self, arn: str) -> bool:
-        bounded = [*self.tables.rows["users"].values(), *self.tables.rows["roles"].values()]
-        holders = [*bounded, *self.tables.rows["groups"].values()]
+        bounded = [*self.of("users").values(), *self.of("roles").values()]
+        holders = [*bounded, *self.of("groups").values()]
         return any(arn in holder.attached_policy_arns for holder in holders) or any(
             arn == holder.permissions_boundary_arn for holder in bounded
         )
@@ -214,7 +244,7 @@ class MemoryInstances(Rows[str, Instance]):
         return self.where(lambda instance: bool(client_token) and instance.client_token == client_token)
 
     def delete(self, instance_id: str, /) -> None:
-        if any(row.instance_id == instance_id for row in self.tables.rows["associations"].values()):
+        if any(row.instance_id == instance_id for row in self.of("associations").values()):
             raise StillReferenced(instance_id)
         super().delete(instance_id)
 
@@ -317,16 +347,20 @@ PORTS: dict[str, type[Rows[Any, Any]]] = {
 
 @dataclass
 class MemoryConsoleOutputs:
-    tables: Tables
+    transaction: "MemoryTransaction"
 
     def get(self, instance_id: str) -> ConsoleOutput | None:
-        return self.tables.console_outputs.get(instance_id)
+        return self._all.get((self.transaction.account_id, instance_id))
 
     def put(self, console_output: ConsoleOutput) -> None:
-        self.tables.console_outputs[console_output.instance_id] = console_output
+        self._all[self.transaction.account_id, console_output.instance_id] = console_output
 
     def delete(self, instance_id: str) -> None:
-        self.tables.console_outputs.pop(instance_id, None)
+        self._all.pop((self.transaction.account_id, instance_id), None)
+
+    @property
+    def _all(self) -> dict[tuple[str, str], ConsoleOutput]:
+        return self.transaction.tables.console_outputs
 
 
 @dataclass
@@ -366,34 +400,43 @@ class MemoryAuditTrail:
 
 
 class MemoryTransaction:
-    """Every port, over one copy of the tables."""
+    """Every port, over one copy of the tables, for one account."""
 
-    def __init__(self, tables: Tables, vault: Vault) -> None:
+    def __init__(self, tables: Tables, vault: Vault, account_id: str) -> None:
         self.tables = tables
         self.vault = vault
-        self.console_outputs = MemoryConsoleOutputs(tables)
+        self._account_id = account_id
+        self.console_outputs = MemoryConsoleOutputs(self)
         self.audit = MemoryAuditTrail(tables)
         for kind in KINDS:
-            setattr(self, kind.field, PORTS.get(kind.field, Rows)(tables, kind.field))
+            setattr(self, kind.field, PORTS.get(kind.field, Rows)(self, kind.field))
+
+    @property
+    def account_id(self) -> str:
+        self._account_id = self._account_id or self.tables.account_id()
+        return self._account_id
 
 
 class MemoryStore:
     """Satisfies `tabard.store.ports.Store`. Set `available` to False to make it go away."""
 
-    def __init__(self, vault: Vault | None = None) -> None:
+    def __init__(self, vault: Vault | None = None, *, account_id: str = "") -> None:
         self.vault: Vault = vault if vault is not None else ClearVault()
         self.available = True
         self._tables = Tables()
-        self._journal: list[tuple[int, str, Any]] = []
+        self._journal: list[tuple[int, str, str, Any]] = []
         self._serial = threading.Lock()
+        if account_id:
+            with self.transaction() as tx:
+                tx.installation.put("account_id", account_id)
 
     @contextmanager
-    def transaction(self) -> Iterator[MemoryTransaction]:
+    def transaction(self, account_id: str = "") -> Iterator[MemoryTransaction]:
         if not self.available:
             raise StoreUnavailable("the test said so")
         with self._serial:
             tables = self._tables.copy()
-            yield MemoryTransaction(tables, self.vault)
+            yield MemoryTransaction(tables, self.vault, account_id)
             if tables.journal:
                 tables.version += 1
                 self._journal += [(tables.version, *written) for written in tables.journal]
@@ -403,16 +446,20 @@ class MemoryStore:
         """The snapshot of everything committed."""
         return self.next_snapshot()
 
-    def next_snapshot(self, current: Snapshot | None = None) -> Snapshot:
-        """The newest snapshot, made from the current one by what was written since."""
+    def next_snapshot(self, current: Snapshot | None = None, *, account_id: str = "") -> Snapshot:
+        """The newest snapshot of an account, made from the current one by what was written since."""
         tables = self._tables
-        if current is None:
-            return load(Delta(tables.version, {kind.field: tables.rows[kind.field] for kind in KINDS}))
+        account_id = account_id or tables.account_id()
+        if current is None or current.account_id != account_id:
+            everything = {name: tables.rows.get(whose(account_id, name), {}) for name in KIND}
+            return load(Delta(tables.version, account_id, everything))
         changed: dict[str, dict[Any, Any]] = {}
-        for version, name, key in self._journal:
-            if current.version < version <= tables.version:
-                changed.setdefault(name, {})[key] = tables.rows[name].get(key)
-        return apply_delta(current, Delta(tables.version, changed)) if changed else current
+        for version, owner, name, key in self._journal:
+            if current.version < version <= tables.version and owner in (account_id, ""):
+                changed.setdefault(name, {})[key] = tables.rows.get((owner, name), {}).get(key)
+        if tables.version == current.version:
+            return current
+        return apply_delta(current, Delta(tables.version, account_id, changed))
 
     def close(self) -> None:
         """There is nothing to let go of."""

@@ -235,6 +235,7 @@ class Account:
         access_key_id = new_access_key_id("AKIA", ACCOUNT_ID)
         access_key = AccessKey(
             access_key_id=access_key_id,
+            account_id=ACCOUNT_ID,
             owner_id=owner_id,
             sealed_secret=self.store.vault.seal(SECRET.encode(), label=access_key_id),
             status=AccessKeyStatus.ACTIVE,

@@ -7,9 +7,8 @@ from pathlib import Path
 PREAMBLE = """
 import sys, time
 from pathlib import Path
-from tests.support.memory_store import ClearVault
 from tests.support.aggregates import audit_event, role
-from tabard.store.sqlite import open_sqlite_store
+from tests.support.any_store import open_account
 path = Path(sys.argv[1])
 """
 
@@ -17,7 +16,7 @@ OPEN_AND_WRITE_ONE = (
     PREAMBLE
     + """
 sys.stdin.readline()
-store = open_sqlite_store(path, vault=ClearVault())
+store = open_account(path)
 with store.transaction() as tx:
     tx.roles.insert(role(int(sys.argv[2])))
 store.close()
@@ -27,7 +26,7 @@ store.close()
 WRITE_WHEN_TOLD = (
     PREAMBLE
     + """
-store = open_sqlite_store(path, vault=ClearVault())
+store = open_account(path)
 for n, _ in enumerate(sys.stdin, start=1):
     with store.transaction() as tx:
         tx.roles.insert(role(n))
@@ -39,7 +38,7 @@ store.close()
 WRITE_UNTIL_KILLED = (
     PREAMBLE
     + """
-store = open_sqlite_store(path, vault=ClearVault())
+store = open_account(path)
 n = int(sys.argv[2])
 while True:
     n += 1

@@ -103,7 +103,7 @@ def caller_of_key(access_key: AccessKey, snapshot: Snapshot) -> Caller | None:
     """The user, root or host that owns a long-term key; None where its owner is gone."""
     owner_id = access_key.owner_id
     unique_id = ""
-    account_id, partition = snapshot.account_id, snapshot.partition
+    account_id, partition = access_key.account_id, snapshot.partition
     if (user := snapshot.users.get(owner_id)) is not None:
         keys = _principal_keys(user.arn, account_id, "User", user.user_id, user.tags)
         keys["aws:username"] = (user.name,)

@@ -16,12 +16,14 @@ class AccessKeyStatus(StrEnum):
 class AccessKey:
     """A long-term key (`AKIA…`) of a user, of the root, or of a host.
 
-    `owner_id` is the user's id (`AIDA…`), the account id for the root, or the host's id (`h-…`).
+    Its owner is in the account `account_id`. `owner_id` is the user's id (`AIDA…`), the account id for the
+    root, or the host's id (`h-…`).
     The secret is stored only as `sealed_secret`, encrypted under the master key with the key id as
     associated data.
     """
 
     access_key_id: str
+    account_id: str
     owner_id: str
     sealed_secret: bytes = field(repr=False)
     status: AccessKeyStatus

@@ -8,9 +8,9 @@ version 7 never meets a version 6 later. A sequence gives no such order, since i
 the commit.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import (
     BigInteger,
@@ -28,7 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from tabard.store.failures import refused_write
-from tabard.store.schema import key_column, metadata
+from tabard.store.schema import account_column, key_column, metadata
 
 KEPT_CHANGES = 10_000
 """A reader that is more versions behind than this reads everything again."""
@@ -47,6 +47,7 @@ changes = Table(
     "changes",
     metadata,
     Column("version", BigInteger, primary_key=True, autoincrement=False),
+    account_column(),
     key_column("kind"),
     key_column("key"),
 )
@@ -55,23 +56,56 @@ _COUNT = update(change_counter).values(version=change_counter.c.version + 1)
 _NEWEST = select(change_counter.c.version)
 _OLDEST = select(func.min(changes.c.version))
 _INSERT = insert(changes)
-_SINCE = select(changes.c.kind, changes.c.key).where(changes.c.version > bindparam("version"))
+_CHANGE = ("account_id", "kind", "key")
+_SINCE = select(changes.c.kind, changes.c.key).where(
+    changes.c.version > bindparam("version"), changes.c.account_id.in_((bindparam("account_id"), ""))
+)
+
+Change = tuple[str, str, str]
+"""Account id, name of the kind, key. The account id is empty for what belongs to the installation."""
 
 
 class TooFarBehind(Exception):
     """The journal does not reach back to this version, or never had it: read everything again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Journal:
-    """One transaction's connection, for one kind of aggregate; every write goes through it.
+@dataclass(slots=True)
+class TransactionScope:
+    """What all ports of one transaction share.
 
-    `written` is shared by all kinds of the transaction: the kinds and keys of its writes, in their order.
+    `account_id` is the account that they see and write. `written` are its changes so far, in their order.
     """
 
     connection: Connection
+    find_account: Callable[[Connection], str]
+    written: dict[Change, None] = field(default_factory=dict)
+    _account_id: str = ""
+
+    @property
+    def account_id(self) -> str:
+        """The account; found when it is first needed, since the first transaction of all writes it."""
+        if not self._account_id:
+            self._account_id = self.find_account(self.connection)
+        return self._account_id
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """One transaction, for one kind of aggregate; every write goes through it."""
+
+    scope: TransactionScope
     kind: str
-    written: dict[tuple[str, str], None]
+    is_of_account: bool
+
+    @property
+    def connection(self) -> Connection:
+        """The transaction's own."""
+        return self.scope.connection
+
+    @property
+    def account_id(self) -> str:
+        """The account that the kind's rows belong to; empty where the installation has them."""
+        return self.scope.account_id if self.is_of_account else ""
 
     @contextmanager
     def write(self, key: object) -> Iterator[Connection]:
@@ -85,10 +119,10 @@ class Journal:
                 yield self.connection
         except IntegrityError as error:
             raise refused_write(error, f"{self.kind} {key}") from error
-        self.written[self.kind, str(key)] = None
+        self.scope.written[self.account_id, self.kind, str(key)] = None
 
 
-def append_changes(connection: Connection, written: Mapping[tuple[str, str], None]) -> None:
+def append_changes(connection: Connection, written: Collection[Change]) -> None:
     """Write down the changes of a transaction that is about to commit; nothing where it changed nothing.
 
     INVARIANT: these are the transaction's last statements. Whatever came after them would be written while
@@ -98,7 +132,9 @@ def append_changes(connection: Connection, written: Mapping[tuple[str, str], Non
         return
     connection.execute(_COUNT)
     version = newest_version(connection)
-    connection.execute(_INSERT, [{"version": version, "kind": kind, "key": key} for kind, key in written])
+    connection.execute(
+        _INSERT, [dict(zip(("version", *_CHANGE), (version, *change), strict=True)) for change in written]
+    )
     if version % _TRIM_EVERY == 0:
         connection.execute(delete(changes).where(changes.c.version <= version - KEPT_CHANGES))
 
@@ -109,12 +145,13 @@ def newest_version(connection: Connection) -> int:
     return version
 
 
-def changed_since(connection: Connection, version: int) -> Mapping[str, frozenset[str]]:
-    """The keys written after `version`, by the name of their kind. Raises TooFarBehind."""
+def changed_since(scope: TransactionScope, version: int) -> Mapping[str, frozenset[str]]:
+    """The keys of the account and the installation written after `version`, by kind. Raises TooFarBehind."""
+    connection = scope.connection
     newest, oldest = newest_version(connection), connection.execute(_OLDEST).scalar() or 0
     if version > newest or oldest > version + 1:
         raise TooFarBehind
     found: dict[str, set[str]] = {}
-    for kind, key in connection.execute(_SINCE, {"version": version}):
+    for kind, key in connection.execute(_SINCE, {"version": version, "account_id": scope.account_id}):
         found.setdefault(kind, set()).add(key)
     return {kind: frozenset(keys) for kind, keys in found.items()}

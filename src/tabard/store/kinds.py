@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from tabard.store.changes import Journal
+from tabard.store.changes import Journal, TransactionScope
 from tabard.store.rows.associations import SqlAssociations
 from tabard.store.rows.hosts import SqlHosts
 from tabard.store.rows.images import SqlImages
@@ -37,13 +37,19 @@ class Kind:
     """One kind of aggregate.
 
     `name` stands in the journal. `field` is the attribute of `Snapshot` and of `Transaction`. `rows` makes
-    the port for one transaction. `key` reads the snapshot's key from the journal's text.
+    the port for one transaction. `key` reads the snapshot's key from the journal's text. What is not
+    `of_account` belongs to the installation, to which all its accounts belong.
     """
 
     name: str
     field: str
     rows: Callable[[Journal], Rows]
     key: Callable[[str], Any] = str
+    of_account: bool = True
+
+    def port(self, scope: TransactionScope) -> Rows:
+        """The port for one transaction."""
+        return self.rows(Journal(scope, self.name, self.of_account))
 
 
 KINDS = (
@@ -59,8 +65,8 @@ KINDS = (
     Kind("join-token", "join_tokens", SqlJoinTokens),
     Kind("key-pair", "key_pairs", SqlKeyPairs),
     Kind("access-key", "access_keys", SqlAccessKeys),
-    Kind("sealing-key", "sealing_keys", SqlSealingKeys, int),
+    Kind("sealing-key", "sealing_keys", SqlSealingKeys, int, of_account=False),
     Kind("revocation", "revocations", SqlRevocations, revocation_key),
-    Kind("installation", "installation", SqlInstallation),
-    Kind("organization", "organizations", SqlOrganizations),
+    Kind("installation", "installation", SqlInstallation, of_account=False),
+    Kind("organization", "organizations", SqlOrganizations, of_account=False),
 )

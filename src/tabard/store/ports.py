@@ -202,7 +202,10 @@ class Vault(Protocol):
 
 
 class Transaction(Protocol):
-    """Every port, over one serial transaction."""
+    """Every port, over a serial transaction of one account; all accounts see the installation's own rows."""
+
+    @property
+    def account_id(self) -> str: ...
 
     vault: Vault
     users: Users
@@ -228,8 +231,12 @@ class Transaction(Protocol):
 class Store(Protocol):
     """The SQL state. Its methods block: call them from a thread that may."""
 
-    def transaction(self) -> AbstractContextManager[Transaction]:
-        """Begin; commit on leaving, roll back on any exception. Raises StoreUnavailable."""
+    def transaction(self, account_id: str = "") -> AbstractContextManager[Transaction]:
+        """Begin; commit on leaving, roll back on any exception. Raises StoreUnavailable.
+
+        Args:
+            account_id: the account that the ports see and write; the installation's own where it is left out.
+        """
 
     def close(self) -> None:
         """Let go of every connection."""

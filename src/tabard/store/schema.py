@@ -1,13 +1,25 @@
 """The columns that tables share. Each table stands beside its rows, in `tabard.store.rows`.
 
 Alembic's first revision makes the same tables, and a test compares the two.
-Names are unique without regard to case: `name_key` is the name in lower case.
+
+INVARIANT: the primary key, every index and every reference of an account's tables begin with `account_id`, so
+that no look-up can reach another account. Names are unique without regard to case: `name_key` is the name in
+lower case.
 """
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Integer, MetaData, Text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    Text,
+    UniqueConstraint,
+)
 
 from tabard.model.tag import Tag
 from tabard.store.column_types import Structured
@@ -22,10 +34,31 @@ metadata = MetaData(
     }
 )
 
+ACCOUNT = "account_id"
 NAME_KEY = "name_key"
 
 # SQLite numbers rows by INTEGER alone; elsewhere these numbers outgrow 32 bits.
 GROWING_NUMBER = BigInteger().with_variant(Integer, "sqlite")
+
+
+def account_column() -> Column[str]:
+    """The account that the row belongs to: the first column of the primary key."""
+    return Column(ACCOUNT, Text, primary_key=True)
+
+
+def account_index(*columns: str) -> Index:
+    """An index of an account's rows."""
+    return Index(None, ACCOUNT, *columns)
+
+
+def account_unique(*columns: str) -> UniqueConstraint:
+    """What two rows of one account never have alike."""
+    return UniqueConstraint(ACCOUNT, *columns)
+
+
+def reference(column: str, target: Column[Any]) -> ForeignKeyConstraint:
+    """The column names a row of the same account."""
+    return ForeignKeyConstraint([ACCOUNT, column], [target.table.c[ACCOUNT], target])
 
 
 def key_column(name: str) -> Column[str]:

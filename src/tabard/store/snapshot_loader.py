@@ -15,9 +15,6 @@ from tabard.store.snapshot_indexes import Indexes, gathered_index, name_index, u
 K = TypeVar("K")
 V = TypeVar("V")
 
-ACCOUNT_ID = "account_id"
-"""The installation's fact of this name is the account."""
-
 PARTITION = "partition"
 """The installation's fact of this name is the partition, `aws` where it is not set."""
 
@@ -32,9 +29,10 @@ _NOTHING: Changed = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """What is different at `version`, by the attribute of `Snapshot`."""
+    """What is different for an account at `version`, by the attribute of `Snapshot`."""
 
     version: int
+    account_id: str
     changed: Mapping[str, Changed] = field(default_factory=lambda: _NOTHING)
 
     def of(self, field: str) -> Changed:
@@ -55,18 +53,19 @@ def apply_delta(snapshot: Snapshot, delta: Delta) -> Snapshot:
         if changed
     }
     installation = delta.of("installation")
-    account_id = installation.get(ACCOUNT_ID, snapshot.account_id) or ""
     after = replace(
         snapshot,
         version=delta.version,
-        account_id=account_id,
+        account_id=delta.account_id,
         partition=installation.get(PARTITION, snapshot.partition) or _DEFAULT_PARTITION,
         indexes=_moved(snapshot, delta),
         **merged,
     )
-    if after.organizations is snapshot.organizations and account_id == snapshot.account_id:
+    if after.organizations is snapshot.organizations and after.account_id == snapshot.account_id:
         return after
-    return replace(after, controls=controls_of(next(iter(after.organizations.values()), None), account_id))
+    return replace(
+        after, controls=controls_of(next(iter(after.organizations.values()), None), after.account_id)
+    )
 
 
 def _merged(current: Mapping[K, V], changed: Mapping[K, V | None]) -> Mapping[K, V]:

@@ -3,39 +3,33 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection
-
-from tabard.store.changes import Journal, TooFarBehind, changed_since, newest_version
+from tabard.store.changes import TooFarBehind, TransactionScope, changed_since, newest_version
 from tabard.store.kinds import KINDS, Kind
 from tabard.store.snapshot import Snapshot
 from tabard.store.snapshot_loader import Delta, apply_delta, load
 
 
-def next_snapshot(connection: Connection, current: Snapshot | None) -> Snapshot:
+def next_snapshot(scope: TransactionScope, current: Snapshot | None) -> Snapshot:
     """The newest snapshot: the current one where nothing changed, what changed applied to it, or all anew."""
-    newest = newest_version(connection)
-    if current is None:
-        return load(_everything(connection, newest))
+    newest = newest_version(scope.connection)
+    if current is None or current.account_id != scope.account_id:
+        return load(_everything(scope, newest))
     if newest == current.version:
         return current
     try:
-        written = changed_since(connection, current.version)
+        written = changed_since(scope, current.version)
     except TooFarBehind:
-        return load(_everything(connection, newest))
-    changed = {
-        kind.field: _now(connection, kind, written[kind.name]) for kind in KINDS if kind.name in written
-    }
-    return apply_delta(current, Delta(newest, changed))
+        return load(_everything(scope, newest))
+    changed = {kind.field: _now(scope, kind, written[kind.name]) for kind in KINDS if kind.name in written}
+    return apply_delta(current, Delta(newest, scope.account_id, changed))
 
 
-def _everything(connection: Connection, version: int) -> Delta:
-    return Delta(
-        version, {kind.field: kind.rows(Journal(connection, kind.name, {})).read() for kind in KINDS}
-    )
+def _everything(scope: TransactionScope, version: int) -> Delta:
+    return Delta(version, scope.account_id, {kind.field: kind.port(scope).read() for kind in KINDS})
 
 
-def _now(connection: Connection, kind: Kind, written: frozenset[str]) -> Mapping[Any, Any]:
+def _now(scope: TransactionScope, kind: Kind, written: frozenset[str]) -> Mapping[Any, Any]:
     """What these keys are now: None for what is gone."""
     keys = [kind.key(text) for text in written]
-    found = kind.rows(Journal(connection, kind.name, {})).read(keys)
+    found = kind.port(scope).read(keys)
     return {key: found.get(key) for key in keys}

@@ -6,14 +6,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol, cast
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
-from tabard.store.changes import Journal, append_changes, changed_since
+from tabard.store.changes import TransactionScope, append_changes, changed_since
 from tabard.store.failures import store_failures
 from tabard.store.kinds import KINDS
 from tabard.store.ports import StoreUnavailable, Transaction, Vault
 from tabard.store.rows.audit_trail import SqlAuditTrail
 from tabard.store.rows.console_outputs import SqlConsoleOutputs
+from tabard.store.rows.installation import installation_account
 from tabard.store.snapshot import Snapshot
 from tabard.store.snapshot_reader import next_snapshot
 
@@ -49,18 +50,21 @@ class Database(Protocol):
 class SqlTransaction:
     """Every port, over one connection's transaction: a `ports.Transaction`, as a test of `KINDS` proves."""
 
-    def __init__(self, connection: Connection, vault: Vault) -> None:
-        self._connection = connection
-        self._written: dict[tuple[str, str], None] = {}
+    def __init__(self, scope: TransactionScope, vault: Vault) -> None:
+        self._scope = scope
         self.vault = vault
-        self.console_outputs = SqlConsoleOutputs(connection)
-        self.audit = SqlAuditTrail(connection)
+        self.console_outputs = SqlConsoleOutputs(scope)
+        self.audit = SqlAuditTrail(scope.connection)
         for kind in KINDS:
-            setattr(self, kind.field, kind.rows(Journal(connection, kind.name, self._written)))
+            setattr(self, kind.field, kind.port(scope))
+
+    @property
+    def account_id(self) -> str:
+        return self._scope.account_id
 
     def before_commit(self) -> None:
         """Write down what the transaction has changed."""
-        append_changes(self._connection, self._written)
+        append_changes(self._scope.connection, self._scope.written)
 
 
 @dataclass(slots=True)
@@ -74,36 +78,38 @@ class SqlStore:
     _closed: bool = False
 
     @contextmanager
-    def transaction(self) -> Iterator[Transaction]:
+    def transaction(self, account_id: str = "") -> Iterator[Transaction]:
         """Begin a serial transaction that may write; commit on leaving, roll back on any exception.
 
+        Args:
+            account_id: the account that the ports see and write; the installation's own where it is left out.
         Raises:
             StoreUnavailable: locked for longer than the database waits, away, full or damaged. Where the
                 commit itself says so, nothing was written.
         """
-        with self._one_writer(), self._connection(writing=True) as connection:
-            transaction = SqlTransaction(connection, self.vault)
+        with self._one_writer(), self._scope(account_id, writing=True) as scope:
+            transaction = SqlTransaction(scope, self.vault)
             yield cast(Transaction, transaction)
             transaction.before_commit()
 
     @contextmanager
-    def reading(self) -> Iterator[Transaction]:
+    def reading(self, account_id: str = "") -> Iterator[Transaction]:
         """Begin a transaction that only reads: it sees one version and never waits for writers.
 
         Raises:
             StoreUnavailable.
         """
-        with self._connection(writing=False) as connection:
-            yield cast(Transaction, SqlTransaction(connection, self.vault))
+        with self._scope(account_id, writing=False) as scope:
+            yield cast(Transaction, SqlTransaction(scope, self.vault))
 
-    def next_snapshot(self, current: Snapshot | None = None) -> Snapshot:
-        """The newest snapshot, made from the current one where that is near enough.
+    def next_snapshot(self, current: Snapshot | None = None, *, account_id: str = "") -> Snapshot:
+        """The newest snapshot of an account, made from the current one where that is near enough.
 
         Raises:
             StoreUnavailable.
         """
-        with self._connection(writing=False) as connection:
-            return next_snapshot(connection, current)
+        with self._scope(account_id, writing=False) as scope:
+            return next_snapshot(scope, current)
 
     def changed_since(self, version: int) -> Mapping[str, frozenset[str]]:
         """The keys of what was written after a version, by the name of their kind.
@@ -111,8 +117,8 @@ class SqlStore:
         Raises:
             StoreUnavailable; TooFarBehind: the journal does not reach back to this version.
         """
-        with self._connection(writing=False) as connection:
-            return changed_since(connection, version)
+        with self._scope("", writing=False) as scope:
+            return changed_since(scope, version)
 
     def open_probe(self) -> ChangeProbe:
         """A probe of its own connection, for the thread that calls this. Raises StoreUnavailable."""
@@ -137,11 +143,12 @@ class SqlStore:
             self._writing.release()
 
     @contextmanager
-    def _connection(self, *, writing: bool) -> Iterator[Connection]:
+    def _scope(self, account_id: str, *, writing: bool) -> Iterator[TransactionScope]:
         if self._closed:
             raise StoreUnavailable("the store is closed")
         self.database.require_present()
         with store_failures(), self.database.engine.connect() as opened:
             connection = opened.execution_options(**{BEGIN_WRITING: writing})
             with connection.begin():
-                yield connection
+                find_account = installation_account if not account_id else lambda _: account_id
+                yield TransactionScope(connection, find_account)

@@ -219,6 +219,7 @@ def _install_key(tx: Transaction, fact: str, owner_id: str, key: KeyPair, now: d
     tx.access_keys.insert(
         AccessKey(
             access_key_id=key.access_key_id,
+            account_id=tx.account_id,
             owner_id=owner_id,
             sealed_secret=tx.vault.seal(key.secret_access_key.encode(), label=key.access_key_id),
             status=AccessKeyStatus.ACTIVE,

@@ -17,7 +17,7 @@ from tabard.access.machine_callers import (
 from tabard.access.refusals import AccessDenied, NotAuthenticated, Refusal
 from tabard.model.client_certificate import ClientCertificate
 from tabard.store.snapshot import Snapshot
-from tests.support.aggregates import HOUR, NOW, host, join_token
+from tests.support.aggregates import ACCOUNT_ID, HOUR, NOW, host, join_token
 from tests.support.memory_store import MemoryStore
 
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
@@ -27,7 +27,7 @@ CERTIFICATE = ClientCertificate(host_id=ENROLLED.host_id, key_fingerprint="a" * 
 
 @pytest.fixture
 def snapshot() -> Snapshot:
-    store = MemoryStore()
+    store = MemoryStore(account_id=ACCOUNT_ID)
     with store.transaction() as tx:
         tx.hosts.insert(ENROLLED)
         tx.hosts.insert(host("h-11111111111111111"))

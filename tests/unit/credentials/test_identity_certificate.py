@@ -70,5 +70,5 @@ def test_another_kind_of_key_is_refused() -> None:
 
 def test_a_snapshots_key_is_opened_once() -> None:
     opened = OpenedIdentityKeys(VAULT)
-    snapshot = load(Delta(1, {"installation": facts()}))
-    assert opened.of(snapshot) is opened.of(load(Delta(2, {"installation": facts()})))
+    snapshot = load(Delta(1, "123456789012", {"installation": facts()}))
+    assert opened.of(snapshot) is opened.of(load(Delta(2, "123456789012", {"installation": facts()})))

@@ -32,7 +32,7 @@ def key(age: timedelta, key_id: int = 0) -> SealingKey:
 
 
 def snapshot(*keys: SealingKey) -> Snapshot:
-    return load(Delta(1, {"sealing_keys": {key.key_id: key for key in keys}}))
+    return load(Delta(1, "123456789012", {"sealing_keys": {key.key_id: key for key in keys}}))
 
 
 def test_an_empty_keyring_is_no_keyring() -> None:
@@ -110,9 +110,9 @@ def test_the_keyring_of_a_snapshot_is_opened_once_and_again_when_its_keys_change
     first = snapshot(new_sealing_key(VAULT, now=NOW))
     opened = keyrings.of(first)
     assert keyrings.of(first) is opened
-    assert keyrings.of(apply_delta(first, Delta(2))) is opened
+    assert keyrings.of(apply_delta(first, Delta(2, "123456789012"))) is opened
     another = new_sealing_key(VAULT, now=NOW + HOUR)
-    rotated = apply_delta(first, Delta(3, {"sealing_keys": {another.key_id: another}}))
+    rotated = apply_delta(first, Delta(3, "123456789012", {"sealing_keys": {another.key_id: another}}))
     assert keyrings.of(rotated).newest_key_id == another.key_id
     assert keyrings.of(rotated) is not opened
 

@@ -64,7 +64,7 @@ def decided(
 
 def account(*, extra: tuple[object, ...] = ()) -> Snapshot:
     policy = managed_policy(documents=(allows("s3:GetObject"), allows("s3:DeleteObject")), default=2)
-    store = MemoryStore()
+    store = MemoryStore(account_id=ACCOUNT_ID)
     with store.transaction() as tx:
         tx.installation.put("account_id", ACCOUNT_ID)
         tx.managed_policies.insert(policy)
@@ -92,7 +92,7 @@ def test_a_user_has_what_its_groups_have_and_only_while_it_is_in_them() -> None:
     own = InlinePolicy("own", allows("sqs:SendMessage"))
     readers = group(1, attached=(policy.arn,))
     writers = group(2, inline=(InlinePolicy("own", allows("s3:PutObject")),), attached=(policy.arn,))
-    store = MemoryStore()
+    store = MemoryStore(account_id=ACCOUNT_ID)
     with store.transaction() as tx:
         tx.managed_policies.insert(policy)
         tx.groups.insert(readers)
@@ -118,7 +118,7 @@ def test_a_user_has_what_its_groups_have_and_only_while_it_is_in_them() -> None:
 
 def test_a_boundary_is_the_default_version_of_its_policy() -> None:
     policy = managed_policy(documents=(allows("s3:GetObject"), allows("s3:DeleteObject")), default=2)
-    store = MemoryStore()
+    store = MemoryStore(account_id=ACCOUNT_ID)
     with store.transaction() as tx:
         tx.managed_policies.insert(policy)
         tx.roles.insert(role(boundary=policy.arn))
@@ -140,6 +140,7 @@ def test_a_boundary_or_group_that_is_not_there_denies_everything() -> None:
         snapshot = load(
             Delta(
                 1,
+                ACCOUNT_ID,
                 {
                     "roles": {role().role_id: role(boundary="arn:aws:iam::1:policy/gone")},
                     "users": {
@@ -211,7 +212,7 @@ def test_administrator_access_is_awss_own() -> None:
 
 
 def test_one_document_that_cannot_be_evaluated_takes_everything_and_says_so() -> None:
-    store = MemoryStore()
+    store = MemoryStore(account_id=ACCOUNT_ID)
     broken = role(inline=(InlinePolicy("good", allows("s3:*")), InlinePolicy("broken", '{"Statement": 7')))
     with store.transaction() as tx:
         tx.roles.insert(broken)
@@ -224,11 +225,11 @@ def test_one_document_that_cannot_be_evaluated_takes_everything_and_says_so() ->
 
 
 def test_an_attached_policy_that_is_not_there_takes_everything() -> None:
-    store = MemoryStore()
+    store = MemoryStore(account_id=ACCOUNT_ID)
     with store.transaction() as tx:
         tx.managed_policies.insert(managed_policy())
         tx.roles.insert(role(inline=(InlinePolicy("all", allows("*")),), attached=(managed_policy().arn,)))
-        del tx.tables.rows["managed_policies"][managed_policy().arn]
+        del tx.managed_policies.rows[managed_policy().arn]
     decision = decided(store.snapshot().identity_policies(role().role_id), "s3:GetObject", OBJECT)
     assert decision.effect is Effect.EXPLICIT_DENY
 
@@ -273,7 +274,7 @@ def test_session_policies_narrow_and_deny_all_when_one_cannot_be_evaluated() -> 
 
 
 def test_an_unchanged_set_keeps_its_compiled_form_from_snapshot_to_snapshot() -> None:
-    store = MemoryStore()
+    store = MemoryStore(account_id=ACCOUNT_ID)
     with store.transaction() as tx:
         tx.roles.insert(role(1, inline=(InlinePolicy("p", allows("s3:*")),)))
     first = store.snapshot().identity_policies(role(1).role_id)

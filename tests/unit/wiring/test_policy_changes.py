@@ -10,10 +10,9 @@ import pytest
 from tabard.model.audit_event import AuditEvent, DecidedCheck
 from tabard.policy import Effect, Layer, MatchedStatement
 from tabard.store.sql import SqlStore
-from tabard.store.sqlite import open_sqlite_store
 from tabard.wiring.policy_changes import ChangedSince, changed_since
 from tests.support.aggregates import ACCOUNT_ID, audit_event, group, managed_policy, organization, role, user
-from tests.support.memory_store import ClearVault
+from tests.support.any_store import open_account
 
 POLICY = managed_policy(1)
 GROUP_POLICY = managed_policy(2)
@@ -24,7 +23,7 @@ USER = user(groups=(GROUP.group_id,), boundary=POLICY.arn)
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[SqlStore]:
-    opened = open_sqlite_store(tmp_path / "t.sqlite3", vault=ClearVault())
+    opened = open_account(tmp_path / "t.sqlite3")
     with opened.transaction() as tx:
         tx.managed_policies.insert(POLICY)
         tx.managed_policies.insert(GROUP_POLICY)

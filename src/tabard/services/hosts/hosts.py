@@ -49,6 +49,7 @@ def register_host(permit: Permit, request: RegisterHostRequest, tx: Transaction)
     tx.access_keys.insert(
         AccessKey(
             access_key_id=access_key_id,
+            account_id=host.account_id,
             owner_id=host.host_id,
             sealed_secret=tx.vault.seal(secret_access_key.encode(), label=access_key_id),
             status=AccessKeyStatus.ACTIVE,

@@ -69,6 +69,7 @@ def create_access_key(permit: Permit, request: CreateAccessKeyRequest, tx: Trans
     secret = new_secret_access_key()
     access_key = AccessKey(
         access_key_id=access_key_id,
+        account_id=permit.account_id,
         owner_id=owner.owner_id,
         sealed_secret=tx.vault.seal(secret.encode("ascii"), label=access_key_id),
         status=AccessKeyStatus.ACTIVE,

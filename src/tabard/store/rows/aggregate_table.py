@@ -1,17 +1,19 @@
 """How aggregates become rows and rows aggregates: a column is the attribute of the same name."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import fields
 from itertools import islice
 from operator import attrgetter
+from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import (
     Column,
     ColumnElement,
-    Connection,
+    Delete,
     Row,
     Select,
+    Update,
     bindparam,
     delete,
     insert,
@@ -21,12 +23,14 @@ from sqlalchemy import (
 
 from tabard.store.changes import Journal
 from tabard.store.ports import NotStored
-from tabard.store.schema import NAME_KEY
+from tabard.store.schema import ACCOUNT, NAME_KEY
 
 K = TypeVar("K")
 A = TypeVar("A")
+S = TypeVar("S", Select[Any], Update, Delete)
 
 _KEYS_AT_ONCE = 500
+_AS_IT_IS: Mapping[str, str] = MappingProxyType({})
 
 
 def in_chunks(keys: Collection[K]) -> Iterator[list[K]]:
@@ -47,45 +51,37 @@ class Part:
 
     def __init__(self, attribute: str, owner: Column[Any], item: Column[Any] | type) -> None:
         self.attribute = attribute
-        self._owner_name = owner.name
+        self._rows = _Statements(owner)
         self._make = None if isinstance(item, Column) else item
         self._names = [item.name] if isinstance(item, Column) else [field.name for field in fields(item)]
         columns = [owner, *(owner.table.c[name] for name in self._names)]
-        self._all = select(*columns).order_by(owner, owner.table.c.position)
-        self._some = self._all.where(owner.in_(bindparam("owners", expanding=True)))
-        self._insert = insert(owner.table)
-        self._delete = delete(owner.table).where(owner == bindparam("the_owner"))
+        self._select = self._rows.of_account(select(*columns)).order_by(owner, owner.table.c.position)
 
-    def read(self, connection: Connection, owners: Collection[Any] | None) -> dict[Any, tuple[Any, ...]]:
+    def read(self, journal: Journal, owners: Collection[Any] | None) -> dict[Any, tuple[Any, ...]]:
         """The items of these owners, or of all of them, by owner."""
         found: dict[Any, list[Any]] = {}
-        for row in _rows(connection, self._all, self._some, "owners", owners):
-            values: Sequence[Any]
-            owner, *values = row
+        for row in self._rows.read(journal, self._select, owners):
+            owner, *values = tuple[Any, ...](row)
             item = (
                 values[0] if self._make is None else self._make(**dict(zip(self._names, values, strict=True)))
             )
             found.setdefault(owner, []).append(item)
         return {owner: tuple(items) for owner, items in found.items()}
 
-    def write(self, connection: Connection, owner: object, items: tuple[Any, ...], stored: object) -> None:
+    def write(self, journal: Journal, owner: object, items: tuple[Any, ...], stored: object) -> None:
         """Make the stored items these; untouched where nothing differs."""
         if items == stored:
             return
         if stored:
-            self.delete(connection, owner)
+            self.delete(journal, owner)
         if items:
-            connection.execute(
-                self._insert,
-                [
-                    {self._owner_name: owner, "position": position, **self._row(item)}
-                    for position, item in enumerate(items)
-                ],
-            )
+            key = self._rows.key(journal, owner)
+            rows = [{**key, "position": place, **self._row(item)} for place, item in enumerate(items)]
+            journal.connection.execute(self._rows.insert, rows)
 
-    def delete(self, connection: Connection, owner: object) -> None:
+    def delete(self, journal: Journal, owner: object) -> None:
         """Remove the items of one owner."""
-        connection.execute(self._delete, {"the_owner": owner})
+        journal.connection.execute(self._rows.delete, self._rows.named(journal, owner))
 
     def _row(self, item: object) -> dict[str, object]:
         if self._make is None:
@@ -94,77 +90,90 @@ class Part:
 
 
 class AggregateTable(Generic[K, A]):
-    """The table of one kind of aggregate; its statements are made once.
+    """The table of one kind of aggregate.
 
     Args:
-        made: the aggregate's dataclass, which has an attribute for every column except `name_key`.
+        made: the aggregate's dataclass. Only the columns `name_key` and `account_id` may have no attribute.
         key: the column by which the aggregate is known.
         parts: its attributes that have tables of their own.
+        renamed: the attribute of a column that has another name; empty for a column without one.
     """
 
-    def __init__(self, made: type[A], key: Column[Any], *, parts: tuple[Part, ...] = ()) -> None:
+    def __init__(
+        self,
+        made: type[A],
+        key: Column[Any],
+        *,
+        parts: tuple[Part, ...] = (),
+        renamed: Mapping[str, str] = _AS_IT_IS,
+    ) -> None:
         table = key.table
+        attributes = {column.name: renamed.get(column.name, column.name) for column in table.c}
         self.key_of = attrgetter(key.name)
         self._made = made
         self._parts = parts
-        self._columns = tuple(column.name for column in table.c if column.name != NAME_KEY)
+        self._attributes = {column: name for column, name in attributes.items() if hasattr(made, name)}
         self._has_name_key = NAME_KEY in table.c
-        self._computes_key = isinstance(getattr(made, key.name, None), property)
         self._key_name = key.name
-        self._all = select(*(table.c[name] for name in self._columns)).order_by(key)
-        self._some = self._all.where(key.in_(bindparam("the_keys", expanding=True)))
-        self._is_there = select(key).where(key == bindparam("the_key"))
-        self._insert = insert(table)
-        self._update = update(table).where(key == bindparam("the_key"))
-        self._delete = delete(table).where(key == bindparam("the_key"))
+        self._computes_key = isinstance(getattr(made, key.name, None), property)
+        self._rows = _Statements(key)
+        columns = [table.c[column].label(name) for column, name in self._attributes.items()]
+        self._select = self._rows.of_account(select(*columns)).order_by(key)
 
-    def where(self, connection: Connection, condition: ColumnElement[bool]) -> list[A]:
-        """The aggregates that satisfy a condition, by key."""
-        rows = connection.execute(self._all.where(condition)).all()
+    def where(self, journal: Journal, condition: ColumnElement[bool]) -> list[A]:
+        """The aggregates of the account that satisfy a condition, by key."""
+        rows = journal.connection.execute(self._select.where(condition), self._rows.account(journal)).all()
         keys = [getattr(row, self._key_name) for row in rows]
-        return list(self._aggregates(connection, rows, keys).values())
+        return list(self._aggregates(journal, rows, keys).values())
 
-    def read(self, connection: Connection, keys: Collection[K] | None = None) -> dict[K, A]:
-        """The aggregates of these keys that are there, or all of them."""
-        return self._aggregates(connection, _rows(connection, self._all, self._some, "the_keys", keys), keys)
+    def read(self, journal: Journal, keys: Collection[K] | None = None) -> dict[K, A]:
+        """The aggregates of these keys that are there, or all of the account."""
+        return self._aggregates(journal, self._rows.read(journal, self._select, keys), keys)
 
     def insert(self, journal: Journal, aggregate: A) -> None:
         """Write a new aggregate. Raises AlreadyStored, StillReferenced."""
         key = self.key_of(aggregate)
         with journal.write(key) as connection:
-            connection.execute(self._insert, self._row(aggregate))
+            connection.execute(self._rows.insert, self._row(journal, aggregate))
             for part in self._parts:
-                part.write(connection, key, getattr(aggregate, part.attribute), ())
+                part.write(journal, key, getattr(aggregate, part.attribute), ())
 
     def update(self, journal: Journal, aggregate: A) -> None:
         """Write an aggregate again. Raises NotStored, AlreadyStored, StillReferenced."""
         key = self.key_of(aggregate)
         with journal.write(key) as connection:
-            if not connection.execute(self._update, {**self._row(aggregate), "the_key": key}).rowcount:
+            row = {**self._row(journal, aggregate), **self._rows.named(journal, key)}
+            if not connection.execute(self._rows.update, row).rowcount:
                 raise NotStored(f"{journal.kind} {key}")
             for part in self._parts:
-                stored = part.read(connection, (key,)).get(key, ())
-                part.write(connection, key, getattr(aggregate, part.attribute), stored)
+                stored = part.read(journal, (key,)).get(key, ())
+                part.write(journal, key, getattr(aggregate, part.attribute), stored)
 
     def delete(self, journal: Journal, key: K) -> None:
         """Remove an aggregate, if it is there. Raises StillReferenced."""
-        if journal.connection.execute(self._is_there, {"the_key": key}).one_or_none() is None:
+        if not self._rows.read(journal, self._rows.keys, (key,)):
             return
         with journal.write(key) as connection:
             for part in self._parts:
-                part.delete(connection, key)
-            connection.execute(self._delete, {"the_key": key})
+                part.delete(journal, key)
+            connection.execute(self._rows.delete, self._rows.named(journal, key))
 
-    def _row(self, aggregate: A) -> dict[str, object]:
-        row: dict[str, object] = {name: getattr(aggregate, name) for name in self._columns}
+    def _row(self, journal: Journal, aggregate: A) -> dict[str, object]:
+        row = {column: getattr(aggregate, name) for column, name in self._attributes.items()}
+        account = self._rows.key(journal, self.key_of(aggregate))
+        # INVARIANT: nothing is written into an account that is not its own.
+        if row.get(ACCOUNT, journal.account_id) != journal.account_id:
+            raise ValueError(
+                f"{journal.kind} {self.key_of(aggregate)} is not of account {journal.account_id!r}"
+            )
         if self._has_name_key:
             row[NAME_KEY] = aggregate.name.lower()  # type: ignore[attr-defined]  # its table says that it has one
-        return row
+        return row | account
 
     def _aggregates(
-        self, connection: Connection, rows: Collection[Row[Any]], keys: Collection[K] | None
+        self, journal: Journal, rows: Collection[Row[Any]], keys: Collection[K] | None
     ) -> dict[K, A]:
-        parts = [(part.attribute, part.read(connection, keys)) for part in self._parts] if rows else []
+        parts = [(part.attribute, part.read(journal, keys)) for part in self._parts] if rows else []
         found: dict[K, A] = {}
         for row in rows:
             values: dict[str, Any] = dict(row._mapping)
@@ -175,12 +184,49 @@ class AggregateTable(Generic[K, A]):
         return found
 
 
-def _rows(
-    connection: Connection, every: Select[Any], some: Select[Any], name: str, keys: Collection[Any] | None
-) -> Collection[Row[Any]]:
-    if keys is None:
-        return connection.execute(every).all()
-    return [row for chunk in in_chunks(keys) for row in connection.execute(some, {name: chunk})]
+class _Statements:
+    """The statements of one table, made once. Those of an account's table reach one account alone."""
+
+    def __init__(self, key: Column[Any]) -> None:
+        table = key.table
+        self._key = key
+        self._account = table.c.get(ACCOUNT)
+        is_key = key == bindparam("the_key")
+        self.keys = self.of_account(select(key))
+        self.insert = insert(table)
+        self.update = self.of_account(update(table).where(is_key))
+        self.delete = self.of_account(delete(table).where(is_key))
+
+    def of_account(self, statement: S) -> S:
+        """The statement, for the rows of the account alone."""
+        if self._account is None:
+            return statement
+        return statement.where(self._account == bindparam("the_account"))
+
+    def account(self, journal: Journal) -> dict[str, object]:
+        """The parameter of every statement but `insert`."""
+        return {} if self._account is None else {"the_account": journal.account_id}
+
+    def named(self, journal: Journal, key: object) -> dict[str, object]:
+        """The parameters of `update` and `delete`."""
+        return {**self.account(journal), "the_key": key}
+
+    def key(self, journal: Journal, key: object) -> dict[str, object]:
+        """The key's columns in a row to insert."""
+        account = {} if self._account is None else {ACCOUNT: journal.account_id}
+        return {**account, self._key.name: key}
+
+    def read(self, journal: Journal, chosen: Select[Any], keys: Collection[Any] | None) -> list[Row[Any]]:
+        """The rows of these keys, or of all."""
+        account = self.account(journal)
+        if keys is None:
+            return list(journal.connection.execute(chosen, account))
+        some = chosen.where(self._key.in_(bindparam("the_keys", expanding=True)))
+        return [
+            row
+            for chunk in in_chunks(keys)
+            for row in journal.connection.execute(some, {**account, "the_keys": chunk})
+        ]
 
 
 class TableRows(Generic[K, A]):
@@ -193,11 +239,11 @@ class TableRows(Generic[K, A]):
 
     def read(self, keys: Collection[K] | None = None) -> Mapping[K, A]:
         """The aggregates of these keys that are there, or all of them."""
-        return self.table.read(self.journal.connection, keys)
+        return self.table.read(self.journal, keys)
 
     def where(self, condition: ColumnElement[bool]) -> list[A]:
         """The aggregates that satisfy a condition, by key."""
-        return self.table.where(self.journal.connection, condition)
+        return self.table.where(self.journal, condition)
 
     def first(self, condition: ColumnElement[bool]) -> A | None:
         """The one aggregate that satisfies a condition, if there is one."""

@@ -2,30 +2,43 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Column, ForeignKey, Index, Table, Text, text
+from sqlalchemy import Column, Index, Table, text
 
 from tabard.model.association import Association, AssociationState
 from tabard.store import ports
 from tabard.store.column_types import EnumText
 from tabard.store.rows.aggregate_table import AggregateTable, TableRows
 from tabard.store.rows.instances import instances
-from tabard.store.schema import key_column, metadata, text_column, time_column
+from tabard.store.schema import (
+    account_column,
+    account_index,
+    key_column,
+    metadata,
+    reference,
+    text_column,
+    time_column,
+)
 
 associations = Table(
     "associations",
     metadata,
+    account_column(),
     key_column("association_id"),
-    Column("instance_id", ForeignKey(instances.c.instance_id), nullable=False, index=True),
-    Column("instance_profile_id", Text, nullable=False, index=True),
+    text_column("instance_id"),
+    text_column("instance_profile_id"),
     text_column("instance_profile_arn"),
     Column("state", EnumText(AssociationState), nullable=False),
     time_column("changed_at"),
+    reference("instance_id", instances.c.instance_id),
+    account_index("instance_id"),
+    account_index("instance_profile_id"),
 )
 
 # INVARIANT: an instance has at most one active association.
 _ACTIVE = text("state IN ('associating', 'associated')")
 Index(
-    "uq_associations_active_instance_id",
+    "uq_associations_account_id_active_instance_id",
+    associations.c.account_id,
     associations.c.instance_id,
     unique=True,
     sqlite_where=_ACTIVE,

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import Table, bindparam, delete, insert, select
+from sqlalchemy import Connection, Table, bindparam, delete, insert, select
 
 from tabard.store import ports
 from tabard.store.changes import Journal
@@ -10,8 +10,17 @@ from tabard.store.schema import key_column, metadata, text_column
 
 installation = Table("installation", metadata, key_column("name"), text_column("value"))
 
+ACCOUNT_ID = "account_id"
+"""The installation's fact of this name is its account."""
+
 _ALL = select(installation)
 _BY_NAME = _ALL.where(installation.c.name.in_(bindparam("names", expanding=True)))
+
+
+def installation_account(connection: Connection) -> str:
+    """The id of the installation's account; empty before it has one."""
+    row = connection.execute(_BY_NAME, {"names": [ACCOUNT_ID]}).one_or_none()
+    return "" if row is None else row.value
 
 
 class SqlInstallation(ports.Installation):

@@ -2,26 +2,39 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Column, ForeignKey, Table, Text
+from sqlalchemy import Column, Table, Text
 
 from tabard.model.instance_profile import InstanceProfile
 from tabard.store import ports
 from tabard.store.rows.aggregate_table import AggregateTable, TableRows
 from tabard.store.rows.roles import roles
-from tabard.store.schema import key_column, metadata, tags_column, text_column, time_column
+from tabard.store.schema import (
+    account_column,
+    account_index,
+    account_unique,
+    key_column,
+    metadata,
+    reference,
+    tags_column,
+    text_column,
+    time_column,
+)
 
 instance_profiles = Table(
     "instance_profiles",
     metadata,
+    account_column(),
     key_column("instance_profile_id"),
     text_column("name"),
-    Column("name_key", Text, nullable=False, unique=True),
+    text_column("name_key"),
     text_column("path"),
     text_column("partition"),
-    text_column("account_id"),
     time_column("created_at"),
-    Column("role_id", ForeignKey(roles.c.role_id), nullable=True, index=True),
+    Column("role_id", Text, nullable=True),
     tags_column(),
+    account_unique("name_key"),
+    reference("role_id", roles.c.role_id),
+    account_index("role_id"),
 )
 
 

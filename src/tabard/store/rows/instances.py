@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Column, Index, Integer, LargeBinary, Table, Text, text
+from sqlalchemy import Column, Index, Integer, LargeBinary, Table, text
 
 from tabard.model.faults import Faults
 from tabard.model.instance import Instance, InstanceState, MetadataOptions, ShutdownOptions
@@ -12,6 +12,8 @@ from tabard.store.column_types import EnumText
 from tabard.store.moment import Moment
 from tabard.store.rows.aggregate_table import AggregateTable, TableRows
 from tabard.store.schema import (
+    account_column,
+    account_index,
     key_column,
     metadata,
     structured_column,
@@ -23,11 +25,11 @@ from tabard.store.schema import (
 instances = Table(
     "instances",
     metadata,
+    account_column(),
     key_column("instance_id"),
     text_column("reservation_id"),
-    text_column("owner_account_id"),
     text_column("image_id"),
-    Column("host_id", Text, nullable=False, index=True),
+    text_column("host_id"),
     text_column("instance_type"),
     text_column("region"),
     text_column("availability_zone"),
@@ -50,12 +52,14 @@ instances = Table(
     tags_column(),
     structured_column("faults", Faults),
     structured_column("events", InstanceEvents),
+    account_index("host_id"),
 )
 
 # A query says this as the index does, or the database would not use the index.
 _HAS_CLIENT_TOKEN = text("client_token <> ''")
 Index(
-    "ix_instances_client_token",
+    "ix_instances_account_id_client_token",
+    instances.c.account_id,
     instances.c.client_token,
     sqlite_where=_HAS_CLIENT_TOKEN,
     postgresql_where=_HAS_CLIENT_TOKEN,
@@ -65,7 +69,7 @@ Index(
 class SqlInstances(TableRows[str, Instance], ports.Instances):
     """Satisfies `ports.Instances`."""
 
-    table = AggregateTable(Instance, instances.c.instance_id)
+    table = AggregateTable(Instance, instances.c.instance_id, renamed={"account_id": "owner_account_id"})
 
     def on_host(self, host_id: str) -> Sequence[Instance]:
         return self.where(instances.c.host_id == host_id)

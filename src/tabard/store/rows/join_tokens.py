@@ -2,29 +2,29 @@
 
 from datetime import datetime
 
-from sqlalchemy import Column, Table, update
+from sqlalchemy import Table, update
 
 from tabard.model.join_token import JoinToken
 from tabard.store import ports
-from tabard.store.moment import Moment
 from tabard.store.rows.aggregate_table import AggregateTable, TableRows
-from tabard.store.schema import key_column, metadata, text_column, time_column
+from tabard.store.schema import account_column, account_index, key_column, metadata, text_column, time_column
 
 join_tokens = Table(
     "join_tokens",
     metadata,
+    account_column(),
     key_column("token_id"),
     text_column("secret_hash"),
     text_column("host_name"),
     text_column("instance_profile_id"),
     text_column("partition"),
     text_column("region"),
-    text_column("account_id"),
     time_column("created_at"),
     text_column("created_by"),
-    Column("expires_at", Moment, nullable=False, index=True),
+    time_column("expires_at"),
     text_column("claimed_by"),
     text_column("host_id"),
+    account_index("expires_at"),
 )
 
 
@@ -40,7 +40,8 @@ class SqlJoinTokens(TableRows[str, JoinToken], ports.JoinTokens):
         finds the token used, whatever either has read before.
         """
         unused = (
-            (join_tokens.c.token_id == token_id)
+            (join_tokens.c.account_id == self.journal.account_id)
+            & (join_tokens.c.token_id == token_id)
             & (join_tokens.c.claimed_by == "")
             & (join_tokens.c.expires_at > now)
         )

@@ -1,25 +1,33 @@
 """Key pairs ⇄ rows."""
 
-from sqlalchemy import Table, UniqueConstraint
+from sqlalchemy import Table
 
 from tabard.model.key_pair import KeyPair
 from tabard.store import ports
 from tabard.store.rows.aggregate_table import AggregateTable, TableRows
-from tabard.store.schema import key_column, metadata, tags_column, text_column, time_column
+from tabard.store.schema import (
+    account_column,
+    account_unique,
+    key_column,
+    metadata,
+    tags_column,
+    text_column,
+    time_column,
+)
 
 key_pairs = Table(
     "key_pairs",
     metadata,
+    account_column(),
     key_column("key_pair_id"),
     text_column("name"),
     text_column("region"),
-    text_column("account_id"),
     text_column("key_type"),
     text_column("fingerprint"),
     text_column("public_key"),
     time_column("created_at"),
     tags_column(),
-    UniqueConstraint("region", "name"),
+    account_unique("region", "name"),
 )
 
 

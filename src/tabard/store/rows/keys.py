@@ -2,23 +2,25 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import BigInteger, Column, LargeBinary, Table, Text
+from sqlalchemy import BigInteger, Column, LargeBinary, Table
 
 from tabard.model.access_key import AccessKey, AccessKeyStatus
 from tabard.model.sealing_key import SealingKey
 from tabard.store import ports
 from tabard.store.column_types import EnumText
 from tabard.store.rows.aggregate_table import AggregateTable, TableRows
-from tabard.store.schema import key_column, metadata, time_column
+from tabard.store.schema import account_column, account_index, key_column, metadata, text_column, time_column
 
 access_keys = Table(
     "access_keys",
     metadata,
+    account_column(),
     key_column("access_key_id"),
-    Column("owner_id", Text, nullable=False, index=True),
+    text_column("owner_id"),
     Column("sealed_secret", LargeBinary, nullable=False),
     Column("status", EnumText(AccessKeyStatus), nullable=False),
     time_column("created_at"),
+    account_index("owner_id"),
 )
 
 sealing_keys = Table(

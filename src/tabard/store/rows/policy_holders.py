@@ -1,15 +1,16 @@
 """What users, groups and roles share: inline policies, attached policies, a permissions boundary."""
 
-from sqlalchemy import Column, ForeignKey, Integer, Table
+from sqlalchemy import Column, ForeignKeyConstraint, Index, Integer, Table, Text
 
 from tabard.model.policies import InlinePolicy
 from tabard.store.rows.aggregate_table import Part
 from tabard.store.rows.managed_policies import managed_policies
-from tabard.store.schema import key_column, metadata, text_column
+from tabard.store.schema import account_column, account_index, key_column, metadata, reference, text_column
 
 inline_policies = Table(
     "inline_policies",
     metadata,
+    account_column(),
     key_column("owner_id"),
     key_column("name"),
     Column("position", Integer, nullable=False),
@@ -19,9 +20,12 @@ inline_policies = Table(
 policy_attachments = Table(
     "policy_attachments",
     metadata,
+    account_column(),
     key_column("owner_id"),
-    Column("policy_arn", ForeignKey(managed_policies.c.arn), primary_key=True, index=True),
+    key_column("policy_arn"),
     Column("position", Integer, nullable=False),
+    reference("policy_arn", managed_policies.c.arn),
+    account_index("policy_arn"),
 )
 
 INLINE_POLICIES = Part("inline_policies", inline_policies.c.owner_id, InlinePolicy)
@@ -30,6 +34,7 @@ ATTACHED_POLICIES = Part(
 )
 
 
-def boundary_column() -> Column[str]:
+def boundary_columns() -> tuple[Column[str], ForeignKeyConstraint, Index]:
     """The permissions boundary, where there is one."""
-    return Column("permissions_boundary_arn", ForeignKey(managed_policies.c.arn), nullable=True, index=True)
+    name = "permissions_boundary_arn"
+    return Column(name, Text, nullable=True), reference(name, managed_policies.c.arn), account_index(name)

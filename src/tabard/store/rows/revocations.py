@@ -4,25 +4,28 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Column, ColumnElement, Row, Table, and_, delete, insert, select, update
+from sqlalchemy import ColumnElement, Row, Table, delete, insert, select, update
 
 from tabard.model.revocation import Revocation, RevocationSubject
 from tabard.store import ports
 from tabard.store.changes import Journal
-from tabard.store.moment import Moment
-from tabard.store.schema import key_column, metadata, time_column
+from tabard.store.schema import account_column, account_index, key_column, metadata, time_column
 from tabard.store.snapshot import RevocationKey
 
 revocations = Table(
     "revocations",
     metadata,
+    account_column(),
     key_column("subject"),
     key_column("subject_id"),
     time_column("not_before"),
-    Column("forget_after", Moment, nullable=False, index=True),
+    time_column("forget_after"),
+    account_index("forget_after"),
 )
 
-_ALL = select(revocations)
+_ALL = select(
+    revocations.c.subject, revocations.c.subject_id, revocations.c.not_before, revocations.c.forget_after
+)
 
 
 def revocation_key(text: str) -> RevocationKey:
@@ -39,7 +42,7 @@ class SqlRevocations(ports.Revocations):
 
     def read(self, keys: Collection[RevocationKey] | None = None) -> dict[RevocationKey, Revocation]:
         """The revocations of these subjects that are there, or all of them."""
-        found = self._where() if keys is None else [row for key in keys for row in self._where(_is(key))]
+        found = self._where() if keys is None else [row for key in keys for row in self._where(*_is(key))]
         return {(row.subject, row.subject_id): Revocation(**row._mapping) for row in found}
 
     def record(self, revocation: Revocation) -> None:
@@ -50,9 +53,11 @@ class SqlRevocations(ports.Revocations):
             "not_before": max(revocation.not_before, stored.not_before),
             "forget_after": max(revocation.forget_after, stored.forget_after),
         }
+        subject = {"account_id": self._journal.account_id, "subject": key[0], "subject_id": key[1]}
         with self._journal.write("/".join(key)) as connection:
-            if not connection.execute(update(revocations).where(_is(key)), marks).rowcount:
-                connection.execute(insert(revocations), {"subject": key[0], "subject_id": key[1], **marks})
+            changed = connection.execute(update(revocations).where(self._own(), *_is(key)), marks)
+            if not changed.rowcount:
+                connection.execute(insert(revocations), {**subject, **marks})
 
     def forget_until(self, now: datetime) -> int:
         """Remove the marks whose time is up; how many there were."""
@@ -60,12 +65,15 @@ class SqlRevocations(ports.Revocations):
         for row in gone:
             key = (row.subject, row.subject_id)
             with self._journal.write("/".join(key)) as connection:
-                connection.execute(delete(revocations).where(_is(key)))
+                connection.execute(delete(revocations).where(self._own(), *_is(key)))
         return len(gone)
 
     def _where(self, *conditions: ColumnElement[bool]) -> list[Row[Any]]:
-        return list(self._journal.connection.execute(_ALL.where(*conditions)))
+        return list(self._journal.connection.execute(_ALL.where(self._own(), *conditions)))
+
+    def _own(self) -> ColumnElement[bool]:
+        return revocations.c.account_id == self._journal.account_id
 
 
-def _is(key: RevocationKey) -> ColumnElement[bool]:
-    return and_(revocations.c.subject == key[0], revocations.c.subject_id == key[1])
+def _is(key: RevocationKey) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return revocations.c.subject == key[0], revocations.c.subject_id == key[1]

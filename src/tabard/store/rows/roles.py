@@ -1,12 +1,14 @@
 """Roles ⇄ rows."""
 
-from sqlalchemy import Column, Integer, Table, Text
+from sqlalchemy import Column, Integer, Table
 
 from tabard.model.role import Role
 from tabard.store import ports
 from tabard.store.rows.aggregate_table import AggregateTable, TableRows
-from tabard.store.rows.policy_holders import ATTACHED_POLICIES, INLINE_POLICIES, boundary_column
+from tabard.store.rows.policy_holders import ATTACHED_POLICIES, INLINE_POLICIES, boundary_columns
 from tabard.store.schema import (
+    account_column,
+    account_unique,
     key_column,
     metadata,
     structured_column,
@@ -18,19 +20,20 @@ from tabard.store.schema import (
 roles = Table(
     "roles",
     metadata,
+    account_column(),
     key_column("role_id"),
     text_column("name"),
-    Column("name_key", Text, nullable=False, unique=True),
+    text_column("name_key"),
     text_column("path"),
     text_column("partition"),
-    text_column("account_id"),
     text_column("description"),
     text_column("trust_policy"),
     structured_column("trusted", tuple[tuple[str, str], ...]),
     Column("max_session_duration_seconds", Integer, nullable=False),
     time_column("created_at"),
-    boundary_column(),
+    *boundary_columns(),
     tags_column(),
+    account_unique("name_key"),
 )
 
 

@@ -2,47 +2,63 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Column, ForeignKey, Integer, Table, Text, select
+from sqlalchemy import Column, Integer, Table, select
 
 from tabard.model.group import Group
 from tabard.model.user import User
 from tabard.store import ports
 from tabard.store.rows.aggregate_table import AggregateTable, Part, TableRows
-from tabard.store.rows.policy_holders import ATTACHED_POLICIES, INLINE_POLICIES, boundary_column
-from tabard.store.schema import key_column, metadata, tags_column, text_column, time_column
+from tabard.store.rows.policy_holders import ATTACHED_POLICIES, INLINE_POLICIES, boundary_columns
+from tabard.store.schema import (
+    account_column,
+    account_index,
+    account_unique,
+    key_column,
+    metadata,
+    reference,
+    tags_column,
+    text_column,
+    time_column,
+)
 
 users = Table(
     "users",
     metadata,
+    account_column(),
     key_column("user_id"),
     text_column("name"),
-    Column("name_key", Text, nullable=False, unique=True),
+    text_column("name_key"),
     text_column("path"),
     text_column("partition"),
-    text_column("account_id"),
     time_column("created_at"),
-    boundary_column(),
+    *boundary_columns(),
     tags_column(),
+    account_unique("name_key"),
 )
 
 groups = Table(
     "groups",
     metadata,
+    account_column(),
     key_column("group_id"),
     text_column("name"),
-    Column("name_key", Text, nullable=False, unique=True),
+    text_column("name_key"),
     text_column("path"),
     text_column("partition"),
-    text_column("account_id"),
     time_column("created_at"),
+    account_unique("name_key"),
 )
 
 group_memberships = Table(
     "group_memberships",
     metadata,
-    Column("user_id", ForeignKey(users.c.user_id), primary_key=True),
-    Column("group_id", ForeignKey(groups.c.group_id), primary_key=True, index=True),
+    account_column(),
+    key_column("user_id"),
+    key_column("group_id"),
     Column("position", Integer, nullable=False),
+    reference("user_id", users.c.user_id),
+    reference("group_id", groups.c.group_id),
+    account_index("group_id"),
 )
 
 _MEMBERSHIPS = Part("group_ids", group_memberships.c.user_id, group_memberships.c.group_id)
@@ -66,5 +82,8 @@ class SqlGroups(TableRows[str, Group], ports.Groups):
         return self.first(groups.c.name_key == name.lower())
 
     def members(self, group_id: str) -> Sequence[User]:
-        in_group = select(group_memberships.c.user_id).where(group_memberships.c.group_id == group_id)
+        of_group = (group_memberships.c.account_id == self.journal.account_id) & (
+            group_memberships.c.group_id == group_id
+        )
+        in_group = select(group_memberships.c.user_id).where(of_group)
         return SqlUsers(self.journal).where(users.c.user_id.in_(in_group))

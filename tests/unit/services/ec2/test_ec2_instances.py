@@ -301,7 +301,7 @@ def test_a_full_subnet_takes_no_more(ec2: Ec2Account) -> None:
         instance = tx.instances.get(instance_id)
         for number, address in enumerate(addresses):
             filler = replace(instance, instance_id=f"i-{number:017x}", private_ip_address=address)
-            tx.tables.rows["instances"][filler.instance_id] = filler
+            tx.instances.rows[filler.instance_id] = filler
     code, status, message = ec2.refused_launch()
     assert (code, status) == ("InsufficientFreeAddressesInSubnet", 400)
     assert VPC.subnet_id in message
