@@ -12,7 +12,7 @@ from tests.support.flow_fixtures import InstanceOf
 from tests.support.real_clients import NotHere
 from tests.support.running_system import RunningSystem, allow, deny, fresh
 
-pytestmark = pytest.mark.flow
+pytestmark = [pytest.mark.flow, pytest.mark.long]
 
 APPLICATION = Path(__file__).with_name("js_application.mjs")
 

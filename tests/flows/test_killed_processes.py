@@ -14,6 +14,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from tests.support.dice import dice
 from tests.support.process_tree import alive, child_named, children_of
 from tests.support.raw_http import Key, admin_key, send, signed
 from tests.support.running_system import (
@@ -58,6 +59,7 @@ class Writer:
     sessions: list[Key] = field(default_factory=list)
     unexpected: list[str] = field(default_factory=list)
     failures: int = 0
+    dice: random.Random = field(default_factory=lambda: dice("writer"))
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
@@ -79,7 +81,7 @@ class Writer:
             self.instances.append(launched[0]["InstanceId"])
 
         def stored_object() -> None:
-            key, content = fresh("object"), os.urandom(random.choice((0, 100, 200_000)))
+            key, content = fresh("object"), os.urandom(self.dice.choice((0, 100, 200_000)))
             s3.put_object(Bucket=self.bucket, Key=key, Body=content)
             self.objects[key] = content
 
@@ -192,17 +194,19 @@ def test_instances_end_with_a_killed_agent_and_are_reported_stopped(own: Running
 
 
 def test_what_was_acknowledged_is_kept_whatever_is_killed(own: RunningSystem) -> None:
-    """Edge, agent and upstreams, at random moments, one after the other, while somebody writes."""
+    """Edge, agent and upstreams, at the dice's moments, one after the other, while somebody writes."""
+    moments = dice("whatever is killed")
     writer = writer_on(own)
     thread = threading.Thread(target=writer.run, daemon=True)
     thread.start()
     try:
         for name in ("edge", "seaweedfs", "agent", "edge", "moto", "seaweedfs", "edge"):
-            time.sleep(random.uniform(0.2, ROUND_SECONDS))
+            time.sleep(moments.uniform(0.2, ROUND_SECONDS))
             os.kill(child_named(own, name), signal.SIGKILL)
         until(lambda: answers(own), "the edge is back", seconds=30)
         until(lambda: s3_answers(own, writer.bucket), "S3 is back", seconds=30)
-        time.sleep(1)
+        stored = len(writer.objects)
+        until(lambda: len(writer.objects) > stored + 2, "objects are stored again", seconds=30)
     finally:
         writer.stopping.set()
         thread.join()
@@ -224,6 +228,7 @@ def test_children_never_outlive_their_supervisor_and_the_next_one_keeps_what_was
     data_dir = tmp_path / "data"
     writer: Writer | None = None
     instance: Instance | None = None
+    moments = dice("the supervisor is killed")
     for round_number in range(3):
         with tabard_up(data_dir, keeps_instances=True) as system:
             if writer is None:
@@ -248,7 +253,7 @@ def test_children_never_outlive_their_supervisor_and_the_next_one_keeps_what_was
                 break
             thread = threading.Thread(target=writer.run, daemon=True)
             thread.start()
-            time.sleep(random.uniform(0.5, 2.5))
+            time.sleep(moments.uniform(0.5, 2.5))
             descendants = list(children_of(system.process.pid))
             assert len(descendants) >= 5
             system.signal(signal.SIGKILL)

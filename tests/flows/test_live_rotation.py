@@ -29,7 +29,7 @@ from tests.support.running_system import (
     until,
 )
 
-pytestmark = pytest.mark.flow
+pytestmark = [pytest.mark.flow, pytest.mark.long]
 
 SECONDS = float(os.environ.get("TABARD_SOAK_SECONDS", "60"))
 STORE_AWAY_SECONDS = SECONDS / 4

@@ -14,7 +14,7 @@ from tests.support.flow_fixtures import AdminClient
 from tests.support.real_clients import BUT_IPV6, EVERY_MODE, KEPT, OVER_IPV4, Client, Mode, NotHere
 from tests.support.running_system import TABARD, RunningSystem, allow, bare_environment, fresh, until
 
-pytestmark = pytest.mark.flow
+pytestmark = [pytest.mark.flow, pytest.mark.long]
 
 NAMES = (
     "boto3", "AWS CLI", "aiobotocore", "AWS SDK for JavaScript", "s5cmd", "pyarrow", "obstore", "minio",

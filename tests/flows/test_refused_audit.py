@@ -1,14 +1,13 @@
 """Every request is audited once, with the right outcome; no secret is in any log, nor in the store."""
 
 import json
-import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
+from tests.support.audit_rows import audit_rows
 from tests.support.flow_fixtures import AdminClient, InstanceOf
 from tests.support.raw_http import Key, Reply, Request, admin_key, key_of, send, signed, unsigned
 from tests.support.running_system import Instance, RunningSystem, allow, fresh, until
@@ -138,14 +137,7 @@ def test_a_request_is_audited_once(here: Here, case: str) -> None:
 
 def audited(system: RunningSystem, reply: Reply) -> list[dict[str, object]]:
     assert reply.request_id
-    with closing(
-        sqlite3.connect(f"file:{system.data_dir / 'tabard.sqlite3'}?mode=ro", uri=True)
-    ) as connection:
-        connection.row_factory = sqlite3.Row
-        rows = connection.execute(
-            "SELECT * FROM audit_events WHERE request_id = ?", (reply.request_id,)
-        ).fetchall()
-        return [dict(row) for row in rows]
+    return audit_rows(system, request_id=reply.request_id)
 
 
 def test_what_is_no_text_stops_no_audit(here: Here) -> None:

@@ -1,12 +1,14 @@
 """A body that is held back outruns no revocation: who was revoked while it came is refused."""
 
 import json
-import time
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
 from tests.support.flow_fixtures import AdminClient, InstanceOf
-from tests.support.raw_http import FORM, Key, Request, connect, key_of, read_reply, signed, unsigned
+from tests.support.raw_http import FORM, Key, Request, connect, invited, key_of, read_reply, signed, unsigned
 from tests.support.running_system import RunningSystem, allow
 
 pytestmark = pytest.mark.flow
@@ -21,25 +23,24 @@ def spare_key(admin: AdminClient) -> Key:
     return Key(access_key_id=made["AccessKeyId"], secret_access_key=made["SecretAccessKey"])
 
 
-def all_but_its_last_byte(request: Request) -> tuple[bytes, bytes]:
-    whole = request.to_bytes()
-    return whole[:-1], whole[-1:]
+@contextmanager
+def held(system: RunningSystem, request: Request, key: Key, service: str) -> Iterator[socket.socket]:
+    """A connection whose body is all but here: the edge has examined the head, and has asked for the body."""
+    waiting = signed(request.with_header("expect", "100-continue"), key, service)
+    with connect(system) as connection:
+        connection.sendall(waiting.to_bytes()[: -len(request.body)])
+        invited(connection)
+        connection.sendall(request.body[:-1])
+        yield connection
 
 
 def test_a_key_that_is_deleted_while_its_body_comes_is_refused(
     system: RunningSystem, admin: AdminClient, spare_key: Key
 ) -> None:
-    request = signed(
-        unsigned(system, "POST", "/", headers=[("content-type", FORM)], body=BODY), spare_key, "iam"
-    )
-    held, last = all_but_its_last_byte(request)
-    with connect(system) as connection:
-        connection.sendall(held)
-        time.sleep(
-            0.3
-        )  # the edge has examined the head by now, or will only see the key gone: refused both ways
+    request = unsigned(system, "POST", "/", headers=[("content-type", FORM)], body=BODY)
+    with held(system, request, spare_key, "iam") as connection:
         admin("iam").delete_access_key(UserName="admin", AccessKeyId=spare_key.access_key_id)
-        connection.sendall(last)
+        connection.sendall(request.body[-1:])
         assert read_reply(connection).refusal == ("InvalidClientTokenId", 403)
 
 
@@ -53,11 +54,8 @@ def test_a_session_that_is_ended_while_its_body_comes_is_refused(
         ("x-amz-target", "DynamoDB_20120810.ListTables"),
     ]
     body = json.dumps({"Limit": 10}).encode()
-    request = signed(unsigned(system, "POST", "/", headers=headers, body=body), key, "dynamodb")
-    held, last = all_but_its_last_byte(request)
-    with connect(system) as connection:
-        connection.sendall(held)
-        time.sleep(0.3)
+    request = unsigned(system, "POST", "/", headers=headers, body=body)
+    with held(system, request, key, "dynamodb") as connection:
         admin("ec2").terminate_instances(InstanceIds=[instance.instance_id])
-        connection.sendall(last)
+        connection.sendall(request.body[-1:])
         assert read_reply(connection).refusal == ("ExpiredTokenException", 400)

@@ -4,7 +4,6 @@ import hashlib
 import os
 import socket
 import threading
-import time
 import zlib
 from base64 import b64encode
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from typing import Any, TypeAlias
 
 import pytest
 
+from tests.support.audit_rows import audit_rows
 from tests.support.flow_fixtures import AdminClient
 from tests.support.process_tree import children_of, named, peak_memory_bytes
 from tests.support.raw_http import (
@@ -21,6 +21,7 @@ from tests.support.raw_http import (
     admin_key,
     chunk_signed,
     connect,
+    invited,
     read_reply,
     send,
     signed,
@@ -237,17 +238,21 @@ def test_a_client_that_goes_away_leaves_no_object(
 ) -> None:
     s3.put_object(Bucket=bucket, Key="left", Body=b"old")
     request = signed(
-        put_object(system, bucket, "left", b"x" * size),
+        put_object(system, bucket, "left", b"x" * size)
+        .with_header("user-agent", leaver := fresh("leaver"))
+        .with_header("expect", "100-continue"),
         admin_key(system),
         "s3",
         payload_hash="UNSIGNED-PAYLOAD",
     )
     with connect(system) as connection:
-        connection.sendall(request.to_bytes()[:-1])
-        time.sleep(0.1)
+        connection.sendall(request.to_bytes()[:-size])
+        invited(connection)
+        connection.sendall(request.body[:-1])
         if how == "reset":
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-    time.sleep(0.3)
+    (event,) = until(lambda: audit_rows(system, user_agent=leaver), "the edge is done with it")
+    assert event["outcome"] == "failed"
     assert s3.get_object(Bucket=bucket, Key="left")["Body"].read() == b"old"
 
 

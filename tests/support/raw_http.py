@@ -240,6 +240,16 @@ def send(system: RunningSystem, request: Request | bytes) -> Reply:
         return read_reply(connection, "HEAD" if _is_head(request) else "GET")
 
 
+def invited(connection: socket.socket) -> None:
+    """Return once the edge has examined a head with `Expect: 100-continue`, and asks for the body."""
+    said = b""
+    while not said.endswith(b"\r\n\r\n"):
+        piece = connection.recv(1)
+        assert piece, said
+        said += piece
+    assert said == b"HTTP/1.1 100 Continue\r\n\r\n", said
+
+
 def read_reply(connection: socket.socket, method: str = "GET") -> Reply:
     """The next answer on a connection."""
     answer = HTTPResponse(connection, method=method)

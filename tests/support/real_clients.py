@@ -163,13 +163,31 @@ rm -f *.tfstate*
 """
 
 
+REGISTRY_SECONDS = 90
+"""So long a test waits for a registry, whatever it wants of it."""
+
+NPM_PATIENCE = ("--fetch-timeout=10000", "--fetch-retries=1", "--prefer-offline")
+PIP_PATIENCE = ("--timeout=10", "--retries=1")
+
+
 def python_packages(folder: Path) -> Path:
     """The interpreter of an environment that has the clients from PyPI; made once. Raises NotHere."""
     python = folder / "bin" / "python"
     if not (folder / "installed").exists():
         venv.create(folder, clear=True, with_pip=True)
         wanted = [f"{package}=={version}" for package, version in REQUIREMENTS.items()]
-        _once([str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *wanted])
+        _once(
+            [
+                str(python),
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                *PIP_PATIENCE,
+                *wanted,
+            ]
+        )
         (folder / "installed").touch()
     return python
 
@@ -181,7 +199,7 @@ def js_packages(folder: Path) -> Path:
         raise NotHere("node and npm are not installed")
     if not (folder / "installed").exists():
         wanted = [f"@aws-sdk/{package}@{version}" for package, version in JS_PACKAGES.items()]
-        quiet = ["--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts"]
+        quiet = ["--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts", *NPM_PATIENCE]
         _once([npm, "install", *quiet, "--prefix", str(folder), *wanted])
         (folder / "installed").touch()
     return folder
@@ -190,10 +208,15 @@ def js_packages(folder: Path) -> Path:
 def _once(command: Sequence[str]) -> None:
     try:
         done = subprocess.run(
-            command, env=bare_environment(), capture_output=True, text=True, timeout=240, check=False
+            command,
+            env=bare_environment(),
+            capture_output=True,
+            text=True,
+            timeout=REGISTRY_SECONDS,
+            check=False,
         )
     except subprocess.TimeoutExpired:
-        raise NotHere(f"{Path(command[0]).name} did not end within four minutes") from None
+        raise NotHere(f"{Path(command[0]).name} did not end within {REGISTRY_SECONDS} seconds") from None
     if done.returncode != 0:
         raise NotHere(f"they cannot be had from their registry: {done.stderr[-300:]}")
 
