@@ -42,7 +42,7 @@ test: $(VENV)/.dev ## The one gate: format, lint, types, layers, tests, docs
 	$(BIN)/lint-imports --no-cache
 	$(MAKE) --no-print-directory coverage
 	AWS_EC2_METADATA_DISABLED=true TABARD_REFERENCE_DATA="$(TABARD_REFERENCE_DATA)" \
-		$(BIN)/pytest -n $(WORKERS) --dist loadfile $(addprefix --ignore=,$(COVERING))
+		$(BIN)/pytest -n $(WORKERS) --dist loadfile -m 'not long' $(addprefix --ignore=,$(COVERING))
 
 # The tests that must take every branch of what decides, verifies, seals and mints; the parts: pyproject.toml.
 COVERING := $(addprefix tests/unit/,policy sigv4 access credentials imds) tests/golden
