@@ -71,6 +71,16 @@ _COMMANDS = (
         "The organisation that the account is in: units and control policies.",
     ),
     Listed(
+        "backup",
+        "tabard.cli.backup:backup",
+        "Write a backup of the store to one file (mode 0600), while the system runs or not.",
+    ),
+    Listed(
+        "restore",
+        "tabard.cli.backup:restore",
+        "Restore a backup into a data directory that holds no store, and on which no system runs.",
+    ),
+    Listed(
         "reset",
         "tabard.cli.reset:reset",
         "Empty the running ephemeral system: instances, IAM, objects, tables, queues; keys and port stay.",

@@ -4,6 +4,7 @@ It is kept outside the store, in a file only its owner reads or as a systemd cre
 stolen database or dump mints nothing and signs nothing.
 """
 
+import hmac
 import os
 import secrets
 import stat
@@ -56,7 +57,12 @@ class MasterKey:
 
 
 def read_master_key(path: Path) -> MasterKey:
-    """The key in `path`, a file of 32 bytes of this user's (or root's) own that nobody else may read.
+    """The key in `path`, as `read_master_key_bytes` reads it. Raises MasterKeyUnusable."""
+    return MasterKey.from_bytes(read_master_key_bytes(path))
+
+
+def read_master_key_bytes(path: Path) -> bytes:
+    """The 32 bytes of `path`, a file of this user's (or root's) own that nobody else may read.
 
     Raises:
         MasterKeyUnusable: no such file, no plain file, another size or owner, or open to group or others.
@@ -78,30 +84,31 @@ def read_master_key(path: Path) -> MasterKey:
             )
         if mode & 0o077:
             raise MasterKeyUnusable(f"the master key {path} has mode {mode:04o}; it must be 0600")
-        return _key_in(path, os.read(descriptor, _KEY_BYTES + 1))
+        return _of_right_size(path, os.read(descriptor, _KEY_BYTES + 1))
     finally:
         os.close(descriptor)
 
 
-def read_systemd_master_key(path: Path) -> MasterKey:
+def read_systemd_master_key_bytes(path: Path) -> bytes:
     """The key in a credential that systemd has put there: its mode and owner are systemd's.
 
     Raises:
         MasterKeyUnusable: it cannot be read, or has another size.
     """
     try:
-        return _key_in(path, path.read_bytes())
+        return _of_right_size(path, path.read_bytes())
     except OSError as error:
         raise MasterKeyUnusable(
             f"the master key {path} cannot be opened: {error.strerror}; {_PUT_BACK}"
         ) from error
 
 
-def _key_in(path: Path, material: bytes) -> MasterKey:
+def _of_right_size(path: Path, material: bytes) -> bytes:
     try:
-        return MasterKey.from_bytes(material)
+        MasterKey.from_bytes(material)
     except MasterKeyUnusable as error:
         raise MasterKeyUnusable(f"{path} is damaged ({error}); {_PUT_BACK}") from None
+    return material
 
 
 def refuse_other_master_key(store: str) -> MasterKeyUnusable:
@@ -116,21 +123,31 @@ def create_master_key(path: Path) -> MasterKey:
 
     A key that is there already is never replaced: of two creators one wins and both read the same key.
     """
+    keep_master_key(path, secrets.token_bytes(_KEY_BYTES))
+    return read_master_key(path)
+
+
+def keep_master_key(path: Path, material: bytes) -> bool:
+    """Write a key to `path` (mode 0600, durable on return), unless one is there.
+
+    Returns:
+        Whether this key is there now. Raises MasterKeyUnusable.
+    """
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_bytes(_KEY_BYTES))
+            file.write(material)
             file.flush()
             os.fsync(file.fileno())
         try:
             os.link(draft, path)
         except FileExistsError:
-            return read_master_key(path)
+            return hmac.compare_digest(read_master_key_bytes(path), material)
     finally:
         draft.unlink()
     sync_folder(path.parent)
-    return read_master_key(path)
+    return True
 
 
 def systemd_master_key_path() -> Path | None:

@@ -8,8 +8,8 @@ from tabard.credentials.master_key import (
     MasterKey,
     MasterKeyUnusable,
     create_master_key,
-    read_master_key,
-    read_systemd_master_key,
+    read_master_key_bytes,
+    read_systemd_master_key_bytes,
     systemd_master_key_path,
 )
 from tabard.wiring.data_dir import DataDir
@@ -30,17 +30,25 @@ def master_key_for(data_dir: DataDir) -> MasterKey:
     Raises:
         MasterKeyUnusable: it cannot be read safely, or a store is there whose key is gone.
     """
-    credential = systemd_master_key_path()
-    if credential is not None:
-        return read_systemd_master_key(credential)
-    if os.path.lexists(data_dir.master_key):
-        return read_master_key(data_dir.master_key)
+    material = master_key_bytes_for(data_dir)
+    if material is not None:
+        return MasterKey.from_bytes(material)
     if data_dir.database.exists():
         raise MasterKeyUnusable(
             f"{data_dir.database} is there but its master key {data_dir.master_key} is not; "
             "put the key back (nothing in the store opens without it)"
         )
     return create_master_key(data_dir.master_key)
+
+
+def master_key_bytes_for(data_dir: DataDir) -> bytes | None:
+    """The installation's master key as it is kept; None where there is none. Raises MasterKeyUnusable."""
+    credential = systemd_master_key_path()
+    if credential is not None:
+        return read_systemd_master_key_bytes(credential)
+    if os.path.lexists(data_dir.master_key):
+        return read_master_key_bytes(data_dir.master_key)
+    return None
 
 
 def read_key(file: Path) -> KeyPair | None:

@@ -14,7 +14,11 @@ from tabard.credentials.master_key import (
     MasterKey,
     MasterKeyUnusable,
     create_master_key,
+    keep_master_key,
     read_master_key,
+    read_master_key_bytes,
+    read_systemd_master_key_bytes,
+    refuse_other_master_key,
     systemd_master_key_path,
 )
 
@@ -164,3 +168,38 @@ def test_systemd_may_bring_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert systemd_master_key_path() is None
     (tmp_path / SYSTEMD_CREDENTIAL).write_bytes(bytes(32))
     assert systemd_master_key_path() == tmp_path / SYSTEMD_CREDENTIAL
+
+
+def test_a_credential_of_systemds_is_taken_whole_or_refused_by_its_name(tmp_path: Path) -> None:
+    """Its owner and mode are systemd's, which nobody else can set."""
+    credential = tmp_path / SYSTEMD_CREDENTIAL
+    credential.write_bytes(bytes(32))
+    credential.chmod(0o440)
+    assert read_systemd_master_key_bytes(credential) == bytes(32)
+    credential.write_bytes(bytes(31))
+    with pytest.raises(MasterKeyUnusable, match=r"tabard-master-key is damaged \(a master key has 32 bytes"):
+        read_systemd_master_key_bytes(credential)
+    credential.unlink()
+    with pytest.raises(MasterKeyUnusable, match="cannot be opened: No such file or directory; put the"):
+        read_systemd_master_key_bytes(credential)
+
+
+def test_a_damaged_key_is_refused_by_its_name(path: Path) -> None:
+    path.write_bytes(bytes(33))
+    path.chmod(0o600)
+    with pytest.raises(MasterKeyUnusable, match=re.escape(f"{path} is damaged (a master key has 32 bytes")):
+        read_master_key(path)
+
+
+def test_a_key_is_kept_unless_another_is_there(path: Path) -> None:
+    assert keep_master_key(path, b"k" * 32)
+    assert keep_master_key(path, b"k" * 32)
+    assert not keep_master_key(path, b"x" * 32)
+    assert read_master_key_bytes(path) == b"k" * 32
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_another_installations_key_is_said_to_be_that() -> None:
+    assert "does not open the store: it is another installation's" in str(
+        refuse_other_master_key("the store")
+    )

@@ -1,0 +1,175 @@
+"""A backup of the SQLite store: one file that holds every committed write, and proves that it is whole.
+
+The backup is a SQLite database itself: a copy of the store, with one table more. That table says what the
+backup is of, and holds a digest of every row. A restored store is the backup without that table.
+
+Copying the store's file with `cp` loses what is still in the write-ahead log. `VACUUM INTO` reads one version
+of the store, log included, and blocks no writer.
+
+Reference: https://www.sqlite.org/lang_vacuum.html#vacuuminto
+"""
+
+import hashlib
+import os
+import secrets
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tabard.durable_files import sync_folder
+from tabard.store.ports import StoreDamaged, StoreUnavailable
+
+FORMAT = "1"
+_TABLE = "tabard_backup"
+_DIGEST = "digest"
+_FORMAT = "format"
+_WAIT_SECONDS = 30.0
+
+
+class BackupUnusable(Exception):
+    """A backup cannot be written, or is damaged; the message is for the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class BackupFacts:
+    """What a backup says about itself, by name; a secret of the operator's may be among it."""
+
+    values: Mapping[str, str] = field(repr=False)
+
+
+def write_backup(store: Path, target: Path, facts: Mapping[str, str]) -> None:
+    """Copy the store, as its last commit left it, to `target` (mode 0600), whole or not at all.
+
+    Other processes may read and write the store meanwhile.
+
+    Raises:
+        BackupUnusable: `target` is there already, or cannot be written.
+        StoreUnavailable: the store cannot be read. StoreDamaged: it is damaged.
+    """
+    with _draft_beside(target) as draft:
+        with _saying_what_is_wrong(f"the store {store}"):
+            with closing(_connect(store)) as source:
+                source.execute("VACUUM INTO ?", (str(draft),))
+            with closing(_connect(draft)) as copy:
+                _write_facts(copy, {**facts, _FORMAT: FORMAT})
+        _sync(draft)
+        try:
+            os.link(draft, target)  # it fails where the name is taken; a rename would replace
+        except FileExistsError:
+            raise BackupUnusable(_there_already(target)) from None
+    sync_folder(target.parent)
+
+
+def copy_backup(backup: Path, target: Path) -> BackupFacts:
+    """Copy a backup to `target`, which is new, as the store that it was made of; what it says about itself.
+
+    Raises:
+        BackupUnusable: it is no backup, is damaged, or a newer Tabard made it. OSError.
+    """
+    descriptor = os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as copied, backup.open("rb") as source:
+        while block := source.read(1024 * 1024):
+            copied.write(block)
+    damaged = BackupUnusable(f"{backup} is damaged or no backup of tabard's; take another backup")
+    try:
+        with closing(_connect(target)) as copy:
+            facts = _read_facts(copy)
+            if facts.get(_FORMAT, FORMAT) != FORMAT:
+                raise BackupUnusable(
+                    f"{backup} has the format {facts[_FORMAT]}, which this version of tabard does not know; "
+                    "use the version that made it, or a newer one"
+                )
+            if facts.get(_DIGEST) != _digest(copy) or not _is_whole(copy):
+                raise damaged
+            copy.execute("PRAGMA secure_delete=ON")  # a master key in it leaves no trace
+            copy.execute(f"DROP TABLE {_TABLE}")
+    except (sqlite3.Error, ValueError):
+        raise damaged from None
+    _sync(target)
+    return BackupFacts(facts)
+
+
+@contextmanager
+def _draft_beside(target: Path) -> Iterator[Path]:
+    """A new, empty file of mode 0600 in the target's folder, gone after the block."""
+    if os.path.lexists(target):
+        raise BackupUnusable(_there_already(target))
+    draft = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
+    try:
+        os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+        yield draft
+    except OSError as error:
+        raise BackupUnusable(f"{target} cannot be written: {error.strerror or error}") from error
+    finally:
+        for leftover in (draft, draft.with_name(f"{draft.name}-journal")):
+            with suppress(FileNotFoundError, NotADirectoryError):
+                leftover.unlink()
+
+
+def _there_already(target: Path) -> str:
+    return f"{target} is there already; a backup replaces nothing: name another file, or remove that one"
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=_WAIT_SECONDS, isolation_level=None
+    )
+
+
+@contextmanager
+def _saying_what_is_wrong(what: str) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        damaged = (error.sqlite_errorname or "").startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB"))
+        if damaged:
+            raise StoreDamaged(f"{what} is damaged ({error}); restore an earlier backup") from error
+        raise StoreUnavailable(f"{what} cannot be backed up: {error}") from error
+
+
+def _write_facts(copy: sqlite3.Connection, facts: Mapping[str, str]) -> None:
+    copy.execute("BEGIN IMMEDIATE")
+    copy.execute(f"CREATE TABLE {_TABLE} (name TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL)")
+    insert = f"INSERT INTO {_TABLE} VALUES (?, ?)"  # noqa: S608 - a constant of ours
+    copy.executemany(insert, sorted(facts.items()))
+    copy.execute(insert, (_DIGEST, _digest(copy)))
+    copy.execute("COMMIT")
+
+
+def _read_facts(copy: sqlite3.Connection) -> dict[str, str]:
+    rows = copy.execute(f"SELECT name, value FROM {_TABLE}")  # noqa: S608 - a constant of ours
+    return {str(name): str(value) for name, value in rows}
+
+
+def _is_whole(copy: sqlite3.Connection) -> bool:
+    return (
+        copy.execute("PRAGMA integrity_check(1)").fetchall() == [("ok",)]
+        and not copy.execute("PRAGMA foreign_key_check").fetchall()
+    )
+
+
+def _digest(copy: sqlite3.Connection) -> str:
+    """SHA-256 over the schema and over each row of each table, except the digest itself.
+
+    SQLite's own check finds a damaged structure, and not a changed value.
+    """
+    digest = hashlib.sha256()
+    schema = copy.execute("SELECT type, name, sql FROM sqlite_master ORDER BY type, name").fetchall()
+    digest.update(repr(schema).encode())
+    for name in [name for kind, name, _ in schema if kind == "table"]:
+        digest.update(repr(name).encode())
+        quoted = name.replace('"', '""')
+        for row in copy.execute(f'SELECT * FROM "{quoted}"'):  # noqa: S608 - a table's own name, quoted
+            if name != _TABLE or row[0] != _DIGEST:
+                digest.update(repr(row).encode())
+    return digest.hexdigest()
+
+
+def _sync(file: Path) -> None:
+    descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
