@@ -67,6 +67,17 @@ class RelayedError(CodedError):
         return "Sender" if self.http_status < 500 else "Receiver"
 
 
+class UnreadableAnswer(RelayedError):
+    """What an upstream answered cannot be read; asking again may help."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            code="ServiceUnavailable",
+            status=503,
+            message="The upstream's answer could not be read; please try again.",
+        )
+
+
 class InternalFailure(AwsError):
     """Something of ours went wrong. Says nothing more: the log has the rest, under the request id."""
 

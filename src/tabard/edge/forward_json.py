@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from tabard.access.authorize import Permit
+from tabard.edge.readable_answer import readable_answer
 from tabard.errors import RelayedError, ServiceUnavailable
 from tabard.services.dynamodb.consumed_capacity import tell_capacity
 from tabard.services.dynamodb.tables import with_plain_table_names
@@ -43,13 +44,14 @@ class JsonUpstream:
             RelayedError: what the upstream answered. ServiceUnavailable (503): it cannot be reached.
         """
         output = await self.ask(call.operation, self._inward(call, permit), region=permit.region)
-        if self.service == "sqs":
-            self._outward(output, permit.account_id, reached_at or self.endpoint)
-        else:
-            tell_capacity(output, str(call.input.get("ReturnConsumedCapacity", "NONE")))
-        return render_output(
-            service_model(self.service), call.operation, output, permit.request_id, call.protocol
-        )
+        with readable_answer(self.service, call.operation):
+            if self.service == "sqs":
+                self._outward(output, permit.account_id, reached_at or self.endpoint)
+            else:
+                tell_capacity(output, str(call.input.get("ReturnConsumedCapacity", "NONE")))
+            return render_output(
+                service_model(self.service), call.operation, output, permit.request_id, call.protocol
+            )
 
     async def ask(self, operation: str, arguments: Mapping[str, Value], *, region: str) -> dict[str, object]:
         """The upstream's answer to one operation, by member names."""
@@ -67,9 +69,10 @@ class JsonUpstream:
             raise ServiceUnavailable(
                 reason=f"The {self.service} upstream cannot be reached; please try again."
             ) from error
-        output = parse_upstream_output(model, operation, answer.status, answer.headers, content)
-        if isinstance(output, RelayedError):
-            raise output
+        with readable_answer(self.service, operation):
+            output = parse_upstream_output(model, operation, answer.status, answer.headers, content)
+            if isinstance(output, RelayedError):
+                raise output
         return output
 
     def _inward(self, call: Call, permit: Permit) -> Mapping[str, Value]:

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from tabard.access.authorize import Denied, Permit
 from tabard.clock import Clock
 from tabard.edge.object_body import UNSIGNED_PAYLOAD, ObjectBody
+from tabard.edge.readable_answer import readable_answer
 from tabard.edge.s3_payload import EMPTY_SHA256
 from tabard.errors import RelayedError, ServiceUnavailable
 from tabard.services.s3.errors import NoSuchBucket
@@ -94,10 +95,12 @@ class S3Upstream:
             return await self._delete_objects(permit, call, refused)
         if call.operation in ("GetObject", "HeadObject"):
             answer = await self._ask(call.operation, call.input, None)
-            return await _content(answer, permit.request_id, head=call.operation == "HeadObject")
+            with readable_answer("s3", call.operation):
+                return await _content(answer, permit.request_id, head=call.operation == "HeadObject")
         output = await self._perform(call, body)
-        self._tell_anew(call, output, permit.account_id, body)
-        return render_output(_MODEL, call.operation, output, permit.request_id)
+        with readable_answer("s3", call.operation):
+            self._tell_anew(call, output, permit.account_id, body)
+            return render_output(_MODEL, call.operation, output, permit.request_id)
 
     async def _perform(self, call: Call, body: ObjectBody | None) -> dict[str, object]:
         """The upstream's answer, where its own ways differ from S3's put right."""
@@ -122,7 +125,8 @@ class S3Upstream:
                 await self._bucket(call)  # it fails so where the destination's bucket is missing
             raise
         if call.operation in _LISTINGS and call.input.get("EncodingType") == "url":
-            _url_encode(output)
+            with readable_answer("s3", call.operation):
+                _url_encode(output)
         return output
 
     def _may_be_made_again(self, error: RelayedError) -> bool:
@@ -178,9 +182,10 @@ class S3Upstream:
             content = await answer.read(ANSWER_LIMIT_BYTES)
         except UpstreamUnavailable as error:
             raise ServiceUnavailable(reason="The S3 upstream went away; please try again.") from error
-        output = parse_upstream_output(_MODEL, operation, answer.status, answer.headers, content)
-        if isinstance(output, RelayedError):
-            raise output
+        with readable_answer("s3", operation):
+            output = parse_upstream_output(_MODEL, operation, answer.status, answer.headers, content)
+            if isinstance(output, RelayedError):
+                raise output
         return output
 
     async def _delete_objects(self, permit: Permit, call: Call, refused: Sequence[Denied]) -> Answer:
@@ -200,12 +205,13 @@ class S3Upstream:
                 "Delete": {"Objects": allowed, "Quiet": quiet},
             }
             output = await self._output(call.operation, await self._ask(call.operation, arguments, None))
-        errors = output.get("Errors")
-        output["Errors"] = [
-            *(errors if isinstance(errors, list) else ()),
-            *({"Key": key, "Code": "AccessDenied", "Message": message} for key, message in denied.items()),
-        ]
-        return render_output(_MODEL, call.operation, output, permit.request_id)
+        with readable_answer("s3", call.operation):
+            errors = output.get("Errors")
+            output["Errors"] = [
+                *(errors if isinstance(errors, list) else ()),
+                *({"Key": key, "Code": "AccessDenied", "Message": text} for key, text in denied.items()),
+            ]
+            return render_output(_MODEL, call.operation, output, permit.request_id)
 
     def _tell_anew(
         self, call: Call, output: dict[str, object], account_id: str, body: ObjectBody | None

@@ -18,10 +18,8 @@ from tabard.edge.record import audit_event
 from tabard.edge.stages import Allowed
 from tabard.edge.table_keys import TableKeys
 from tabard.errors import InternalFailure, ServiceUnavailable
-from tabard.services.dynamodb.checks import refuse_unreadable_keys
 from tabard.services.dynamodb.tables import table_name
 from tabard.services.operation import Forward, Minting, Output, Read, SnapshotSource, Vouching, Watch, Write
-from tabard.services.sqs.messages import SENDING, check_messages
 from tabard.store.ports import AlreadyStored, Store, StoreUnavailable
 from tabard.store.snapshot import Snapshot
 from tabard.wire.render import render_output
@@ -82,6 +80,7 @@ class Performer:
         output: Output
         match operation:
             case Forward():
+                operation.validate(asked.call.input, allowed.permit)
                 return await self._forward(allowed)
             case Read():
                 await self.snapshots.refresh()
@@ -152,10 +151,6 @@ class Performer:
             content = asked.believed.content
             body = content if isinstance(content, ObjectBody) else None
             return await self.s3.forward(permit, call, body, allowed.refused)
-        if call.service == "dynamodb":
-            refuse_unreadable_keys(permit.checks)
-        if call.service == "sqs" and call.operation in SENDING:
-            check_messages(call.input)
         upstream = self.json[call.service]
         answer = await upstream.forward(
             permit, call, reached_at=reached_at(asked.believed.raw, endpoint=upstream.endpoint)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from tabard.clock import Clock, Deadline, read_clocks
 from tabard.edge.forward_json import JsonUpstream
+from tabard.edge.readable_answer import readable_answer
 from tabard.errors import RelayedError
 from tabard.services.dynamodb.errors import ResourceNotFoundException
 
@@ -50,7 +51,8 @@ class TableKeys:
             if error.error_code != ResourceNotFoundException.code:
                 raise  # what the key is cannot be known, so nothing can be decided
             return {}  # there is no such table: the operation itself will say so
-        keys = _partition_keys(described.get("Table"))
+        with readable_answer("dynamodb", "DescribeTable"):
+            keys = _partition_keys(described.get("Table"))
         if len(self._known) >= _CAPACITY:
             self._known.clear()
         self._known[(region, table)] = (Deadline.after(now, KEPT_SECONDS), keys)

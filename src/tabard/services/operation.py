@@ -111,17 +111,23 @@ class Watch(Generic[R]):
     perform: Callable[[Permit, R, SnapshotSource], Awaitable[Output]]
 
 
+def _nothing_to_validate(arguments: Mapping[str, Value], permit: Permit) -> None:
+    """No-op: the wire and the checks have seen to everything."""
+
+
 @dataclass(frozen=True, slots=True)
 class Forward:
     """An operation that an upstream performs, from the typed input alone.
 
     `members`: the input members that the upstream was measured to honor; every other one is refused.
+    `validate`: raises an AwsError where an allowed request breaks a rule that the upstream does not check.
     `each_by_itself`: a denied check refuses its own part of the request, not the whole (DeleteObjects).
     """
 
     name: str
     checks: Callable[[Mapping[str, Value], Facts], Sequence[Check]]
     members: AcceptedMembers
+    validate: Callable[[Mapping[str, Value], Permit], None] = _nothing_to_validate
     each_by_itself: bool = False
 
 

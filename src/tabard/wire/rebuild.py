@@ -12,9 +12,9 @@ from typing import Any, Final, TypeAlias
 import msgspec
 from botocore.awsrequest import HeadersDict
 from botocore.model import ServiceModel, StructureShape
-from botocore.parsers import ResponseParserError, create_parser
+from botocore.parsers import create_parser
 
-from tabard.errors import RelayedError
+from tabard.errors import RelayedError, UnreadableAnswer
 from tabard.wire.input_errors import MalformedXML, SerializationException
 from tabard.wire.json_values import JsonReaders, JsonWriters, Reader, decode_object, encode
 from tabard.wire.rebuild_s3 import RestXmlRequest
@@ -110,10 +110,10 @@ def parse_upstream_output(
             region = parse_xml(body).text
             return {"LocationConstraint": region} if region else {}
         return _parsed(model, operation_name, status, headers, body)
-    except (ResponseParserError, MalformedXML, SerializationException, ValueError):
-        return RelayedError(
-            code="ServiceUnavailable", status=503, message="The upstream's answer could not be read."
-        )
+    except Exception as failure:  # noqa: BLE001 - botocore's parser fails in many ways on an odd answer
+        unreadable = UnreadableAnswer()
+        unreadable.__cause__ = failure
+        return unreadable
 
 
 def _parsed(
@@ -163,10 +163,10 @@ def _json_error(model: ServiceModel, status: int, body: bytes) -> RelayedError:
     try:
         document = decode_object(body)
     except SerializationException:
-        return _unreadable(status)
+        return _unreadable(status) if status >= 500 else UnreadableAnswer()
     code = str(document.get("__type") or document.get("code") or "").rpartition("#")[2].partition(":")[0]
     if not code:
-        return _unreadable(status)
+        return _unreadable(status) if status >= 500 else UnreadableAnswer()
     message = document.get("message", document.get("Message", document.get("errorMessage")))
     message = _AS_SDK_TELLS_IT.sub("", str(message or ""))
     members: dict[str, object] = {}

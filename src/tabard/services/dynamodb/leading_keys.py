@@ -10,14 +10,12 @@ AWS: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying
 """
 
 import binascii
-import decimal
-import re
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
 
 from tabard.services.dynamodb.errors import ValidationException
 from tabard.services.dynamodb.expressions import placeholders_of
 from tabard.services.dynamodb.key_condition import key_conditions
+from tabard.services.dynamodb.numbers import checked_number
 from tabard.wire.request import Value
 
 Input = Mapping[str, Value]
@@ -28,12 +26,6 @@ do: `ForAllValues` is true where "the key values resolve to a null data set, suc
 
 UNREADABLE_KEY = ("!" * 2049,)
 """No item has it either: the table is there, but the request does not plainly name whose item it wants."""
-
-# INVARIANT: a text matches in one way only, so in linear time: anybody may send 400 KB of digits.
-_NUMBER = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?")
-_DIGITS = 38
-_LARGEST_EXPONENT = 125
-_SMALLEST_EXPONENT = -130
 
 
 def leading_keys(items: Iterable[Value], partition_key: str | None) -> tuple[str, ...]:
@@ -87,7 +79,7 @@ def key_text(name: str, attribute: Value | None) -> str:
         )
     ((kind, value),) = attribute.items()
     if kind == "N" and isinstance(value, str):
-        return _number(value)
+        return checked_number(value)
     if kind not in ("S", "B") or not isinstance(value, (str, bytes)):
         raise ValidationException(
             reason=f"One or more parameter values were invalid: Type mismatch for key {name} actual: {kind}"
@@ -128,22 +120,3 @@ def _readable(name: str, attribute: Value | None) -> tuple[str, ...]:
         return (key_text(name, attribute),)
     except ValidationException:
         return UNREADABLE_KEY
-
-
-def _number(text: str) -> str:
-    """One spelling for all spellings of a number: `7` for `7.0`, `07` and `0.7E1`.
-
-    AWS: "Numbers can have up to 38 digits of precision. […] Leading and trailing zeroes are trimmed."
-    """
-    if not _NUMBER.fullmatch(text):
-        raise ValidationException(reason=f"The parameter cannot be converted to a numeric value: {text}")
-    number = Decimal(text).normalize(decimal.Context(prec=len(text)))
-    if not number:
-        return "0"
-    if len(number.as_tuple().digits) > _DIGITS:
-        raise ValidationException(reason="Attempting to store more than 38 significant digits in a Number")
-    if not _SMALLEST_EXPONENT <= number.adjusted() <= _LARGEST_EXPONENT:
-        raise ValidationException(
-            reason="Number overflow. Attempting to store a number with magnitude larger than supported range"
-        )
-    return format(number, "f")

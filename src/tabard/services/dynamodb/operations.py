@@ -11,8 +11,9 @@ Differs: members that the embedded engine would ignore are refused with a Valida
 
 from types import MappingProxyType
 
-from tabard.services.accepted_members import AcceptedMembers, accepted
+from tabard.services.accepted_members import accepted
 from tabard.services.dynamodb.checks import (
+    Checks,
     getting_batch,
     on_item,
     on_no_table,
@@ -21,6 +22,7 @@ from tabard.services.dynamodb.checks import (
     transacting,
     writing_batch,
 )
+from tabard.services.dynamodb.validation import validate
 from tabard.services.operation import Forward
 
 _ADVICE = MappingProxyType(
@@ -42,8 +44,8 @@ _ADVICE = MappingProxyType(
 )
 
 
-def _members(*names: str) -> AcceptedMembers:
-    return accepted(*names, advice=_ADVICE)
+def _forward(name: str, checks: Checks, *members: str) -> Forward:
+    return Forward(name, checks, accepted(*members, advice=_ADVICE), validate)
 
 
 _NAMES = ("ExpressionAttributeNames",)
@@ -82,85 +84,82 @@ def _each(prefix: str, *names: str) -> tuple[str, ...]:
 
 
 OPERATIONS = (
-    Forward(
+    _forward(
         "CreateTable",
         on_table("dynamodb:CreateTable"),
-        _members(
-            "TableName",
-            *_each("AttributeDefinitions", "AttributeName", "AttributeType"),
-            *_each("KeySchema", "AttributeName", "KeyType"),
-            *_each("LocalSecondaryIndexes", *_INDEX),
-            *_each("GlobalSecondaryIndexes", *_INDEX, *_THROUGHPUT),
-            "BillingMode",
-            *_THROUGHPUT,
-            "TableClass=STANDARD",
-            "DeletionProtectionEnabled=false",
-            "StreamSpecification.StreamEnabled=false",
-            "SSESpecification.Enabled=false",
-            "Tags=",
-        ),
+        "TableName",
+        *_each("AttributeDefinitions", "AttributeName", "AttributeType"),
+        *_each("KeySchema", "AttributeName", "KeyType"),
+        *_each("LocalSecondaryIndexes", *_INDEX),
+        *_each("GlobalSecondaryIndexes", *_INDEX, *_THROUGHPUT),
+        "BillingMode",
+        *_THROUGHPUT,
+        "TableClass=STANDARD",
+        "DeletionProtectionEnabled=false",
+        "StreamSpecification.StreamEnabled=false",
+        "SSESpecification.Enabled=false",
+        "Tags=",
     ),
-    Forward("DescribeTable", on_table("dynamodb:DescribeTable"), _members("TableName")),
-    Forward("ListTables", on_no_table("dynamodb:ListTables"), _members("ExclusiveStartTableName", "Limit")),
-    Forward("DeleteTable", on_table("dynamodb:DeleteTable"), _members("TableName")),
-    Forward(
+    _forward("DescribeTable", on_table("dynamodb:DescribeTable"), "TableName"),
+    _forward("ListTables", on_no_table("dynamodb:ListTables"), "ExclusiveStartTableName", "Limit"),
+    _forward("DeleteTable", on_table("dynamodb:DeleteTable"), "TableName"),
+    _forward(
         "GetItem",
         on_item("dynamodb:GetItem"),
-        _members(
-            "TableName", "Key", "ConsistentRead", "ReturnConsumedCapacity", "ProjectionExpression", *_NAMES
-        ),
+        "TableName",
+        "Key",
+        "ConsistentRead",
+        "ReturnConsumedCapacity",
+        "ProjectionExpression",
+        *_NAMES,
     ),
-    Forward("PutItem", on_item("dynamodb:PutItem"), _members("TableName", "Item", *_WRITING)),
-    Forward(
+    _forward("PutItem", on_item("dynamodb:PutItem"), "TableName", "Item", *_WRITING),
+    _forward(
         "UpdateItem",
         on_item("dynamodb:UpdateItem"),
-        _members("TableName", "Key", "UpdateExpression", *_WRITING),
+        "TableName",
+        "Key",
+        "UpdateExpression",
+        *_WRITING,
     ),
-    Forward("DeleteItem", on_item("dynamodb:DeleteItem"), _members("TableName", "Key", *_WRITING)),
-    Forward(
+    _forward("DeleteItem", on_item("dynamodb:DeleteItem"), "TableName", "Key", *_WRITING),
+    _forward(
         "Query",
         reading_many("dynamodb:Query"),
-        _members(
-            *_READING,
-            "KeyConditionExpression",
-            *_each("KeyConditions.*", "AttributeValueList", "ComparisonOperator"),
-            "ScanIndexForward",
-        ),
+        *_READING,
+        "KeyConditionExpression",
+        *_each("KeyConditions.*", "AttributeValueList", "ComparisonOperator"),
+        "ScanIndexForward",
     ),
-    Forward("Scan", reading_many("dynamodb:Scan"), _members(*_READING, "TotalSegments", "Segment")),
-    Forward(
+    _forward("Scan", reading_many("dynamodb:Scan"), *_READING, "TotalSegments", "Segment"),
+    _forward(
         "BatchGetItem",
         getting_batch,
-        _members(
-            *_each("RequestItems.*", "Keys", "ConsistentRead", "ProjectionExpression", *_NAMES),
-            "ReturnConsumedCapacity",
-        ),
+        *_each("RequestItems.*", "Keys", "ConsistentRead", "ProjectionExpression", *_NAMES),
+        "ReturnConsumedCapacity",
     ),
-    Forward(
+    _forward(
         "BatchWriteItem",
         writing_batch,
-        _members(
-            *_each("RequestItems.*", "PutRequest.Item", "DeleteRequest.Key"),
-            "ReturnConsumedCapacity",
-            "ReturnItemCollectionMetrics=NONE",
-        ),
+        *_each("RequestItems.*", "PutRequest.Item", "DeleteRequest.Key"),
+        "ReturnConsumedCapacity",
+        "ReturnItemCollectionMetrics=NONE",
     ),
-    Forward(
+    _forward(
         "TransactGetItems",
         transacting("TransactGetItems"),
-        _members(*_each("TransactItems.Get", "TableName", "Key"), "ReturnConsumedCapacity"),
+        *_each("TransactItems.Get", "TableName", "Key"),
+        "ReturnConsumedCapacity",
     ),
-    Forward(
+    _forward(
         "TransactWriteItems",
         transacting("TransactWriteItems"),
-        _members(
-            *_each("TransactItems.Put", "TableName", "Item", *_CONDITION),
-            *_each("TransactItems.Update", "TableName", "Key", "UpdateExpression", *_CONDITION),
-            *_each("TransactItems.Delete", "TableName", "Key", *_CONDITION),
-            *_each("TransactItems.ConditionCheck", "TableName", "Key", *_CONDITION),
-            "ClientRequestToken",
-            "ReturnConsumedCapacity=NONE",
-            "ReturnItemCollectionMetrics=NONE",
-        ),
+        *_each("TransactItems.Put", "TableName", "Item", *_CONDITION),
+        *_each("TransactItems.Update", "TableName", "Key", "UpdateExpression", *_CONDITION),
+        *_each("TransactItems.Delete", "TableName", "Key", *_CONDITION),
+        *_each("TransactItems.ConditionCheck", "TableName", "Key", *_CONDITION),
+        "ClientRequestToken",
+        "ReturnConsumedCapacity=NONE",
+        "ReturnItemCollectionMetrics=NONE",
     ),
 )

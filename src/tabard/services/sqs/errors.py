@@ -68,6 +68,33 @@ class NotForThisQueueType(AwsError):
     )
 
 
+class InvalidMessage(AwsError):
+    """A part of a message that no queue of AWS's takes."""
+
+    code = "InvalidParameterValue"
+    status = 400
+    sentence = "{reason}"
+
+
+class InvalidBatchEntryId(AwsError):
+    """AWS: "The Id of a batch entry in a batch request doesn't abide by the specification." """
+
+    code = "InvalidBatchEntryId"
+    status = 400
+    sentence = (
+        "A batch entry id can only contain alphanumeric characters, hyphens and underscores. It can be at "
+        "most 80 letters long."
+    )
+
+
+class BatchEntryIdsNotDistinct(AwsError):
+    """AWS: "Two or more batch entries in the request have the same Id." """
+
+    code = "BatchEntryIdsNotDistinct"
+    status = 400
+    sentence = "Id {entry_id} repeated."
+
+
 class EmptyMessageAttribute(AwsError):
     """A message attribute has a value."""
 

@@ -1,13 +1,17 @@
 """What a message may be, so that who receives it gets what was sent.
 
-AWS: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+AWS: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html and
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from tabard.services.sqs.errors import (
+    BatchEntryIdsNotDistinct,
     EmptyMessageAttribute,
+    InvalidBatchEntryId,
+    InvalidMessage,
     InvalidMessageContents,
     MissingMessageBody,
     NotForThisQueueType,
@@ -16,43 +20,127 @@ from tabard.wire.request import Value
 
 # AWS: "#x9 | #xA | #xD | #x20 to #xD7FF | #xE000 to #xFFFD | #x10000 to #x10FFFF"
 _OUTSIDE = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_ENTRY_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
+# AWS: "alphanumeric characters (a-z, A-Z, 0-9) and punctuation"
+_TOKEN = re.compile(r"[!-~]{1,128}")
+_ATTRIBUTE_NAME = re.compile(r"[A-Za-z0-9_.-]+")
+_NUMBER = re.compile(r"[-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?")
+_VALUE_MEMBERS = {"String": "StringValue", "Number": "StringValue", "Binary": "BinaryValue"}
+_RESERVED = ("aws.", "amazon.")
+MOST_ATTRIBUTES = 10
+MOST_NAME_CHARACTERS = 256
 
 
-SENDING = frozenset(("SendMessage", "SendMessageBatch"))
+def check_entries(arguments: Mapping[str, Value]) -> None:
+    """Refuse a batch whose entries cannot be told apart.
+
+    Raises:
+        InvalidBatchEntryId, BatchEntryIdsNotDistinct (400).
+    """
+    entries = arguments.get("Entries")
+    seen: set[str] = set()
+    for entry in entries if isinstance(entries, list) else ():
+        entry_id = str(entry.get("Id", "")) if isinstance(entry, dict) else ""
+        if not _ENTRY_ID.fullmatch(entry_id):
+            raise InvalidBatchEntryId
+        if entry_id in seen:
+            raise BatchEntryIdsNotDistinct(entry_id=entry_id)
+        seen.add(entry_id)
 
 
 def check_messages(arguments: Mapping[str, Value]) -> None:
     """Refuse messages that no queue of AWS's takes, once it is allowed to send any.
 
     Raises:
-        MissingMessageBody, InvalidMessageContents, EmptyMessageAttribute, NotForThisQueueType (400).
+        MissingMessageBody, InvalidMessageContents, EmptyMessageAttribute, InvalidMessage, NotForThisQueueType
+        (400).
     Differs: one message that is none refuses its whole batch, not its entry alone.
     """
     entries = arguments.get("Entries")
     is_fifo = str(arguments.get("QueueUrl", "")).endswith(".fifo")
     for message in entries if isinstance(entries, list) else (arguments,):
-        if not isinstance(message, Mapping):
-            continue
-        # AWS: "DelaySeconds … When you set FifoQueue, you can't set DelaySeconds per message";
-        # "MessageDeduplicationId … This parameter applies only to FIFO (first-in-first-out) queues."
-        member = "DelaySeconds" if is_fifo else "MessageDeduplicationId"
-        if message.get(member):
-            raise NotForThisQueueType(value=message[member], member=member)
-        body = message.get("MessageBody")
-        if not isinstance(body, str) or not body:
-            raise MissingMessageBody
-        if any(_OUTSIDE.search(text) for text in (body, *_texts(message.get("MessageAttributes")))):
-            raise InvalidMessageContents
+        if isinstance(message, Mapping):
+            _check_message(message, is_fifo=is_fifo)
 
 
-def _texts(attributes: Value | None) -> Iterator[str]:
-    """The texts among the message's attributes. Raises EmptyMessageAttribute."""
-    for name, attribute in attributes.items() if isinstance(attributes, dict) else ():
-        if not isinstance(attribute, dict):
-            continue
-        for kind in ("StringValue", "BinaryValue"):
-            value = attribute.get(kind)
-            if value is not None and not value:
-                raise EmptyMessageAttribute(name=name, data_type=attribute.get("DataType"))
-            if isinstance(value, str):
-                yield value
+def _check_message(message: Mapping[str, Value], *, is_fifo: bool) -> None:
+    # AWS: "DelaySeconds … When you set FifoQueue, you can't set DelaySeconds per message";
+    # "MessageDeduplicationId … This parameter applies only to FIFO (first-in-first-out) queues."
+    member = "DelaySeconds" if is_fifo else "MessageDeduplicationId"
+    if message.get(member):
+        raise NotForThisQueueType(value=message[member], member=member)
+    for member in ("MessageGroupId", "MessageDeduplicationId"):
+        if member in message and not _TOKEN.fullmatch(str(message[member])):
+            raise InvalidMessage(
+                reason=f"Value {message[member]!s} for parameter {member} is invalid. Reason: {member} can "
+                "only include alphanumeric and punctuation characters. 1 to 128 in length."
+            )
+    body = message.get("MessageBody")
+    if not isinstance(body, str) or not body:
+        raise MissingMessageBody
+    if _OUTSIDE.search(body):
+        raise InvalidMessageContents
+    attributes = message.get("MessageAttributes")
+    if isinstance(attributes, dict):
+        if len(attributes) > MOST_ATTRIBUTES:
+            raise InvalidMessage(
+                reason=f"Number of message attributes [{len(attributes)}] exceeds the allowed maximum "
+                f"[{MOST_ATTRIBUTES}]."
+            )
+        for name, attribute in attributes.items():
+            _check_name(name)
+            _check_attribute(name, attribute)
+
+
+def _check_name(name: str) -> None:
+    """A name that breaks these rules would make the engine refuse to hand out the message, ever.
+
+    AWS: "The name must not start with an AWS-reserved prefix such as AWS. or Amazon. (or any casing
+    variants). The name must not start or end with a period (.), and it should not have periods in succession
+    (..). The name can be up to 256 characters long."
+    """
+    if not _ATTRIBUTE_NAME.fullmatch(name):
+        raise InvalidMessage(
+            reason=f"The message attribute name '{name}' is invalid. Attribute name can contain A-Z, a-z, "
+            "0-9, underscore (_), hyphen (-), and period (.) characters."
+        )
+    if len(name) > MOST_NAME_CHARACTERS:
+        raise InvalidMessage(
+            reason=f"Length of message attribute name must be less than {MOST_NAME_CHARACTERS} bytes."
+        )
+    if name.lower().startswith(_RESERVED):
+        raise InvalidMessage(
+            reason="You can't use message attribute names beginning with 'AWS.' or 'Amazon.'. These strings "
+            "are reserved for internal use."
+        )
+    if name.startswith(".") or name.endswith(".") or ".." in name:
+        raise InvalidMessage(
+            reason=f"The message attribute name '{name}' is invalid. It can't start or end with a period, "
+            "nor have periods in succession."
+        )
+
+
+def _check_attribute(name: str, attribute: Value) -> None:
+    data_type = attribute.get("DataType") if isinstance(attribute, dict) else None
+    if not isinstance(attribute, dict) or not isinstance(data_type, str):
+        raise InvalidMessage(reason=f"The message attribute '{name}' must contain a message attribute type.")
+    kind = data_type.partition(".")[0]
+    wanted = _VALUE_MEMBERS.get(kind)
+    if wanted is None or len(data_type) > MOST_NAME_CHARACTERS or not _ATTRIBUTE_NAME.fullmatch(data_type):
+        raise InvalidMessage(
+            reason=f"The message attribute '{name}' has an invalid message attribute type, the set of "
+            "supported type prefixes is Binary, Number, and String."
+        )
+    given = [member for member in ("StringValue", "BinaryValue") if member in attribute]
+    if any(not attribute[member] for member in given) or not given:
+        raise EmptyMessageAttribute(name=name, data_type=data_type)
+    if given != [wanted]:
+        raise InvalidMessage(
+            reason=f"The message attribute '{name}' with type '{data_type}' must use field "
+            f"'{wanted.removesuffix('Value')}'."
+        )
+    text = attribute[wanted]
+    if isinstance(text, str) and _OUTSIDE.search(text):
+        raise InvalidMessageContents
+    if kind == "Number" and not _NUMBER.fullmatch(str(text)):
+        raise InvalidMessage(reason=f"Can't cast the value of message (user) attribute '{name}' to a number.")

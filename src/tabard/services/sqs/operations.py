@@ -8,11 +8,15 @@ Differs: members that the embedded engine would ignore are refused with Unsuppor
     ReceiveRequestAttemptId, message system attributes in SendMessageBatch, and queue tags.
 """
 
+from collections.abc import Mapping
 from types import MappingProxyType
 
+from tabard.access.authorize import Permit
 from tabard.services.accepted_members import AcceptedMembers, accepted
 from tabard.services.operation import Forward
 from tabard.services.sqs.checks import on_named_queue, on_no_queue, on_queue
+from tabard.services.sqs.messages import check_entries, check_messages
+from tabard.wire.request import Value
 
 _ADVICE = MappingProxyType(
     {
@@ -28,6 +32,15 @@ def _members(*names: str) -> AcceptedMembers:
 
 def _each(prefix: str, *names: str) -> tuple[str, ...]:
     return tuple(f"{prefix}.{name}" for name in names)
+
+
+def _check_messages(arguments: Mapping[str, Value], _permit: Permit) -> None:
+    check_entries(arguments)
+    check_messages(arguments)
+
+
+def _check_entries(arguments: Mapping[str, Value], _permit: Permit) -> None:
+    check_entries(arguments)
 
 
 _QUEUE = ("QueueUrl",)
@@ -57,11 +70,13 @@ OPERATIONS = (
         _members(
             *_QUEUE, *_MESSAGE, *_each("MessageSystemAttributes.AWSTraceHeader", "StringValue", "DataType")
         ),
+        _check_messages,
     ),
     Forward(
         "SendMessageBatch",
         on_queue("sqs:SendMessage"),
         _members(*_QUEUE, *_each("Entries", "Id", *_MESSAGE)),
+        _check_messages,
     ),
     Forward(
         "ReceiveMessage",
@@ -81,6 +96,7 @@ OPERATIONS = (
         "DeleteMessageBatch",
         on_queue("sqs:DeleteMessage"),
         _members(*_QUEUE, *_each("Entries", "Id", "ReceiptHandle")),
+        _check_entries,
     ),
     Forward(
         "ChangeMessageVisibility",
@@ -91,5 +107,6 @@ OPERATIONS = (
         "ChangeMessageVisibilityBatch",
         on_queue("sqs:ChangeMessageVisibility"),
         _members(*_QUEUE, *_each("Entries", "Id", "ReceiptHandle", "VisibilityTimeout")),
+        _check_entries,
     ),
 )
