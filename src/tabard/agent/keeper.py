@@ -12,8 +12,8 @@ from tabard.agent.rotation import HeldSession, MintRefusal, Rotation
 from tabard.agent.served import Served
 from tabard.agent.waiting import Event
 from tabard.clock import Clock, Deadline, read_clocks
-from tabard.imds.source import CredentialsView, RefusedCredentials, ServedCredentials
-from tabard.model.messages import DesiredInstance, GetInstanceIdentityResult
+from tabard.imds.source import CredentialsView, RefusedCredentials, RemovedRole, ServedCredentials
+from tabard.model.messages import DesiredInstance, DesiredInstanceProfile, GetInstanceIdentityResult
 from tabard.model.session import RoleDelivery
 
 
@@ -56,6 +56,7 @@ class SessionKeeper:
         self._random = random_source
         self._slots: dict[RoleDelivery, _Slot] = {}
         self._identity: GetInstanceIdentityResult | None = None
+        self._removed_role: RemovedRole | None = None
         self.on_change: Callable[[], None] | None = None
         """Called after each change of what `served` returns, but for a failure to ask."""
         self.settled = Event()
@@ -66,11 +67,17 @@ class SessionKeeper:
     def served(self) -> Served:
         """What there is to serve now, for another keeper to go on with."""
         sessions = {role_delivery: (slot.role, slot.rotation) for role_delivery, slot in self._slots.items()}
-        return Served(facts=self._facts, identity=self._identity, sessions=sessions)
+        return Served(
+            facts=self._facts,
+            identity=self._identity,
+            removed_role=self._removed_role,
+            sessions=sessions,
+        )
 
     def go_on(self, served: Served) -> None:
         """Serve what a former keeper served; sessions are replaced when they would have been."""
         self._facts = served.facts
+        self._removed_role = served.removed_role
         self._slots = {
             role_delivery: _Slot(role, held) for role_delivery, (role, held) in served.sessions.items()
         }
@@ -95,6 +102,8 @@ class SessionKeeper:
 
     def credentials(self, role_delivery: RoleDelivery) -> CredentialsView:
         """The last good session until its end, else why there is none, else None; faults are put in."""
+        if self._removed_role is not None:
+            return self._removed_role
         slot = self._slots.get(role_delivery)
         if slot is None:
             return None
@@ -150,6 +159,9 @@ class SessionKeeper:
                 # An answer that is on its way was issued before somebody asked: it finds no home.
                 hastened = rotation.hastened(slot.rotation, now=now)
                 self._slots[role_delivery] = _Slot(slot.role, hastened)
+        self._removed_role = _removed_role(
+            self._facts.instance_profile, self._removed_role, facts.instance_profile, now=self._clock.now()
+        )
         self._facts = facts
         self._changed()
 
@@ -250,6 +262,23 @@ def _served(role: RoleOf, held: HeldSession, skew: timedelta) -> ServedCredentia
         expires_at=held.credentials.expiration + skew,
         last_updated=held.credentials.last_updated + skew,
     )
+
+
+def _removed_role(
+    former: DesiredInstanceProfile | None,
+    removed: RemovedRole | None,
+    present: DesiredInstanceProfile | None,
+    *,
+    now: datetime,
+) -> RemovedRole | None:
+    """Whether the present association held a role before, and holds none now."""
+    if present is None or present.role_name:
+        return None
+    if removed is not None and removed.association_id == present.association_id:
+        return removed
+    if former is not None and former.role_name and former.association_id == present.association_id:
+        return RemovedRole(association_id=present.association_id, removed_at=now)
+    return None
 
 
 def _rotations(facts: DesiredInstance) -> int:

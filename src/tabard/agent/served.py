@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from tabard.agent.reconcile import RoleOf
 from tabard.agent.rotation import Rotation
+from tabard.imds.source import RemovedRole
 from tabard.model.messages import DesiredInstance, GetInstanceIdentityResult
 from tabard.model.session import RoleDelivery
 
@@ -18,4 +19,5 @@ class Served:
 
     facts: DesiredInstance
     identity: GetInstanceIdentityResult | None = None
+    removed_role: RemovedRole | None = None
     sessions: Mapping[RoleDelivery, tuple[RoleOf, Rotation]] = field(default_factory=dict)

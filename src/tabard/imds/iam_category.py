@@ -5,10 +5,11 @@ info document in the IAM subtree mean?"
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from functools import partial
 
 from tabard.imds.nodes import Document, Node, Unavailable, iso_time, json_object
-from tabard.imds.source import CredentialsView, RefusedCredentials, ServedCredentials
+from tabard.imds.source import CredentialsView, RefusedCredentials, RemovedRole, ServedCredentials
 from tabard.model.messages import DesiredInstance, DesiredInstanceProfile
 
 _SEE = (
@@ -20,15 +21,23 @@ _NOT_FOUND = f"Instance Profile {{}} cannot be found. {_SEE}"
 
 def iam(
     facts: DesiredInstance, instance_profile: DesiredInstanceProfile, credentials: CredentialsView
-) -> Mapping[str, Node]:
-    """The category of an instance with an instance profile.
+) -> Mapping[str, Node] | None:
+    """The category of an instance with an instance profile; None where it holds no role and never did.
+
+    AWS: "The role has been removed from the instance profile": then `info` is there and says so, as it is and
+    does for an instance profile that was deleted. One that was associated without a role has no `iam`
+    category: observed on EC2.
 
     `security-credentials-extended` is what newer SDKs ask first: the same, with the account's id.
     Differs: a role taken out of its instance profile is gone from here at once, not at the next refresh.
     """
     mine = credentials_of_the_present_role(instance_profile, credentials)
+    removed_at = _removed_at(instance_profile, credentials)
     role_name = instance_profile.role_name
-    nodes: dict[str, Node] = {"info": partial(_info, facts, instance_profile, mine)}
+    if not role_name and not instance_profile.is_deleted and removed_at is None:
+        return None
+    last_updated = removed_at or (facts.launched_at if mine is None else mine.last_updated)
+    nodes: dict[str, Node] = {"info": partial(_info, instance_profile, iso_time(last_updated))}
     if role_name:
         nodes["security-credentials"] = {role_name: partial(_credentials, mine)}
         extended = partial(_credentials, mine, AccountId=facts.account_id)
@@ -36,10 +45,7 @@ def iam(
     return nodes
 
 
-def _info(
-    facts: DesiredInstance, instance_profile: DesiredInstanceProfile, mine: CredentialsView
-) -> Document:
-    last_updated = iso_time(facts.launched_at if mine is None else mine.last_updated)
+def _info(instance_profile: DesiredInstanceProfile, last_updated: str) -> Document:
     if instance_profile.is_deleted:
         sentence = _NOT_FOUND.format(instance_profile.instance_profile_arn)
         return json_object(
@@ -54,15 +60,21 @@ def _info(
     return json_object(info if instance_profile.role_name else {**info, "Message": _NO_ROLE})
 
 
+def _removed_at(instance_profile: DesiredInstanceProfile, credentials: CredentialsView) -> datetime | None:
+    if isinstance(credentials, RemovedRole) and credentials.association_id == instance_profile.association_id:
+        return credentials.removed_at
+    return None
+
+
 def credentials_of_the_present_role(
     instance_profile: DesiredInstanceProfile, credentials: CredentialsView
-) -> CredentialsView:
+) -> ServedCredentials | RefusedCredentials | None:
     """What there is to show, if it belongs to this association and its role.
 
     INVARIANT: credentials of any other association or role than the present one are never shown.
     """
     if (
-        credentials is not None
+        isinstance(credentials, ServedCredentials | RefusedCredentials)
         and credentials.association_id == instance_profile.association_id
         and credentials.role_id == instance_profile.role_id
     ):
@@ -70,7 +82,9 @@ def credentials_of_the_present_role(
     return None
 
 
-def _credentials(credentials: CredentialsView, **more: str) -> Document | Unavailable:
+def _credentials(
+    credentials: ServedCredentials | RefusedCredentials | None, **more: str
+) -> Document | Unavailable:
     match credentials:
         case None:
             return Unavailable()

@@ -1,5 +1,6 @@
 """One request of the metadata service, as the parser hands it on: one unambiguous HTTP/1.x head, or none."""
 
+import re
 import socket
 
 import msgspec
@@ -9,13 +10,15 @@ HEAD_BYTES = 16 * 1024
 _LINE_BYTES = 4096
 _HEADER_BYTES = 4096
 _HEADER_COUNT = 64
+_SLASHES = re.compile(rb"/{2,}")
 _VERSIONS = frozenset(("1.0", "1.1"))
 
 
 class MetadataRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A request without its body: no operation has one.
 
-    path: as sent, without the query. headers: names in lower case. has_body: whether one follows unread.
+    path: as sent, without the query, and with one slash for several. headers: names in lower case.
+    has_body: whether one follows unread.
     connection, peer: what it came by, and from which address.
     """
 
@@ -68,7 +71,11 @@ class RequestReader:
             self._parser = None
 
     def request(self, connection: socket.socket, peer: str) -> MetadataRequest | None:
-        """The request, once it is whole; None where it is not one."""
+        """The request, once it is whole; None where it is not one.
+
+        EC2 answers `//latest/meta-data/` as `/latest/meta-data/`: observed on EC2, and AWS's own
+        `MetadataService` of the SDK for JavaScript sends it.
+        """
         method = self._method
         # The parser knows two other protocols with such heads, and does not say which one it has read.
         if (
@@ -81,7 +88,7 @@ class RequestReader:
         headers = [(name.lower(), value.strip(b" \t")) for name, value in self._headers]
         return MetadataRequest(
             method=method.decode("ascii"),
-            path=self._target.partition(b"?")[0].decode("latin-1"),
+            path=_SLASHES.sub(b"/", self._target.partition(b"?")[0]).decode("latin-1"),
             headers=headers,
             has_body=any([name in _FRAMING and value != b"0" for name, value in headers]),  # noqa: C419 - 2 µs
             connection=connection,

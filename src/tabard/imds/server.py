@@ -33,6 +33,8 @@ TOKEN_HEADER = "X-aws-ec2-metadata-token"  # noqa: S105 - a header's name
 TTL_HEADER = "X-aws-ec2-metadata-token-ttl-seconds"
 _TOKEN = TOKEN_HEADER.lower().encode()
 _TTL = TTL_HEADER.lower().encode()
+_NAMES = ("instance-data", "instance-data.ec2.internal")
+"""What a VPC's name server calls the metadata service: both are answered, as observed on EC2."""
 
 _log = structlog.get_logger(__name__)
 
@@ -122,9 +124,10 @@ class MetadataServer:
         return Reply(answer.to_bytes(now=now, is_head=is_head), delay_seconds)
 
     def _decide(self, request: MetadataRequest) -> Answer:
-        # A web page can make a name of its own lead here (DNS rebinding): only our own address is believed.
+        # A web page can make a name of its own lead here (DNS rebinding): only our own address is believed,
+        # and names that no web page can have, since no public name server knows them.
         hosts = request.values(b"host")
-        if len(hosts) != 1 or hosts[0] not in self._hosts:
+        if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
             return error(400)
         if self._source.facts().metadata_options.http_endpoint == "disabled":
             return error(403)
@@ -134,8 +137,6 @@ class MetadataServer:
             return self._put(request)
         if request.path == TOKEN_PATH:
             return error(405, (("Allow", "OPTIONS, PUT"),))
-        if request.method not in ("GET", "HEAD"):
-            return error(405, (("Allow", "GET, HEAD, OPTIONS"),))
         return self._get(request)
 
     def _container_credentials(self, request: MetadataRequest, token: str) -> Answer:
@@ -194,6 +195,10 @@ class MetadataServer:
         return True
 
     def _get(self, request: MetadataRequest) -> Answer:
+        """Judge the metadata token, then the method, then the path: the order observed on EC2.
+
+        AWS: "HTTP GET and HEAD methods are allowed". POST and DELETE are answered 403: observed on EC2.
+        """
         facts = self._source.facts()
         presented = request.values(_TOKEN)
         headers: tuple[tuple[str, str], ...] = ()
@@ -208,6 +213,10 @@ class MetadataServer:
             headers = ((TTL_HEADER, str(remaining_seconds)),)
         elif facts.metadata_options.http_tokens == "required":
             return error(401)
+        if request.method in ("POST", "DELETE"):
+            return error(403, headers)
+        if request.method not in ("GET", "HEAD"):
+            return error(405, (("Allow", "GET, HEAD, OPTIONS"), *headers))
         reading = self._read(request.path, facts, self._source.credentials("2.0" if presented else "1.0"))
         if reading.status != 200:
             return error(reading.status, headers)
@@ -244,10 +253,11 @@ class _LastRead(NamedTuple):
 
 
 def _names_of(listener: socket.socket) -> list[str]:
-    """How its clients may name a listener in Host: its address, with its port, and without where it is 80."""
+    """What Host may say of a listener: its address first, then names; without the port where it is 80."""
     address, port = listener.getsockname()[:2]
-    host = f"[{address}]" if listener.family == socket.AF_INET6 else str(address)
-    return [host, f"{host}:{port}"] if port == 80 else [f"{host}:{port}"]
+    names = (f"[{address}]" if listener.family == socket.AF_INET6 else str(address), *_NAMES)
+    with_port = [f"{name}:{port}" for name in names]
+    return [*names, *with_port] if port == 80 else with_port
 
 
 def _is_local(peer: str, own: str) -> bool:

@@ -32,7 +32,15 @@ class RefusedCredentials:
     last_updated: datetime
 
 
-CredentialsView: TypeAlias = ServedCredentials | RefusedCredentials | None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemovedRole:
+    """The instance profile held a role since it was associated, and holds none now."""
+
+    association_id: str
+    removed_at: datetime
+
+
+CredentialsView: TypeAlias = ServedCredentials | RefusedCredentials | RemovedRole | None
 """None: nothing valid to serve at this moment."""
 
 

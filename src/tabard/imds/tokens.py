@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 
 from tabard.clock import ClockReading, Deadline
 
-MINIMUM_TTL_SECONDS = 1
 MAXIMUM_TTL_SECONDS = 21_600
 
 _TTL = re.compile(r"[0-9]{1,5}")
@@ -27,11 +26,15 @@ _End = tuple[int, int]
 
 
 def parse_ttl_seconds(text: str) -> int | None:
-    """The lifetime a caller asks for, 1 to 21,600 seconds; None where the header says anything else."""
+    """The lifetime a caller asks for, 0 to 21,600 seconds; None where the header says anything else.
+
+    AWS: "a minimum of one second and a maximum of six hours". 0 gives a token that has ended already:
+    observed on EC2.
+    """
     if not _TTL.fullmatch(text):
         return None
     ttl_seconds = int(text)
-    return ttl_seconds if MINIMUM_TTL_SECONDS <= ttl_seconds <= MAXIMUM_TTL_SECONDS else None
+    return ttl_seconds if ttl_seconds <= MAXIMUM_TTL_SECONDS else None
 
 
 def new_key() -> bytes:

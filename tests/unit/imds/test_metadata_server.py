@@ -57,12 +57,21 @@ async def test_a_query_is_ignored(server: MetadataServer) -> None:
 
 
 @pytest.mark.parametrize(
-    "headers", [(), ((TTL, "0"),), ((TTL, "21601"),), ((TTL, "x"),), ((TTL, "60"), (TTL, "60"))]
+    "headers", [(), ((TTL, "-1"),), ((TTL, "21601"),), ((TTL, "x"),), ((TTL, "60"), (TTL, "60"))]
 )
 async def test_a_put_without_a_proper_lifetime_is_400(
     server: MetadataServer, headers: tuple[tuple[str, str], ...]
 ) -> None:
     assert (await ask(server, "PUT", "/latest/api/token", *headers)).status == 400
+
+
+async def test_a_token_of_no_seconds_is_given_and_refused_at_once(
+    server: MetadataServer, source: Source
+) -> None:
+    source.set_options(http_tokens="optional")
+    put = await ask(server, "PUT", "/latest/api/token", (TTL, "0"))
+    assert (put.status, put.headers[TTL]) == (200, "0")
+    assert (await ask(server, "GET", "/latest/meta-data/", (TOKEN, put.body.decode()))).status == 401
 
 
 async def test_a_put_that_was_forwarded_is_403(server: MetadataServer) -> None:
@@ -75,11 +84,68 @@ async def test_a_put_elsewhere_is_403(server: MetadataServer, path: str) -> None
     assert (await ask(server, "PUT", path, (TTL, "60"))).status == 403
 
 
-@pytest.mark.parametrize("method", ["POST", "DELETE", "PATCH", "TRACE"])
+@pytest.mark.parametrize("method", ["PATCH", "TRACE"])
 async def test_other_methods_are_405(server: MetadataServer, method: str) -> None:
-    answer = await ask(server, method, "/latest/meta-data/")
+    answer = await ask(server, method, "/latest/meta-data/", (TOKEN, await token(server)))
     assert (answer.status, answer.body) == (405, b"")
+    assert answer.headers["allow"] == "GET, HEAD, OPTIONS"
     assert (await ask(server, "GET", "/latest/api/token")).headers["allow"] == "OPTIONS, PUT"
+
+
+@pytest.mark.parametrize("path", ["/latest/meta-data/", "/latest/meta-data/nonsense", "/nonsense"])
+@pytest.mark.parametrize("method", ["POST", "DELETE"])
+async def test_metadata_is_not_to_be_written(server: MetadataServer, method: str, path: str) -> None:
+    answer = await ask(server, method, path, (TOKEN, await token(server)))
+    assert (answer.status, answer.headers["content-type"]) == (403, "text/html")
+
+
+@pytest.mark.parametrize("headers", [(), ((TOKEN, "A" * 56),)])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/latest/meta-data/"),
+        ("DELETE", "/latest/meta-data/"),
+        ("PATCH", "/latest/meta-data/"),
+        ("GET", "/1999-01-01/meta-data/"),
+        ("GET", "/latest/meta-data/nonsense"),
+        ("HEAD", "/"),
+    ],
+)
+async def test_the_token_is_judged_before_method_version_and_path(
+    server: MetadataServer, method: str, path: str, headers: tuple[tuple[str, str], ...]
+) -> None:
+    assert (await ask(server, method, path, *headers)).status == 401
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "//latest/meta-data/ami-id",
+        "/latest//meta-data/ami-id",
+        "/latest/meta-data//ami-id//",
+        "///latest///meta-data///ami-id?a=//",
+    ],
+)
+async def test_a_doubled_slash_reads_as_one(server: MetadataServer, path: str) -> None:
+    put = await ask(server, "PUT", "//latest/api//token", (TTL, "60"))
+    answer = await ask(server, "GET", path, (TOKEN, put.body.decode()))
+    assert (answer.status, answer.body) == (200, b"ami-0123456789abcdef0")
+
+
+async def test_an_encoded_slash_is_a_character_of_a_name(server: MetadataServer) -> None:
+    presented = (TOKEN, await token(server))
+    for path in ("/latest/%2Fmeta-data/ami-id", "/latest/meta-data%2Fami-id"):
+        assert (await ask(server, "GET", path, presented)).status == 404
+
+
+@pytest.mark.parametrize(
+    "name", ["instance-data", "instance-data.ec2.internal", "Instance-Data.EC2.internal"]
+)
+async def test_a_vpcs_names_of_the_service_are_answered(server: MetadataServer, name: str) -> None:
+    port = server.endpoint.rpartition(":")[2]
+    answer = await ask(server, "PUT", "/latest/api/token", (TTL, "60"), host=f"{name}:{port}")
+    assert answer.status == 200
+    assert server.endpoint.startswith("http://127.0.0.1:")
 
 
 async def test_without_a_token_it_is_401_where_tokens_are_required(server: MetadataServer) -> None:
@@ -140,7 +206,19 @@ async def test_options_take_effect_at_once(server: MetadataServer, source: Sourc
 
 
 @pytest.mark.parametrize(
-    "host", ["localhost", "evil.example", "169.254.169.254", "127.0.0.1", "127.0.0.1:1", ""]
+    "host",
+    [
+        "localhost",
+        "evil.example",
+        "169.254.169.254",
+        "127.0.0.1",
+        "127.0.0.1:1",
+        "",
+        "instance-data",
+        "instance-data:1",
+        "instance-data.evil.example",
+        "instance-data.ec2.internal.evil.example",
+    ],
 )
 async def test_another_host_name_is_400(server: MetadataServer, host: str) -> None:
     answer = await ask(server, "PUT", "/latest/api/token", (TTL, "60"), host=host)

@@ -26,7 +26,7 @@ def at(seconds: float, *, wall_clock_set_by: timedelta = timedelta(0)) -> ClockR
         ("1", 1),
         ("21600", 21600),
         ("060", 60),
-        ("0", None),
+        ("0", 0),
         ("21601", None),
         ("-1", None),
         ("+1", None),
@@ -38,7 +38,7 @@ def at(seconds: float, *, wall_clock_set_by: timedelta = timedelta(0)) -> ClockR
         ("9" * 5000, None),
     ],
 )
-def test_a_lifetime_is_1_to_21600_seconds(text: str, expected: int | None) -> None:
+def test_a_lifetime_is_0_to_21600_seconds(text: str, expected: int | None) -> None:
     assert parse_ttl_seconds(text) == expected
 
 
@@ -66,6 +66,11 @@ def test_a_token_ends_by_whichever_clock_comes_first(now: ClockReading, expected
     tokens = MetadataTokens(INSTANCE, KEY)
     token = tokens.issue(ttl_seconds=60, now=at(0))
     assert tokens.remaining_seconds(token, now=now) == expected
+
+
+def test_a_token_of_no_seconds_has_ended_already() -> None:
+    tokens = MetadataTokens(INSTANCE, KEY)
+    assert tokens.remaining_seconds(tokens.issue(ttl_seconds=0, now=at(0)), now=at(0)) is None
 
 
 def test_a_token_of_another_instance_or_of_another_key_is_not_valid() -> None:

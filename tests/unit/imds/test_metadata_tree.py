@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from tabard.imds.meta_data import meta_data
-from tabard.imds.source import CredentialsView, RefusedCredentials, ServedCredentials
+from tabard.imds.source import CredentialsView, RefusedCredentials, RemovedRole, ServedCredentials
 from tabard.imds.tree import VERSIONS, Reading, documents_of
 from tabard.imds.tree import read as read_documents
 from tabard.model.messages import (
@@ -28,6 +28,9 @@ SERVED = ServedCredentials(
     session_token="token/EXAMPLE",
     expires_at=datetime(2026, 1, 31, 18, 0, 0, 999, tzinfo=UTC),
     last_updated=datetime(2026, 1, 31, 12, 0, 5, tzinfo=UTC),
+)
+WITHOUT_A_ROLE = msgspec.structs.replace(
+    FACTS, instance_profile=msgspec.structs.replace(PROFILE, role_name="", role_id="")
 )
 ROLE_PATH = "/latest/meta-data/iam/security-credentials/web-role"
 
@@ -241,15 +244,28 @@ def test_without_an_instance_profile_there_is_no_iam_category() -> None:
     assert "iam/" not in body("/latest/meta-data/", facts).split("\n")
 
 
-def test_an_instance_profile_without_a_role_says_so_in_info() -> None:
-    facts = msgspec.structs.replace(
-        FACTS, instance_profile=msgspec.structs.replace(PROFILE, role_name="", role_id="")
-    )
-    info = json.loads(body("/latest/meta-data/iam/info", facts, None))
+def removed_role(association_id: str = PROFILE.association_id) -> RemovedRole:
+    return RemovedRole(association_id=association_id, removed_at=datetime(2026, 1, 31, 12, 0, tzinfo=UTC))
+
+
+def test_an_instance_profile_whose_role_was_removed_says_so_in_info() -> None:
+    info = json.loads(body("/latest/meta-data/iam/info", WITHOUT_A_ROLE, removed_role()))
     assert info["Code"] == "Success"
     assert info["LastUpdated"] == "2026-01-31T12:00:00Z"
     assert info["Message"].startswith("Instance Profile does not contain a role.")
-    assert read("/latest/meta-data/iam/security-credentials/", facts, SERVED).status == 404
+    assert body("/latest/meta-data/iam/", WITHOUT_A_ROLE, removed_role()) == "info"
+    for credentials in (removed_role(), SERVED):
+        path = "/latest/meta-data/iam/security-credentials/"
+        assert read(path, WITHOUT_A_ROLE, credentials).status == 404
+
+
+@pytest.mark.parametrize("credentials", [None, SERVED, removed_role("iip-assoc-0fedcba9876543210")])
+def test_an_instance_profile_that_never_held_a_role_has_no_iam_category(credentials: CredentialsView) -> None:
+    for path in ("iam", "iam/", "iam/info", "iam/security-credentials/", "iam/security-credentials/web-role"):
+        assert read(f"/latest/meta-data/{path}", WITHOUT_A_ROLE, credentials).status == 404
+    listing = body("/latest/meta-data/", WITHOUT_A_ROLE, credentials).split("\n")
+    assert "iam/" not in listing
+    assert "identity-credentials/" in listing
 
 
 def test_a_refusal_of_the_trust_policy_is_a_document_without_keys() -> None:

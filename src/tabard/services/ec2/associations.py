@@ -131,6 +131,8 @@ def replace_iam_instance_profile_association(
 
     Sessions of the role before stay valid until they expire, as on EC2.
 
+    The same instance profile again changes nothing, and its association keeps its id: observed on EC2.
+
     Returns:
         A new association in state `associating`; `associated` once its host has confirmed, or at once where
         the instance is stopped. The one before is `disassociating` until its host serves it no more.
@@ -153,6 +155,8 @@ def replace_iam_instance_profile_association(
         raise IncorrectInstanceState(instance_id=instance.instance_id)
     if not association.is_active:
         raise IncorrectState(reason=f"The association {association.association_id} is being disassociated")
+    if association.instance_profile_id == instance_profile.instance_profile_id:
+        return {"IamInstanceProfileAssociation": _view(association)}
     stopped = instance.state is InstanceState.STOPPED
     ending = AssociationState.DISASSOCIATED if stopped else AssociationState.DISASSOCIATING
     tx.associations.update(replace(association, state=ending, changed_at=permit.now))

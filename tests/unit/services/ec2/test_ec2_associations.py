@@ -357,6 +357,38 @@ def test_an_association_is_replaced_without_a_gap(ec2: Ec2Account, replaceable: 
     assert ec2.snapshot.associations[before.association_id].state is AssociationState.DISASSOCIATING
 
 
+@pytest.mark.parametrize("state", [InstanceState.RUNNING, InstanceState.STOPPED])
+def test_the_same_instance_profile_again_keeps_the_association(
+    ec2: Ec2Account, replaceable: str, state: InstanceState
+) -> None:
+    ec2.set_state(replaceable, state)
+    before = ec2.association_of(replaceable)
+    ec2.account.now += timedelta(seconds=1)
+    for same in ({"Name": "web"}, {"Arn": before.instance_profile_arn}):
+        answer = ec2.call(
+            "ReplaceIamInstanceProfileAssociation",
+            AssociationId=before.association_id,
+            IamInstanceProfile=same,
+        )["IamInstanceProfileAssociation"]
+        assert (answer["AssociationId"], answer["State"]) == (before.association_id, "associated")
+    assert ec2.association_of(replaceable) == before
+
+
+def test_an_instance_profile_of_the_same_name_is_another(ec2: Ec2Account, replaceable: str) -> None:
+    before = ec2.association_of(replaceable)
+    with ec2.account.store.transaction() as tx:
+        web = tx.instance_profiles.named("web")
+        assert web is not None
+        tx.instance_profiles.delete(web.instance_profile_id)
+        tx.instance_profiles.insert(replace(web, instance_profile_id="AIPA0000000000EXAMPLE"))
+    answer = ec2.call(
+        "ReplaceIamInstanceProfileAssociation",
+        AssociationId=before.association_id,
+        IamInstanceProfile={"Name": "web"},
+    )["IamInstanceProfileAssociation"]
+    assert answer["AssociationId"] != before.association_id
+
+
 def test_of_a_stopped_instance_it_is_replaced_at_once(ec2: Ec2Account, replaceable: str) -> None:
     ec2.set_state(replaceable, InstanceState.STOPPED)
     before = ec2.association_of(replaceable)
