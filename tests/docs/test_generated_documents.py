@@ -1,12 +1,15 @@
 """What is written from the code is up to date, and complete."""
 
+import ast
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 
 from tabard.edge.tables import OPERATIONS
 from tabard.wiring.settings import Settings
-from tests.support.repository_texts import REPOSITORY, read, texts
+from tests.support.package_contents import syntax_trees
+from tests.support.repository_texts import REPOSITORY, read
 
 
 def test_every_generated_document_is_up_to_date() -> None:
@@ -20,13 +23,19 @@ def test_every_generated_document_is_up_to_date() -> None:
     assert checked.returncode == 0, checked.stderr
 
 
+def docstrings(tree: ast.Module) -> Iterator[str]:
+    """Those of the module, its classes and functions, and those under a name."""
+    for node in ast.walk(tree):
+        text = node.value if isinstance(node, ast.Expr) else None
+        if isinstance(text, ast.Constant) and isinstance(text.value, str):
+            yield text.value
+
+
 def test_every_difference_from_aws_is_told() -> None:
     told = read("docs/differences-from-aws.md")
     found = 0
-    for name, text in texts():
-        if not name.startswith("src/"):
-            continue
-        for line in text.splitlines():
+    for name, tree in syntax_trees().items():
+        for line in "\n".join(docstrings(tree)).splitlines():
             _, mark, said = line.partition("Differs:")
             if mark:
                 found += 1

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select, update
 
 from tabard.model.association import AssociationState
 from tabard.model.policies import InlinePolicy
@@ -131,18 +132,20 @@ def test_deltas_lead_where_reading_anew_leads_and_every_store_agrees(
     assert written > 10
 
 
-def test_a_reader_behind_the_journal_reads_everything_anew(
-    sqlite_store: SqlStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(changes, "KEPT_CHANGES", 10)
-    monkeypatch.setattr(changes, "_TRIM_EVERY", 5)
+def test_a_reader_behind_the_journal_reads_everything_anew(sqlite_store: SqlStore) -> None:
     behind = sqlite_store.next_snapshot()
-    for n in range(1, 31):
+    for n in range(1, 6):
+        with sqlite_store.transaction() as tx:
+            tx.roles.insert(role(n))
+    # As if there had been so many versions that the next trim takes these five.
+    with sqlite_store.database.engine.begin() as connection:
+        connection.execute(update(changes.change_counter).values(version=2 * changes.KEPT_CHANGES - 5))
+    for n in range(6, 31):
         with sqlite_store.transaction() as tx:
             tx.roles.insert(role(n))
     with sqlite_store.database.engine.connect() as connection:
-        (kept,) = connection.exec_driver_sql("SELECT count(*) FROM changes").one()
-    assert kept <= 15
+        oldest = connection.execute(select(func.min(changes.changes.c.version))).scalar_one()
+    assert oldest > changes.KEPT_CHANGES
     newest = sqlite_store.next_snapshot(behind)
     assert newest == sqlite_store.next_snapshot()
     assert len(newest.roles) == 30

@@ -1,5 +1,6 @@
 """What is in the package: its files, modules and classes."""
 
+import ast
 import inspect
 import pkgutil
 from collections.abc import Iterator
@@ -19,6 +20,15 @@ def modules() -> tuple[ModuleType, ...]:
     """Every module of the package."""
     names = (found.name for found in pkgutil.walk_packages(tabard.__path__, "tabard."))
     return tuple(import_module(name) for name in names if name != _RUN_BY_ALEMBIC)
+
+
+@cache
+def syntax_trees() -> dict[str, ast.Module]:
+    """Every file of the package, by its path in it."""
+    return {
+        path.relative_to(SOURCE).as_posix(): ast.parse(path.read_text(encoding="utf-8"))
+        for path in sorted(SOURCE.rglob("*.py"))
+    }
 
 
 def classes() -> Iterator[type]:

@@ -62,7 +62,9 @@ def fresh(prefix: str) -> str:
     return f"{prefix}-{secrets.token_hex(5)}"
 
 
-def until(look: Callable[[], Found], what: str, *, seconds: float = 20.0) -> Found:
+def until(
+    look: Callable[[], Found], what: str, *, seconds: float = 20.0, every_seconds: float = LOOK_SECONDS
+) -> Found:
     """What `look` finds, once it finds something."""
     deadline = time.monotonic() + seconds
     while True:
@@ -71,7 +73,7 @@ def until(look: Callable[[], Found], what: str, *, seconds: float = 20.0) -> Fou
             return found
         if time.monotonic() > deadline:
             raise AssertionError(f"{what}: not within {seconds:g} seconds")
-        time.sleep(LOOK_SECONDS)
+        time.sleep(every_seconds)
 
 
 def bare_environment(**more: str) -> dict[str, str]:

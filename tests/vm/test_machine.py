@@ -6,7 +6,6 @@ Outside of the gate: `make test-vm` builds the image and names it by TABARD_TEST
 import json
 import os
 import signal
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -130,14 +129,14 @@ class Machine:
         """The first of what it has said that is as `wanted`."""
 
         def look() -> dict[str, Any] | None:
-            time.sleep(LOOK_SECONDS)  # the machine needs the processor more
             assert self.instance.state() in ("pending", "running")
             lines = (line.partition("FOUND ")[2] for line in self.console().splitlines())
             said = (json.loads(line) for line in lines if line.startswith("{") and line.endswith("}"))
             return next((one for one in said if wanted(one)), None)
 
         try:
-            found = until(look, what, seconds=seconds)
+            # Seldom: the machine needs the processor more.
+            found = until(look, what, seconds=seconds, every_seconds=LOOK_SECONDS)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.console()[-3000:]}") from None
         assert found is not None
