@@ -10,8 +10,9 @@ from tabard.errors import AwsError, ValidationError
 from tabard.wire.constraints import RequestRules, validation_sentence
 from tabard.wire.input_errors import MissingParameter, ValidationException
 from tabard.wire.json_values import JsonReaders, decode_object
-from tabard.wire.query_input import QueryInput, wire_names
+from tabard.wire.query_input import QueryInput
 from tabard.wire.request import Protocol, RawRequest, Value
+from tabard.wire.required_members import RequiredMembers
 from tabard.wire.rest_xml_input import RestXmlInput
 
 _Plan: TypeAlias = Callable[[RawRequest, bytes, Mapping[str, str]], dict[str, Value]]
@@ -102,7 +103,7 @@ def _check(operation: OperationModel, protocol: Protocol) -> _Check | None:
     service = operation.service_model.service_name
     refuse = _VALIDATING.get(service)
     if refuse is None:
-        return _required_check(shape, protocol)
+        return _required_check(shape, service, protocol)
     rules = RequestRules(shape)
 
     def check(members: dict[str, Value]) -> None:
@@ -113,16 +114,14 @@ def _check(operation: OperationModel, protocol: Protocol) -> _Check | None:
     return check
 
 
-def _required_check(shape: StructureShape, protocol: Protocol) -> _Check | None:
+def _required_check(shape: StructureShape, service: str, protocol: Protocol) -> _Check:
     """EC2 and SQS name the first parameter that is missing."""
-    names = wire_names(shape, protocol) if protocol == "ec2" else {}
-    required = [(member, names.get(member, member)) for member in shape.required_members]
-    if not required:
-        return None
+    required = RequiredMembers(shape, service, protocol)
+    end = "." if service == "sqs" else ""
 
     def check(members: dict[str, Value]) -> None:
-        for member, name in required:
-            if member not in members:
-                raise MissingParameter(parameter=name)
+        missing = required.first_missing(members)
+        if missing is not None:
+            raise MissingParameter(parameter=f"{missing}{end}")
 
     return check

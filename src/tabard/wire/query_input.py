@@ -4,7 +4,7 @@ AWS: https://smithy.io/2.0/aws/protocols/aws-query-protocol.html, …/aws-ec2-qu
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Final, TypeAlias
 
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
@@ -144,8 +144,9 @@ class _Compiler(ABC):
                 if not isinstance(key, dict):
                     raise self.bad_value(f"{path}.{index}", "", "map entry")
                 name = str(read_key(key, f"{path}.{index}.{key_name}"))
-                if isinstance(value, dict):
-                    found[name] = read_value(value, f"{path}.{index}.{value_name}")
+                found[name] = read_value(
+                    value if isinstance(value, dict) else {}, f"{path}.{index}.{value_name}"
+                )
             return found
 
         return read
@@ -242,7 +243,23 @@ def _compiler(service: str, protocol: Protocol) -> _Compiler:
     return _SqsCompiler() if service == "sqs" else _QueryCompiler()
 
 
-def wire_names(shape: StructureShape, protocol: Protocol) -> Mapping[str, str]:
-    """Member name → name on the wire, for sentences that name a parameter."""
-    compiler = _compiler("", protocol)
-    return {member: compiler.wire_name(member, inner) for member, inner in shape.members.items()}
+class ParameterNames:
+    """How the caller's protocol calls members and values, for sentences that name a parameter."""
+
+    __slots__ = ("_compiler",)
+
+    def __init__(self, compiler: _Compiler | None) -> None:
+        self._compiler = compiler
+
+    def member(self, member: str, shape: Shape) -> str:
+        """The name of a structure's member."""
+        return member if self._compiler is None else self._compiler.wire_name(member, shape)
+
+    def map_value(self, shape: MapShape) -> str | None:
+        """The name of the value of a map's entry; None where an entry goes by its key."""
+        return None if self._compiler is None else self._compiler.entry_names(shape)[1]
+
+
+def parameter_names(service: str, protocol: Protocol) -> ParameterNames:
+    """The names of a form's parameters; those of the model where the input is JSON."""
+    return ParameterNames(None if protocol == "json" else _compiler(service, protocol))

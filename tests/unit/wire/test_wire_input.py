@@ -12,6 +12,7 @@ from tabard.wire.service_model import service_model
 from tests.support.shape_values import raw_request
 
 FORM = (("content-type", "application/x-www-form-urlencoded"),)
+MESSAGE = '{"QueueUrl":"q","MessageBody":"x","MessageAttributes":%s}'
 JSON = (("content-type", "application/x-amz-json-1.0"), ("x-amz-target", "DynamoDB_20120810.GetItem"))
 
 
@@ -206,6 +207,46 @@ def test_bad_input_is_refused_in_the_services_words(
     error = refusal(service, operation, body.encode(), headers=headers)
     assert error.error_code == code
     assert error.message.startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "body", "parameter"),
+    [
+        (
+            "sqs",
+            "SendMessageBatch",
+            '{"QueueUrl":"q","Entries":[{"Id":"1","MessageBody":"x"},{}]}',
+            "Entries.2.Id.",
+        ),
+        ("sqs", "SendMessage", MESSAGE % '{"a":{}}', "MessageAttributes.a.DataType."),
+        ("sqs", "SendMessage", MESSAGE % '{"a":{"DataType":null}}', "MessageAttributes.a.DataType."),
+        (
+            "sqs-query",
+            "SendMessageBatch",
+            "QueueUrl=q&SendMessageBatchRequestEntry.1.MessageBody=x",
+            "SendMessageBatchRequestEntry.1.Id.",
+        ),
+        (
+            "sqs-query",
+            "SendMessage",
+            "QueueUrl=q&MessageBody=x&MessageAttribute.1.Name=a",
+            "MessageAttribute.1.Value.DataType.",
+        ),
+        (
+            "ec2",
+            "RunInstances",
+            "MinCount=1&MaxCount=1&ElasticInferenceAccelerator.1.Count=1",
+            "ElasticInferenceAccelerator.1.Type",
+        ),
+    ],
+)
+def test_a_parameter_that_is_missing_deep_within_is_named(
+    service: str, operation: str, body: str, parameter: str
+) -> None:
+    headers = JSON if service == "sqs" else FORM
+    error = refusal(service.removesuffix("-query"), operation, body.encode(), headers=headers)
+    assert error.error_code == "MissingParameter"
+    assert error.message == f"The request must contain the parameter {parameter}"
 
 
 def test_a_sensitive_value_is_never_echoed() -> None:
