@@ -46,6 +46,9 @@ class _Unchanging:
     def current(self) -> Snapshot:
         return self.snapshot
 
+    async def newest(self) -> Snapshot:
+        return self.snapshot
+
     async def wait_beyond(self, version: int, timeout_seconds: float) -> Snapshot:
         del version, timeout_seconds
         return self.snapshot

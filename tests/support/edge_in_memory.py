@@ -145,6 +145,9 @@ class Source:
     def current(self) -> Snapshot:
         return self._older or self.store.snapshot()
 
+    async def newest(self) -> Snapshot:
+        return self.current()
+
     async def refresh(self) -> None:
         self.refreshed += 1
         if self._refreshes_in_vain:

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 PREAMBLE = """
-import sys, time
+import asyncio, os, signal, sys, time
 from pathlib import Path
 from tests.support.aggregates import audit_event, role
 from tests.support.any_store import open_account
@@ -46,6 +46,45 @@ while True:
         tx.roles.insert(role(n))
         tx.audit.append([audit_event(n)])
     print(n, flush=True)
+"""
+)
+
+STOP_INSIDE_A_TRANSACTION = (
+    PREAMBLE
+    + """
+store = open_account(path)
+with store.transaction() as tx:
+    tx.roles.insert(role(int(sys.argv[2])))
+    os.kill(os.getpid(), signal.SIGSTOP)
+"""
+)
+
+STOP_AFTER_A_COMMIT = (
+    PREAMBLE
+    + """
+store = open_account(path)
+with store.transaction() as tx:
+    tx.roles.insert(role(int(sys.argv[2])))
+os.kill(os.getpid(), signal.SIGSTOP)
+"""
+)
+
+STOP_WHILE_READING = (
+    PREAMBLE
+    + """
+from tabard.clock import SystemClock
+from tabard.store.snapshot_source import SqlSnapshotSource
+
+async def follow():
+    store = open_account(path)
+    source = SqlSnapshotSource(store, clock=SystemClock())
+    await source.start()
+    await source.newest()
+    with store.reading() as tx:
+        tx.roles.get("AROA1")
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+asyncio.run(follow())
 """
 )
 

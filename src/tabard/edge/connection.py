@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import cast
 
+import msgspec
 import structlog
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
@@ -70,6 +71,7 @@ class ClientConnection(asyncio.Protocol):
         self._parser = HttpRequestParser(self)
         self._peer_ip = ""
         self._certificate: ClientCertificate | None = None
+        self._relayed_by: ClientCertificate | None = None
         self._machine: MachinePath | None = None
         self._is_relayed = False
         self._waiting: deque[_Incoming] = deque()
@@ -118,8 +120,8 @@ class ClientConnection(asyncio.Protocol):
             self._is_relayed = is_relayed(transport)
             if not self._is_relayed:
                 self._certificate = certificate
-            elif self._around.machine_paths is not None:
-                self._machine = self._around.machine_paths.of(certificate)
+            else:
+                self._relayed_by = certificate
         if self._path is not None:
             self._peer_ip = self._path.private_ip_address
         self._around.connections.add(self)
@@ -189,11 +191,6 @@ class ClientConnection(asyncio.Protocol):
         parser = self._parser
         version = parser.get_http_version()
         head = None
-        path = self._path
-        if self._machine is not None:
-            vouched = self._machine.look()
-            path = vouched.path
-            self._ends_after_answer |= vouched.is_last
         # The parser knows two other protocols with such heads, and does not say which one it has read.
         method = parser.get_method()
         if version in VERSIONS and b"%b %b HTTP/" % (method, self._target) in self._seen:
@@ -202,7 +199,7 @@ class ClientConnection(asyncio.Protocol):
                 self._target,
                 self._headers,
                 peer_ip=self._peer_ip,
-                path=path,
+                path=self._path,
                 certificate=self._certificate,
                 secure=self._around.secure,
                 relayed=self._is_relayed,
@@ -287,6 +284,8 @@ class ClientConnection(asyncio.Protocol):
     async def _serve(self) -> None:
         """Answer one request after the other, until one of the sides has enough."""
         try:
+            if self._is_relayed and self._around.machine_paths is not None:
+                self._machine = await self._around.machine_paths.of(self._relayed_by)
             while True:
                 while not self._waiting:
                     if self._is_lost:
@@ -327,8 +326,13 @@ class ClientConnection(asyncio.Protocol):
             idle_seconds=self._bounds.body_idle_seconds,
             whole_seconds=self._bounds.whole_body_seconds,
         )
+        raw = head.raw
         try:
-            answer = await self._around.answer(head.raw, body)
+            if self._machine is not None:
+                vouched = await self._machine.look()
+                self._ends_after_answer |= vouched.is_last
+                raw = msgspec.structs.replace(raw, network_path=vouched.path)
+            answer = await self._around.answer(raw, body)
         except Exception as failure:  # noqa: BLE001 - no detail leaves
             _log.error(CONNECTION_FAILED, exc_info=failure)
             await self._send_bare(500)

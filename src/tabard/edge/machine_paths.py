@@ -20,8 +20,8 @@ from tabard.store.snapshot import Snapshot
 class Snapshots(Protocol):
     """Where the newest snapshot comes from."""
 
-    def current(self) -> Snapshot:
-        """The newest snapshot. Raises ServiceUnavailable once it is older than the stated bound."""
+    async def newest(self) -> Snapshot:
+        """The newest snapshot. Raises ServiceUnavailable where it cannot be had."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,14 +42,18 @@ class MachinePaths:
     snapshots: Snapshots = field(repr=False)
     clock: Clock
 
-    def of(self, certificate: ClientCertificate | None) -> "MachinePath":
+    async def of(self, certificate: ClientCertificate | None) -> "MachinePath":
         """For a new connection: nothing is ever vouched for of one whose key is not a host's at this time."""
-        return MachinePath(self, certificate if self._is_a_hosts(certificate) else None)
+        try:
+            is_a_hosts = self._is_a_hosts(certificate, await self.snapshots.newest())
+        except ServiceUnavailable:
+            is_a_hosts = False
+        return MachinePath(self, certificate if is_a_hosts else None)
 
-    def look(self, certificate: ClientCertificate) -> Vouched:
+    async def look(self, certificate: ClientCertificate) -> Vouched:
         """For one request of a connection whose key was the host's when it was made."""
         try:
-            snapshot = self.snapshots.current()
+            snapshot = await self.snapshots.newest()
         except ServiceUnavailable:
             return _NOTHING
         host = snapshot.hosts.get(certificate.host_id)
@@ -62,12 +66,12 @@ class MachinePaths:
         vpc = default_vpc(account_id=instance.owner_account_id, region=instance.region)
         path = NetworkPath(vpc_id=vpc.vpc_id, private_ip_address=instance.private_ip_address)
         # A host that changes its key fails no request of its applications, and keeps no connection of before.
-        return Vouched(path=path, is_last=not self._is_a_hosts(certificate))
+        return Vouched(path=path, is_last=not self._is_a_hosts(certificate, snapshot))
 
-    def _is_a_hosts(self, certificate: ClientCertificate | None) -> bool:
+    def _is_a_hosts(self, certificate: ClientCertificate | None, snapshot: Snapshot) -> bool:
         try:
-            authenticate_host(certificate, snapshot=self.snapshots.current(), now=self.clock.now())
-        except (NotAuthenticated, HostRemoved, ServiceUnavailable):
+            authenticate_host(certificate, snapshot=snapshot, now=self.clock.now())
+        except (NotAuthenticated, HostRemoved):
             return False
         return True
 
@@ -81,6 +85,6 @@ class MachinePath:
         self._paths = paths
         self._certificate = certificate
 
-    def look(self) -> Vouched:
+    async def look(self) -> Vouched:
         """What is vouched for of a request that comes now."""
-        return _NOTHING if self._certificate is None else self._paths.look(self._certificate)
+        return _NOTHING if self._certificate is None else await self._paths.look(self._certificate)

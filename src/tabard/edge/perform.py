@@ -31,7 +31,13 @@ WRITE_QUEUE_SECONDS = 4.0
 
 
 class RefreshingSource(SnapshotSource, Protocol):
-    """A source of snapshots that can be told to look now."""
+    """A source of snapshots that follows every write, and can be told to look now."""
+
+    async def newest(self) -> Snapshot:
+        """A snapshot no older than any write that was acknowledged before this call.
+
+        Raises ServiceUnavailable where none can be had, or the store was away for longer than the bound.
+        """
 
     async def refresh(self) -> None:
         """Bring the snapshot up to the store's newest version."""
@@ -83,8 +89,7 @@ class Performer:
                 operation.validate(asked.call.input, allowed.permit)
                 return await self._forward(allowed)
             case Read():
-                await self.snapshots.refresh()
-                output = operation.perform(allowed.permit, request, self.snapshots.current())
+                output = operation.perform(allowed.permit, request, await self.snapshots.newest())
             case Write():
                 output = await self._write(allowed, operation)
             case Minting():

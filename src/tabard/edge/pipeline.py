@@ -81,11 +81,11 @@ class Pipeline:
                     answer = await self.performer.perform(allowed)
                     break
                 except ResourceChanged:
-                    # Another edge has changed it, and this one had not heard: nothing was done, so once more.
+                    # It was changed between decision and transaction: nothing was done, so once more.
                     if not decisions_left or isinstance(believed.content, ObjectBody):
                         raise
                     await self.snapshots.refresh()
-                    reached = believed = self.believe(raw, identified, claim, believed.content)
+                    reached = believed = await self.believe(raw, identified, claim, believed.content)
         except AwsError as refused:
             error = self.seen_by_caller(in_words_of_service(raw, identified, refused), reached)
         except Exception as failure:  # noqa: BLE001 - the last resort: no detail leaves, the log has it all
@@ -96,9 +96,9 @@ class Pipeline:
         self.record(raw, reached, identified, answer, error)
         return answer
 
-    def examine(self, raw: RawRequest, identified: Identified, claim: Authorization | None) -> Examined:
-        """Key, date, scope and session, as they are now."""
-        snapshot = self.snapshots.current()
+    async def examine(self, raw: RawRequest, identified: Identified, claim: Authorization | None) -> Examined:
+        """Key, date, scope and session, as they are now: after every write that was acknowledged."""
+        snapshot = await self.snapshots.newest()
         return self.authenticator.examine(
             raw,
             claim,
@@ -121,22 +121,22 @@ class Pipeline:
         if is_a_machines(identified, claim):
             limit_bytes = MACHINE_REQUEST_BYTES
         else:
-            self.examine(raw, identified, claim)
+            await self.examine(raw, identified, claim)
             limit_bytes = JSON_LIMIT_BYTES if identified.protocol == "json" else QUERY_LIMIT_BYTES
-        return self.believe(raw, identified, claim, await body.read(limit_bytes))
+        return await self.believe(raw, identified, claim, await body.read(limit_bytes))
 
-    def believe(
+    async def believe(
         self, raw: RawRequest, identified: Identified, claim: Authorization | None, content: bytes
     ) -> Believed:
         """Who is calling, as it is now; `content` is the body, all of it."""
         if is_a_machines(identified, claim):
-            snapshot = self.snapshots.current()
+            snapshot = await self.snapshots.newest()
             caller, region = authenticate_machine(
                 raw, identified, content, snapshot=snapshot, now=self.clock.now()
             )
             signed_at = raw.received_at
         else:
-            examined = self.examine(raw, identified, claim)
+            examined = await self.examine(raw, identified, claim)
             caller = self.authenticator.authenticate(examined, payload_hash(raw, content, identified.service))
             snapshot, region, signed_at = examined.snapshot, examined.region, examined.signed_at
         return self.believed(
@@ -147,7 +147,7 @@ class Pipeline:
         self, raw: RawRequest, identified: Identified, claim: Authorization | None, body: Body
     ) -> Believed:
         """Key, date, scope, session and signature first: it covers the body by what it declares of it."""
-        examined = self.examine(raw, identified, claim)
+        examined = await self.examine(raw, identified, claim)
         declared = declared_payload_hash(raw)
         caller = self.authenticator.authenticate(examined, declared)
         check_region(examined.region, home=self.performer.s3.region)
@@ -158,7 +158,7 @@ class Pipeline:
             content = b""
         else:
             content = await whole_body(object_body(raw, examined, body))
-            examined = self.examine(raw, identified, claim)
+            examined = await self.examine(raw, identified, claim)
             caller = self.authenticator.authenticate(examined, declared)
         return self.believed(
             raw,

@@ -16,6 +16,7 @@ from sqlalchemy import (
     BigInteger,
     Column,
     Connection,
+    Dialect,
     Integer,
     Table,
     bindparam,
@@ -143,6 +144,11 @@ def newest_version(connection: Connection) -> int:
     """The version of the store that this transaction sees; 0 before its first change."""
     version: int = connection.execute(_NEWEST).scalar_one()
     return version
+
+
+def newest_version_statement(dialect: Dialect) -> str:
+    """The statement of `newest_version`, for a connection of the database's own driver."""
+    return str(_NEWEST.compile(dialect=dialect))
 
 
 def changed_since(scope: TransactionScope, version: int) -> Mapping[str, frozenset[str]]:

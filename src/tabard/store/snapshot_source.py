@@ -1,7 +1,15 @@
-"""Where the newest snapshot comes from: this process's memory, kept up to date with the store."""
+"""Where the newest snapshot comes from: this process's memory, kept up to date with the store.
+
+Theory of operation: the store has a commit counter that this process reads from memory
+(`ChangeProbe.mark`). A snapshot is loaded under the mark that was read before its load began. While the
+counter still shows that mark, no process has committed anything since, and `newest` answers at once.
+Otherwise it waits for a load, which all requests that wait share. Audit events raise the counter too. They
+leave the version as it is, so that nothing is loaded for them.
+"""
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,7 +20,7 @@ from tabard.clock import Clock, ClockReading, read_clocks
 from tabard.errors import ServiceUnavailable
 from tabard.store.ports import StoreUnavailable
 from tabard.store.snapshot import Snapshot
-from tabard.store.sql import ChangeProbe, SqlStore
+from tabard.store.sql import ChangeProbe, Mark, SqlStore
 
 DEFAULT_BOUND = timedelta(minutes=60)
 """How long decisions go on from a snapshot that the store has not confirmed."""
@@ -22,6 +30,9 @@ POLL_SECONDS = 0.025
 
 RETRY_SECONDS = 0.25
 
+PATIENCE_SECONDS = 5.0
+"""How long a request waits until a committed change is loaded; a writer waits as long for a lock."""
+
 STORE_AWAY = "store_away"
 STORE_BACK = "store_back"
 
@@ -30,18 +41,22 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SnapshotHealth:
-    """How new the snapshot is; `reason` says why the store cannot be reached, where it cannot."""
+    """How new the snapshot is; `reason` says why the store cannot be reached, where it cannot.
+
+    `misses_a_change`: a newer version was committed, and could not be loaded.
+    """
 
     version: int
     confirmed_seconds_ago: float
     bound_seconds: float
     store_available: bool
     reason: str
+    misses_a_change: bool = False
 
     @property
     def serving(self) -> bool:
         """Whether requests are still decided from this snapshot."""
-        return self.confirmed_seconds_ago <= self.bound_seconds
+        return self.confirmed_seconds_ago <= self.bound_seconds and not self.misses_a_change
 
 
 class SqlSnapshotSource:
@@ -57,30 +72,52 @@ class SqlSnapshotSource:
         clock: Clock,
         bound: timedelta = DEFAULT_BOUND,
         poll_seconds: float = POLL_SECONDS,
+        patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         self._store = store
         self._clock = clock
         self._bound_seconds = bound.total_seconds()
         self._poll_seconds = poll_seconds
+        self._patience_seconds = patience_seconds
         self._snapshot: Snapshot | None = None
         self._confirmed_at = read_clocks(clock)
         self._away_because = ""
+        self._misses_a_change = False
         self._newer = asyncio.Event()
-        self._loading = asyncio.Lock()
-        self._loads_begun = 0
-        self._last_load: tuple[int, StoreUnavailable | None] = (0, None)
+        self._probe: ChangeProbe | None = None
+        self._loaded_mark: Mark | None = None
+        self._load: asyncio.Task[Exception | None] | None = None
+        self._loads_begun = self._loads_ended = self._last_good_load = 0
+        self._load_began_at = 0.0
         self._executor: ThreadPoolExecutor | None = None
         self._watching: asyncio.Task[None] | None = None
         self._nobody_waits = False
 
+    async def newest(self) -> Snapshot:
+        """A snapshot no older than any write that was acknowledged before this call, by whichever process.
+
+        From memory where nothing was committed since the last load.
+
+        Raises:
+            ServiceUnavailable (503): as `current`; or a newer version was committed and cannot be loaded.
+        """
+        if self._is_behind():
+            await self._catch_up()
+        snapshot = self._snapshot
+        if snapshot is not None and not self._is_outdated():
+            return snapshot
+        # The machine slept, or its clock was set: the store can confirm before the watch asks it.
+        await self.refresh()
+        return self.current()
+
     def current(self) -> Snapshot:
-        """The newest snapshot, from memory.
+        """The newest snapshot that was loaded, from memory; another process may have committed since.
 
         Raises:
             ServiceUnavailable (503): the store has not confirmed it for longer than the bound.
         """
         snapshot = self._snapshot
-        if snapshot is None or self._confirmed_seconds_ago() > self._bound_seconds:
+        if snapshot is None or self._is_outdated():
             raise ServiceUnavailable(
                 reason=f"The store has not been reached for {self._bound_seconds / 60:g} minutes; "
                 f"nothing is decided from what may be out of date. Try again."
@@ -105,11 +142,10 @@ class SqlSnapshotSource:
         self._wake()
 
     async def refresh(self) -> None:
-        """See what this process has just committed; where the store is away just now, it is seen later."""
-        try:
-            await self._load()
-        except StoreUnavailable as error:
-            self._note_away(error)
+        """Load what is newer, by a load that begins after this call; where it cannot be, it is seen later."""
+        if self._executor is None:
+            return  # before the start
+        await self._wait_for_load(self._loads_begun + 1, is_enough=lambda: False)
 
     def health(self) -> SnapshotHealth:
         """How new the snapshot is, and whether the store is there."""
@@ -120,7 +156,11 @@ class SqlSnapshotSource:
             bound_seconds=self._bound_seconds,
             store_available=not self._away_because,
             reason=self._away_because,
+            misses_a_change=self._misses_a_change,
         )
+
+    def _is_outdated(self) -> bool:
+        return self._confirmed_seconds_ago() > self._bound_seconds
 
     def _confirmed_seconds_ago(self) -> float:
         """By the boot-time clock or the wall clock, whichever says more: sleep counts."""
@@ -130,8 +170,10 @@ class SqlSnapshotSource:
         """Load the first snapshot and begin to watch. Raises StoreUnavailable."""
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="snapshot")
         try:
-            await self._load()
+            self._probe = self._store.open_probe()
+            _raise(await self._begun_load())
         except BaseException:
+            self._close_probe()
             self._executor.shutdown()
             raise
         self._watching = asyncio.create_task(self._watch(), name="snapshot")
@@ -144,58 +186,103 @@ class SqlSnapshotSource:
             with contextlib.suppress(asyncio.CancelledError):
                 await watching
         self.end_waiting()
+        if self._load is not None:
+            await asyncio.wait({self._load})
+        self._close_probe()
         if self._executor is not None:
             self._executor.shutdown()
 
     async def _watch(self) -> None:
         # INVARIANT: a change that was noticed is not forgotten until it is loaded, nor is anything confirmed.
-        probe: ChangeProbe | None = None
-        pending = True
-        try:
-            while True:
-                try:
-                    if probe is None:
-                        probe = self._store.open_probe()
-                    asked_at = read_clocks(self._clock)
-                    pending = probe.changed() or pending
-                    if pending:
-                        await self._load()
-                        pending = False
-                    else:
-                        self._confirmed_at = asked_at
-                    await asyncio.sleep(self._poll_seconds)
-                # Whatever it was: the last snapshot stays, and is refused once it is older than the bound.
-                except Exception as error:  # noqa: BLE001
-                    self._note_away(error)
-                    if probe is not None:
-                        probe.close()
-                    probe, pending = None, True
-                    await asyncio.sleep(RETRY_SECONDS)
-        finally:
-            if probe is not None:
-                probe.close()
-
-    async def _load(self) -> None:
-        """Load what is newer, one load at a time; all who came before it began share one."""
-        wanted = self._loads_begun + 1
-        async with self._loading:
-            number, failure = self._last_load
-            if number >= wanted:
-                if failure is not None:
-                    raise failure
-                return
-            self._loads_begun += 1
-            number, asked_at = self._loads_begun, read_clocks(self._clock)
-            loop = asyncio.get_running_loop()
+        while (probe := self._probe) is not None:
+            wait_seconds = self._poll_seconds
             try:
-                newest = await loop.run_in_executor(self._executor, self._store.next_snapshot, self._snapshot)
-            except StoreUnavailable as error:
-                self._last_load = (number, error)
-                raise
-            self._last_load = (number, None)
+                asked_at = read_clocks(self._clock)
+                probe.changed()
+                if not self._away_because and not self._is_behind():
+                    self._confirmed_at = asked_at
+                else:
+                    _raise(await asyncio.shield(self._begun_load()))
+            # Whatever it was: the last snapshot stays, and is refused once it is older than the bound.
+            except Exception as error:  # noqa: BLE001
+                self._note_away(error)
+                self._renew_probe()
+                wait_seconds = RETRY_SECONDS
+            await asyncio.sleep(wait_seconds)
+
+    def _is_behind(self) -> bool:
+        """Whether a newer version may be in the store; nearly always one comparison in memory."""
+        probe, snapshot = self._probe, self._snapshot
+        if probe is None or snapshot is None:
+            return False  # nothing is decided before the start, and nothing is heard of after the end
+        try:
+            mark = probe.mark()
+            if mark == self._loaded_mark:
+                return False
+            if probe.newest_version() != snapshot.version:
+                return True
+        except StoreUnavailable:
+            return True
+        self._loaded_mark = mark
+        return False
+
+    async def _catch_up(self) -> None:
+        wanted = self._loads_begun + 1
+        await self._wait_for_load(wanted, is_enough=lambda: not self._is_behind())
+        # INVARIANT: nothing is decided by a snapshot that is known to be older than the store.
+        if self._last_good_load < wanted and self._is_behind():
+            self._misses_a_change = True
+            if not self._away_because:
+                self._note_away(StoreUnavailable("a change was written and could not be read in time"))
+            raise ServiceUnavailable(
+                reason="A change was written to the store and cannot be read just now; nothing is "
+                "decided from what was before it. Please try again."
+            )
+
+    async def _wait_for_load(self, wanted: int, *, is_enough: Callable[[], bool]) -> None:
+        """Until load number `wanted` has ended, or enough is known, or patience is at its end.
+
+        Patience begins with the load that is under way: where the store hangs, only the first wait for it.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = self._patience_seconds + (loop.time() if self._load is None else self._load_began_at)
+        while self._loads_ended < wanted and not is_enough():
+            remaining_seconds = deadline - loop.time()
+            if remaining_seconds <= 0:
+                return
+            await asyncio.wait({self._begun_load()}, timeout=remaining_seconds)
+
+    def _begun_load(self) -> "asyncio.Task[Exception | None]":
+        """The load that is under way; where there is none, it begins. Its result is its failure."""
+        if self._load is None:
+            self._loads_begun += 1
+            self._load_began_at = asyncio.get_running_loop().time()
+            self._load = asyncio.create_task(self._load_once(self._loads_begun), name="snapshot-load")
+        return self._load
+
+    async def _load_once(self, number: int) -> Exception | None:
+        failure: Exception | None = None
+        probe, asked_at = self._probe, read_clocks(self._clock)
+        loop = asyncio.get_running_loop()
+        try:
+            # INVARIANT: the mark is read before the load's transaction begins: it never promises more.
+            mark = None if probe is None else probe.mark()
+            newest = await loop.run_in_executor(self._executor, self._store.next_snapshot, self._snapshot)
+        except Exception as error:  # noqa: BLE001 - handed to whoever waits
+            failure = error
+            if self._snapshot is not None:
+                self._note_away(error)
+                self._misses_a_change = self._is_behind()
+        else:
+            self._last_good_load = number
+            if probe is self._probe:
+                self._loaded_mark = mark
             self._publish(newest, asked_at)
+        self._loads_ended, self._load = number, None
+        return failure
 
     def _publish(self, newest: Snapshot, asked_at: ClockReading) -> None:
+        self._misses_a_change = False
         if self._away_because:
             self._away_because = ""
             _log.info(STORE_BACK, version=newest.version)
@@ -208,7 +295,26 @@ class SqlSnapshotSource:
         self._newer.set()
         self._newer = asyncio.Event()
 
+    def _renew_probe(self) -> None:
+        """Replace the connection, which may fail for good; it stays where no other can be opened."""
+        try:
+            newer = self._store.open_probe()
+        except StoreUnavailable:
+            return
+        self._close_probe()
+        self._probe = newer
+
+    def _close_probe(self) -> None:
+        if self._probe is not None:
+            self._probe.close()
+        self._probe = self._loaded_mark = None
+
     def _note_away(self, error: Exception) -> None:
         if not self._away_because:
             _log.warning(STORE_AWAY, reason=str(error), error=type(error).__name__)
         self._away_because = str(error) or type(error).__name__
+
+
+def _raise(failure: Exception | None) -> None:
+    if failure is not None:
+        raise failure

@@ -22,8 +22,22 @@ BEGIN_WRITING = "tabard_begin_writing"
 """The execution option by which a connection's transactions take the database's write lock at once."""
 
 
+Mark = bytes | int
+"""A value of the store's commit counter."""
+
+
 class ChangeProbe(Protocol):
     """Notices, cheaply and without blocking, that the store may have changed."""
+
+    def mark(self) -> Mark:
+        """The commit counter as it is, from memory: another value once anything was committed.
+
+        INVARIANT: whoever was told that a write is done finds that write counted, whichever process made it.
+        Only marks of one probe compare. Raises StoreUnavailable where the counter cannot be read.
+        """
+
+    def newest_version(self) -> int:
+        """The version of the store, which audit events leave as it is. Raises StoreUnavailable."""
 
     def changed(self) -> bool:
         """Whether anything was committed since the last call. Raises StoreUnavailable."""

@@ -9,20 +9,28 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import structlog
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.pool import QueuePool
 
 from tabard.clock import SystemClock
+from tabard.store.changes import newest_version_statement
 from tabard.store.failures import store_failures
 from tabard.store.migrate import migrate
 from tabard.store.ports import StoreUnavailable, Vault
-from tabard.store.sql import BEGIN_WRITING, ChangeProbe, SqlStore
+from tabard.store.sql import BEGIN_WRITING, ChangeProbe, Mark, SqlStore
+from tabard.store.wal_index import CommitCounter, open_wal_index
 
 WAIT_SECONDS = 5.0
 """How long a transaction waits for another process before it gives up."""
 
+WAL_INDEX_NOT_FOLLOWED = "wal_index_not_followed"
+
+_DATA_VERSION = "PRAGMA data_version"
 _RETRY_SECONDS = 0.01
 _WAL_KEPT_BYTES = 64 * 1024 * 1024
+
+_log = structlog.get_logger(__name__)
 
 FileIdentity = tuple[int, int]
 
@@ -73,37 +81,74 @@ class SqliteDatabase:
     def open_probe(self) -> ChangeProbe:
         self.require_present()
         try:
-            return DataVersionProbe(self)
+            connection = sqlite3.connect(_uri(self.path), uri=True, timeout=0, isolation_level=None)
+            try:
+                connection.execute(_DATA_VERSION).fetchone()  # opens the wal-index
+            except sqlite3.Error:
+                connection.close()
+                raise
         except sqlite3.Error as error:
             raise StoreUnavailable(str(error)) from error
+        return SqliteProbe(self, connection, open_wal_index(self.path))
 
 
-class DataVersionProbe:
-    """Reads `PRAGMA data_version`: it moves when any other connection, of any process, commits.
+class SqliteProbe:
+    """Compares the wal-index in memory, and holds it against `PRAGMA data_version` now and then.
 
-    It never waits for a lock, and is used by the one thread that made it.
+    Both move when any connection, of any process, commits. SQLite answers the PRAGMA from the same header; it
+    costs a few microseconds and two locks, so requests compare the memory alone. Neither waits for a lock.
+    Used by the one thread that made it.
     """
 
-    def __init__(self, database: SqliteDatabase) -> None:
+    def __init__(
+        self, database: SqliteDatabase, connection: sqlite3.Connection, index: CommitCounter | None
+    ) -> None:
+        """Args: index: None where the wal-index cannot be read; then every mark costs a PRAGMA."""
         self._database = database
-        self._connection = sqlite3.connect(_uri(database.path), uri=True, timeout=0, isolation_level=None)
+        self._connection = connection
+        self._index = index
+        self._newest = newest_version_statement(database.engine.dialect)
         self._seen = -1
+        self._mark_before_seen: Mark = b""
 
-    def changed(self) -> bool:
-        """Whether anything was committed since the last call; the first call says yes."""
-        self._database.require_present()
+    def mark(self) -> Mark:
+        return self._data_version() if self._index is None else self._index.mark()
+
+    def newest_version(self) -> int:
         try:
-            (version,) = self._connection.execute("PRAGMA data_version").fetchone()
+            (version,) = self._connection.execute(self._newest).fetchone()
         except sqlite3.Error as error:
             raise StoreUnavailable(str(error)) from error
+        return int(version)
+
+    def changed(self) -> bool:
+        """Whether anything was committed since the last call; the first call says yes.
+
+        Raises:
+            StoreUnavailable: the file cannot be read, or is not there any more.
+        """
+        self._database.require_present()
+        mark_before = self.mark()
+        version = self._data_version()
         if version == self._seen:
             return False
-        self._seen = version
+        # What moved the version was committed after it was last read, hence after that read's mark was taken.
+        if self._index is not None and self._seen >= 0 and self._index.mark() == self._mark_before_seen:
+            _log.warning(WAL_INDEX_NOT_FOLLOWED, path=str(self._database.path))
+            self._index = None
+        self._seen, self._mark_before_seen = version, mark_before
         return True
 
     def close(self) -> None:
         """Let go of the connection."""
         self._connection.close()
+
+    def _data_version(self) -> int:
+        try:
+            (version,) = self._connection.execute(_DATA_VERSION).fetchone()
+        except sqlite3.Error as error:
+            raise StoreUnavailable(str(error)) from error
+        return int(version)
 
 
 def _make_private(path: Path) -> None:

@@ -154,7 +154,7 @@ async def test_a_certificate_that_has_expired_vouches_for_nothing(door: Door, ma
 class Away:
     """Snapshots that are too old to be believed."""
 
-    def current(self) -> Snapshot:
+    async def newest(self) -> Snapshot:
         raise ServiceUnavailable(reason="The store has not been reached.")
 
 
@@ -167,9 +167,9 @@ async def test_a_store_that_is_away_too_long_vouches_for_nothing(door: Door, mac
     )
     here = MachinePaths(snapshots=door.edge.pipeline.snapshots, clock=door.edge.clock)
     away = MachinePaths(snapshots=Away(), clock=door.edge.clock)
-    assert here.of(certificate).look().path == path_of(door, machine)
-    assert away.of(certificate).look().path is None
-    assert away.look(certificate).path is None
+    assert (await (await here.of(certificate)).look()).path == path_of(door, machine)
+    assert (await (await away.of(certificate)).look()).path is None
+    assert (await away.look(certificate)).path is None
 
 
 async def test_a_change_of_key_fails_no_request_and_keeps_no_connection(door: Door, machine: Machine) -> None:
