@@ -37,14 +37,14 @@ def svg(microseconds: Mapping[str, Mapping[int, float]]) -> str:
     for size in sizes:
         x = across(size)
         parts.append(f'<text x="{x:.1f}" y="{HEIGHT - BOTTOM + 20}" text-anchor="middle">{size:,}</text>')
-    for colour, (name, by_size) in zip(COLOURS, microseconds.items(), strict=False):
+    for color, (name, by_size) in zip(COLOURS, microseconds.items(), strict=False):
         places = [(across(size), down(cost)) for size, cost in sorted(by_size.items())]
         line = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
-        parts.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="2.5"/>')
-        parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{colour}"/>' for x, y in places]
+        parts.append(f'<polyline points="{line}" fill="none" stroke="{color}" stroke-width="2.5"/>')
+        parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{color}"/>' for x, y in places]
         x, y = places[-1]
         parts.append(
-            f'<text x="{x + 10:.1f}" y="{y + 4:.1f}" fill="{colour}" font-weight="bold">{name}</text>'
+            f'<text x="{x + 10:.1f}" y="{y + 4:.1f}" fill="{color}" font-weight="bold">{name}</text>'
         )
     return "\n".join([*parts, "</svg>", ""])
 

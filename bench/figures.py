@@ -41,7 +41,7 @@ def compare(
 ) -> list[Row]:
     """Measure A B … A B … and state A beside each other one.
 
-    The ratio is the median of the rounds' ratios: both sides of one round met the same neighbours.
+    The ratio is the median of the rounds' ratios: both sides of one round met the same neighbors.
 
     Args:
         others: what A stands beside, its measurement, and the target of the ratio.

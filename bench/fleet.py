@@ -21,7 +21,7 @@ from bench import processes
 from bench.house import ACCOUNT_ID, REGION, House, open_house
 from bench.instances import resident_kib
 from tabard.agent.agent import Agent
-from tabard.agent.drivers.process import ProcessDriver
+from tabard.agent.drivers.process.driver import ProcessDriver
 from tabard.agent.edge_client import EdgeClient, MintAnswer
 from tabard.agent.networks.namespaces import InsideEdge, best_networks
 from tabard.agent.networks.network import LoopbackPorts, Networks, NoNetwork
@@ -34,8 +34,8 @@ from tabard.model.instance import Instance, InstanceState, MetadataOptions
 from tabard.model.instance_profile import InstanceProfile
 from tabard.model.session import RoleDelivery
 from tabard.names import new_resource_id, new_unique_id
-from tabard.services.ec2.default_vpc import default_vpc, mac_address
-from tabard.services.ec2.images import NETNS_IMAGE
+from tabard.services.ec2.launch.images import NETNS_IMAGE
+from tabard.services.ec2.network.default_vpc import default_vpc, mac_address
 from tabard.sigv4.sign import Credentials
 from tabard.wiring.bootstrap import local_host_id
 from tabard.wiring.key_files import read_key

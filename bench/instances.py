@@ -21,7 +21,7 @@ import msgspec
 
 from bench.metadata import described_instance
 from tabard.agent.agent import Agent
-from tabard.agent.drivers.process import ProcessDriver
+from tabard.agent.drivers.process.driver import ProcessDriver
 from tabard.agent.edge_client import MintAnswer
 from tabard.agent.networks.namespaces import InsideEdge, RootlessNamespaces, RootNamespaces
 from tabard.agent.networks.network import LoopbackPorts, Networks, NoNetwork

@@ -14,7 +14,7 @@ from tabard.access.caller import caller_of_key
 from tabard.access.check import Check
 from tabard.clock import SystemClock
 from tabard.names import iam_arn
-from tabard.services.iam.roles import CreateRoleRequest, create_role
+from tabard.services.iam.roles.roles import CreateRoleRequest, create_role
 from tabard.store.snapshot import Snapshot
 
 ROLES_IN_A_ROUND = 10

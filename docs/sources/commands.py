@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 import typer
 
 from sources.markdown import NOTICE, code, table
-from tabard.cli.listed import loaded
+from tabard.cli.lazy_commands import loaded
 from tabard.cli.main import app
 
 _INTRODUCTION = """# Commands

@@ -11,7 +11,7 @@ from tabard.edge.tables import OPERATIONS
 
 _INTRODUCTION = """# Differences from AWS
 
-AWS's documented behaviour is the specification. Where Tabard knowingly differs, the docstring beside the code
+AWS's documented behavior is the specification. Where Tabard knowingly differs, the docstring beside the code
 says so, and this page collects those lines. What Tabard does not offer at all is not listed here: an
 operation without a row in [operations.md](operations.md) is refused.
 """

@@ -29,7 +29,7 @@ LIFETIMES = (
     timedelta(hours=1),
     timedelta(hours=6),
 )
-Pace = Callable[[timedelta], timedelta | None]
+RateLimit = Callable[[timedelta], timedelta | None]
 
 _INTRODUCTION = (
     """How a session is replaced decides how often clients ask for it, and whether one ever signs with keys
@@ -156,7 +156,7 @@ def _clock_of(metadata: _Metadata) -> Iterator[None]:
         random.setstate(state)
 
 
-def _ahead(lead: timedelta) -> Pace:
+def _ahead(lead: timedelta) -> RateLimit:
     return lambda lifetime: lifetime - lead if lifetime > lead else None
 
 
@@ -168,7 +168,7 @@ def _tabards(lifetime: timedelta) -> timedelta | None:
     )
 
 
-WAYS: Mapping[str, Pace] = {
+WAYS: Mapping[str, RateLimit] = {
     "5 minutes ahead": _ahead(timedelta(minutes=5)),
     "20 minutes ahead": _ahead(timedelta(minutes=20)),
     "at half": lambda lifetime: lifetime / 2 if lifetime.total_seconds() < SAFE_SECONDS else None,

@@ -8,7 +8,7 @@ from annotated_types import Ge, Le
 from pydantic.fields import FieldInfo
 
 from sources.markdown import NOTICE, code, table
-from tabard.cli.listed import loaded
+from tabard.cli.lazy_commands import loaded
 from tabard.cli.main import app
 from tabard.wiring.settings import Settings
 

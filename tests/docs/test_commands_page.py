@@ -5,7 +5,7 @@ from typing import Any
 
 import typer
 
-from tabard.cli.listed import loaded
+from tabard.cli.lazy_commands import loaded
 from tabard.cli.main import app
 from tests.support.repository_texts import markdown, read
 

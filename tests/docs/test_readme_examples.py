@@ -16,12 +16,12 @@ import pytest
 import typer
 from botocore import xform_name
 
-from tabard.cli.listed import loaded
+from tabard.cli.lazy_commands import loaded
 from tabard.cli.main import app
 from tabard.edge.tables import OPERATIONS
 from tabard.policy import DocumentKind, parse_document
 from tabard.processes.isolation import network_isolation_available
-from tabard.services.ec2.images import NETNS_IMAGE, PROCESS_IMAGE, SEEDED_IMAGES
+from tabard.services.ec2.launch.images import NETNS_IMAGE, PROCESS_IMAGE, SEEDED_IMAGES
 from tests.support.repository_texts import blocks, markdown, read
 
 START_SECONDS = 90.0

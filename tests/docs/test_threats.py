@@ -9,7 +9,7 @@ from tests.support.repository_texts import REPOSITORY, read
 
 THREATS = (
     "another local user",
-    "a neighbouring instance",
+    "a neighboring instance",
     "a nested container",
     "a request forged through an application or a proxy",
     "a stolen host key",

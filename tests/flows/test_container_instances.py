@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tabard.services.ec2.images import CONTAINER_IMAGE
+from tabard.services.ec2.launch.images import CONTAINER_IMAGE
 from tests.support.busy_instances import goes_on, kill_agent, last_said
 from tests.support.container_image import PYTHON, SDK, make_image, why_not
 from tests.support.netns_instances import health, why_stopped

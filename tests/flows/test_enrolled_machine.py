@@ -1,4 +1,4 @@
-"""A machine in another network enrols, is an instance there and nowhere else, and ends with its host."""
+"""A machine in another network enrolls, is an instance there and nowhere else, and ends with its host."""
 
 import os
 import signal
@@ -164,11 +164,11 @@ def profile(system: RunningSystem, bucket: str) -> str:
 
 
 class Machine:
-    """`tabard host enrol` in the other network, with an application; it is ended with the block."""
+    """`tabard host enroll` in the other network, with an application; it is ended with the block."""
 
     def __init__(self, network: Network, kept: Path, *words: str, token: str = "") -> None:
         enrolling = [
-            *TABARD, "host", "enrol", *(["-"] if token else []), "--directory", str(kept), "--name", MACHINE,
+            *TABARD, "host", "enroll", *(["-"] if token else []), "--directory", str(kept), "--name", MACHINE,
             "--metadata-address", "169.254.169.254", "--port", "0",
         ]  # fmt: skip
         self.process = subprocess.Popen(
@@ -258,7 +258,7 @@ def test_a_machine_elsewhere_has_its_role_there_alone_until_its_host_is_revoked(
     stolen = dict(zip(stolen, held, strict=True))
     assert code_of(system.client("s3", **stolen), bucket) == "ExpiredToken"
     again_ = subprocess.run(
-        network.enter(*TABARD, "host", "enrol", token, "--directory", str(tmp_path / "b"), "--name", MACHINE),
+        network.enter(*TABARD, "host", "enroll", token, "--directory", f"{tmp_path}/b", "--name", MACHINE),
         capture_output=True, text=True, check=False, timeout=60, env=bare_environment(),
     )  # fmt: skip
     assert (again_.returncode, "was used with another key" in again_.stderr) == (2, True), again_.stderr
@@ -275,7 +275,7 @@ def test_join_tokens_are_listed_and_removed(system: RunningSystem, network: Netw
     tabard(system, "host", "tokens", "--remove", token_id)
     assert len(tabard(system, "host", "tokens").splitlines()) == 1
     tried = subprocess.run(
-        network.enter(*TABARD, "host", "enrol", token, "--directory", str(tmp_path / "a"), "--name", MACHINE),
+        network.enter(*TABARD, "host", "enroll", token, "--directory", f"{tmp_path}/a", "--name", MACHINE),
         capture_output=True, text=True, check=False, timeout=60, env=bare_environment(),
     )  # fmt: skip
     assert (tried.returncode, "Traceback" in tried.stderr) == (2, False)

@@ -1,4 +1,4 @@
-"""An organisation over a running system: its control policies bind at once, and instances go on."""
+"""An organization over a running system: its control policies bind at once, and instances go on."""
 
 import json
 import subprocess
@@ -29,7 +29,7 @@ ACCOUNT = "111122223333"
 def organization(
     *policies: tuple[str, str, object], management_account: str = "999988887777"
 ) -> dict[str, object]:
-    """An organisation in which these policies (name, type, document) are attached to a unit."""
+    """An organization in which these policies (name, type, document) are attached to a unit."""
     attached = {
         kind.replace("-", "_"): [name for name, other, _ in policies if other == kind]
         for kind in ("service-control", "resource-control")
@@ -111,7 +111,7 @@ def test_control_policies_bind_follow_each_change_and_leave_instances_their_sess
     tree["root"]["units"][0]["service_control"] = ["some"]  # type: ignore[index]
     file.write_text(json.dumps(tree))
     command(own, "apply", str(file))
-    until(lambda: refusal(sqs.list_queues) == DENIED, "the edge sees the organisation", seconds=5)
+    until(lambda: refusal(sqs.list_queues) == DENIED, "the edge sees the organization", seconds=5)
     assert "because no service control policy allows" in refusal_in_full(sqs.list_queues)[2]
     bucket = fresh("governed")
     s3.create_bucket(Bucket=bucket)
@@ -129,7 +129,7 @@ def test_control_policies_bind_follow_each_change_and_leave_instances_their_sess
     )
     file.write_text(json.dumps(organization(("ours", "resource-control", ours))))
     command(own, "apply", str(file))
-    until(lambda: allowed(sqs.list_queues), "the edge sees the organisation", seconds=5)
+    until(lambda: allowed(sqs.list_queues), "the edge sees the organization", seconds=5)
     s3.put_object(Bucket=bucket, Key="a", Body=b"a")
     code, status, message = refusal_in_full(instance.client("s3").get_object, Bucket=bucket, Key="a")
     assert (code, status) == DENIED

@@ -158,7 +158,7 @@ def test_no_upstream_listens_in_the_machines_own_network(own: RunningSystem) -> 
     assert listening <= {*open_to_all(own), *metadata_ports(own)}
 
 
-def test_what_one_edge_changes_the_other_honours(own: RunningSystem) -> None:
+def test_what_one_edge_changes_the_other_honors(own: RunningSystem) -> None:
     bucket = fresh("both")
     own.client("s3").create_bucket(Bucket=bucket)
     own.client("s3").put_object(Bucket=bucket, Key="key", Body=b"content")

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from botocore.client import BaseClient
 
-from tabard.services.ec2.images import VM_IMAGE
+from tabard.services.ec2.launch.images import VM_IMAGE
 from tests.support.netns_instances import health, program, why_stopped
 from tests.support.process_tree import alive, turn_of_agents
 from tests.support.running_system import Instance, RunningSystem, allow, tabard_up, until

@@ -11,8 +11,8 @@ from pathlib import Path
 import msgspec
 
 from tabard.agent.agent import Agent
+from tabard.agent.agent_handover import RunningInstance
 from tabard.agent.drivers.driver import ExitStatus, Running
-from tabard.agent.kept import KeptInstance
 from tabard.agent.networks.network import InstanceNetwork, LoopbackPorts
 from tabard.agent.settings import AgentSettings
 from tabard.clock import SystemClock
@@ -61,7 +61,7 @@ class FakeDriver:
         self.descriptors = descriptors
         self.started: list[tuple[DesiredInstance, Mapping[str, str], Path]] = []
         self.running: list[FakeRunning] = []
-        self.adopted: list[KeptInstance] = []
+        self.adopted: list[RunningInstance] = []
         self.error: Exception | None = None
         self.not_started_because: list[str] = []
 
@@ -81,7 +81,7 @@ class FakeDriver:
         self.running.append(FakeRunning(self.descriptors))
         return self.running[-1]
 
-    def adopt(self, kept: KeptInstance, directory: Path) -> Running | None:
+    def adopt(self, kept: RunningInstance, directory: Path) -> Running | None:
         self.adopted.append(kept)
         if self.error is not None:
             return None

@@ -19,7 +19,7 @@ from tabard.model.instance import Instance, InstanceState
 from tabard.model.instance_profile import InstanceProfile
 from tabard.model.role import Role
 from tabard.names import new_unique_id
-from tabard.services.ec2.images import PROCESS_IMAGE
+from tabard.services.ec2.launch.images import PROCESS_IMAGE
 from tabard.services.operation import Facts, Operation
 from tabard.store.snapshot import Snapshot
 

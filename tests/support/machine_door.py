@@ -10,7 +10,7 @@ from typing import Any
 
 from tabard.agent.certified_exchange import CertifiedExchange
 from tabard.agent.edge_client import EdgeClient
-from tabard.agent.enrolling import enrol
+from tabard.agent.enrolling import enroll
 from tabard.agent.host_keys import HostDirectory
 from tabard.clock import SystemClock
 from tabard.credentials.certificate_authority import (
@@ -24,7 +24,7 @@ from tabard.edge.machine_paths import MachinePaths
 from tabard.edge.server import edge_server
 from tabard.edge.tls import EdgeTls
 from tabard.model.join_offer import JoinOffer
-from tabard.services.ec2.images import MACHINE_IMAGE
+from tabard.services.ec2.launch.images import MACHINE_IMAGE
 from tabard.wire.request import Answer, RawRequest
 from tests.support.edge_in_memory import EdgeInMemory
 
@@ -57,9 +57,9 @@ class Door:
 
     async def enrolled(self, folder: Path) -> "Machine":
         directory = HostDirectory(folder)
-        enrolment = await enrol_in_thread(await self.offer(), directory)
+        enrollment = await enroll_in_thread(await self.offer(), directory)
         exchange = CertifiedExchange(self.endpoint, directory.identified())
-        return Machine(directory, enrolment.host_id, enrolment.instance_id, exchange)
+        return Machine(directory, enrollment.host_id, enrollment.instance_id, exchange)
 
 
 @dataclass(frozen=True)
@@ -74,10 +74,10 @@ class Machine:
         return EdgeClient(self.host_id, self.exchange, clock=SystemClock())
 
 
-async def enrol_in_thread(offer: JoinOffer, directory: HostDirectory, *, name: str = NAME) -> Any:  # noqa: ANN401
+async def enroll_in_thread(offer: JoinOffer, directory: HostDirectory, *, name: str = NAME) -> Any:  # noqa: ANN401
     """In a thread, as on another machine: enrolling blocks for a handshake."""
     return await asyncio.to_thread(
-        lambda: asyncio.run(enrol(offer, directory, host_name=name, clock=SystemClock()))
+        lambda: asyncio.run(enroll(offer, directory, host_name=name, clock=SystemClock()))
     )
 
 

@@ -20,7 +20,7 @@ import boto3
 from botocore.client import BaseClient
 from botocore.config import Config
 
-from tabard.services.ec2.images import NETNS_IMAGE, PROCESS_IMAGE
+from tabard.services.ec2.launch.images import NETNS_IMAGE, PROCESS_IMAGE
 from tabard.wiring.data_dir import LAUNCHED
 
 TABARD = (sys.executable, "-m", "tabard.cli.main")

@@ -9,10 +9,10 @@ from pathlib import Path
 import msgspec
 
 from tabard.agent.agent import Agent
+from tabard.agent.agent_handover import RunningInstance, SupervisorHandover
 from tabard.agent.drivers.driver import ExitStatus
 from tabard.agent.edge_client import EdgeError
-from tabard.agent.keeper import SessionKeeper
-from tabard.agent.kept import KeptBySupervisor, KeptInstance
+from tabard.agent.instance_credentials import InstanceCredentials
 from tabard.agent.networks.network import InstanceNetwork, LoopbackPorts
 from tabard.agent.settings import AgentSettings
 from tabard.clock import ManualClock, read_clocks
@@ -60,7 +60,7 @@ class IdleDriver:
     ) -> IdleRunning:
         return IdleRunning()
 
-    def adopt(self, kept: KeptInstance, directory: Path) -> IdleRunning:
+    def adopt(self, kept: RunningInstance, directory: Path) -> IdleRunning:
         return IdleRunning()
 
     def not_started(self, instance_id: str, reason: str) -> None:
@@ -101,7 +101,7 @@ class Simulation:
             runtime_directory=self._folder,
             edge_endpoint="http://127.0.0.1:4700",
             region="us-east-1",
-            kept=KeptBySupervisor(self._kept),
+            kept=SupervisorHandover(self._kept),
         )
         agent.recover()
         return agent
@@ -112,7 +112,7 @@ class Simulation:
         return ID in self._kept.records
 
     @property
-    def keeper(self) -> SessionKeeper:
+    def keeper(self) -> InstanceCredentials:
         keeper = self.agent.instances[ID].keeper
         assert keeper is not None
         return keeper

@@ -125,25 +125,25 @@ def test_a_folder_that_anybody_can_exchange_is_refused(folder: Path) -> None:
     prepare_private_folder(above / "b" / "data")
 
 
-def test_an_enrolment_that_others_could_have_written_is_not_gone_on_with(folder: Path) -> None:
+def test_an_enrollment_that_others_could_have_written_is_not_gone_on_with(folder: Path) -> None:
     """It would lead the machine to an edge of theirs, with an authority of theirs."""
-    with pytest.raises(NotEnrolled, match="holds no enrolment"):
-        HostDirectory(folder).enrolment()
+    with pytest.raises(NotEnrolled, match="holds no enrollment"):
+        HostDirectory(folder).enrollment()
     assert not folder.exists()
     folder.mkdir(mode=0o700)
-    planted = folder / "enrolment.json"
+    planted = folder / "enrollment.json"
     planted.write_text('{"endpoint":"https://evil.test:1","host_id":"h-1","instance_id":"i-1","region":"r"}')
     folder.chmod(0o777)
     with pytest.raises(NotEnrolled, match="it must be 0700"):
-        HostDirectory(folder).enrolment()
+        HostDirectory(folder).enrollment()
     folder.chmod(0o700)
-    assert HostDirectory(folder).enrolment().host_id == "h-1"
+    assert HostDirectory(folder).enrollment().host_id == "h-1"
     give_away(planted)
     with pytest.raises(NotEnrolled, match=f"belongs to uid {ANOTHER_UID}"):
-        HostDirectory(folder).enrolment()
+        HostDirectory(folder).enrollment()
 
 
-def test_data_directory_and_enrolment_are_such_folders(folder: Path) -> None:
+def test_data_directory_and_enrollment_are_such_folders(folder: Path) -> None:
     folder.mkdir()
     folder.chmod(0o777)
     with pytest.raises(DataDirUnsafe, match="it must be 0700"):

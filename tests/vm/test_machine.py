@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tabard.services.ec2.images import VM_IMAGE
+from tabard.services.ec2.launch.images import VM_IMAGE
 from tests.support.process_tree import turn_of_agents
 from tests.support.running_system import RunningSystem, allow, tabard_up, until
 

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Mapping
 
 from tabard.access.authorize import Denial, Denied
-from tabard.access.evidence import bounded, statement_behind
+from tabard.access.denial_record import bounded, statement_behind
 from tabard.credentials.keyring import Keyring
 from tabard.credentials.sealed_message import seal_message
 from tabard.names import Arn

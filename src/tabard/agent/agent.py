@@ -11,12 +11,14 @@ from typing import assert_never
 
 import structlog
 
+from tabard.agent.agent_handover import AgentHandover, NoHandover, RunningInstance
 from tabard.agent.consoles import EVERY_SECONDS, Consoles
 from tabard.agent.drivers.driver import Driver
 from tabard.agent.drivers.leftovers import end_former
 from tabard.agent.edge_client import Edge, EdgeError
 from tabard.agent.edge_relay import EdgeDoor, PlainDoor
 from tabard.agent.identity import fetch_identity
+from tabard.agent.instance_credentials import DueSession, InstanceCredentials
 from tabard.agent.instance_folders import former_instances
 from tabard.agent.instances import (
     AGENT_ENDED,
@@ -25,8 +27,6 @@ from tabard.agent.instances import (
     Phase,
     Surroundings,
 )
-from tabard.agent.keeper import Errand, SessionKeeper
-from tabard.agent.kept import KeptInstance, KeptInstances, NothingKept
 from tabard.agent.minting import Minting
 from tabard.agent.reconcile import (
     Action,
@@ -44,8 +44,8 @@ from tabard.agent.reconcile import (
 )
 from tabard.agent.renewals import Renewals
 from tabard.agent.reports import Reports
+from tabard.agent.retry_loop import RetryLoop
 from tabard.agent.settings import AgentSettings
-from tabard.agent.steps import Steps
 from tabard.agent.waiting import until
 from tabard.clock import Clock
 from tabard.imds.peer import peer_check_works
@@ -80,7 +80,7 @@ class Agent:
         edge_endpoint: str,
         region: str,
         edge_door: EdgeDoor | None = None,
-        kept: KeptInstances | None = None,
+        kept: AgentHandover | None = None,
     ) -> None:
         """Args: drivers: by the name that a desired instance asks for; runtime_directory: exists;
         edge_door: for what comes from instances' networks, the edge's endpoint where there is no other;
@@ -103,7 +103,7 @@ class Agent:
             stop_grace=settings.stop_grace,
             machine_stop_grace=settings.machine_stop_grace,
             first_session_wait=settings.first_session_wait,
-            kept=kept or NothingKept(),
+            kept=kept or NoHandover(),
             random_source=self._random,
         )
         self._desired: dict[str, DesiredInstance] | None = None
@@ -111,7 +111,7 @@ class Agent:
         self._instances: dict[str, HostedInstance] = {}
         self._reports = Reports(edge, on_acknowledged=self._note_acknowledged)
         self._consoles = Consoles(self._folder, edge, clock)
-        self._steps = Steps(
+        self._steps = RetryLoop(
             host_id=host_id,
             ends_when_revoked=settings.ends_when_revoked,
             on_failure=self._reports.changed.set,
@@ -171,7 +171,7 @@ class Agent:
         for instance_id, boot_number in left:
             self._hosted(instance_id, boot_number, phase="stopped", reason=AGENT_ENDED)
 
-    def _adopt(self, kept: KeptInstance) -> str:
+    def _adopt(self, kept: RunningInstance) -> str:
         instance_id = kept.facts.instance_id
         driver = self._drivers.get(kept.facts.driver)
         running = None if driver is None else driver.adopt(kept, self._folder / instance_id)
@@ -292,13 +292,13 @@ class Agent:
             case _:
                 assert_never(action)
 
-    def _keeper(self, instance_id: str) -> SessionKeeper:
+    def _keeper(self, instance_id: str) -> InstanceCredentials:
         keeper = self._instances[instance_id].keeper
         if keeper is None:
             raise RuntimeError(f"{instance_id} has no metadata to change")  # reconcile saw its facts
         return keeper
 
-    def _keeper_if_any(self, instance_id: str) -> SessionKeeper | None:
+    def _keeper_if_any(self, instance_id: str) -> InstanceCredentials | None:
         return self._instances[instance_id].keeper if instance_id in self._instances else None
 
     def _start(self, desired: DesiredInstance) -> None:
@@ -344,7 +344,7 @@ class Agent:
         self._sessions_changed.set()
         self._changed(instance_id)
 
-    def _take_due(self) -> list[tuple[SessionKeeper, Errand]]:
+    def _take_due(self) -> list[tuple[InstanceCredentials, DueSession]]:
         return self._renewals.take_due()
 
     # The loops

@@ -21,8 +21,8 @@ from tabard.model.messages import (
     DescribeHostsResult,
     DescribeJoinTokensRequest,
     DescribeJoinTokensResult,
-    EnrolHostRequest,
-    EnrolHostResult,
+    EnrollHostRequest,
+    EnrollHostResult,
     GetInstanceIdentityRequest,
     GetInstanceIdentityResult,
     GetInstanceSessionRequest,
@@ -185,7 +185,7 @@ class EdgeClient:
         await self._call("DeregisterHost", DeregisterHostRequest(host_id=host_id))
 
     async def create_join_token(self, request: CreateJoinTokenRequest) -> CreateJoinTokenResult:
-        """Let one machine enrol, as an administrator; the secret is in this answer only."""
+        """Let one machine enroll, as an administrator; the secret is in this answer only."""
         answer = await self._call("CreateJoinToken", request)
         return _decode("CreateJoinToken", answer, CreateJoinTokenResult)
 
@@ -203,9 +203,9 @@ class EdgeClient:
         answer = await self._call("DescribeHosts", DescribeHostsRequest())
         return _decode("DescribeHosts", answer, DescribeHostsResult)
 
-    async def enrol_host(self, request: EnrolHostRequest) -> EnrolHostResult:
+    async def enroll_host(self, request: EnrollHostRequest) -> EnrollHostResult:
         """Become a host, as the bearer of a join token."""
-        return _decode("EnrolHost", await self._call("EnrolHost", request), EnrolHostResult)
+        return _decode("EnrollHost", await self._call("EnrollHost", request), EnrollHostResult)
 
     async def renew_host_certificate(self, certificate_request: str) -> RenewHostCertificateResult:
         """A certificate of another key for this host."""

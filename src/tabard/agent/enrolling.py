@@ -9,10 +9,10 @@ from urllib.parse import urlsplit
 
 from tabard.agent.certified_exchange import CertifiedExchange
 from tabard.agent.edge_client import EdgeClient
-from tabard.agent.host_keys import Enrolment, HostDirectory, trusting
+from tabard.agent.host_keys import Enrollment, HostDirectory, trusting
 from tabard.clock import Clock
 from tabard.model.join_offer import JoinOffer
-from tabard.model.messages import EDGE_NAME, EnrolHostRequest
+from tabard.model.messages import EDGE_NAME, EnrollHostRequest
 
 _HANDSHAKE_SECONDS = 10.0
 
@@ -21,8 +21,8 @@ class EdgeNotBelieved(Exception):
     """Whoever answers at the endpoint is not of the installation that the join token is of."""
 
 
-async def enrol(offer: JoinOffer, directory: HostDirectory, *, host_name: str, clock: Clock) -> Enrolment:
-    """Enrol this machine, once: a try that was cut short is gone on with, under the same key.
+async def enroll(offer: JoinOffer, directory: HostDirectory, *, host_name: str, clock: Clock) -> Enrollment:
+    """Enroll this machine, once: a try that was cut short is gone on with, under the same key.
 
     Blocks for one TLS handshake.
 
@@ -34,8 +34,8 @@ async def enrol(offer: JoinOffer, directory: HostDirectory, *, host_name: str, c
     key = directory.first_key(host_name)
     exchange = CertifiedExchange(offer.endpoint, trusting(ca_certificate))
     try:
-        enrolled = await EdgeClient("", exchange, clock=clock).enrol_host(
-            EnrolHostRequest(
+        enrolled = await EdgeClient("", exchange, clock=clock).enroll_host(
+            EnrollHostRequest(
                 join_token_id=offer.token_id,
                 join_token_secret=offer.secret,
                 host_name=host_name,

@@ -15,17 +15,17 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from tabard.durable_files import write_durably
-from tabard.model.messages import EnrolHostResult
+from tabard.model.messages import EnrollHostResult
 from tabard.model.network_path import RELAY_PROTOCOL
 from tabard.private_folder import FolderNotPrivate, prepare_private_folder
 
 
 class NotEnrolled(Exception):
-    """The directory holds no enrolment that can be gone on with; the message says why, for the operator."""
+    """The directory holds no enrollment that can be gone on with; the message says why, for the operator."""
 
 
-class Enrolment(msgspec.Struct, frozen=True, kw_only=True):
-    """What a machine knows of its enrolment; no secret."""
+class Enrollment(msgspec.Struct, frozen=True, kw_only=True):
+    """What a machine knows of its enrollment; no secret."""
 
     endpoint: str
     host_id: str
@@ -56,7 +56,7 @@ def new_key(host_name: str) -> NewKey:
 
 
 def request_of(private_key: str, host_name: str) -> NewKey:
-    """The request of a key that was made before: the same key is the same enrolment."""
+    """The request of a key that was made before: the same key is the same enrollment."""
     key = serialization.load_pem_private_key(private_key.encode("ascii"), password=None)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise NotEnrolled("the key in the directory is none of ours")
@@ -75,7 +75,7 @@ def trusting(ca_certificate: str) -> ssl.SSLContext:
 
 @dataclass(frozen=True, slots=True)
 class HostDirectory:
-    """Where a machine keeps its enrolment (mode 0700; files of mode 0600)."""
+    """Where a machine keeps its enrollment (mode 0700; files of mode 0600)."""
 
     path: Path
 
@@ -86,7 +86,7 @@ class HostDirectory:
 
     @property
     def _first_key(self) -> Path:
-        """The key with which the machine is about to enrol, or did."""
+        """The key with which the machine is about to enroll, or did."""
         return self.path / "first-key.pem"
 
     @property
@@ -94,8 +94,8 @@ class HostDirectory:
         return self.path / "ca-certificate.pem"
 
     @property
-    def _enrolment(self) -> Path:
-        return self.path / "enrolment.json"
+    def _enrollment(self) -> Path:
+        return self.path / "enrollment.json"
 
     def prepare(self) -> None:
         """Make it, closed to everybody else. Raises NotEnrolled where it is somebody else's, or open."""
@@ -106,10 +106,10 @@ class HostDirectory:
 
     @property
     def is_enrolled(self) -> bool:
-        return self._enrolment.exists()
+        return self._enrollment.exists()
 
     def first_key(self, host_name: str) -> NewKey:
-        """The key to enrol with: durable before it is used, so that a second try is the same enrolment."""
+        """The key to enroll with: durable before it is used, so that a second try is the same enrollment."""
         if self._first_key.exists():
             try:
                 return request_of(self._first_key.read_text("ascii"), host_name)
@@ -122,9 +122,9 @@ class HostDirectory:
         write_durably(self._first_key, made.private_key)
         return made
 
-    def keep(self, endpoint: str, ca_certificate: str, key: NewKey, enrolled: EnrolHostResult) -> Enrolment:
-        """Keep what enrolling has brought; the enrolment itself is written last."""
-        enrolment = Enrolment(
+    def keep(self, endpoint: str, ca_certificate: str, key: NewKey, enrolled: EnrollHostResult) -> Enrollment:
+        """Keep what enrolling has brought; the enrollment itself is written last."""
+        enrollment = Enrollment(
             endpoint=endpoint,
             host_id=enrolled.host_id,
             instance_id=enrolled.instance_id,
@@ -132,15 +132,15 @@ class HostDirectory:
         )
         write_durably(self.ca_certificate, ca_certificate)
         self.keep_identity(key, enrolled.certificate)
-        write_durably(self._enrolment, msgspec.json.encode(enrolment).decode())
+        write_durably(self._enrollment, msgspec.json.encode(enrollment).decode())
         self._first_key.unlink(missing_ok=True)
-        return enrolment
+        return enrollment
 
     def keep_identity(self, key: NewKey, certificate: str) -> None:
         """Replace key and certificate, whole or not at all."""
         write_durably(self._identity, key.private_key + certificate)
 
-    def enrolment(self) -> Enrolment:
+    def enrollment(self) -> Enrollment:
         """What was kept, in a folder that is still ours alone. Raises NotEnrolled.
 
         INVARIANT: what others can write there is not believed: it would lead the machine to their own edge.
@@ -148,12 +148,12 @@ class HostDirectory:
         if self.path.exists():
             self.prepare()
         try:
-            return msgspec.json.decode(self._enrolment.read_bytes(), type=Enrolment)
+            return msgspec.json.decode(self._enrollment.read_bytes(), type=Enrollment)
         except FileNotFoundError:
-            raise NotEnrolled(f"{self.path} holds no enrolment; give a join token") from None
+            raise NotEnrolled(f"{self.path} holds no enrollment; give a join token") from None
         except (OSError, msgspec.DecodeError) as error:
             raise NotEnrolled(
-                f"{self._enrolment} cannot be read: {type(error).__name__}; {self._start_over}"
+                f"{self._enrollment} cannot be read: {type(error).__name__}; {self._start_over}"
             ) from None
 
     def believing(self) -> ssl.SSLContext:

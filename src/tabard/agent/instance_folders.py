@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from tabard.agent.drivers.process import EMPTY_FILE
+from tabard.agent.drivers.process.driver import EMPTY_FILE
 from tabard.agent.fresh_files import write_fresh
 from tabard.model.messages import DesiredInstance
 

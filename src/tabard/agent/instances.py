@@ -10,15 +10,15 @@ from typing import Literal, TypeAlias
 
 import structlog
 
+from tabard.agent.agent_handover import AgentHandover, RunningInstance
 from tabard.agent.allowed_relay import AllowedRelay
 from tabard.agent.container import container_environment, new_token, wants_container_credentials
 from tabard.agent.drivers.driver import CannotStart, Driver, ExitStatus, Running
 from tabard.agent.drivers.environment import instance_environment
-from tabard.agent.drivers.process import EMPTY_FILE
+from tabard.agent.drivers.process.driver import EMPTY_FILE
 from tabard.agent.edge_relay import EdgeDoor, EdgeRelay
+from tabard.agent.instance_credentials import InstanceCredentials
 from tabard.agent.instance_folders import make_folder, mark_started
-from tabard.agent.keeper import SessionKeeper
-from tabard.agent.kept import KeptInstance, KeptInstances
 from tabard.agent.networks.network import InstanceNetwork, NoNetwork
 from tabard.agent.reconcile import ObservedInstance, sessions_wanted
 from tabard.agent.waiting import Event, all_of
@@ -64,7 +64,7 @@ class Surroundings:
     stop_grace: timedelta
     machine_stop_grace: timedelta
     first_session_wait: timedelta
-    kept: KeptInstances
+    kept: AgentHandover
     random_source: random.Random = field(repr=False)
 
 
@@ -83,7 +83,7 @@ class HostedInstance:
     ) -> None:
         self.instance_id = instance_id
         self.boot_number = boot_number
-        self.keeper: SessionKeeper | None = None
+        self.keeper: InstanceCredentials | None = None
         self.reported: InstanceReport | None = None
         self.metadata_endpoint = ""
         self._directory = directory
@@ -131,7 +131,9 @@ class HostedInstance:
         self._container_token = new_token() if wants_container_credentials(desired) else None
         self._begin(self._live(keeper, driver, surroundings), "pending")
 
-    def adopt(self, kept: KeptInstance, running: Running, driver: Driver, surroundings: Surroundings) -> None:
+    def adopt(
+        self, kept: RunningInstance, running: Running, driver: Driver, surroundings: Surroundings
+    ) -> None:
         """Go on with the life that a former agent began."""
         keeper = self.keeper = _keeper_of(kept.facts, surroundings)
         keeper.go_on(kept.served)
@@ -187,7 +189,7 @@ class HostedInstance:
 
     async def _live(
         self,
-        keeper: SessionKeeper,
+        keeper: InstanceCredentials,
         driver: Driver,
         surroundings: Surroundings,
         *,
@@ -238,7 +240,7 @@ class HostedInstance:
     async def _listen(
         self,
         listening: "_Listening",
-        keeper: SessionKeeper,
+        keeper: InstanceCredentials,
         network: InstanceNetwork,
         surroundings: Surroundings,
         *,
@@ -267,7 +269,7 @@ class HostedInstance:
         await server.start(*network.metadata)
         self.metadata_endpoint = server.endpoint
 
-    async def _until_settled(self, keeper: SessionKeeper, surroundings: Surroundings) -> None:
+    async def _until_settled(self, keeper: InstanceCredentials, surroundings: Surroundings) -> None:
         """Wait for its first session and its identity, but not for ever."""
         wanted = [keeper.identity_settled]
         if sessions_wanted(keeper.facts()):
@@ -277,7 +279,7 @@ class HostedInstance:
 
     async def _start(
         self,
-        keeper: SessionKeeper,
+        keeper: InstanceCredentials,
         network: InstanceNetwork,
         driver: Driver,
         surroundings: Surroundings,
@@ -303,7 +305,7 @@ class HostedInstance:
         facts = keeper.facts()
         running = await driver.start(facts, network, environment, self._directory)
         if running.descriptors is not None:
-            kept = KeptInstance(
+            kept = RunningInstance(
                 boot_number=self.boot_number,
                 served=keeper.served(),
                 network=network,
@@ -318,13 +320,13 @@ class HostedInstance:
             self._enter("running")
         return running
 
-    def _keep_up(self, keeper: SessionKeeper, kept: KeptInstances) -> None:
+    def _keep_up(self, keeper: InstanceCredentials, kept: AgentHandover) -> None:
         """From now on the next agent is told of every change."""
         keeper.on_change = lambda: kept.update(self.instance_id, keeper.served())
 
     async def _booted_again(
         self,
-        keeper: SessionKeeper,
+        keeper: InstanceCredentials,
         network: InstanceNetwork,
         driver: Driver,
         surroundings: Surroundings,
@@ -389,8 +391,8 @@ class _Listening:
             self.network.close()
 
 
-def _keeper_of(facts: DesiredInstance, surroundings: Surroundings) -> SessionKeeper:
-    return SessionKeeper(
+def _keeper_of(facts: DesiredInstance, surroundings: Surroundings) -> InstanceCredentials:
+    return InstanceCredentials(
         facts,
         clock=surroundings.clock,
         rotate_every=surroundings.rotate_every,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 import structlog
 
 from tabard.agent.edge_client import Edge, EdgeError, MintRefused
-from tabard.agent.keeper import Errand, SessionKeeper
+from tabard.agent.instance_credentials import DueSession, InstanceCredentials
 from tabard.clock import Clock
 
 SESSION_SERVED = "session_served"
@@ -27,11 +27,11 @@ class Minting:
         self._on_outcome = on_outcome
         self._places = asyncio.Semaphore(_AT_A_TIME)
 
-    async def run(self, errands: Iterable[tuple[SessionKeeper, Errand]]) -> None:
+    async def run(self, errands: Iterable[tuple[InstanceCredentials, DueSession]]) -> None:
         """Return when every answer is in. An outage is an outcome as well: the keeper tries again later."""
         await asyncio.gather(*(self._fetch(keeper, errand) for keeper, errand in errands))
 
-    async def _fetch(self, keeper: SessionKeeper, errand: Errand) -> None:
+    async def _fetch(self, keeper: InstanceCredentials, errand: DueSession) -> None:
         log = _log.bind(instance_id=errand.instance_id, role_delivery=errand.role_delivery)
         try:
             async with self._places:

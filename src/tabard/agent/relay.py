@@ -81,7 +81,7 @@ class _Half(asyncio.Protocol):
     has_ended = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's transport is an asyncio.Transport by behaviour, not by class.
+        # uvloop's transport is an asyncio.Transport by behavior, not by class.
         self.transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:

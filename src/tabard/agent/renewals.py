@@ -12,7 +12,7 @@ import heapq
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from tabard.agent.keeper import Errand, SessionKeeper
+from tabard.agent.instance_credentials import DueSession, InstanceCredentials
 from tabard.clock import Clock, ClockReading, Deadline, read_clocks
 
 _STEP_SECONDS = 1.0
@@ -24,7 +24,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class Renewals:
     """A queue by due time. It names instances and holds no keeper: what has ended is not kept for it."""
 
-    def __init__(self, keeper_of: Callable[[str], SessionKeeper | None], clock: Clock) -> None:
+    def __init__(self, keeper_of: Callable[[str], InstanceCredentials | None], clock: Clock) -> None:
         """Args: keeper_of: the present keeper of an instance, None where it has none."""
         self._keeper_of = keeper_of
         self._clock = clock
@@ -53,7 +53,7 @@ class Renewals:
             heapq.heappop(self._queue)
         return None
 
-    def take_due(self) -> list[tuple[SessionKeeper, Errand]]:
+    def take_due(self) -> list[tuple[InstanceCredentials, DueSession]]:
         """The sessions to ask for now; each is given out once, until its outcome has been noted."""
         due = []
         now_seconds = self._clock.boottime_seconds()

@@ -7,7 +7,7 @@ import structlog
 
 from tabard.agent.edge_client import Edge, EdgeError, EdgeRefused
 from tabard.agent.reconcile import ObservedInstance
-from tabard.agent.steps import EDGE_CALL_FAILED
+from tabard.agent.retry_loop import EDGE_CALL_FAILED
 from tabard.model.messages import InstanceReport
 
 REPORT_REFUSED = "report_refused"

@@ -23,8 +23,8 @@ from tabard.cli.demo_application import APPLICATION
 from tabard.cli.interruption import Interruption
 from tabard.clock import SystemClock
 from tabard.processes.isolation import LAUNCH_FILE
-from tabard.services.ec2.images import PROCESS_IMAGE
-from tabard.services.ec2.instance_profiles import TRUST_EC2
+from tabard.services.ec2.instance_profiles.pass_role import TRUST_EC2
+from tabard.services.ec2.launch.images import PROCESS_IMAGE
 from tabard.wiring.data_dir import DataDir, runs
 from tabard.wiring.running import RunningSystem, describe
 

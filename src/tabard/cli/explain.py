@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from tabard.cli.reasons import evidence_text, layer_name, statement_name
+from tabard.cli.decision_text import denial_record_text, layer_name, statement_name
 from tabard.cli.running import DataDirOption, complain
 from tabard.cli.shown import printable
 from tabard.clock import iso8601
@@ -92,7 +92,7 @@ def explanation_text(event: AuditEvent, since: ChangedSince) -> Iterator[str]:
         yield f"             {_verdict(decided)}"
     evidence = _evidence(event)
     if evidence is not None:
-        yield from evidence_text(evidence)
+        yield from denial_record_text(evidence)
     if event.decisions:
         yield f"  since then {_since_text(since)}"
 

@@ -1,4 +1,4 @@
-"""`tabard host`: let other machines enrol, see them, revoke them."""
+"""`tabard host`: let other machines enroll, see them, revoke them."""
 
 import asyncio
 import logging
@@ -20,10 +20,10 @@ from rich.console import Console
 from rich.table import Table
 
 from tabard.agent.edge_client import EdgeError
-from tabard.agent.enrolling import EdgeNotBelieved, enrol
-from tabard.agent.host_keys import Enrolment, HostDirectory, NotEnrolled
+from tabard.agent.enrolling import EdgeNotBelieved, enroll
+from tabard.agent.host_keys import Enrollment, HostDirectory, NotEnrolled
 from tabard.agent.networks.machine import METADATA_ADDRESS
-from tabard.agent.steps import HostRevoked
+from tabard.agent.retry_loop import HostRevoked
 from tabard.cli.durations import duration
 from tabard.cli.running import DataDirOption, complain, running_system
 from tabard.clock import SystemClock, iso8601
@@ -52,7 +52,7 @@ _STDIN = "-"
 
 host = typer.Typer(
     name="host",
-    help="Other machines: let them enrol, see them, revoke them.",
+    help="Other machines: let them enroll, see them, revoke them.",
     no_args_is_help=True,
     add_completion=False,
 )
@@ -60,7 +60,7 @@ host = typer.Typer(
 
 @host.command()
 def token(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The name of the machine that may enrol.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The name of the machine that may enroll.")],
     instance_profile: Annotated[
         str | None,
         typer.Option("--instance-profile", help="The instance profile that its instance is given."),
@@ -148,14 +148,14 @@ def revoke(
     _asked(deregister_host(as_admin(running_system(data_dir)), host_id))
 
 
-@host.command(name="enrol", context_settings={"allow_interspersed_args": True})
-def enrol_(
+@host.command(name="enroll", context_settings={"allow_interspersed_args": True})
+def enroll_(
     join_token: Annotated[
         str | None,
         typer.Argument(
             metavar="[TOKEN]",
             envvar="TABARD_JOIN_TOKEN",
-            help="The join token; - reads it from stdin. None goes on with an earlier enrolment.",
+            help="The join token; - reads it from stdin. None goes on with an earlier enrollment.",
         ),
     ] = None,
     command: Annotated[
@@ -206,19 +206,19 @@ def enrol_(
             command=command or (),
         )
         try:
-            status = asyncio.run(_enrol_and_serve(join_token, name or socket.gethostname(), kept, machine))
+            status = asyncio.run(_enroll_and_serve(join_token, name or socket.gethostname(), kept, machine))
         except (EdgeNotBelieved, NotEnrolled, NotServed) as error:
             complain(str(error))
         except HostRevoked as error:
-            complain(f"{error}; to enrol anew, remove {kept.path} and give another token", status=REVOKED)
+            complain(f"{error}; to enroll anew, remove {kept.path} and give another token", status=REVOKED)
         except EdgeError as error:
             complain(error.message)
         except OSError as error:
-            complain(f"enrolment did not succeed: {error.strerror or error}")
+            complain(f"enrollment did not succeed: {error.strerror or error}")
     raise typer.Exit(status)
 
 
-async def _enrol_and_serve(
+async def _enroll_and_serve(
     join_token: str | None, name: str, kept: HostDirectory, machine: EnrolledMachine
 ) -> int:
     stop = asyncio.Event()
@@ -227,9 +227,9 @@ async def _enrol_and_serve(
     if join_token is not None:
         if kept.is_enrolled:
             raise NotEnrolled(
-                f"{kept.path} holds an enrolment already; give no token, or another --directory"
+                f"{kept.path} holds an enrollment already; give no token, or another --directory"
             )
-        await enrol(_offer(join_token), kept, host_name=name, clock=SystemClock())
+        await enroll(_offer(join_token), kept, host_name=name, clock=SystemClock())
     status = await machine.serve(stop, announce=_say_where if not machine.command else _say_that)
     return status.shell_code
 
@@ -241,13 +241,13 @@ def _offer(join_token: str) -> JoinOffer:
         raise NotEnrolled(str(error)) from None
 
 
-def _say_that(enrolment: Enrolment, _: Mapping[str, str]) -> None:
-    typer.echo(f"tabard: this machine is {enrolment.instance_id} on host {enrolment.host_id}", err=True)
+def _say_that(enrollment: Enrollment, _: Mapping[str, str]) -> None:
+    typer.echo(f"tabard: this machine is {enrollment.instance_id} on host {enrollment.host_id}", err=True)
 
 
-def _say_where(enrolment: Enrolment, environment: Mapping[str, str]) -> None:
+def _say_where(enrollment: Enrollment, environment: Mapping[str, str]) -> None:
     """What a process of this machine needs in its environment to be the instance."""
-    _say_that(enrolment, environment)
+    _say_that(enrollment, environment)
     for variable in SHOWN_VARIABLES:
         if variable in environment:
             typer.echo(f"export {variable}={shlex.quote(environment[variable])}")

@@ -4,88 +4,88 @@ from typing import Any
 
 import typer
 
-from tabard.cli.listed import Listed, ListedGroup
+from tabard.cli.lazy_commands import LazyCommand, LazyGroup
 from tabard.cli.running import complain
 from tabard.wiring.data_file import DataFileUnusable
 
 _COMMANDS = (
-    Listed(
+    LazyCommand(
         "up",
         "tabard.cli.up:up",
         "Run Tabard until Ctrl-C. Every option has a variable as well: TABARD_PORT, TABARD_DATA_DIR, …",
     ),
-    Listed(
+    LazyCommand(
         "run",
         "tabard.cli.run:run",
         "Run a command as an instance: its AWS SDK finds the role's credentials and nothing else does.",
         settings={"allow_interspersed_args": False},
     ),
-    Listed(
+    LazyCommand(
         "adopt",
         "tabard.cli.adopt:adopt",
         "Make a running container an instance: SDKs in it find the role's credentials.",
     ),
-    Listed(
+    LazyCommand(
         "env",
         "tabard.cli.env:env",
         'Print what an AWS client needs to administer the running system: eval "$(tabard env)".',
     ),
-    Listed(
+    LazyCommand(
         "audit",
         "tabard.cli.audit:audit",
         "Show the audit trail: one event per request, with the sentence that says why it was denied.",
     ),
-    Listed(
+    LazyCommand(
         "explain",
         "tabard.cli.explain:explain",
         "Explain one request: which layer and statements decided, the near misses, and what changed since.",
     ),
-    Listed(
+    LazyCommand(
         "fault",
         "tabard.cli.fault:fault",
         "Let something go wrong with one instance, to see how its application bears it.",
     ),
-    Listed(
+    LazyCommand(
         "policy",
         "tabard.cli.policy:policy",
         "Policy documents, before they are attached to anything.",
     ),
-    Listed(
+    LazyCommand(
         "event",
         "tabard.cli.event:event",
         "Announce to an instance what EC2 would: interruption, rebalance, lifecycle state, maintenance.",
     ),
-    Listed(
+    LazyCommand(
         "host",
         "tabard.cli.host:host",
-        "Other machines: let them enrol, see them, revoke them.",
+        "Other machines: let them enroll, see them, revoke them.",
     ),
-    Listed(
+    LazyCommand(
         "identity-certificate",
         "tabard.cli.identity_certificate:identity_certificate",
         "Print the certificate (PEM) with which instance identity documents are signed; it is no secret.",
     ),
-    Listed(
+    LazyCommand(
         "organization",
         "tabard.cli.organization:organization",
-        "The organisation that the account is in: units and control policies.",
+        "The organization that the account is in: units and control policies.",
     ),
-    Listed(
+    LazyCommand(
         "backup",
         "tabard.cli.backup:backup",
         "Write a backup of the store to one file (mode 0600), while the system runs or not.",
     ),
-    Listed(
+    LazyCommand(
         "restore",
         "tabard.cli.backup:restore",
         "Restore a backup into a data directory that holds no store, and on which no system runs.",
     ),
-    Listed(
+    LazyCommand(
         "reset",
         "tabard.cli.reset:reset",
         "Empty the running ephemeral system: instances, IAM, objects, tables, queues; keys and port stay.",
     ),
-    Listed(
+    LazyCommand(
         "demo",
         "tabard.cli.demo:demo",
         "Tell the story of one instance and its role with the real system; ends by itself.",
@@ -93,7 +93,7 @@ _COMMANDS = (
 )
 
 
-class _Tabard(ListedGroup):
+class _Tabard(LazyGroup):
     LISTED = _COMMANDS
 
     def invoke(self, context: Any) -> Any:  # noqa: ANN401 - typer's own, which has no public type

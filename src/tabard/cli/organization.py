@@ -1,4 +1,4 @@
-"""`tabard organization`: the organisation that the account is in, and its control policies."""
+"""`tabard organization`: the organization that the account is in, and its control policies."""
 
 import json
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ from tabard.wiring.store import opened_store
 
 organization = typer.Typer(
     name="organization",
-    help="The organisation that the account is in: units and control policies.",
+    help="The organization that the account is in: units and control policies.",
     no_args_is_help=True,
     add_completion=False,
 )
@@ -32,7 +32,7 @@ def apply_file(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="TOML (.toml) or JSON.")],
     data_dir: DataDirOption = None,
 ) -> None:
-    """Put an organisation's file in force, in place of the one before; running edges follow at once."""
+    """Put an organization's file in force, in place of the one before; running edges follow at once."""
     try:
         with _store(data_dir) as store:
             applied = apply_from_file(store, file, now=SystemClock().now())
@@ -46,11 +46,11 @@ def show(
     data_dir: DataDirOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="As a file that apply takes.")] = False,
 ) -> None:
-    """Show the organisation in force: its tree, and what is attached where."""
+    """Show the organization in force: its tree, and what is attached where."""
     with _store(data_dir) as store:
         found = organization_in_force(store)
     if found is None:
-        complain("the account is in no organisation; put one in force with: tabard organization apply FILE")
+        complain("the account is in no organization; put one in force with: tabard organization apply FILE")
     if as_json:
         typer.echo(json.dumps(as_tree(found), indent=2))
         return
@@ -61,11 +61,11 @@ def show(
 
 @organization.command()
 def remove(data_dir: DataDirOption = None) -> None:
-    """Take the account out of its organisation: its control policies bind nobody any more."""
+    """Take the account out of its organization: its control policies bind nobody any more."""
     with _store(data_dir) as store:
         removed = remove_organization(store, now=SystemClock().now())
     if removed is None:
-        complain("the account is in no organisation; nothing was changed")
+        complain("the account is in no organization; nothing was changed")
     typer.echo(f"removed: {removed.organization_id}")
 
 

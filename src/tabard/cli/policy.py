@@ -2,15 +2,15 @@
 
 import typer
 
-from tabard.cli.listed import Listed, ListedGroup
+from tabard.cli.lazy_commands import LazyCommand, LazyGroup
 
 _COMMANDS = (
-    Listed(
+    LazyCommand(
         "check",
         "tabard.cli.policy_check:check",
         "Check policy documents: what AWS refuses is an error, what can never match a warning.",
     ),
-    Listed(
+    LazyCommand(
         "simulate",
         "tabard.cli.policy_simulate:simulate",
         "Decide requests by policies from files, or by those of a role or user of the system, and say why.",
@@ -18,7 +18,7 @@ _COMMANDS = (
 )
 
 
-class _Policy(ListedGroup):
+class _Policy(LazyGroup):
     LISTED = _COMMANDS
 
 

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from tabard.access.evidence import evidence_of
+from tabard.access.denial_record import denial_record_of
+from tabard.cli.decision_text import denial_record_text, layer_name, statement_name
 from tabard.cli.policy_check import text_of
-from tabard.cli.reasons import evidence_text, layer_name, statement_name
 from tabard.cli.running import DataDirOption, complain
 from tabard.cli.shown import printable
 from tabard.errors import AwsError
@@ -23,9 +23,8 @@ from tabard.policy import (
     RequestContext,
     missing_context_keys,
 )
-from tabard.services.iam.simulate import refuse_bad_names
-from tabard.services.iam.simulated_caller import caller_keys, simulated_principal, untyped_values
-from tabard.services.iam.simulated_policies import (
+from tabard.services.iam.simulation.caller import caller_keys, simulated_principal, untyped_values
+from tabard.services.iam.simulation.policies import (
     Source,
     boundary_of,
     compiled,
@@ -33,7 +32,8 @@ from tabard.services.iam.simulated_policies import (
     given_policy,
     identity_policies,
 )
-from tabard.services.iam.simulation import Scenario
+from tabard.services.iam.simulation.simulate import refuse_bad_names
+from tabard.services.iam.simulation.simulation import Scenario
 from tabard.store.controls import NO_CONTROLS, Controls
 from tabard.store.ports import StoreUnavailable
 from tabard.store.snapshot import Snapshot
@@ -140,7 +140,7 @@ def decision_text(told: Mapping[str, Any]) -> Iterator[str]:
         "implicit-deny": f"denied: no {layer} allows it",
     }[told["effect"]]
     yield f"{told['action']} on {told['resource']}: {verdict}"
-    yield from evidence_text(told)
+    yield from denial_record_text(told)
     if told["missing"]:
         yield f"  not given  {', '.join(told['missing'])}"
 
@@ -157,7 +157,7 @@ def _decided(scenario: Scenario, layers: PolicyLayers, action: str, resource: st
         if policies is not None:
             keys = missing_context_keys(request, [source.document for source in sources], policies)
             missing.update((key.lower(), key) for key in keys)
-    return {**evidence_of(request, layers), "missing": list(missing.values())}
+    return {**denial_record_of(request, layers), "missing": list(missing.values())}
 
 
 def _scenario(

@@ -30,8 +30,8 @@ from tabard.cli.shown import printable
 from tabard.cli.up import CANNOT_START, settings_from
 from tabard.model.instance import Image
 from tabard.policy import DocumentKind
-from tabard.services.ec2.images import VM_IMAGE
-from tabard.services.ec2.instance_profiles import TRUST_EC2
+from tabard.services.ec2.instance_profiles.pass_role import TRUST_EC2
+from tabard.services.ec2.launch.images import VM_IMAGE
 from tabard.wiring.data_dir import find_running
 from tabard.wiring.endpoint import as_admin
 from tabard.wiring.foreground import ForegroundRun, deregister_host, register_ephemeral_host

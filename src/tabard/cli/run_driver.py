@@ -8,17 +8,17 @@ from pathlib import Path
 
 import typer
 
-from tabard.agent.drivers.adopting import AdoptingDriver
-from tabard.agent.drivers.container import STANDARD_ENVIRONMENT
-from tabard.agent.drivers.container_images import machines_programs
-from tabard.agent.drivers.foreground import ForegroundDriver, as_container, as_process
-from tabard.agent.drivers.podman import Root
+from tabard.agent.drivers.container.adoption import AdoptingDriver
+from tabard.agent.drivers.container.driver import STANDARD_ENVIRONMENT
+from tabard.agent.drivers.container.images import machines_programs
+from tabard.agent.drivers.container.podman import Root
+from tabard.agent.drivers.process.foreground import ForegroundDriver, as_container, as_process
 from tabard.agent.networks.allowed import AllowedAddress, parse_allowed
 from tabard.agent.networks.namespaces import InsideEdge, networks_to_adopt
 from tabard.agent.networks.network import LoopbackPorts, Networks, NoNetwork
 from tabard.cli.running import complain
 from tabard.model.instance import Image
-from tabard.services.ec2.images import CONTAINER_IMAGE, NETNS_IMAGE, PROCESS_IMAGE
+from tabard.services.ec2.launch.images import CONTAINER_IMAGE, NETNS_IMAGE, PROCESS_IMAGE
 from tabard.wiring.drivers import container_networks, instance_isolation
 from tabard.wiring.running import RunningSystem
 

@@ -65,7 +65,7 @@ def up(
         bool | None, typer.Option(help="Whether the account's root has a key.")
     ] = None,
     organization_file: Annotated[
-        Path | None, typer.Option(help="The organisation this account is in: TOML or JSON.")
+        Path | None, typer.Option(help="The organization this account is in: TOML or JSON.")
     ] = None,
     session_lifetime_seconds: Annotated[
         int | None, typer.Option(help="How long an instance's session lives, 1200 to 43200.")
@@ -169,7 +169,7 @@ def print_banner(console: Console, system: System) -> None:
         f'  administer   eval "$(tabard env{facts.data_dir_option})"   then: aws sts get-caller-identity'
     )
     if facts.host_endpoint:
-        console.print(f"  machines     {facts.host_endpoint}   let one enrol: tabard host token NAME")
+        console.print(f"  machines     {facts.host_endpoint}   let one enroll: tabard host token NAME")
     console.print(f"  health       {facts.health}/health   metrics {facts.health}/metrics")
     console.print(f"  data         {facts.data_dir}{' (ephemeral)' if facts.ephemeral else ''}")
     console.print(

@@ -109,7 +109,7 @@ class ClientConnection(asyncio.Protocol):
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's transport is an asyncio.Transport by behaviour, not by class.
+        # uvloop's transport is an asyncio.Transport by behavior, not by class.
         self._transport = cast("asyncio.Transport", transport)
         self._writer = AnswerWriter(self._transport, idle_seconds=self._bounds.write_idle_seconds)
         peer = transport.get_extra_info("peername")

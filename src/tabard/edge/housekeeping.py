@@ -8,7 +8,7 @@ import structlog
 from tabard.clock import Clock
 from tabard.credentials.keyring import forgettable, new_sealing_key, rotation_is_due
 from tabard.edge.perform import RefreshingSource
-from tabard.services.ec2.lifecycle import purge_terminated
+from tabard.services.ec2.instances.lifecycle import purge_terminated
 from tabard.services.hosts.hosts import reap_unseen_hosts
 from tabard.store.ports import Store, StoreUnavailable
 

@@ -13,7 +13,7 @@ from tabard.clock import Clock
 from tabard.errors import ServiceUnavailable
 from tabard.model.client_certificate import ClientCertificate
 from tabard.model.network_path import NetworkPath
-from tabard.services.ec2.default_vpc import default_vpc
+from tabard.services.ec2.network.default_vpc import default_vpc
 from tabard.store.snapshot import Snapshot
 
 

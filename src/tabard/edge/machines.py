@@ -12,12 +12,12 @@ from tabard.store.snapshot import Snapshot
 from tabard.wire.identify import Identified
 from tabard.wire.request import RawRequest
 
-ENROL = "EnrolHost"
+ENROLL = "EnrollHost"
 MACHINE_REQUEST_BYTES = 1024 * 1024
 
 
 class _Presented(msgspec.Struct, frozen=True, rename="pascal"):
-    """The members of EnrolHost's input by which a join token is presented."""
+    """The members of EnrollHost's input by which a join token is presented."""
 
     join_token_id: str = ""
     join_token_secret: str = ""
@@ -42,7 +42,7 @@ def authenticate_machine(
     # INVARIANT: without TLS nothing is believed but a signature; a join token would be anybody's to read.
     if not raw.secure:
         raise NotAuthenticated("hosts", Refusal.NO_AUTHENTICATION)
-    if identified.operation != ENROL:
+    if identified.operation != ENROLL:
         return authenticate_host(raw.client_certificate, snapshot=snapshot, now=now)
     try:
         presented = msgspec.json.decode(content, type=_Presented)

@@ -7,7 +7,7 @@ from typing import assert_never
 
 from tabard.access.authorize import Denied
 from tabard.access.check import Check
-from tabard.access.evidence import evidence
+from tabard.access.denial_record import evidence
 from tabard.access.refusals import NotOffered
 from tabard.edge.stages import Allowed, Asked, Believed, Reached, Resolved
 from tabard.errors import AwsError

@@ -9,7 +9,7 @@ import asyncio
 import socket
 from collections.abc import Callable
 
-from tabard.imds.pace import Pace
+from tabard.imds.rate_limit import RateLimit
 
 _PAUSE_SECONDS = 0.05
 _SILENT_SECONDS = 1
@@ -22,7 +22,7 @@ class Acceptor:
 
     __slots__ = ("_listener", "_loop", "_on_connection", "_pace", "_paused")
 
-    def __init__(self, listener: socket.socket, on_connection: OnConnection, pace: Pace) -> None:
+    def __init__(self, listener: socket.socket, on_connection: OnConnection, pace: RateLimit) -> None:
         """Args: on_connection: is given a connection and its peer's address."""
         listener.setblocking(False)
         if hasattr(socket, "TCP_DEFER_ACCEPT"):

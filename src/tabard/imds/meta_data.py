@@ -8,7 +8,7 @@ from functools import partial
 from typing import TypeAlias, final
 
 from tabard.imds.iam_category import iam
-from tabard.imds.nodes import Document, Labelled, Node, iso_time, json_line, json_object, text
+from tabard.imds.nodes import Document, Labeled, Node, iso_time, json_line, json_object, text
 from tabard.imds.source import CredentialsView
 from tabard.model.messages import DesiredInstance, DesiredScheduledEvent, InstanceTag
 
@@ -87,7 +87,7 @@ def _autoscaling(facts: DesiredInstance, _: CredentialsView) -> _NodeIfAny:
 def _public_keys(facts: DesiredInstance, _: CredentialsView) -> _NodeIfAny:
     if not facts.public_key:
         return None
-    return {"0": Labelled(f"0={facts.key_name}", {"openssh-key": text(facts.public_key)})}
+    return {"0": Labeled(f"0={facts.key_name}", {"openssh-key": text(facts.public_key)})}
 
 
 def _tags(facts: DesiredInstance, _: CredentialsView) -> _NodeIfAny:

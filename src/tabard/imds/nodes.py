@@ -31,7 +31,7 @@ Value: TypeAlias = "Callable[[], Document | Unavailable]"
 Node: TypeAlias = "Value | Mapping[str, Node]"
 
 
-class Labelled(dict[str, Node]):
+class Labeled(dict[str, Node]):
     """A directory that the listing above it shows by a label, not by the name that its path has."""
 
     def __init__(self, label: str, nodes: Mapping[str, Node]) -> None:
@@ -67,7 +67,7 @@ def listing(directory: Mapping[str, Node]) -> Document:
 
 
 def _shown(name: str, node: Node) -> str:
-    if isinstance(node, Labelled):
+    if isinstance(node, Labeled):
         return node.label
     return f"{name}/" if isinstance(node, Mapping) else name
 

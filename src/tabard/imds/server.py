@@ -19,8 +19,8 @@ from tabard.imds.answer import Answer, error, ok
 from tabard.imds.connection import Reply
 from tabard.imds.gate import DEFAULT_LIMITS, ConnectionLimits, Gate, PeerCheck
 from tabard.imds.nodes import PLAIN
-from tabard.imds.pace import BURST, CONNECTIONS_A_SECOND, Pace
 from tabard.imds.peer import uid_of_peer
+from tabard.imds.rate_limit import BURST, CONNECTIONS_A_SECOND, RateLimit
 from tabard.imds.request import MetadataRequest
 from tabard.imds.source import CredentialSource, CredentialsView
 from tabard.imds.tokens import MetadataTokens, new_key, parse_ttl_seconds
@@ -55,7 +55,7 @@ class MetadataServer:
         peer_check: PeerCheck = uid_of_peer,
         token_key: bytes | None = None,
         container_token: str | None = None,
-        pace: Pace | None = None,
+        pace: RateLimit | None = None,
         limits: ConnectionLimits = DEFAULT_LIMITS,
     ) -> None:
         """Args: token_key: of the metadata tokens, a new one where none is given;
@@ -65,7 +65,7 @@ class MetadataServer:
         self._uid = uid
         self._peer_check = peer_check
         self._container_token = container_token
-        self._pace = pace or Pace(clock, per_second=CONNECTIONS_A_SECOND, burst=BURST)
+        self._pace = pace or RateLimit(clock, per_second=CONNECTIONS_A_SECOND, burst=BURST)
         self._instance_id = source.facts().instance_id
         self._tokens = MetadataTokens(self._instance_id, token_key or new_key())
         self._last_read: _LastRead | None = None

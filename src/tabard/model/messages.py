@@ -261,7 +261,7 @@ class RegisterHostResult(Message, frozen=True):
 
 
 class CreateJoinTokenRequest(Message, frozen=True):
-    """Let one machine of this name enrol within `lifetime_seconds` (60 to 604800)."""
+    """Let one machine of this name enroll within `lifetime_seconds` (60 to 604800)."""
 
     host_name: str
     instance_profile_name: str | None = None
@@ -309,7 +309,7 @@ class DeleteJoinTokenRequest(Message, frozen=True):
     join_token_id: str
 
 
-class EnrolHostRequest(Message, frozen=True):
+class EnrollHostRequest(Message, frozen=True):
     """Become a host, by the right of a join token, with the key of a certificate signing request (PEM)."""
 
     join_token_id: str
@@ -318,10 +318,10 @@ class EnrolHostRequest(Message, frozen=True):
     certificate_request: str
 
     def __repr__(self) -> str:
-        return f"EnrolHostRequest(join_token_id={self.join_token_id!r}, host_name={self.host_name!r})"
+        return f"EnrollHostRequest(join_token_id={self.join_token_id!r}, host_name={self.host_name!r})"
 
 
-class EnrolHostResult(Message, frozen=True):
+class EnrollHostResult(Message, frozen=True):
     """Host, instance and certificate (PEM); no secret: the machine made its key itself."""
 
     host_id: str

@@ -1,4 +1,4 @@
-"""The organisation that the account is in: its units, its accounts and their control policies.
+"""The organization that the account is in: its units, its accounts and their control policies.
 
 AWS: https://docs.aws.amazon.com/organizations/latest/userguide/orgs_getting-started_concepts.html
 """
@@ -71,7 +71,7 @@ class OrganizationNode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Organization:
-    """One organisation. Its nodes are in order: each comes after its parent, the root first.
+    """One organization. Its nodes are in order: each comes after its parent, the root first.
 
     INVARIANT: every parent and every policy that is named is there; ids and names are unique. ValueError says
     what is not so.
@@ -84,7 +84,7 @@ class Organization:
 
     def __post_init__(self) -> None:
         if not _ORGANIZATION_ID.fullmatch(self.organization_id):
-            raise ValueError(f"{self.organization_id!r} is no organisation's id: o- and 10 to 32 characters")
+            raise ValueError(f"{self.organization_id!r} is no organization's id: o- and 10 to 32 characters")
         if not ACCOUNT_ID.fullmatch(self.management_account_id):
             raise ValueError(f"{self.management_account_id!r} is no account id: it has twelve digits")
         self._check_policies()
@@ -127,7 +127,7 @@ class Organization:
                 raise ValueError(f"{node.node_id} is there twice")
             is_first = not levels
             if (node.kind is NodeKind.ROOT) != is_first or (node.parent_id == "") != is_first:
-                raise ValueError("an organisation has one root, which comes first, and all else is under it")
+                raise ValueError("an organization has one root, which comes first, and all else is under it")
             if not is_first and kinds.get(node.parent_id, NodeKind.ACCOUNT) is NodeKind.ACCOUNT:
                 raise ValueError(f"{node.node_id} is not under the root or a unit, but {node.parent_id!r}")
             level = 0 if is_first else levels[node.parent_id] + (node.kind is NodeKind.UNIT)
@@ -135,7 +135,7 @@ class Organization:
                 raise ValueError(f"{node.node_id} is more than {MOST_UNIT_LEVELS} levels of units deep")
             levels[node.node_id], kinds[node.node_id] = level, node.kind
         if not levels:
-            raise ValueError("an organisation has a root")
+            raise ValueError("an organization has a root")
 
     def _check_attachments(self, node: OrganizationNode) -> None:
         # "… there must always be at least one SCP attached to every root, OU and account"

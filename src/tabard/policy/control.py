@@ -1,4 +1,4 @@
-"""Organisations' control policies: whom they bind, what they may say, and the one that is always attached.
+"""Organizations' control policies: whom they bind, what they may say, and the one that is always attached.
 
 AWS: https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps.html
 and …/orgs_manage_policies_rcps.html

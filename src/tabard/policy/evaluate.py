@@ -21,8 +21,8 @@ class PolicyLayers(NamedTuple):
     `resource` is what the resource itself says: for `sts:AssumeRole`, the role's trust policy.
 
     `service_control` holds the control policies of the principal's account, `resource_control` those of the
-    resource's: one set a level, from the organisation's root through each unit to the account. Both are empty
-    where there is no organisation, and for its management account: "SCPs don't affect users or roles in the
+    resource's: one set a level, from the organization's root through each unit to the account. Both are empty
+    where there is no organization, and for its management account: "SCPs don't affect users or roles in the
     management account", "RCPs don't affect resources in the management account". Every level of resource
     control begins with `RESOURCE_CONTROL_FULL_ACCESS`, which cannot be detached.
     """

@@ -90,7 +90,7 @@ def _token(match: re.Match[str], *, wildcards: bool) -> Token:
 
 
 def joined(found: Iterable[Token]) -> tuple[Token, ...]:
-    """The same pattern with neighbouring literals as one."""
+    """The same pattern with neighboring literals as one."""
     merged: list[Token] = []
     for token in found:
         if isinstance(token, str) and merged and isinstance(merged[-1], str):

@@ -23,11 +23,11 @@ _HOST_POLICY = (
     '"Condition":{"StringEquals":{"hosts:InstanceHostId":"${hosts:HostId}"}}}]}'
 )
 
-ENROLMENT_POLICY_NAME = "enrolment"
+ENROLLMENT_POLICY_NAME = "enrollment"
 
-_ENROLMENT_POLICY = (
+_ENROLLMENT_POLICY = (
     '{"Version":"2012-10-17","Statement":['
-    '{"Sid":"Enrol","Effect":"Allow","Action":"hosts:EnrolHost","Resource":"%(token_arn)s"}]}'
+    '{"Sid":"Enroll","Effect":"Allow","Action":"hosts:EnrollHost","Resource":"%(token_arn)s"}]}'
 )
 
 ADMINISTRATOR_ACCESS_NAME = "AdministratorAccess"
@@ -40,7 +40,7 @@ def host_policy(host: Host) -> str:
 
 def join_token_policy(token: JoinToken) -> str:
     """What the bearer of a join token may: use it."""
-    return _ENROLMENT_POLICY % {"token_arn": token.arn}
+    return _ENROLLMENT_POLICY % {"token_arn": token.arn}
 
 
 def administrator_access(partition: str = "aws") -> ManagedPolicy:

@@ -1,4 +1,4 @@
-"""What an organisation says about one of its accounts: compiled control policies, and condition keys.
+"""What an organization says about one of its accounts: compiled control policies, and condition keys.
 
 AWS: https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps_evaluation.html
 """
@@ -42,11 +42,11 @@ class Controls:
 
 
 NO_CONTROLS = Controls()
-"""Of an account that is in no organisation."""
+"""Of an account that is in no organization."""
 
 
 def controls_of(organization: Organization | None, account_id: str) -> Controls:
-    """What an organisation says about an account; nothing about one that is not in it.
+    """What an organization says about an account; nothing about one that is not in it.
 
     AWS: "SCPs don't affect users or roles in the management account", and "RCPs don't affect resources in the
     management account".

@@ -169,7 +169,7 @@ class Installation(Protocol):
 
 
 class Organizations(Protocol):
-    """The organisation that the account is in, of which there is one at most; it is written as a whole."""
+    """The organization that the account is in, of which there is one at most; it is written as a whole."""
 
     def get(self) -> Organization | None: ...
     def put(self, organization: Organization) -> None: ...

@@ -23,7 +23,7 @@ from sqlalchemy import (
 
 from tabard.model.tag import Tag
 from tabard.store.column_types import Structured
-from tabard.store.moment import Moment
+from tabard.store.utc_column import UtcColumn
 
 metadata = MetaData(
     naming_convention={
@@ -73,7 +73,7 @@ def text_column(name: str) -> Column[str]:
 
 def time_column(name: str) -> Column[datetime]:
     """An aware time that is always there."""
-    return Column(name, Moment, nullable=False)
+    return Column(name, UtcColumn, nullable=False)
 
 
 def structured_column(name: str, shape: Any) -> Column[Any]:  # noqa: ANN401 — any type that msgspec reads

@@ -27,7 +27,7 @@ from tabard.model.user import User
 from tabard.policy import CompiledPolicies, DocumentKind
 from tabard.store.builtin_policies import (
     ALLOW_ALL,
-    ENROLMENT_POLICY_NAME,
+    ENROLLMENT_POLICY_NAME,
     HOST_POLICY_NAME,
     ROOT_POLICY_NAME,
     host_policy,
@@ -210,7 +210,7 @@ class Snapshot:
             return compile_identity_policies(((HOST_POLICY_NAME, host_policy(host)),))
         token = self.join_tokens.get(owner_id)
         if token is not None:
-            return compile_identity_policies(((ENROLMENT_POLICY_NAME, join_token_policy(token)),))
+            return compile_identity_policies(((ENROLLMENT_POLICY_NAME, join_token_policy(token)),))
         return NO_POLICIES
 
     def _held_by_user(self, user: User) -> CompiledPolicies:

@@ -20,8 +20,8 @@ from botocore.config import Config
 from tabard.clock import SystemClock
 from tabard.model.audit_event import AuditEvent
 from tabard.private_folder import remove_folder
-from tabard.services.ec2.images import PROCESS_IMAGE
-from tabard.services.ec2.instance_profiles import TRUST_EC2
+from tabard.services.ec2.instance_profiles.pass_role import TRUST_EC2
+from tabard.services.ec2.launch.images import PROCESS_IMAGE
 from tabard.testing.instance import Document, TabardInstance
 from tabard.wiring.data_dir import DataDir
 from tabard.wiring.running import RunningSystem, describe

@@ -164,7 +164,7 @@ class Http1Connection(asyncio.Protocol):
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's transport is an asyncio.Transport by behaviour, not by class.
+        # uvloop's transport is an asyncio.Transport by behavior, not by class.
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:

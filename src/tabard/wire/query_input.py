@@ -1,4 +1,4 @@
-"""Input of the query protocol and of its EC2 flavour: a compiled reader for each shape.
+"""Input of the query protocol and of its EC2 flavor: a compiled reader for each shape.
 
 AWS: https://smithy.io/2.0/aws/protocols/aws-query-protocol.html, …/aws-ec2-query-protocol.html
 """
@@ -71,7 +71,7 @@ class _Compiler(ABC):
             return self._map(shape)
         return self._scalar(shape)
 
-    # What the two flavours differ in.
+    # What the two flavors differ in.
 
     @abstractmethod
     def wire_name(self, member: str, shape: Shape) -> str:
@@ -217,7 +217,7 @@ class _SqsCompiler(_QueryCompiler):
 
 
 class _Ec2Compiler(_Compiler):
-    """EC2: `List.1`, names capitalised; unknown parameters are refused, as AWS does."""
+    """EC2: `List.1`, names capitalized; unknown parameters are refused, as AWS does."""
 
     def wire_name(self, member: str, shape: Shape) -> str:
         query_name = shape.serialization.get("queryName")

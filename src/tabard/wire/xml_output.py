@@ -45,7 +45,7 @@ def escape_or_refuse(text: str) -> str:
 
 
 class XmlWriters:
-    """Writers by shape, for one service; `ec2` in the EC2 flavour."""
+    """Writers by shape, for one service; `ec2` in the EC2 flavor."""
 
     def __init__(self, service: str, *, write_text: Callable[[str], str] = escape) -> None:
         self._write_text = write_text

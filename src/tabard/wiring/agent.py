@@ -9,18 +9,18 @@ from pathlib import Path
 import structlog
 
 from tabard.agent.agent import Agent
-from tabard.agent.drivers.container_images import ContainerImages
-from tabard.agent.drivers.process import Owner
+from tabard.agent.agent_handover import SupervisorHandover
+from tabard.agent.drivers.container.images import ContainerImages
+from tabard.agent.drivers.process.driver import Owner
 from tabard.agent.edge_client import EdgeClient
 from tabard.agent.edge_relay import VouchingDoor
-from tabard.agent.kept import KeptBySupervisor
 from tabard.agent.networks.allowed import parse_allowed
 from tabard.agent.settings import AgentSettings
 from tabard.agent.signed_exchange import SignedExchange
 from tabard.clock import SystemClock
 from tabard.processes.descriptor_store import KeptDescriptors
 from tabard.processes.launch import PR_SET_PDEATHSIG, LibC
-from tabard.processes.turn import await_turn
+from tabard.processes.leader_lock import acquire_leader_lock
 from tabard.sigv4.sign import Credentials
 from tabard.wiring.drivers import DriverChoices, drivers_of, instance_isolation
 from tabard.wiring.process_config import AgentConfig
@@ -65,13 +65,13 @@ async def run_agent(config: AgentConfig) -> None:
         runtime_directory=Path(config.directory),
         edge_endpoint=config.endpoint,
         edge_door=VouchingDoor(Path(config.edge_socket)),
-        kept=None if config.store_fd is None else KeptBySupervisor(KeptDescriptors(config.store_fd)),
+        kept=None if config.store_fd is None else SupervisorHandover(KeptDescriptors(config.store_fd)),
         region=config.region,
     )
     if config.turn_lock:
         # All that takes time is done. There is nothing to do here meanwhile, and SIGTERM ends the process.
         _log.info(AGENT_STANDS_BY, host_id=config.host_id)
-        await_turn(Path(config.turn_lock))
+        acquire_leader_lock(Path(config.turn_lock))
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

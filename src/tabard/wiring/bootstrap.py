@@ -16,9 +16,9 @@ from tabard.model.host import Host
 from tabard.model.instance import Image
 from tabard.model.user import User
 from tabard.names import new_access_key_id, new_resource_id, new_secret_access_key, new_unique_id
-from tabard.services.ec2.images import SEEDED_IMAGES, folder_image
-from tabard.services.ec2.lifecycle import REVOKE_ON_DISASSOCIATE, SESSIONS_OUTLIVE_INSTANCES
-from tabard.services.ec2.placement import LOCAL_HOST_ID, PROCESS_DRIVER_REFUSED
+from tabard.services.ec2.instances.lifecycle import REVOKE_ON_DISASSOCIATE, SESSIONS_OUTLIVE_INSTANCES
+from tabard.services.ec2.launch.images import SEEDED_IMAGES, folder_image
+from tabard.services.ec2.launch.placement import LOCAL_HOST_ID, PROCESS_DRIVER_REFUSED
 from tabard.store.builtin_policies import administrator_access
 from tabard.store.ports import Store, Transaction
 from tabard.wiring.data_dir import DataDir, write_secret_file
@@ -41,7 +41,7 @@ def bootstrap(store: Store, data_dir: DataDir, settings: Settings, *, now: datet
     """Make what a first start makes, and bring the rest in line with the settings.
 
     Raises:
-        SettingsConflict: the store was made for another account or region, or the organisation's file is
+        SettingsConflict: the store was made for another account or region, or the organization's file is
         wrong. MasterKeyUnusable: the store was sealed under another. DataFileUnusable: a key's file is
         damaged.
     """

@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tabard.agent.drivers.container import ContainerDriver
-from tabard.agent.drivers.container_images import ContainerImages
+from tabard.agent.drivers.container.driver import ContainerDriver
+from tabard.agent.drivers.container.images import ContainerImages
+from tabard.agent.drivers.container.podman import OWN_USER_NAMESPACE, why_not
 from tabard.agent.drivers.driver import Driver
-from tabard.agent.drivers.podman import OWN_USER_NAMESPACE, why_not
-from tabard.agent.drivers.process import Owner, ProcessDriver, owner_of_its_own
+from tabard.agent.drivers.process.driver import Owner, ProcessDriver, owner_of_its_own
 from tabard.agent.drivers.unavailable import UnavailableDriver
-from tabard.agent.drivers.vm import VmDriver, qemu_missing
-from tabard.agent.drivers.vm_image import NoImage, read_image
+from tabard.agent.drivers.vm.driver import VmDriver, qemu_missing
+from tabard.agent.drivers.vm.image import NoImage, read_image
 from tabard.agent.networks.allowed import AllowedAddress, counted_by_family
 from tabard.agent.networks.maker import NetworkMaker
 from tabard.agent.networks.namespaces import InsideEdge, RootlessNamespaces, RootNamespaces, best_networks

@@ -22,12 +22,12 @@ from tabard.edge.forward_s3 import S3Upstream
 from tabard.edge.health import Health, health_server
 from tabard.edge.housekeeping import Housekeeping
 from tabard.edge.machine_paths import MachinePaths
+from tabard.edge.network_path_listener import NetworkPathListener
 from tabard.edge.perform import Performer
 from tabard.edge.pipeline import Pipeline
 from tabard.edge.server import edge_server
 from tabard.edge.table_keys import TableKeys
 from tabard.edge.tls import HANDSHAKE_SECONDS, EdgeTls
-from tabard.edge.vouched import VouchedDoor
 from tabard.model.audit_event import AuditEvent
 from tabard.processes.sleep_until import sleep_until
 from tabard.sigv4.sign import Credentials
@@ -132,7 +132,7 @@ async def run_edge(config: EdgeConfig) -> None:
         listeners = [
             await loop.create_server(front, sock=socket.socket(fileno=config.listen_fd), backlog=1024),
             await loop.create_unix_server(
-                VouchedDoor(front), sock=socket.socket(fileno=config.vouched_fd), backlog=1024
+                NetworkPathListener(front), sock=socket.socket(fileno=config.vouched_fd), backlog=1024
             ),
             await loop.create_server(back, sock=health_socket),
         ]

@@ -15,13 +15,13 @@ from tabard.agent.drivers.driver import ExitStatus
 from tabard.agent.drivers.machine import MachineDriver
 from tabard.agent.edge_client import EdgeClient
 from tabard.agent.edge_relay import TlsDoor
-from tabard.agent.host_keys import Enrolment, HostDirectory
+from tabard.agent.host_keys import Enrollment, HostDirectory
 from tabard.agent.key_rotation import KeyRotation
 from tabard.agent.networks.machine import MachineNetwork
 from tabard.agent.settings import AgentSettings
 from tabard.clock import SystemClock
 
-Announce = Callable[[Enrolment, Mapping[str, str]], None]
+Announce = Callable[[Enrollment, Mapping[str, str]], None]
 
 _GRACE_SECONDS = 10.0
 
@@ -32,7 +32,7 @@ class NotServed(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnrolledMachine:
-    """What `tabard host enrol` serves: metadata and a way to the edge, on this machine alone.
+    """What `tabard host enroll` serves: metadata and a way to the edge, on this machine alone.
 
     metadata, edge: address and port to listen on, 0 for any. command: its end is the end of the service;
     without one that is `stop`. runtime_directory: empty, and gone afterwards: nothing is kept in it.
@@ -52,17 +52,17 @@ class EnrolledMachine:
         Raises:
             NotEnrolled, NotServed. HostRevoked: by then there is no service any more, and no command.
         """
-        enrolment = self.directory.enrolment()
-        exchange = CertifiedExchange(enrolment.endpoint, self.directory.identified())
+        enrollment = self.directory.enrollment()
+        exchange = CertifiedExchange(enrollment.endpoint, self.directory.identified())
         clock = SystemClock()
-        edge = EdgeClient(enrolment.host_id, exchange, clock=clock)
+        edge = EdgeClient(enrollment.host_id, exchange, clock=clock)
         # INVARIANT: what is relayed is the applications': the edge is told so, and never takes it for ours.
-        door = TlsDoor.of(enrolment.endpoint, self.directory.relaying())
+        door = TlsDoor.of(enrollment.endpoint, self.directory.relaying())
         driver = MachineDriver(
             MachineNetwork(metadata=self.metadata, edge=self.edge), base_environment=self.environment
         )
         rotation = KeyRotation(
-            host_id=enrolment.host_id,
+            host_id=enrollment.host_id,
             directory=self.directory,
             exchange=exchange,
             door=door,
@@ -72,7 +72,7 @@ class EnrolledMachine:
             random_source=random.Random(),  # noqa: S311 - jitter, no secret
         )
         ended = asyncio.Event()
-        working = asyncio.create_task(self._agent(enrolment, edge, door, driver).run(ended))
+        working = asyncio.create_task(self._agent(enrollment, edge, door, driver).run(ended))
         rotating = asyncio.create_task(rotation.run())
         stopping = asyncio.create_task(stop.wait())
         try:
@@ -82,7 +82,7 @@ class EnrolledMachine:
             environment = await driver.started
             if driver.reason:
                 raise NotServed(driver.reason)
-            announce(enrolment, environment)
+            announce(enrollment, environment)
             if self.command:
                 return await self._run_command(environment, stopping, working)
             await _first(working, rotating, stopping)
@@ -94,17 +94,17 @@ class EnrolledMachine:
             await asyncio.wait({working, rotating, stopping})
             await exchange.close()
 
-    def _agent(self, enrolment: Enrolment, edge: EdgeClient, door: TlsDoor, driver: MachineDriver) -> Agent:
+    def _agent(self, enrollment: Enrollment, edge: EdgeClient, door: TlsDoor, driver: MachineDriver) -> Agent:
         return Agent(
-            enrolment.host_id,
+            enrollment.host_id,
             edge,
             {"machine": driver},
             AgentSettings(leaves_running=True, check_peers=False, ends_when_revoked=True),
             clock=SystemClock(),
             runtime_directory=self.runtime_directory,
-            edge_endpoint=enrolment.endpoint,
+            edge_endpoint=enrollment.endpoint,
             edge_door=door,
-            region=enrolment.region,
+            region=enrollment.region,
         )
 
     async def _run_command(

@@ -1,4 +1,4 @@
-"""What an administrator does about hosts and join tokens: let one enrol, list them, take a token back."""
+"""What an administrator does about hosts and join tokens: let one enroll, list them, take a token back."""
 
 from collections.abc import Sequence
 
@@ -30,6 +30,6 @@ async def list_join_tokens(admin: Endpoint) -> Sequence[JoinTokenDescription]:
 
 
 async def remove_join_token(admin: Endpoint, join_token_id: str) -> None:
-    """Let nobody enrol with it any more. Raises EdgeError."""
+    """Let nobody enroll with it any more. Raises EdgeError."""
     async with admin.client() as edge:
         await edge.delete_join_token(join_token_id)

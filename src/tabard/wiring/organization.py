@@ -1,4 +1,4 @@
-"""Writing the organisation into the store: at a start, and beside a running system."""
+"""Writing the organization into the store: at a start, and beside a running system."""
 
 import getpass
 import uuid
@@ -12,7 +12,7 @@ from tabard.wiring.organization_file import OrganizationRefused, read_organizati
 
 
 def apply_organization(tx: Transaction, file: Path, *, now: datetime) -> Organization:
-    """Put the organisation of a file in force; nothing is written where it is in force already.
+    """Put the organization of a file in force; nothing is written where it is in force already.
 
     Raises:
         OrganizationRefused: the file is wrong, or the installation's account is not in it.
@@ -26,7 +26,7 @@ def apply_organization(tx: Transaction, file: Path, *, now: datetime) -> Organiz
 
 
 def remove_organization(store: Store, *, now: datetime) -> Organization | None:
-    """Take the account out of its organisation, whose policies bind it no more; the one that it was in."""
+    """Take the account out of its organization, whose policies bind it no more; the one that it was in."""
     with store.transaction() as tx:
         organization = tx.organizations.get()
         if organization is not None:
@@ -36,7 +36,7 @@ def remove_organization(store: Store, *, now: datetime) -> Organization | None:
 
 
 def organization_in_force(store: Store) -> Organization | None:
-    """The organisation that the account is in."""
+    """The organization that the account is in."""
     with store.transaction() as tx:
         return tx.organizations.get()
 

@@ -1,4 +1,4 @@
-"""An organisation as an operator writes it: a TOML or JSON file.
+"""An organization as an operator writes it: a TOML or JSON file.
 
 AWS: https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps.html
 """
@@ -33,7 +33,7 @@ https://docs.aws.amazon.com/organizations/latest/userguide/orgs_reference_limits
 
 
 class OrganizationRefused(Exception):
-    """The file cannot be read, or says what no organisation can be."""
+    """The file cannot be read, or says what no organization can be."""
 
 
 class _Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -72,7 +72,7 @@ class _File(_Strict, frozen=True, kw_only=True):
 
 
 def read_organization(path: Path) -> Organization:
-    """The organisation that a file describes; TOML where its name ends in `.toml`, else JSON.
+    """The organization that a file describes; TOML where its name ends in `.toml`, else JSON.
 
     Raises:
         OrganizationRefused: with the place in the file, where there is one.
@@ -94,7 +94,7 @@ def read_organization(path: Path) -> Organization:
 
 
 def refuse_other_account(organization: Organization, account_id: str) -> None:
-    """Raises OrganizationRefused where the installation's account is not in the organisation."""
+    """Raises OrganizationRefused where the installation's account is not in the organization."""
     if account_id != organization.management_account_id and not organization.path_to(account_id):
         raise OrganizationRefused(
             f"account {account_id}, which this installation is, is not in {organization.organization_id}"
@@ -102,7 +102,7 @@ def refuse_other_account(organization: Organization, account_id: str) -> None:
 
 
 def as_tree(organization: Organization) -> dict[str, object]:
-    """The organisation as a JSON file has it."""
+    """The organization as a JSON file has it."""
     return {
         "id": organization.organization_id,
         "management_account": organization.management_account_id,

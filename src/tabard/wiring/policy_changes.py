@@ -42,9 +42,9 @@ def changed_since(store: SqlStore, event: AuditEvent) -> ChangedSince:
         names = [
             name for name, kind, key in _rested_on(event, tx) if key is None or key in written.get(kind, ())
         ]
-        # What an organisation says is asked about every request.
+        # What an organization says is asked about every request.
         if "organization" in written:
-            names.append("the organisation")
+            names.append("the organization")
         return ChangedSince(tuple(dict.fromkeys(names)))
 
 

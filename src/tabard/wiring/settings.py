@@ -96,7 +96,7 @@ class Settings(BaseSettings):
     )
     organization_file: Path | None = Field(
         default=None,
-        description="the organisation this account is in, put in force at each start (TOML or JSON)",
+        description="the organization this account is in, put in force at each start (TOML or JSON)",
     )
     session_lifetime_seconds: int = Field(
         default=6 * 3600, ge=1200, le=12 * 3600, description="how long an instance's session lives"

@@ -1,4 +1,4 @@
-"""What bounds a caller beside its own policies: the permissions boundary, and the organisation's policies."""
+"""What bounds a caller beside its own policies: the permissions boundary, and the organization's policies."""
 
 import json
 from dataclasses import replace
@@ -53,7 +53,7 @@ def bound(here: Installation, document: str) -> None:
 def govern(
     here: Installation, *policies: ControlPolicy, account_id: str = ACCOUNT_ID, **more: object
 ) -> None:
-    """Put the account into an organisation in which these are attached to it, beside full access."""
+    """Put the account into an organization in which these are attached to it, beside full access."""
     service = tuple(each.name for each in policies if each.control_type is ControlType.SERVICE)
     resource = tuple(each.name for each in policies if each.control_type is ControlType.RESOURCE)
     given: dict[str, object] = {

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from tabard.agent.agent import Agent
-from tabard.agent.kept import KeptBySupervisor
+from tabard.agent.agent_handover import SupervisorHandover
 from tabard.agent.reconcile import RoleOf
 from tabard.clock import SystemClock
 from tabard.model.messages import InstanceTag
@@ -44,7 +44,7 @@ class KeptHost(Host):
             runtime_directory=self.folder,
             edge_endpoint="http://127.0.0.1:4700",
             region="us-east-1",
-            kept=KeptBySupervisor(self.kept),
+            kept=SupervisorHandover(self.kept),
         )
 
     async def kill(self) -> None:

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from tabard.agent.drivers.driver import CannotStart, ExitStatus
-from tabard.agent.drivers.process import ProcessDriver
+from tabard.agent.drivers.process.driver import ProcessDriver
 from tabard.agent.edge_client import EdgeError, EdgeRefused, MintRefused
 from tabard.agent.networks.network import LoopbackPorts
 from tabard.agent.settings import AgentSettings

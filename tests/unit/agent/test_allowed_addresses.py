@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from tabard.agent.allowed_relay import AllowedRelay
-from tabard.agent.drivers.process import launch_command
+from tabard.agent.drivers.process.driver import launch_command
 from tabard.agent.networks.allowed import MOST_ALLOWED, AllowedAddress, parse_allowed
 from tabard.agent.networks.namespaces import InsideEdge, RootlessNamespaces, RootNamespaces, best_networks
 from tabard.agent.networks.network import InstanceNetwork, NoNetwork

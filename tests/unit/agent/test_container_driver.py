@@ -11,12 +11,18 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tabard.agent.drivers.container import INSIDE, ContainerDriver, container_of
-from tabard.agent.drivers.container_images import ContainerImages, machines_programs
+from tabard.agent.drivers.container.driver import INSIDE, ContainerDriver, container_of
+from tabard.agent.drivers.container.images import ContainerImages, machines_programs
+from tabard.agent.drivers.container.podman import (
+    OWN_USER_NAMESPACE,
+    Root,
+    container_name,
+    remove_containers,
+    why_not,
+)
 from tabard.agent.drivers.driver import CannotStart, ExitStatus, Running
 from tabard.agent.drivers.leftovers import end_former
-from tabard.agent.drivers.podman import OWN_USER_NAMESPACE, Root, container_name, remove_containers, why_not
-from tabard.agent.drivers.process import owner_of_its_own
+from tabard.agent.drivers.process.driver import owner_of_its_own
 from tabard.agent.networks.maker import NetworkMaker
 from tabard.agent.networks.namespaces import InsideEdge, RootlessNamespaces, RootNamespaces
 from tabard.agent.networks.network import InstanceNetwork, NoNetwork

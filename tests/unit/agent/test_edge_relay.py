@@ -176,7 +176,7 @@ async def test_connections_that_have_ended_do_not_count(tmp_path: Path, who_ends
 async def test_an_instance_that_holds_all_its_connections_open_leaves_the_others_theirs(
     relayed: Relayed, tmp_path: Path
 ) -> None:
-    """Places are each relay's own: the noisy one is refused more, its neighbour is answered."""
+    """Places are each relay's own: the noisy one is refused more, its neighbor is answered."""
     three = RelayLimits(connections=3)
     async with await edge_at(tmp_path / "edge.sock"):
         listener = socket.create_server(("127.0.0.1", 0))

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from tabard.agent.container import TOKEN_FILE, container_environment
-from tabard.agent.drivers.process import EMPTY_FILE, HOME, USER_DATA, Owner, write_user_data
+from tabard.agent.drivers.process.driver import EMPTY_FILE, HOME, USER_DATA, Owner, write_user_data
 from tabard.agent.fresh_files import write_fresh
 from tabard.agent.instance_folders import former_instances, make_folder
 from tests.support.described_instance import FACTS

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from tabard.agent.keeper import SessionKeeper
+from tabard.agent.instance_credentials import InstanceCredentials
 from tabard.agent.reconcile import RoleOf
 from tabard.clock import ManualClock
 from tabard.imds.source import RemovedRole
@@ -22,8 +22,8 @@ def with_profile(instance_profile: DesiredInstanceProfile | None) -> DesiredInst
     return msgspec.structs.replace(FACTS, instance_profile=instance_profile)
 
 
-def keeper_of(facts: DesiredInstance, clock: ManualClock) -> SessionKeeper:
-    return SessionKeeper(facts, clock=clock, rotate_every=None, random_source=random.Random(1))
+def keeper_of(facts: DesiredInstance, clock: ManualClock) -> InstanceCredentials:
+    return InstanceCredentials(facts, clock=clock, rotate_every=None, random_source=random.Random(1))
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from tabard.agent.agent import Agent
+from tabard.agent.agent_handover import RunningInstance
 from tabard.agent.drivers.driver import ExitStatus, Running
-from tabard.agent.kept import KeptInstance
 from tabard.agent.networks.network import InstanceNetwork, LoopbackPorts
 from tabard.agent.settings import AgentSettings
 from tabard.clock import SystemClock
@@ -65,7 +65,7 @@ class Machines:
         self.booted.append(SlowMachine())
         return self.booted[-1]
 
-    def adopt(self, kept: KeptInstance, directory: Path) -> Running | None:
+    def adopt(self, kept: RunningInstance, directory: Path) -> Running | None:
         return None
 
     def not_started(self, instance_id: str, reason: str) -> None: ...

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tabard.agent.drivers.adopting import AdoptingDriver
+from tabard.agent.drivers.container.adoption import AdoptingDriver
 from tabard.agent.drivers.driver import CannotStart
-from tabard.agent.drivers.process import Owner, launch_command, owner_of_its_own
+from tabard.agent.drivers.process.driver import Owner, launch_command, owner_of_its_own
 from tabard.agent.networks.namespaces import (
     InsideEdge,
     RootlessNamespaces,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tabard.agent.edge_client import MintAnswer
-from tabard.agent.keeper import Errand, SessionKeeper
+from tabard.agent.instance_credentials import DueSession, InstanceCredentials
 from tabard.agent.reconcile import RoleOf
 from tabard.agent.renewals import Renewals
 from tabard.clock import ManualClock, read_clocks
@@ -24,7 +24,7 @@ class Host:
         self.clock = ManualClock(datetime(2026, 1, 31, 12, tzinfo=UTC))
         source = random.Random(1)
         self.keepers = {
-            f"i-{number:017x}": SessionKeeper(
+            f"i-{number:017x}": InstanceCredentials(
                 FACTS, clock=self.clock, rotate_every=None, random_source=source
             )
             for number in range(instances)
@@ -35,10 +35,10 @@ class Host:
         self.keepers[instance_id].keep_session("2.0", ROLE)
         self.renewals.note(instance_id)
 
-    def due(self) -> list[tuple[SessionKeeper, Errand]]:
+    def due(self) -> list[tuple[InstanceCredentials, DueSession]]:
         return self.renewals.take_due()
 
-    def mint(self, keeper: SessionKeeper, errand: Errand) -> None:
+    def mint(self, keeper: InstanceCredentials, errand: DueSession) -> None:
         now = self.clock.now()
         credentials = GetInstanceSessionResult(
             access_key_id="ASIAIOSFODNN7EXAMPLE",
@@ -60,7 +60,7 @@ class Host:
         deadlines = [keeper.next_attempt_at() for keeper in self.keepers.values()]
         return min(each.boottime_at(read_clocks(self.clock)) for each in deadlines if each is not None)
 
-    def id_of(self, keeper: SessionKeeper) -> str:
+    def id_of(self, keeper: InstanceCredentials) -> str:
         return next(instance_id for instance_id, one in self.keepers.items() if one is keeper)
 
 

@@ -9,13 +9,12 @@ from signal import SIGKILL
 
 import pytest
 
-from tabard.agent.drivers.adopting import AdoptingDriver
-from tabard.agent.drivers.held import hold, signal_group
-from tabard.agent.drivers.process import ProcessDriver
-from tabard.agent.kept import KeptInstance
+from tabard.agent.agent_handover import MetadataState, RunningInstance
+from tabard.agent.drivers.container.adoption import AdoptingDriver
+from tabard.agent.drivers.pidfd import hold, signal_group
+from tabard.agent.drivers.process.driver import ProcessDriver
 from tabard.agent.networks.namespaces import InsideEdge, RootNamespaces
 from tabard.agent.networks.network import InstanceNetwork, LoopbackPorts, NoNetwork
-from tabard.agent.served import Served
 from tests.support.described_instance import FACTS
 
 LAST_PID = Path("/proc/sys/kernel/ns_last_pid")
@@ -92,9 +91,9 @@ async def test_a_kept_process_whose_number_is_anothers_is_not_adopted(start: Sta
     meant = start("sleep", "60")
     held, output = os.pidfd_open(meant.pid), os.open(os.devnull, os.O_RDONLY)
     another = start("sleep", "60", pid=end(meant))
-    kept = KeptInstance(
+    kept = RunningInstance(
         boot_number=1,
-        served=Served(facts=FACTS),
+        served=MetadataState(facts=FACTS),
         network=InstanceNetwork(metadata=()),
         token_key=b"of nobody",
         process=(held, output),

@@ -18,21 +18,20 @@ from typing import Any
 import msgspec
 import pytest
 
+from tabard.agent.agent_handover import MetadataState, RunningInstance
 from tabard.agent.drivers.driver import CannotStart, ExitStatus, Running
-from tabard.agent.drivers.power_button import PowerButton
-from tabard.agent.drivers.process import Owner
-from tabard.agent.drivers.qemu import (
+from tabard.agent.drivers.process.driver import Owner
+from tabard.agent.drivers.vm.driver import DISK, VmDriver, accelerator_for, qemu_missing
+from tabard.agent.drivers.vm.image import DiskFormat, NoImage, read_image
+from tabard.agent.drivers.vm.power_button import PowerButton
+from tabard.agent.drivers.vm.qemu import (
     Accelerator,
     MachineParts,
     memory_mebibytes,
     qemu_arguments,
     smbios_uuid,
 )
-from tabard.agent.drivers.vm import DISK, VmDriver, accelerator_for, qemu_missing
-from tabard.agent.drivers.vm_image import DiskFormat, NoImage, read_image
-from tabard.agent.kept import KeptInstance
 from tabard.agent.networks.network import InstanceNetwork, LoopbackPorts
-from tabard.agent.served import Served
 from tests.support.described_instance import FACTS
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="QEMU's process is held by a pidfd")
@@ -197,9 +196,9 @@ async def test_a_disk_is_never_used_with_another_image(image: Path, directory: P
         await start(driver, directory)
 
 
-def kept_instance(process: tuple[int, ...]) -> KeptInstance:
-    return KeptInstance(
-        boot_number=0, served=Served(facts=PLACED), network=NETWORK, token_key=b"", process=process
+def kept_instance(process: tuple[int, ...]) -> RunningInstance:
+    return RunningInstance(
+        boot_number=0, served=MetadataState(facts=PLACED), network=NETWORK, token_key=b"", process=process
     )
 
 

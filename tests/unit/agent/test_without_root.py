@@ -19,7 +19,7 @@ import msgspec
 import pytest
 
 import tabard
-from tabard.agent.drivers.podman import why_not
+from tabard.agent.drivers.container.podman import why_not
 
 NOBODYS = 64_321
 PYTHONS = (sys.executable, "/usr/bin/python3")
@@ -27,10 +27,10 @@ LAUNCHED = """
 import asyncio, json, sys
 from pathlib import Path
 from types import SimpleNamespace
-from tabard.agent.drivers.container import ContainerDriver
-from tabard.agent.drivers.container_images import machines_programs
+from tabard.agent.drivers.container.driver import ContainerDriver
+from tabard.agent.drivers.container.images import machines_programs
 from tabard.agent.drivers.driver import CannotStart
-from tabard.agent.drivers.podman import OWN_USER_NAMESPACE
+from tabard.agent.drivers.container.podman import OWN_USER_NAMESPACE
 from tabard.agent.networks.maker import NetworkMaker
 from tabard.agent.networks.namespaces import InsideEdge, RootlessNamespaces
 from tabard.agent.networks.network import NoNetwork

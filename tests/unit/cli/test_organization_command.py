@@ -59,8 +59,8 @@ def test_an_organization_is_applied_shown_and_removed(data_dir: DataDir, tmp_pat
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("show",), "the account is in no organisation"),
-        (("remove",), "the account is in no organisation"),
+        (("show",), "the account is in no organization"),
+        (("remove",), "the account is in no organization"),
         (("apply", "none.json"), "none.json cannot be read"),
     ],
 )

@@ -217,7 +217,7 @@ def test_a_principal_of_the_system_has_its_policies(data_dir: str) -> None:
     assert of_group["effect"] == "allow"
 
 
-def test_the_organisation_of_the_system_limits_its_principals(data_dir: str) -> None:
+def test_the_organization_of_the_system_limits_its_principals(data_dir: str) -> None:
     made = DataDir(Path(data_dir))
     store = open_sqlite_store(made.database, vault=master_key_for(made))
     none = ControlPolicy(name="none", control_type=ControlType.RESOURCE, document=DENIES_S3)

@@ -26,11 +26,11 @@ from tabard.credentials.certificate_authority import (
     read_certificate_request,
 )
 from tabard.model.join_offer import JoinOffer
-from tabard.model.messages import EDGE_NAME, EnrolHostRequest
+from tabard.model.messages import EDGE_NAME, EnrollHostRequest
 from tabard.wire.request import RawRequest
 from tests.support.aggregates import host
 from tests.support.edge_in_memory import EdgeInMemory, Sent
-from tests.support.machine_door import NAME, Door, enrol_in_thread, open_door
+from tests.support.machine_door import NAME, Door, enroll_in_thread, open_door
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ async def refused(asking: Awaitable[object]) -> str:
     return raised.value.code
 
 
-async def test_a_machine_enrols_and_is_known_by_its_certificate_from_then_on(
+async def test_a_machine_enrolls_and_is_known_by_its_certificate_from_then_on(
     door: Door, tmp_path: Path
 ) -> None:
     machine = await door.enrolled(tmp_path / "kept")
@@ -54,7 +54,7 @@ async def test_a_machine_enrols_and_is_known_by_its_certificate_from_then_on(
     assert [each.driver for each in desired.instances] == ["machine"]
     await machine.client.report_instances(())
     modes = {path.name: path.stat().st_mode & 0o777 for path in machine.directory.path.iterdir()}
-    assert modes == {"host.pem": 0o600, "ca-certificate.pem": 0o600, "enrolment.json": 0o600}
+    assert modes == {"host.pem": 0o600, "ca-certificate.pem": 0o600, "enrollment.json": 0o600}
     assert machine.directory.path.stat().st_mode & 0o777 == 0o700
     await machine.exchange.close()
 
@@ -66,26 +66,26 @@ async def test_the_same_machine_may_ask_again_but_no_other_may(door: Door, tmp_p
     directory.prepare()
     key = directory.first_key(NAME)
     exchange = CertifiedExchange(door.endpoint, trusting(door.authority.pem))
-    first = await EdgeClient("", exchange, clock=SystemClock()).enrol_host(
-        EnrolHostRequest(
+    first = await EdgeClient("", exchange, clock=SystemClock()).enroll_host(
+        EnrollHostRequest(
             join_token_id=offer.token_id,
             join_token_secret=offer.secret,
             host_name=NAME,
             certificate_request=key.certificate_request,
         )
     )
-    again = await enrol_in_thread(offer, directory)
+    again = await enroll_in_thread(offer, directory)
     assert (again.host_id, again.instance_id) == (first.host_id, first.instance_id)
-    assert await refused(enrol_in_thread(offer, HostDirectory(tmp_path / "other"))) == "JoinTokenUsed"
+    assert await refused(enroll_in_thread(offer, HostDirectory(tmp_path / "other"))) == "JoinTokenUsed"
     await exchange.close()
 
 
 async def test_two_machines_with_one_token_at_once_one_wins(door: Door, tmp_path: Path) -> None:
     offer = await door.offer()
     outcomes = await asyncio.gather(
-        *(enrol_in_thread(offer, HostDirectory(tmp_path / name)) for name in "ab"), return_exceptions=True
+        *(enroll_in_thread(offer, HostDirectory(tmp_path / name)) for name in "ab"), return_exceptions=True
     )
-    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["EdgeRefused", "Enrolment"]
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["EdgeRefused", "Enrollment"]
 
 
 async def test_a_token_is_refused_with_a_wrong_secret_another_name_or_too_late(
@@ -98,11 +98,11 @@ async def test_a_token_is_refused_with_a_wrong_secret_another_name_or_too_late(
         token_id=offer.token_id,
         secret=offer.secret[:-2] + "xx",
     )
-    assert await refused(enrol_in_thread(wrong, HostDirectory(tmp_path / "a"))) == "InvalidClientTokenId"
+    assert await refused(enroll_in_thread(wrong, HostDirectory(tmp_path / "a"))) == "InvalidClientTokenId"
     another = HostDirectory(tmp_path / "b")
-    assert await refused(enrol_in_thread(offer, another, name="else")) == "JoinTokenForAnotherHost"
+    assert await refused(enroll_in_thread(offer, another, name="else")) == "JoinTokenForAnotherHost"
     door.edge.clock.advance(timedelta(seconds=60))
-    assert await refused(enrol_in_thread(offer, HostDirectory(tmp_path / "c"))) == "InvalidClientTokenId"
+    assert await refused(enroll_in_thread(offer, HostDirectory(tmp_path / "c"))) == "InvalidClientTokenId"
 
 
 async def test_a_machine_says_nothing_to_an_edge_of_another_installation(door: Door, tmp_path: Path) -> None:
@@ -111,10 +111,10 @@ async def test_a_machine_says_nothing_to_an_edge_of_another_installation(door: D
         endpoint=offer.endpoint, ca_fingerprint="0" * 64, token_id=offer.token_id, secret=offer.secret
     )
     with pytest.raises(EdgeNotBelieved):
-        await enrol_in_thread(elsewhere, HostDirectory(tmp_path / "kept"))
+        await enroll_in_thread(elsewhere, HostDirectory(tmp_path / "kept"))
     assert not list((tmp_path / "kept").iterdir())
     kept = await door.edge.events()
-    assert not [event for event in kept if event.operation == "EnrolHost"]
+    assert not [event for event in kept if event.operation == "EnrollHost"]
 
 
 async def test_without_a_certificate_nobody_is_a_host(door: Door, tmp_path: Path) -> None:
@@ -207,7 +207,7 @@ async def test_without_tls_neither_token_nor_header_is_believed(door: Door) -> N
     offer = await door.offer()
     body = {"JoinTokenId": offer.token_id, "JoinTokenSecret": offer.secret}
     told = ("x-client-certificate", "h-0123456789abcdef0"), ("x-forwarded-client-cert", "Hash=00")
-    for operation, headers in (("EnrolHost", ()), ("ReportInstances", told)):
+    for operation, headers in (("EnrollHost", ()), ("ReportInstances", told)):
         raw = RawRequest(
             method="POST",
             raw_path="/",
@@ -247,14 +247,14 @@ async def test_an_old_tls_and_a_plain_request_get_no_answer(door: Door) -> None:
     writer.close()
 
 
-def test_a_directory_that_is_no_enrolment_is_refused_with_a_sentence(tmp_path: Path) -> None:
+def test_a_directory_that_is_no_enrollment_is_refused_with_a_sentence(tmp_path: Path) -> None:
     directory = HostDirectory(tmp_path / "kept")
     directory.prepare()
-    with pytest.raises(NotEnrolled, match="holds no enrolment"):
-        directory.enrolment()
-    (directory.path / "enrolment.json").write_text("{")
+    with pytest.raises(NotEnrolled, match="holds no enrollment"):
+        directory.enrollment()
+    (directory.path / "enrollment.json").write_text("{")
     with pytest.raises(NotEnrolled, match="cannot be read"):
-        directory.enrolment()
+        directory.enrollment()
     directory.path.chmod(0o755)
     with pytest.raises(NotEnrolled, match="0700"):
         directory.prepare()

@@ -18,7 +18,7 @@ from tabard.edge.machine_paths import MachinePaths
 from tabard.errors import ServiceUnavailable
 from tabard.model.client_certificate import ClientCertificate
 from tabard.model.network_path import RELAY_PROTOCOL, NetworkPath
-from tabard.services.ec2.default_vpc import default_vpc
+from tabard.services.ec2.network.default_vpc import default_vpc
 from tabard.store.snapshot import Snapshot
 from tests.support.edge_in_memory import EdgeInMemory
 from tests.support.machine_door import NAME, Door, Machine, open_door

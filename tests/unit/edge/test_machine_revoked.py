@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tabard.agent.host_keys import Enrolment
-from tabard.agent.steps import HostRevoked
+from tabard.agent.host_keys import Enrollment
+from tabard.agent.retry_loop import HostRevoked
 from tabard.wiring.enrolled import EnrolledMachine
 from tests.support.edge_in_memory import EdgeInMemory
 from tests.support.machine_door import Door, Machine, open_door
@@ -49,8 +49,8 @@ class Told:
     def __init__(self) -> None:
         self.once = asyncio.Event()
 
-    def __call__(self, enrolment: Enrolment, environment: Mapping[str, str]) -> None:
-        self.enrolment, self.environment = enrolment, environment
+    def __call__(self, enrollment: Enrollment, environment: Mapping[str, str]) -> None:
+        self.enrollment, self.environment = enrollment, environment
         self.once.set()
 
     def port(self, variable: str) -> int:
@@ -79,7 +79,10 @@ async def test_it_goes_on_from_its_kept_key_as_often_as_it_is_started(
         stop, told = asyncio.Event(), Told()
         serving = asyncio.create_task(served(machine, tmp_path / str(number)).serve(stop, announce=told))
         await asyncio.wait_for(told.once.wait(), 20)
-        assert (told.enrolment.host_id, told.enrolment.instance_id) == (machine.host_id, machine.instance_id)
+        assert (told.enrollment.host_id, told.enrollment.instance_id) == (
+            machine.host_id,
+            machine.instance_id,
+        )
         stop.set()
         await asyncio.wait_for(serving, 20)
         assert not await is_listening(told.port("AWS_EC2_METADATA_SERVICE_ENDPOINT"))

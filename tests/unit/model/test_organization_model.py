@@ -1,4 +1,4 @@
-"""What an organisation can be, and where an account is in it."""
+"""What an organization can be, and where an account is in it."""
 
 from dataclasses import replace
 
@@ -59,12 +59,12 @@ def test_five_levels_of_units_are_not_too_many() -> None:
 @pytest.mark.parametrize(
     ("changed", "sentence"),
     [
-        ({"organization_id": "o-x"}, "is no organisation's id"),
+        ({"organization_id": "o-x"}, "is no organization's id"),
         ({"management_account_id": "1"}, "is no account id"),
         ({"policies": (DENY, RESOURCES, DENY)}, "the control policy 'deny' is there twice"),
         ({"policies": (replace(DENY, name=FULL_ACCESS),)}, "cannot be a control policy's name"),
         ({"policies": (replace(DENY, name="a/b"),)}, "cannot be a control policy's name"),
-        ({"nodes": ()}, "an organisation has a root"),
+        ({"nodes": ()}, "an organization has a root"),
         ({"nodes": (node("r-ROOT"),)}, "'r-ROOT' is not the id of a root"),
         ({"nodes": (ROOT, node("ou-1", "r-root"))}, "'ou-1' is not the id of a unit"),
         ({"nodes": (ROOT, node("12", "r-root"))}, "'12' is not the id of an account"),

@@ -1,4 +1,4 @@
-"""Organisations' control policies: every level must allow, none may deny, and none grants anything.
+"""Organizations' control policies: every level must allow, none may deny, and none grants anything.
 
 AWS: https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps_evaluation.html,
 …/orgs_manage_policies_rcps_evaluation.html, …/orgs_manage_policies_scps_syntax.html and

@@ -1,4 +1,4 @@
-"""What an organisation's control policies come to, level by level, for one account."""
+"""What an organization's control policies come to, level by level, for one account."""
 
 from structlog.testing import capture_logs
 

@@ -144,7 +144,7 @@ def input_of(operation: OperationModel, seed: int, *, full: bool) -> dict[str, A
     if "Bucket" in params:
         params["Bucket"] = "example-bucket"
     if "Metadata" in params and operation.service_model.service_name == "s3":
-        params["Metadata"] = {"colour": "blue and green"}
+        params["Metadata"] = {"color": "blue and green"}
     params.pop("ContentLength", None)  # framing, which has a place of its own
     if "CopySource" in params:
         params["CopySource"] = "other-bucket/a%20key%2B?versionId=v1"
@@ -156,7 +156,7 @@ def output_of(shape: StructureShape | None, seed: int, *, full: bool) -> dict[st
         return {}
     values: dict[str, Any] = ShapeValues(seed, full=full).of(shape)
     if "Metadata" in values and "x-amz-meta-" in str(shape.members["Metadata"].serialization):
-        values["Metadata"] = {"colour": "blue and green"}
+        values["Metadata"] = {"color": "blue and green"}
     return values
 
 

@@ -315,9 +315,9 @@ def test_a_command_names_a_damaged_store(data_dir: DataDir) -> None:
     assert "restore a backup: tabard restore FILE" in ended.output
 
 
-@pytest.mark.parametrize("name", ["enrolment.json", "host.pem", "ca-certificate.pem"])
+@pytest.mark.parametrize("name", ["enrollment.json", "host.pem", "ca-certificate.pem"])
 @pytest.mark.parametrize("damage", [_empty, _no_text, _a_folder], ids=lambda each: each.__name__.strip("_"))
-def test_a_machines_damaged_enrolment_is_one_sentence(tmp_path: Path, name: str, damage: Damage) -> None:
+def test_a_machines_damaged_enrollment_is_one_sentence(tmp_path: Path, name: str, damage: Damage) -> None:
     folder = tmp_path / "host"
     folder.mkdir(mode=0o700)
     file = folder / name
@@ -325,7 +325,7 @@ def test_a_machines_damaged_enrolment_is_one_sentence(tmp_path: Path, name: str,
     damage(file)
     directory = HostDirectory(folder)
     read = {
-        "enrolment.json": directory.enrolment,
+        "enrollment.json": directory.enrollment,
         "host.pem": directory.identified,
         "ca-certificate.pem": directory.believing,
     }[name]

@@ -1,4 +1,4 @@
-"""An organisation as a file: what is read, what is refused, and putting it in force."""
+"""An organization as a file: what is read, what is refused, and putting it in force."""
 
 import json
 from datetime import UTC, datetime
@@ -125,7 +125,7 @@ def policy(document: object, kind: str = "service-control") -> dict[str, object]
         ({**TREE, "polices": []}, "unknown field `polices`"),
         ({**TREE, "root": {"id": "r-root", "service_controls": []}}, "unknown field `service_controls`"),
         ({**TREE, "root": {}}, "missing required field `id`"),
-        ({**TREE, "id": "x"}, "'x' is no organisation's id"),
+        ({**TREE, "id": "x"}, "'x' is no organization's id"),
         ({**TREE, "policies": []}, "names the service-control policy 'keep buckets', which is not there"),
         (policy(DENY, "tag"), "Invalid enum value 'tag'"),
         (policy("{"), "the policy 'keep buckets': "),

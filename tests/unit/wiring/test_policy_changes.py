@@ -100,11 +100,11 @@ def test_what_was_written_elsewhere_is_no_change(store: SqlStore) -> None:
     assert changed_since(store, decided) == ChangedSince()
 
 
-def test_an_organisation_is_asked_about_every_request(store: SqlStore) -> None:
+def test_an_organization_is_asked_about_every_request(store: SqlStore) -> None:
     decided = session_of_role(store)
     with store.transaction() as tx:
         tx.organizations.put(organization())
-    assert changed_since(store, decided).names == ("the organisation",)
+    assert changed_since(store, decided).names == ("the organization",)
 
 
 def test_a_version_that_the_journal_never_had_is_not_known(store: SqlStore) -> None:

@@ -15,8 +15,8 @@ import pytest
 
 from tabard.clock import SystemClock
 from tabard.edge.body import Body
+from tabard.edge.network_path_listener import NetworkPathListener
 from tabard.edge.server import edge_server
-from tabard.edge.vouched import VouchedDoor
 from tabard.model.network_path import NetworkPath, to_preamble
 from tabard.wire.request import Answer, RawRequest
 from tabard.wiring.control import ControlServer
@@ -142,7 +142,7 @@ async def test_another_user_vouches_for_nothing(open_place: Path) -> None:
 
     edge = edge_server(hear, clock=SystemClock())
     listener = unix_listener(open_place)
-    server = await asyncio.get_running_loop().create_unix_server(VouchedDoor(edge), sock=listener)
+    server = await asyncio.get_running_loop().create_unix_server(NetworkPathListener(edge), sock=listener)
     claimed = NetworkPath(vpc_id="vpc-0123456789abcdef0", private_ip_address="172.31.1.2")
     message = to_preamble(claimed) + b"GET / HTTP/1.1\r\nHost: edge\r\nConnection: close\r\n\r\n"
     assert (await knock(open_place, message, uid=NOBODY), heard) == (b"", [])

@@ -7,13 +7,13 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
-from tabard.agent.drivers.container_images import ContainerImages
-from tabard.agent.drivers.process import Owner
+from tabard.agent.drivers.container.images import ContainerImages
+from tabard.agent.drivers.process.driver import Owner
 from tabard.agent.drivers.unavailable import UnavailableDriver
-from tabard.agent.drivers.vm import VmDriver
+from tabard.agent.drivers.vm.driver import VmDriver
 from tabard.agent.networks.network import LoopbackPorts, NoNetwork
 from tabard.cli.main import app
-from tabard.services.ec2.images import SEEDED_IMAGES, VM_IMAGE
+from tabard.services.ec2.launch.images import SEEDED_IMAGES, VM_IMAGE
 from tabard.wiring.drivers import DriverChoices, InstanceIsolation, drivers_of, vm_image_refused
 from tabard.wiring.process_config import AgentConfig
 from tabard.wiring.settings import Settings

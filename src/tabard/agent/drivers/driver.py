@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
-from tabard.agent.kept import KeptInstance
+from tabard.agent.agent_handover import RunningInstance
 from tabard.agent.networks.network import InstanceNetwork
 from tabard.model.messages import DesiredInstance
 
@@ -75,7 +75,7 @@ class Driver(Protocol):
     ) -> Running:
         """Start the instance in its network; `directory` is its own. Raises CannotStart."""
 
-    def adopt(self, kept: KeptInstance, directory: Path) -> Running | None:
+    def adopt(self, kept: RunningInstance, directory: Path) -> Running | None:
         """Take over what a former agent had started; None where it has ended, or cannot be taken over."""
 
     def not_started(self, instance_id: str, reason: str) -> None:

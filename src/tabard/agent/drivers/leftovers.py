@@ -10,7 +10,7 @@ import sys
 from collections.abc import Collection
 from pathlib import Path
 
-from tabard.agent.drivers.podman import CONTAINER_PID_FILE, remove_containers
+from tabard.agent.drivers.container.podman import CONTAINER_PID_FILE, remove_containers
 
 INSTANCE_VARIABLE = "TABARD_INSTANCE_ID"
 _PROC = Path("/proc")

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
+from tabard.agent.agent_handover import RunningInstance
 from tabard.agent.drivers.driver import ExitStatus, Running
-from tabard.agent.kept import KeptInstance
 from tabard.agent.networks.network import InstanceNetwork, Networks
 from tabard.model.messages import DesiredInstance
 
@@ -43,7 +43,7 @@ class MachineDriver:
             self.started.set_result(environment)
         return _Machine()
 
-    def adopt(self, kept: KeptInstance, directory: Path) -> Running | None:  # noqa: ARG002
+    def adopt(self, kept: RunningInstance, directory: Path) -> Running | None:  # noqa: ARG002
         """Never: nothing of it is kept."""
         return None
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from tabard.agent.agent_handover import RunningInstance
 from tabard.agent.drivers.driver import CannotStart, Running
-from tabard.agent.kept import KeptInstance
 from tabard.agent.networks.network import InstanceNetwork, NoNetwork
 from tabard.model.messages import DesiredInstance
 
@@ -29,7 +29,7 @@ class UnavailableDriver:
     ) -> Running:
         raise CannotStart(self._sentence)
 
-    def adopt(self, kept: KeptInstance, directory: Path) -> Running | None:  # noqa: ARG002
+    def adopt(self, kept: RunningInstance, directory: Path) -> Running | None:  # noqa: ARG002
         return None
 
     def not_started(self, instance_id: str, reason: str) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from tabard.access.authorize import Permit
-from tabard.services.ec2.associations import (
+from tabard.services.ec2.instance_profiles.associations import (
     AssociateIamInstanceProfileRequest,
     DescribeIamInstanceProfileAssociationsRequest,
     DisassociateIamInstanceProfileRequest,
@@ -16,87 +16,32 @@ from tabard.services.ec2.associations import (
     replace_iam_instance_profile_association,
     replace_iam_instance_profile_association_checks,
 )
-from tabard.services.ec2.attribute_request import ModifyInstanceAttributeRequest
-from tabard.services.ec2.console_output import (
-    GetConsoleOutputRequest,
-    get_console_output,
-    get_console_output_checks,
-)
-from tabard.services.ec2.credit_specifications import (
-    DescribeInstanceCreditSpecificationsRequest,
-    describe_instance_credit_specifications,
-)
-from tabard.services.ec2.images import DescribeImagesRequest, describe_images
-from tabard.services.ec2.instance_attributes import (
+from tabard.services.ec2.instances.attribute_request import ModifyInstanceAttributeRequest
+from tabard.services.ec2.instances.attributes import (
     DescribeInstanceAttributeRequest,
     describe_instance_attribute,
     describe_instance_attribute_checks,
     modify_instance_attribute,
     modify_instance_attribute_checks,
 )
-from tabard.services.ec2.instance_context import describe_check
-from tabard.services.ec2.instance_status import DescribeInstanceStatusRequest, describe_instance_status
-from tabard.services.ec2.instance_types import DescribeInstanceTypesRequest, describe_instance_types
-from tabard.services.ec2.instances import (
+from tabard.services.ec2.instances.console_output import (
+    GetConsoleOutputRequest,
+    get_console_output,
+    get_console_output_checks,
+)
+from tabard.services.ec2.instances.context import describe_check
+from tabard.services.ec2.instances.credit_specifications import (
+    DescribeInstanceCreditSpecificationsRequest,
+    describe_instance_credit_specifications,
+)
+from tabard.services.ec2.instances.instances import (
     DescribeInstancesRequest,
     TerminateInstancesRequest,
     describe_instances,
     terminate_instances,
     terminate_instances_checks,
 )
-from tabard.services.ec2.key_pair_requests import (
-    CreateKeyPairRequest,
-    DeleteKeyPairRequest,
-    DescribeKeyPairsRequest,
-    ImportKeyPairRequest,
-    create_key_pair_checks,
-    delete_key_pair_checks,
-    import_key_pair_checks,
-)
-from tabard.services.ec2.key_pairs import (
-    create_key_pair,
-    delete_key_pair,
-    describe_key_pairs,
-    import_key_pair,
-)
-from tabard.services.ec2.launch_checks import run_instances_checks
-from tabard.services.ec2.launch_request import RunInstancesRequest
-from tabard.services.ec2.metadata_defaults import (
-    GetInstanceMetadataDefaultsRequest,
-    ModifyInstanceMetadataDefaultsRequest,
-    get_instance_metadata_defaults,
-    modify_instance_metadata_defaults,
-    modify_instance_metadata_defaults_checks,
-)
-from tabard.services.ec2.metadata_options import (
-    ModifyInstanceMetadataOptionsRequest,
-    modify_instance_metadata_options,
-    modify_instance_metadata_options_checks,
-)
-from tabard.services.ec2.network_interfaces import (
-    DescribeNetworkInterfacesRequest,
-    describe_network_interfaces,
-)
-from tabard.services.ec2.networks import (
-    DescribeSecurityGroupsRequest,
-    DescribeSubnetsRequest,
-    DescribeVpcsRequest,
-    describe_security_groups,
-    describe_subnets,
-    describe_vpcs,
-)
-from tabard.services.ec2.resource_tags import (
-    CreateTagsRequest,
-    DeleteTagsRequest,
-    DescribeTagsRequest,
-    create_tags,
-    create_tags_checks,
-    delete_tags,
-    delete_tags_checks,
-    describe_tags,
-)
-from tabard.services.ec2.run_instances import run_instances
-from tabard.services.ec2.start_stop import (
+from tabard.services.ec2.instances.start_stop import (
     RebootInstancesRequest,
     StartInstancesRequest,
     StopInstancesRequest,
@@ -107,12 +52,67 @@ from tabard.services.ec2.start_stop import (
     stop_instances,
     stop_instances_checks,
 )
-from tabard.services.ec2.volumes import DescribeVolumesRequest, describe_volumes
-from tabard.services.ec2.zones import (
+from tabard.services.ec2.instances.status import DescribeInstanceStatusRequest, describe_instance_status
+from tabard.services.ec2.instances.volumes import DescribeVolumesRequest, describe_volumes
+from tabard.services.ec2.key_pairs.key_pairs import (
+    create_key_pair,
+    delete_key_pair,
+    describe_key_pairs,
+    import_key_pair,
+)
+from tabard.services.ec2.key_pairs.requests import (
+    CreateKeyPairRequest,
+    DeleteKeyPairRequest,
+    DescribeKeyPairsRequest,
+    ImportKeyPairRequest,
+    create_key_pair_checks,
+    delete_key_pair_checks,
+    import_key_pair_checks,
+)
+from tabard.services.ec2.launch.checks import run_instances_checks
+from tabard.services.ec2.launch.images import DescribeImagesRequest, describe_images
+from tabard.services.ec2.launch.instance_types import DescribeInstanceTypesRequest, describe_instance_types
+from tabard.services.ec2.launch.request import RunInstancesRequest
+from tabard.services.ec2.launch.run_instances import run_instances
+from tabard.services.ec2.metadata.defaults import (
+    GetInstanceMetadataDefaultsRequest,
+    ModifyInstanceMetadataDefaultsRequest,
+    get_instance_metadata_defaults,
+    modify_instance_metadata_defaults,
+    modify_instance_metadata_defaults_checks,
+)
+from tabard.services.ec2.metadata.options import (
+    ModifyInstanceMetadataOptionsRequest,
+    modify_instance_metadata_options,
+    modify_instance_metadata_options_checks,
+)
+from tabard.services.ec2.network.interfaces import (
+    DescribeNetworkInterfacesRequest,
+    describe_network_interfaces,
+)
+from tabard.services.ec2.network.networks import (
+    DescribeSecurityGroupsRequest,
+    DescribeSubnetsRequest,
+    DescribeVpcsRequest,
+    describe_security_groups,
+    describe_subnets,
+    describe_vpcs,
+)
+from tabard.services.ec2.network.zones import (
     DescribeAvailabilityZonesRequest,
     DescribeRegionsRequest,
     describe_availability_zones,
     describe_regions,
+)
+from tabard.services.ec2.tags.resource_tags import (
+    CreateTagsRequest,
+    DeleteTagsRequest,
+    DescribeTagsRequest,
+    create_tags,
+    create_tags_checks,
+    delete_tags,
+    delete_tags_checks,
+    describe_tags,
 )
 from tabard.services.operation import Operation, Output, R, Read, Write
 from tabard.store.snapshot import Snapshot

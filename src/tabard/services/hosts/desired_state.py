@@ -15,7 +15,7 @@ from tabard.model.messages import (
     DesiredScheduledEvent,
     InstanceTag,
 )
-from tabard.services.ec2.default_vpc import SUBNET_CIDR, VPC_CIDR, network_interface_id, vpc_of
+from tabard.services.ec2.network.default_vpc import SUBNET_CIDR, VPC_CIDR, network_interface_id, vpc_of
 from tabard.services.hosts.faults import desired_faults
 from tabard.store.snapshot import Snapshot
 

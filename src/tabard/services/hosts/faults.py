@@ -9,7 +9,7 @@ from tabard.model.faults import LARGEST_SKEW_SECONDS, LONGEST_DELAY_MILLISECONDS
 from tabard.model.instance import InstanceState
 from tabard.model.messages import DesiredFaults, SetInstanceFaultsRequest, SetInstanceFaultsResult
 from tabard.services.ec2.arns import ec2_arn
-from tabard.services.ec2.lifecycle import end_sessions
+from tabard.services.ec2.instances.lifecycle import end_sessions
 from tabard.services.hosts.answers import answer
 from tabard.services.hosts.errors import InstanceNotFound, InvalidFault
 from tabard.services.operation import Facts, Output

@@ -16,7 +16,7 @@ from tabard.model.messages import (
     InstanceReport,
     ReportInstancesRequest,
 )
-from tabard.services.ec2.lifecycle import ENDING, move, next_state
+from tabard.services.ec2.instances.lifecycle import ENDING, move, next_state
 from tabard.services.hosts.answers import answer
 from tabard.services.hosts.checks import host_arn
 from tabard.services.hosts.desired_state import (

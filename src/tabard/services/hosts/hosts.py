@@ -14,7 +14,7 @@ from tabard.model.messages import (
     RegisterHostResult,
 )
 from tabard.names import new_access_key_id, new_resource_id, new_secret_access_key
-from tabard.services.ec2.lifecycle import remove_instance, revoke
+from tabard.services.ec2.instances.lifecycle import remove_instance, revoke
 from tabard.services.hosts.answers import answer
 from tabard.services.hosts.checks import host_arn
 from tabard.services.hosts.errors import HostNotFound

@@ -7,7 +7,7 @@ from tabard.model.instance import InstanceState
 from tabard.model.messages import GetInstanceSessionRequest, GetInstanceSessionResult
 from tabard.model.role import Role
 from tabard.model.session import InstanceFacts
-from tabard.services.ec2.default_vpc import vpc_of
+from tabard.services.ec2.network.default_vpc import vpc_of
 from tabard.services.hosts.answers import answer
 from tabard.services.hosts.errors import (
     InstanceNotRunning,

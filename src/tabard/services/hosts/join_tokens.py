@@ -1,4 +1,4 @@
-"""Join tokens: an administrator's leave for one machine to enrol."""
+"""Join tokens: an administrator's leave for one machine to enroll."""
 
 import secrets
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ from tabard.model.messages import (
     JoinTokenDescription,
 )
 from tabard.names import Place, new_resource_id
-from tabard.services.ec2.instance_profiles import (
+from tabard.services.ec2.instance_profiles.pass_role import (
     IamInstanceProfileSpecification,
     find_instance_profile,
     pass_role_checks,
@@ -48,7 +48,7 @@ def join_token_arn(place: Place, token_id: str) -> str:
 
 
 def create_join_token_checks(request: CreateJoinTokenRequest, facts: Facts) -> Sequence[Check]:
-    """hosts:CreateJoinToken on any token, and iam:PassRole: whoever enrols a machine gives it the role."""
+    """hosts:CreateJoinToken on any token, and iam:PassRole: whoever enrolls a machine gives it the role."""
     wanted = _specification(request)
     found = find_instance_profile(wanted, facts.snapshot.instance_profile_named) if wanted else None
     check = Check(
@@ -123,7 +123,7 @@ def delete_join_token_checks(request: DeleteJoinTokenRequest, facts: Facts) -> S
 
 
 def delete_join_token(permit: Permit, request: DeleteJoinTokenRequest, tx: Transaction) -> Output:
-    """Remove a join token: nobody enrols with it any more. The host that came of it stays.
+    """Remove a join token: nobody enrolls with it any more. The host that came of it stays.
 
     Raises:
         JoinTokenNotFound (400).

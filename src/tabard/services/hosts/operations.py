@@ -8,7 +8,7 @@ from tabard.model.messages import (
     DescribeHostInstancesRequest,
     DescribeHostsRequest,
     DescribeJoinTokensRequest,
-    EnrolHostRequest,
+    EnrollHostRequest,
     GetInstanceIdentityRequest,
     GetInstanceSessionRequest,
     PutConsoleOutputRequest,
@@ -29,9 +29,9 @@ from tabard.services.hosts.checks import (
     report_instances_checks,
 )
 from tabard.services.hosts.consoles import put_console_output
-from tabard.services.hosts.enrolment import (
-    enrol_host,
-    enrol_host_checks,
+from tabard.services.hosts.enrollment import (
+    enroll_host,
+    enroll_host_checks,
     renew_host_certificate,
     renew_host_certificate_checks,
 )
@@ -75,7 +75,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Write("CreateJoinToken", CreateJoinTokenRequest, create_join_token_checks, create_join_token),
     Read("DescribeJoinTokens", DescribeJoinTokensRequest, describe_join_tokens_checks, describe_join_tokens),
     Write("DeleteJoinToken", DeleteJoinTokenRequest, delete_join_token_checks, delete_join_token),
-    Write("EnrolHost", EnrolHostRequest, enrol_host_checks, enrol_host),
+    Write("EnrollHost", EnrollHostRequest, enroll_host_checks, enroll_host),
     Write(
         "RenewHostCertificate",
         RenewHostCertificateRequest,

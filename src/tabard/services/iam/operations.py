@@ -3,30 +3,27 @@
 AWS: https://docs.aws.amazon.com/IAM/latest/APIReference/
 """
 
-from tabard.services.iam import (
-    boundaries,
-    instance_profile_tags,
-    instance_profiles,
-    policies,
-    policy_entities,
-    policy_versions,
-    role_policies,
-    role_tags,
-    roles,
-)
-from tabard.services.iam.boundaries import (
-    on_bounded_role,
-    on_bounded_role_with_policy,
-)
 from tabard.services.iam.checks import (
     on_everything,
     on_instance_profile,
     on_policy,
     on_role,
 )
-from tabard.services.iam.group_operations import GROUPS
-from tabard.services.iam.simulation_operations import SIMULATIONS
-from tabard.services.iam.user_operations import ACCESS_KEYS, USERS
+from tabard.services.iam.groups.operations import GROUPS
+from tabard.services.iam.instance_profiles import instance_profiles
+from tabard.services.iam.instance_profiles import tags as instance_profile_tags
+from tabard.services.iam.policies import boundaries, policies
+from tabard.services.iam.policies import entities as policy_entities
+from tabard.services.iam.policies import versions as policy_versions
+from tabard.services.iam.policies.boundaries import (
+    on_bounded_role,
+    on_bounded_role_with_policy,
+)
+from tabard.services.iam.roles import policies as role_policies
+from tabard.services.iam.roles import roles
+from tabard.services.iam.roles import tags as role_tags
+from tabard.services.iam.simulation.operations import SIMULATIONS
+from tabard.services.iam.users.operations import ACCESS_KEYS, USERS
 from tabard.services.operation import Operation, Read, Write
 
 _Operations = tuple[Operation, ...]

@@ -7,7 +7,7 @@ from tabard.errors import AwsError
 
 
 class NotImplementedByUpstream(AwsError):
-    """A header or parameter that the upstream cannot honour is refused, never dropped."""
+    """A header or parameter that the upstream cannot honor is refused, never dropped."""
 
     code = "NotImplemented"
     status = 501

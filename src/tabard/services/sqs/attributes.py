@@ -40,7 +40,7 @@ def check_attributes(attributes: Value | None, facts: Facts) -> None:
     """Refuse what would be stored and not kept: a promise that nobody holds.
 
     Raises:
-        UnsupportedOperation (400): an attribute that the upstream does not honour.
+        UnsupportedOperation (400): an attribute that the upstream does not honor.
         InvalidAttributeValue (400). QueueDoesNotExist (400): dead letters that leave the account or region.
     Differs: queues have no resource-based policy, no redrive allow policy and no encryption of their own; an
         attribute that nobody would keep is refused.

@@ -31,7 +31,7 @@ def get_access_key_info_checks(_request: GetAccessKeyInfoRequest, _facts: Facts)
 def no_permission_needed(_request: object, _facts: Facts) -> Sequence[Check]:
     """No check at all: every authenticated caller may, even one whom a policy denies it.
 
-    The one answer of "no checks" that the pipeline accepts; it recognises this very function.
+    The one answer of "no checks" that the pipeline accepts; it recognizes this very function.
 
     AWS: "No permissions are required to perform this operation. If an administrator attaches a policy to your
     identity that explicitly denies access to the sts:GetCallerIdentity action, you can still perform this

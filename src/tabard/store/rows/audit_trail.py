@@ -30,8 +30,8 @@ from sqlalchemy import (
 
 from tabard.model.audit_event import AuditEvent, DecidedCheck
 from tabard.policy import Effect, Layer, MatchedStatement
-from tabard.store.moment import Moment
 from tabard.store.schema import GROWING_NUMBER, metadata, text_column, time_column
+from tabard.store.utc_column import UtcColumn
 
 audit_events = Table(
     "audit_events",
@@ -83,7 +83,7 @@ _COLUMNS = (
     "region", "resources", "outcome", "error_code", "reason", "http_status", "snapshot_version", "decisions",
     "explanation",
 )  # fmt: skip
-_MOMENT = Moment()
+_MOMENT = UtcColumn()
 _MARKS = {"qmark": "?", "format": "%s", "pyformat": "%s"}
 
 

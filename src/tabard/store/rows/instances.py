@@ -9,7 +9,6 @@ from tabard.model.instance import Instance, InstanceState, MetadataOptions, Shut
 from tabard.model.instance_events import InstanceEvents
 from tabard.store import ports
 from tabard.store.column_types import EnumText
-from tabard.store.moment import Moment
 from tabard.store.rows.aggregate_table import AggregateTable, TableRows
 from tabard.store.schema import (
     account_column,
@@ -21,6 +20,7 @@ from tabard.store.schema import (
     text_column,
     time_column,
 )
+from tabard.store.utc_column import UtcColumn
 
 instances = Table(
     "instances",
@@ -48,7 +48,7 @@ instances = Table(
     text_column("public_key"),
     text_column("state_reason_code"),
     text_column("state_reason_message"),
-    Column("state_changed_at", Moment, nullable=True),
+    Column("state_changed_at", UtcColumn, nullable=True),
     tags_column(),
     structured_column("faults", Faults),
     structured_column("events", InstanceEvents),

@@ -1,4 +1,4 @@
-"""The organisation ⇄ rows of three tables, written and read as one."""
+"""The organization ⇄ rows of three tables, written and read as one."""
 
 from sqlalchemy import Column, ForeignKey, Integer, Table
 

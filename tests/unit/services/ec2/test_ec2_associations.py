@@ -11,7 +11,7 @@ from tabard.errors import AwsError
 from tabard.model.association import AssociationState
 from tabard.model.instance import InstanceState
 from tabard.model.instance_profile import InstanceProfile
-from tabard.services.ec2.lifecycle import REVOKE_ON_DISASSOCIATE
+from tabard.services.ec2.instances.lifecycle import REVOKE_ON_DISASSOCIATE
 from tests.support.ec2_account import ACCOUNT_ID, REGION, UNKNOWN_INSTANCE, Ec2Account, operation_of, policy
 
 UNKNOWN_ASSOCIATION = "iip-assoc-00000000000000000"

@@ -105,7 +105,7 @@ def test_a_running_instance_keeps_them(ec2: Ec2Account, stopped: str, arguments:
         ({"UserData": {"Value": b"x" * 16_385}}, "InvalidParameterValue"),
         ({"Attribute": "userData", "Value": "%"}, "InvalidParameterValue"),
         ({"InstanceType": {"Value": "m5.tiny"}}, "InvalidParameterValue"),
-        ({"Attribute": "colour", "Value": "red"}, "InvalidParameterValue"),
+        ({"Attribute": "color", "Value": "red"}, "InvalidParameterValue"),
         ({"Attribute": "sourceDestCheck", "Value": "maybe"}, "InvalidParameterValue"),
         ({"Attribute": "kernel", "Value": "aki-1"}, "UnsupportedOperation"),
         ({"SourceDestCheck": {"Value": False}}, "UnsupportedOperation"),
@@ -148,7 +148,7 @@ def test_what_is_so_anyway_may_be_asked_for(
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
-        ({"Attribute": "colour"}, "InvalidParameterValue"),
+        ({"Attribute": "color"}, "InvalidParameterValue"),
         ({"InstanceId": UNKNOWN_INSTANCE}, "InvalidInstanceID.NotFound"),
         ({"InstanceId": "x"}, "InvalidInstanceID.Malformed"),
         ({"DryRun": True}, "DryRunOperation"),

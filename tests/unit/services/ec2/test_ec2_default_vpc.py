@@ -2,7 +2,7 @@
 
 import pytest
 
-from tabard.services.ec2.default_vpc import default_vpc, network_interface_id
+from tabard.services.ec2.network.default_vpc import default_vpc, network_interface_id
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ import pytest
 from tabard.errors import AwsError
 from tabard.model.association import AssociationState
 from tabard.model.instance import InstanceState
-from tabard.services.ec2.default_vpc import SUBNET_CIDR, default_vpc
-from tabard.services.ec2.images import PROCESS_IMAGE
-from tabard.services.ec2.lifecycle import SESSIONS_OUTLIVE_INSTANCES, purge_terminated
+from tabard.services.ec2.instances.lifecycle import SESSIONS_OUTLIVE_INSTANCES, purge_terminated
+from tabard.services.ec2.launch.images import PROCESS_IMAGE
+from tabard.services.ec2.network.default_vpc import SUBNET_CIDR, default_vpc
 from tests.support.described_instances import ids, wanted
 from tests.support.ec2_account import (
     ACCOUNT_ID,

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from tabard.errors import AwsError
-from tabard.services.ec2.ssh_keys import create_key
+from tabard.services.ec2.key_pairs.ssh_keys import create_key
 from tests.support.ec2_account import ACCOUNT_ID, REGION, Answer, Ec2Account, operation_of, policy
 
 MODEL = botocore.session.get_session().get_service_model("ec2")

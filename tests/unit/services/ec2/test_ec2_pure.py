@@ -8,9 +8,9 @@ import pytest
 from tabard.errors import AwsError
 from tabard.model.instance import InstanceState
 from tabard.model.tag import Tag
-from tabard.services.ec2.default_vpc import SUBNET_CIDR, default_vpc, mac_address, private_ip_address
 from tabard.services.ec2.filters import Filter, keep
-from tabard.services.ec2.lifecycle import next_state
+from tabard.services.ec2.instances.lifecycle import next_state
+from tabard.services.ec2.network.default_vpc import SUBNET_CIDR, default_vpc, mac_address, private_ip_address
 from tabard.services.ec2.operations import OPERATIONS
 from tabard.services.ec2.pages import page
 from tabard.services.operation import Forward, Operation

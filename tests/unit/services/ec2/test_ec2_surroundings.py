@@ -6,7 +6,7 @@ from operator import itemgetter
 import pytest
 
 from tabard.model.instance import InstanceState
-from tabard.services.ec2.default_vpc import USABLE_ADDRESSES, default_vpc, network_interface_id
+from tabard.services.ec2.network.default_vpc import USABLE_ADDRESSES, default_vpc, network_interface_id
 from tests.support.described_instances import ids, wanted
 from tests.support.ec2_account import ACCOUNT_ID, REGION, Ec2Account
 

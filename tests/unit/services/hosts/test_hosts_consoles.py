@@ -8,7 +8,7 @@ import pytest
 from tabard.access.caller import Caller
 from tabard.errors import AwsError
 from tabard.model.console_output import MAX_CONSOLE_BYTES
-from tabard.services.ec2.lifecycle import remove_instance
+from tabard.services.ec2.instances.lifecycle import remove_instance
 from tests.support.ec2_account import UNKNOWN_INSTANCE, Ec2Account, policy
 
 

@@ -22,7 +22,7 @@ Step = Callable[[], object]
 
 
 @dataclass
-class Steps:
+class RetryLoop:
     """A source of snapshots; whoever waits sees the next step happen, then the time is up."""
 
     ec2: Ec2Account
@@ -44,7 +44,7 @@ async def describe(
     known_version: int = -1,
     *steps: Step,
     wait_seconds: int = 20,
-    source: Steps | None = None,
+    source: RetryLoop | None = None,
     host_id: str = HOST_ID,
     as_: Caller | None = None,
 ) -> DescribeHostInstancesResult:
@@ -55,7 +55,7 @@ async def describe(
     caller = as_ or account.host
     checks = describe_host_instances_checks(request, account.facts(caller))
     permit = account.permit(caller, *checks, service="hosts")
-    told = await describe_host_instances(permit, request, source or Steps(ec2, list(steps)))
+    told = await describe_host_instances(permit, request, source or RetryLoop(ec2, list(steps)))
     return msgspec.convert(told, DescribeHostInstancesResult)
 
 
@@ -127,15 +127,15 @@ async def test_without_an_instance_profile_or_a_role(ec2: Ec2Account) -> None:
 async def test_the_known_state_is_told_again_only_when_the_time_is_up(ec2: Ec2Account) -> None:
     ec2.launch()
     known = await describe(ec2)
-    source = Steps(ec2)
+    source = RetryLoop(ec2)
     assert await describe(ec2, known.version, source=source) == known
     assert source.waited == 1
-    source = Steps(ec2)
+    source = RetryLoop(ec2)
     assert await describe(ec2, known.version, source=source, wait_seconds=0) == known
 
 
 async def test_a_new_host_is_told_at_once(ec2: Ec2Account) -> None:
-    source = Steps(ec2)
+    source = RetryLoop(ec2)
     assert (await describe(ec2, source=source)).instances == ()
     assert source.waited == 0
 
@@ -144,7 +144,7 @@ async def test_only_a_change_of_this_host_wakes_it(ec2: Ec2Account) -> None:
     ec2.add_host(OTHER_HOST)
     ec2.launch(Placement={"HostId": HOST_ID})
     known = await describe(ec2)
-    source = Steps(
+    source = RetryLoop(
         ec2,
         [
             lambda: ec2.launch(Placement={"HostId": OTHER_HOST}),
@@ -187,7 +187,7 @@ async def test_a_host_never_goes_back_to_what_an_edge_behind_still_has(ec2: Ec2A
     ec2.launch()
     known = await describe(ec2)
 
-    class Behind(Steps):
+    class Behind(RetryLoop):
         def current(self) -> Snapshot:
             return behind
 
@@ -204,7 +204,7 @@ async def test_a_host_never_goes_back_to_what_an_edge_behind_still_has(ec2: Ec2A
 
 
 async def test_a_wait_that_lasts_too_long_is_cut(ec2: Ec2Account) -> None:
-    class Slow(Steps):
+    class Slow(RetryLoop):
         async def wait_beyond(self, version: int, timeout_seconds: float) -> Snapshot:
             await asyncio.Event().wait()
             return self.ec2.snapshot

@@ -3,7 +3,10 @@
 import pytest
 
 from tabard.errors import AwsError
-from tabard.services.iam.instance_profiles import InstanceProfileRoleRequest, add_role_to_instance_profile
+from tabard.services.iam.instance_profiles.instance_profiles import (
+    InstanceProfileRoleRequest,
+    add_role_to_instance_profile,
+)
 from tests.support.one_account import ACCOUNT_ID, TRUSTS_EC2, Account, allow
 
 BOTH = {"InstanceProfileName": "box", "RoleName": "web"}

@@ -15,8 +15,8 @@ from tabard.model.organization import ControlPolicy, ControlType
 from tabard.model.policies import InlinePolicy
 from tabard.model.tag import Tag
 from tabard.services.iam.errors import PolicyEvaluation
-from tabard.services.iam.simulate import MOST_STATEMENTS_AT_ONCE
-from tabard.services.iam.simulated_policies import identity_policies
+from tabard.services.iam.simulation.policies import identity_policies
+from tabard.services.iam.simulation.simulate import MOST_STATEMENTS_AT_ONCE
 from tests.support.aggregates import organization
 from tests.support.one_account import ACCOUNT_ID, TRUSTS_EC2, Account, allow
 
@@ -170,7 +170,7 @@ def test_a_boundary_limits_and_says_so(account: Account) -> None:
     assert denied["PermissionsBoundaryDecisionDetail"] == {"AllowedByPermissionsBoundary": False}
 
 
-def test_every_level_of_an_organisation_must_allow(account: Account) -> None:
+def test_every_level_of_an_organization_must_allow(account: Account) -> None:
     everything = {"ServiceControlPolicyInputList": [allow("*")]}
     queues = {"ServiceControlPolicyInputList": [allow("sqs:*")]}
     allowed = custom(account, allow("s3:*"), OrderedOrganizationPolicyInputList=[everything, everything])
@@ -188,7 +188,7 @@ def test_every_level_of_an_organisation_must_allow(account: Account) -> None:
     assert "no policy" in refused_custom(account, OrderedOrganizationPolicyInputList=[{}])
 
 
-def test_the_organisation_of_the_account_limits_its_principals(account: Account) -> None:
+def test_the_organization_of_the_account_limits_its_principals(account: Account) -> None:
     bob = account.add_user("bob", allow("s3:*"))
     queues = ControlPolicy(name="queues", control_type=ControlType.SERVICE, document=allow("sqs:*", "iam:*"))
     with account.store.transaction() as tx:
@@ -244,7 +244,7 @@ def test_across_accounts_both_sides_must_allow_and_the_details_say_which_does(
     assert of_resource["EvalDecisionDetails"] == details
 
 
-def test_across_accounts_the_boundary_is_told_and_an_organisations_denial_ends_it(account: Account) -> None:
+def test_across_accounts_the_boundary_is_told_and_an_organizations_denial_ends_it(account: Account) -> None:
     across = {"CallerArn": BOB, "ResourceArns": [f"arn:aws:sqs:us-east-1:{OTHER_ACCOUNT}:q"]}
     bounded = custom(
         account,

@@ -1,0 +1,190 @@
+"""What one agent hands over to the next: metadata state, network, main process of each instance."""
+
+import os
+import socket
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import msgspec
+
+from tabard.agent.networks.network import InstanceNetwork
+from tabard.agent.reconcile import RoleOf
+from tabard.agent.rotation import Rotation
+from tabard.imds.source import RemovedRole
+from tabard.model.messages import DesiredInstance, GetInstanceIdentityResult
+from tabard.model.session import RoleDelivery
+from tabard.processes.descriptor_store import KeptDescriptors, Record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetadataState:
+    """Facts, identity document and sessions of one instance at one moment.
+
+    Its deadlines are on the boot-time and wall clocks, which are the same for all processes of the machine.
+    """
+
+    facts: DesiredInstance
+    identity: GetInstanceIdentityResult | None = None
+    removed_role: RemovedRole | None = None
+    sessions: Mapping[RoleDelivery, tuple[RoleOf, Rotation]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningInstance:
+    """A running instance, as far as it does not depend on its agent.
+
+    boot_number: of the boot that runs, whatever boot its facts ask for.
+    token_key: of its metadata tokens.
+    container_token: what opens its container credentials; None: there are none.
+    process: the descriptors that its driver adopts its main process by; none where it has no process.
+    """
+
+    boot_number: int
+    served: MetadataState
+    network: InstanceNetwork
+    token_key: bytes = field(repr=False)
+    container_token: str | None = field(default=None, repr=False)
+    process: tuple[int, ...] = ()
+
+    @property
+    def facts(self) -> DesiredInstance:
+        """What the edge last said about it."""
+        return self.served.facts
+
+    def close(self) -> None:
+        """Let go of its descriptors."""
+        self.network.close()
+        for descriptor in self.process:
+            os.close(descriptor)
+
+
+class AgentHandover(Protocol):
+    """Where they are kept."""
+
+    def keep(self, kept: RunningInstance) -> None:
+        """Keep it, in place of what was kept of the same instance."""
+
+    def update(self, instance_id: str, served: MetadataState) -> None:
+        """This is served now. Never waits."""
+
+    def drop(self, instance_id: str) -> None:
+        """Keep nothing of it any more."""
+
+    def all(self) -> Iterator[RunningInstance]:
+        """Everything that a former agent has left; the descriptors are the caller's."""
+
+
+class NoHandover:
+    """Instances end with their agent."""
+
+    def keep(self, kept: RunningInstance) -> None:
+        """No-op: nothing is persisted."""
+
+    def update(self, instance_id: str, served: MetadataState) -> None:
+        """No-op: nothing is persisted."""
+
+    def drop(self, instance_id: str) -> None:
+        """No-op: nothing is persisted."""
+
+    def all(self) -> Iterator[RunningInstance]:
+        """No instances: nothing was persisted."""
+        return iter(())
+
+
+class _Layout(msgspec.Struct, frozen=True, kw_only=True):
+    """What stays as it is, and what the descriptors of a record are, in this order."""
+
+    boot_number: int
+    token_key: bytes
+    container_token: str | None
+    edge_endpoint: str
+    metadata: int
+    edge: int
+    allowed: int
+    has_user_namespace: bool
+    has_network_namespace: bool
+
+    def __repr__(self) -> str:
+        return f"_Layout(boot_number={self.boot_number!r})"
+
+
+class _Content(msgspec.Struct, frozen=True, kw_only=True):
+    """The content of a record."""
+
+    layout: _Layout
+    served: MetadataState
+
+
+class SupervisorHandover:
+    """Kept by `tabard up`, for as long as it runs itself."""
+
+    def __init__(self, store: KeptDescriptors) -> None:
+        self._store = store
+        self._layouts: dict[str, _Layout] = {}
+
+    def keep(self, kept: RunningInstance) -> None:
+        """Send it over; what cannot be sent is not adopted later, and ended then."""
+        network = kept.network
+        layout = _Layout(
+            boot_number=kept.boot_number,
+            token_key=kept.token_key,
+            container_token=kept.container_token,
+            edge_endpoint=network.edge_endpoint,
+            metadata=len(network.metadata),
+            edge=len(network.edge),
+            allowed=len(network.allowed),
+            has_user_namespace=network.user_namespace is not None,
+            has_network_namespace=network.network_namespace is not None,
+        )
+        listeners = [listener.fileno() for listener in (*network.metadata, *network.edge, *network.allowed)]
+        descriptors = [*listeners, *network.namespaces, *kept.process]
+        self._layouts[kept.facts.instance_id] = layout
+        content = msgspec.json.encode(_Content(layout=layout, served=kept.served))
+        self._store.keep(kept.facts.instance_id, content, descriptors)
+
+    def update(self, instance_id: str, served: MetadataState) -> None:
+        """Send what is served now, where the instance is kept."""
+        layout = self._layouts.get(instance_id)
+        if layout is not None:
+            content = msgspec.json.encode(_Content(layout=layout, served=served))
+            self._store.update(instance_id, content)
+
+    def drop(self, instance_id: str) -> None:
+        """Let go of it."""
+        self._layouts.pop(instance_id, None)
+        self._store.drop(instance_id)
+
+    def all(self) -> Iterator[RunningInstance]:
+        """What is there; a record that does not read as one is dropped."""
+        for record in self._store.all():
+            try:
+                content = msgspec.json.decode(record.content, type=_Content)
+                instance = _instance_of(record, content.layout, content.served)
+            except (msgspec.MsgspecError, OSError, StopIteration):
+                record.close()
+                self._store.drop(record.name)
+                continue
+            self._layouts[record.name] = content.layout
+            yield instance
+
+
+def _instance_of(record: Record, layout: _Layout, served: MetadataState) -> RunningInstance:
+    if len(record.descriptors) < layout.metadata + layout.edge + layout.allowed:
+        raise OSError("some of its descriptors are missing")
+    left = iter(record.descriptors)
+    return RunningInstance(
+        boot_number=layout.boot_number,
+        served=served,
+        token_key=layout.token_key,
+        container_token=layout.container_token,
+        network=InstanceNetwork(
+            metadata=tuple(socket.socket(fileno=next(left)) for _ in range(layout.metadata)),
+            edge=tuple(socket.socket(fileno=next(left)) for _ in range(layout.edge)),
+            allowed=tuple(socket.socket(fileno=next(left)) for _ in range(layout.allowed)),
+            edge_endpoint=layout.edge_endpoint,
+            user_namespace=next(left) if layout.has_user_namespace else None,
+            network_namespace=next(left) if layout.has_network_namespace else None,
+        ),
+        process=tuple(left),
+    )

@@ -1,0 +1,181 @@
+"""Runs an instance's user data as the first process of a podman container, in a network that is there first.
+
+The metadata answers before the container is made. podman makes it around a process that waits, so that the
+agent holds it before anything of the instance's runs; then the process is let go.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+from tabard.agent.agent_handover import RunningInstance
+from tabard.agent.container import TOKEN_FILE
+from tabard.agent.drivers.console import CONSOLE_LOG, ConsoleLog
+from tabard.agent.drivers.container.podman import (
+    CONTAINER_PID_FILE,
+    PODMAN,
+    Container,
+    Mount,
+    Root,
+    call,
+    container_name,
+    in_network,
+    last_line,
+    remove_containers,
+)
+from tabard.agent.drivers.driver import CannotStart, ExitStatus, Running
+from tabard.agent.drivers.leftovers import INSTANCE_VARIABLE
+from tabard.agent.drivers.pidfd import AdoptedProcess, has_ended
+from tabard.agent.drivers.process.driver import EMPTY_FILE, HOME, USER_DATA, NoProcess, Owner, write_user_data
+from tabard.agent.networks.network import InstanceNetwork, Networks
+from tabard.model.messages import DesiredInstance
+
+INSIDE = "/run/tabard"
+"""Where a container has its instance's folder."""
+
+STANDARD_ENVIRONMENT = {
+    "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "LANG": "C.UTF-8",
+}
+_SAID_BYTES = 16 * 1024
+
+
+class ContainerDriver:
+    """Runs user data that begins with `#!` in a container of its own; any other is told and not run.
+
+    Differs: the root file system is the image's, read only; /tmp and /run are in memory, and what is written
+    in the home folder lasts until the instance is terminated.
+    """
+
+    base_environment: Mapping[str, str] = STANDARD_ENVIRONMENT
+
+    def __init__(
+        self,
+        networks: Networks,
+        *,
+        root_of: Callable[[str], Root],
+        owner_of: Callable[[str], Owner] | None,
+    ) -> None:
+        """Args: root_of: by image id; raises CannotStart; owner_of: by instance id, whom it runs as; None:
+        without root, as podman's own user."""
+        self._networks = networks
+        self._root_of = root_of
+        self._owner_of = owner_of
+
+    async def open_network(self) -> InstanceNetwork:
+        return await self._networks.open()
+
+    async def start(
+        self,
+        desired: DesiredInstance,
+        network: InstanceNetwork,
+        environment: Mapping[str, str],
+        directory: Path,
+    ) -> Running:
+        """Execute the user data as the container's first process, its output going to console.log."""
+        if not desired.user_data.startswith(b"#!"):
+            return NoProcess(outlives_agent=True)
+        held = await asyncio.to_thread(self._started, desired, network, environment, directory)
+        return _running(desired.instance_id, held, directory)
+
+    def adopt(self, kept: RunningInstance, directory: Path) -> Running | None:
+        if not kept.process:
+            return NoProcess(outlives_agent=True)
+        if has_ended(kept.process[0]):
+            return None
+        return _running(kept.facts.instance_id, kept.process, directory)
+
+    def not_started(self, instance_id: str, reason: str) -> None:
+        """Nothing to do: the reason is reported as the instance's."""
+
+    def _started(
+        self,
+        desired: DesiredInstance,
+        network: InstanceNetwork,
+        environment: Mapping[str, str],
+        directory: Path,
+    ) -> tuple[int, int]:
+        """A pidfd of its first process, and the end of a pipe that its output is read from."""
+        owner = self._owner_of(desired.instance_id) if self._owner_of is not None else Owner()
+        try:
+            write_user_data(directory / HOME, desired.user_data, owner)
+        except OSError as error:
+            raise CannotStart(f"the user data cannot be run: {error.strerror}") from error
+        name, pid_file = container_name(desired.instance_id), directory / CONTAINER_PID_FILE
+        container = container_of(
+            desired,
+            self._root_of(desired.image_id),
+            [f"{INSIDE}/{HOME}/{USER_DATA}"],
+            environment=environment,
+            directory=directory,
+            user="" if self._owner_of is None else f"{owner.uid}:{owner.gid}",
+        )
+        podman = in_network(network)
+        call([*podman, "create", f"--pidfile={pid_file}", *container.options()], network)
+        # A pipe of our own: what is in it when the agent is killed is there for the next one.
+        output, of_container = os.pipe()
+        os.set_blocking(output, False)
+        said = b""
+        try:
+            try:
+                call([*podman, "init", name], network, output=of_container)
+            finally:
+                os.close(of_container)
+                with suppress(BlockingIOError):
+                    said = os.read(output, _SAID_BYTES)  # by podman: nothing of the instance's runs yet
+            pidfd = os.pidfd_open(int(pid_file.read_text("ascii")))
+            call([PODMAN, "start", name])
+        except (CannotStart, OSError, ValueError) as error:
+            os.close(output)
+            remove_containers([desired.instance_id])
+            raise CannotStart(f"podman cannot start the container: {last_line(said) or error}") from error
+        return pidfd, output
+
+
+def container_of(
+    facts: DesiredInstance,
+    root: Root,
+    command: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    directory: Path,
+    user: str,
+) -> Container:
+    """The container that has its instance's folder at `INSIDE`, where its environment is told that it is."""
+    told = [directory / name for name in (EMPTY_FILE, TOKEN_FILE)]
+    home = f"{INSIDE}/{HOME}"
+    return Container(
+        name=container_name(facts.instance_id),
+        hostname=facts.private_dns_name.partition(".")[0],
+        root=root,
+        mounts=(
+            Mount(source=directory / HOME, target=home, writable=True),
+            *(Mount(source=path, target=f"{INSIDE}/{path.name}") for path in told if path.exists()),
+        ),
+        environment={
+            **{name: value.replace(str(directory), INSIDE) for name, value in environment.items()},
+            "HOME": home,
+            INSTANCE_VARIABLE: facts.instance_id,
+        },
+        user=user,
+        folder=home,
+        command=command,
+    )
+
+
+def _running(instance_id: str, held: Sequence[int], directory: Path) -> AdoptedProcess:
+    pidfd, output = held
+    console = ConsoleLog(directory / CONSOLE_LOG)
+    return AdoptedProcess(pidfd, output, console, at_end=partial(_end_of, instance_id))
+
+
+def _end_of(instance_id: str) -> ExitStatus:
+    try:
+        return ExitStatus(code=int(call([PODMAN, "wait", container_name(instance_id)])))
+    except (CannotStart, ValueError):
+        return ExitStatus(is_known=False)
+    finally:
+        remove_containers([instance_id])

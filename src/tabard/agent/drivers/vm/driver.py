@@ -1,0 +1,240 @@
+"""Virtual machines: an operating system of its own for each instance, by QEMU in a network namespace.
+
+The namespace is that of the driver `netns`: what the guest sends to 169.254.169.254 arrives at the instance's
+own listener, and there is nothing else to send to. cloud-init in it finds the metadata as on EC2.
+"""
+
+import asyncio
+import os
+import shutil
+import socket
+import stat
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+
+from tabard.agent.agent_handover import RunningInstance
+from tabard.agent.drivers.console import CONSOLE_LOG, ConsoleLog
+from tabard.agent.drivers.driver import CannotStart, ExitStatus, Running
+from tabard.agent.drivers.environment import host_environment
+from tabard.agent.drivers.pidfd import has_ended
+from tabard.agent.drivers.process.driver import Owner, launch_command
+from tabard.agent.drivers.process.process_group import adopt_grouped, start_grouped
+from tabard.agent.drivers.vm.image import NoImage, VmImage, opened, read_image
+from tabard.agent.drivers.vm.power_button import PowerButton
+from tabard.agent.drivers.vm.qemu import Accelerator, MachineParts, qemu_arguments
+from tabard.agent.networks.network import InstanceNetwork, Networks
+from tabard.model.messages import DesiredInstance
+
+QEMU = "qemu-system-x86_64"
+QEMU_IMG = "qemu-img"
+DISK = "disk.qcow2"
+IMAGE_VERSION = "disk.image-version"
+
+_LEAST_DISK_BYTES = 8 * 1024**3
+_KVM = Path("/dev/kvm")
+_MOST_PROCESSORS = 2
+_PRESS_AGAIN_SECONDS = 5.0
+_QUIT_GRACE = timedelta(seconds=5)
+
+
+def qemu_missing() -> str:
+    """Which of QEMU's programs this machine lacks; empty where none."""
+    missing = [name for name in (QEMU, QEMU_IMG) if shutil.which(name) is None]
+    if not missing:
+        return ""
+    return f"{' and '.join(missing)} not found (Debian: apt-get install qemu-system-x86 qemu-utils)"
+
+
+class VmDriver:
+    """Boots an instance from the operator's image; its disk stays through stop and start, and ends with it.
+
+    Differs: there is one image for virtual machines on each host, and no way to make others by CreateImage.
+        Inside of a guest the hop limit of metadata answers is not counted.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        networks: Networks,
+        *,
+        base_environment: Mapping[str, str],
+        owner_of: Callable[[str], Owner] = lambda _: Owner(),
+        hidden: Sequence[Path] = (),
+        outlives_agent: bool = False,
+        qemu: str = QEMU,
+        qemu_img: str = QEMU_IMG,
+    ) -> None:
+        """Args: folder: the image; qemu, qemu_img: the programs. The rest is as ProcessDriver has it."""
+        self._folder = folder
+        self._networks = networks
+        self._base_environment = host_environment(base_environment)
+        self._owner_of = owner_of
+        self._hidden = tuple(hidden)
+        self._outlives_agent = outlives_agent
+        self._qemu = qemu
+        self._qemu_img = qemu_img
+
+    @property
+    def base_environment(self) -> Mapping[str, str]:
+        return self._base_environment
+
+    async def open_network(self) -> InstanceNetwork:
+        return await self._networks.open()
+
+    async def start(
+        self,
+        desired: DesiredInstance,
+        network: InstanceNetwork,
+        environment: Mapping[str, str],
+        directory: Path,
+    ) -> Running:
+        """Boot it; the user data is cloud-init's to fetch; what the serial port says goes to console.log."""
+        try:
+            image = read_image(self._folder)
+            await self._make_disk(image, directory)
+            return await self._boot(image, desired, network, environment, directory)
+        except NoImage as error:
+            raise CannotStart(f"the image cannot be used: {error}") from error
+        except OSError as error:
+            raise CannotStart(f"the machine cannot be started: {error.strerror}") from error
+
+    async def _boot(
+        self,
+        image: VmImage,
+        desired: DesiredInstance,
+        network: InstanceNetwork,
+        environment: Mapping[str, str],
+        directory: Path,
+    ) -> "VirtualMachine":
+        program = shutil.which(self._qemu)
+        if program is None:
+            raise CannotStart(f"{self._qemu} is not there")
+        ours, of_qemu = socket.socketpair()
+        disk = os.open(directory / DISK, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+        button = PowerButton(ours)
+        owner = self._owner_of(desired.instance_id)
+        try:
+            with opened(image) as from_image:
+                parts = MachineParts(
+                    disk=disk,
+                    image_disk=from_image.disk,
+                    image_format=image.disk_format,
+                    kernel=from_image.kernel,
+                    initrd=from_image.initrd,
+                    control=of_qemu.fileno(),
+                )
+                arguments = qemu_arguments(
+                    desired,
+                    parts,
+                    environment,
+                    accelerator=accelerator_for(owner),
+                    processors=min(_MOST_PROCESSORS, os.cpu_count() or 1),
+                )
+                process = await start_grouped(
+                    desired.instance_id,
+                    launch_command(
+                        [program, *arguments],
+                        owner=owner,
+                        network=network,
+                        hidden=self._hidden,
+                        outlives_agent=self._outlives_agent,
+                        kept_descriptors=parts.descriptors,
+                    ),
+                    network=network,
+                    environment=self._base_environment,
+                    working_directory=Path("/"),
+                    console=ConsoleLog(directory / CONSOLE_LOG),
+                    outlives_agent=self._outlives_agent,
+                    descriptors=parts.descriptors,
+                )
+        except OSError:
+            button.close()
+            raise
+        finally:
+            of_qemu.close()
+            os.close(disk)
+        button.connect()
+        return VirtualMachine(process, button)
+
+    async def _make_disk(self, image: VmImage, directory: Path) -> None:
+        """A disk of its own that holds what differs from the image's, unless it has one already.
+
+        INVARIANT: it is used with the very image it was made upon: with another it would be garbage.
+        """
+        disk, noted = directory / DISK, directory / IMAGE_VERSION
+        if disk.exists():
+            if noted.read_text("ascii") != image.version:
+                raise NoImage(f"{image.disk} was changed since this instance's disk was made upon it")
+            return
+        noted.write_text(image.version, "ascii")
+        made = disk.with_name(f"{DISK}.new")
+        made.unlink(missing_ok=True)
+        size_bytes = max(image.size_bytes, _LEAST_DISK_BYTES)
+        making = await asyncio.create_subprocess_exec(
+            *(self._qemu_img, "create", "-q", "-f", "qcow2", str(made), str(size_bytes)),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+            env=dict(self._base_environment),
+        )
+        _, said = await making.communicate()
+        if making.returncode != 0:
+            raise CannotStart(f"its disk cannot be made: {said.decode(errors='replace').strip()}")
+        made.chmod(0o600)
+        made.replace(disk)
+
+    def adopt(self, kept: RunningInstance, directory: Path) -> Running | None:
+        if len(kept.process) != 3 or has_ended(kept.process[0]):
+            return None
+        pidfd, output, control = kept.process
+        process = adopt_grouped(kept, pidfd, output, ConsoleLog(directory / CONSOLE_LOG))
+        return VirtualMachine(process, PowerButton(socket.socket(fileno=control)))
+
+    def not_started(self, instance_id: str, reason: str) -> None:
+        """Nothing to do: the reason is reported as the instance's."""
+
+
+class VirtualMachine:
+    """A running QEMU. It ends when its guest shuts down, and when it is told to."""
+
+    def __init__(self, process: Running, button: PowerButton) -> None:
+        self._process = process
+        self._button = button
+        of_process = process.descriptors
+        self.descriptors = None if of_process is None else (*of_process, button.descriptor)
+        self._ended = asyncio.create_task(self._end())
+
+    async def wait(self) -> ExitStatus:
+        return await asyncio.shield(self._ended)
+
+    async def stop(self, grace: timedelta) -> None:
+        """Press the power button, and again now and then: a guest that still boots does not hear it."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(grace.total_seconds()):
+                while not self._ended.done():
+                    self._button.press()
+                    await asyncio.wait({self._ended}, timeout=_PRESS_AGAIN_SECONDS)
+        if not self._ended.done():
+            await self._process.stop(_QUIT_GRACE)
+        await asyncio.shield(self._ended)
+
+    async def _end(self) -> ExitStatus:
+        try:
+            return await self._process.wait()
+        finally:
+            self._button.close()
+
+
+def accelerator_for(owner: Owner, *, device: Path = _KVM) -> Accelerator:
+    """KVM where that user may open it, else emulation."""
+    if sys.platform != "linux" or not device.exists():
+        return "tcg"
+    for_everybody = stat.S_IROTH | stat.S_IWOTH
+    if owner.uid is None:
+        usable = os.access(device, os.R_OK | os.W_OK)
+    else:
+        usable = device.stat().st_mode & for_everybody == for_everybody
+    return "kvm" if usable else "tcg"

@@ -1,0 +1,285 @@
+"""Keeps the facts and the sessions of one running instance in memory, for its metadata service to read."""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from tabard.agent import rotation
+from tabard.agent.agent_handover import MetadataState
+from tabard.agent.edge_client import MintAnswer
+from tabard.agent.reconcile import RoleOf, sessions_wanted
+from tabard.agent.rotation import HeldSession, MintRefusal, Rotation
+from tabard.agent.waiting import Event
+from tabard.clock import Clock, Deadline, read_clocks
+from tabard.imds.source import CredentialsView, RefusedCredentials, RemovedRole, ServedCredentials
+from tabard.model.messages import DesiredInstance, DesiredInstanceProfile, GetInstanceIdentityResult
+from tabard.model.session import RoleDelivery
+
+
+@dataclass(slots=True, eq=False)
+class _Slot:
+    """One session being kept. A slot is replaced, never reused: an answer to a former one finds no home."""
+
+    role: RoleOf
+    rotation: Rotation
+    asking: bool = False
+    served: ServedCredentials | None = None
+    """What was told of the session held, in `rotation_served`."""
+    rotation_served: Rotation | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DueSession:
+    """A session to be asked for now; hand its outcome back to the keeper that gave it."""
+
+    instance_id: str
+    role_delivery: RoleDelivery
+    role: RoleOf
+    slot: _Slot
+
+
+class InstanceCredentials:
+    """The `CredentialSource` of one instance: what it answers is always at hand and never expired."""
+
+    def __init__(
+        self,
+        facts: DesiredInstance,
+        *,
+        clock: Clock,
+        rotate_every: timedelta | None,
+        random_source: random.Random,
+    ) -> None:
+        self._facts = facts
+        self._clock = clock
+        self._rotate_every_seconds = None if rotate_every is None else rotate_every.total_seconds()
+        self._random = random_source
+        self._slots: dict[RoleDelivery, _Slot] = {}
+        self._identity: GetInstanceIdentityResult | None = None
+        self._removed_role: RemovedRole | None = None
+        self.on_change: Callable[[], None] | None = None
+        """Called after each change of what `served` returns, but for a failure to ask."""
+        self.settled = Event()
+        """Set once every session that was wanted from the start has been minted or refused."""
+        self.identity_settled = Event()
+        """Set once the signed identity document is there, or could not be had at the first attempt."""
+
+    def served(self) -> MetadataState:
+        """What there is to serve now, for another keeper to go on with."""
+        sessions = {role_delivery: (slot.role, slot.rotation) for role_delivery, slot in self._slots.items()}
+        return MetadataState(
+            facts=self._facts,
+            identity=self._identity,
+            removed_role=self._removed_role,
+            sessions=sessions,
+        )
+
+    def go_on(self, served: MetadataState) -> None:
+        """Serve what a former keeper served; sessions are replaced when they would have been."""
+        self._facts = served.facts
+        self._removed_role = served.removed_role
+        self._slots = {
+            role_delivery: _Slot(role, held) for role_delivery, (role, held) in served.sessions.items()
+        }
+        if served.identity is not None:
+            self.hold_identity(served.identity)
+        if sessions_wanted(self._facts) == self.sessions:
+            self._settle()
+
+    def facts(self) -> DesiredInstance:
+        """What the edge last said about the instance."""
+        return self._facts
+
+    def identity(self) -> GetInstanceIdentityResult | None:
+        """The signed identity document; None where the edge has not given it yet."""
+        return self._identity
+
+    def hold_identity(self, identity: GetInstanceIdentityResult) -> None:
+        """Tell this identity document from now on."""
+        self._identity = identity
+        self.identity_settled.set()
+        self._changed()
+
+    def credentials(self, role_delivery: RoleDelivery) -> CredentialsView:
+        """The last good session until its end, else why there is none, else None; faults are put in."""
+        if self._removed_role is not None:
+            return self._removed_role
+        slot = self._slots.get(role_delivery)
+        if slot is None:
+            return None
+        faults = self._facts.faults
+        if faults is not None and faults.credentials_code:
+            return RefusedCredentials(
+                association_id=slot.role.association_id,
+                role_id=slot.role.role_id,
+                code=faults.credentials_code,
+                message="A fault that was asked for: tabard fault",
+                last_updated=self._clock.now(),
+            )
+        held = rotation.servable(slot.rotation, now=read_clocks(self._clock))
+        if held is not None:
+            if faults is not None:
+                return _served(slot.role, held, timedelta(seconds=faults.clock_skew_seconds))
+            if slot.served is None or slot.rotation_served is not slot.rotation:
+                # The same object for as long as it says the same: the metadata service writes it once.
+                slot.served = _served(slot.role, held, timedelta(0))
+                slot.rotation_served = slot.rotation
+            return slot.served
+        refusal = slot.rotation.refusal
+        if refusal is None:
+            return None
+        return RefusedCredentials(
+            association_id=slot.role.association_id,
+            role_id=slot.role.role_id,
+            code=refusal.code,
+            message=refusal.message,
+            last_updated=refusal.refused_at,
+        )
+
+    @property
+    def sessions(self) -> dict[RoleDelivery, RoleOf]:
+        """Which sessions are kept, served already or not."""
+        return {role_delivery: slot.role for role_delivery, slot in self._slots.items()}
+
+    def serving_association_id(self) -> str:
+        """The association that the metadata shows: known, and its sessions minted or refused once."""
+        instance_profile = self._facts.instance_profile
+        if instance_profile is None or not self._is_decided():
+            return ""
+        return instance_profile.association_id
+
+    def update_facts(self, facts: DesiredInstance) -> None:
+        """Tell these facts from now on; sessions of another association are not shown any more.
+
+        A rotation that was asked for since the former facts makes every session due.
+        """
+        if _rotations(facts) != _rotations(self._facts):
+            now = read_clocks(self._clock)
+            for role_delivery, slot in self._slots.items():
+                # An answer that is on its way was issued before somebody asked: it finds no home.
+                hastened = rotation.hastened(slot.rotation, now=now)
+                self._slots[role_delivery] = _Slot(slot.role, hastened)
+        self._removed_role = _removed_role(
+            self._facts.instance_profile, self._removed_role, facts.instance_profile, now=self._clock.now()
+        )
+        self._facts = facts
+        self._changed()
+
+    def keep_session(self, role_delivery: RoleDelivery, role: RoleOf) -> None:
+        """Begin to keep a session; it is due at once."""
+        self._slots[role_delivery] = _Slot(role, rotation.begin(now=read_clocks(self._clock)))
+        self._changed()
+
+    def drop_session(self, role_delivery: RoleDelivery) -> None:
+        """Forget a session now, and whatever answer is still on its way for it."""
+        self._slots.pop(role_delivery, None)
+        self._changed()
+
+    def next_attempt_at(self) -> Deadline | None:
+        """When a session is due next; None while all are being asked for."""
+        waiting = [slot.rotation.next_attempt_at for slot in self._slots.values() if not slot.asking]
+        return Deadline.earliest(*waiting) if waiting else None
+
+    def take_due(self) -> list[DueSession]:
+        """The sessions to ask for now; each is given out once, until its outcome comes back."""
+        now = read_clocks(self._clock)
+        errands = []
+        for role_delivery, slot in self._slots.items():
+            if not slot.asking and rotation.is_due(slot.rotation, now=now):
+                slot.asking = True
+                errands.append(DueSession(self._facts.instance_id, role_delivery, slot.role, slot))
+        return errands
+
+    def accept(self, errand: DueSession, answer: MintAnswer) -> bool:
+        """Serve a new session at once. False where it is not the one asked for, or no longer wanted."""
+        slot = errand.slot
+        slot.asking = False
+        now = read_clocks(self._clock)
+        credentials = answer.credentials
+        # INVARIANT: a slot only ever holds sessions of its own association and role. The edge may be ahead of
+        # the facts here; then the next desired state brings a slot for what it minted.
+        if RoleOf(credentials.association_id, credentials.role_id) != slot.role:
+            slot.rotation = rotation.failed(slot.rotation, now=now, jitter=self._random.random())
+            return False
+        slot.rotation = rotation.minted(
+            slot.rotation,
+            credentials,
+            asked_at=answer.asked_at,
+            lifetime_seconds=answer.lifetime_seconds,
+            now=now,
+            rotate_every_seconds=self._rotate_every_seconds,
+            jitter=self._random.random(),
+        )
+        self._settle()
+        self._changed()
+        return self._slots.get(errand.role_delivery) is slot
+
+    def accept_refusal(self, errand: DueSession, *, code: str, message: str, refused_at: datetime) -> None:
+        """Show why there is no session, once the last good one has ended."""
+        slot = errand.slot
+        slot.asking = False
+        slot.rotation = rotation.refused(
+            slot.rotation,
+            MintRefusal(code=code, message=message, refused_at=refused_at),
+            now=read_clocks(self._clock),
+            jitter=self._random.random(),
+        )
+        self._settle()
+        self._changed()
+
+    def accept_failure(self, errand: DueSession) -> None:
+        """Try again later; what is served stays served. Without effect after another outcome."""
+        slot = errand.slot
+        if not slot.asking:
+            return
+        slot.asking = False
+        slot.rotation = rotation.failed(
+            slot.rotation, now=read_clocks(self._clock), jitter=self._random.random()
+        )
+
+    def _is_decided(self) -> bool:
+        return all(
+            slot.rotation.session is not None or slot.rotation.refusal is not None
+            for slot in self._slots.values()
+        )
+
+    def _changed(self) -> None:
+        if self.on_change is not None:
+            self.on_change()
+
+    def _settle(self) -> None:
+        if self._is_decided():
+            self.settled.set()
+
+
+def _served(role: RoleOf, held: HeldSession, skew: timedelta) -> ServedCredentials:
+    return ServedCredentials(
+        association_id=role.association_id,
+        role_id=role.role_id,
+        access_key_id=held.credentials.access_key_id,
+        secret_access_key=held.credentials.secret_access_key,
+        session_token=held.credentials.session_token,
+        expires_at=held.credentials.expiration + skew,
+        last_updated=held.credentials.last_updated + skew,
+    )
+
+
+def _removed_role(
+    former: DesiredInstanceProfile | None,
+    removed: RemovedRole | None,
+    present: DesiredInstanceProfile | None,
+    *,
+    now: datetime,
+) -> RemovedRole | None:
+    """Whether the present association held a role before, and holds none now."""
+    if present is None or present.role_name:
+        return None
+    if removed is not None and removed.association_id == present.association_id:
+        return removed
+    if former is not None and former.role_name and former.association_id == present.association_id:
+        return RemovedRole(association_id=present.association_id, removed_at=now)
+    return None
+
+
+def _rotations(facts: DesiredInstance) -> int:
+    return 0 if facts.faults is None else facts.faults.rotations

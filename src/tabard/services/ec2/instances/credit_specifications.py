@@ -1,0 +1,57 @@
+"""The CPU credits of burstable instances: always unlimited, because nothing throttles an instance."""
+
+from tabard.access.authorize import Permit
+from tabard.services.ec2.errors import DryRunOperation, InvalidParameterValue
+from tabard.services.ec2.filters import Filter, keep
+from tabard.services.ec2.instances.listing import asked_for, launch_order
+from tabard.services.ec2.launch.instance_types import UNLIMITED, is_burstable
+from tabard.services.ec2.pages import page
+from tabard.services.operation import Output, Request
+from tabard.store.snapshot import Snapshot
+
+
+class DescribeInstanceCreditSpecificationsRequest(Request, frozen=True, kw_only=True):
+    """AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstanceCreditSpecifications.html"""
+
+    instance_ids: tuple[str, ...] = ()
+    filters: tuple[Filter, ...] = ()
+    max_results: int | None = None
+    next_token: str | None = None
+    dry_run: bool = False
+
+
+def describe_instance_credit_specifications(
+    permit: Permit, request: DescribeInstanceCreditSpecificationsRequest, snapshot: Snapshot
+) -> Output:
+    """Describe the CPU credits of the instances that are named, or of every burstable one.
+
+    Raises:
+        InvalidInstanceID.NotFound, InvalidInstanceID.Malformed, InvalidParameterValue (an instance that is
+        not burstable; an unknown filter), InvalidParameterCombination, InvalidNextToken (400 each),
+        DryRunOperation (412).
+    AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstanceCreditSpecifications.html
+    Differs: the credits are always `unlimited`; AWS leaves out those that were never changed from `standard`.
+    """
+    if request.dry_run:
+        raise DryRunOperation
+    found = asked_for(request.instance_ids, permit, snapshot, max_results=request.max_results)
+    burstable = [each for each in found if is_burstable(each.instance_type)]
+    if request.instance_ids and len(burstable) < len(found):
+        steady = next(each for each in found if each not in burstable)
+        raise InvalidParameterValue(
+            reason=f"{steady.instance_id} is not a burstable performance instance: it has no CPU credits."
+        )
+    instances, next_token = page(
+        keep(burstable, request.filters, {"instance-id": lambda it: (it.instance_id,)}),
+        key=launch_order,
+        max_results=request.max_results,
+        next_token=request.next_token,
+    )
+    answer: dict[str, object] = {
+        "InstanceCreditSpecifications": [
+            {"InstanceId": each.instance_id, "CpuCredits": UNLIMITED} for each in instances
+        ]
+    }
+    if next_token is not None:
+        answer["NextToken"] = next_token
+    return answer

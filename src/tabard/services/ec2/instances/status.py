@@ -1,0 +1,108 @@
+"""Instance status: whether what should run is known to run."""
+
+from datetime import datetime
+
+from tabard.access.authorize import Permit
+from tabard.model.host import Host
+from tabard.model.instance import Instance, InstanceState
+from tabard.model.instance_events import ScheduledEvent
+from tabard.services.ec2.errors import DryRunOperation
+from tabard.services.ec2.filters import Filter, keep
+from tabard.services.ec2.instances.listing import asked_for, launch_order
+from tabard.services.ec2.instances.view import state_view
+from tabard.services.ec2.launch.placement import SILENT_AFTER
+from tabard.services.ec2.pages import page
+from tabard.services.operation import Output, Request
+from tabard.store.snapshot import Snapshot
+
+
+class DescribeInstanceStatusRequest(Request, frozen=True, kw_only=True):
+    """AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstanceStatus.html"""
+
+    instance_ids: tuple[str, ...] = ()
+    filters: tuple[Filter, ...] = ()
+    include_all_instances: bool = False
+    include_managed_resources: bool = False
+    max_results: int | None = None
+    next_token: str | None = None
+    dry_run: bool = False
+
+
+def describe_instance_status(
+    permit: Permit, request: DescribeInstanceStatusRequest, snapshot: Snapshot
+) -> Output:
+    """Describe the status of running instances, or with IncludeAllInstances of all.
+
+    Returns:
+        `ok` where the instance runs and its host has reported within three minutes, `impaired` where the host
+        is silent, `initializing` while the instance is pending, else `not-applicable`.
+    Raises:
+        InvalidInstanceID.NotFound, InvalidInstanceID.Malformed, InvalidParameterValue (an unknown filter),
+        InvalidParameterCombination, InvalidNextToken (400 each), DryRunOperation (412).
+    AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstanceStatus.html
+    Differs: system status and instance status are one and the same: what the host says of itself.
+    """
+    if request.dry_run:
+        raise DryRunOperation
+    found = asked_for(request.instance_ids, permit, snapshot, max_results=request.max_results)
+    selected = keep(
+        [each for each in found if request.include_all_instances or each.state is InstanceState.RUNNING],
+        request.filters,
+        {
+            "availability-zone": lambda it: (it.availability_zone,),
+            "instance-state-code": lambda it: (str(it.state.code),),
+            "instance-state-name": lambda it: (it.state.value,),
+            "instance-status.status": lambda it: (_status(it, snapshot, permit.now),),
+            "system-status.status": lambda it: (_status(it, snapshot, permit.now),),
+        },
+    )
+    instances, next_token = page(
+        selected, key=launch_order, max_results=request.max_results, next_token=request.next_token
+    )
+    answer: dict[str, object] = {
+        "InstanceStatuses": [_view(it, _status(it, snapshot, permit.now)) for it in instances]
+    }
+    if next_token is not None:
+        answer["NextToken"] = next_token
+    return answer
+
+
+def _status(instance: Instance, snapshot: Snapshot, now: datetime) -> str:
+    if instance.state is InstanceState.PENDING:
+        return "initializing"
+    if instance.state is not InstanceState.RUNNING:
+        return "not-applicable"
+    return "ok" if _is_heard_of(snapshot.hosts.get(instance.host_id), now) else "impaired"
+
+
+def _is_heard_of(host: Host | None, now: datetime) -> bool:
+    return host is not None and now - host.last_seen_at <= SILENT_AFTER
+
+
+def _view(instance: Instance, status: str) -> Output:
+    reachability = {"ok": "passed", "impaired": "failed", "initializing": "initializing"}.get(status)
+    summary: dict[str, object] = {"Status": status}
+    if reachability is not None:
+        summary["Details"] = [{"Name": "reachability", "Status": reachability}]
+    return {
+        "InstanceId": instance.instance_id,
+        "AvailabilityZone": instance.availability_zone,
+        "Events": [_event_view(each) for each in instance.events.scheduled],
+        "InstanceState": state_view(instance.state),
+        "InstanceStatus": summary,
+        "SystemStatus": summary,
+    }
+
+
+def _event_view(event: ScheduledEvent) -> Output:
+    """AWS: what is over begins with `[Completed]` or `[Canceled]` in its description."""
+    mark = "" if event.state == "active" else f"[{event.state.title()}] "
+    view: dict[str, object] = {
+        "InstanceEventId": event.event_id,
+        "Code": event.code,
+        "Description": f"{mark}{event.description}",
+        "NotBefore": event.not_before,
+    }
+    if event.not_after is not None:
+        view["NotAfter"] = event.not_after
+    return view

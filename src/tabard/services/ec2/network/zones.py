@@ -1,0 +1,114 @@
+"""Regions and their one Availability Zone."""
+
+from functools import cache
+
+from botocore.loaders import Loader
+
+from tabard.access.authorize import Permit
+from tabard.services.ec2.errors import DryRunOperation, InvalidParameterValue
+from tabard.services.ec2.filters import Filter, Selectors, keep
+from tabard.services.ec2.network.default_vpc import DefaultVpc, default_vpc
+from tabard.services.operation import Output, Request
+from tabard.store.snapshot import Snapshot
+
+_OPT_IN = "opt-in-not-required"
+
+
+class DescribeAvailabilityZonesRequest(Request, frozen=True, kw_only=True):
+    """AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeAvailabilityZones.html"""
+
+    zone_names: tuple[str, ...] = ()
+    zone_ids: tuple[str, ...] = ()
+    all_availability_zones: bool = False
+    filters: tuple[Filter, ...] = ()
+    dry_run: bool = False
+
+
+class DescribeRegionsRequest(Request, frozen=True, kw_only=True):
+    """AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeRegions.html"""
+
+    region_names: tuple[str, ...] = ()
+    all_regions: bool = False
+    filters: tuple[Filter, ...] = ()
+    dry_run: bool = False
+
+
+def describe_availability_zones(
+    permit: Permit, request: DescribeAvailabilityZonesRequest, _: Snapshot
+) -> Output:
+    """Describe the one Availability Zone of the region.
+
+    Raises:
+        InvalidParameterValue: no such zone; an unknown filter (400). DryRunOperation (412).
+    AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeAvailabilityZones.html
+    """
+    if request.dry_run:
+        raise DryRunOperation
+    zone = default_vpc(account_id=permit.account_id, region=permit.region)
+    for named, known in (
+        (request.zone_names, zone.availability_zone),
+        (request.zone_ids, zone.availability_zone_id),
+    ):
+        for name in named:
+            if name != known:
+                raise InvalidParameterValue(reason=f"Invalid availability zone: [{name}]")
+    view = {
+        "ZoneName": zone.availability_zone,
+        "ZoneId": zone.availability_zone_id,
+        "ZoneType": "availability-zone",
+        "RegionName": permit.region,
+        "GroupName": permit.region,
+        "NetworkBorderGroup": permit.region,
+        "State": "available",
+        "OptInStatus": _OPT_IN,
+        "Messages": [],
+    }
+    selectors: Selectors[DefaultVpc] = {
+        "group-name": lambda _: (permit.region,),
+        "message": lambda _: (),
+        "opt-in-status": lambda _: (_OPT_IN,),
+        "parent-zone-id": lambda _: (),
+        "parent-zone-name": lambda _: (),
+        "region-name": lambda _: (permit.region,),
+        "state": lambda _: ("available",),
+        "zone-id": lambda it: (it.availability_zone_id,),
+        "zone-name": lambda it: (it.availability_zone,),
+        "zone-type": lambda _: ("availability-zone",),
+    }
+    return {"AvailabilityZones": [view for _ in keep([zone], request.filters, selectors)]}
+
+
+def describe_regions(permit: Permit, request: DescribeRegionsRequest, _: Snapshot) -> Output:
+    """Describe AWS's regions of the partition, and the one that the request is about.
+
+    Raises:
+        InvalidParameterValue: no such region; an unknown filter (400). DryRunOperation (412).
+    AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeRegions.html
+    Differs: every region is enabled, and all of them are reached at the endpoint that was asked: none is
+        named.
+    """
+    if request.dry_run:
+        raise DryRunOperation
+    known = sorted({*_regions_of(permit.partition), permit.region})
+    for name in request.region_names:
+        if name not in known:
+            raise InvalidParameterValue(reason=f"Invalid region names: [{name}]")
+    selectors: Selectors[str] = {
+        "endpoint": lambda _: (),
+        "opt-in-status": lambda _: (_OPT_IN,),
+        "region-name": lambda it: (it,),
+    }
+    wanted = [name for name in known if not request.region_names or name in request.region_names]
+    regions = keep(wanted, request.filters, selectors)
+    return {"Regions": [{"RegionName": name, "OptInStatus": _OPT_IN} for name in regions]}
+
+
+@cache
+def _regions_of(partition: str) -> tuple[str, ...]:
+    endpoints = Loader().load_data("endpoints")
+    return tuple(
+        region
+        for each in endpoints["partitions"]
+        if each["partition"] == partition
+        for region in each["regions"]
+    )

@@ -1,0 +1,71 @@
+"""Whose turn it is among several processes."""
+
+import select
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tabard.processes.leader_lock import acquire_leader_lock
+
+Holder = "subprocess.Popen[str]"
+
+HOLDER = """
+import subprocess, sys
+from pathlib import Path
+from tabard.processes.leader_lock import acquire_leader_lock
+acquire_leader_lock(Path(sys.argv[1]))
+subprocess.Popen(["sleep", "60"], close_fds=False, stdout=subprocess.DEVNULL)
+print("works", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def lock(tmp_path: Path) -> Path:
+    return tmp_path / "turn"
+
+
+@pytest.fixture
+def three(lock: Path) -> Iterator[list[Holder]]:
+    """Processes that want to work; each has a child of its own once it does, which outlives it."""
+    made = [
+        subprocess.Popen(
+            [sys.executable, "-c", HOLDER, str(lock)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            process_group=0,
+        )
+        for _ in range(3)
+    ]
+    yield made
+    for process in made:
+        with process:
+            subprocess.run(["/bin/kill", "-9", "--", f"-{process.pid}"], check=False, capture_output=True)
+
+
+def that_works(processes: list[Holder]) -> Holder:
+    """The one that says so."""
+    ready, _, _ = select.select([each.stdout for each in processes], [], [], 30)
+    (working,) = [each for each in processes if each.stdout in ready]
+    assert working.stdout is not None
+    assert working.stdout.readline() == "works\n"
+    return working
+
+
+def test_one_works_at_a_time_and_the_next_takes_over_from_a_killed_one(three: list[Holder]) -> None:
+    waiting = list(three)
+    for _ in three:
+        working = that_works(waiting)
+        waiting.remove(working)
+        assert not select.select([each.stdout for each in waiting], [], [], 0)[0]
+        working.kill()
+        working.wait()
+
+
+def test_the_lock_is_its_owners_alone(lock: Path) -> None:
+    acquire_leader_lock(lock)
+    assert lock.stat().st_mode & 0o777 == 0o600
