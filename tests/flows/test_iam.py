@@ -75,6 +75,17 @@ def test_a_roles_life(iam: BaseClient, system: RunningSystem) -> None:
     assert refusal(iam.delete_role, RoleName=name) == NO_SUCH
 
 
+def test_the_account_has_one_alias_which_the_next_replaces(iam: BaseClient) -> None:
+    iam.create_account_alias(AccountAlias="first-alias")
+    iam.create_account_alias(AccountAlias="second-alias")
+    assert items(iam, "list_account_aliases", "AccountAliases") == ["second-alias"]
+    assert refusal(iam.create_account_alias, AccountAlias="second-alias") == EXISTS
+    assert refusal(iam.create_account_alias, AccountAlias="two--hyphens") == ("ValidationError", 400)
+    iam.delete_account_alias(AccountAlias="second-alias")
+    assert refusal(iam.delete_account_alias, AccountAlias="second-alias") == NO_SUCH
+    assert items(iam, "list_account_aliases", "AccountAliases") == []
+
+
 def test_roles_are_listed_in_pages_in_order(iam: BaseClient) -> None:
     path = f"/{fresh('pages')}/"
     names = sorted(fresh("paged") for _ in range(5))
@@ -260,5 +271,5 @@ def test_documents_that_are_no_trust_policy(iam: BaseClient, role: str, document
 
 
 def test_what_is_not_offered_is_refused(iam: BaseClient) -> None:
-    assert refusal(iam.create_account_alias, AccountAlias="some") == ("AccessDenied", 403)
+    assert refusal(iam.create_virtual_mfa_device, VirtualMFADeviceName="some") == ("AccessDenied", 403)
     assert refusal(iam.create_service_linked_role, AWSServiceName="x.amazonaws.com") == ("AccessDenied", 403)

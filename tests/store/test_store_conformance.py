@@ -22,6 +22,7 @@ from tests.support.aggregates import (
     HOUR,
     NOW,
     access_key,
+    account_alias,
     allows,
     association,
     audit_event,
@@ -466,3 +467,19 @@ def test_a_join_token_is_claimed_once_and_only_within_its_time(store: AnyStore) 
         assert tx.join_tokens.forget_until(token.expires_at) == 2
         assert tx.join_tokens.get(token.token_id) is None
     assert snapshot_of(store).join_tokens == {}
+
+
+def test_an_alias_is_one_accounts_alone(store: AnyStore) -> None:
+    with store.transaction() as tx:
+        tx.account_aliases.insert(account_alias("mine"))
+        assert tx.account_aliases.all() == [account_alias("mine")]
+        assert tx.account_aliases.get("theirs") is None
+    other = "444455556666"
+    with store.transaction(other) as tx:
+        assert tx.account_aliases.all() == []
+        with pytest.raises(AlreadyStored):
+            tx.account_aliases.insert(replace(account_alias("mine"), account_id=other))
+    assert snapshot_of(store).account_aliases == {"mine": account_alias("mine")}
+    with store.transaction() as tx:
+        tx.account_aliases.delete("mine")
+    assert snapshot_of(store).account_aliases == {}

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from tabard.model.access_key import AccessKey, AccessKeyStatus
+from tabard.model.account_alias import AccountAlias
 from tabard.model.association import Association, AssociationState
 from tabard.model.audit_event import AuditEvent, DecidedCheck, Outcome
 from tabard.model.group import Group
@@ -268,6 +269,10 @@ def access_key(
         status=status,
         created_at=NOW,
     )
+
+
+def account_alias(alias: str = "finance") -> AccountAlias:
+    return AccountAlias(alias=alias, account_id=ACCOUNT_ID)
 
 
 def sealing_key(key_id: int = 2**32 - 1) -> SealingKey:

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from tabard.model.access_key import AccessKey
+from tabard.model.account_alias import AccountAlias
 from tabard.model.association import Association
 from tabard.model.audit_event import AuditEvent
 from tabard.model.console_output import ConsoleOutput
@@ -291,6 +292,14 @@ class MemoryKeyPairs(Rows[str, KeyPair]):
         return next(iter(self.where(lambda row: self.unique(row) == (region, name))), None)
 
 
+class MemoryAccountAliases(Rows[str, AccountAlias]):
+    def insert(self, alias: AccountAlias, /) -> None:
+        everywhere = self.transaction.tables.rows.items()
+        if any(name == self.name and alias.alias in rows for (_, name), rows in everywhere):
+            raise AlreadyStored(alias.alias)
+        super().insert(alias)
+
+
 class MemoryRevocations(Rows[RevocationKey, Revocation]):
     def record(self, revocation: Revocation) -> None:
         key = (revocation.subject, revocation.subject_id)
@@ -328,6 +337,7 @@ class MemoryOrganizations(Rows[str, Organization]):
 
 
 PORTS: dict[str, type[Rows[Any, Any]]] = {
+    "account_aliases": MemoryAccountAliases,
     "users": MemoryUsers,
     "groups": MemoryGroups,
     "roles": MemoryRoles,

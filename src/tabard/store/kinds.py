@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from tabard.store.changes import Journal, TransactionScope
+from tabard.store.rows.account_aliases import SqlAccountAliases
 from tabard.store.rows.associations import SqlAssociations
 from tabard.store.rows.hosts import SqlHosts
 from tabard.store.rows.images import SqlImages
@@ -69,4 +70,5 @@ KINDS = (
     Kind("revocation", "revocations", SqlRevocations, revocation_key),
     Kind("installation", "installation", SqlInstallation, of_account=False),
     Kind("organization", "organizations", SqlOrganizations, of_account=False),
+    Kind("account-alias", "account_aliases", SqlAccountAliases),
 )

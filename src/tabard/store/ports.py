@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from tabard.model.access_key import AccessKey
+from tabard.model.account_alias import AccountAlias
 from tabard.model.association import Association
 from tabard.model.audit_event import AuditEvent
 from tabard.model.console_output import ConsoleOutput
@@ -176,6 +177,12 @@ class Organizations(Protocol):
     def delete(self) -> None: ...
 
 
+class AccountAliases(Aggregates[str, AccountAlias], Protocol):
+    """The account's alias, by itself; AlreadyStored where any account has it."""
+
+    def all(self) -> Sequence[AccountAlias]: ...
+
+
 class AuditTrail(Protocol):
     """Events in the order they were recorded, each with a growing number."""
 
@@ -225,6 +232,7 @@ class Transaction(Protocol):
     sealing_keys: SealingKeys
     installation: Installation
     organizations: Organizations
+    account_aliases: AccountAliases
     audit: AuditTrail
 
 

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from tabard.model.access_key import AccessKey
+from tabard.model.account_alias import AccountAlias
 from tabard.model.association import Association
 from tabard.model.group import Group
 from tabard.model.host import Host
@@ -86,6 +87,7 @@ class Snapshot:
     revocations: Mapping[RevocationKey, Revocation] = field(default_factory=_nothing, repr=False)
     installation: Mapping[str, str] = field(default_factory=_nothing, repr=False)
     organizations: Mapping[str, Organization] = field(default_factory=_nothing, repr=False)
+    account_aliases: Mapping[str, AccountAlias] = field(default_factory=_nothing)
     controls: Controls = field(default=NO_CONTROLS, repr=False, compare=False)
     indexes: Indexes = field(default=Indexes(), repr=False)
     _compiled: dict[str, CompiledPolicies] = field(

@@ -34,6 +34,7 @@ EACH = pytest.mark.parametrize(
 )
 
 EXAMPLES: dict[str, object] = {
+    "AccountAlias": "finance",
     "RoleName": "web",
     "UserName": "admin",
     "GroupName": "devs",

@@ -93,6 +93,12 @@ class NoSuchAccessKey(NoSuchEntity):
     sentence = "The Access Key with id {access_key_id} cannot be found."
 
 
+class NoSuchAccountAlias(NoSuchEntity):
+    """The account has no alias, or another one."""
+
+    sentence = "The account alias {account_alias} cannot be found."
+
+
 class EntityAlreadyExists(AwsError):
     """The name is taken; names are unique without regard to case."""
 
@@ -116,6 +122,12 @@ class GroupAlreadyExists(EntityAlreadyExists):
     """The group's name is taken."""
 
     sentence = "Group with name {group_name} already exists."
+
+
+class AccountAliasAlreadyExists(EntityAlreadyExists):
+    """This account or another one has the alias."""
+
+    sentence = "The account alias {account_alias} already exists."
 
 
 class InstanceProfileAlreadyExists(EntityAlreadyExists):

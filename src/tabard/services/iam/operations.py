@@ -3,6 +3,7 @@
 AWS: https://docs.aws.amazon.com/IAM/latest/APIReference/
 """
 
+from tabard.services.iam import account_aliases
 from tabard.services.iam.checks import (
     on_everything,
     on_instance_profile,
@@ -228,4 +229,5 @@ OPERATIONS: _Operations = (
     *GROUPS,
     *ACCESS_KEYS,
     *SIMULATIONS,
+    *account_aliases.OPERATIONS,
 )

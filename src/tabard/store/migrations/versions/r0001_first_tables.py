@@ -25,6 +25,12 @@ def upgrade() -> None:
     )
     op.create_index("ix_access_keys_account_id_owner_id", "access_keys", ["account_id", "owner_id"])
     op.create_table(
+        "account_aliases",
+        *_texts("account_id", "alias"),
+        sa.PrimaryKeyConstraint("account_id", "alias", name="pk_account_aliases"),
+        sa.UniqueConstraint("alias", name="uq_account_aliases_alias"),
+    )
+    op.create_table(
         "audit_events",
         sa.Column("number", _GROWING_NUMBER, autoincrement=True, nullable=False),
         *_texts("request_id"),
