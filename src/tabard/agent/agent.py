@@ -20,13 +20,8 @@ from tabard.agent.edge_relay import EdgeDoor, PlainDoor
 from tabard.agent.identity import fetch_identity
 from tabard.agent.instance_credentials import DueSession, InstanceCredentials
 from tabard.agent.instance_folders import former_instances
-from tabard.agent.instances import (
-    AGENT_ENDED,
-    BY_REQUEST,
-    HostedInstance,
-    Phase,
-    Surroundings,
-)
+from tabard.agent.instance_life import AGENT_ENDED, BY_REQUEST, Phase
+from tabard.agent.instances import HostedInstance, Surroundings
 from tabard.agent.minting import Minting
 from tabard.agent.reconcile import (
     Action,

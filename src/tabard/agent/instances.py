@@ -1,4 +1,11 @@
-"""One instance on this host, from its start to its end: listener, sessions, main process, state."""
+"""One instance on this host, from its start to its end: listeners, sessions, main process.
+
+Theory of operation. `instance_life.py` says which stage of its life an instance is in, and which comes next.
+Here one task (`_live`) does the work of a whole life: it opens the network, listens, starts the main process
+and waits for its end, as often as the instance is rebooted, and closes everything. The task tells the life
+what it has done; others tell it what they want. Each event wakes the task, which then looks at the life: no
+other state says what to do next.
+"""
 
 import asyncio
 import random
@@ -6,7 +13,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal
 
 import structlog
 
@@ -19,6 +26,7 @@ from tabard.agent.drivers.process.driver import EMPTY_FILE
 from tabard.agent.edge_relay import EdgeDoor, EdgeRelay
 from tabard.agent.instance_credentials import InstanceCredentials
 from tabard.agent.instance_folders import make_folder, mark_started
+from tabard.agent.instance_life import AGENT_ENDED, NO_REASON, LifeEvent, Phase, Reason, after, at_rest
 from tabard.agent.networks.network import InstanceNetwork, NoNetwork
 from tabard.agent.reconcile import ObservedInstance, sessions_wanted
 from tabard.agent.waiting import Event, all_of
@@ -34,18 +42,6 @@ INSTANCE_ADOPTED = "instance_adopted"
 INSTANCE_ENDED = "instance_ended"
 INSTANCE_START_FAILED = "instance_start_failed"
 
-Phase = Literal["pending", "running", "stopping", "stopped", "shutting-down", "terminated"]
-Reason: TypeAlias = tuple[str, str]
-"""EC2's state reason: code and message."""
-
-BY_REQUEST: Reason = (
-    "Client.UserInitiatedShutdown",
-    "Client.UserInitiatedShutdown: User initiated shutdown",
-)
-AGENT_ENDED: Reason = (
-    "Server.InternalError",
-    "Server.InternalError: The instance ended with its host's agent",
-)
 _REASON_CHARACTERS = 1024
 
 _log = structlog.get_logger(__name__)
@@ -88,35 +84,31 @@ class HostedInstance:
         self.metadata_endpoint = ""
         self._directory = directory
         self._on_change = on_change
-        self._phase: Phase = phase
-        self._reason = reason
+        self._life = at_rest(phase, reason)
+        self._woken = Event()
+        self._task: asyncio.Task[None] | None = None
         self._token_key = b""
         self._container_token: str | None = None
-        self._over: tuple[Literal["stopped", "terminated"], Reason] | None = None
-        self._stop_asked = Event()
-        self._reboot_asked = False
-        self._end_asked = Event()
-        self._hurry = Event()
-        self._life: asyncio.Task[None] | None = None
 
     @property
     def phase(self) -> Phase:
-        """How far its life has come."""
-        return self._phase
+        """How far its life has come, as EC2 shows it."""
+        return self._life.phase
 
     def observed(self) -> ObservedInstance:
         """What is true now."""
-        keeper = self.keeper if self._phase in ("pending", "running") else None
+        life = self._life
+        keeper = self.keeper if life.phase in ("pending", "running") else None
         return ObservedInstance(
             instance_id=self.instance_id,
             boot_number=self.boot_number,
             report=InstanceReport(
                 instance_id=self.instance_id,
                 boot_number=self.boot_number,
-                run_state=self._phase,
+                run_state=life.phase,
                 association_id="" if keeper is None else keeper.serving_association_id(),
-                reason_code=self._reason[0],
-                reason_message=self._reason[1],
+                reason_code=life.reason[0],
+                reason_message=life.reason[1],
             ),
             reported=self.reported,
             facts=None if keeper is None else keeper.facts(),
@@ -129,7 +121,7 @@ class HostedInstance:
         keeper = self.keeper = _keeper_of(desired, surroundings)
         self._token_key = new_key()
         self._container_token = new_token() if wants_container_credentials(desired) else None
-        self._begin(self._live(keeper, driver, surroundings), "pending")
+        self._begin(LifeEvent.LAUNCH, self._live(keeper, driver, surroundings))
 
     def adopt(
         self, kept: RunningInstance, running: Running, driver: Driver, surroundings: Surroundings
@@ -140,48 +132,33 @@ class HostedInstance:
         self._keep_up(keeper, surroundings.kept)
         self._token_key, self._container_token = kept.token_key, kept.container_token
         adopted = (kept.network, running)
-        self._begin(self._live(keeper, driver, surroundings, adopted=adopted), "running")
+        self._begin(LifeEvent.ADOPT, self._live(keeper, driver, surroundings, adopted=adopted))
 
-    def _begin(self, life: Coroutine[None, None, None], phase: Phase) -> None:
-        self._over = None
-        self._stop_asked = Event()
-        self._reboot_asked = False
-        self._end_asked = Event()
-        self._hurry = Event()
-        self._life = asyncio.create_task(life)
-        self._enter(phase)
+    def _begin(self, event: LifeEvent, work: Coroutine[None, None, None]) -> None:
+        self._woken = Event()
+        self._task = asyncio.create_task(work)
+        self._happened(event)
 
     def stop(self, over: Literal["stopped", "terminated"], reason: Reason) -> None:
         """Begin to end it; `over` is the state it is in afterwards."""
-        if self._life is None or self._life.done():
-            self._enter(over, reason)
-            return
-        self._over = (over, reason)
-        if over == "terminated":
-            self._hurry.set()
-        self._stop_asked.set()
-        self._end_asked.set()
-        self._enter("stopping" if over == "stopped" else "shutting-down")
+        self._happened(LifeEvent.STOP if over == "stopped" else LifeEvent.TERMINATE, reason)
 
     def end_with_agent(self) -> None:
         """Stop it if it runs; and what is being stopped already gets no more time than the agent has."""
-        if self._phase in ("pending", "running"):
-            self.stop("stopped", AGENT_ENDED)
-        self._hurry.set()
+        self._happened(LifeEvent.AGENT_ENDS, AGENT_ENDED)
 
     def reboot(self) -> None:
         """Begin to end its main process, and start it again with the facts as they are by then."""
-        self._reboot_asked = True
-        self._end_asked.set()
+        self._happened(LifeEvent.REBOOT)
 
     def is_running(self) -> bool:
         """Whether it may still write something."""
-        return self._phase in ("pending", "running", "stopping", "shutting-down")
+        return self._life.phase not in ("stopped", "terminated")
 
     async def ended(self) -> None:
         """Return once nothing of it runs any more."""
-        if self._life is not None:
-            await asyncio.wait({self._life})
+        if self._task is not None:
+            await asyncio.wait({self._task})
 
     def forget(self) -> None:
         """Remove its folder."""
@@ -230,12 +207,12 @@ class HostedInstance:
             await listening.close()
             self.keeper = None
             self.metadata_endpoint = ""
-            over, reason = self._over or ("stopped", by_itself)
-            _log.info(INSTANCE_ENDED, instance_id=self.instance_id, state=over, reason=reason[1])
+            self._task = None
+            over = after(self._life, LifeEvent.CLOSED, by_itself)
+            _log.info(INSTANCE_ENDED, instance_id=self.instance_id, state=over.phase, reason=over.reason[1])
             if not started:
-                driver.not_started(self.instance_id, reason[1])
-            self._life = None
-            self._enter(over, reason)
+                driver.not_started(self.instance_id, over.reason[1])
+            self._happened(LifeEvent.CLOSED, by_itself)
 
     async def _listen(
         self,
@@ -275,7 +252,8 @@ class HostedInstance:
         if sessions_wanted(keeper.facts()):
             wanted.append(keeper.settled)
         seconds = surroundings.first_session_wait.total_seconds()
-        await all_of(wanted, unless=self._stop_asked, timeout_seconds=seconds)
+        stop_asked = _Condition(lambda: self._until(lambda: self._life.is_to_stop))
+        await all_of(wanted, unless=stop_asked, timeout_seconds=seconds)
 
     async def _start(
         self,
@@ -286,7 +264,7 @@ class HostedInstance:
     ) -> Running | None:
         """Start the main process once its first session is decided; None where it is to stop already."""
         await self._until_settled(keeper, surroundings)
-        if self._stop_asked.is_set():
+        if self._life.is_to_stop:
             return None
         environment = instance_environment(
             driver.base_environment,
@@ -316,8 +294,7 @@ class HostedInstance:
             surroundings.kept.keep(kept)
             self._keep_up(keeper, surroundings.kept)
         _log.info(INSTANCE_STARTED, instance_id=self.instance_id, metadata_endpoint=self.metadata_endpoint)
-        if not self._stop_asked.is_set():
-            self._enter("running")
+        self._happened(LifeEvent.STARTED)
         return running
 
     def _keep_up(self, keeper: InstanceCredentials, kept: AgentHandover) -> None:
@@ -332,10 +309,8 @@ class HostedInstance:
         surroundings: Surroundings,
     ) -> Running | None:
         """Start the main process once more; None where no reboot was asked for, or it is to stop."""
-        if not self._reboot_asked or self._stop_asked.is_set():
+        if not self._life.is_to_restart:
             return None
-        self._reboot_asked = False
-        self._end_asked = Event()  # another one: the end of the boot before may still be told to that one
         self.boot_number = keeper.facts().boot_number
         mark_started(self._directory, keeper.facts())
         return await self._start(keeper, network, driver, surroundings)
@@ -343,15 +318,16 @@ class HostedInstance:
     async def _wait(self, running: Running, surroundings: Surroundings) -> ExitStatus:
         """Serve until the main process has ended, by itself or because it was asked to."""
         main = asyncio.create_task(running.wait())
-        # Its end is one more reason to go on: a second task and asyncio.wait would take 2 KiB an instance.
-        asked = self._end_asked
-        main.add_done_callback(lambda _: asked.set())
+        # Its end wakes this task as events do: a second task and asyncio.wait would take 2 KiB an instance.
+        main.add_done_callback(lambda _: self._woken.set())
         try:
-            await asked.wait()
+            await self._until(lambda: main.done() or self._life.is_main_to_end)
         finally:
             if not main.done():
                 await self._stop(running, surroundings)
-        return await main
+        status = await main
+        self._happened(LifeEvent.MAIN_ENDED)
+        return status
 
     async def _stop(self, running: Running, surroundings: Surroundings) -> None:
         """An operating system gets its time to shut down, unless it is terminated, or the agent ends."""
@@ -359,16 +335,36 @@ class HostedInstance:
             await running.stop(surroundings.stop_grace)
             return
         patient = asyncio.create_task(running.stop(surroundings.machine_stop_grace))
-        hurried = asyncio.create_task(self._hurry.wait())
+        hurried = asyncio.create_task(self._until(lambda: self._life.is_hurried))
         await asyncio.wait({patient, hurried}, return_when=asyncio.FIRST_COMPLETED)
         hurried.cancel()
         if not patient.done():
             await running.stop(surroundings.stop_grace)
         await patient
 
-    def _enter(self, phase: Phase, reason: Reason = ("", "")) -> None:
-        self._phase, self._reason = phase, reason
-        self._on_change()
+    def _happened(self, event: LifeEvent, reason: Reason = NO_REASON) -> None:
+        """Take one event: wake the task, and say so where the event changes what `observed` shows."""
+        before, self._life = self._life, after(self._life, event, reason)
+        self._woken.set()
+        is_seen = event not in (LifeEvent.REBOOT, LifeEvent.MAIN_ENDED)
+        if is_seen and (before.stage, before.reason) != (self._life.stage, self._life.reason):
+            self._on_change()
+
+    async def _until(self, holds: Callable[[], bool]) -> None:
+        """Return once this holds. One task at a time waits here."""
+        while not holds():
+            self._woken.clear()
+            await self._woken.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class _Condition:
+    """Something that holds sooner or later."""
+
+    until: Callable[[], Coroutine[None, None, None]]
+
+    async def wait(self) -> None:
+        await self.until()
 
 
 @dataclass(slots=True)
