@@ -24,7 +24,11 @@ from tests.support.running_system import (
     until,
 )
 
-pytestmark = [pytest.mark.flow, pytest.mark.skipif(bool(why_not()), reason=why_not() or "it works")]
+pytestmark = [
+    pytest.mark.flow,
+    pytest.mark.also_as_root,
+    pytest.mark.skipif(bool(why_not()), reason=why_not() or "it works"),
+]
 
 IMAGE = "python-and-boto3"
 LOOK = """

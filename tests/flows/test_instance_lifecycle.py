@@ -10,7 +10,7 @@ from tests.support.metadata_client import with_token
 from tests.support.refusal import refusal
 from tests.support.running_system import IMAGE_ID, SLEEPER, Instance, RunningSystem, allow, fresh, until
 
-pytestmark = pytest.mark.flow
+pytestmark = [pytest.mark.flow, pytest.mark.also_as_root]
 
 QUICK = {"Delay": 1, "MaxAttempts": 30}
 ROLES = "/latest/meta-data/iam/security-credentials/"

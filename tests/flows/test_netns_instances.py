@@ -30,7 +30,7 @@ from tests.support.running_system import (
     until,
 )
 
-pytestmark = pytest.mark.flow
+pytestmark = [pytest.mark.flow, pytest.mark.also_as_root]
 
 LOOK = """
 import boto3, json, os, socket, urllib.request

@@ -23,8 +23,7 @@ IS_ROOT = os.geteuid() == 0
 NOBODY = 65534
 PYTHON = Path("/usr/bin/python3")
 
-pytestmark = pytest.mark.flow
-as_root = pytest.mark.skipif(not IS_ROOT, reason="only root can become another user")
+pytestmark = [pytest.mark.flow, pytest.mark.also_as_root]
 isolated = pytest.mark.skipif(not network_isolation().available, reason=network_isolation().reason)
 with_python = pytest.mark.skipif(not PYTHON.exists(), reason="no interpreter that another user can read")
 
@@ -110,7 +109,7 @@ def metadata_ports(system: RunningSystem) -> set[int]:
     return set(listening_ports(child_named(system, "agent")))
 
 
-@as_root
+@pytest.mark.root("becomes another user")
 @isolated
 @with_python
 def test_another_user_finds_nothing_open_but_the_edge(own: RunningSystem) -> None:
@@ -136,7 +135,7 @@ def test_another_user_finds_nothing_open_but_the_edge(own: RunningSystem) -> Non
     check(own, done.stdout, asked)
 
 
-@as_root
+@pytest.mark.root("becomes another user")
 @isolated
 @with_python
 def test_an_instance_finds_nothing_open_but_the_edge_and_its_own_metadata(own: RunningSystem) -> None:

@@ -1,7 +1,6 @@
 """`tabard adopt`: a running container is an instance, for as long as it runs."""
 
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -18,7 +17,7 @@ from tests.support.running_system import TABARD, RunningSystem, allow, bare_envi
 
 pytestmark = [
     pytest.mark.flow,
-    pytest.mark.skipif(os.geteuid() != 0, reason="only root enters the network of another process"),
+    pytest.mark.root("enters the network of another process"),
 ]
 
 PYTHON = "/usr/bin/python3"

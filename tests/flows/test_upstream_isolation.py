@@ -117,7 +117,7 @@ async def test_the_children_do_listen_where_only_they_are(upstreams: Upstreams) 
     )
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another uid")
+@pytest.mark.root("becomes another user")
 @pytest.mark.skipif(not Path("/usr/bin/python3").exists(), reason="no interpreter that another uid can read")
 async def test_another_uid_reaches_no_port_and_no_socket_of_a_child(upstreams: Upstreams) -> None:
     for name in ("seaweedfs", "moto"):

@@ -19,7 +19,7 @@ from tests.support.netns_instances import health, program, why_stopped
 from tests.support.process_tree import alive, turn_of_agents
 from tests.support.running_system import Instance, RunningSystem, allow, tabard_up, until
 
-pytestmark = pytest.mark.flow
+pytestmark = [pytest.mark.flow, pytest.mark.also_as_root]
 
 # As QEMU it is handed its disk and its control; as its guest it counts boots, reads metadata, and shuts down.
 QEMU = """

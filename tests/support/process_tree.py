@@ -1,6 +1,5 @@
 """The processes below a `tabard up`, as /proc tells."""
 
-import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -54,10 +53,6 @@ def peak_memory_bytes(pid: int) -> int:
 def alive(pids: Iterable[int]) -> list[int]:
     """Those that still run; one that only waits to be reaped does not."""
     return [pid for pid in pids if read(pid, "stat").rpartition(")")[2].split()[:1] not in ([], ["Z"], ["X"])]
-
-
-def can_become_another_user() -> bool:
-    return os.geteuid() == 0
 
 
 _CHILDREN = {

@@ -53,6 +53,7 @@ def test_a_folder_that_others_may_enter_is_refused(folder: Path, mode: int) -> N
     assert not list(folder.iterdir())
 
 
+@pytest.mark.root("gives files away")
 def test_a_folder_of_another_user_is_refused(folder: Path) -> None:
     """Made beforehand, in a place where everybody may make one."""
     folder.mkdir(mode=0o700)
@@ -61,7 +62,9 @@ def test_a_folder_of_another_user_is_refused(folder: Path) -> None:
         prepare_private_folder(folder)
 
 
-@pytest.mark.parametrize("whose", ["ours", "another's"])
+@pytest.mark.parametrize(
+    "whose", ["ours", pytest.param("another's", marks=pytest.mark.root("gives files away"))]
+)
 def test_a_symbolic_link_is_not_followed(folder: Path, tmp_path: Path, whose: str) -> None:
     (tmp_path / "elsewhere").mkdir(mode=0o700)
     folder.symlink_to(tmp_path / "elsewhere")
@@ -104,6 +107,7 @@ def a_folder(folder: Path) -> Path:
     return path
 
 
+@pytest.mark.root("gives files away")
 @pytest.mark.parametrize("plant", [a_key, a_database, a_link, a_folder])
 def test_what_another_user_has_put_there_is_not_used(folder: Path, plant: Callable[[Path], Path]) -> None:
     """The folder was open once, and is closed by now: a planted key is known to who planted it."""
@@ -125,6 +129,7 @@ def test_a_folder_that_anybody_can_exchange_is_refused(folder: Path) -> None:
     prepare_private_folder(above / "b" / "data")
 
 
+@pytest.mark.also_as_root
 def test_an_enrollment_that_others_could_have_written_is_not_gone_on_with(folder: Path) -> None:
     """It would lead the machine to an edge of theirs, with an authority of theirs."""
     with pytest.raises(NotEnrolled, match="holds no enrollment"):

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import socket
 import sys
 
@@ -127,10 +126,13 @@ async def ask_inside(network: InstanceNetwork, *asked: AllowedAddress | tuple[st
 Kind = type[RootNamespaces] | type[RootlessNamespaces]
 
 
-@pytest.fixture(params=[RootNamespaces, RootlessNamespaces])
+@pytest.fixture(
+    params=[
+        pytest.param(RootNamespaces, marks=pytest.mark.root("needs no user namespace")),
+        RootlessNamespaces,
+    ]
+)
 async def kind(request: pytest.FixtureRequest) -> Kind:
-    if request.param is RootNamespaces and os.geteuid() != 0:
-        pytest.skip("only root makes a network namespace without a user namespace")
     try:
         (await request.param(EDGE).open()).close()
     except NoNetwork as error:

@@ -30,6 +30,8 @@ from tabard.model.container_image import MACHINES_PROGRAMS_IMAGE_ID, container_i
 from tabard.model.messages import DesiredInstance
 from tests.support.described_instance import FACTS
 
+pytestmark = pytest.mark.also_as_root
+
 EDGE = InsideEdge.of("http://127.0.0.1:4580")
 GRACE = timedelta(seconds=20)
 IS_ROOT = os.geteuid() == 0

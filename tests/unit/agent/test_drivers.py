@@ -155,7 +155,7 @@ async def test_the_main_process_dies_with_its_agent(tmp_path: Path) -> None:
     await eventually(lambda: is_over(pid))
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+@pytest.mark.root("becomes another user")
 async def test_a_launch_uid_owns_the_process_and_its_files() -> None:
     with tempfile.TemporaryDirectory() as name:
         directory = make_reachable(Path(name))

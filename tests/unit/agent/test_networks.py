@@ -91,11 +91,14 @@ async def accept_for_ever(network: InstanceNetwork) -> list[asyncio.Server]:
     return [await asyncio.start_server(hang_up, sock=one) for one in (*network.metadata, *network.edge)]
 
 
-@pytest.fixture(params=["root", "rootless"])
+@pytest.fixture(
+    params=[
+        pytest.param("root", marks=pytest.mark.root("needs no user namespace")),
+        "rootless",
+    ]
+)
 async def networks(request: pytest.FixtureRequest) -> Networks:
     kind = RootNamespaces(EDGE) if request.param == "root" else RootlessNamespaces(EDGE)
-    if request.param == "root" and os.geteuid() != 0:
-        pytest.skip("only root makes a network namespace without a user namespace")
     try:
         (await kind.open()).close()
     except NoNetwork as error:
@@ -274,6 +277,7 @@ async def test_ports_of_the_loopback_are_told_and_promise_nothing() -> None:
     network.close()
 
 
+@pytest.mark.also_as_root
 async def test_the_best_networks_are_roots_own_where_there_is_root(networks: Networks) -> None:
     best = await best_networks(EDGE)
     assert best.isolation == ("network namespace" if os.geteuid() == 0 else "network namespace (rootless)")

@@ -17,6 +17,8 @@ from tabard.agent.networks.namespaces import InsideEdge, RootNamespaces
 from tabard.agent.networks.network import InstanceNetwork, LoopbackPorts, NoNetwork
 from tests.support.described_instance import FACTS
 
+pytestmark = pytest.mark.root("chooses the numbers of processes")
+
 LAST_PID = Path("/proc/sys/kernel/ns_last_pid")
 TRIES = 200
 

@@ -21,6 +21,8 @@ import pytest
 import tabard
 from tabard.agent.drivers.container.podman import why_not
 
+pytestmark = pytest.mark.also_as_root
+
 NOBODYS = 64_321
 PYTHONS = (sys.executable, "/usr/bin/python3")
 LAUNCHED = """

@@ -5,7 +5,6 @@ https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-IMDS-new-instanc
 """
 
 import asyncio
-import os
 import shutil
 import subprocess
 import sys
@@ -35,7 +34,7 @@ except TimeoutError:
 """
 
 pytestmark = [
-    pytest.mark.skipif(os.geteuid() != 0, reason="only root joins namespaces by veth pairs"),
+    pytest.mark.root("joins namespaces by veth pairs"),
     pytest.mark.skipif(
         not all(map(shutil.which, ("ip", "nsenter", "unshare"))), reason="iproute2 or util-linux is missing"
     ),

@@ -31,7 +31,7 @@ def test_our_own_connection_is_ours() -> None:
             assert uid_of_peer(peer=client.getsockname(), own=own) == os.getuid()
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+@pytest.mark.root("becomes another user")
 def test_a_connection_of_another_user_is_that_users() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         own = listener.getsockname()

@@ -15,7 +15,6 @@ from tabard.processes.isolation import network_isolation, network_isolation_avai
 LAUNCH = [sys.executable, "-I", "-S", launch.__file__]
 linux = pytest.mark.skipif(sys.platform != "linux", reason="prctl and namespaces are Linux's")
 isolated = pytest.mark.skipif(not network_isolation().available, reason=network_isolation().reason)
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another uid")
 
 
 def run(*arguments: str, pass_fds: tuple[int, ...] = ()) -> subprocess.CompletedProcess[str]:
@@ -124,7 +123,7 @@ def test_tmp_itself_cannot_be_kept() -> None:
     assert "cannot stay visible" in done.stderr
 
 
-@as_root
+@pytest.mark.root("becomes another user")
 @pytest.mark.parametrize(
     "isolation", [[], pytest.param(["--isolate-network", "--private-tmp"], marks=isolated)]
 )
@@ -148,7 +147,10 @@ def test_another_uid_has_no_group_of_ours_and_no_capability(isolation: list[str]
 @pytest.mark.parametrize(
     "isolation", [[], pytest.param(["--isolate-network", "--private-tmp"], marks=isolated)]
 )
-@pytest.mark.parametrize("uid", [[], pytest.param(["--uid", "65534", "--gid", "65534"], marks=as_root)])
+@pytest.mark.parametrize(
+    "uid",
+    [[], pytest.param(["--uid", "65534", "--gid", "65534"], marks=pytest.mark.root("becomes another user"))],
+)
 def test_the_command_ends_when_its_parent_is_killed(isolation: list[str], uid: list[str]) -> None:
     script = (
         "import os, subprocess, sys\n"
