@@ -176,6 +176,7 @@ def test_a_credential_of_systemds_is_taken_whole_or_refused_by_its_name(tmp_path
     credential.write_bytes(bytes(32))
     credential.chmod(0o440)
     assert read_systemd_master_key_bytes(credential) == bytes(32)
+    credential.unlink()  # read-only by now
     credential.write_bytes(bytes(31))
     with pytest.raises(MasterKeyUnusable, match=r"tabard-master-key is damaged \(a master key has 32 bytes"):
         read_systemd_master_key_bytes(credential)
