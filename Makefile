@@ -101,9 +101,42 @@ compatibility: $(VENV)/.dev ## Real clients in every way; writes docs/compatibil
 	AWS_EC2_METADATA_DISABLED=true TABARD_COMPATIBILITY_PAGE=docs/compatibility.md \
 		$(BIN)/pytest -q -rs tests/flows/test_real_clients.py
 
+SOAK_SECONDS ?= 600
+
 .PHONY: soak
-soak: $(VENV)/.dev ## Ten minutes of rotation while agent, edge and store go away
-	AWS_EC2_METADATA_DISABLED=true TABARD_SOAK_SECONDS=600 $(BIN)/pytest -q -rsP tests/flows/test_live_rotation.py tests/sim
+soak: $(VENV)/.dev ## SOAK_SECONDS (600) of rotation while agent, edge and store go away
+	AWS_EC2_METADATA_DISABLED=true TABARD_SOAK_SECONDS=$(SOAK_SECONDS) \
+		$(BIN)/pytest -q -rsP tests/flows/test_live_rotation.py tests/sim
+
+.PHONY: test-long
+test-long: $(VENV)/.dev ## The long flows that the gate leaves out, without those of soak and compatibility
+	AWS_EC2_METADATA_DISABLED=true $(BIN)/pytest -q -n $(WORKERS) --dist loadfile -m long tests \
+		--ignore=tests/flows/test_live_rotation.py --ignore=tests/flows/test_real_clients.py; \
+		status=$$?; [ $$status = 0 ] || [ $$status = 5 ]  # pytest: 5 says that it found no tests
+
+.PHONY: test-root
+test-root: $(VENV)/.dev ## What only root does, and what takes another way as root
+	@[ "$$(id -u)" = 0 ] || { echo "make test-root: run it as root" >&2; exit 1; }
+	AWS_EC2_METADATA_DISABLED=true $(BIN)/pytest -n $(WORKERS) --dist loadfile -m '(root or also_as_root) and not long'
+
+# The oldest and the newest Python that Tabard supports, as far as they are installed; or: make PYTHONS='python3.12 …'.
+PYTHONS ?= $(foreach python,python3.11 python3.13 python3.14,$(shell $(python) -c '' 2>/dev/null && echo $(python)))
+# Every room of the package, and a few flows through all of them. For the whole suite: PYTHON_TESTS=tests.
+PYTHON_TESTS ?= $(addprefix tests/,architecture golden spec store sim unit) \
+	$(addprefix tests/flows/test_,instance_lifecycle.py instances.py s3_objects.py iam.py)
+
+.PHONY: test-pythons
+test-pythons: ## PYTHON_TESTS on each of PYTHONS, each in an environment of its own
+	@echo "PYTHONS = $(PYTHONS)"; [ -n "$(strip $(PYTHONS))" ]
+	@failed=; for python in $(PYTHONS); do \
+	  $(MAKE) --no-print-directory test-python PYTHON=$$python VENV=.cache/venvs/$$(basename $$python) \
+	    || failed="$$failed $$python"; \
+	done; [ -z "$$failed" ] || { echo "make test-pythons: these failed:$$failed" >&2; exit 1; }
+
+.PHONY: test-python
+test-python: $(VENV)/.dev ## PYTHON_TESTS on PYTHON, in VENV
+	@$(BIN)/python --version
+	AWS_EC2_METADATA_DISABLED=true $(BIN)/pytest -q -n $(WORKERS) --dist loadfile -m 'not long' $(PYTHON_TESTS)
 
 VM_IMAGE ?= .cache/vm-image
 
@@ -115,6 +148,24 @@ test-vm: $(VENV)/.dev ## A virtual machine with cloud-init and boto3, from first
 	@[ -e $(VM_IMAGE)/vmlinuz ] || PYTHON=$(abspath $(BIN))/python images/debian.sh $(VM_IMAGE)
 	AWS_EC2_METADATA_DISABLED=true TABARD_TEST_VM_IMAGE="$(abspath $(VM_IMAGE))" $(BIN)/pytest -q -rs tests/vm
 
+VM_PROGRAMS := qemu-system-x86_64 qemu-img mmdebstrap mke2fs
+
+.PHONY: test-vm-if-possible
+test-vm-if-possible:
+	@for program in $(VM_PROGRAMS); do command -v $$program >/dev/null || { echo "no test-vm: $$program is not installed"; exit 0; }; done; \
+	$(MAKE) --no-print-directory test-vm
+
+ALL := test test-pythons test-long compatibility soak test-vm-if-possible
+
+# One after the other, whatever fails: what failed is said at the end.
+.PHONY: test-all
+test-all: ## Everything: the gate, each Python, client matrix, soak, machine (an hour; longer: SOAK_SECONDS, PYTHON_TESTS)
+	@failed=; for part in $(ALL); do \
+	  echo "== make $$part"; start=$$SECONDS; \
+	  $(MAKE) --no-print-directory $$part || failed="$$failed $$part"; \
+	  echo "== make $$part: $$((SECONDS - start)) seconds"; \
+	done; [ -z "$$failed" ] || { echo "make test-all: these failed:$$failed" >&2; exit 1; }
+
 .PHONY: clean
 clean: ## Remove what the targets made
-	rm -rf $(VENV) .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-ci .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
