@@ -10,7 +10,7 @@ import pytest
 
 pytestmark = pytest.mark.flow
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "applications.md").read_text(encoding="utf-8")
 IMPORTS = """
 import json
 from pathlib import Path
@@ -139,15 +139,15 @@ def test_an_instance_ends_with_its_test(tabard_system):
 
 
 def block(language: str, holding: str) -> str:
-    """The README's block of this language that holds a text."""
-    blocks = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    """The page's block of this language that holds a text."""
+    blocks = re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
     (found,) = (block for block in blocks if holding in block)
     return str(found)
 
 
 def test_a_project_tests_its_permissions_with_it(tmp_path: Path) -> None:
     (tmp_path / "test_application.py").write_text(USE)
-    (tmp_path / "test_readme.py").write_text(IMPORTS + block("python", "tabard_instance"))
+    (tmp_path / "test_page.py").write_text(IMPORTS + block("python", "tabard_instance"))
     (tmp_path / "s3-read.json").write_text(block("json", "s3:GetObject"))
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],

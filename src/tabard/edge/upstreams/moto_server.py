@@ -17,6 +17,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterable
+from functools import wraps
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, Protocol
@@ -65,10 +66,11 @@ class MotoBackend:
     fails; a call in between would be lost.
     """
 
+    _lock = threading.Lock()  # one for every backend: moto's state is the process's
+
     def __init__(self) -> None:
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-        self._lock = threading.Lock()
         self._tokens = TransactionTokens()
         self._application: WsgiApplication = DomainDispatcherApplication(create_backend_app)
         self._release_while_waiting()
@@ -105,8 +107,10 @@ class MotoBackend:
     def _release_while_waiting(self) -> None:
         from moto.sqs.models import Queue
 
-        wait, lock = Queue.wait_for_messages, self._lock
+        lock = self._lock
+        wait = getattr(Queue.wait_for_messages, "__wrapped__", Queue.wait_for_messages)
 
+        @wraps(wait)
         def wait_unlocked(queue: Queue, timeout: int) -> None:
             lock.release()
             try:

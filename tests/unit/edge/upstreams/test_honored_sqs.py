@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tabard.edge.upstreams.moto_server import MotoBackend
 from tabard.services.sqs.operations import OPERATIONS
 from tests.support.edge_in_memory import ACCOUNT_ID
 from tests.support.measured_engine import MeasuredEdge, Measurements
@@ -225,6 +226,14 @@ async def test_a_long_poll_waits(measured: MeasuredEdge) -> None:
     before = time.monotonic()
     assert await received(measured, url, WaitTimeSeconds=1) == []
     assert time.monotonic() - before >= 0.9
+
+
+async def test_a_long_poll_waits_whichever_engine_of_the_process_was_made_last(
+    measured: MeasuredEdge,
+) -> None:
+    url = await queue(measured)
+    MotoBackend()
+    assert await received(measured, url, WaitTimeSeconds=1) == []
 
 
 @MEASURED.of("DeleteMessage", "QueueUrl", "ReceiptHandle")
