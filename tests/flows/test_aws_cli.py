@@ -163,6 +163,7 @@ def test_what_waits_for_100_continue_is_never_answered_without_it_on_a_living_co
     assert len(admin_cli.text("s3", "ls", f"s3://{bucket}").splitlines()) == 6
 
 
+@pytest.mark.long
 def test_dynamodb_and_sqs_commands_as_an_instance(
     system: RunningSystem, instance_of: InstanceOf, tmp_path: Path
 ) -> None:
@@ -210,6 +211,7 @@ def test_tabard_env_is_all_that_the_cli_needs(system: RunningSystem, tmp_path: P
     assert done.stdout.strip() == f"arn:aws:iam::{system.account_id}:user/admin", done.stderr
 
 
+@pytest.mark.long
 def test_the_clis_waiters_and_pages(system: RunningSystem, admin_cli: Cli) -> None:
     aws, name = admin_cli, system.instance_profile_of()
     instance_id = system.launch("", instance_profile=name).instance_id
@@ -225,6 +227,7 @@ def test_the_clis_waiters_and_pages(system: RunningSystem, admin_cli: Cli) -> No
     aws.text("ec2", "wait", "instance-terminated", "--instance-ids", instance_id)
 
 
+@pytest.mark.long
 def test_an_operator_makes_a_bounded_user_in_a_group(admin_cli: Cli, tmp_path: Path) -> None:
     aws, name = admin_cli, fresh("cli")
     (tmp_path / "list.json").write_text(json.dumps(allow("iam:List*")))

@@ -193,6 +193,7 @@ def test_instances_end_with_a_killed_agent_and_are_reported_stopped(own: Running
     again.terminate()
 
 
+@pytest.mark.long
 def test_what_was_acknowledged_is_kept_whatever_is_killed(own: RunningSystem) -> None:
     """Edge, agent and upstreams, at the dice's moments, one after the other, while somebody writes."""
     moments = dice("whatever is killed")
@@ -222,6 +223,7 @@ def s3_answers(system: RunningSystem, bucket: str) -> bool:
     return True
 
 
+@pytest.mark.long
 def test_children_never_outlive_their_supervisor_and_the_next_one_keeps_what_was_acknowledged(
     tmp_path: Path,
 ) -> None:

@@ -87,7 +87,7 @@ def inside(pid: int, *command: str) -> "subprocess.CompletedProcess[str]":
 
 
 def test_a_process_is_adopted_and_left_running(
-    system: RunningSystem, holder: "subprocess.Popen[bytes]"
+    system: RunningSystem, holder: "subprocess.Popen[bytes]", tmp_path: Path
 ) -> None:
     profile = system.instance_profile_of(allow("s3:ListAllMyBuckets"))
     with adopted(system, holder.pid, "--instance-profile", profile) as process:
@@ -100,9 +100,15 @@ def test_a_process_is_adopted_and_left_running(
         assert process.wait(30) != 0
     assert alive([holder.pid])
     assert inside(holder.pid, sys.executable, "-c", WHO).returncode != 0
-    # It may be adopted again.
-    with adopted(system, holder.pid, "--instance-profile", profile) as process:
-        until(lambda: running_instances(system, profile), "it is an instance again", seconds=40)
+    # It may be adopted again, with a role made for it.
+    policy = tmp_path / "policy.json"
+    policy.write_text(json.dumps(allow("s3:ListAllMyBuckets")))
+    with adopted(system, holder.pid, "--policy", str(policy)) as process:
+        until(
+            lambda: inside(holder.pid, sys.executable, "-c", WHO).returncode == 0,
+            "it is an instance again",
+            seconds=40,
+        )
         holder.kill()
         assert process.wait(30) == 0
 

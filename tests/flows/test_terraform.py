@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.running_system import RunningSystem, fresh
 
-pytestmark = pytest.mark.flow
+pytestmark = [pytest.mark.flow, pytest.mark.long]
 
 # Where providers are kept on a machine, besides a developer's home.
 MIRRORS = ("/opt/tf-plugins", "/usr/local/share/terraform/plugins", "/usr/share/terraform/plugins")
