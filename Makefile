@@ -21,7 +21,7 @@ $(VENV)/pyvenv.cfg:
 
 $(VENV)/.runtime: pyproject.toml constraints.txt | $(VENV)/pyvenv.cfg
 	@echo "installing into $(VENV): a minute or two, once"
-	@$(INSTALL) -e .
+	@$(INSTALL) -e '.[local]'
 	@touch $@
 
 # What Tabard runs on comes along: installing the one after the other would take longer.
@@ -137,6 +137,10 @@ test-pythons: ## PYTHON_TESTS on each of PYTHONS, each in an environment of its 
 test-python: $(VENV)/.dev ## PYTHON_TESTS on PYTHON, in VENV
 	@$(BIN)/python --version
 	AWS_EC2_METADATA_DISABLED=true $(BIN)/pytest -q -n $(WORKERS) --dist loadfile -m 'not long' $(PYTHON_TESTS)
+
+.PHONY: wheel
+wheel: ## Build the wheel, and use it in fresh environments without and with the embedded stores
+	PYTHON=$(PYTHON) .ci/wheel
 
 VM_IMAGE ?= .cache/vm-image
 

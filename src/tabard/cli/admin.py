@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-import boto3
+import botocore.session
 from botocore.config import Config
 
 from tabard.wiring.running import RunningSystem
@@ -25,16 +25,19 @@ def take_aws_settings_out_of_this_process() -> dict[str, str]:
 
 
 def admin_clients(system: RunningSystem) -> Callable[[str], Any]:
-    """Makes boto3 clients of the user `admin`, by service name."""
-    session = boto3.session.Session(
-        aws_access_key_id=system.admin_key.access_key_id,
-        aws_secret_access_key=system.admin_key.secret_access_key,
-        region_name=system.region,
-    )
+    """Makes SDK clients of the user `admin`, by service name."""
+    session = botocore.session.Session()
     # The endpoint is ours and on this machine: no proxy and no variable of the caller's may redirect it.
     config = Config(proxies={}, retries={"mode": "standard"})
 
-    def client(service: str) -> Any:  # noqa: ANN401 - boto3 has no types
-        return session.client(service, endpoint_url=system.endpoint, config=config)
+    def client(service: str) -> Any:  # noqa: ANN401 - botocore has no types
+        return session.create_client(
+            service,
+            endpoint_url=system.endpoint,
+            region_name=system.region,
+            aws_access_key_id=system.admin_key.access_key_id,
+            aws_secret_access_key=system.admin_key.secret_access_key,
+            config=config,
+        )
 
     return client

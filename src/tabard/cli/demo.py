@@ -21,7 +21,9 @@ from rich.markup import escape
 from tabard.cli.admin import admin_clients, take_aws_settings_out_of_this_process
 from tabard.cli.demo_application import APPLICATION
 from tabard.cli.interruption import Interruption
+from tabard.cli.running import complain
 from tabard.clock import SystemClock
+from tabard.edge.upstreams.embedded_stores import EmbeddedStoresNotInstalled, require_embedded_stores
 from tabard.processes.isolation import LAUNCH_FILE
 from tabard.services.ec2.instance_profiles.pass_role import TRUST_EC2
 from tabard.services.ec2.launch.images import PROCESS_IMAGE
@@ -40,6 +42,10 @@ class StepFailed(Exception):
 def demo() -> None:
     """Tell the story of one instance and its role with the real system; ends by itself."""
     console = Console(highlight=False, soft_wrap=True)
+    try:
+        require_embedded_stores()
+    except EmbeddedStoresNotInstalled as error:
+        complain(str(error), status=1)
     take_aws_settings_out_of_this_process()
     # SIGTERM ends the story as Ctrl-C does: everything that was started is ended first.
     interruption = Interruption(signal.SIGINT, signal.SIGTERM)
@@ -149,7 +155,7 @@ class _Story:
         self._heading("8  The instance is terminated")
         self._terminate(instance_id)
 
-    def _client(self, service: str) -> Any:  # noqa: ANN401 - boto3 has no types
+    def _client(self, service: str) -> Any:  # noqa: ANN401 - botocore has no types
         return admin_clients(self.system)(service)
 
     def _make_role(self) -> None:

@@ -13,8 +13,8 @@ from rich.console import Console
 
 from tabard.cli.running import complain
 from tabard.credentials.master_key import MasterKeyUnusable
+from tabard.edge.upstreams.embedded_stores import EmbeddedStoresNotInstalled
 from tabard.edge.upstreams.runtime_folder import RuntimeFolderUnsafe
-from tabard.edge.upstreams.seaweedfs import SeaweedfsNotInstalled
 from tabard.processes.spec import ChildFailed
 from tabard.store.ports import StoreUnavailable
 from tabard.wiring.bootstrap import SettingsConflict
@@ -31,10 +31,10 @@ CANNOT_START = (
     DataDirInUse,
     DataDirUnsafe,
     DataFileUnusable,
+    EmbeddedStoresNotInstalled,
     MasterKeyUnusable,
     PortInUse,
     RuntimeFolderUnsafe,
-    SeaweedfsNotInstalled,
     SettingsConflict,
     StoreLost,
     StoreUnavailable,

@@ -35,6 +35,12 @@ class Launch(Protocol):
 @pytest.fixture(scope="session")
 def tabard_system(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[TabardSystem]":
     """A Tabard of this test session's own, with nothing in it but its IAM user `admin`."""
+    from tabard.edge.upstreams.embedded_stores import EmbeddedStoresNotInstalled, require_embedded_stores
+
+    try:
+        require_embedded_stores()
+    except EmbeddedStoresNotInstalled as error:
+        pytest.fail(str(error), pytrace=False)
     from tabard.testing.system import tabard_system as running
 
     with running(tmp_path_factory.mktemp("tabard")) as system:

@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 import structlog
 
+from tabard.edge.upstreams.embedded_stores import require_embedded_stores
 from tabard.edge.upstreams.moto_child import MotoChild, moto_child
 from tabard.edge.upstreams.runtime_folder import runtime_folder, socket_path
 from tabard.edge.upstreams.seaweedfs import SeaweedfsChild, seaweedfs_child
@@ -126,9 +127,9 @@ class System:
         """Start everything and return when it answers. After a failure call `stop`.
 
         Raises:
-            DataDirInUse, DataDirUnsafe, DataFileUnusable, MasterKeyUnusable, StoreLost, SettingsConflict,
-            StoreUnavailable, PortInUse, RuntimeFolderUnsafe, ChildFailed, Unusable: each with a sentence for
-            the operator.
+            DataDirInUse, DataDirUnsafe, DataFileUnusable, EmbeddedStoresNotInstalled, MasterKeyUnusable,
+            StoreLost, SettingsConflict, StoreUnavailable, PortInUse, RuntimeFolderUnsafe, ChildFailed,
+            Unusable: each with a sentence for the operator.
         """
         try:
             await self._start()
@@ -138,6 +139,7 @@ class System:
 
     async def _start(self) -> None:
         settings = self._settings
+        require_embedded_stores()
         if refused := (
             settings.launch_uid_refused(own_uid=os.geteuid()) or vm_image_refused(settings.vm_image)
         ):

