@@ -15,18 +15,19 @@ from tabard.clock import SystemClock
 from tabard.credentials.identity_certificate import OpenedIdentityKeys
 from tabard.credentials.keyrings import OpenedKeyrings
 from tabard.edge.body import Body
-from tabard.edge.body_stream import BodyStream
 from tabard.edge.forward_json import JsonUpstream
 from tabard.edge.forward_s3 import S3Upstream
 from tabard.edge.perform import Performer
 from tabard.edge.pipeline import Pipeline, claimed_authorization, parse
 from tabard.edge.stages import Allowed, Asked, Believed, Resolved
 from tabard.edge.table_keys import TableKeys
+from tabard.http1.answer import Answer
+from tabard.http1.body_stream import BodyStream
+from tabard.http1.pool import Http1Pool, UnixTarget
 from tabard.sigv4.sign import Credentials
 from tabard.store.snapshot import Snapshot
-from tabard.wire.http1 import Http1Pool, UnixTarget
 from tabard.wire.identify import Identified, identify
-from tabard.wire.request import Answer, RawRequest
+from tabard.wire.request import RawRequest
 
 REQUESTS = 400
 T = TypeVar("T")

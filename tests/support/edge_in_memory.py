@@ -21,6 +21,8 @@ from tabard.edge.forward_s3 import S3Upstream
 from tabard.edge.perform import Performer
 from tabard.edge.pipeline import Pipeline
 from tabard.edge.table_keys import TableKeys
+from tabard.http1.answer import Answer
+from tabard.http1.pool import Http1Pool, UnixTarget
 from tabard.model.access_key import AccessKey, AccessKeyStatus
 from tabard.model.audit_event import AuditEvent
 from tabard.model.policies import InlinePolicy
@@ -30,8 +32,7 @@ from tabard.names import new_access_key_id, new_unique_id
 from tabard.sigv4.sign import Credentials, sign_request
 from tabard.store.ports import StoreUnavailable
 from tabard.store.snapshot import Snapshot
-from tabard.wire.http1 import Http1Pool, UnixTarget
-from tabard.wire.request import Answer, RawRequest
+from tabard.wire.request import RawRequest
 from tests.support.memory_store import MemoryStore, MemoryTransaction
 from tests.support.waiting import turns
 

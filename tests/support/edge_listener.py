@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 from tabard.clock import SystemClock
 from tabard.edge.body import Body
-from tabard.edge.connection import HttpBounds
 from tabard.edge.server import EdgeServer, Handler, edge_server
-from tabard.wire.request import Answer, RawRequest
+from tabard.http1.answer import Answer
+from tabard.http1.bounds import HttpBounds
+from tabard.wire.request import RawRequest
 
 QUICK = HttpBounds(
     idle_connection_seconds=0.3,

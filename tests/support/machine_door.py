@@ -23,9 +23,10 @@ from tabard.edge.body import Body
 from tabard.edge.machine_paths import MachinePaths
 from tabard.edge.server import edge_server
 from tabard.edge.tls import EdgeTls
+from tabard.http1.answer import Answer
 from tabard.model.join_offer import JoinOffer
 from tabard.services.ec2.launch.images import MACHINE_IMAGE
-from tabard.wire.request import Answer, RawRequest
+from tabard.wire.request import RawRequest
 from tests.support.edge_in_memory import EdgeInMemory
 
 NAME = "there"

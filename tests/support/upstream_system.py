@@ -12,10 +12,10 @@ from tabard.clock import SystemClock
 from tabard.edge.upstreams.moto_child import MotoChild, moto_child
 from tabard.edge.upstreams.runtime_folder import runtime_folder
 from tabard.edge.upstreams.seaweedfs import SeaweedfsChild, seaweedfs_child
+from tabard.http1.pool import Http1Pool, UnixTarget
 from tabard.processes.spec import ChildEvent
 from tabard.processes.supervisor import Supervisor
 from tabard.sigv4.sign import Credentials, sign_request
-from tabard.wire.http1 import Http1Pool, UnixTarget
 
 ACCOUNT_ID = "111122223333"
 HOST = "s3.test"

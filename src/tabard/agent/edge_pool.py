@@ -6,7 +6,7 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from tabard.agent.edge_client import HttpAnswer
-from tabard.wire.http1 import Http1Pool, TcpTarget, UpstreamTimeout, UpstreamUnavailable
+from tabard.http1.pool import Http1Pool, TcpTarget, UpstreamTimeout, UpstreamUnavailable
 
 _ANSWER_BYTES = 16 * 1024 * 1024
 _IDLE_SECONDS = 10.0

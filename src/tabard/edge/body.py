@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-from tabard.edge.body_stream import BodyStream
 from tabard.errors import AwsError, MalformedRequest, RequestTooLarge
+from tabard.http1.body_stream import BodyStream
 
 
 class RequestTimeout(AwsError):

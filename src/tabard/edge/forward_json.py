@@ -7,12 +7,13 @@ from typing import Literal
 from tabard.access.authorize import Permit
 from tabard.edge.readable_answer import readable_answer
 from tabard.errors import RelayedError, ServiceUnavailable
+from tabard.http1.answer import Answer
+from tabard.http1.pool import Http1Pool, UpstreamUnavailable
 from tabard.services.dynamodb.consumed_capacity import tell_capacity
 from tabard.services.dynamodb.tables import with_plain_table_names
-from tabard.wire.http1 import Http1Pool, UpstreamUnavailable
 from tabard.wire.rebuild import parse_upstream_output, rebuild_request
 from tabard.wire.render import render_output
-from tabard.wire.request import Answer, Call, Value
+from tabard.wire.request import Call, Value
 from tabard.wire.service_model import service_model
 
 ANSWER_LIMIT_BYTES = 32 * 1024 * 1024

@@ -16,13 +16,14 @@ from tabard.edge.object_body import UNSIGNED_PAYLOAD, ObjectBody
 from tabard.edge.readable_answer import readable_answer
 from tabard.edge.s3_payload import EMPTY_SHA256
 from tabard.errors import RelayedError, ServiceUnavailable
+from tabard.http1.answer import Answer, Headers
+from tabard.http1.pool import Http1Answer, Http1Pool, UpstreamUnavailable
 from tabard.services.s3.errors import NoSuchBucket
 from tabard.services.s3.values import OWNERS, check_values
 from tabard.sigv4.sign import Credentials, sign_request
-from tabard.wire.http1 import Http1Answer, Http1Pool, UpstreamUnavailable
 from tabard.wire.rebuild import UpstreamRequest, parse_upstream_output, rebuild_request
 from tabard.wire.render import render_output
-from tabard.wire.request import Answer, Call, Headers, Value
+from tabard.wire.request import Call, Value
 from tabard.wire.service_model import service_model
 
 UPSTREAM_HOST = "s3.upstream.tabard.internal"

@@ -13,8 +13,9 @@ from tabard.audit.queue import AuditQueue
 from tabard.clock import Clock
 from tabard.edge.body import Body
 from tabard.edge.server import EdgeServer, edge_server
+from tabard.http1.answer import Answer
 from tabard.store.snapshot_source import SnapshotHealth
-from tabard.wire.request import Answer, RawRequest
+from tabard.wire.request import RawRequest
 
 
 class HealthySource(Protocol):

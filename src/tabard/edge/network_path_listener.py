@@ -13,8 +13,8 @@ from typing import cast
 
 import structlog
 
-from tabard.edge.connection import ClientConnection
 from tabard.edge.server import EdgeServer
+from tabard.http1.server_connection import ServerConnection
 from tabard.model.network_path import PREAMBLE_BYTES, from_preamble
 
 PREAMBLE_REFUSED = "preamble_refused"
@@ -73,7 +73,7 @@ class _Preamble(asyncio.Protocol):
         except ValueError:
             self._refuse("not one")
             return
-        connection: ClientConnection = self._edge(path)
+        connection: ServerConnection = self._edge(path)
         self._transport.set_protocol(connection)
         connection.connection_made(self._transport)
         if rest:

@@ -18,12 +18,13 @@ from tabard.edge.record import audit_event
 from tabard.edge.stages import Allowed
 from tabard.edge.table_keys import TableKeys
 from tabard.errors import InternalFailure, ServiceUnavailable
+from tabard.http1.answer import Answer
 from tabard.services.dynamodb.tables import table_name
 from tabard.services.operation import Forward, Minting, Output, Read, SnapshotSource, Vouching, Watch, Write
 from tabard.store.ports import AlreadyStored, Store, StoreUnavailable
 from tabard.store.snapshot import Snapshot
 from tabard.wire.render import render_output
-from tabard.wire.request import Answer, ServiceName
+from tabard.wire.request import ServiceName
 from tabard.wire.service_model import service_model
 
 WRITE_QUEUE_SECONDS = 4.0

@@ -28,6 +28,7 @@ from tabard.edge.s3_payload import declared_payload_hash, has_no_content, object
 from tabard.edge.stages import Allowed, Asked, Believed, Reached, Resolved
 from tabard.edge.tables import OPERATIONS
 from tabard.errors import AwsError, InternalFailure
+from tabard.http1.answer import Answer
 from tabard.services.dynamodb.checks import tables_in
 from tabard.services.operation import Facts, Forward, Write
 from tabard.services.s3.copy_source import copy_source
@@ -41,7 +42,7 @@ from tabard.wire.identify import Identified, identify, identify_service, operati
 from tabard.wire.input_errors import WrongServiceScope
 from tabard.wire.parse import parse_input
 from tabard.wire.render_errors import render_error
-from tabard.wire.request import Answer, Call, RawRequest, ServiceName, Value
+from tabard.wire.request import Call, RawRequest, ServiceName, Value
 from tabard.wire.service_model import service_model
 
 QUERY_LIMIT_BYTES = 1024 * 1024

@@ -1,11 +1,11 @@
 """One answer of the metadata service, as EC2 writes it."""
 
-from datetime import UTC, datetime
-from email.utils import format_datetime
-from functools import lru_cache
+from datetime import datetime
 from http import HTTPStatus
 
 import msgspec
+
+from tabard.http1.dates import http_date
 
 HTML = "text/html"
 _REASONS = {
@@ -35,7 +35,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
         more = "".join([f"{name}: {value}\r\n" for name, value in self.headers])
         head = (
             f"HTTP/1.1 {self.status} {_reason(self.status)}\r\nContent-Type: {self.content_type}\r\n{more}"
-            f"Content-Length: {len(self.body)}\r\nDate: {_http_date(int(now.timestamp()))}\r\n"
+            f"Content-Length: {len(self.body)}\r\nDate: {http_date(now)}\r\n"
             "Server: EC2ws\r\nConnection: close\r\n\r\n"
         ).encode("latin-1")
         return head if is_head else head + self.body
@@ -75,8 +75,3 @@ def _page(status: int) -> bytes:
         '<html xmlns="http://www.w3.org/1999/xhtml" xml:lang="en" lang="en">\n'
         f" <head>\n  <title>{title}</title>\n </head>\n <body>\n  <h1>{title}</h1>\n </body>\n</html>\n"
     ).encode("ascii")
-
-
-@lru_cache(maxsize=8)
-def _http_date(seconds: int) -> str:
-    return format_datetime(datetime.fromtimestamp(seconds, UTC), usegmt=True)

@@ -6,12 +6,13 @@ import socket
 import msgspec
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
+from tabard.http1.request_head import VERSIONS
+
 HEAD_BYTES = 16 * 1024
 _LINE_BYTES = 4096
 _HEADER_BYTES = 4096
 _HEADER_COUNT = 64
 _SLASHES = re.compile(rb"/{2,}")
-_VERSIONS = frozenset(("1.0", "1.1"))
 
 
 class MetadataRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,7 +82,7 @@ class RequestReader:
         if (
             self.is_broken
             or self._is_too_large()
-            or self._version not in _VERSIONS
+            or self._version not in VERSIONS
             or not self._seen.lstrip(b"\r\n").startswith(b"%b %b HTTP/1." % (method, self._target))
         ):
             return None

@@ -7,9 +7,10 @@ from typing import Final, TypeAlias
 
 from botocore.model import OperationModel, ServiceModel
 
+from tabard.http1.answer import Answer, Headers
 from tabard.wire.json_values import JsonWriters, encode
 from tabard.wire.render_errors import render_error
-from tabard.wire.request import Answer, Headers, Protocol
+from tabard.wire.request import Protocol
 from tabard.wire.rest_xml_output import RestXmlOutput
 from tabard.wire.xml_output import DECLARATION, XmlWriters, escape
 

@@ -15,8 +15,9 @@ from typing import Any, Final
 from botocore.model import ServiceModel, Shape, StructureShape
 
 from tabard.errors import AwsError, RelayedError
+from tabard.http1.answer import Answer, Headers
 from tabard.wire.json_values import JsonWriters, encode
-from tabard.wire.request import Answer, Headers, Protocol, ServiceName
+from tabard.wire.request import Protocol, ServiceName
 from tabard.wire.rest_xml_output import s3_host_id
 from tabard.wire.service_model import service_model
 from tabard.wire.sqs_codes import sqs_query_code, sqs_shape_name

@@ -1,12 +1,13 @@
-"""What came over the wire, what was asked, and what goes back: the values between the rooms."""
+"""What came over the wire, and what was asked: the values between the rooms."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias, Union
 
 import msgspec
 
+from tabard.http1.answer import Headers
 from tabard.model.client_certificate import ClientCertificate
 from tabard.model.network_path import NetworkPath
 from tabard.sigv4.canonical import values_by_name
@@ -17,9 +18,6 @@ Protocol: TypeAlias = Literal["query", "ec2", "json", "rest-xml"]
 # Recursive, and usable at run time.
 Value: TypeAlias = Union[str, int, float, bool, bytes, datetime, "list[Value]", "dict[str, Value]"]
 """One typed input value, named and typed as botocore's model has it."""
-
-Headers: TypeAlias = tuple[tuple[str, str], ...]
-
 
 _MADE_OF_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -75,14 +73,3 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"Call(service={self.service!r}, operation={self.operation!r}, protocol={self.protocol!r})"
-
-
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """One HTTP answer; a streamed body is read once."""
-
-    status: int
-    headers: Headers
-    body: bytes | AsyncIterator[bytes]
-
-    def __repr__(self) -> str:
-        return f"Answer(status={self.status!r}, headers={self.headers!r})"

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 
 from botocore.model import ListShape, OperationModel, Shape, StructureShape
 
-from tabard.wire.request import Answer
+from tabard.http1.answer import Answer
 from tabard.wire.scalars import text_writer
 from tabard.wire.xml_output import DECLARATION, XmlWriters, escape
 

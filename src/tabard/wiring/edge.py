@@ -28,12 +28,12 @@ from tabard.edge.pipeline import Pipeline
 from tabard.edge.server import edge_server
 from tabard.edge.table_keys import TableKeys
 from tabard.edge.tls import HANDSHAKE_SECONDS, EdgeTls
+from tabard.http1.pool import Http1Pool, UnixTarget
 from tabard.model.audit_event import AuditEvent
 from tabard.processes.sleep_until import sleep_until
 from tabard.sigv4.sign import Credentials
 from tabard.store.snapshot_source import SqlSnapshotSource
 from tabard.store.sqlite import open_sqlite_store
-from tabard.wire.http1 import Http1Pool, UnixTarget
 from tabard.wiring.data_dir import DataDir
 from tabard.wiring.key_files import master_key_for
 from tabard.wiring.listeners import authority_of

@@ -2,7 +2,7 @@
 
 from urllib.parse import urlsplit
 
-from tabard.wire.http1 import Http1Pool, TcpTarget, UpstreamUnavailable
+from tabard.http1.pool import Http1Pool, TcpTarget, UpstreamUnavailable
 
 _ANSWER_BYTES = 64 * 1024
 _SECONDS = 3.0

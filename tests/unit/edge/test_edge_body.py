@@ -5,9 +5,10 @@ import asyncio
 import pytest
 
 from tabard.edge.body import Body
-from tabard.edge.connection import HttpBounds
 from tabard.errors import AwsError
-from tabard.wire.request import Answer, RawRequest
+from tabard.http1.answer import Answer
+from tabard.http1.bounds import HttpBounds
+from tabard.wire.request import RawRequest
 from tests.support.edge_listener import QUICK, exchange, listening, request
 from tests.support.waiting import until
 

@@ -8,12 +8,13 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tabard.clock import SystemClock
-from tabard.edge.answer_writer import PIECE_BYTES
 from tabard.edge.body import Body
-from tabard.edge.connection import MOST_PIPELINED
-from tabard.edge.server import new_request_id
-from tabard.wire.http1 import UpstreamUnavailable
-from tabard.wire.request import Answer, RawRequest
+from tabard.edge.request_id import new_request_id
+from tabard.http1.answer import Answer
+from tabard.http1.answer_writer import PIECE_BYTES
+from tabard.http1.pool import UpstreamUnavailable
+from tabard.http1.server_connection import MOST_PIPELINED
+from tabard.wire.request import RawRequest
 from tests.support.edge_listener import QUICK, Heard, exchange, listening, open_connections, opened, request
 from tests.support.waiting import turns, until
 

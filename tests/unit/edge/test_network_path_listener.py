@@ -13,8 +13,9 @@ from tabard.clock import SystemClock
 from tabard.edge.body import Body
 from tabard.edge.network_path_listener import NetworkPathListener
 from tabard.edge.server import edge_server
+from tabard.http1.answer import Answer
 from tabard.model.network_path import NetworkPath, from_preamble, to_preamble
-from tabard.wire.request import Answer, RawRequest
+from tabard.wire.request import RawRequest
 
 PATH = NetworkPath(vpc_id="vpc-0123456789abcdef0", private_ip_address="172.31.1.2")
 REQUEST = b"GET / HTTP/1.1\r\nHost: edge\r\nConnection: close\r\n\r\n"

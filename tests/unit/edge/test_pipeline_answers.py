@@ -8,13 +8,14 @@ import msgspec
 import pytest
 
 from tabard.edge.pipeline import DECISIONS_AT_MOST
+from tabard.http1.answer import Answer
 from tabard.model.audit_event import Outcome
 from tabard.model.revocation import Revocation
 from tabard.names import new_unique_id
 from tabard.policy import Effect
 from tabard.sigv4.sign import Credentials
 from tabard.store.ports import AlreadyStored, StoreUnavailable
-from tabard.wire.request import Answer, RawRequest
+from tabard.wire.request import RawRequest
 from tests.support.edge_in_memory import ACCOUNT_ID, FORM, EdgeInMemory, allow, deny, text_of
 
 Change = Callable[[RawRequest], RawRequest]

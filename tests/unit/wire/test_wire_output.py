@@ -13,11 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tabard.errors import AwsError, RelayedError, ValidationError
+from tabard.http1.answer import Answer
 from tabard.wire.checksums import CHECKSUM_HEADERS, checksum
 from tabard.wire.rebuild import parse_upstream_output, rebuild_request
 from tabard.wire.rebuild_s3 import copy_source
 from tabard.wire.render import render_error, render_output
-from tabard.wire.request import Answer, Protocol, ServiceName
+from tabard.wire.request import Protocol, ServiceName
 from tabard.wire.s3_routes import match_s3_operation
 from tabard.wire.service_model import service_model
 from tabard.wire.xml_input import parse_xml

@@ -17,8 +17,9 @@ from tabard.clock import SystemClock
 from tabard.edge.body import Body
 from tabard.edge.network_path_listener import NetworkPathListener
 from tabard.edge.server import edge_server
+from tabard.http1.answer import Answer
 from tabard.model.network_path import NetworkPath, to_preamble
-from tabard.wire.request import Answer, RawRequest
+from tabard.wire.request import RawRequest
 from tabard.wiring.control import ControlServer
 from tabard.wiring.listeners import unix_listener
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from tabard.wire.http1 import Http1Pool, UnixTarget, UpstreamUnavailable
+from tabard.http1.pool import Http1Pool, UnixTarget, UpstreamUnavailable
 
 ANSWER_LIMIT_BYTES = 1024 * 1024
 PROBE_SECONDS = 4.0

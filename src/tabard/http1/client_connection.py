@@ -5,7 +5,7 @@ from typing import Final, Protocol, cast
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from tabard.wire.http1_answer import Http1Answer, UpstreamTimeout, UpstreamUnavailable
+from tabard.http1.upstream_answer import Http1Answer, UpstreamTimeout, UpstreamUnavailable
 
 MAX_ANSWER_HEADER_BYTES: Final = 64 * 1024
 HEADER_OVERHEAD_BYTES: Final = 32

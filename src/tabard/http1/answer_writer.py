@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 
-from tabard.edge.answer_head import AnswerHead
-from tabard.wire.http1 import UpstreamUnavailable
+from tabard.http1.answer_head import AnswerHead
+from tabard.http1.pool import UpstreamUnavailable
 
 PIECE_BYTES = 256 * 1024
 

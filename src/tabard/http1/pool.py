@@ -11,8 +11,8 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from tabard.wire.http1_answer import Http1Answer, UpstreamTimeout, UpstreamUnavailable
-from tabard.wire.http1_connection import Http1Connection
+from tabard.http1.client_connection import Http1Connection
+from tabard.http1.upstream_answer import Http1Answer, UpstreamTimeout, UpstreamUnavailable
 
 __all__ = [
     "Http1Answer",

@@ -1,13 +1,12 @@
 """The head of an answer as bytes, and how its body is framed. RFC 9112, 6."""
 
-from datetime import UTC, datetime
-from email.utils import format_datetime
-from functools import lru_cache
+from datetime import datetime
 from http import HTTPStatus
 
 import msgspec
 
-from tabard.wire.request import Answer
+from tabard.http1.answer import Answer
+from tabard.http1.dates import http_date
 
 # INVARIANT: the names of an answer's headers are in lower case here, or as they stand on the wire.
 _OURS = frozenset(
@@ -61,7 +60,7 @@ def answer_head(
     if is_http_1_0 and not must_close:
         connection = "Connection: keep-alive\r\n"
     lines = [f"{name}: {value}\r\n" for name, value in answer.headers if name not in _OURS]
-    own = f"{framing}{connection}Date: {_http_date(int(now.timestamp()))}\r\nServer: Tabard\r\n"
+    own = f"{framing}{connection}Date: {http_date(now)}\r\nServer: Tabard\r\n"
     text = f"HTTP/1.1 {answer.status} {_PHRASES.get(answer.status, '')}\r\n{''.join(lines)}{own}\r\n"
     # INVARIANT: nothing in a value can begin a header or an answer of its own.
     line_count = 2 + len(lines) + own.count("\n")
@@ -71,7 +70,7 @@ def answer_head(
 
 
 def bare_answer(status: int) -> Answer:
-    """An answer outside of every AWS protocol, after which the connection ends."""
+    """An answer of HTTP alone, after which the connection ends."""
     text = f"{_PHRASES[status]}\n".encode()
     return Answer(status=status, headers=(("Content-Type", "text/plain; charset=utf-8"),), body=text)
 
@@ -80,8 +79,3 @@ def _told_length(answer: Answer) -> str | None:
     """What the answer itself says of its length."""
     values = dict(answer.headers)
     return values["content-length"] if "content-length" in values else values.get("Content-Length")
-
-
-@lru_cache(maxsize=4)
-def _http_date(epoch_seconds: int) -> str:
-    return format_datetime(datetime.fromtimestamp(epoch_seconds, UTC), usegmt=True)

@@ -5,25 +5,21 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import cast
+from functools import partial
+from typing import Protocol, cast
 
 import msgspec
 import structlog
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 from tabard.clock import Clock
-from tabard.edge.answer_head import answer_head, bare_answer
-from tabard.edge.answer_writer import AnswerWriter
-from tabard.edge.body import Body
-from tabard.edge.body_stream import BodyStream
-from tabard.edge.bounds import HttpBounds
-from tabard.edge.machine_paths import MachinePath, MachinePaths
-from tabard.edge.request_head import VERSIONS, RequestHead, read_head
-from tabard.edge.tls import client_certificate_of, is_relayed
-from tabard.model.client_certificate import ClientCertificate
-from tabard.model.network_path import NetworkPath
-from tabard.wire.http1 import UpstreamUnavailable
-from tabard.wire.request import Answer, RawRequest
+from tabard.http1.answer import Answer
+from tabard.http1.answer_head import answer_head, bare_answer
+from tabard.http1.answer_writer import AnswerWriter
+from tabard.http1.body_stream import BodyStream
+from tabard.http1.bounds import HttpBounds
+from tabard.http1.request_head import VERSIONS, HeaderNames, RequestHead, read_head
+from tabard.http1.upstream_answer import UpstreamUnavailable
 
 ANSWER_BROKE_OFF = "answer_broke_off"
 CONNECTION_FAILED = "connection_failed"
@@ -34,19 +30,44 @@ MOST_PIPELINED = 64
 
 _log = structlog.get_logger()
 
-Handler = Callable[[RawRequest, Body], Awaitable[Answer]]
+
+class Arriving(msgspec.Struct):
+    """The body of one request on its way here.
+
+    `invite` sends `100 Continue`, where the client waits for it; None where it does not. `is_last`: whoever
+    answers may set it, and the connection ends with the answer.
+    """
+
+    stream: BodyStream
+    invite: Callable[[], Awaitable[None]] | None = None
+    is_last: bool = False
+
+
+Answering = Callable[[Arriving], Awaitable[Answer]]
+
+
+class Client(Protocol):
+    """Who is at the other end of one connection."""
+
+    async def begin(self) -> None:
+        """Learn what has to be known before the first request is answered."""
+
+    def take(self, head: RequestHead) -> Answering:
+        """Take a request in, as soon as its head is whole; each is answered after the one before it."""
+
+
+ClientOf = Callable[[asyncio.Transport], Client]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What every connection of a listener shares."""
+    """What every connection of a listener shares; `secure`: they are TLS."""
 
-    answer: Handler = field(repr=False)
     clock: Clock
     secure: bool
     bounds: HttpBounds
-    machine_paths: MachinePaths | None = None
-    connections: "set[ClientConnection]" = field(default_factory=set, repr=False)
+    names: HeaderNames
+    connections: "set[ServerConnection]" = field(default_factory=set, repr=False)
 
 
 @dataclass(slots=True)
@@ -55,25 +76,21 @@ class _Incoming:
 
     head: RequestHead | None
     stream: BodyStream
+    answer: Answering | None = None
     is_http_1_0: bool = False
     keeps_alive: bool = False
 
 
-class ClientConnection(asyncio.Protocol):
+class ServerConnection(asyncio.Protocol):
     """INVARIANT: what a malformed request holds is neither answered nor logged: it may be a session token."""
 
-    def __init__(self, surroundings: Surroundings, path: NetworkPath | None = None) -> None:
+    def __init__(self, surroundings: Surroundings, client_of: ClientOf) -> None:
         self._around = surroundings
-        self._path = path
+        self._client_of = client_of
         self._bounds = bounds = surroundings.bounds
         self._most_head_bytes = bounds.request_line_bytes + bounds.all_headers_bytes
         self._loop = asyncio.get_running_loop()
         self._parser = HttpRequestParser(self)
-        self._peer_ip = ""
-        self._certificate: ClientCertificate | None = None
-        self._relayed_by: ClientCertificate | None = None
-        self._machine: MachinePath | None = None
-        self._is_relayed = False
         self._waiting: deque[_Incoming] = deque()
         self._arriving: _Incoming | None = None
         self._target = b""
@@ -112,18 +129,7 @@ class ClientConnection(asyncio.Protocol):
         # uvloop's transport is an asyncio.Transport by behavior, not by class.
         self._transport = cast("asyncio.Transport", transport)
         self._writer = AnswerWriter(self._transport, idle_seconds=self._bounds.write_idle_seconds)
-        peer = transport.get_extra_info("peername")
-        self._peer_ip = peer[0] if isinstance(peer, tuple) and peer else ""
-        if self._around.secure:
-            certificate = client_certificate_of(transport)
-            # INVARIANT: what is relayed is the applications', and never taken for the host's own.
-            self._is_relayed = is_relayed(transport)
-            if not self._is_relayed:
-                self._certificate = certificate
-            else:
-                self._relayed_by = certificate
-        if self._path is not None:
-            self._peer_ip = self._path.private_ip_address
+        self._client = self._client_of(self._transport)
         self._around.connections.add(self)
         self._expect_head()
         self._task = self._loop.create_task(self._serve())
@@ -195,16 +201,7 @@ class ClientConnection(asyncio.Protocol):
         method = parser.get_method()
         if version in VERSIONS and b"%b %b HTTP/" % (method, self._target) in self._seen:
             head = read_head(
-                method,
-                self._target,
-                self._headers,
-                peer_ip=self._peer_ip,
-                path=self._path,
-                certificate=self._certificate,
-                secure=self._around.secure,
-                relayed=self._is_relayed,
-                clock=self._around.clock,
-                bounds=self._bounds,
+                method, self._target, self._headers, names=self._around.names, bounds=self._bounds
             )
         # RFC 9112, 6.1: an HTTP/1.0 message with a Transfer-Encoding is to be treated "as if the framing is
         # faulty": who passed it on may have framed it otherwise.
@@ -213,7 +210,10 @@ class ClientConnection(asyncio.Protocol):
         if len(self._waiting) >= MOST_PIPELINED:
             raise ValueError("these are more requests than anybody sends at once")
         self._framing_bytes = 0
-        self._arriving = _Incoming(head, BodyStream(self), version == "1.0", parser.should_keep_alive())
+        answer = self._client.take(head)
+        self._arriving = _Incoming(
+            head, BodyStream(self), answer, version == "1.0", parser.should_keep_alive()
+        )
         self._waiting.append(self._arriving)
         self._wake()
 
@@ -284,8 +284,7 @@ class ClientConnection(asyncio.Protocol):
     async def _serve(self) -> None:
         """Answer one request after the other, until one of the sides has enough."""
         try:
-            if self._is_relayed and self._around.machine_paths is not None:
-                self._machine = await self._around.machine_paths.of(self._relayed_by)
+            await self._client.begin()
             while True:
                 while not self._waiting:
                     if self._is_lost:
@@ -316,23 +315,14 @@ class ClientConnection(asyncio.Protocol):
     async def _exchange(self, incoming: _Incoming) -> bool:
         """Answer one request; whether the connection may carry another."""
         head = incoming.head
-        if head is None:
+        if head is None or incoming.answer is None:
             await self._send_bare(400)
             return False
-        body = Body(
-            incoming.stream,
-            length=head.length,
-            invite=self._invite if head.expects_continue else None,
-            idle_seconds=self._bounds.body_idle_seconds,
-            whole_seconds=self._bounds.whole_body_seconds,
-        )
-        raw = head.raw
+        arriving = Arriving(incoming.stream)
+        if head.expects_continue:
+            arriving.invite = partial(self._invite, arriving)
         try:
-            if self._machine is not None:
-                vouched = await self._machine.look()
-                self._ends_after_answer |= vouched.is_last
-                raw = msgspec.structs.replace(raw, network_path=vouched.path)
-            answer = await self._around.answer(raw, body)
+            answer = await incoming.answer(arriving)
         except Exception as failure:  # noqa: BLE001 - no detail leaves
             _log.error(CONNECTION_FAILED, exc_info=failure)
             await self._send_bare(500)
@@ -341,13 +331,14 @@ class ClientConnection(asyncio.Protocol):
         must_close = (
             not incoming.keeps_alive
             or self._ends_after_answer
-            or body.is_awaited
+            or arriving.is_last
+            or arriving.invite is not None
             or head.asks_upgrade
             or (answer.status >= 400 and not incoming.stream.is_complete)
         )
         written = answer_head(
             answer,
-            is_head=head.raw.method == "HEAD",
+            is_head=head.method == "HEAD",
             is_http_1_0=incoming.is_http_1_0,
             must_close=must_close,
             now=self._around.clock.now(),
@@ -360,7 +351,8 @@ class ClientConnection(asyncio.Protocol):
                 await incoming.stream.discard()
         return True
 
-    async def _invite(self) -> None:
+    async def _invite(self, arriving: Arriving) -> None:
+        arriving.invite = None
         self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     async def _send_bare(self, status: int) -> None:

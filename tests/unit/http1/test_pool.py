@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tabard.wire.http1 import Http1Pool, TcpTarget, UnixTarget, UpstreamTimeout, UpstreamUnavailable
+from tabard.http1.pool import Http1Pool, TcpTarget, UnixTarget, UpstreamTimeout, UpstreamUnavailable
 from tests.support.waiting import stands_still, turns, until
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

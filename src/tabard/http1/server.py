@@ -1,0 +1,36 @@
+"""An HTTP/1.1 server: its connections, and how they end.
+
+On httptools, because it keeps the raw request target that signatures need. What is not one unambiguous
+HTTP/1.1 request gets a bare 400, and its connection ends: RFC 9112, 3.2 and 6.3.
+"""
+
+import asyncio
+import contextlib
+
+from tabard.http1.server_connection import ClientOf, ServerConnection, Surroundings
+
+
+class HttpServer:
+    """Holds the connections of one kind of listener."""
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._surroundings = surroundings
+
+    def connection(self, client_of: ClientOf) -> ServerConnection:
+        """A connection, whose requests go to the client that `client_of` makes of its transport."""
+        return ServerConnection(self._surroundings, client_of)
+
+    def pre_shutdown(self) -> None:
+        """End idle connections now, the others once they have answered."""
+        for connection in tuple(self._surroundings.connections):
+            connection.end_when_idle()
+
+    async def shutdown(self, grace_seconds: float) -> None:
+        """End every connection; requests under way have so long to be answered."""
+        self.pre_shutdown()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(grace_seconds):
+                for connection in tuple(self._surroundings.connections):
+                    await connection.closed.wait()
+        for connection in tuple(self._surroundings.connections):
+            connection.abort()
