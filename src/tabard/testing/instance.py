@@ -8,18 +8,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import boto3
 from botocore.client import BaseClient
 
 from tabard.agent.drivers.environment import instance_environment
+from tabard.model.audit_event import AuditEvent
 from tabard.model.messages import SetInstanceFaultsRequest
 from tabard.wiring.endpoint import as_admin
 from tabard.wiring.faults import set_instance_faults
-
-if TYPE_CHECKING:
-    from tabard.testing.system import TabardSystem
+from tabard.wiring.running import RunningSystem
 
 Document: TypeAlias = Mapping[str, Any]
 """A policy document as JSON has it."""
@@ -35,6 +34,20 @@ class Denial:
     request_id: str
 
 
+class System(Protocol):
+    """What an instance asks of the system that it runs in."""
+
+    @property
+    def running(self) -> RunningSystem:
+        """Where the system is, and the key of its user `admin`."""
+
+    def client(self, service: str) -> BaseClient:
+        """A client of the user `admin`."""
+
+    def audit(self) -> Sequence[AuditEvent]:
+        """Every event so far, oldest first."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TabardInstance:
     """A running instance. Its role and its instance profile have the same name, unless a test chose one."""
@@ -42,7 +55,7 @@ class TabardInstance:
     instance_id: str
     instance_profile: str
     said_environment: Mapping[str, str] = field(repr=False)
-    system: "TabardSystem" = field(repr=False)
+    system: System = field(repr=False)
 
     @property
     def metadata_endpoint(self) -> str:
