@@ -55,7 +55,7 @@ def operations_page() -> str:
         parts.append(f"## {title}\n")
         if service == "hosts":
             parts.append(
-                "Tabard's own service, by which agents work. Its model is `model.json` beside its code.\n"
+                "Tabard's own service, by which agents work. Its model is made of `model/messages.py`.\n"
             )
         rows = [
             (_linked(service, name), _performed(operation), _checked(service, operation))

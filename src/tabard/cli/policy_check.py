@@ -4,7 +4,6 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,6 +11,7 @@ import typer
 
 from tabard.cli.running import complain
 from tabard.cli.shown import printable
+from tabard.model.hosts_service import operation_names
 from tabard.policy import (
     Document,
     DocumentKind,
@@ -118,9 +118,8 @@ def error_in(text: str, kind: DocumentKind) -> Finding | None:
 def vocabulary() -> Vocabulary:
     """What AWS names, and the actions by which hosts ask for their instances."""
     aws = aws_vocabulary()
-    # From the model, for this is asked in editors: the operations themselves bring all of the edge with them.
-    model = json.loads(files("tabard.services.hosts").joinpath("model.json").read_text(encoding="utf-8"))
-    hosts = {name.lower(): Action(name=name, resources=_HOSTS_RESOURCES) for name in model["operations"]}
+    # From the messages, for this is asked in editors: the operations themselves bring all of the edge.
+    hosts = {name.lower(): Action(name=name, resources=_HOSTS_RESOURCES) for name in operation_names()}
     keys = {key.lower(): key for key in _HOSTS_KEYS}
     return Vocabulary(
         actions={**aws.actions, "hosts": hosts}, keys={**aws.keys, **keys}, multivalued=aws.multivalued

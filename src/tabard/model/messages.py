@@ -1,10 +1,11 @@
 """What agent and edge say to each other: the shapes of the `hosts` service, in its own JSON names."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
+from tabard.model import member_bounds as bounds
 from tabard.model.instance_events import LifecycleState, ScheduledEventCode, ScheduledEventState, SpotAction
 
 DriverName = Literal["process", "netns", "container", "vm", "machine"]
@@ -25,7 +26,7 @@ class DesiredMetadataOptions(Message, frozen=True):
 
     http_tokens: Literal["optional", "required"]
     http_endpoint: Literal["enabled", "disabled"]
-    http_put_response_hop_limit: int
+    http_put_response_hop_limit: bounds.HopLimit
     http_protocol_ipv6: Literal["enabled", "disabled"]
     instance_metadata_tags: Literal["enabled", "disabled"]
 
@@ -36,7 +37,7 @@ class DesiredInstanceProfile(Message, frozen=True):
     is_deleted: whether the instance profile is gone, though the association is not.
     """
 
-    association_id: str
+    association_id: bounds.AssociationId
     instance_profile_arn: str
     instance_profile_id: str
     role_name: str = ""
@@ -56,7 +57,7 @@ class DesiredFaults(Message, frozen=True):
 
     metadata_delay_milliseconds: int = 0
     metadata_status: int = 0
-    credentials_code: str = ""
+    credentials_code: bounds.FaultCode = ""
     clock_skew_seconds: int = 0
     rotations: int = 0
 
@@ -85,7 +86,7 @@ class DesiredEvents(Message, frozen=True):
 class DesiredInstance(Message, frozen=True):
     """What a host should make true of one instance, and everything its metadata service tells."""
 
-    instance_id: str
+    instance_id: bounds.InstanceId
     run_state: DesiredRunState
     driver: DriverName
     image_id: str
@@ -96,7 +97,7 @@ class DesiredInstance(Message, frozen=True):
     region: str
     availability_zone: str
     availability_zone_id: str
-    host_id: str
+    host_id: bounds.HostId
     private_ip_address: str
     private_dns_name: str
     mac_address: str
@@ -113,7 +114,7 @@ class DesiredInstance(Message, frozen=True):
     launched_at: datetime
     metadata_options: DesiredMetadataOptions
     instance_profile: DesiredInstanceProfile | None = None
-    user_data: bytes = b""
+    user_data: bounds.UserData = b""
     key_name: str = ""
     public_key: str = ""
     tags: tuple[InstanceTag, ...] = ()
@@ -128,22 +129,22 @@ class DescribeHostInstancesRequest(Message, frozen=True):
     """Ask for a host's desired state; answered at once when it is not `known_version`, else after a change or
     `wait_seconds` (0 to 60)."""
 
-    host_id: str
-    known_version: int = -1
-    wait_seconds: int = 0
+    host_id: bounds.HostId
+    known_version: bounds.Version = -1
+    wait_seconds: bounds.WaitSeconds = 0
 
 
 class DescribeHostInstancesResult(Message, frozen=True):
     """The whole desired state of one host at one version."""
 
-    version: int
+    version: bounds.Version
     instances: tuple[DesiredInstance, ...] = ()
 
 
 class GetInstanceSessionRequest(Message, frozen=True):
     """Ask for a session of the role that the instance's instance profile holds."""
 
-    instance_id: str
+    instance_id: bounds.InstanceId
     role_delivery: Literal["1.0", "2.0"]
 
 
@@ -151,14 +152,14 @@ class GetInstanceSessionResult(Message, frozen=True):
     """A session. `lifetime_seconds` counts from the answer: hosts count it on their own clocks."""
 
     access_key_id: str
-    secret_access_key: str
-    session_token: str
+    secret_access_key: bounds.Secret
+    session_token: bounds.Secret
     expiration: datetime
     last_updated: datetime
     lifetime_seconds: int
     role_name: str
     role_id: str
-    association_id: str
+    association_id: bounds.AssociationId
 
     def __repr__(self) -> str:
         return (
@@ -169,7 +170,7 @@ class GetInstanceSessionResult(Message, frozen=True):
 class GetInstanceIdentityRequest(Message, frozen=True):
     """Ask for the signed identity document of an instance."""
 
-    instance_id: str
+    instance_id: bounds.InstanceId
 
 
 class GetInstanceIdentityResult(Message, frozen=True):
@@ -189,7 +190,7 @@ InstanceEventKind = Literal[
 class PutInstanceEventRequest(Message, frozen=True):
     """Announce something to an instance: what `event` says, with the members that it has."""
 
-    instance_id: str
+    instance_id: bounds.InstanceId
     event: InstanceEventKind
     action: SpotAction = "terminate"
     at: datetime | None = None
@@ -208,7 +209,7 @@ class PutInstanceEventResult(Message, frozen=True):
 class CancelInstanceEventsRequest(Message, frozen=True):
     """Take announcements back, of one kind or all; scheduled events stay in the history."""
 
-    instance_id: str
+    instance_id: bounds.InstanceId
     event: InstanceEventKind | None = None
     completed: bool = False
 
@@ -216,8 +217,8 @@ class CancelInstanceEventsRequest(Message, frozen=True):
 class PutConsoleOutputRequest(Message, frozen=True):
     """Tell what an instance has written to its console: the last 64 KiB of it."""
 
-    instance_id: str
-    output: bytes
+    instance_id: bounds.InstanceId
+    output: bounds.ConsoleOutput
 
     def __repr__(self) -> str:
         return f"PutConsoleOutputRequest({self.instance_id!r})"
@@ -226,35 +227,35 @@ class PutConsoleOutputRequest(Message, frozen=True):
 class InstanceReport(Message, frozen=True):
     """What a host has seen of one instance, of one boot of it; `association_id` is the one it now serves."""
 
-    instance_id: str
+    instance_id: bounds.InstanceId
     boot_number: int
     run_state: Literal["pending", "running", "stopping", "stopped", "shutting-down", "terminated"]
-    association_id: str = ""
-    reason_code: str = ""
-    reason_message: str = ""
+    association_id: bounds.AssociationId = ""
+    reason_code: bounds.ReasonCode = ""
+    reason_message: bounds.ReasonMessage = ""
 
 
 class ReportInstancesRequest(Message, frozen=True):
     """Tell what is; also says that the host is alive."""
 
-    host_id: str
-    reports: tuple[InstanceReport, ...] = ()
+    host_id: bounds.HostId
+    reports: Annotated[tuple[InstanceReport, ...], bounds.Bound(name="InstanceReportList", most=1000)] = ()
 
 
 class RegisterHostRequest(Message, frozen=True):
     """Make a host, with a key of its own. `ephemeral` hosts live as long as they report."""
 
-    name: str
+    name: bounds.HostName
     ephemeral: bool = False
 
 
 class RegisterHostResult(Message, frozen=True):
     """The host's own key: shown once."""
 
-    host_id: str
+    host_id: bounds.HostId
     arn: str
     access_key_id: str
-    secret_access_key: str
+    secret_access_key: bounds.Secret
 
     def __repr__(self) -> str:
         return f"RegisterHostResult(host_id={self.host_id!r}, access_key_id={self.access_key_id!r})"
@@ -263,17 +264,17 @@ class RegisterHostResult(Message, frozen=True):
 class CreateJoinTokenRequest(Message, frozen=True):
     """Let one machine of this name enroll within `lifetime_seconds` (60 to 604800)."""
 
-    host_name: str
-    instance_profile_name: str | None = None
-    lifetime_seconds: int = 3600
+    host_name: bounds.HostName
+    instance_profile_name: bounds.InstanceProfileName | None = None
+    lifetime_seconds: bounds.LifetimeSeconds = 3600
 
 
 class CreateJoinTokenResult(Message, frozen=True):
     """Its secret is shown this once. `ca_fingerprint` is the SHA-256 (hex) of the CA's certificate."""
 
-    join_token_id: str
+    join_token_id: bounds.JoinTokenId
     arn: str
-    secret: str
+    secret: bounds.Secret
     ca_fingerprint: str
     expiration: datetime
 
@@ -288,9 +289,9 @@ class DescribeJoinTokensRequest(Message, frozen=True):
 class JoinTokenDescription(Message, frozen=True):
     """One join token, without its secret. `host_id` is of the host that came of it; empty while unused."""
 
-    join_token_id: str
+    join_token_id: bounds.JoinTokenId
     arn: str
-    host_name: str
+    host_name: bounds.HostName
     created_at: datetime
     created_by: str
     expiration: datetime
@@ -306,16 +307,16 @@ class DescribeJoinTokensResult(Message, frozen=True):
 class DeleteJoinTokenRequest(Message, frozen=True):
     """Remove a join token; the host that came of it stays."""
 
-    join_token_id: str
+    join_token_id: bounds.JoinTokenId
 
 
 class EnrollHostRequest(Message, frozen=True):
     """Become a host, by the right of a join token, with the key of a certificate signing request (PEM)."""
 
-    join_token_id: str
-    join_token_secret: str
-    host_name: str
-    certificate_request: str
+    join_token_id: bounds.JoinTokenId
+    join_token_secret: bounds.JoinTokenSecret
+    host_name: bounds.HostName
+    certificate_request: bounds.CertificateRequest
 
     def __repr__(self) -> str:
         return f"EnrollHostRequest(join_token_id={self.join_token_id!r}, host_name={self.host_name!r})"
@@ -324,9 +325,9 @@ class EnrollHostRequest(Message, frozen=True):
 class EnrollHostResult(Message, frozen=True):
     """Host, instance and certificate (PEM); no secret: the machine made its key itself."""
 
-    host_id: str
+    host_id: bounds.HostId
     arn: str
-    instance_id: str
+    instance_id: bounds.InstanceId
     region: str
     certificate: str
 
@@ -334,8 +335,8 @@ class EnrollHostResult(Message, frozen=True):
 class RenewHostCertificateRequest(Message, frozen=True):
     """Ask for a certificate (PEM) of another key; the present key stays until the new one is first used."""
 
-    host_id: str
-    certificate_request: str
+    host_id: bounds.HostId
+    certificate_request: bounds.CertificateRequest
 
 
 class RenewHostCertificateResult(Message, frozen=True):
@@ -351,16 +352,16 @@ class DescribeHostsRequest(Message, frozen=True):
 class HostDescription(Message, frozen=True):
     """One host. `enrolled`: a machine that enrolled itself, with a certificate of the key of this print."""
 
-    host_id: str
+    host_id: bounds.HostId
     arn: str
-    name: str
+    name: bounds.HostName
     region: str
     registered_at: datetime
     last_seen_at: datetime
     ephemeral: bool
     enrolled: bool
     key_fingerprint: str
-    instance_ids: tuple[str, ...]
+    instance_ids: tuple[bounds.InstanceId, ...]
 
 
 class DescribeHostsResult(Message, frozen=True):
@@ -372,16 +373,16 @@ class DescribeHostsResult(Message, frozen=True):
 class DeregisterHostRequest(Message, frozen=True):
     """Remove a host; its instances are terminated and its sessions revoked."""
 
-    host_id: str
+    host_id: bounds.HostId
 
 
 class SetInstanceFaultsRequest(Message, frozen=True):
     """Let something go wrong with one instance. What is not named stays as it is, or ends where `clear`."""
 
-    instance_id: str
+    instance_id: bounds.InstanceId
     metadata_delay_milliseconds: int | None = None
     metadata_status: int | None = None
-    credentials_code: str | None = None
+    credentials_code: bounds.FaultCode | None = None
     clock_skew_seconds: int | None = None
     rotate_now: bool = False
     expire_now: bool = False

@@ -1,4 +1,4 @@
-"""What the `hosts` service can do; `model.json` beside it says the same to `wire`."""
+"""What the `hosts` service can do; `model/hosts_service.py` says the same to `wire`."""
 
 from tabard.model.messages import (
     CancelInstanceEventsRequest,

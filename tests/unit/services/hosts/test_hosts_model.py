@@ -1,24 +1,21 @@
-"""`model.json` and the messages say the same."""
+"""The model that `wire` reads, the messages, the operations and the errors say the same."""
 
-import json
 import types
 from datetime import datetime
-from pathlib import Path
 from typing import Literal, TypeAlias, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 import pytest
-from botocore.model import ServiceModel, Shape, StructureShape
+from botocore.model import Shape, StructureShape
 
 from tabard.access.mint import InstanceRoleNotTrusted
 from tabard.errors import AwsError
 from tabard.model import messages
 from tabard.services.hosts import errors
 from tabard.services.hosts.operations import OPERATIONS
+from tabard.wire.service_model import service_model
 
-MODEL = ServiceModel(
-    json.loads((Path(errors.__file__).parent / "model.json").read_text(encoding="utf-8")), "hosts"
-)
+MODEL = service_model("hosts")
 Hint: TypeAlias = object
 
 PLAIN = {
@@ -103,6 +100,29 @@ def test_every_error_is_modeled_with_its_code_and_status() -> None:
     assert {error.code: error.status for error in raised} == {
         shape.name: shape.metadata["error"]["httpStatusCode"] for shape in MODEL.error_shapes
     }
+
+
+def test_every_error_has_its_own_code() -> None:
+    assert [shape.metadata["error"]["code"] for shape in MODEL.error_shapes] == [
+        shape.name for shape in MODEL.error_shapes
+    ]
+
+
+@pytest.mark.parametrize(
+    ("operation", "member", "bounds"),
+    [
+        ("DeregisterHost", "HostId", {"pattern": "h-[0-9a-f]{17}"}),
+        ("DescribeHostInstances", "WaitSeconds", {"min": 0, "max": 60}),
+        ("CreateJoinToken", "LifetimeSeconds", {"min": 60, "max": 604800}),
+        ("PutConsoleOutput", "Output", {"max": 65536, "sensitive": True}),
+        ("ReportInstances", "Reports", {"max": 1000}),
+    ],
+)
+def test_the_bounds_of_a_member_are_in_the_model(
+    operation: str, member: str, bounds: dict[str, object]
+) -> None:
+    shape = MODEL.operation_model(operation).input_shape.members[member]
+    assert shape.metadata == bounds
 
 
 @pytest.mark.parametrize("name", ["Secret", "UserData"])
