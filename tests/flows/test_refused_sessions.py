@@ -8,9 +8,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tabard.sigv4.sign import Credentials
-from tabard.wiring.endpoint import Endpoint
-from tabard.wiring.foreground import deregister_host, register_ephemeral_host
+from tabard.administration.client import client_of_key
+from tabard.administration.hosts import deregister_host, register_ephemeral_host
 from tests.support.flow_fixtures import AdminClient, InstanceOf
 from tests.support.raw_http import Key, Request, key_of, send, signed
 from tests.support.running_system import TRUST_EC2, Instance, RunningSystem, allow, fresh, until
@@ -249,16 +248,14 @@ def hosts_request(system: RunningSystem, operation: str, **members: object) -> R
     return target(system, f"{HOSTS_TARGET}.{operation}", json.dumps(members).encode(), version="1.1")
 
 
-async def test_a_host_sees_its_own_instances_alone(
+def test_a_host_sees_its_own_instances_alone(
     system: RunningSystem, host: tuple[Key, str], instance: Instance
 ) -> None:
     local_key, local_id = host
-    admin = Endpoint(
-        system.endpoint,
-        system.region,
-        Credentials(access_key_id=system.access_key_id, secret_access_key=system.secret_access_key),
+    admin = client_of_key(
+        system.endpoint, system.region, lambda: (system.access_key_id, system.secret_access_key)
     )
-    registered = await register_ephemeral_host(admin, name=fresh("host"))
+    registered = register_ephemeral_host(admin, name=fresh("host"))
     key = Key(access_key_id=registered.access_key_id, secret_access_key=registered.secret_access_key)
     session = {"InstanceId": instance.instance_id, "RoleDelivery": "2.0"}
     looked = {"KnownVersion": -1, "WaitSeconds": 0}
@@ -280,7 +277,7 @@ async def test_a_host_sees_its_own_instances_alone(
     admin_key = Key(access_key_id=system.access_key_id, secret_access_key=system.secret_access_key)
     assert ask(admin_key, "GetInstanceSession", **session) == denied
     assert ask(key_of(instance.session()), "GetInstanceSession", **session) == denied
-    await deregister_host(admin, registered.host_id)
+    deregister_host(admin, registered.host_id)
     assert ask(key, "DescribeHostInstances", HostId=registered.host_id, **looked) == (
         "InvalidClientTokenId",
         403,

@@ -50,8 +50,8 @@ def tabard_run(
 
 
 def split(stderr: str) -> tuple[list[str], list[str]]:
-    """What the command wrote, and what Tabard said of driver and instance."""
-    lines, announced = stderr.splitlines(), ("tabard: driver ", "tabard: instance i-")
+    """What the command wrote, and what Tabard said of the system, driver and instance."""
+    lines, announced = stderr.splitlines(), ("tabard: system ", "tabard: driver ", "tabard: instance i-")
     return (
         [line for line in lines if not line.startswith(announced)],
         [line for line in lines if line.startswith(announced)],
@@ -246,7 +246,7 @@ def test_the_command_runs_in_the_callers_folder_with_its_input_and_output(
     assert done.stdout == f"{tmp_path}\nfrom stdin\nkept\n"
     said, announced = (set(lines) for lines in split(done.stderr))
     assert said == {"e"}
-    assert len(announced) == 2
+    assert len(announced) == 3
 
 
 @pytest.mark.parametrize(

@@ -6,21 +6,18 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Protocol, TypeVar
 
-import msgspec
-
 from tabard.clock import Clock, ClockReading, read_clocks
+from tabard.model.message_json import (
+    CONTENT_TYPE,
+    HOSTS_TARGET_PREFIX,
+    MessageUnreadable,
+    decode_error,
+    decode_message,
+    encode_message,
+)
 from tabard.model.messages import (
-    CancelInstanceEventsRequest,
-    CreateJoinTokenRequest,
-    CreateJoinTokenResult,
-    DeleteJoinTokenRequest,
-    DeregisterHostRequest,
     DescribeHostInstancesRequest,
     DescribeHostInstancesResult,
-    DescribeHostsRequest,
-    DescribeHostsResult,
-    DescribeJoinTokensRequest,
-    DescribeJoinTokensResult,
     EnrollHostRequest,
     EnrollHostResult,
     GetInstanceIdentityRequest,
@@ -30,19 +27,12 @@ from tabard.model.messages import (
     InstanceReport,
     Message,
     PutConsoleOutputRequest,
-    PutInstanceEventRequest,
-    PutInstanceEventResult,
-    RegisterHostRequest,
-    RegisterHostResult,
     RenewHostCertificateRequest,
     RenewHostCertificateResult,
     ReportInstancesRequest,
-    SetInstanceFaultsRequest,
-    SetInstanceFaultsResult,
 )
 from tabard.model.session import RoleDelivery
 
-TARGET_PREFIX = "TabardHosts_20261101"
 SERVICE = "hosts"
 _CALL_TIMEOUT_SECONDS = 5.0
 
@@ -123,16 +113,8 @@ class Edge(Protocol):
 M = TypeVar("M", bound=Message)
 
 
-class _ErrorBody(msgspec.Struct, frozen=True):
-    """json 1.1's error: `__type` may carry a namespace before `#` and a link after `:`."""
-
-    type: str = msgspec.field(name="__type", default="")
-    message: str = ""
-    Message: str = ""
-
-
 class EdgeClient:
-    """Calls the `hosts` service for one host (or, to register one, as an administrator)."""
+    """Calls the `hosts` service for one host."""
 
     def __init__(self, host_id: str, exchange: Exchange, *, clock: Clock) -> None:
         self._host_id = host_id
@@ -146,7 +128,7 @@ class EdgeClient:
         request = DescribeHostInstancesRequest(
             host_id=self._host_id, known_version=known_version, wait_seconds=wait_seconds
         )
-        answer = await self._call(
+        answer = await self.call(
             "DescribeHostInstances", request, timeout_seconds=wait_seconds + _CALL_TIMEOUT_SECONDS
         )
         return _decode("DescribeHostInstances", answer, DescribeHostInstancesResult)
@@ -155,7 +137,7 @@ class EdgeClient:
         """A new session of the instance's role. Raises MintRefused where EC2 may not assume the role."""
         asked_at = read_clocks(self._clock)
         request = GetInstanceSessionRequest(instance_id=instance_id, role_delivery=role_delivery)
-        answer = await self._call("GetInstanceSession", request)
+        answer = await self.call("GetInstanceSession", request)
         credentials = _decode("GetInstanceSession", answer, GetInstanceSessionResult)
         return MintAnswer(
             credentials=credentials,
@@ -165,80 +147,40 @@ class EdgeClient:
 
     async def get_instance_identity(self, instance_id: str) -> GetInstanceIdentityResult:
         """The signed identity document of an instance."""
-        answer = await self._call("GetInstanceIdentity", GetInstanceIdentityRequest(instance_id=instance_id))
+        answer = await self.call("GetInstanceIdentity", GetInstanceIdentityRequest(instance_id=instance_id))
         return _decode("GetInstanceIdentity", answer, GetInstanceIdentityResult)
 
     async def put_console_output(self, instance_id: str, output: bytes) -> None:
         """Tell what an instance has written to its console, at most 64 KiB."""
-        await self._call("PutConsoleOutput", PutConsoleOutputRequest(instance_id=instance_id, output=output))
+        await self.call("PutConsoleOutput", PutConsoleOutputRequest(instance_id=instance_id, output=output))
 
     async def report_instances(self, reports: tuple[InstanceReport, ...]) -> None:
         """Tell what is; with no reports, that the host is alive."""
-        await self._call("ReportInstances", ReportInstancesRequest(host_id=self._host_id, reports=reports))
-
-    async def register_host(self, request: RegisterHostRequest) -> RegisterHostResult:
-        """Make a host, as an administrator; its secret is in this answer only."""
-        return _decode("RegisterHost", await self._call("RegisterHost", request), RegisterHostResult)
-
-    async def deregister_host(self, host_id: str) -> None:
-        """Remove a host: its instances are terminated and its sessions revoked."""
-        await self._call("DeregisterHost", DeregisterHostRequest(host_id=host_id))
-
-    async def create_join_token(self, request: CreateJoinTokenRequest) -> CreateJoinTokenResult:
-        """Let one machine enroll, as an administrator; the secret is in this answer only."""
-        answer = await self._call("CreateJoinToken", request)
-        return _decode("CreateJoinToken", answer, CreateJoinTokenResult)
-
-    async def describe_join_tokens(self) -> DescribeJoinTokensResult:
-        """Which join tokens there are, as an administrator."""
-        answer = await self._call("DescribeJoinTokens", DescribeJoinTokensRequest())
-        return _decode("DescribeJoinTokens", answer, DescribeJoinTokensResult)
-
-    async def delete_join_token(self, join_token_id: str) -> None:
-        """Remove a join token, as an administrator."""
-        await self._call("DeleteJoinToken", DeleteJoinTokenRequest(join_token_id=join_token_id))
-
-    async def describe_hosts(self) -> DescribeHostsResult:
-        """Which hosts there are, as an administrator."""
-        answer = await self._call("DescribeHosts", DescribeHostsRequest())
-        return _decode("DescribeHosts", answer, DescribeHostsResult)
+        await self.call("ReportInstances", ReportInstancesRequest(host_id=self._host_id, reports=reports))
 
     async def enroll_host(self, request: EnrollHostRequest) -> EnrollHostResult:
         """Become a host, as the bearer of a join token."""
-        return _decode("EnrollHost", await self._call("EnrollHost", request), EnrollHostResult)
+        return _decode("EnrollHost", await self.call("EnrollHost", request), EnrollHostResult)
 
     async def renew_host_certificate(self, certificate_request: str) -> RenewHostCertificateResult:
         """A certificate of another key for this host."""
         request = RenewHostCertificateRequest(host_id=self._host_id, certificate_request=certificate_request)
-        answer = await self._call("RenewHostCertificate", request)
+        answer = await self.call("RenewHostCertificate", request)
         return _decode("RenewHostCertificate", answer, RenewHostCertificateResult)
 
-    async def set_instance_faults(self, request: SetInstanceFaultsRequest) -> SetInstanceFaultsResult:
-        """Let something go wrong with an instance, as an administrator; the faults then in force."""
-        answer = await self._call("SetInstanceFaults", request)
-        return _decode("SetInstanceFaults", answer, SetInstanceFaultsResult)
-
-    async def put_instance_event(self, request: PutInstanceEventRequest) -> PutInstanceEventResult:
-        """Announce something to an instance, as an administrator."""
-        answer = await self._call("PutInstanceEvent", request)
-        return _decode("PutInstanceEvent", answer, PutInstanceEventResult)
-
-    async def cancel_instance_events(self, request: CancelInstanceEventsRequest) -> None:
-        """Take announcements to an instance back, as an administrator."""
-        await self._call("CancelInstanceEvents", request)
-
-    async def _call(
+    async def call(
         self, operation: str, request: Message, *, timeout_seconds: float = _CALL_TIMEOUT_SECONDS
     ) -> HttpAnswer:
+        """Any operation of the `hosts` service."""
         headers = {
-            "content-type": "application/x-amz-json-1.1",
-            "x-amz-target": f"{TARGET_PREFIX}.{operation}",
+            "content-type": CONTENT_TYPE,
+            "x-amz-target": f"{HOSTS_TARGET_PREFIX}.{operation}",
         }
         try:
             answer = await self._exchange(
                 operation=operation,
                 headers=headers,
-                body=_encode(request),
+                body=encode_message(request),
                 timeout_seconds=timeout_seconds,
             )
         except (OSError, TimeoutError) as error:
@@ -250,35 +192,15 @@ class EdgeClient:
         return answer
 
 
-def _encode(request: Message) -> bytes:
-    """json 1.1: times as seconds since 1970."""
-    members = msgspec.to_builtins(request, builtin_types=(datetime,))
-    return msgspec.json.encode(
-        {name: value.timestamp() if isinstance(value, datetime) else value for name, value in members.items()}
-    )
-
-
 def _decode(operation: str, answer: HttpAnswer, kind: type[M]) -> M:
     try:
-        # Not strict: json 1.1 writes times as seconds since 1970, msgspec as ISO 8601. Both are read.
-        return msgspec.json.decode(answer.body, type=kind, strict=False)
-    except msgspec.ValidationError as error:
-        raise EdgeUnreachable(
-            operation=operation, code="Unreachable", message=f"the answer is not of its shape: {error}"
-        ) from error
-    except msgspec.DecodeError as error:
-        # Without its cause: a decoder's words may quote the body, and the body may hold a secret.
-        raise EdgeUnreachable(
-            operation=operation, code="Unreachable", message="the answer is not JSON"
-        ) from error
+        return decode_message(answer.body, kind)
+    except MessageUnreadable as error:
+        raise EdgeUnreachable(operation=operation, code="Unreachable", message=str(error)) from error
 
 
 def _error(operation: str, answer: HttpAnswer) -> EdgeError:
-    try:
-        body = msgspec.json.decode(answer.body, type=_ErrorBody)
-    except msgspec.DecodeError:
-        body = _ErrorBody()
-    code = body.type.rpartition("#")[2].partition(":")[0]
+    code, message = decode_error(answer.body)
     if not code:
         return EdgeUnreachable(
             operation=operation,
@@ -287,7 +209,7 @@ def _error(operation: str, answer: HttpAnswer) -> EdgeError:
             status=answer.status,
         )
     kind = MintRefused if operation == "GetInstanceSession" and code in REFUSAL_CODES else EdgeRefused
-    return kind(operation=operation, code=code, message=body.message or body.Message, status=answer.status)
+    return kind(operation=operation, code=code, message=message, status=answer.status)
 
 
 def _lifetime_seconds(credentials: GetInstanceSessionResult, date: str | None) -> float:

@@ -5,12 +5,14 @@ from typing import Annotated
 
 import typer
 
+from tabard.cli.acting import EndpointOption, ProfileOption, shell_client
 from tabard.cli.run import InstanceProfileOption, PolicyOption, run_to_its_end
 from tabard.cli.run_driver import CredentialsFromOption, Launch
 from tabard.cli.running import DataDirOption
 
 
 def adopt(
+    context: typer.Context,
     pid: Annotated[
         int,
         typer.Argument(
@@ -20,6 +22,8 @@ def adopt(
     instance_profile: InstanceProfileOption = None,
     policy: PolicyOption = None,
     data_dir: DataDirOption = None,
+    endpoint: EndpointOption = None,
+    profile: ProfileOption = None,
 ) -> None:
     """Make a running container an instance: SDKs in it find the role's credentials.
 
@@ -39,4 +43,5 @@ def adopt(
         ),
         command=(),
         data_dir=data_dir,
+        named=shell_client(context, data_dir=data_dir, endpoint=endpoint, profile=profile),
     )

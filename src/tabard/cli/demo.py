@@ -18,7 +18,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.markup import escape
 
-from tabard.cli.admin import admin_clients, take_aws_settings_out_of_this_process
 from tabard.cli.demo_application import APPLICATION
 from tabard.cli.interruption import Interruption
 from tabard.cli.running import complain
@@ -28,6 +27,7 @@ from tabard.processes.isolation import LAUNCH_FILE
 from tabard.services.ec2.instance_profiles.pass_role import TRUST_EC2
 from tabard.services.ec2.launch.images import PROCESS_IMAGE
 from tabard.wiring.data_dir import DataDir, runs
+from tabard.wiring.local_admin import as_admin
 from tabard.wiring.running import RunningSystem, describe
 
 ROTATE_EVERY_SECONDS = 5
@@ -46,7 +46,6 @@ def demo() -> None:
         require_embedded_stores()
     except EmbeddedStoresNotInstalled as error:
         complain(str(error), status=1)
-    take_aws_settings_out_of_this_process()
     # SIGTERM ends the story as Ctrl-C does: everything that was started is ended first.
     interruption = Interruption(signal.SIGINT, signal.SIGTERM)
     try:
@@ -156,7 +155,7 @@ class _Story:
         self._terminate(instance_id)
 
     def _client(self, service: str) -> Any:  # noqa: ANN401 - botocore has no types
-        return admin_clients(self.system)(service)
+        return as_admin(self.system).client(service)
 
     def _make_role(self) -> None:
         iam = self._client("iam")

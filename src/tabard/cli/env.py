@@ -4,7 +4,7 @@ import shlex
 
 import typer
 
-from tabard.cli.running import DataDirOption, running_system
+from tabard.cli.running import DataDirOption, running_system, say_system_and_principal
 
 _IN_THE_WAY = (
     "AWS_SESSION_TOKEN",
@@ -21,6 +21,7 @@ _IN_THE_WAY = (
 def env(data_dir: DataDirOption = None) -> None:
     """Print what an AWS client needs to administer the running system: eval "$(tabard env)"."""
     system = running_system(data_dir)
+    say_system_and_principal(f"{system.endpoint} ({system.region})", "the local admin (admin.json)")
     for name, value in system.admin_environment().items():
         typer.echo(f"export {name}={shlex.quote(value)}")
     typer.echo(f"unset {' '.join(_IN_THE_WAY)}")

@@ -1,21 +1,20 @@
 """`tabard event`: announce to an instance what EC2 and its Auto Scaling would."""
 
-import asyncio
 from typing import Annotated, Any, get_args
 
 import msgspec
 import typer
 
-from tabard.agent.edge_client import EdgeError
+from tabard.administration.hosts import announce
+from tabard.cli.acting import EndpointOption, ProfileOption, acting_client, call_failures
 from tabard.cli.durations import duration
-from tabard.cli.running import DataDirOption, complain, running_system
+from tabard.cli.running import DataDirOption, complain
 from tabard.clock import SystemClock
 from tabard.model.messages import CancelInstanceEventsRequest, InstanceEventKind, PutInstanceEventRequest
-from tabard.wiring.endpoint import as_admin
-from tabard.wiring.events import announce
 
 
 def event(
+    context: typer.Context,
     instance_id: Annotated[str, typer.Argument(metavar="INSTANCE", help="The instance's id.")],
     kind: Annotated[
         str, typer.Argument(metavar="EVENT", help=f"One of {', '.join(get_args(InstanceEventKind))}.")
@@ -38,6 +37,8 @@ def event(
         bool, typer.Option("--complete", help="Move scheduled events into the history as completed.")
     ] = False,
     data_dir: DataDirOption = None,
+    endpoint: EndpointOption = None,
+    profile: ProfileOption = None,
 ) -> None:
     """Announce to an instance what EC2 would: interruption, rebalance, lifecycle state, maintenance.
 
@@ -57,10 +58,8 @@ def event(
             request = msgspec.convert(asked, PutInstanceEventRequest)
     except msgspec.ValidationError as error:
         complain(str(error))
-    system = running_system(data_dir)
-    try:
-        event_id = asyncio.run(announce(as_admin(system), request))
-    except EdgeError as error:
-        complain(error.message)
+    client = acting_client(context, data_dir=data_dir, endpoint=endpoint, profile=profile)
+    with call_failures(client):
+        event_id = announce(client, request)
     if event_id:
         typer.echo(event_id)

@@ -1,22 +1,21 @@
 """`tabard fault`: let something go wrong with an instance's metadata service or keys, on purpose."""
 
-import asyncio
 from datetime import timedelta
 from typing import Annotated
 
 import typer
 
-from tabard.agent.edge_client import EdgeError
+from tabard.administration.hosts import set_instance_faults
+from tabard.cli.acting import EndpointOption, ProfileOption, acting_client, call_failures
 from tabard.cli.durations import span
-from tabard.cli.running import DataDirOption, complain, running_system
+from tabard.cli.running import DataDirOption, complain
 from tabard.model.messages import DesiredFaults, SetInstanceFaultsRequest
-from tabard.wiring.endpoint import as_admin
-from tabard.wiring.faults import set_instance_faults
 
 FAULT_STATUS = 500
 
 
 def fault(
+    context: typer.Context,
     instance: Annotated[str, typer.Argument(metavar="INSTANCE", help="The id of a running instance.")],
     imds_delay: Annotated[
         str | None,
@@ -43,6 +42,8 @@ def fault(
     ] = False,
     clear: Annotated[bool, typer.Option("--clear", help="End every fault that is not named.")] = False,
     data_dir: DataDirOption = None,
+    endpoint: EndpointOption = None,
+    profile: ProfileOption = None,
 ) -> None:
     """Let something go wrong with one instance, to see how its application bears it.
 
@@ -60,10 +61,9 @@ def fault(
     )
     if request == SetInstanceFaultsRequest(instance_id=instance):
         complain("say what is to go wrong, such as --rotate-now, or end it with --clear")
-    try:
-        in_force = asyncio.run(set_instance_faults(as_admin(running_system(data_dir)), request))
-    except EdgeError as error:
-        complain(f"{error.code}: {error.message}")
+    client = acting_client(context, data_dir=data_dir, endpoint=endpoint, profile=profile)
+    with call_failures(client):
+        in_force = set_instance_faults(client, request)
     typer.echo(f"{instance}: {_shown(request, in_force)}")
 
 

@@ -9,9 +9,9 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 from urllib.parse import urlsplit
 
 import msgspec
@@ -19,23 +19,28 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from tabard.administration.client import SystemClient
+from tabard.administration.hosts import (
+    create_join_token,
+    deregister_host,
+    list_hosts,
+    list_join_tokens,
+    remove_join_token,
+)
 from tabard.agent.edge_client import EdgeError
 from tabard.agent.enrolling import EdgeNotBelieved, enroll
 from tabard.agent.host_keys import Enrollment, HostDirectory, NotEnrolled
 from tabard.agent.networks.machine import METADATA_ADDRESS
 from tabard.agent.retry_loop import HostRevoked
+from tabard.cli.acting import EndpointOption, ProfileOption, acting_client, call_failures
 from tabard.cli.durations import duration
 from tabard.cli.running import DataDirOption, complain, running_system
 from tabard.clock import SystemClock, iso8601
 from tabard.model.join_offer import JoinOffer
 from tabard.model.messages import CreateJoinTokenRequest
 from tabard.wiring.data_dir import default_data_dir
-from tabard.wiring.endpoint import as_admin
 from tabard.wiring.enrolled import EnrolledMachine, NotServed
-from tabard.wiring.foreground import deregister_host
-from tabard.wiring.hosts import create_join_token, list_hosts, list_join_tokens, remove_join_token
 from tabard.wiring.process import prepare_process
-from tabard.wiring.running import RunningSystem
 
 REVOKED = 3
 """The exit status of a machine whose host was revoked: to start it again changes nothing."""
@@ -47,7 +52,6 @@ SHOWN_VARIABLES = (
     "AWS_DEFAULT_REGION",
 )
 
-T = TypeVar("T")
 _STDIN = "-"
 
 host = typer.Typer(
@@ -60,6 +64,7 @@ host = typer.Typer(
 
 @host.command()
 def token(
+    context: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="The name of the machine that may enroll.")],
     instance_profile: Annotated[
         str | None,
@@ -68,16 +73,23 @@ def token(
     ttl: Annotated[
         str, typer.Option("--ttl", help="How long the token may be used: 60s to 7d, such as 30m or 1h.")
     ] = "1h",
-    endpoint: Annotated[
+    host_endpoint: Annotated[
         str | None,
-        typer.Option("--endpoint", help="Where that machine reaches the edge: https://…"),
+        typer.Option(
+            "--host-endpoint",
+            metavar="URL",
+            help="Where that machine reaches the edge: https://…; else the local system's port for machines, "
+            "or --endpoint where that is https.",
+        ),
     ] = None,
     data_dir: DataDirOption = None,
+    endpoint: EndpointOption = None,
+    profile: ProfileOption = None,
 ) -> None:
     """Print a join token for one machine of this name: a secret, for one use."""
     lifetime = duration(ttl, option="--ttl")
-    system = running_system(data_dir)
-    reached = _endpoint_for_others(system, endpoint)
+    client = acting_client(context, data_dir=data_dir, endpoint=endpoint, profile=profile)
+    reached = host_endpoint or _endpoint_for_others(client, data_dir)
     try:
         request = msgspec.convert(
             {
@@ -87,7 +99,8 @@ def token(
             },
             CreateJoinTokenRequest,
         )
-        made = _asked(create_join_token(as_admin(system), request))
+        with call_failures(client):
+            made = create_join_token(client, request)
         offer = JoinOffer(
             endpoint=reached,
             ca_fingerprint=made.ca_fingerprint,
@@ -102,36 +115,50 @@ def token(
 
 @host.command()
 def tokens(
+    context: typer.Context,
     remove: Annotated[
         str | None,
         typer.Option("--remove", metavar="TOKEN", help="Remove this one, by its id, jt-…, and list none."),
     ] = None,
     data_dir: DataDirOption = None,
+    endpoint: EndpointOption = None,
+    profile: ProfileOption = None,
 ) -> None:
     """List the join tokens that have not expired, without their secrets, or remove one."""
-    admin = as_admin(running_system(data_dir))
+    client = acting_client(context, data_dir=data_dir, endpoint=endpoint, profile=profile)
     if remove is not None:
-        _asked(remove_join_token(admin, remove))
+        with call_failures(client):
+            remove_join_token(client, remove)
         return
+    with call_failures(client):
+        found = list_join_tokens(client)
     console = Console(highlight=False, soft_wrap=True)
     rows = Table(box=None, pad_edge=False)
     for title in ("TOKEN", "FOR", "UNTIL", "USED BY"):
         rows.add_column(title, overflow="fold", no_wrap=True)
     now = SystemClock().now()
-    for each in _asked(list_join_tokens(admin)):
+    for each in found:
         if each.expiration > now:  # housekeeping removes the others, once a minute
             rows.add_row(each.join_token_id, each.host_name, iso8601(each.expiration), each.host_id or "-")
     console.print(rows)
 
 
 @host.command(name="list")
-def list_(data_dir: DataDirOption = None) -> None:
+def list_(
+    context: typer.Context,
+    data_dir: DataDirOption = None,
+    endpoint: EndpointOption = None,
+    profile: ProfileOption = None,
+) -> None:
     """List the hosts: enrolled machines, and those of this one."""
+    client = acting_client(context, data_dir=data_dir, endpoint=endpoint, profile=profile)
+    with call_failures(client):
+        found = list_hosts(client)
     console = Console(highlight=False, soft_wrap=True)
     rows = Table(box=None, pad_edge=False)
     for title in ("HOST", "NAME", "KIND", "LAST SEEN", "INSTANCES"):
         rows.add_column(title, overflow="fold", no_wrap=True)
-    for each in _asked(list_hosts(as_admin(running_system(data_dir)))):
+    for each in found:
         kind = "enrolled" if each.enrolled else "command" if each.ephemeral else "local"
         rows.add_row(
             each.host_id, each.name, kind, iso8601(each.last_seen_at), " ".join(each.instance_ids) or "-"
@@ -141,11 +168,16 @@ def list_(data_dir: DataDirOption = None) -> None:
 
 @host.command()
 def revoke(
+    context: typer.Context,
     host_id: Annotated[str, typer.Argument(metavar="HOST", help="The host's id, h-…")],
     data_dir: DataDirOption = None,
+    endpoint: EndpointOption = None,
+    profile: ProfileOption = None,
 ) -> None:
     """Remove a host at once: its certificate, its instances and their sessions are refused from now on."""
-    _asked(deregister_host(as_admin(running_system(data_dir)), host_id))
+    client = acting_client(context, data_dir=data_dir, endpoint=endpoint, profile=profile)
+    with call_failures(client):
+        deregister_host(client, host_id)
 
 
 @host.command(name="enroll", context_settings={"allow_interspersed_args": True})
@@ -253,20 +285,17 @@ def _say_where(enrollment: Enrollment, environment: Mapping[str, str]) -> None:
             typer.echo(f"export {variable}={shlex.quote(environment[variable])}")
 
 
-def _endpoint_for_others(system: RunningSystem, endpoint: str | None) -> str:
+def _endpoint_for_others(client: SystemClient, data_dir: Path | None) -> str:
+    """Where other machines reach the edge, as far as that can be known here."""
+    if client.own_settings:
+        if urlsplit(client.endpoint).scheme == "https":
+            return client.endpoint
+        complain("say where that machine reaches the edge: --host-endpoint https://…")
+    system = running_system(data_dir)
     if not system.host_endpoint:
         complain("this system has no port for other machines; start it with: tabard up --host-port 4583")
-    if endpoint is not None:
-        return endpoint
     if urlsplit(system.host_endpoint).hostname in ("0.0.0.0", "::"):  # noqa: S104 - it is refused
         complain(
-            "the edge listens on every address; say which one that machine reaches: --endpoint https://…"
+            "the edge listens on every address; say which one that machine reaches: --host-endpoint https://…"
         )
     return system.host_endpoint
-
-
-def _asked(asking: Coroutine[Any, Any, T]) -> T:
-    try:
-        return asyncio.run(asking)
-    except EdgeError as error:
-        complain(error.message)

@@ -31,6 +31,11 @@ _COMMANDS = (
         'Print what an AWS client needs to administer the running system: eval "$(tabard env)".',
     ),
     LazyCommand(
+        "admin",
+        "tabard.cli.admin:admin",
+        "The local admin, as whom commands act where you name no credentials of your own.",
+    ),
+    LazyCommand(
         "audit",
         "tabard.cli.audit:audit",
         "Show the audit trail: one event per request, with the sentence that says why it was denied.",

@@ -17,27 +17,29 @@ from typing import Annotated, NoReturn
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
-from rich.console import Console
 
+from tabard.administration.client import CallFailed, ClientUnusable, SystemClient
+from tabard.administration.hosts import deregister_host, register_ephemeral_host
 from tabard.agent.container import CREDENTIALS_FROM
-from tabard.agent.edge_client import EdgeError
 from tabard.agent.networks.network import NoNetwork
-from tabard.cli.admin import admin_clients, take_aws_settings_out_of_this_process
+from tabard.cli.acting import (
+    EndpointOption,
+    ProfileOption,
+    say_who_acts,
+    shell_client,
+)
 from tabard.cli.policy_check import error_in
 from tabard.cli.run_driver import CredentialsFromOption, DriverOption, Launch, allowed_from, driver_for
+from tabard.cli.run_target import target_for
 from tabard.cli.running import DataDirOption, complain
 from tabard.cli.shown import printable
-from tabard.cli.up import CANNOT_START, settings_from
+from tabard.cli.up import CANNOT_START
 from tabard.model.instance import Image
 from tabard.policy import DocumentKind
 from tabard.services.ec2.instance_profiles.pass_role import TRUST_EC2
 from tabard.services.ec2.launch.images import VM_IMAGE
-from tabard.wiring.data_dir import find_running
-from tabard.wiring.endpoint import as_admin
-from tabard.wiring.foreground import ForegroundRun, deregister_host, register_ephemeral_host
+from tabard.wiring.foreground import ForegroundRun
 from tabard.wiring.process import prepare_process
-from tabard.wiring.running import RunningSystem, describe
-from tabard.wiring.system import System
 
 CANNOT_EXECUTE = 126
 NOT_FOUND = 127
@@ -57,6 +59,7 @@ PolicyOption = Annotated[
 
 
 def run(
+    context: typer.Context,
     command: Annotated[list[str], typer.Argument(metavar="-- CMD…", help="The command and its arguments.")],
     instance_profile: InstanceProfileOption = None,
     policy: PolicyOption = None,
@@ -97,6 +100,8 @@ def run(
         ),
     ] = CredentialsFromOption.METADATA,
     data_dir: DataDirOption = None,
+    endpoint: EndpointOption = None,
+    profile: ProfileOption = None,
 ) -> None:
     """Run a command as an instance: its AWS SDK finds the role's credentials and nothing else does.
 
@@ -115,29 +120,36 @@ def run(
         rootfs=rootfs,
         allowed=allowed_from(allow_address or []),
     )
-    run_to_its_end(launch, command=command, data_dir=data_dir)
+    named = shell_client(context, data_dir=data_dir, endpoint=endpoint, profile=profile)
+    run_to_its_end(launch, command=command, data_dir=data_dir, named=named)
 
 
-def run_to_its_end(launch: Launch, *, command: Sequence[str], data_dir: Path | None) -> NoReturn:
-    """Launch the instance, and leave with its status once it has ended."""
+def run_to_its_end(
+    launch: Launch, *, command: Sequence[str], data_dir: Path | None, named: SystemClient | None
+) -> NoReturn:
+    """Launch the instance, and leave with its status once it has ended.
+
+    Args:
+        named: asks the system that the user's own AWS settings name, in the place of the local admin.
+    """
     if launch.instance_profile is not None and launch.policies:
         complain("--instance-profile and --policy exclude each other")
     if launch.rootfs is not None and launch.driver is not DriverOption.CONTAINER:
         complain("--rootfs is for --driver container")
     if launch.adopted_pid is None and launch.driver is not DriverOption.CONTAINER:
         _require_program(command[0])
-    environment = take_aws_settings_out_of_this_process()
+    environment = dict(os.environ)
     documents = [_policy_document(path) for path in launch.policies]
     try:
         prepare_process(least_level=logging.WARNING, for_people=True)
-        status = asyncio.run(_run(command, environment, launch, documents, data_dir))
+        status = asyncio.run(_run(command, environment, launch, documents, data_dir, named))
     except asyncio.CancelledError:
         status = 128 + signal.SIGTERM
     except (ClientError, BotoCoreError) as error:
         complain(str(error))
-    except NoNetwork as error:
+    except (NoNetwork, ClientUnusable) as error:
         complain(str(error))
-    except EdgeError as error:
+    except CallFailed as error:
         complain(f"the system did not answer as it should: {error}")
     except CANNOT_START as error:
         complain(str(error))
@@ -173,65 +185,40 @@ async def _run(
     launch: Launch,
     documents: Sequence[tuple[str, str]],
     data_dir: Path | None,
+    named: SystemClient | None,
 ) -> int:
     task = asyncio.current_task()
     if task is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     async with AsyncExitStack() as stack:
-        system = await stack.enter_async_context(_system(data_dir))
+        target = await stack.enter_async_context(target_for(named, data_dir))
+        client = target.client
+        say_who_acts(client)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tabard-run-")))
-        image, driver = await driver_for(launch, command, environment, system, folder)
+        image, driver = await driver_for(launch, command, environment, target, folder)
         take_back = _TakeBack()
         stack.callback(take_back.report)
-        admin = _Admin(system, take_back)
+        admin = _Administrator(client, take_back)
         instance_profile = launch.instance_profile
         if documents:
             instance_profile = await stack.enter_async_context(admin.instance_profile_of(documents))
-        host = await register_ephemeral_host(as_admin(system), name=f"run-{os.getpid()}")
-        stack.push_async_callback(take_back, partial(deregister_host, as_admin(system), host.host_id))
+        host = await asyncio.to_thread(register_ephemeral_host, client, name=f"run-{os.getpid()}")
+        leave = partial(asyncio.to_thread, deregister_host, client, host.host_id)
+        stack.push_async_callback(take_back, leave)
         instance_id = await admin.launch(image, host.host_id, instance_profile, launch.credentials_from)
         typer.echo(f"tabard: instance {instance_id}", err=True)
         if launch.adopted_pid is None:
             stack.enter_context(_signals_left_to_the_command())
         status = await ForegroundRun(
             host=host,
-            endpoint=system.endpoint,
-            region=system.region,
+            endpoint=client.endpoint,
+            region=client.region,
             directory=folder,
             driver_name=image.driver,
             driver=driver,
-            edge_socket=system.edge_socket,
+            edge_door=target.edge_door,
         ).until_ended()
         return status.shell_code
-
-
-@asynccontextmanager
-async def _system(data_dir: Path | None) -> AsyncIterator[RunningSystem]:
-    """The running system, or one that lives as long as this run."""
-    found = find_running(data_dir)
-    running = describe(found) if found is not None else None
-    if running is not None:
-        yield running
-        return
-    settings = settings_from({"ephemeral": True, "port": 0, "health_port": 0})
-    console = Console(stderr=True, highlight=False)
-    with console.status("starting tabard for this run") as status:
-        # It is this run's alone: another run that found it would see it end under itself.
-        system = System(
-            settings, on_progress=lambda name, _: status.update(f"starting {name}"), announced=False
-        )
-        try:
-            await system.start()
-        except BaseException:
-            await system.stop()
-            raise
-    try:
-        started = describe(system.data_dir)
-        if started is None:
-            complain("the system that was started for this run is gone")
-        yield started
-    finally:
-        await system.stop()
 
 
 class _TakeBack:
@@ -246,10 +233,10 @@ class _TakeBack:
         except ClientError as error:
             if error.response["Error"]["Code"] != "NoSuchEntity":
                 self._failures.append(str(error))
-        except EdgeError as error:
+        except CallFailed as error:
             if error.code != "HostNotFound":
                 self._failures.append(str(error))
-        except BotoCoreError as error:
+        except (BotoCoreError, ClientUnusable) as error:
             self._failures.append(str(error))
 
     def report(self) -> None:
@@ -258,13 +245,12 @@ class _TakeBack:
             typer.echo(f"tabard: what this run made was not taken back: {self._failures[0]}", err=True)
 
 
-class _Admin:
-    """What the user `admin` does for a run, and takes back."""
+class _Administrator:
+    """Makes what a run needs, and takes it back."""
 
-    def __init__(self, system: RunningSystem, take_back: _TakeBack) -> None:
-        client = admin_clients(system)
-        self._iam = client("iam")
-        self._ec2 = client("ec2")
+    def __init__(self, client: SystemClient, take_back: _TakeBack) -> None:
+        self._iam = client.client("iam")
+        self._ec2 = client.client("ec2")
         self._take_back = take_back
 
     @asynccontextmanager

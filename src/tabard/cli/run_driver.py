@@ -16,11 +16,11 @@ from tabard.agent.drivers.process.foreground import ForegroundDriver, as_contain
 from tabard.agent.networks.allowed import AllowedAddress, parse_allowed
 from tabard.agent.networks.namespaces import InsideEdge, networks_to_adopt
 from tabard.agent.networks.network import LoopbackPorts, Networks, NoNetwork
+from tabard.cli.run_target import Target
 from tabard.cli.running import complain
 from tabard.model.instance import Image
 from tabard.services.ec2.launch.images import CONTAINER_IMAGE, NETNS_IMAGE, PROCESS_IMAGE
 from tabard.wiring.drivers import container_networks, instance_isolation
-from tabard.wiring.running import RunningSystem
 
 
 class CredentialsFromOption(StrEnum):
@@ -64,21 +64,22 @@ async def driver_for(
     launch: Launch,
     command: Sequence[str],
     environment: Mapping[str, str],
-    system: RunningSystem,
+    target: Target,
     folder: Path,
 ) -> tuple[Image, ForegroundDriver | AdoptingDriver]:
     """The driver that was asked for, else the best that works here, which is said. Raises NoNetwork."""
+    endpoint = target.client.endpoint
     if launch.adopted_pid is not None:
-        adoptable = networks_to_adopt(InsideEdge.of(system.endpoint))
+        adoptable = networks_to_adopt(InsideEdge.of(endpoint))
         return CONTAINER_IMAGE, AdoptingDriver(launch.adopted_pid, adoptable)
-    hidden = (system.data_dir.path, system.edge_socket.parent)
+    hidden = target.hidden
     if launch.driver is not DriverOption.CONTAINER:
-        image, networks = await _chosen(launch, system.endpoint)
+        image, networks = await _chosen(launch, endpoint)
         process = as_process(command, hidden=hidden)
         return image, ForegroundDriver(process, networks, base_environment=environment)
     try:
-        isolation = await instance_isolation(system.endpoint, launch.allowed)
-        networks = container_networks(isolation, system.endpoint)
+        isolation = await instance_isolation(endpoint, launch.allowed)
+        networks = container_networks(isolation, endpoint)
     except NoNetwork as error:
         complain(f"the driver container does not work here: {error}")
     here = Path.cwd()

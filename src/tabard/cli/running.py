@@ -5,6 +5,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from tabard.cli.shown import printable
 from tabard.wiring.data_dir import find_running
 from tabard.wiring.running import RunningSystem, describe
 
@@ -26,7 +27,18 @@ def running_system(data_dir: Path | None) -> RunningSystem:
     return system
 
 
+def say_system_and_principal(system: str, principal: str) -> None:
+    """Say whom a command asks, and as whom, in one line on stderr: machines read stdout."""
+    typer.echo(f"tabard: system {system}, principal {printable(principal)}", err=True)
+
+
 def complain(sentence: str, *, status: int = 2) -> NoReturn:
     """Say what is wrong, in one sentence, and leave."""
     typer.echo(f"tabard: {sentence}", err=True)
     raise typer.Exit(status)
+
+
+def is_typed(context: typer.Context, parameter: str) -> bool:
+    """Whether it stands on the command line, and is not the value of a variable."""
+    source = context.get_parameter_source(parameter)
+    return source is not None and source.name == "COMMANDLINE"

@@ -1,10 +1,8 @@
 """An instance for a test: what runs as it, and what it was denied."""
 
-import asyncio
 import os
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -13,11 +11,11 @@ from typing import Any, Protocol, TypeAlias
 import boto3
 from botocore.client import BaseClient
 
+from tabard.administration.hosts import set_instance_faults
 from tabard.agent.drivers.environment import instance_environment
 from tabard.model.audit_event import AuditEvent
 from tabard.model.messages import SetInstanceFaultsRequest
-from tabard.wiring.endpoint import as_admin
-from tabard.wiring.faults import set_instance_faults
+from tabard.wiring.local_admin import as_admin
 from tabard.wiring.running import RunningSystem
 
 Document: TypeAlias = Mapping[str, Any]
@@ -142,9 +140,7 @@ class TabardInstance:
             expire_now=expire_now,
             clear=clear,
         )
-        # In a thread of its own: the test may be inside an event loop.
-        with ThreadPoolExecutor(1) as thread:
-            thread.submit(asyncio.run, set_instance_faults(as_admin(self.system.running), request)).result()
+        set_instance_faults(as_admin(self.system.running), request)
 
     def terminate(self) -> None:
         """End the instance; its sessions are refused from then on."""

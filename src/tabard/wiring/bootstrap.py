@@ -3,9 +3,11 @@
 Every step looks first and is safe to repeat, so a start that was cut short is finished by the next.
 """
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from tabard.administration.long_term_key import LongTermKey
 from tabard.credentials.certificate_authority import CA_CERTIFICATE, new_certificate_authority
 from tabard.credentials.identity_certificate import CERTIFICATE, new_identity_certificate
 from tabard.credentials.keyring import new_sealing_key, open_keyring
@@ -21,8 +23,8 @@ from tabard.services.ec2.launch.images import SEEDED_IMAGES, folder_image
 from tabard.services.ec2.launch.placement import LOCAL_HOST_ID, PROCESS_DRIVER_REFUSED
 from tabard.store.builtin_policies import administrator_access
 from tabard.store.ports import Store, Transaction
-from tabard.wiring.data_dir import DataDir, write_secret_file
-from tabard.wiring.key_files import KeyPair, read_key
+from tabard.wiring.data_dir import DataDir
+from tabard.wiring.key_files import KeyPair, LongTermKeyFile, read_long_term_key
 from tabard.wiring.organization import apply_organization
 from tabard.wiring.organization_file import OrganizationRefused
 from tabard.wiring.settings import Settings
@@ -79,6 +81,8 @@ def bootstrap(store: Store, data_dir: DataDir, settings: Settings, *, now: datet
             _install_key(tx, "root_access_key_id", settings.account_id, root_key, now)
         else:
             _remove_root_key(tx, settings)
+    if admin_key.former_key_id:  # its rotation is finished: the former key is gone from the store
+        LongTermKeyFile(data_dir.admin_credentials).write(replace(admin_key, former_key_id=""))
     if root_key is None:
         data_dir.root_credentials.unlink(missing_ok=True)
 
@@ -194,39 +198,52 @@ def _chosen_admin_key(settings: Settings) -> KeyPair | None:
     return KeyPair(settings.admin_access_key_id, settings.admin_secret_access_key.get_secret_value())
 
 
-def _held_key(file: Path, settings: Settings, *, chosen: KeyPair | None = None) -> KeyPair:
+def _held_key(file: Path, settings: Settings, *, chosen: KeyPair | None = None) -> LongTermKey:
     """The key in `file`; where there is none, or another was chosen, one that is written there first."""
-    held = read_key(file)
-    if held is not None and chosen in (None, held):
+    held = read_long_term_key(file)
+    if held is not None and chosen in (None, KeyPair(held.access_key_id, held.secret_access_key)):
         return held
     key = chosen or KeyPair(new_access_key_id("AKIA", settings.account_id), new_secret_access_key())
-    write_secret_file(file, {"access_key_id": key.access_key_id, "secret_access_key": key.secret_access_key})
-    return key
-
-
-def _install_key(tx: Transaction, fact: str, owner_id: str, key: KeyPair, now: datetime) -> None:
-    """Give `owner_id` the key, once. A key that was installed and that somebody deleted stays deleted."""
-    installed = tx.installation.get(fact)
-    if installed == key.access_key_id and all(
-        _secret_of(tx, stored) == key.secret_access_key
-        for stored in (tx.access_keys.get(key.access_key_id),)
-        if stored is not None
-    ):
-        return
-    for stale in (installed, key.access_key_id):
-        if stale is not None and tx.access_keys.get(stale) is not None:
-            tx.access_keys.delete(stale)
-    tx.access_keys.insert(
-        AccessKey(
-            access_key_id=key.access_key_id,
-            account_id=tx.account_id,
-            owner_id=owner_id,
-            sealed_secret=tx.vault.seal(key.secret_access_key.encode(), label=key.access_key_id),
-            status=AccessKeyStatus.ACTIVE,
-            created_at=now,
-        )
+    # The key that IAM made and nobody will hold any more ends with the file that held it.
+    former = held.access_key_id if held is not None and held.issued_by_iam else ""
+    made = LongTermKey(
+        access_key_id=key.access_key_id, secret_access_key=key.secret_access_key, former_key_id=former
     )
-    tx.installation.put(fact, key.access_key_id)
+    LongTermKeyFile(file).write(made)
+    return made
+
+
+def _install_key(tx: Transaction, fact: str, owner_id: str, key: LongTermKey, now: datetime) -> None:
+    """Give `owner_id` the key, once. A key that was installed and that somebody deleted stays deleted.
+
+    A key that IAM made is there, or was deleted; it is missing only in a store that was emptied, or restored
+    from before.
+    """
+    installed = tx.installation.get(fact)
+    stored = tx.access_keys.get(key.access_key_id)
+    is_stored = (
+        stored is not None and stored.owner_id == owner_id and _secret_of(tx, stored) == key.secret_access_key
+    )
+    was_deleted = stored is None and (
+        installed == key.access_key_id
+        or (key.issued_by_iam and installed is not None and tx.access_keys.get(installed) is None)
+    )
+    for stale in {installed, key.former_key_id, key.access_key_id}:
+        if stale and not (stale == key.access_key_id and is_stored) and tx.access_keys.get(stale) is not None:
+            tx.access_keys.delete(stale)
+    if not is_stored and not was_deleted:
+        tx.access_keys.insert(
+            AccessKey(
+                access_key_id=key.access_key_id,
+                account_id=tx.account_id,
+                owner_id=owner_id,
+                sealed_secret=tx.vault.seal(key.secret_access_key.encode(), label=key.access_key_id),
+                status=AccessKeyStatus.ACTIVE,
+                created_at=now,
+            )
+        )
+    if installed != key.access_key_id:
+        tx.installation.put(fact, key.access_key_id)
 
 
 def _secret_of(tx: Transaction, stored: AccessKey) -> str:

@@ -10,24 +10,12 @@ from tabard.agent.drivers.container.adoption import AdoptingDriver
 from tabard.agent.drivers.driver import ExitStatus
 from tabard.agent.drivers.process.foreground import ForegroundDriver
 from tabard.agent.edge_client import EdgeClient
-from tabard.agent.edge_relay import VouchingDoor
+from tabard.agent.edge_relay import EdgeDoor
 from tabard.agent.settings import AgentSettings
+from tabard.agent.signed_exchange import SignedExchange
 from tabard.clock import SystemClock
-from tabard.model.messages import RegisterHostRequest, RegisterHostResult
+from tabard.model.messages import RegisterHostResult
 from tabard.sigv4.sign import Credentials
-from tabard.wiring.endpoint import Endpoint
-
-
-async def register_ephemeral_host(admin: Endpoint, *, name: str) -> RegisterHostResult:
-    """Register a host that lives as long as this process reports. Raises EdgeError."""
-    async with admin.client() as edge:
-        return await edge.register_host(RegisterHostRequest(name=name, ephemeral=True))
-
-
-async def deregister_host(admin: Endpoint, host_id: str) -> None:
-    """Remove the host; its instance is terminated and its sessions are revoked. Raises EdgeError."""
-    async with admin.client() as edge:
-        await edge.deregister_host(host_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +28,18 @@ class ForegroundRun:
     directory: Path
     driver_name: str
     driver: ForegroundDriver | AdoptingDriver = field(repr=False)
-    edge_socket: Path
+    edge_door: EdgeDoor
 
     async def until_ended(self) -> ExitStatus:
         """Run what the driver has as the host's instance; how it ended."""
-        exchange = Endpoint(
+        exchange = SignedExchange(
             self.endpoint,
-            self.region,
-            Credentials(access_key_id=self.host.access_key_id, secret_access_key=self.host.secret_access_key),
-        ).exchange()
+            credentials=Credentials(
+                access_key_id=self.host.access_key_id, secret_access_key=self.host.secret_access_key
+            ),
+            region=self.region,
+            clock=SystemClock(),
+        )
         driver = self.driver
         agent = Agent(
             self.host.host_id,
@@ -58,7 +49,7 @@ class ForegroundRun:
             clock=SystemClock(),
             runtime_directory=self.directory,
             edge_endpoint=self.endpoint,
-            edge_door=VouchingDoor(self.edge_socket),
+            edge_door=self.edge_door,
             region=self.region,
         )
         stop = asyncio.Event()

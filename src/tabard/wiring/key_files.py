@@ -1,9 +1,14 @@
 """The keys that lie in a data directory: the master key, and long-term keys as their owners hold them."""
 
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
+from tabard.administration.long_term_key import LongTermKey
 from tabard.credentials.master_key import (
     MasterKey,
     MasterKeyUnusable,
@@ -12,8 +17,10 @@ from tabard.credentials.master_key import (
     read_systemd_master_key_bytes,
     systemd_master_key_path,
 )
-from tabard.wiring.data_dir import DataDir
-from tabard.wiring.data_file import read_own_object
+from tabard.wiring.data_dir import DataDir, write_secret_file
+from tabard.wiring.data_file import DataFileUnusable, read_own_object
+
+_KEY_ADVICE = "put it back, or remove it: the next start of tabard up then makes a new key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +60,63 @@ def master_key_bytes_for(data_dir: DataDir) -> bytes | None:
 
 def read_key(file: Path) -> KeyPair | None:
     """The key that a file of the data directory holds. Raises DataFileUnusable."""
-    held = read_own_object(
-        file,
-        "access_key_id",
-        "secret_access_key",
-        advice="put it back, or remove it: the next start of tabard up then makes a new key",
-    )
+    held = read_long_term_key(file)
+    return None if held is None else KeyPair(held.access_key_id, held.secret_access_key)
+
+
+def read_long_term_key(file: Path) -> LongTermKey | None:
+    """The same, and how far its rotation is. Raises DataFileUnusable."""
+    held = read_own_object(file, "access_key_id", "secret_access_key", advice=_KEY_ADVICE)
     if held is None:
         return None
-    return KeyPair(str(held["access_key_id"]), str(held["secret_access_key"]))
+    known, noted_at = held.get("known_before", []), held.get("noted_at")
+    try:
+        return LongTermKey(
+            access_key_id=str(held["access_key_id"]),
+            secret_access_key=str(held["secret_access_key"]),
+            issued_by_iam=held.get("issued_by_iam") is True,
+            former_key_id=str(held.get("former_key_id", "")),
+            known_before=tuple(map(str, known)) if isinstance(known, list) else (),
+            noted_at=None if noted_at is None else datetime.fromisoformat(str(noted_at)),
+        )
+    except ValueError:
+        raise DataFileUnusable(f"{file} is damaged (noted_at is no time); {_KEY_ADVICE}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class LongTermKeyFile:
+    """Satisfies `long_term_key.KeyFile`."""
+
+    path: Path
+
+    def read(self) -> LongTermKey:
+        """What it holds. Raises DataFileUnusable."""
+        held = read_long_term_key(self.path)
+        if held is None:
+            raise DataFileUnusable(f"{self.path} is gone; {_KEY_ADVICE}")
+        return held
+
+    def write(self, key: LongTermKey) -> None:
+        """Replace it, whole or not at all, durable on return."""
+        content: dict[str, object] = {
+            "access_key_id": key.access_key_id,
+            "secret_access_key": key.secret_access_key,
+        }
+        if key.issued_by_iam:
+            content["issued_by_iam"] = True
+        if key.former_key_id:
+            content["former_key_id"] = key.former_key_id
+        if key.noted_at is not None:
+            content |= {"known_before": list(key.known_before), "noted_at": key.noted_at.isoformat()}
+        write_secret_file(self.path, content)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Let no other rotation begin meanwhile; it waits. Raises OSError."""
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+        descriptor = os.open(self.path.parent, flags)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)

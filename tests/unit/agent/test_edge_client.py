@@ -21,7 +21,7 @@ from tabard.agent.edge_client import (
 )
 from tabard.agent.signed_exchange import SignedExchange
 from tabard.clock import ClockReading, ManualClock
-from tabard.model.messages import InstanceReport, RegisterHostRequest
+from tabard.model.messages import InstanceReport
 from tabard.sigv4.sign import Credentials
 from tests.support.described_instance import FACTS
 
@@ -152,17 +152,6 @@ async def test_looking_waits_longer_than_the_edge_does() -> None:
         {"HostId": "h-0123456789abcdef0", "KnownVersion": 6, "WaitSeconds": 20},
         25.0,
     )
-
-
-async def test_registering_and_leaving() -> None:
-    script = Script(
-        200,
-        {"HostId": "h-1", "Arn": "arn", "AccessKeyId": "AKIAIOSFODNN7EXAMPLE", "SecretAccessKey": SECRET},
-    )
-    registered = await client(script).register_host(RegisterHostRequest(name="ci", ephemeral=True))
-    assert registered.host_id == "h-1"
-    await client(script).deregister_host("h-1")
-    assert [asked[0] for asked in script.asked] == ["RegisterHost", "DeregisterHost"]
 
 
 async def serve(answers: list[bytes], seen: list[bytes]) -> asyncio.Server:

@@ -26,7 +26,7 @@ from tabard.credentials.certificate_authority import (
     read_certificate_request,
 )
 from tabard.model.join_offer import JoinOffer
-from tabard.model.messages import EDGE_NAME, EnrollHostRequest
+from tabard.model.messages import EDGE_NAME, DescribeHostsRequest, EnrollHostRequest
 from tabard.wire.request import RawRequest
 from tests.support.aggregates import host
 from tests.support.edge_in_memory import EdgeInMemory, Sent
@@ -150,7 +150,7 @@ async def test_a_host_gets_nothing_of_another_hosts_instance(door: Door, tmp_pat
     posing = EdgeClient(other.host_id, one.exchange, clock=SystemClock())
     assert await refused(posing.report_instances(())) == "AccessDenied"
     assert await refused(posing.renew_host_certificate(new_key(NAME).certificate_request)) == "AccessDenied"
-    assert await refused(one.client.describe_hosts()) == "AccessDenied"
+    assert await refused(one.client.call("DescribeHosts", DescribeHostsRequest())) == "AccessDenied"
     for machine in (one, other):
         await machine.exchange.close()
 

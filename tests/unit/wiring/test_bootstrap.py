@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from tabard.administration.long_term_key import LongTermKey
+from tabard.model.access_key import AccessKey, AccessKeyStatus
 from tabard.model.host import Host
 from tabard.wiring.bootstrap import SettingsConflict, bootstrap, local_host_id
 from tabard.wiring.data_dir import DataDir
-from tabard.wiring.key_files import read_key
+from tabard.wiring.key_files import LongTermKeyFile, read_key
 from tabard.wiring.settings import Settings
 from tests.support.aggregates import host, user
 from tests.support.memory_store import MemoryStore
@@ -140,3 +142,83 @@ def test_folders_that_cannot_be_images_are_refused(
         (tmp_path / "images" / name).mkdir(parents=True)
     with pytest.raises(SettingsConflict, match=sentence):
         start(MemoryStore(), data_dir, container_images=str(tmp_path / "images"))
+
+
+def keys_of_admin(store: MemoryStore) -> dict[str, str]:
+    (admin,) = store.snapshot().users.values()
+    with store.transaction() as tx:
+        return {
+            key.access_key_id: tx.vault.open(key.sealed_secret, label=key.access_key_id).decode()
+            for key in tx.access_keys.of_owner(admin.user_id)
+        }
+
+
+def made_by_iam(store: MemoryStore, access_key_id: str) -> LongTermKey:
+    """A second key of the admin's, as CreateAccessKey makes it."""
+    (admin,) = store.snapshot().users.values()
+    with store.transaction() as tx:
+        tx.access_keys.insert(
+            AccessKey(
+                access_key_id=access_key_id,
+                account_id="111122223333",
+                owner_id=admin.user_id,
+                sealed_secret=tx.vault.seal(b"another-secret", label=access_key_id),
+                status=AccessKeyStatus.ACTIVE,
+                created_at=NOW,
+            )
+        )
+    return LongTermKey(access_key_id=access_key_id, secret_access_key="another-secret", issued_by_iam=True)
+
+
+def test_a_start_finishes_a_rotation_that_was_cut_short(data_dir: DataDir) -> None:
+    store, file = MemoryStore(), LongTermKeyFile(data_dir.admin_credentials)
+    start(store, data_dir)
+    former = file.read().access_key_id
+    file.write(replace(made_by_iam(store, "AKIANEWEXAMPLE000000"), former_key_id=former))
+    start(store, data_dir)
+    assert keys_of_admin(store) == {"AKIANEWEXAMPLE000000": "another-secret"}
+    assert file.read().former_key_id == ""
+
+
+def test_a_rotated_key_that_somebody_deleted_stays_deleted(data_dir: DataDir) -> None:
+    store, file = MemoryStore(), LongTermKeyFile(data_dir.admin_credentials)
+    start(store, data_dir)
+    former = file.read().access_key_id
+    file.write(made_by_iam(store, "AKIANEWEXAMPLE000000"))
+    with store.transaction() as tx:
+        tx.access_keys.delete(former)
+        tx.access_keys.delete("AKIANEWEXAMPLE000000")
+    for _ in range(2):
+        start(store, data_dir)
+        assert keys_of_admin(store) == {}
+
+
+@pytest.mark.parametrize("before", ["the rotation", "the first start"])
+def test_a_rotated_key_opens_a_store_of_before(data_dir: DataDir, before: str) -> None:
+    """The store was restored from a backup, or an ephemeral system was reset."""
+    store, file = MemoryStore(), LongTermKeyFile(data_dir.admin_credentials)
+    if before == "the rotation":
+        start(store, data_dir)
+    file.write(
+        LongTermKey(
+            access_key_id="AKIANEWEXAMPLE000000", secret_access_key="another-secret", issued_by_iam=True
+        )
+    )
+    start(store, data_dir)
+    assert keys_of_admin(store) == {"AKIANEWEXAMPLE000000": "another-secret"}
+
+
+def test_a_chosen_key_takes_the_place_of_a_rotated_one(data_dir: DataDir) -> None:
+    store, file = MemoryStore(), LongTermKeyFile(data_dir.admin_credentials)
+    start(store, data_dir)
+    former = file.read().access_key_id
+    file.write(made_by_iam(store, "AKIANEWEXAMPLE000000"))
+    with store.transaction() as tx:
+        tx.access_keys.delete(former)
+    start(
+        store,
+        data_dir,
+        admin_access_key_id="AKIAIOSFODNN7EXAMPLE",
+        admin_secret_access_key="wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+    )
+    assert list(keys_of_admin(store)) == ["AKIAIOSFODNN7EXAMPLE"]

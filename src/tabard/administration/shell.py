@@ -1,0 +1,76 @@
+"""The client that the user's shell describes: endpoint, profile and credentials as any AWS client finds them.
+
+AWS: https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html,
+https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html
+"""
+
+import os
+from urllib.parse import urlsplit
+
+from botocore.exceptions import BotoCoreError
+
+from tabard.administration.client import ClientUnusable, OneEndpointSession, SystemClient
+
+ENDPOINT_VARIABLE = "AWS_ENDPOINT_URL"
+_REGION_VARIABLE = "AWS_REGION"
+_REGION = "us-east-1"
+
+
+def shell_names_a_system(*, endpoint: str | None, profile: str | None) -> bool:
+    """Whether the user has named a system, or a profile, by an option or by AWS_ENDPOINT_URL."""
+    return bool(endpoint or profile or os.environ.get(ENDPOINT_VARIABLE))
+
+
+def client_of_shell(*, endpoint: str | None, profile: str | None) -> SystemClient:
+    """A client with the credentials that botocore's chain finds, of an endpoint that the user has named.
+
+    The endpoint is the option's, else AWS_ENDPOINT_URL's, else that of the profile.
+
+    Raises:
+        ClientUnusable: no endpoint, AWS's own endpoint, no such profile, or no credentials.
+    """
+    session = OneEndpointSession(profile=profile)
+    try:
+        settings = session.get_scoped_config()
+        url = endpoint or os.environ.get(ENDPOINT_VARIABLE) or settings.get("endpoint_url")
+        if not url:
+            raise ClientUnusable(
+                f"the profile {profile} names no endpoint_url; name the system with --endpoint: tabard never "
+                "asks AWS itself"
+            )
+        session.endpoint = _checked(str(url), session)
+        region = session.get_config_variable("region") or os.environ.get(_REGION_VARIABLE) or _REGION
+        if session.get_credentials() is None:
+            raise ClientUnusable(
+                "there are no credentials, neither in AWS_ACCESS_KEY_ID nor in a profile nor at a metadata "
+                "service; name a profile with --profile"
+            )
+    except BotoCoreError as error:
+        raise ClientUnusable(str(error)) from error
+    return SystemClient(endpoint=session.endpoint, region=str(region), session=session, own_settings=True)
+
+
+def _checked(url: str, session: OneEndpointSession) -> str:
+    """The endpoint without its last slash. Raises ClientUnusable where it is none, or AWS's own."""
+    try:
+        parts = urlsplit(url)
+        host, _ = (parts.hostname or "").rstrip("."), parts.port
+    except ValueError:
+        host = ""
+    if not host or parts.scheme not in ("http", "https") or parts.path.strip("/") or parts.query:
+        raise ClientUnusable(f"{url} is no endpoint; it is written like http://127.0.0.1:4580")
+    for suffix in _suffixes_of_aws(session):
+        if host == suffix or host.endswith(f".{suffix}"):
+            raise ClientUnusable(f"{url} is AWS's own endpoint, and tabard sends nothing to AWS")
+    return url.rstrip("/")
+
+
+def _suffixes_of_aws(session: OneEndpointSession) -> frozenset[str]:
+    """The domains of AWS's endpoints in every partition, as botocore knows them."""
+    known = session.get_component("data_loader").load_data("partitions")
+    return frozenset(
+        str(partition["outputs"][name])
+        for partition in known["partitions"]
+        for name in ("dnsSuffix", "dualStackDnsSuffix")
+        if name in partition["outputs"]
+    )

@@ -1,0 +1,98 @@
+"""Whom a command asks, and as whom: by the user's own AWS settings, or as the local admin."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tabard.administration.client import CallFailed, ClientUnusable, SystemClient
+from tabard.administration.shell import client_of_shell, shell_names_a_system
+from tabard.cli.running import complain, is_typed, running_system, say_system_and_principal
+from tabard.cli.shown import printable
+from tabard.wiring.local_admin import as_admin
+
+EndpointOption = Annotated[
+    str | None,
+    typer.Option(
+        "--endpoint",
+        metavar="URL",
+        help="The system to ask, by your own AWS credentials. Default: AWS_ENDPOINT_URL, then the profile's "
+        "endpoint_url.",
+    ),
+]
+ProfileOption = Annotated[
+    str | None,
+    typer.Option(
+        "--profile",
+        help="The profile of your AWS configuration to act by, in place of the local admin.",
+    ),
+]
+
+_REFUSED_KEYS = frozenset({"InvalidClientTokenId", "SignatureDoesNotMatch"})
+
+
+def acting_client(
+    context: typer.Context, *, data_dir: Path | None, endpoint: str | None, profile: str | None
+) -> SystemClient:
+    """The client that the options and the shell describe; says on stderr which system it asks, and as whom.
+
+    With --endpoint, --profile or AWS_ENDPOINT_URL the user's own credentials act, and no data directory is
+    needed. Without them, or with --data-dir, the local admin of that data directory acts, and no AWS setting
+    of the shell counts. Leaves with a sentence where neither works.
+    """
+    client = shell_client(context, data_dir=data_dir, endpoint=endpoint, profile=profile)
+    if client is None:
+        client = as_admin(running_system(data_dir))
+    say_who_acts(client)
+    return client
+
+
+def shell_client(
+    context: typer.Context, *, data_dir: Path | None, endpoint: str | None, profile: str | None
+) -> SystemClient | None:
+    """The client of the user's own AWS settings; None where the local admin is meant."""
+    if is_typed(context, "data_dir"):
+        if endpoint or profile:
+            complain(
+                f"--data-dir {data_dir} names the local admin, --endpoint and --profile you yourself: "
+                "leave one of the two out"
+            )
+        return None
+    if not shell_names_a_system(endpoint=endpoint, profile=profile):
+        return None
+    try:
+        return client_of_shell(endpoint=endpoint, profile=profile)
+    except ClientUnusable as error:
+        complain(printable(str(error)))
+
+
+def say_who_acts(client: SystemClient) -> None:
+    """Say it in one line on stderr; leaves with a sentence where the system does not know the credentials."""
+    with call_failures(client):
+        principal = client.principal_arn
+    say_system_and_principal(f"{client.endpoint} ({client.region})", principal)
+
+
+@contextmanager
+def call_failures(client: SystemClient) -> Iterator[None]:
+    """Leave with one sentence where a call fails."""
+    try:
+        yield
+    except ClientUnusable as error:
+        complain(printable(str(error)))
+    except CallFailed as error:
+        complain(printable(failure_sentence(client, error)))
+
+
+def failure_sentence(client: SystemClient, error: CallFailed) -> str:
+    """What the user reads about a failed call; of a key that is not known, what to do about it."""
+    if error.code == "Unreachable":
+        return f"the system did not answer as it should: {error.message}"
+    if error.code in _REFUSED_KEYS and not client.own_settings:
+        return (
+            f"{error.message} The local admin's key, in admin.json, is no longer valid: act by credentials "
+            "of your own (--profile), or remove it and start tabard up again, which makes another"
+        )
+    return f"{error.code}: {error.message}"

@@ -1,0 +1,92 @@
+"""The system that `tabard run` and `tabard adopt` use: a named one, the running one, or one of their own."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from rich.console import Console
+
+from tabard.administration.client import SystemClient
+from tabard.agent.edge_relay import EdgeDoor, PlainDoor, VouchingDoor
+from tabard.cli.running import complain
+from tabard.cli.up import settings_from
+from tabard.wiring.data_dir import find_running
+from tabard.wiring.data_file import DataFileUnusable
+from tabard.wiring.local_admin import as_admin
+from tabard.wiring.running import RunningSystem, describe
+from tabard.wiring.system import System
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A system, who asks it, and the instance's way to it.
+
+    hidden: folders of the system's on this machine, which the instance does not see.
+    """
+
+    client: SystemClient
+    edge_door: EdgeDoor
+    hidden: tuple[Path, ...] = ()
+
+
+@asynccontextmanager
+async def target_for(named: SystemClient | None, data_dir: Path | None) -> AsyncIterator[Target]:
+    """The system to use for as long as the block lasts.
+
+    Args:
+        named: the client of the user's own AWS settings, where they name a system.
+    """
+    if named is not None:
+        yield _named_target(named, data_dir)
+        return
+    found = find_running(data_dir)
+    running = describe(found) if found is not None else None
+    if running is not None:
+        yield _on_this_machine(running, as_admin(running))
+        return
+    settings = settings_from({"ephemeral": True, "port": 0, "health_port": 0})
+    console = Console(stderr=True, highlight=False)
+    with console.status("starting tabard for this run") as status:
+        # It is this run's alone: another run that found it would see it end under itself.
+        system = System(
+            settings, on_progress=lambda name, _: status.update(f"starting {name}"), announced=False
+        )
+        try:
+            await system.start()
+        except BaseException:
+            await system.stop()
+            raise
+    try:
+        started = describe(system.data_dir)
+        if started is None:
+            complain("the system that was started for this run is gone")
+        yield _on_this_machine(started, as_admin(started))
+    finally:
+        await system.stop()
+
+
+def _on_this_machine(system: RunningSystem, client: SystemClient) -> Target:
+    return Target(
+        client=client,
+        edge_door=VouchingDoor(system.edge_socket),
+        hidden=(system.data_dir.path, system.edge_socket.parent),
+    )
+
+
+def _named_target(client: SystemClient, data_dir: Path | None) -> Target:
+    """Where the system is this user's own on this machine, its edge learns the instance's network path."""
+    if urlsplit(client.endpoint).scheme != "http":
+        complain(
+            f"an instance of this command reaches its edge over HTTP, and {client.endpoint} is not that; "
+            "make this machine an instance instead: tabard host enroll"
+        )
+    try:
+        found = find_running(data_dir)
+        running = describe(found) if found is not None else None
+    except DataFileUnusable:  # another user's data directory is no concern of this one
+        running = None
+    if running is not None and running.endpoint == client.endpoint:
+        return _on_this_machine(running, client)
+    return Target(client=client, edge_door=PlainDoor.of(client.endpoint))
