@@ -1,4 +1,4 @@
-"""The policy engine: document → match → conditions → evaluate → explain. Pure: no I/O, no clock.
+"""Policy engine: parse a document, match it, test its conditions, decide, explain. It does no I/O.
 
     documents = [NamedDocument("read", parse_document(text, kind=DocumentKind.IDENTITY))]
     layers = PolicyLayers(identity=compile_policies(documents))

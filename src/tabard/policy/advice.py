@@ -1,6 +1,6 @@
-"""What may stand in a policy and yet does not mean what it seems to: it can never match, or always does.
+"""Warnings about valid policies: elements that can never match, or that match more than they seem to.
 
-AWS refuses none of this; a document with advice is a valid one.
+AWS accepts all of these policies. A document with warnings is still valid.
 AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/access-analyzer-reference-policy-checks.html
 """
 
@@ -21,14 +21,14 @@ _TRUTHS = frozenset({"true", "false"})
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """A sentence about the element at this path; in it, lone values and statements are counted too."""
+    """Warning about the element at `path`. The path has an index even for a lone value or statement."""
 
     path: Path
     sentence: str
 
 
 def advise(document: Document, vocabulary: Vocabulary) -> tuple[Advice, ...]:
-    """Everything in a valid document that can never match, or that matches more than it seems to."""
+    """Find the elements of a valid document that can never match, or that match more than they seem to."""
     variables = document.version == CURRENT_VERSION
     return tuple(
         Advice(("Statement", number, *advice.path), advice.sentence)
@@ -54,7 +54,7 @@ def _about(statement: Statement, vocabulary: Vocabulary, *, variables: bool) -> 
         for sentence in _about_key(condition.key, statement, vocabulary):
             yield Advice(path, sentence)
         operator = parse_operator(condition.operator)
-        if operator is not None:  # pragma: no branch - a document with another one is refused
+        if operator is not None:  # pragma: no branch - the parser refuses an unknown operator
             if operator.is_scalar and vocabulary.is_multivalued(condition.key):
                 yield Advice(path, _about_set_operators(condition, statement.effect))
             for sentence in _about_condition(condition, operator, statement.effect, variables=variables):
@@ -79,7 +79,7 @@ def _about_action(action: str, vocabulary: Vocabulary) -> Iterator[str]:
 def _about_reach(
     action: str, resources: Sequence[str], vocabulary: Vocabulary, *, variables: bool
 ) -> Iterator[str]:
-    """Whether the action is about a kind of resource that the statement names at all."""
+    """Report an action that supports none of the resource types that the statement names."""
     named = _actions_named(action, vocabulary)
     if not named or not resources or any(set(resource) <= {"*", "?"} for resource in resources):
         return
@@ -132,7 +132,9 @@ def _about_condition(
 
 
 def _about_set_operators(condition: Condition, effect: StatementEffect) -> str:
-    """AWS (MISSING_QUALIFIER): "The request context key {key} has multiple values. Use the ForAllValues or
+    """Warn about a multivalued key without a set operator.
+
+    AWS (MISSING_QUALIFIER): "The request context key {key} has multiple values. Use the ForAllValues or
     ForAnyValue condition key qualifiers in your policy."
 
     AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/access-analyzer-reference-policy-checks.html
@@ -172,7 +174,7 @@ def _about_variables(text: str, vocabulary: Vocabulary, *, variables: bool) -> I
 
 
 def _actions_named(pattern: str, vocabulary: Vocabulary) -> list[Action]:
-    """The actions that one Action entry takes in, where it names a service."""
+    """List the actions that one Action entry matches. The list is empty if the entry names no service."""
     service, _, name = pattern.lower().partition(":")
     fits = matcher(tokens(name, variables=False))
     return [action for key, action in vocabulary.actions.get(service, {}).items() if fits(key)]

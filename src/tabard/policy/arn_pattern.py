@@ -1,8 +1,9 @@
-"""ARN patterns: how far a wildcard reaches across the colons that part an ARN.
+"""ARN patterns: which wildcards match across the colons that separate the parts of an ARN.
 
-The sixth part, the resource itself, is all that follows the fifth colon; its own colons are plain characters.
-In a condition each of the six parts is matched on its own. In a `Resource` element a `*` that ends one of the
-first five parts may reach across colons; any other wildcard there stays within its part.
+The sixth part, the resource itself, is everything after the fifth colon. Colons within it are plain
+characters. A condition matches each of the six parts separately. In a `Resource` element, a `*` at the end
+of one of the first five parts may match across colons. Any other wildcard in those five parts matches no
+colon.
 
 AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
 """
@@ -22,7 +23,7 @@ Guard = Callable[[str, Values], bool]
 
 
 def arn_parts(pattern: Sequence[Token]) -> list[list[Token]]:
-    """A pattern's parts, six at most, cut at the colons of its literal text."""
+    """Split a pattern at the colons of its literal text into at most six parts."""
     parts: list[list[Token]] = [[]]
     for token in pattern:
         if not isinstance(token, str):
@@ -36,7 +37,7 @@ def arn_parts(pattern: Sequence[Token]) -> list[list[Token]]:
 
 
 def arn_condition(text: str, *, variables: bool) -> Callable[[str, Values], bool] | None:
-    """The test of an ArnLike operand; None where it is no ARN.
+    """Compile an ArnLike operand to a test. Return None if the operand is not an ARN.
 
     AWS: "Each of the six colon-delimited components of the ARN is checked separately and each can include
     multi-character match wildcards (*) or single-character match wildcards (?)."
@@ -61,7 +62,7 @@ def arn_condition(text: str, *, variables: bool) -> Callable[[str, Values], bool
 
 
 def resource_variables(text: str) -> list[Variable]:
-    """The variables of an entry of a `Resource` element, which has them in its sixth part alone."""
+    """List the variables of a `Resource` entry. Only the sixth part of the ARN can have variables."""
     pattern = tokens(text, variables=True)
     if text.startswith(_ARN):
         parts = arn_parts(pattern)
@@ -70,12 +71,12 @@ def resource_variables(text: str) -> list[Variable]:
 
 
 class ResourcePattern:
-    """One entry of a `Resource` or `NotResource` element, and how an index may find it.
+    """One entry of a `Resource` or `NotResource` element, with the keys under which an index stores it.
 
-    `by_whole` tells that the pattern is found by the whole ARN; otherwise, as its first five parts have
-    wildcards, by what follows the fifth colon or a later one. `exact` is the literal text to look up, None
-    where there are wildcards or variables; then `head` is the literal text it begins with. `guard` is what is
-    left to test once the look-up has matched, None where nothing is.
+    If `by_whole` is true, the index looks the pattern up by the whole ARN. If it is false, the first five
+    parts have wildcards, and the index looks up the text after the fifth colon or a later one. `exact` is
+    the literal text to look up. It is None if the pattern has wildcards or variables; `head` is then its
+    literal prefix. `guard` is the test that remains after the lookup, or None if the lookup alone is enough.
 
     AWS: "You can use a policy variable in the Resource element, but only in the resource portion of the ARN."
     "When you specify an incomplete ARN (one with fewer than the standard six fields) … AWS automatically
@@ -110,7 +111,7 @@ class ResourcePattern:
 
 
 def _look_up(pattern: Sequence[Token]) -> tuple[str | None, str]:
-    """The exact text to look up, or else the literal text that a match begins with."""
+    """Return the exact text to look up, or None and the literal prefix of every match."""
     if not pattern:
         return "", ""
     first = pattern[0]
@@ -120,12 +121,12 @@ def _look_up(pattern: Sequence[Token]) -> tuple[str | None, str]:
 
 
 def _plain(token: Token) -> str | Wildcard:
-    """A token before the fifth colon: there a variable is the text it is written as."""
+    """Convert a token before the fifth colon. A variable there is plain text."""
     return token.written if isinstance(token, Variable) else token
 
 
 def _is_head_alone(pattern: Sequence[Token]) -> bool:
-    """Whether looking up the head is all that there is to test: `…*`."""
+    """Report whether the pattern is a literal prefix and one final `*`, so that the lookup alone decides."""
     return pattern[-1] is Wildcard.MANY and (
         len(pattern) == 1 or (len(pattern) == 2 and isinstance(pattern[0], str))
     )
@@ -134,7 +135,7 @@ def _is_head_alone(pattern: Sequence[Token]) -> bool:
 def _with_wild_front(
     front: Sequence[Sequence[str | Wildcard]], last: Sequence[Token], whole: Sequence[Token]
 ) -> Guard:
-    """The test of a pattern with wildcards in its first five parts.
+    """Compile a pattern with wildcards in its first five parts to a test.
 
     AWS: "You can use wildcard characters (* and ?) within the individual segments of an ARN (the parts
     separated by colons) … If the * wildcard is the last character of a resource ARN segment, it can expand to
@@ -149,14 +150,14 @@ def _with_wild_front(
             return False
         if fits_front(resource, pieces) and fits_last(pieces[-1], values):
             return True
-        # With five colons on both sides, part stands against part, and that was the whole test.
+        # If both sides have exactly five colons, the test part by part was complete.
         return ":" in pieces[-1] and across(resource, values)
 
     return matches
 
 
 def _within(part: Sequence[str | Wildcard]) -> list[str | Wildcard]:
-    """A part before the fifth colon: but for a `*` at its end, wildcards match no colon."""
+    """Convert a part before the fifth colon. Its wildcards match no colon, except a `*` at its end."""
     narrowed = [_NARROW.get(token, token) if isinstance(token, Wildcard) else token for token in part]
     if part and part[-1] is Wildcard.MANY:
         narrowed[-1] = Wildcard.MANY
@@ -164,7 +165,7 @@ def _within(part: Sequence[str | Wildcard]) -> list[str | Wildcard]:
 
 
 def _part_by_part(front: Sequence[Sequence[str | Wildcard]]) -> Callable[[str, Sequence[str]], bool]:
-    """The test of an ARN's first five parts, some of which have wildcards."""
+    """Compile the first five parts of an ARN pattern, some of which have wildcards, to a test."""
     literal = 0
     while not any(isinstance(token, Wildcard) for token in front[literal]):
         literal += 1

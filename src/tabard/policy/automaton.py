@@ -1,7 +1,7 @@
-"""Patterns whose wildcards differ in what they match, run as a set of states kept in the bits of one number.
+"""Bit-parallel automaton for patterns in which some wildcards match colons and others do not.
 
-One step per character, whatever the pattern and the text: bit n of the state says that the first n characters
-of the pattern have been matched.
+The bits of one integer are the states. Bit n means that the first n characters of the pattern have matched.
+The automaton takes one step per character of the text, for every pattern and every text.
 
 AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
 """
@@ -13,13 +13,13 @@ from tabard.policy.values import Values
 
 
 class Automaton:
-    """A pattern without variables, as the masks that each character of a text is met with."""
+    """Pattern without variables, compiled to one bit mask per character."""
 
     __slots__ = ("_accept", "_any", "_own", "_stay", "_stay_in_part", "_step", "_tokens")
 
     def __init__(self, pattern: Sequence[Token]) -> None:
         self._tokens = pattern
-        # One bit for each character or `?`, behind the bit of the beginning.
+        # Bit 0 is the start state. Each character or `?` adds one bit.
         self._accept = 1 << sum(
             len(token) if isinstance(token, str) else token in (Wildcard.ONE, Wildcard.ONE_IN_PART)
             for token in pattern
@@ -28,7 +28,7 @@ class Automaton:
         self._any = self._step = self._stay = self._stay_in_part = 0
 
     def matches(self, text: str) -> bool:
-        """Whether the whole text fits."""
+        """Report whether the pattern matches the whole text."""
         if len(text) < self._accept.bit_length() - 1:
             return False
         own = self._own if self._own is not None else self._prepare()
@@ -67,7 +67,7 @@ class Automaton:
 
 
 def contextual_automaton(pattern: Sequence[Token]) -> Callable[[str, Values], bool]:
-    """The test of any pattern; a variable without a value matches nothing."""
+    """Compile any pattern to a test. A variable without a value matches nothing."""
     if not has_variables(pattern):
         fixed = Automaton(pattern)
         return lambda text, _values: fixed.matches(text)

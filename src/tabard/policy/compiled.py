@@ -1,4 +1,4 @@
-"""Documents, compiled once for many decisions.
+"""Policy documents compiled once and reused for many decisions.
 
 AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_statement.html
 """
@@ -11,20 +11,20 @@ from tabard.policy.decision import MatchedStatement
 from tabard.policy.document import CURRENT_VERSION, Document
 from tabard.policy.index import ResourceIndex
 
-# INVARIANT: a memo holds no more than this; a full one is emptied, so that nobody can make it grow.
+# INVARIANT: a memo holds at most this many entries. A full memo is cleared, so no caller can make it grow.
 MEMO_LIMIT = 2048
 
 
 @dataclass(frozen=True, slots=True)
 class NamedDocument:
-    """A document and the name it goes by in explanations: a policy's ARN, or an inline policy's name."""
+    """Document with the name that explanations use: a policy's ARN, or an inline policy's name."""
 
     name: str
     document: Document
 
 
 class ActionIndex:
-    """What a set of policies says about one action; None where it says nothing of that effect."""
+    """The statements about one action, by effect. None means that no statement has that effect."""
 
     __slots__ = ("allow", "deny")
 
@@ -36,7 +36,7 @@ class ActionIndex:
 
 
 class CompiledPolicies:
-    """Several documents of one layer as one: immutable but for its memos, safe to share."""
+    """The documents of one layer, compiled together. Immutable except for its memos; safe to share."""
 
     __slots__ = ("_by_action", "_by_statements", "statements")
 
@@ -46,7 +46,7 @@ class CompiledPolicies:
         self._by_statements: dict[tuple[int, ...], ActionIndex] = {}
 
     def for_action(self, action: str) -> ActionIndex:
-        """The statements about `action`, indexed by resource; actions with the same statements share one."""
+        """Index the statements about `action` by resource. Equal sets of statements share one index."""
         found = self._by_action.get(action)
         return found if found is not None else self._index(action)
 
@@ -67,7 +67,7 @@ class CompiledPolicies:
 
 
 def compile_policies(documents: Sequence[NamedDocument]) -> CompiledPolicies:
-    """Compile the documents of one layer; the cost grows linearly with their statements."""
+    """Compile the documents of one layer. The cost is linear in the number of statements."""
     return CompiledPolicies(
         tuple(
             CompiledStatement(

@@ -16,7 +16,7 @@ from tabard.policy.values import Values
 
 
 class CompiledStatement:
-    """One statement as tests: action, resource, principal, conditions."""
+    """Tests of one statement: action, resource, principal, conditions."""
 
     __slots__ = (
         "actions",
@@ -36,7 +36,7 @@ class CompiledStatement:
     def __init__(self, statement: Statement, matched: MatchedStatement, *, variables: bool) -> None:
         self.statement = statement
         self.matched = matched
-        # What this statement comes to where it allows by itself, made once: most decisions are one of these.
+        # The decision if this statement alone allows. Most decisions are one of these, so build it once.
         self.grant = Decision(Effect.ALLOW, Layer.IDENTITY, (matched,))
         self.is_deny = statement.effect is StatementEffect.DENY
         self.actions = tuple(_action_test(action) for action in statement.actions)
@@ -54,19 +54,21 @@ class CompiledStatement:
         )
 
     def covers_action(self, action: str) -> bool:
-        """Whether the Action or NotAction element takes in `action`, which is in lower case."""
+        """Report whether the Action or NotAction element matches `action`, which is in lower case."""
         if self.not_actions:
             return not any(test(action) for test in self.not_actions)
         return any(test(action) for test in self.actions)
 
     def covers_resource(self, resource: str, values: Values) -> bool:
-        """Whether the Resource or NotResource element takes in `resource`; no element takes in everything."""
+        """Report whether the statement matches `resource`. Without a resource element, it matches all."""
         if self.resource_guard is not None:
             return self.resource_guard(resource, values)
         return not self.patterns or any(pattern.matches(resource, values) for pattern in self.patterns)
 
     def reach(self, principal: PolicyPrincipal, *, bounded: bool) -> Reach:
-        """How directly the statement is about `principal`; `bounded` where a permissions boundary limits it.
+        """Return how directly the statement names `principal`.
+
+        `bounded` means that a permissions boundary limits the principal.
 
         AWS: "The NotPrincipal element with a Deny effect will always deny any IAM principal that has a
         permissions boundary policy attached, regardless of the values specified in the NotPrincipal element."
@@ -83,7 +85,7 @@ class CompiledStatement:
 
 
 def _action_test(text: str) -> Callable[[str], bool]:
-    """Actions match without regard to case, and know no variables."""
+    """Compile an action pattern to a test. Actions are not case-sensitive and have no variables."""
     return matcher(tokens(text.lower(), variables=False))
 
 

@@ -1,4 +1,4 @@
-"""Conditions, compiled to closures over the request's values.
+"""Conditions, compiled to functions of the request's values.
 
 AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-logic-multiple-context-keys-or-values.html
 and …/reference_policies_condition-single-vs-multi-valued-context-keys.html
@@ -22,7 +22,7 @@ _NULL = "null"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operator:
-    """A condition operator taken apart: `ForAnyValue:StringLikeIfExists`; `name` is in lower case."""
+    """Parsed condition operator, such as `ForAnyValue:StringLikeIfExists`. `name` is in lower case."""
 
     qualifier: Qualifier
     name: str
@@ -30,12 +30,12 @@ class Operator:
 
     @property
     def is_scalar(self) -> bool:
-        """Whether it compares the one value of a single-valued key. `Null` compares no value."""
+        """Report whether it compares the one value of a single-valued key. `Null` compares no value."""
         return not self.qualifier and self.name != _NULL
 
 
 def parse_operator(text: str) -> Operator | None:
-    """Take an operator apart; None where AWS documents no such operator.
+    """Parse a condition operator. Return None if AWS documents no such operator.
 
     AWS: "You can add IfExists to the end of any condition operator name except the Null condition"
     """
@@ -52,19 +52,19 @@ def parse_operator(text: str) -> Operator | None:
 
 
 def takes_variables(operator: Operator) -> bool:
-    """Whether `${…}` means something among an operator's operands.
+    """Report whether an operator's operands may contain policy variables (`${…}`).
 
-    AWS: "Policy variables – Supported" stands with the string, Boolean and ARN operators alone,
+    AWS says "Policy variables – Supported" for the string, Boolean and ARN operators only:
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
     """
     return operator.name.startswith(("string", "arn", "bool"))
 
 
 def compile_condition(condition: Condition, effect: StatementEffect, *, variables: bool) -> Holds:
-    """The closure that tells whether a condition holds.
+    """Compile a condition to a function that reports whether the condition holds.
 
-    What cannot be evaluated (an unknown operator, an operand that is no number, no range, …) never satisfies
-    an Allow and always lets a Deny stand.
+    Some conditions cannot be evaluated: the operator is unknown, or an operand is not a number or a range.
+    Such a condition never holds in an Allow statement and always holds in a Deny statement.
     """
     operator = parse_operator(condition.operator)
     if operator is None:
@@ -88,10 +88,10 @@ def compile_condition(condition: Condition, effect: StatementEffect, *, variable
 
 
 def missing_set_operator(condition: Condition, found: tuple[str, ...] | None) -> str:
-    """The sentence about a scalar operator on a multivalued key; empty where the condition has no such fault.
+    """Explain a scalar operator on a multivalued key. Return "" if the condition has no such fault.
 
     Args:
-        found: the request's values of the condition's key; None where the request has no such key.
+        found: the request's values of the condition's key, or None if the request has no such key.
     """
     operator = parse_operator(condition.operator)
     if operator is None or not operator.is_scalar or not found or not needs_set_operator(found):
@@ -108,7 +108,9 @@ def _unevaluable(effect: StatementEffect) -> Holds:
 
 
 def _null(key: str, wanted: tuple[str, ...]) -> Holds | None:
-    """AWS: "use either true (the key doesn't exist — it is null) or false (the key exists and its value is
+    """Compile a `Null` condition.
+
+    AWS: "use either true (the key doesn't exist — it is null) or false (the key exists and its value is
     not null)"
     """
     lowered = {value.lower() for value in wanted}
@@ -117,13 +119,16 @@ def _null(key: str, wanted: tuple[str, ...]) -> Holds | None:
     return lambda values: ("false" if values.get(key) else "true") in lowered
 
 
-# AWS: "Multivalued context keys require a condition set operator." It does not say what becomes of a scalar
-# operator, so both effects fail closed (decision 0024): an Allow never holds, and a Deny stands wherever any
-# reading would let it stand. `Multivalued` is tested in place: a call would double the cost of a condition.
+# AWS: "Multivalued context keys require a condition set operator." AWS does not document the result of a
+# scalar operator on such a key, so both effects fail closed (decision 0024). An Allow condition never holds.
+# A Deny condition holds if any reading of it would hold. The functions below test for `Multivalued` inline,
+# because a function call would double the cost of a condition.
 
 
 def _matches(key: str, test: Test, *, denies: bool, if_missing: bool) -> Holds:
-    """AWS: "If the key that you specify in a policy condition is not present in the request context, the
+    """Compile a positive operator.
+
+    AWS: "If the key that you specify in a policy condition is not present in the request context, the
     values do not match and the condition is false."
     """
 
@@ -139,7 +144,7 @@ def _matches(key: str, test: Test, *, denies: bool, if_missing: bool) -> Holds:
 
 
 def _does_not_match(key: str, test: Test, *, denies: bool) -> Holds:
-    """A negated operator: the value must fail to match each operand.
+    """Compile a negated operator. The value must match none of the operands.
 
     AWS: "If the policy condition requires that the key is not matched, such as StringNotLike or ArnNotLike,
     and the right key is not present, the condition is true."
@@ -157,7 +162,9 @@ def _does_not_match(key: str, test: Test, *, denies: bool) -> Holds:
 
 
 def _for_all_values(key: str, test: Test, *, negated: bool) -> Holds:
-    """AWS: "it returns true if there are no keys in the request, or if the key values resolve to a null data
+    """Compile a `ForAllValues` condition.
+
+    AWS: "it returns true if there are no keys in the request, or if the key values resolve to a null data
     set, such as an empty string."
     """
 
@@ -171,7 +178,10 @@ def _for_all_values(key: str, test: Test, *, negated: bool) -> Holds:
 
 
 def _for_any_value(key: str, test: Test, *, negated: bool, if_missing: bool) -> Holds:
-    """AWS: "A condition operator modified by ForAnyValue returns false" for an empty data set."""
+    """Compile a `ForAnyValue` condition.
+
+    AWS: "A condition operator modified by ForAnyValue returns false" for an empty data set.
+    """
 
     def holds(values: Values) -> bool:
         found = values.get(key)

@@ -1,4 +1,4 @@
-"""Which condition keys documents ask for, in conditions and in policy variables.
+"""The condition keys that documents use, in conditions and in policy variables.
 
 AWS: https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetContextKeysForCustomPolicy.html
 """
@@ -16,10 +16,10 @@ from tabard.policy.request import AccessRequest
 
 
 def context_keys(documents: Iterable[Document]) -> tuple[str, ...]:
-    """Name every condition key and variable that the documents refer to, once, in the order of their mention.
+    """List every condition key and variable that the documents use, once each, in order of first use.
 
-    A key is spelled as it is first written: "Context key names are not case-sensitive". `${*}`, `${?}` and
-    `${$}` name no key, and neither does what looks like a variable in a document of the older language.
+    A key keeps the spelling of its first use: "Context key names are not case-sensitive". `${*}`, `${?}` and
+    `${$}` name no key. A document of the older policy language has no variables.
 
     AWS: https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetContextKeysForCustomPolicy.html
     """
@@ -33,7 +33,7 @@ def context_keys(documents: Iterable[Document]) -> tuple[str, ...]:
 
 
 class _Asked(NamedTuple):
-    """A statement, the keys that it asks for, and those of its resources, in lower case, among them."""
+    """A statement, the keys that it uses, and, in lower case, the keys that its resources use."""
 
     statement: CompiledStatement
     keys: tuple[str, ...]
@@ -41,12 +41,12 @@ class _Asked(NamedTuple):
 
 
 class KeysAsked:
-    """The keys that documents ask for, made once to be compared with many requests."""
+    """The keys that documents use, computed once and compared with many requests."""
 
     __slots__ = ("_asked",)
 
     def __init__(self, documents: Iterable[Document], policies: CompiledPolicies) -> None:
-        """Take the documents apart; `policies` are the same ones, compiled in the same order."""
+        """Collect each statement's keys. `policies` are the same documents, compiled in the same order."""
         statements = (
             (statement, document.version == CURRENT_VERSION)
             for document in documents
@@ -62,14 +62,14 @@ class KeysAsked:
         )
 
     def missing(self, request: AccessRequest) -> tuple[str, ...]:
-        """Name the keys that are asked for about this very request, and that it does not have.
+        """List the keys that statements about this request use, and that the request does not have.
 
         AWS: https://docs.aws.amazon.com/IAM/latest/APIReference/API_EvaluationResult.html
         """
         values, action = request.context.values, request.action.lower()
         found: dict[str, str] = {}
         for statement, keys, of_resources in self._asked:
-            # Whether a resource with a variable fits is not known before its key has a value.
+            # A resource with a variable cannot be matched before the variable's key has a value.
             if statement.covers_action(action) and (
                 any(key not in values for key in of_resources)
                 or statement.covers_resource(request.resource, values)
@@ -81,7 +81,7 @@ class KeysAsked:
 def missing_context_keys(
     request: AccessRequest, documents: Iterable[Document], policies: CompiledPolicies
 ) -> tuple[str, ...]:
-    """Name the keys that the documents ask for about this very request, and that it does not have.
+    """List the keys that statements about this request use, and that the request does not have.
 
     Args:
         policies: the same documents, compiled in the same order.
@@ -90,7 +90,7 @@ def missing_context_keys(
 
 
 def statement_context_keys(statement: Statement, *, variables: bool) -> Iterator[str]:
-    """The keys of one statement, as they are written; `variables` as from Version 2012-10-17 on."""
+    """List the keys of one statement as written. `variables` is true from Version 2012-10-17 on."""
     if variables:
         yield from _resource_keys(statement)
     for condition in statement.conditions:

@@ -1,4 +1,4 @@
-"""Organizations' control policies: whom they bind, what they may say, and the one that is always attached.
+"""Control policies of AWS Organizations: their scope, their syntax, and the policy that is always attached.
 
 AWS: https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps.html
 and …/orgs_manage_policies_rcps.html
@@ -22,7 +22,7 @@ SERVICE_CONTROL_FULL_ACCESS = Document(
     statements=(Statement(effect=StatementEffect.ALLOW, actions=("*",), resources=("*",)),),
 )
 """AWS: "When you enable SCPs, AWS Organizations attaches an AWS managed SCP policy named FullAWSAccess to
-each root, OU and account, which allows all services and actions." It may be replaced.
+each root, OU and account, which allows all services and actions." A customer may replace it.
 """
 
 RESOURCE_CONTROL_FULL_ACCESS = Document(
@@ -59,7 +59,7 @@ _RESOURCE_CONTROLLED = frozenset(
 
 
 def controls_resources_of(action: str) -> bool:
-    """Whether resource control policies are asked about an action.
+    """Report whether resource control policies apply to an action.
 
     AWS: "RCPs apply to actions for the following AWS services",
     https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_rcps.html#rcp-supported-services
@@ -68,7 +68,7 @@ def controls_resources_of(action: str) -> bool:
 
 
 def is_service_linked(principal: PolicyPrincipal) -> bool:
-    """Whether a service-linked role asks.
+    """Report whether the principal is a service-linked role.
 
     AWS: "SCPs don't affect any service-linked role"; "RCPs can't be used to restrict calls made by
     service-linked roles".
@@ -77,7 +77,9 @@ def is_service_linked(principal: PolicyPrincipal) -> bool:
 
 
 def require_customer_resource_control(document: Document) -> None:
-    """Refuse a resource control policy that a customer may not write: it only denies, and not every action.
+    """Refuse a resource control policy that a customer may not write.
+
+    A customer's policy may only deny, and its Action element may not be `*` alone.
 
     Raises:
         MalformedPolicyDocument (400).

@@ -1,4 +1,4 @@
-"""What a decision says: its effect, the layer that decided, the statements that it rests on.
+"""Decision: its effect, the layer that decided, and the statements that caused it.
 
 AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 """
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Effect(StrEnum):
-    """What a decision comes to."""
+    """Effect of a decision."""
 
     ALLOW = "allow"
     EXPLICIT_DENY = "explicit-deny"
@@ -16,7 +16,7 @@ class Effect(StrEnum):
 
 
 class Layer(StrEnum):
-    """The kinds of policies that take part; a role's trust policy is its resource policy."""
+    """Kinds of policies that take part in a decision. A role's trust policy is its resource policy."""
 
     RESOURCE_CONTROL = "resource-control"
     SERVICE_CONTROL = "service-control"
@@ -28,7 +28,7 @@ class Layer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MatchedStatement:
-    """A statement by the policy that holds it, its Sid (empty where it has none) and its place, from 0."""
+    """Reference to a statement: its policy, its Sid (empty if it has none) and its index from 0."""
 
     policy: str
     sid: str
@@ -37,10 +37,10 @@ class MatchedStatement:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What was decided, the layer that decided it, and the statements that it rests on.
+    """The effect, the layer that decided, and the statements that caused the decision.
 
-    The statements are those that suffice (one a layer); `explain` tells of every other. An implicit deny
-    rests on none, and neither does what the account root may do.
+    The statements are the ones that suffice, one per layer; `explain` reports all of them. An implicit deny
+    has no statements. A permission that the account root user has by default has none either.
     """
 
     effect: Effect
@@ -49,5 +49,5 @@ class Decision:
 
     @property
     def allowed(self) -> bool:
-        """Whether the request is allowed."""
+        """Report whether the request is allowed."""
         return self.effect is Effect.ALLOW

@@ -1,4 +1,4 @@
-"""Where a refused document is wrong: AWS says what is wrong with it, this finds of which element it says so.
+"""Location of the fault in a refused document. AWS's message names the fault; this module finds its element.
 
 AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_policies.html
 """
@@ -21,7 +21,7 @@ _LISTS = ("Action", "NotAction", "Resource", "NotResource")
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """AWS's sentence, the place that it is about, and what AWS leaves to be found out (may be empty)."""
+    """AWS's message, the position of the fault, and details that AWS's message omits (may be empty)."""
 
     position: Position
     sentence: str
@@ -29,7 +29,7 @@ class Fault:
 
 
 def diagnose(text: str, *, kind: DocumentKind) -> Fault | None:
-    """Find what is wrong with a document; None where it is valid."""
+    """Find the fault of a document. Return None if the document is valid."""
     sentence = _refusal(text, kind)
     if sentence is None:
         return None
@@ -47,7 +47,10 @@ def diagnose(text: str, *, kind: DocumentKind) -> Fault | None:
 
 
 def place_of(path: Path, spans: Mapping[Path, Span]) -> Position:
-    """Where the element at `path` begins, or the nearest that holds it; lone values need not be counted."""
+    """Return the start of the element at `path`, or of the nearest element that contains it.
+
+    The path may omit the index of a lone value.
+    """
     found: Path = ()
     for step in path:
         if (*found, step) in spans:
@@ -110,7 +113,7 @@ def _refused_alone(statement: object, kind: DocumentKind) -> str | None:
 
 
 def _within(statement: object, kind: DocumentKind) -> tuple[Path, str]:
-    """The smallest part of a statement without which it would not be refused with the same sentence."""
+    """Find the smallest part of a statement that causes the same message."""
     if not isinstance(statement, dict):
         return (), "a statement is a JSON object"
     for name in statement:
@@ -129,7 +132,7 @@ def _within(statement: object, kind: DocumentKind) -> tuple[Path, str]:
 
 
 def _with_one_part(statement: Mapping[str, object]) -> Iterator[tuple[Path, dict[str, object]]]:
-    """The statement with one value of a list, or one condition, in the place of all."""
+    """Yield the statement reduced to one value of a list, or to one condition."""
     for name in _LISTS:
         for number, value in enumerate(_listed(statement.get(name, []))):
             yield (name, number), {**statement, name: value}
@@ -148,7 +151,7 @@ def _members(value: object) -> Sequence[tuple[str, object]]:
 
 
 def _matters(path: Path, statement: Mapping[str, object], sentence: str | None, kind: DocumentKind) -> bool:
-    """Whether the sentence goes away, or becomes another, where the element is a harmless one."""
+    """Report whether replacing the element with a harmless one changes or removes the message."""
     name = str(path[0])
     action = "sts:AssumeRole" if kind is DocumentKind.TRUST else "s3:GetObject"
     harmless: dict[str, object] = {"Sid": "", "Condition": {}, "Action": action, "NotAction": action}

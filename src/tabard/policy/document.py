@@ -22,7 +22,7 @@ class MalformedPolicyDocument(AwsError):
 
 
 class DocumentKind(StrEnum):
-    """What a document is attached to; each kind has rules of its own."""
+    """Kind of policy document. Each kind has its own rules."""
 
     IDENTITY = "identity"
     TRUST = "trust"
@@ -34,7 +34,7 @@ class DocumentKind(StrEnum):
 
 
 class StatementEffect(StrEnum):
-    """What a statement does where it applies."""
+    """Effect of a statement on the requests to which it applies."""
 
     ALLOW = "Allow"
     DENY = "Deny"
@@ -42,7 +42,7 @@ class StatementEffect(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principals:
-    """Whom a `Principal` or `NotPrincipal` names; `aws` holds `*`, account ids, ARNs and unique ids."""
+    """Names in a `Principal` or `NotPrincipal` element. `aws` has `*`, account ids, ARNs and unique ids."""
 
     aws: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
@@ -52,7 +52,10 @@ class Principals:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """One operator on one condition key; any of `values` will do (none of them, where it is negated)."""
+    """One operator on one condition key.
+
+    One of `values` must match. If the operator is negated, none of them may match.
+    """
 
     operator: str
     key: str
@@ -61,10 +64,11 @@ class Condition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """One statement: exactly one of actions and not_actions is there.
+    """One statement of a document. It has either `actions` or `not_actions`, never both.
 
-    `sid` is empty where the statement has none. `resources` and `not_resources` are both empty in a trust
-    policy, and may be in a resource policy: the statement is then about the resource it is attached to.
+    `sid` is empty if the statement has none. `resources` and `not_resources` are both empty in a trust
+    policy, and may both be empty in a resource policy. The statement is then about the resource that has the
+    policy.
     """
 
     effect: StatementEffect
@@ -80,7 +84,7 @@ class Statement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """A policy document; `version` is the policy language's, 2008-10-17 where the text states none."""
+    """Policy document. `version` is the version of the policy language, 2008-10-17 if the text has none."""
 
     kind: DocumentKind
     version: str
@@ -89,7 +93,7 @@ class Document:
 
 
 def with_unique_ids(document: Document, unique_ids: Mapping[str, str]) -> Document:
-    """The same document, whose principals with these ARNs are named by the unique id beside each."""
+    """Return the document with each of these principal ARNs replaced by its unique id."""
     if not unique_ids:
         return document
     return replace(

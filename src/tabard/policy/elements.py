@@ -1,4 +1,4 @@
-"""What one action, resource, principal or condition must look like, and the sentence where it does not.
+"""Syntax checks of one action, resource, principal or condition, with AWS's error messages.
 
 AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html
 """
@@ -25,7 +25,7 @@ _PARTITIONS = frozenset(
 )
 _VENDOR = re.compile(r"[0-9A-Za-z.-]+|\*")
 _SERVICE = re.compile(r"[0-9A-Za-z.-]+")
-# "service-name.amazonaws.com": no service goes by a bare name.
+# "service-name.amazonaws.com": every service principal's name has a dot.
 _SERVICE_PRINCIPAL = re.compile(r"[0-9A-Za-z_-]+(?:\.[0-9A-Za-z_-]+)+")
 _AWS_PRINCIPAL = re.compile(
     r"\*|[0-9]{12}"
@@ -52,7 +52,7 @@ _S3_REGIONAL_RESOURCES = ("accesspoint/", "access-grants/", "async-request/", "j
 
 
 def refuse(reason: str) -> NoReturn:
-    """Refuse the whole document with this sentence."""
+    """Refuse the whole document with this message."""
     raise MalformedPolicyDocument(reason=reason)
 
 
@@ -73,7 +73,7 @@ def check_action(action: str) -> None:
 
 
 def check_resource(resource: str) -> None:
-    """Refuse a resource that is not `*` or an ARN of a known partition, as far as IAM looks at it.
+    """Refuse a resource that is not `*` or an ARN of a known partition. Check only the parts that IAM checks.
 
     AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
     """
@@ -108,7 +108,7 @@ def _check_service_arn(resource: str, service: str, region: str, account: str, n
 
 
 def check_legacy_arn(resource: str) -> None:
-    """Refuse an ARN without a service, and one that is incomplete beside empty parts."""
+    """Refuse an ARN without a service, and an incomplete ARN with empty parts."""
     if resource == "*":
         return
     parts = resource.split(":", 5)
@@ -128,12 +128,12 @@ def check_complete_arn(resource: str) -> None:
 
 
 def check_principal(principal_type: str, name: str) -> None:
-    """Refuse a principal that names nobody.
+    """Refuse a principal that cannot name anyone.
 
     "You cannot use a wildcard to match part of a principal name or ARN."
 
     AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
-    Whether the principal exists is for who saves the document to ask.
+    The operation that saves the document checks that the principal exists.
     """
     if principal_type == "AWS":
         in_partition = not name.startswith("arn:") or name.split(":", 2)[1] in _PARTITIONS
@@ -147,7 +147,7 @@ def check_principal(principal_type: str, name: str) -> None:
 
 
 def check_date_operands(condition: Condition) -> None:
-    """Refuse a date that is none.
+    """Refuse an operand of a date operator that is not a date.
 
     AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html#Conditions_Date
     """

@@ -16,15 +16,16 @@ from tabard.policy.request import AccessRequest, PrincipalKind
 
 
 class PolicyLayers(NamedTuple):
-    """The policies that apply to one request; None where there is no such layer.
+    """The policies that apply to one request. None means that the request has no such layer.
 
-    `resource` is what the resource itself says: for `sts:AssumeRole`, the role's trust policy.
+    `resource` is the policy of the resource itself. For `sts:AssumeRole`, it is the role's trust policy.
 
-    `service_control` holds the control policies of the principal's account, `resource_control` those of the
-    resource's: one set a level, from the organization's root through each unit to the account. Both are empty
-    where there is no organization, and for its management account: "SCPs don't affect users or roles in the
-    management account", "RCPs don't affect resources in the management account". Every level of resource
-    control begins with `RESOURCE_CONTROL_FULL_ACCESS`, which cannot be detached.
+    `service_control` has the service control policies of the principal's account. `resource_control` has the
+    resource control policies of the resource's account. Each has one set per level, from the organization's
+    root through each organizational unit to the account. Both are empty without an organization, and for its
+    management account: "SCPs don't affect users or roles in the management account", "RCPs don't affect
+    resources in the management account". Every level of `resource_control` begins with
+    `RESOURCE_CONTROL_FULL_ACCESS`, which cannot be detached.
     """
 
     identity: CompiledPolicies
@@ -39,7 +40,7 @@ _IMPLICIT = {layer: Decision(Effect.IMPLICIT_DENY, layer) for layer in Layer}
 
 
 def decide(request: AccessRequest, layers: PolicyLayers) -> Decision:
-    """Decide one request: an explicit deny anywhere wins, and what nobody allows is denied.
+    """Decide one request. An explicit deny in any layer wins. A request that no policy allows is denied.
 
     AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-denyallow.html
     """
@@ -51,7 +52,9 @@ def decide(request: AccessRequest, layers: PolicyLayers) -> Decision:
         return denied
     principal = request.principal
     named, reach = _NOBODY if layers.resource is None else _named_by(layers.resource, request)
-    if not principal.account_id:  # a service, a provider, nobody: there are no identity policies to ask
+    if (
+        not principal.account_id
+    ):  # a service, an identity provider or an anonymous caller has no identity policies
         return _IMPLICIT[Layer.RESOURCE] if named is None else _allow(Layer.RESOURCE, named)
     granted = (
         None if identity.allow is None else identity.allow.first(request.resource, request.context.values)
@@ -80,7 +83,7 @@ def decide(request: AccessRequest, layers: PolicyLayers) -> Decision:
 
 
 def controls(request: AccessRequest, layers: PolicyLayers) -> Iterator[tuple[Layer, CompiledPolicies]]:
-    """The levels of control policies that this request must pass: each must allow, and none may deny.
+    """Yield the levels of control policies for this request. Each level must allow, and none may deny.
 
     AWS: https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps_evaluation.html
     and …/orgs_manage_policies_rcps_evaluation.html
@@ -98,7 +101,7 @@ def controls(request: AccessRequest, layers: PolicyLayers) -> Iterator[tuple[Lay
 
 
 def _denied_by_control(request: AccessRequest, layers: PolicyLayers) -> Decision | None:
-    """A deny at any level, or else the first level that does not allow."""
+    """Return a deny at any level, or else the implicit deny of the first level that does not allow."""
     asked = tuple(controls(request, layers))
     for layer, level in asked:
         statement = _first_deny(level, request)
@@ -114,7 +117,9 @@ _NOBODY: tuple[None, Reach] = (None, Reach.NOBODY)
 
 
 def _explicit_deny(request: AccessRequest, layers: PolicyLayers, identity: ActionIndex) -> Decision | None:
-    """AWS: "If the enforcement code finds even one explicit deny that applies, the code returns a final
+    """Find an explicit deny in any layer.
+
+    AWS: "If the enforcement code finds even one explicit deny that applies, the code returns a final
     decision of Deny."
     """
     if identity.deny is not None:
@@ -149,10 +154,11 @@ def _first_allow(policies: CompiledPolicies, request: AccessRequest) -> Compiled
 
 
 def _named_by(policies: CompiledPolicies, request: AccessRequest) -> tuple[CompiledStatement | None, Reach]:
-    """The statement that allows the principal most directly.
+    """Find the statement that allows the principal most directly.
 
-    How directly decides what may still limit it: "the principal ARN that is specified in the policy
-    determines whether implicit denies in other policy types are applicable to the final decision".
+    The reach of that statement decides which policies may still limit the permission: "the principal ARN
+    that is specified in the policy determines whether implicit denies in other policy types are applicable
+    to the final decision".
     """
     most: tuple[CompiledStatement | None, Reach] = _NOBODY
     index = policies.for_action(request.action).allow
@@ -164,7 +170,9 @@ def _named_by(policies: CompiledPolicies, request: AccessRequest) -> tuple[Compi
 
 
 def _must_be_named(request: AccessRequest) -> bool:
-    """AWS: "IAM role trust policies and KMS key policies are exceptions to this logic, because they must
+    """Report whether the resource policy must name the principal explicitly.
+
+    AWS: "IAM role trust policies and KMS key policies are exceptions to this logic, because they must
     explicitly allow access for principals."
     """
     if ":role/" in request.resource:

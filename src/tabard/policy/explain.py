@@ -1,4 +1,4 @@
-"""Why a decision came out as it did. Computed apart from deciding, by asking every statement in turn.
+"""Explanation of a decision. It runs separately from `decide` and tests every statement in turn.
 
 AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
 """
@@ -31,10 +31,10 @@ _TRUST_NAMES = ("the role trust policy", "role trust policy")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """The first thing of a statement that did not fit: what it wanted, and what the request had.
+    """The first element of a statement that did not match, with the expected and the actual value.
 
-    `operator` and `key` are there for a condition; `actual` is None where the request has no such key.
-    `reason` is a sentence where the two texts alone do not show why they do not fit.
+    Only a condition has `operator` and `key`. `actual` is None if the request has no such key. `reason` is a
+    sentence if the two values alone do not show why they do not match.
     """
 
     element: Element
@@ -55,7 +55,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What became of one statement; `failure` is None where it applies."""
+    """Result for one statement. `failure` is None if the statement applies."""
 
     layer: Layer
     statement: MatchedStatement
@@ -64,7 +64,7 @@ class Finding:
 
     @property
     def applies(self) -> bool:
-        """Whether the statement applies to the request."""
+        """Report whether the statement applies to the request."""
         return self.failure is None
 
     def __str__(self) -> str:
@@ -78,14 +78,14 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """A decision and what became of every statement."""
+    """A decision, and the result for every statement."""
 
     request: AccessRequest
     decision: Decision
     findings: tuple[Finding, ...]
 
     def as_text(self) -> str:
-        """One line for the decision, and one for each statement."""
+        """Format the decision as one line, followed by one line for each statement."""
         request, decision = self.request, self.decision
         head = (
             f"{decision.effect} by the {decision.layer} layer: {_caller(request.principal)} "
@@ -94,7 +94,7 @@ class Explanation:
         return "\n".join([head, *(f"  {finding}" for finding in self.findings)])
 
     def as_json(self) -> dict[str, object]:
-        """The same as values that JSON knows."""
+        """Return the explanation as values that JSON can represent."""
         return {
             "action": self.request.action,
             "resource": self.request.resource,
@@ -107,7 +107,7 @@ class Explanation:
 
 
 def explain(request: AccessRequest, layers: PolicyLayers) -> Explanation:
-    """Decide once more, and tell for every statement whether it applies or what of it failed first."""
+    """Decide again. Report for every statement whether it applies, or which element failed first."""
     named = (
         *controls(request, layers),
         (Layer.IDENTITY, layers.identity),
@@ -125,11 +125,11 @@ def explain(request: AccessRequest, layers: PolicyLayers) -> Explanation:
 
 
 def denial_sentence(request: AccessRequest, decision: Decision, *, quote_resource: bool = False) -> str:
-    """The sentence with which AWS answers a denial.
+    """Return AWS's message for a denied request.
 
     Args:
-        quote_resource: whether the ARN stands in double quotes, as S3 writes it; IAM, STS, EC2, DynamoDB
-            and SQS do not. A request on `*` names no resource. Characters that do not print are escaped.
+        quote_resource: whether to put the ARN in double quotes, as S3 does; IAM, STS, EC2, DynamoDB and SQS
+            do not. The message for a request on `*` names no resource. Unprintable characters are escaped.
     AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
     """
     sentence = f"User: {_caller(request.principal)} is not authorized to perform: {request.action}"
@@ -145,7 +145,7 @@ def denial_sentence(request: AccessRequest, decision: Decision, *, quote_resourc
 
 
 def _shown(text: str) -> str:
-    """The text with what does not print, a newline too, as an escape: one line stays one line."""
+    """Escape unprintable characters, newlines included, so that the text stays on one line."""
     if text.isprintable():
         return text
     return "".join(

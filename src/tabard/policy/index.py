@@ -1,10 +1,32 @@
-"""Finding the statements whose resource matches, without asking each of them.
+"""Index that finds the statements whose resource matches a request, without testing every statement.
 
-An exact text is looked up in a dictionary. Patterns are kept by the literal text they begin with, sorted: the
-greatest head that is not above the resource is found by bisection, and every other head that the resource
-begins with is among its parents (a head's parent is the longest other head that it begins with).
+Theory of operation
+-------------------
 
-A pattern with wildcards in its first five parts is looked up by what follows those parts.
+`CompiledPolicies.for_action` builds one index per effect. The index has the statements about one action only.
+
+1. A resource without wildcards or variables is a key of a dictionary. One hash lookup finds it.
+2. Any other resource pattern is stored under its head: the literal text before its first wildcard or
+   variable. The head of `arn:aws:s3:::logs/2026*` is `arn:aws:s3:::logs/2026`. A pattern can match only a
+   text that starts with its head.
+3. The heads are sorted. Each head has a parent: the longest other head with which it starts. Bisection finds
+   the last head that sorts at or before the text. Every head with which the text starts is that head or one
+   of its ancestors: any head that sorts between a prefix of the text and the text also starts with that
+   prefix. The lookup follows the parents and tests only the statements under matching heads.
+4. An entry found in this way may have a guard: the rest of the pattern. `logs/2026*` has none, because the
+   head is the whole test. After the guard, the lookup tests the conditions of the statement.
+5. The head of a pattern with wildcards in its first five parts (`arn:aws:s3:*:*:logs/*`) is too short to
+   help. Such a pattern is stored under the literal text with which its last part begins, if there is any.
+   The lookup tries the text after the fifth colon, then after each later colon, because a `*` at the end of
+   a part may match across colons. For a text with more than `MOST_RESTS` such suffixes, the lookup tests
+   these patterns one by one.
+
+Cost: the hash lookup does not depend on the number of statements, and bisection grows with its logarithm. The
+chain of parents depends on how many heads are prefixes of one another, not on how many heads there are. So a
+thousand statements about a thousand buckets cost little more than one. The cost grows only with the
+statements whose head matches the text, because the lookup must test those. A pattern that starts with a
+wildcard or variable has an empty head, so every lookup tests it. So does a `NotResource` statement. An
+unconditional statement about every resource needs no lookup: `first` returns it at once.
 
 AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
 """
@@ -21,7 +43,7 @@ Entry = tuple[Guard | None, tuple[Holds, ...], CompiledStatement]
 
 
 class _Heads:
-    """Entries by exact text and by literal head."""
+    """Table of entries by exact text and by head."""
 
     __slots__ = ("_buckets", "_exact", "_heads", "_parents")
 
@@ -37,7 +59,7 @@ class _Heads:
             self._parents.append(parent)
 
     def first(self, text: str, resource: str, values: Values) -> CompiledStatement | None:
-        """The first statement found whose guard and conditions hold."""
+        """Find a statement whose guard and conditions hold. Return None if there is none."""
         if text in self._exact:
             statement = _first_holding(self._exact[text], resource, values)
             if statement is not None:
@@ -53,7 +75,7 @@ class _Heads:
         return None
 
     def every(self, text: str, resource: str, values: Values) -> Iterator[CompiledStatement]:
-        """Every statement whose guard and conditions hold; one may come several times."""
+        """Yield every statement whose guard and conditions hold. A statement may appear several times."""
         buckets = [self._exact.get(text, ())]
         place = bisect_right(self._heads, text) - 1
         while place >= 0:
@@ -83,7 +105,7 @@ def _first_holding(bucket: tuple[Entry, ...], resource: str, values: Values) -> 
     return None
 
 
-# Beyond so many colons, patterns are tested one by one instead of looked up behind each colon.
+# With more suffixes than this, the index tests the patterns one by one instead of looking up each suffix.
 MOST_RESTS = 8
 
 
@@ -119,7 +141,7 @@ class ResourceIndex:
         )
 
     def first(self, resource: str, values: Values) -> CompiledStatement | None:
-        """A statement that applies, whoever asks; None where none does."""
+        """Find a statement that applies, for any principal. Return None if no statement applies."""
         if self._always is not None:
             return self._always
         found = self._by_whole.first(resource, resource, values)
@@ -134,7 +156,7 @@ class ResourceIndex:
         return found
 
     def every(self, resource: str, values: Values) -> Iterator[CompiledStatement]:
-        """Every statement that applies, whoever asks; one may come several times."""
+        """Yield every statement that applies, for any principal. A statement may appear several times."""
         yield from self._by_whole.every(resource, resource, values)
         if self._by_rest is not None:
             rests = _rests(resource)
@@ -146,9 +168,9 @@ class ResourceIndex:
 
 
 def _rests(resource: str) -> list[str] | None:
-    """What follows the fifth colon, and each later one: a wildcard may have reached across some.
+    """List the text after the fifth colon and after each later one: a wildcard may have matched some colons.
 
-    None where there are too many; none at all where there are less than five colons.
+    Return None if there are too many. Return an empty list if the resource has fewer than five colons.
     """
     rests = resource.split(":", 5)[5:]
     while rests and ":" in rests[-1]:
