@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
+from tabard.store.listings import Listings
+
 Names = Mapping[str, str]
 """Lower-case name → id."""
 
@@ -31,6 +33,7 @@ class Indexes:
     access_keys_by_owner: Gathered = field(default_factory=dict)
     attachment_counts: Mapping[str, int] = field(default_factory=dict)
     boundary_counts: Mapping[str, int] = field(default_factory=dict)
+    listings: Listings = field(default_factory=Listings)
 
 
 class Named(Protocol):

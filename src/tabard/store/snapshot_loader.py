@@ -1,18 +1,21 @@
 """From one snapshot to the next: only the mappings that changed are copied, and nothing is read again."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, TypeVar
 
 from tabard.model.group import Group
+from tabard.model.policies import ManagedPolicy
 from tabard.model.role import Role
 from tabard.model.user import User
 from tabard.store.controls import controls_of
+from tabard.store.listings import Listing, Listings
 from tabard.store.snapshot import Snapshot
 from tabard.store.snapshot_indexes import Indexes, gathered_index, name_index, use_counts
 
 K = TypeVar("K")
+_Counts = tuple[Mapping[str, int], Mapping[str, int]]
 V = TypeVar("V")
 
 PARTITION = "partition"
@@ -82,6 +85,10 @@ def _merged(current: Mapping[K, V], changed: Mapping[K, V | None]) -> Mapping[K,
 
 def _moved(snapshot: Snapshot, delta: Delta) -> Indexes:
     indexes = snapshot.indexes
+    attachment_counts, boundary_counts = (
+        _attachment_counts(snapshot, delta),
+        _boundary_counts(snapshot, delta),
+    )
     return Indexes(
         user_ids=name_index(indexes.user_ids, snapshot.users, delta.of("users")),
         group_ids=name_index(indexes.group_ids, snapshot.groups, delta.of("groups")),
@@ -116,9 +123,49 @@ def _moved(snapshot: Snapshot, delta: Delta) -> Indexes:
             delta.of("access_keys"),
             lambda access_key: (access_key.owner_id,),
         ),
-        attachment_counts=_attachment_counts(snapshot, delta),
-        boundary_counts=_boundary_counts(snapshot, delta),
+        attachment_counts=attachment_counts,
+        boundary_counts=boundary_counts,
+        listings=_listings(snapshot, delta, (attachment_counts, boundary_counts)),
     )
+
+
+def _listings(snapshot: Snapshot, delta: Delta, uses: _Counts) -> Listings:
+    listings = snapshot.indexes.listings
+    return Listings(
+        users=listings.users.changed(snapshot.users, delta.of("users")),
+        groups=listings.groups.changed(snapshot.groups, delta.of("groups")),
+        roles=listings.roles.changed(snapshot.roles, delta.of("roles")),
+        instance_profiles=listings.instance_profiles.changed(
+            snapshot.instance_profiles, delta.of("instance_profiles")
+        ),
+        policies=listings.policies.changed(snapshot.managed_policies, delta.of("managed_policies")),
+        policies_in_use=_policies_in_use(snapshot, delta, uses),
+        instances=listings.instances.changed(snapshot.instances, delta.of("instances")),
+    )
+
+
+def _policies_in_use(snapshot: Snapshot, delta: Delta, uses: _Counts) -> Listing[ManagedPolicy]:
+    """Only the policies that changed, or that a changed user, group or role uses or used, can have moved."""
+    indexes, changed = snapshot.indexes, delta.of("managed_policies")
+    used_before = (indexes.attachment_counts, indexes.boundary_counts)
+    before: dict[str, ManagedPolicy] = {}
+    after: dict[str, ManagedPolicy | None] = {}
+    for arn in {*changed, *_arns_of_changed_holders(snapshot, delta)}:
+        old = snapshot.managed_policies.get(arn)
+        new = changed.get(arn) if arn in changed else old
+        if old is not None and any(arn in counts for counts in used_before):
+            before[arn] = old
+        after[arn] = new if any(arn in counts for counts in uses) else None
+    return indexes.listings.policies_in_use.changed(before, after)
+
+
+def _arns_of_changed_holders(snapshot: Snapshot, delta: Delta) -> Iterator[str]:
+    for field_name in ("users", "groups", "roles"):
+        for key, new in delta.of(field_name).items():
+            for holder in (getattr(snapshot, field_name).get(key), new):
+                if holder is not None:
+                    yield from holder.attached_policy_arns
+                    yield from () if isinstance(holder, Group) else _boundary(holder)
 
 
 def _attachment_counts(snapshot: Snapshot, delta: Delta) -> Mapping[str, int]:

@@ -46,10 +46,20 @@ def keep(
         InvalidParameterValue: an unknown filter, one without values, or a value of over 255 characters.
         FilterLimitExceeded: over 200 values.
     """
+    return list(filter(matcher(filters, selectors, tags=tags), items))
+
+
+def matcher(
+    filters: Sequence[Filter],
+    selectors: Selectors[T],
+    *,
+    tags: Callable[[T], Iterable[Tag]] | None = None,
+) -> Callable[[T], bool]:
+    """The test whether every filter matches an item. Raises as `keep`."""
     if sum(len(each.values) for each in filters) > MAX_VALUES:
         raise FilterLimitExceeded(limit=MAX_VALUES)
     tests = [_test(each, selectors, tags) for each in filters]
-    return [item for item in items if all(test(item) for test in tests)]
+    return lambda item: all(test(item) for test in tests)
 
 
 def _test(

@@ -6,17 +6,18 @@ AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/Query-Requests.html#
 import base64
 import binascii
 from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import TypeVar
 
 import msgspec
 
 from tabard.services.ec2.errors import InvalidNextToken, InvalidParameterValue
+from tabard.store.listings import Key
 
 MAX_PAGE = 1000
 MIN_PAGE = 5
 
 T = TypeVar("T")
-Key = tuple[str, ...]
 
 
 def page(
@@ -35,12 +36,30 @@ def page(
     """
     limit = _limit(max_results, least, most)
     ordered = sorted(items, key=key)
-    if next_token:
-        last_seen = _opened(next_token)
-        ordered = [item for item in ordered if key(item) > last_seen]
-    if len(ordered) <= limit:
-        return ordered, None
-    return ordered[:limit], _token(key(ordered[limit - 1]))
+    last_seen = _opened(next_token) if next_token else ()
+    return _cut((item for item in ordered if key(item) > last_seen), key, limit)
+
+
+def page_in_order(
+    following: Callable[[Key | None], Iterable[T]],
+    *,
+    key: Callable[[T], Key],
+    max_results: int | None,
+    next_token: str | None,
+) -> tuple[list[T], str | None]:
+    """The same of items that are sorted already; `following` gives those after a key, in order.
+
+    Only the items of this page are touched.
+    """
+    limit = _limit(max_results, MIN_PAGE, MAX_PAGE)
+    return _cut(following(_opened(next_token) if next_token else None), key, limit)
+
+
+def _cut(rest: Iterable[T], key: Callable[[T], Key], limit: int) -> tuple[list[T], str | None]:
+    shown = list(islice(rest, limit + 1))
+    if len(shown) <= limit:
+        return shown, None
+    return shown[:limit], _token(key(shown[limit - 1]))
 
 
 def _limit(max_results: int | None, least: int, most: int) -> int:

@@ -8,10 +8,13 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Callable, Iterable
+from itertools import islice
+from operator import itemgetter
 from typing import TypeVar
 
 from tabard.errors import ValidationError
 from tabard.services.operation import Request
+from tabard.store.listings import Key
 
 DEFAULT_PAGE_ENTRIES = 100
 _PLAIN_KEY_CHARACTERS = 32
@@ -38,15 +41,35 @@ def page(
         ValidationError: the marker is not one that this list gave out.
     """
     after = None if request.marker is None else _opened(request.marker, listing)
-    keyed = sorted(
-        ((_sortable(key(entry)), entry) for entry in entries), key=lambda keyed_entry: keyed_entry[0]
-    )
-    rest = [(name, entry) for name, entry in keyed if after is None or name > after]
-    shown = rest[: request.max_items or DEFAULT_PAGE_ENTRIES]
-    chosen = [entry for _, entry in shown]
-    if len(shown) == len(rest):
+    keyed = sorted(((_sortable(key(entry)), entry) for entry in entries), key=itemgetter(0))
+    return _cut((each for each in keyed if after is None or each[0] > after), request, listing)
+
+
+def page_in_order(
+    following: Callable[[Key | None], Iterable[T]],
+    key: Callable[[T], Key],
+    request: PagedRequest,
+    *,
+    listing: str,
+) -> tuple[list[T], dict[str, object]]:
+    """The same of entries that are sorted already: only those of this page are touched.
+
+    Args:
+        following: the entries after a key, in order.
+    """
+    after = None if request.marker is None else (_opened(request.marker, listing),)
+    return _cut(((key(entry)[0], entry) for entry in following(after)), request, listing)
+
+
+def _cut(
+    rest: Iterable[tuple[str, T]], request: PagedRequest, listing: str
+) -> tuple[list[T], dict[str, object]]:
+    limit = request.max_items or DEFAULT_PAGE_ENTRIES
+    shown = list(islice(rest, limit + 1))
+    chosen = [entry for _, entry in shown[:limit]]
+    if len(shown) <= limit:
         return chosen, {"IsTruncated": False}
-    return chosen, {"IsTruncated": True, "Marker": _marker(listing, shown[-1][0])}
+    return chosen, {"IsTruncated": True, "Marker": _marker(listing, shown[limit - 1][0])}
 
 
 def _sortable(key: str) -> str:

@@ -1,9 +1,15 @@
 """Pages: every entry once, in order, while others come and go."""
 
+from dataclasses import replace
+from typing import NoReturn
+
+import msgspec
 import pytest
 
 from tabard.errors import ValidationError
 from tabard.services.iam.pages import PagedRequest, page
+from tabard.services.operation import Read
+from tests.support.one_account import Account, operation_named
 
 
 def _walk(entries: list[str], size: int) -> list[str]:
@@ -52,3 +58,36 @@ def test_long_keys_that_begin_alike_are_each_met_once() -> None:
 def test_a_marker_of_another_list_is_refused(marker: str) -> None:
     with pytest.raises(ValidationError, match=r"Invalid Marker\."):
         page(["a"], lambda entry: entry, PagedRequest(marker=marker), listing="entries")
+
+
+class LookedUp(dict[str, object]):
+    """A mapping of a snapshot whose entries are looked up and never gone through."""
+
+    def __iter__(self) -> NoReturn:
+        raise AssertionError("a page went through every entry")
+
+    keys = values = items = __iter__  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize(
+    ("operation", "field", "wire_input"),
+    [
+        ("ListRoles", "roles", {}),
+        ("ListRoles", "roles", {"PathPrefix": "/a/"}),
+        ("ListUsers", "users", {"PathPrefix": "/a/"}),
+        ("ListGroups", "groups", {"PathPrefix": "/a/"}),
+        ("ListInstanceProfiles", "instance_profiles", {"PathPrefix": "/a/"}),
+        ("ListPolicies", "managed_policies", {"Scope": "Local"}),
+        ("ListPolicies", "managed_policies", {"OnlyAttached": True}),
+    ],
+)
+def test_a_listing_goes_through_the_entries_of_its_page_alone(
+    account: Account, operation: str, field: str, wire_input: dict[str, object]
+) -> None:
+    found = operation_named("iam", operation)
+    assert isinstance(found, Read)
+    request = msgspec.convert(wire_input, found.request)
+    permit = account.permit(account.admin, *found.checks(request, account.facts(account.admin)))
+    snapshot = account.snapshot
+    guarded = replace(snapshot, **{field: LookedUp(getattr(snapshot, field))})
+    assert found.perform(permit, request, guarded) == found.perform(permit, request, snapshot)

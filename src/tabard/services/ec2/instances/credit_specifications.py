@@ -2,11 +2,12 @@
 
 from tabard.access.authorize import Permit
 from tabard.services.ec2.errors import DryRunOperation, InvalidParameterValue
-from tabard.services.ec2.filters import Filter, keep
-from tabard.services.ec2.instances.listing import asked_for, launch_order
+from tabard.services.ec2.filters import Filter, matcher
+from tabard.services.ec2.instances.listing import instances_after
 from tabard.services.ec2.launch.instance_types import UNLIMITED, is_burstable
-from tabard.services.ec2.pages import page
+from tabard.services.ec2.pages import page_in_order
 from tabard.services.operation import Output, Request
+from tabard.store.listings import by_launch
 from tabard.store.snapshot import Snapshot
 
 
@@ -34,16 +35,17 @@ def describe_instance_credit_specifications(
     """
     if request.dry_run:
         raise DryRunOperation
-    found = asked_for(request.instance_ids, permit, snapshot, max_results=request.max_results)
-    burstable = [each for each in found if is_burstable(each.instance_type)]
-    if request.instance_ids and len(burstable) < len(found):
-        steady = next(each for each in found if each not in burstable)
+    found = instances_after(request.instance_ids, permit, snapshot, max_results=request.max_results)
+    named = found(None) if request.instance_ids else ()
+    steady = next((each for each in named if not is_burstable(each.instance_type)), None)
+    if steady is not None:
         raise InvalidParameterValue(
             reason=f"{steady.instance_id} is not a burstable performance instance: it has no CPU credits."
         )
-    instances, next_token = page(
-        keep(burstable, request.filters, {"instance-id": lambda it: (it.instance_id,)}),
-        key=launch_order,
+    matches = matcher(request.filters, {"instance-id": lambda it: (it.instance_id,)})
+    instances, next_token = page_in_order(
+        lambda key: (each for each in found(key) if is_burstable(each.instance_type) and matches(each)),
+        key=by_launch,
         max_results=request.max_results,
         next_token=request.next_token,
     )

@@ -6,15 +6,16 @@ from tabard.access.authorize import Permit
 from tabard.access.check import Check
 from tabard.model.instance import Instance, InstanceState
 from tabard.services.ec2.errors import DryRunOperation
-from tabard.services.ec2.filters import Filter, keep
+from tabard.services.ec2.filters import Filter, matcher
 from tabard.services.ec2.instances.filters import instance_selectors
 from tabard.services.ec2.instances.instance_lookup import instance_checks, looked_up_instances
 from tabard.services.ec2.instances.lifecycle import ENDING, USER_INITIATED, move
-from tabard.services.ec2.instances.listing import architecture_of, asked_for, launch_order
+from tabard.services.ec2.instances.listing import architecture_of, instances_after
 from tabard.services.ec2.instances.shutdown_options import guard_terminable
 from tabard.services.ec2.instances.view import instance_view, state_view
-from tabard.services.ec2.pages import page
+from tabard.services.ec2.pages import page_in_order
 from tabard.services.operation import Facts, Output, Request
+from tabard.store.listings import by_launch
 from tabard.store.ports import Transaction
 from tabard.store.snapshot import Snapshot
 
@@ -55,10 +56,13 @@ def describe_instances(permit: Permit, request: DescribeInstancesRequest, snapsh
     """
     if request.dry_run:
         raise DryRunOperation
-    found = asked_for(request.instance_ids, permit, snapshot, max_results=request.max_results)
-    selected = keep(found, request.filters, instance_selectors(snapshot), tags=lambda it: it.tags)
-    instances, next_token = page(
-        selected, key=launch_order, max_results=request.max_results, next_token=request.next_token
+    found = instances_after(request.instance_ids, permit, snapshot, max_results=request.max_results)
+    wanted = matcher(request.filters, instance_selectors(snapshot), tags=lambda it: it.tags)
+    instances, next_token = page_in_order(
+        lambda key: filter(wanted, found(key)),
+        key=by_launch,
+        max_results=request.max_results,
+        next_token=request.next_token,
     )
     answer: dict[str, object] = {"Reservations": _by_reservation(instances, snapshot)}
     if next_token is not None:

@@ -1,51 +1,51 @@
 """Which instances a Describe operation is about."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 from tabard.access.authorize import Permit
 from tabard.model.instance import Instance
 from tabard.services.ec2.errors import InvalidInstanceIDNotFound, InvalidParameterCombination
 from tabard.services.ec2.ids import guard_instance_id
-from tabard.services.ec2.pages import Key
+from tabard.store.listings import Key, by_launch
 from tabard.store.snapshot import Snapshot
 
 
 def asked_for(
     instance_ids: Sequence[str], permit: Permit, snapshot: Snapshot, *, max_results: int | None
 ) -> list[Instance]:
-    """The instances of these ids, or every instance of the region.
+    """The instances of these ids, oldest first.
 
     Raises:
         InvalidInstanceID.NotFound, InvalidInstanceID.Malformed;
         InvalidParameterCombination: ids with MaxResults.
     """
-    here = {
-        instance.instance_id: instance
-        for instance in snapshot.instances.values()
-        if instance.region == permit.region
-    }
-    if not instance_ids:
-        return list(here.values())
-    if max_results is not None:
+    if instance_ids and max_results is not None:
         raise InvalidParameterCombination(
             reason="The parameter instancesSet cannot be used with the parameter maxResults"
         )
     for instance_id in instance_ids:
         guard_instance_id(instance_id)
-    missing = [instance_id for instance_id in instance_ids if instance_id not in here]
-    if missing:
-        raise InvalidInstanceIDNotFound.among(missing)
-    return [here[instance_id] for instance_id in dict.fromkeys(instance_ids)]
+    found = {instance_id: snapshot.instances.get(instance_id) for instance_id in instance_ids}
+    here = [each for each in found.values() if each is not None and each.region == permit.region]
+    if len(here) < len(found):
+        known = {each.instance_id for each in here}
+        raise InvalidInstanceIDNotFound.among([each for each in instance_ids if each not in known])
+    return sorted(here, key=by_launch)
 
 
-def launch_order(instance: Instance) -> Key:
-    """Oldest first, a reservation's instances together."""
-    return (
-        instance.launched_at.isoformat(timespec="microseconds"),
-        instance.reservation_id,
-        f"{instance.ami_launch_index:05d}",
-        instance.instance_id,
-    )
+def instances_after(
+    instance_ids: Sequence[str], permit: Permit, snapshot: Snapshot, *, max_results: int | None
+) -> Callable[[Key | None], Iterable[Instance]]:
+    """Give a function of a key: the instances after it, oldest first, of these ids or of the whole region.
+
+    Raises:
+        As `asked_for`.
+    """
+    named = asked_for(instance_ids, permit, snapshot, max_results=max_results)
+    if instance_ids:
+        return lambda key: (each for each in named if key is None or by_launch(each) > key)
+    return partial(snapshot.indexes.listings.instances.in_group, permit.region)
 
 
 def architecture_of(instance: Instance, snapshot: Snapshot) -> str:

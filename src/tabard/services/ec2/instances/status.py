@@ -7,12 +7,13 @@ from tabard.model.host import Host
 from tabard.model.instance import Instance, InstanceState
 from tabard.model.instance_events import ScheduledEvent
 from tabard.services.ec2.errors import DryRunOperation
-from tabard.services.ec2.filters import Filter, keep
-from tabard.services.ec2.instances.listing import asked_for, launch_order
+from tabard.services.ec2.filters import Filter, matcher
+from tabard.services.ec2.instances.listing import instances_after
 from tabard.services.ec2.instances.view import state_view
 from tabard.services.ec2.launch.placement import SILENT_AFTER
-from tabard.services.ec2.pages import page
+from tabard.services.ec2.pages import page_in_order
 from tabard.services.operation import Output, Request
+from tabard.store.listings import by_launch
 from tabard.store.snapshot import Snapshot
 
 
@@ -44,9 +45,8 @@ def describe_instance_status(
     """
     if request.dry_run:
         raise DryRunOperation
-    found = asked_for(request.instance_ids, permit, snapshot, max_results=request.max_results)
-    selected = keep(
-        [each for each in found if request.include_all_instances or each.state is InstanceState.RUNNING],
+    found = instances_after(request.instance_ids, permit, snapshot, max_results=request.max_results)
+    matches = matcher(
         request.filters,
         {
             "availability-zone": lambda it: (it.availability_zone,),
@@ -56,8 +56,16 @@ def describe_instance_status(
             "system-status.status": lambda it: (_status(it, snapshot, permit.now),),
         },
     )
-    instances, next_token = page(
-        selected, key=launch_order, max_results=request.max_results, next_token=request.next_token
+
+    def is_wanted(instance: Instance) -> bool:
+        is_shown = request.include_all_instances or instance.state is InstanceState.RUNNING
+        return is_shown and matches(instance)
+
+    instances, next_token = page_in_order(
+        lambda key: filter(is_wanted, found(key)),
+        key=by_launch,
+        max_results=request.max_results,
+        next_token=request.next_token,
     )
     answer: dict[str, object] = {
         "InstanceStatuses": [_view(it, _status(it, snapshot, permit.now)) for it in instances]

@@ -9,7 +9,7 @@ from tabard.model.tag import Tag
 from tabard.policy import Multivalued
 from tabard.services.ec2.errors import DryRunOperation, MissingParameter
 from tabard.services.ec2.filters import Filter, keep
-from tabard.services.ec2.pages import Key, page
+from tabard.services.ec2.pages import page
 from tabard.services.ec2.tags.tagged_resources import (
     Tagging,
     named_resources,
@@ -19,6 +19,7 @@ from tabard.services.ec2.tags.tagged_resources import (
 )
 from tabard.services.ec2.tags.tags import RequestTag, guard_metadata_key, guard_tags, tag_context
 from tabard.services.operation import Facts, Output, Request
+from tabard.store.listings import Key
 from tabard.store.ports import Transaction
 from tabard.store.snapshot import Snapshot
 

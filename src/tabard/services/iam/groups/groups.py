@@ -13,9 +13,10 @@ from tabard.names import new_unique_id
 from tabard.services.iam.checks import arn_to_be
 from tabard.services.iam.entities import group_seen, group_to_change
 from tabard.services.iam.errors import GroupAlreadyExists, InlinePoliciesLeft, PoliciesAttached, UsersInGroup
-from tabard.services.iam.pages import PagedRequest, page
+from tabard.services.iam.pages import PagedRequest, page, page_in_order
 from tabard.services.iam.shapes import group_shape, user_shape
 from tabard.services.operation import Facts, Output, Request
+from tabard.store.listings import by_name
 from tabard.store.ports import Transaction
 from tabard.store.snapshot import Snapshot
 
@@ -115,8 +116,10 @@ def list_groups(_permit: Permit, request: ListGroupsRequest, snapshot: Snapshot)
         ValidationError: the marker is not this list's.
     AWS: https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListGroups.html
     """
-    under_path = (group for group in snapshot.groups.values() if group.path.startswith(request.path_prefix))
-    groups, truncation = page(under_path, lambda group: group.name.lower(), request, listing="groups")
+    every = snapshot.indexes.listings.groups
+    groups, truncation = page_in_order(
+        lambda after: every.under(request.path_prefix, key=after), by_name, request, listing="groups"
+    )
     return {"Groups": [group_shape(group) for group in groups], **truncation}
 
 

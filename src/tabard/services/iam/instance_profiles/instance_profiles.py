@@ -24,11 +24,12 @@ from tabard.services.iam.errors import (
     RoleNotInInstanceProfile,
     RolesInInstanceProfile,
 )
-from tabard.services.iam.pages import PagedRequest, page
+from tabard.services.iam.pages import PagedRequest, page, page_in_order
 from tabard.services.iam.quotas import ROLES_PER_INSTANCE_PROFILE
 from tabard.services.iam.shapes import instance_profile_shape, whole_instance_profile_shape
 from tabard.services.iam.tags import TagInput, minding_case, requested_tags, with_tags
 from tabard.services.operation import Facts, Output, Request
+from tabard.store.listings import by_name
 from tabard.store.ports import Transaction
 from tabard.store.snapshot import Snapshot
 
@@ -130,13 +131,14 @@ def list_instance_profiles(
         ValidationError: the marker is not this list's.
     AWS: https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListInstanceProfiles.html
     """
-    everyone = snapshot.instance_profiles.values()
-    return _listed(
-        [found for found in everyone if found.path.startswith(request.path_prefix)],
+    every = snapshot.indexes.listings.instance_profiles
+    found = page_in_order(
+        lambda after: every.under(request.path_prefix, key=after),
+        by_name,
         request,
-        snapshot,
         listing="instance-profiles",
     )
+    return _shapes(*found, snapshot)
 
 
 def list_instance_profiles_for_role(
@@ -150,13 +152,11 @@ def list_instance_profiles_for_role(
     """
     role = role_seen(snapshot, request.role_name)
     holding = snapshot.instance_profiles_holding(role.role_id)
-    return _listed(holding, request, snapshot, listing="instance-profiles-for-role")
+    found = page(holding, lambda one: one.name.lower(), request, listing="instance-profiles-for-role")
+    return _shapes(*found, snapshot)
 
 
-def _listed(
-    found: Sequence[InstanceProfile], request: PagedRequest, snapshot: Snapshot, *, listing: str
-) -> Output:
-    shown, truncation = page(found, lambda one: one.name.lower(), request, listing=listing)
+def _shapes(shown: Sequence[InstanceProfile], truncation: Output, snapshot: Snapshot) -> Output:
     shapes = [instance_profile_shape(one, snapshot.roles.get) for one in shown]
     return {"InstanceProfiles": shapes, **truncation}
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from tabard.model.group import Group
-from tabard.model.policies import InlinePolicy, ManagedPolicy
+from tabard.model.policies import InlinePolicy
 from tabard.model.role import Role
 from tabard.model.user import User
 from tabard.services.iam.documents import encoded, refuse_bad_inline_policy
@@ -23,6 +23,7 @@ from tabard.services.iam.errors import (
 from tabard.services.iam.pages import PagedRequest, page
 from tabard.services.iam.quotas import ATTACHED_POLICIES, INLINE_POLICY_SIZE, counted_size
 from tabard.services.operation import Output
+from tabard.store.listings import by_name_and_owner
 from tabard.store.ports import Transaction
 from tabard.store.snapshot import Snapshot
 
@@ -104,16 +105,13 @@ def attached_policies(
     """A page of the managed policies of these ARNs under a path, by name."""
     policies = [snapshot.managed_policies[arn] for arn in arns if arn in snapshot.managed_policies]
     under_path = [policy for policy in policies if policy.path.startswith(path_prefix)]
-    shown, truncation = page(under_path, name_then_owner, request, listing="attached-policies")
+    shown, truncation = page(
+        under_path, lambda policy: by_name_and_owner(policy)[0], request, listing="attached-policies"
+    )
     return {
         "AttachedPolicies": [{"PolicyName": policy.name, "PolicyArn": policy.arn} for policy in shown],
         **truncation,
     }
-
-
-def name_then_owner(policy: ManagedPolicy) -> str:
-    """Orders managed policies: AWS may name one as the account does."""
-    return f"{policy.name.lower()} {policy.account_id}"
 
 
 def _noun(holder: Role | User | Group) -> str:

@@ -14,12 +14,12 @@ from tabard.services.iam.checks import arn_to_be, to_make
 from tabard.services.iam.documents import refuse_bad_managed_policy
 from tabard.services.iam.entities import policy_seen, policy_to_change
 from tabard.services.iam.errors import PolicyAlreadyExists, PolicyHasVersions, PolicyInUse
-from tabard.services.iam.pages import PagedRequest, page
+from tabard.services.iam.pages import PagedRequest, page_in_order
 from tabard.services.iam.policies.entities import PolicyUsage
-from tabard.services.iam.policies.held_policies import name_then_owner
 from tabard.services.iam.shapes import policy_shape, whole_policy_shape
 from tabard.services.iam.tags import TagInput, minding_case, requested_tags, tag_shapes, with_tags
 from tabard.services.operation import Facts, Output, Request
+from tabard.store.listings import by_name_and_owner
 from tabard.store.ports import AlreadyStored, Transaction
 from tabard.store.snapshot import Snapshot
 
@@ -108,20 +108,24 @@ def list_policies(permit: Permit, request: ListPoliciesRequest, snapshot: Snapsh
     """
 
     def is_asked_for(policy: ManagedPolicy) -> bool:
-        is_local = policy.account_id == permit.account_id
-        if request.scope != "All" and is_local != (request.scope == "Local"):
-            return False
         attached, bounds = snapshot.attachment_count(policy.arn), snapshot.boundary_count(policy.arn)
         if request.policy_usage_filter == "PermissionsBoundary" and not bounds:
             return False
         if request.policy_usage_filter == "PermissionsPolicy" and bounds and not attached:
             return False
-        if request.only_attached and not attached:
-            return False
-        return policy.path.startswith(request.path_prefix)
+        return bool(attached) or not request.only_attached
 
-    asked_for = [policy for policy in snapshot.managed_policies.values() if is_asked_for(policy)]
-    shown, truncation = page(asked_for, name_then_owner, request, listing="policies")
+    listings = snapshot.indexes.listings
+    only_in_use = request.only_attached or request.policy_usage_filter == "PermissionsBoundary"
+    every = listings.policies_in_use if only_in_use else listings.policies
+    owners = {"AWS": ("aws",), "Local": (permit.account_id,)}.get(request.scope, ("aws", permit.account_id))
+    prefixes = [owner + request.path_prefix for owner in owners]
+    shown, truncation = page_in_order(
+        lambda after: filter(is_asked_for, every.under(*prefixes, key=after)),
+        by_name_and_owner,
+        request,
+        listing="policies",
+    )
     return {
         "Policies": [
             policy_shape(

@@ -20,12 +20,13 @@ from tabard.services.iam.errors import (
     RoleAlreadyExists,
     RolesInInstanceProfile,
 )
-from tabard.services.iam.pages import PagedRequest, page
+from tabard.services.iam.pages import PagedRequest, page_in_order
 from tabard.services.iam.policies.boundaries import boundary_key, refuse_bad_boundary
 from tabard.services.iam.roles.trusted_principals import trusted_principals
 from tabard.services.iam.shapes import bounded, role_shape, whole_role_shape
 from tabard.services.iam.tags import TagInput, ignoring_case, requested_tags, tag_shapes, with_tags
 from tabard.services.operation import Facts, Output, Request
+from tabard.store.listings import by_name
 from tabard.store.ports import Transaction
 from tabard.store.snapshot import Snapshot
 
@@ -140,8 +141,10 @@ def list_roles(_permit: Permit, request: ListRolesRequest, snapshot: Snapshot) -
         ValidationError: the marker is not this list's.
     AWS: https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListRoles.html
     """
-    under_path = (role for role in snapshot.roles.values() if role.path.startswith(request.path_prefix))
-    roles, truncation = page(under_path, lambda role: role.name.lower(), request, listing="roles")
+    every = snapshot.indexes.listings.roles
+    roles, truncation = page_in_order(
+        lambda after: every.under(request.path_prefix, key=after), by_name, request, listing="roles"
+    )
     return {"Roles": [role_shape(role) for role in roles], **truncation}
 
 

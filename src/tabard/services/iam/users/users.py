@@ -21,11 +21,12 @@ from tabard.services.iam.errors import (
     UserAlreadyExists,
     UsersInGroup,
 )
-from tabard.services.iam.pages import PagedRequest, page
+from tabard.services.iam.pages import PagedRequest, page_in_order
 from tabard.services.iam.policies.boundaries import boundary_key, refuse_bad_boundary
 from tabard.services.iam.shapes import bounded, user_shape, whole_user_shape
 from tabard.services.iam.tags import TagInput, ignoring_case, requested_tags, tag_shapes, with_tags
 from tabard.services.operation import Facts, Output, Request
+from tabard.store.listings import by_name
 from tabard.store.ports import Transaction
 from tabard.store.snapshot import Snapshot
 
@@ -142,8 +143,10 @@ def list_users(_permit: Permit, request: ListUsersRequest, snapshot: Snapshot) -
         ValidationError: the marker is not this list's.
     AWS: https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListUsers.html
     """
-    under_path = (user for user in snapshot.users.values() if user.path.startswith(request.path_prefix))
-    users, truncation = page(under_path, lambda user: user.name.lower(), request, listing="users")
+    every = snapshot.indexes.listings.users
+    users, truncation = page_in_order(
+        lambda after: every.under(request.path_prefix, key=after), by_name, request, listing="users"
+    )
     return {"Users": [user_shape(user) for user in users], **truncation}
 
 

@@ -1,0 +1,191 @@
+"""Sorted listings: aggregates in the order in which a List or Describe operation answers them.
+
+Theory of operation. Entries stand in chunks of some hundreds, in order. A page begins after a key: `bisect`
+finds the chunk and the place in it, and the page takes its entries from there. A change copies the list of
+chunks and the one chunk that it falls into, so that neither 10 nor 100,000 entries make it slow, and the
+listing before it stays as it was. Nothing is sorted after the first load. Entries are also kept by group:
+IAM's paths, EC2's regions. A path prefix merges the groups that begin with it, so its page costs one step
+for each path of the account, whatever else the account holds.
+"""
+
+import heapq
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from operator import itemgetter
+from typing import Generic, TypeVar
+
+from tabard.model.group import Group
+from tabard.model.instance import Instance
+from tabard.model.instance_profile import InstanceProfile
+from tabard.model.policies import ManagedPolicy
+from tabard.model.role import Role
+from tabard.model.user import User
+
+V = TypeVar("V")
+Key = tuple[str, ...]
+
+CHUNK = 256
+"""Entries in a chunk after the first load; one that grows to twice as many is cut in two."""
+
+_key = itemgetter(0)
+
+
+class Sorted(Generic[V]):
+    """Entries in the order of their keys, each of which is there once. Nothing in it changes."""
+
+    __slots__ = ("_chunks", "_firsts")
+
+    def __init__(self, chunks: list[list[tuple[Key, V]]]) -> None:
+        self._chunks = chunks
+        self._firsts = [chunk[0][0] for chunk in chunks]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sorted) and list(self.after(None)) == list(other.after(None))
+
+    __hash__ = None  # type: ignore[assignment]  # its entries may have none
+
+    def __bool__(self) -> bool:
+        return bool(self._chunks)
+
+    def after(self, key: Key | None) -> Iterator[tuple[Key, V]]:
+        """The entries whose keys come after this one, or all of them."""
+        begin = 0 if key is None else max(0, bisect_right(self._firsts, key) - 1)
+        for number in range(begin, len(self._chunks)):
+            chunk = self._chunks[number]
+            place = bisect_right(chunk, key, key=_key) if number == begin and key is not None else 0
+            for at in range(place, len(chunk)):
+                yield chunk[at]
+
+    def changed(self, gone: Sequence[Key], new: Mapping[Key, V]) -> "Sorted[V]":
+        """The same with some entries removed, then others added or replaced."""
+        if len(gone) + len(new) > len(self._chunks):
+            merged = dict(self.after(None))
+            for key in gone:
+                merged.pop(key, None)
+            ordered = sorted((merged | dict(new)).items(), key=_key)
+            return Sorted([ordered[begin : begin + CHUNK] for begin in range(0, len(ordered), CHUNK)])
+        chunks = list(self._chunks)
+        for key in gone:
+            self._replace(chunks, key, [])
+        for key, entry in new.items():
+            self._replace(chunks, key, [(key, entry)])
+        cut = (part for chunk in chunks for part in _parts(chunk))
+        return Sorted([chunk for chunk in cut if chunk])
+
+    def _replace(self, chunks: list[list[tuple[Key, V]]], key: Key, by: list[tuple[Key, V]]) -> None:
+        number = max(0, bisect_right(self._firsts, key) - 1)
+        chunk = chunks[number]
+        place = bisect_left(chunk, key, key=_key)
+        is_there = place < len(chunk) and chunk[place][0] == key
+        chunks[number] = [*chunk[:place], *by, *chunk[place + is_there :]]
+
+
+def _parts(chunk: list[tuple[Key, V]]) -> list[list[tuple[Key, V]]]:
+    if len(chunk) < 2 * CHUNK:
+        return [chunk]
+    half = len(chunk) // 2
+    return [chunk[:half], chunk[half:]]
+
+
+@dataclass(frozen=True, slots=True)
+class Listing(Generic[V]):
+    """One order of the aggregates of one kind, all together and by group.
+
+    `key_of` is unique among them. `group_of` names the group, such as a path.
+    """
+
+    key_of: Callable[[V], Key]
+    group_of: Callable[[V], str]
+    every: Sorted[V] = field(default_factory=lambda: Sorted([]), repr=False)
+    groups: Mapping[str, Sorted[V]] = field(default_factory=dict, repr=False)
+
+    def after(self, key: Key | None = None) -> Iterator[V]:
+        """Every entry after a key, in order."""
+        return (entry for _, entry in self.every.after(key))
+
+    def in_group(self, group: str, key: Key | None = None) -> Iterator[V]:
+        """The entries of one group after a key, in order."""
+        return (entry for _, entry in self.groups.get(group, Sorted[V]([])).after(key))
+
+    def under(self, *prefixes: str, key: Key | None = None) -> Iterator[V]:
+        """The entries after a key, in order, of the groups whose names begin with one of these prefixes."""
+        below = [entries for group, entries in self.groups.items() if group.startswith(prefixes)]
+        if len(below) == len(self.groups):
+            return self.after(key)
+        merged = heapq.merge(*(entries.after(key) for entries in below), key=_key)
+        return (entry for _, entry in merged)
+
+    def changed(self, before: Mapping[str, V], changed: Mapping[str, V | None]) -> "Listing[V]":
+        """The listing after a change: `before` has the aggregates as they were, by the same keys."""
+        if not changed:
+            return self
+        gone: dict[str, list[Key]] = {}
+        new: dict[str, dict[Key, V]] = {}
+        for name, value in changed.items():
+            old = before.get(name)
+            if old is not None and (value is None or self._place(old) != self._place(value)):
+                gone.setdefault(self.group_of(old), []).append(self.key_of(old))
+            if value is not None:
+                new.setdefault(self.group_of(value), {})[self.key_of(value)] = value
+        groups = dict(self.groups)
+        for group in {**gone, **new}:
+            moved = groups.get(group, Sorted[V]([])).changed(gone.get(group, ()), new.get(group, {}))
+            if moved:
+                groups[group] = moved
+            else:
+                groups.pop(group, None)
+        all_gone = [key for keys in gone.values() for key in keys]
+        all_new = {key: entry for entries in new.values() for key, entry in entries.items()}
+        return Listing(self.key_of, self.group_of, self.every.changed(all_gone, all_new), groups)
+
+    def _place(self, value: V) -> tuple[str, Key]:
+        return self.group_of(value), self.key_of(value)
+
+
+def by_name(entity: User | Group | Role | InstanceProfile) -> Key:
+    """By name, without regard to case."""
+    return (entity.name.lower(),)
+
+
+def by_name_and_owner(policy: ManagedPolicy) -> Key:
+    """By name, without regard to case; AWS may name a policy as the account does."""
+    return (f"{policy.name.lower()} {policy.account_id}",)
+
+
+def by_launch(instance: Instance) -> Key:
+    """Oldest first, a reservation's instances together."""
+    return (
+        instance.launched_at.isoformat(timespec="microseconds"),
+        instance.reservation_id,
+        f"{instance.ami_launch_index:05d}",
+        instance.instance_id,
+    )
+
+
+def path_of(entity: User | Group | Role | InstanceProfile) -> str:
+    """The group of an IAM entity."""
+    return entity.path
+
+
+def owner_and_path_of(policy: ManagedPolicy) -> str:
+    """The group of a managed policy: `aws/…` where AWS owns it, or the account's id with the path."""
+    return policy.account_id + policy.path
+
+
+def region_of(instance: Instance) -> str:
+    """The group of an instance."""
+    return instance.region
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listings:
+    """What is listed in pages; `policies_in_use` are attached to something, or bound it."""
+
+    users: Listing[User] = Listing(by_name, path_of)
+    groups: Listing[Group] = Listing(by_name, path_of)
+    roles: Listing[Role] = Listing(by_name, path_of)
+    instance_profiles: Listing[InstanceProfile] = Listing(by_name, path_of)
+    policies: Listing[ManagedPolicy] = Listing(by_name_and_owner, owner_and_path_of)
+    policies_in_use: Listing[ManagedPolicy] = Listing(by_name_and_owner, owner_and_path_of)
+    instances: Listing[Instance] = Listing(by_launch, region_of)
