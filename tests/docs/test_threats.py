@@ -24,7 +24,7 @@ _ANY_CODE = re.compile(r"`[^`]+`")
 
 def rows() -> dict[str, str]:
     """The last cell of each row of the table, by its first."""
-    section = read("SECURITY.md").partition("\n## Tried\n")[2].partition("\n## ")[0]
+    section = read("SECURITY.md").partition("\n## Tested attacks\n")[2].partition("\n## ")[0]
     cells = [line.strip("| ").split(" | ") for line in section.splitlines() if line.startswith("| ")]
     return {row[0]: row[-1] for row in cells[1:]}
 
