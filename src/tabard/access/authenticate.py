@@ -1,8 +1,8 @@
-"""Who is calling. The signature is verified on every request; nothing here takes anybody's word.
+"""Authentication of callers. It verifies the signature of every request.
 
-Two steps, because key, date, scope and session are checked before any body is read: `examine` finds the
-key that a request claims and refuses what cannot be right; `authenticate` verifies the signature over
-the payload hash and makes the `Caller`.
+Authentication has two steps, because it checks key, date, scope and session before it reads any body.
+`examine` finds the key that a request claims and refuses invalid claims. `authenticate` verifies the
+signature over the payload hash and makes the `Caller`.
 
 AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
 """
@@ -63,7 +63,7 @@ class Examined(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Authenticator:
-    """What authentication needs beside the request and the snapshot."""
+    """Authenticator of signed requests, with its dependencies other than the request and the snapshot."""
 
     vault: Vault = field(repr=False)
     verified_keys: VerifiedKeys = field(default_factory=VerifiedKeys)
@@ -81,8 +81,8 @@ class Authenticator:
         """Find the key a request claims, before its body is read.
 
         Args:
-            authorization: what the request claims, if it claims anything.
-            service: the service that the request was identified as; the scope must name it.
+            authorization: the parsed Authorization of the request, if it has one.
+            service: the service to which the request was sent. The scope must name it.
         Raises:
             NotAuthenticated: in the service's own code. IncompleteSignature (400), HeadersNotSigned (403).
         """
@@ -115,10 +115,10 @@ class Authenticator:
         return Examined(service, request, authorization, signer, known, claim, snapshot, moment)
 
     def authenticate(self, examined: Examined, payload_hash: str) -> Caller:
-        """Verify the signature over `payload_hash` (hex, or S3's literal) and say who is calling.
+        """Verify the signature over `payload_hash` (hex, or S3's literal) and return the caller.
 
         Raises:
-            NotAuthenticated: the signature is not what the key makes of this request; its owner is gone.
+            NotAuthenticated: the signature is wrong, or the owner of the key no longer exists.
         """
         service, snapshot, signer = examined.service, examined.snapshot, examined.signer
         if not signature_matches(
@@ -144,7 +144,7 @@ class Authenticator:
 
 
 def _session_caller(session: Session, known: Known, snapshot: Snapshot) -> Caller:
-    """Who that is; made once for as long as role and instance are the same ones."""
+    """Return the caller of a session. Reuse the last one while the role and the instance are unchanged."""
     role = snapshot.roles[session.role_id]
     facts = session.instance
     instance = snapshot.instances.get(facts.instance_id) if facts is not None else None
@@ -155,7 +155,10 @@ def _session_caller(session: Session, known: Known, snapshot: Snapshot) -> Calle
 
 
 def _checked_moment(signed_at: str, scope: Scope, *, service: Service, now: datetime) -> datetime:
-    """AWS: the credential scope's date is the request's day, and the request is minutes old at most."""
+    """Check the time of signing.
+
+    AWS: the credential scope's date is the request's day, and the request is at most a few minutes old.
+    """
     moment = moment_of(signed_at)
     if not signed_at.startswith(scope.date):
         detail = f"'{scope.date}' != '{signed_at[:8]}', from '{signed_at}'."
@@ -175,7 +178,7 @@ def _checked_moment(signed_at: str, scope: Scope, *, service: Service, now: date
 
 
 def _long_term_key(access_key_id: str, *, service: Service, snapshot: Snapshot) -> AccessKey:
-    """A temporary key id (`ASIA…`) is never stored: without its token it is an unknown key."""
+    """Find a long-term key. A temporary key id (`ASIA…`) is never stored; without its token it is unknown."""
     access_key = snapshot.access_keys.get(access_key_id)
     if access_key is None or access_key.status is not AccessKeyStatus.ACTIVE:
         raise NotAuthenticated(service, Refusal.UNKNOWN_KEY)
@@ -187,14 +190,14 @@ def _opened(token: str, access_key_id: str, *, service: Service, keyring: Keyrin
         session = open_token(token, keyring)
     except TokenNotOurs:
         raise NotAuthenticated(service, Refusal.BAD_SESSION_TOKEN) from None
-    # INVARIANT: a token speaks for its own access key alone.
+    # INVARIANT: a token is valid only with its own access key.
     if session.access_key_id != access_key_id:
         raise NotAuthenticated(service, Refusal.BAD_SESSION_TOKEN)
     return session
 
 
 def _check_alive(session: Session, *, service: Service, snapshot: Snapshot, now: datetime) -> None:
-    """Expiry, revocation and the role's existence, on every request."""
+    """Check expiry, revocation and that the role exists. This runs on every request."""
     if session.expires_at <= now:
         raise NotAuthenticated(service, Refusal.EXPIRED_SESSION)
     if session.role_id not in snapshot.roles or session.account_id != snapshot.account_id:
@@ -214,7 +217,7 @@ def _check_alive(session: Session, *, service: Service, snapshot: Snapshot, now:
 
 
 def _mismatch_members(examined: Examined, payload_hash: str) -> Mapping[str, str]:
-    """S3 answers what it signed, so that a client's author can compare; no secret is in it."""
+    """Return what S3 computed for the signature, so that a developer can compare. It has no secret."""
     if examined.service != "s3":
         return {}
     try:
@@ -222,5 +225,5 @@ def _mismatch_members(examined: Examined, payload_hash: str) -> Mapping[str, str
             examined.request, examined.authorization, payload_hash, normalize_path=False
         )
     except SignatureDoesNotMatch:
-        return {}  # a header that is said to be signed is not there: there is nothing to compare
+        return {}  # a header in SignedHeaders is missing, so there is nothing to compare
     return details.members()

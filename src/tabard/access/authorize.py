@@ -1,4 +1,4 @@
-"""May they. Every check of a request is decided by the policy engine; there is no other way to a Permit."""
+"""Authorization. The policy engine decides every check of a request. Only `authorize` makes a Permit."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ _MACHINES = (CallerKind.HOST, CallerKind.JOIN_TOKEN)
 
 
 class RequestFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What every decision about one request may see, whoever calls."""
+    """Inputs to every decision about one request, for any caller."""
 
     service: Service
     region: str
@@ -45,9 +45,9 @@ class RequestFacts(msgspec.Struct, frozen=True, kw_only=True):
 class Permit(msgspec.Struct, frozen=True, kw_only=True):
     """Proof that a caller was allowed every check of one request, at one version of the store.
 
-    `decisions` say of each check, in the same order, on which statements the leave rests.
-    INVARIANT: made by `authorize` alone; `proof` is a value that nothing outside this module has, and no
-    Permit keeps it.
+    `decisions` has the decision of each check, in the same order, with the statements that allowed it.
+    INVARIANT: only this module makes a Permit. `proof` is a value that nothing outside this module has, and
+    no Permit stores it.
     """
 
     caller: Caller
@@ -70,15 +70,16 @@ class Permit(msgspec.Struct, frozen=True, kw_only=True):
     def require(
         self, action: str, resource: str, keys: Mapping[str, tuple[str, ...] | None] | None = None
     ) -> None:
-        """Insist that this very check was among those allowed.
+        """Verify that exactly this check was allowed.
 
-        A handler calls it after reading again inside its transaction: what was decided about is what is done.
+        A handler calls this after it reads the resource again inside its transaction. The handler then acts
+        on the same resource that the decision was about.
 
         Args:
-            keys: condition keys (lower case) that the decision must have seen so; None for one it must not
-                have seen at all.
+            keys: condition keys (lower case) and the values that the decision must have used. None means
+                that the decision must not have had the key.
         Raises:
-            ResourceChanged (403): it was not; the thing has changed since the decision.
+            ResourceChanged (403): the check was not allowed, because the resource changed after the decision.
         """
         seen = tuple((keys or {}).items())
         if any(
@@ -97,7 +98,7 @@ class Permit(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Denial:
-    """The first check that was not allowed, and everything its explanation needs."""
+    """The first check that was not allowed, with the inputs that its explanation needs."""
 
     check: Check
     request: AccessRequest
@@ -106,11 +107,11 @@ class Denial:
 
 
 class ResourceChanged(AccessDenied):
-    """What was decided about is not what is there: the decision was made from an older snapshot."""
+    """The resource has changed since the decision, which used an older snapshot."""
 
 
 class Denied(AccessDenied):
-    """AccessDenied, with the denial it came from, and the whole reason for the audit."""
+    """AccessDenied with its denial, and with the complete reason for the audit trail."""
 
     def __init__(self, service: Service, sentence: str, *, reason: str, denial: Denial) -> None:
         super().__init__(service, sentence)
@@ -119,10 +120,10 @@ class Denied(AccessDenied):
 
 
 def authorize(caller: Caller, checks: Sequence[Check], facts: RequestFacts, snapshot: Snapshot) -> Permit:
-    """Decide every check; the first that is not allowed refuses the request.
+    """Decide every check. Refuse the request at the first check that is not allowed.
 
     Raises:
-        Denied: with the sentence AWS answers, saying which kind of policy decided.
+        Denied: with AWS's message, which names the kind of policy that decided.
     """
     _keep_machines_apart(caller, facts)
     decisions: list[Decision] = []
@@ -136,7 +137,7 @@ def authorize(caller: Caller, checks: Sequence[Check], facts: RequestFacts, snap
 def authorize_each(
     caller: Caller, checks: Sequence[Check], facts: RequestFacts, snapshot: Snapshot
 ) -> tuple[Permit, tuple[Denied, ...]]:
-    """Decide every check by itself, for operations that AWS answers part by part (DeleteObjects).
+    """Decide every check separately, for operations with one result per item (DeleteObjects).
 
     Returns:
         A permit for the checks that were allowed, and each denial.
@@ -155,7 +156,9 @@ def authorize_each(
 
 
 def _keep_machines_apart(caller: Caller, facts: RequestFacts) -> None:
-    """INVARIANT: a host works for instances and is none: whatever a policy says, it calls `hosts` alone.
+    """Refuse a host's call to any service except `hosts`.
+
+    INVARIANT: a host works for instances and is not one. It may call `hosts` only, whatever a policy says.
 
     Raises:
         AccessDenied.
@@ -174,11 +177,11 @@ def _decided(
     boundary = snapshot.permissions_boundary(caller.owner_id)
     session = caller.session
     session_layer = None if session is None else snapshot.session_policies(session)
-    # AWS's own services are not bound by control policies; a host is part of what stands for them here.
+    # Control policies do not apply to AWS's own services. A host is part of Tabard's equivalent of them.
     controls = NO_CONTROLS if caller.kind is CallerKind.HOST else snapshot.controls
     keys = _request_keys(caller, facts, snapshot)
     for check in checks:
-        # By place and not by name: keywords would double what making these tuples costs.
+        # Positional arguments: keywords would double the cost of making these tuples.
         context = RequestContext({**keys, **check.context} if check.context else keys)
         request = AccessRequest(check.action, check.resource, caller.principal, context, snapshot.account_id)
         layers = PolicyLayers(
@@ -191,7 +194,8 @@ def _decided(
             reason = _reason(facts.service, request, decision)
             yield Denied(
                 facts.service,
-                # INVARIANT: STS says the same of a role that is not there; which policy denied would tell.
+                # INVARIANT: STS answers the same for a missing role. Naming the policy would reveal that the
+                # role exists.
                 _without_cause(reason) if check.action == "sts:AssumeRole" else reason,
                 reason=reason,
                 denial=Denial(check=check, request=request, layers=layers, decision=decision),
@@ -199,7 +203,7 @@ def _decided(
 
 
 def _reason(service: Service, request: AccessRequest, decision: Decision) -> str:
-    """The sentence in the service's way of writing: S3 alone quotes the ARN, SQS alone lowers the action."""
+    """Write the message in the service's style. Only S3 quotes the ARN; only SQS lowers the action's case."""
     if service == "sqs":
         request = request._replace(action=request.action.lower())
     return denial_sentence(request, decision, quote_resource=service == "s3")
@@ -232,7 +236,9 @@ def _permit(
 
 
 def _request_keys(caller: Caller, facts: RequestFacts, snapshot: Snapshot) -> dict[str, tuple[str, ...]]:
-    """AWS: reference_policies_condition-keys.html, "Properties of" the network, the resource, the request.
+    """Compute the condition keys of a request.
+
+    AWS: reference_policies_condition-keys.html, "Properties of" the network, the resource, the request.
 
     AWS: `aws:SourceIp` is included "except when the requester uses a VPC endpoint to make the request",
     `aws:SourceVpc` and `aws:VpcSourceIp` only then.
@@ -267,7 +273,7 @@ _HOME_OF_IAM = {"aws": "us-east-1", "aws-cn": "cn-north-1", "aws-us-gov": "us-go
 
 
 def _requested_region(facts: RequestFacts, snapshot: Snapshot) -> str:
-    """The region of the signature's scope; IAM is one, whatever region its caller signs for.
+    """Return the region of the signature's scope. IAM has one region, whatever region its caller signs for.
 
     AWS: "Because this endpoint is physically located in the US East (N. Virginia) Region, IAM calls are
     always made to the us-east-1 Region." (reference_policies_condition-keys.html, aws:RequestedRegion)
@@ -279,5 +285,5 @@ def _requested_region(facts: RequestFacts, snapshot: Snapshot) -> str:
 
 @lru_cache(maxsize=16)
 def _times(epoch_seconds: int) -> tuple[tuple[str], tuple[str]]:
-    """`aws:CurrentTime` and `aws:EpochTime`, written once a second and not once a request."""
+    """Format `aws:CurrentTime` and `aws:EpochTime`. The cache formats them once a second, not per request."""
     return (iso8601(datetime.fromtimestamp(epoch_seconds, UTC)),), (str(epoch_seconds),)

@@ -1,4 +1,4 @@
-"""Who is calling: a value that authentication alone makes, of a signature, certificate or token verified."""
+"""Authenticated caller. Only authentication makes one, from a verified signature, certificate or token."""
 
 from dataclasses import InitVar, dataclass, field
 from enum import StrEnum
@@ -18,7 +18,7 @@ _PROOF = object()
 
 
 class CallerKind(StrEnum):
-    """What kind of principal is calling."""
+    """Kind of principal that sends a request."""
 
     USER = "user"
     ASSUMED_ROLE = "assumed-role"
@@ -31,14 +31,15 @@ class CallerKind(StrEnum):
 class Caller:
     """The authenticated sender of one request.
 
-    `user_id` is what GetCallerIdentity answers as UserId: `AIDA…`, `AROA…:session-name`, the account id for
-    the root, `h-…` for a host, `jt-…` for the bearer of a join token. `access_key_id` names what was proven
-    to be held: of a host with a certificate its key's fingerprint, of a join token its id. `owner_id` is
-    whose identity policies apply: the user's, role's, host's or join token's id, the account id for the root.
-    `condition_keys` (lower case) are what decisions about this caller may see.
+    `user_id` is the UserId that GetCallerIdentity returns: `AIDA…`, `AROA…:session-name`, the account id for
+    the root user, `h-…` for a host, `jt-…` for a join token. `access_key_id` identifies the credential. For a
+    host with a certificate, it is the fingerprint of the key. For a join token, it is the token's id.
+    `owner_id` identifies the identity policies that apply. It is the id of the user, role, host or join
+    token, or the account id for the root user. `condition_keys` (lower case) are inputs to decisions about
+    the caller.
 
-    INVARIANT: `proof` is a value that nothing outside this module has, and no Caller keeps it: so nothing
-    else makes a Caller, and none is altered by `dataclasses.replace`.
+    INVARIANT: `proof` is a value that nothing outside this module has, and no Caller stores it. So no other
+    code can make a Caller, or alter one with `dataclasses.replace`.
     """
 
     kind: CallerKind
@@ -58,12 +59,12 @@ class Caller:
 
 
 def caller_of_session(session: Session, role: Role, snapshot: Snapshot) -> Caller:
-    """The assumed role behind a session: `arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION-NAME`."""
+    """Make the caller of a session: `arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION-NAME`."""
     arn = f"arn:{role.partition}:sts::{role.account_id}:assumed-role/{role.name}/{session.session_name}"
     user_id = f"{role.role_id}:{session.session_name}"
     keys = _principal_keys(role.arn, role.account_id, "AssumedRole", user_id, role.tags)
     keys["aws:tokenissuetime"] = (iso8601(session.issued_at),)
-    # AWS: included "only when the principal uses temporary credentials"; nobody has a second factor here.
+    # AWS: included "only when the principal uses temporary credentials". Tabard has no MFA, so it is false.
     keys["aws:multifactorauthpresent"] = ("false",)
     for key, value in session.tags:
         keys[f"aws:principaltag/{key.lower()}"] = (value,)
@@ -100,7 +101,7 @@ def caller_of_session(session: Session, role: Role, snapshot: Snapshot) -> Calle
 
 
 def caller_of_key(access_key: AccessKey, snapshot: Snapshot) -> Caller | None:
-    """The user, root or host that owns a long-term key; None where its owner is gone."""
+    """Make the caller of a long-term key: a user, root or host. Return None if the owner no longer exists."""
     owner_id = access_key.owner_id
     unique_id = ""
     account_id, partition = access_key.account_id, snapshot.partition
@@ -131,14 +132,14 @@ def caller_of_key(access_key: AccessKey, snapshot: Snapshot) -> Caller | None:
 
 
 def caller_of_host(host: Host, held: str) -> Caller:
-    """A host; `held` is the id of its access key, or the fingerprint of its certificate's key."""
+    """Make the caller of a host. `held` is its access key id, or the fingerprint of its certificate's key."""
     keys = _principal_keys(host.arn, host.account_id, "Host", host.host_id, ())
     keys["hosts:hostid"] = (host.host_id,)
     return _machine(CallerKind.HOST, host.arn, host.account_id, host.host_id, held, keys)
 
 
 def caller_of_join_token(token: JoinToken) -> Caller:
-    """Whoever bears a join token: it may become a host with it, and nothing else."""
+    """Make the caller of a join token. Such a caller may only enroll as a host."""
     keys = _principal_keys(token.arn, token.account_id, "JoinToken", token.token_id, ())
     return _machine(CallerKind.JOIN_TOKEN, token.arn, token.account_id, token.token_id, token.token_id, keys)
 

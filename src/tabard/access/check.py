@@ -1,4 +1,4 @@
-"""What one request needs to be allowed: one or several checks."""
+"""Permission check. A request needs one or several checks to be allowed."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -14,8 +14,8 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
     """One (action, resource, context) that the caller must be allowed.
 
     `context` holds the condition keys (lower case) that only this check knows, such as
-    `iam:passedtoservice`; the keys every request has are added by `authorize`. `resource_policy` is what
-    the resource itself says: for `sts:AssumeRole` the role's trust policy.
+    `iam:passedtoservice`. `authorize` adds the keys that every request has. `resource_policy` is the policy
+    of the resource itself. For `sts:AssumeRole`, it is the role's trust policy.
     """
 
     action: str

@@ -1,4 +1,4 @@
-"""What is kept of a denial, so that it can be explained later, when policies have long become others.
+"""Record of a denial. It can explain the denial later, even after the policies have changed.
 
 AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
 """
@@ -31,17 +31,18 @@ _NEARNESS = {"Condition": 0, "Principal": 1, "Resource": 2, "Action": 3}
 
 
 def evidence(denial: Denial) -> str:
-    """What is kept of a denial, as JSON: see `denial_record_of`."""
+    """Write the record of a denial as JSON. See `denial_record_of`."""
     return json.dumps(denial_record_of(denial.request, denial.layers), separators=(",", ":"))
 
 
 def denial_record_of(request: AccessRequest, layers: PolicyLayers) -> dict[str, object]:
-    """Decide once more, and tell what was asked, what the request had, and how near it came.
+    """Decide again. Record the request, its condition keys, and the statements that applied or nearly did.
 
     Returns:
-        `statements` are those that apply, with the conditions that held, then the near misses, nearest first:
-        what failed is a condition, the principal, or the resource. What is about other actions is left out,
-        like what is beyond 20; `left_out` counts it. `context` holds the condition keys that were seen.
+        `statements` begins with the statements that apply, with the conditions that held. The near misses
+        follow, nearest first: statements in which a condition, the principal or the resource failed. The
+        record omits statements about other actions and statements beyond the first 20. `left_out` counts
+        them. `context` has the condition keys that the decision used.
     """
     explanation = explain(request, layers)
     context = request.context
@@ -57,7 +58,7 @@ def denial_record_of(request: AccessRequest, layers: PolicyLayers) -> dict[str, 
 
 
 def statement_behind(matched: MatchedStatement, layer: Layer, layers: PolicyLayers) -> Statement | None:
-    """The statement that a decision or a finding speaks of."""
+    """Find the statement to which a decision or a finding refers."""
     for policies in _of_layer(layer, layers):
         for compiled in policies.statements:
             if compiled.matched == matched:
@@ -66,7 +67,7 @@ def statement_behind(matched: MatchedStatement, layer: Layer, layers: PolicyLaye
 
 
 def bounded(values: Iterable[str]) -> list[str]:
-    """As many values, and as much of each, as is worth keeping."""
+    """Limit the number of values and the length of each."""
     found = list(values)
     kept = [
         value if len(value) <= LONGEST_VALUE_CHARACTERS else f"{value[:LONGEST_VALUE_CHARACTERS]}…"

@@ -1,4 +1,4 @@
-"""EC2's denials carry their details sealed: only who may sts:DecodeAuthorizationMessage reads them.
+"""Encoded authorization messages in EC2's denials. Reading one requires sts:DecodeAuthorizationMessage.
 
 AWS: https://docs.aws.amazon.com/STS/latest/APIReference/API_DecodeAuthorizationMessage.html
 and https://docs.aws.amazon.com/cli/latest/reference/sts/decode-authorization-message.html#examples
@@ -15,11 +15,11 @@ from tabard.names import Arn
 from tabard.policy import AccessRequest, Effect, MatchedStatement
 
 LONGEST_MESSAGE_CHARACTERS = 10_240
-"""The bound on DecodeAuthorizationMessage's EncodedMessage: what is longer could never be decoded."""
+"""The limit of DecodeAuthorizationMessage's EncodedMessage. A longer message could never be decoded."""
 
 
 def with_encoded_message(denied: Denied, keyring: Keyring) -> Denied:
-    """The same denial in EC2's words, its details sealed at the end."""
+    """Return the same denial with EC2's message, which ends with the sealed details."""
     encoded = seal_message(json.dumps(decoded_message(denied.denial)), keyring)
     if len(encoded) > LONGEST_MESSAGE_CHARACTERS:
         encoded = seal_message(json.dumps(decoded_message(denied.denial, whole=False)), keyring)
@@ -33,12 +33,12 @@ def with_encoded_message(denied: Denied, keyring: Keyring) -> Denied:
 
 
 def decoded_message(denial: Denial, *, whole: bool = True) -> dict[str, object]:
-    """What DecodeAuthorizationMessage will say: the decision, its statements, and what was decided about.
+    """Build the result of DecodeAuthorizationMessage: the decision, its statements and the request.
 
     Args:
-        whole: False leaves out what the statements and the request say, but for their names.
-    Differs: `policy` and `policyType` say where a statement stands; of long lists the first 20 are told, of
-    long values the first 256 characters.
+        whole: False reduces the statements and the request to their names.
+    Differs: `policy` and `policyType` name the policy of a statement. Long lists are cut to 20 entries, and
+    long values to 256 characters.
     """
     request, decision = denial.request, denial.decision
     return {
@@ -104,7 +104,7 @@ def _principal(request: AccessRequest) -> dict[str, str]:
 
 
 def _context(request: AccessRequest, *, whole: bool) -> Iterable[tuple[str, tuple[str, ...]]]:
-    """The condition keys, and what AWS's own messages say of the resource's ARN."""
+    """Yield the condition keys, and the keys about the resource's ARN that AWS's messages have."""
     if not whole:
         return ()
     keys = dict(request.context.values)

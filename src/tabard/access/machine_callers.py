@@ -1,6 +1,7 @@
-"""Machines that sign nothing: a host by its certificate, and who is to become one by its join token.
+"""Authentication of machines without signatures: a host by certificate, a new host by join token.
 
-Both over TLS alone, verified against the installation's own authority; neither is told by any HTTP header.
+Both work only over TLS that is verified against the installation's certificate authority. No HTTP header can
+identify either of them.
 """
 
 import hashlib
@@ -17,7 +18,7 @@ from tabard.store.snapshot import Snapshot
 class HostRemoved(AwsError):
     """A certificate of this installation's own authority, for a host that is no longer there.
 
-    Told in other words than a key that is another's: its machine has nothing to wait for.
+    Its message differs from the one for a foreign key, because waiting cannot help a removed host.
     """
 
     code = "HostRemoved"
@@ -28,13 +29,13 @@ class HostRemoved(AwsError):
 def authenticate_host(
     certificate: ClientCertificate | None, *, snapshot: Snapshot, now: datetime
 ) -> tuple[Caller, str]:
-    """The enrolled host that a certificate names, and its region; looked up anew for every request.
+    """Find the enrolled host that a certificate names, and its region. Look it up for every request.
 
     Args:
-        certificate: what the client of this connection has proven to hold; None where it showed none.
+        certificate: the client certificate that TLS verified on this connection, or None.
     Raises:
-        NotAuthenticated (403): no certificate, expired meanwhile, or a key that is not the host's any more.
-        HostRemoved (403): of a host that is not there any more.
+        NotAuthenticated (403): no certificate, an expired one, or a key that the host no longer uses.
+        HostRemoved (403): the host no longer exists.
     """
     if certificate is None:
         raise NotAuthenticated("hosts", Refusal.NO_AUTHENTICATION)
@@ -53,10 +54,10 @@ def authenticate_host(
 def authenticate_join_token(
     token_id: str, secret: str, *, snapshot: Snapshot, now: datetime
 ) -> tuple[Caller, str]:
-    """The bearer of a join token, and the token's region.
+    """Authenticate the holder of a join token. Return the caller and the token's region.
 
     Raises:
-        NotAuthenticated (403): no such token, another secret, or the token has expired: in the same words.
+        NotAuthenticated (403): no such token, a wrong secret, or an expired token. The message is the same.
     """
     token = snapshot.join_tokens.get(token_id)
     presented = hash_of_secret(secret)
@@ -67,5 +68,5 @@ def authenticate_join_token(
 
 
 def hash_of_secret(secret: str) -> str:
-    """What is kept of a join token's secret. It has 256 random bits: nothing slower is needed."""
+    """Hash a join token's secret for the store. It has 256 random bits, so no slow hash is needed."""
     return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Make a session: the only caller of `seal`, and only with a Permit."""
+"""Session minting. This module is the only caller of `seal`, and it requires a Permit."""
 
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -46,7 +46,7 @@ class InstanceRoleNotTrusted(AwsError):
 class Mint:
     """Makes sessions from one snapshot, sealed under one keyring.
 
-    INVARIANT: no session outlives the keyring's keys: none lives longer than `LONGEST_SESSION`.
+    INVARIANT: no session lives longer than `LONGEST_SESSION`, so none outlives the keyring's keys.
     """
 
     snapshot: Snapshot = field(repr=False)
@@ -70,7 +70,7 @@ class Mint:
         transitive_tag_keys: tuple[str, ...] = (),
         source_identity: str = "",
     ) -> MintedSession:
-        """A session for a caller who may `sts:AssumeRole` on the role.
+        """Make a session for a caller who may `sts:AssumeRole` on the role.
 
         Args:
             lifetime: 15 minutes to 12 hours.
@@ -94,7 +94,7 @@ class Mint:
         )
 
     def for_instance(self, permit: Permit, *, role: Role, instance: InstanceFacts) -> MintedSession:
-        """A session for an instance, named by its id, if the role's trust policy lets EC2 assume it.
+        """Make a session for an instance, if the role's trust policy lets EC2 assume it. Name it by the id.
 
         Raises:
             AccessDenied: the permit is for another instance. InstanceRoleNotTrusted.
@@ -111,9 +111,9 @@ class Mint:
         return self._seal(replace(self._after_marks(session, instance), instance=instance))
 
     def _after_marks(self, session: Session, instance: InstanceFacts) -> Session:
-        """The session, issued later than the mark that ended the instance's former ones in this second.
+        """Move the issue time past a revocation mark that ended the instance's earlier sessions this second.
 
-        INVARIANT: marks that lie further ahead are of what never comes back, and stay above every session.
+        INVARIANT: a mark further in the future revokes permanently, and stays later than every session.
         """
         mark = self.snapshot.revoked_at("instance", instance.instance_id)
         if mark is None or not session.issued_at <= mark < session.issued_at + _SECOND:
@@ -121,7 +121,7 @@ class Mint:
         return replace(session, issued_at=mark + _SECOND, expires_at=session.expires_at + _SECOND)
 
     def _trusts_ec2(self, permit: Permit, role: Role, instance: InstanceFacts) -> bool:
-        """Whether the role's trust policy, as it is now, lets EC2 assume it for this instance."""
+        """Report whether the role's current trust policy lets EC2 assume it for this instance."""
         context: dict[str, tuple[str, ...]] = {
             "aws:currenttime": (iso8601(permit.now),),
             "aws:epochtime": (str(int(permit.now.timestamp())),),

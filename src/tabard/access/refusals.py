@@ -1,7 +1,7 @@
-"""How each service says that it does not believe, or does not allow, a caller.
+"""Authentication and authorization errors of each service.
 
-Errors go by service, not by protocol. AWS: the "Common Errors" page of each service's API reference, S3's
-https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html and EC2's
+The errors depend on the service, not on the protocol. AWS: the "Common Errors" page of each service's API
+reference, S3's https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html and EC2's
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
 """
 
@@ -16,7 +16,7 @@ Service = Literal["iam", "sts", "ec2", "s3", "dynamodb", "sqs", "hosts"]
 
 
 class Refusal(Enum):
-    """Why a caller was not believed."""
+    """Reason why authentication failed."""
 
     NO_AUTHENTICATION = auto()
     UNKNOWN_KEY = auto()
@@ -152,7 +152,7 @@ REFUSALS = MappingProxyType(_TABLE)
 
 
 class NotAuthenticated(CodedError):
-    """The caller was not believed; code, status and sentence are the service's own."""
+    """Authentication failed. The code, the status and the message are those of the service."""
 
     def __init__(
         self,
@@ -179,7 +179,7 @@ _DENIALS: dict[Service, tuple[str, int]] = {
 
 
 class AccessDenied(CodedError):
-    """The caller is known, and may not. `message` is the sentence that AWS answers."""
+    """The caller is authenticated but not allowed. `message` is AWS's message."""
 
     def __init__(self, service: Service, sentence: str) -> None:
         code, status = _DENIALS[service]
@@ -201,7 +201,7 @@ _MEMBERS_NOT_OFFERED: dict[Service, _Row] = {
 
 
 class MemberNotOffered(CodedError):
-    """A parameter that an upstream would ignore: it is refused before the decision, never dropped."""
+    """A parameter that an upstream would ignore. Tabard refuses it before the decision and never drops it."""
 
     def __init__(self, service: Service, member: str, *, advice: str = "") -> None:
         code, status, sentence = _MEMBERS_NOT_OFFERED[service]
@@ -210,7 +210,7 @@ class MemberNotOffered(CodedError):
 
 
 class NotOffered(AccessDenied):
-    """An operation that no policy was asked about, because Tabard does not have it."""
+    """An operation that Tabard does not have. No policy was evaluated."""
 
     def __init__(self, service: Service, caller_arn: str, *, operation: str) -> None:
         action = f"{service}:{operation}"

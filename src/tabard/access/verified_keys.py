@@ -1,4 +1,4 @@
-"""What verified signatures have shown: signing keys and opened tokens, kept for the caller's next request."""
+"""Cache of signing keys and opened tokens from verified signatures, for the caller's next request."""
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -19,9 +19,10 @@ Claim = tuple[str, SecretIdentity, str, str, str]
 
 @dataclass(slots=True)
 class Known:
-    """What belongs together: the signing key, and of temporary credentials the session and who opened it.
+    """Cache entry: the signing key. Temporary credentials add the session and the keyring that opened it.
 
-    `caller` is who that session made of these very `role` and `instance`: others make another.
+    `caller` was made from this session with exactly this `role` and `instance`. If either changes, it is
+    stale.
     """
 
     key: SigningKey
@@ -33,11 +34,11 @@ class Known:
 
 
 class VerifiedKeys:
-    """At most `capacity` of them, those used last kept.
+    """Least-recently-used cache of at most `capacity` entries.
 
-    INVARIANT: filled only after a signature verified, so that a stranger cannot flush it. It never extends a
-    session: expiry, revocation, key status and the clock window are checked on every request, and a token is
-    opened anew when the keyring is another.
+    INVARIANT: only a verified signature adds an entry, so a stranger cannot flush the cache. The cache never
+    extends a session: every request checks expiry, revocation, key status and the clock window. A token is
+    opened again when the keyring changes.
     """
 
     def __init__(self, capacity: int = 4096) -> None:
@@ -51,11 +52,11 @@ class VerifiedKeys:
         return f"VerifiedKeys(capacity={self._capacity}, entries={len(self._known)})"
 
     def get(self, claim: Claim) -> Known | None:
-        """What is known of a claim. Proves nothing: the signature is verified with it, every time."""
+        """Return the entry of a claim. It proves nothing: every request verifies its signature with it."""
         return self._known.get(claim)
 
     def remember(self, claim: Claim, known: Known) -> None:
-        """Keep what a signature has just shown."""
+        """Store the entry of a signature that has just been verified."""
         if self._known.get(claim) is known:
             self._known.move_to_end(claim)
             return

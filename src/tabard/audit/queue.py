@@ -1,8 +1,8 @@
 """The bounded queue between the hot path and the audit trail.
 
-Events of requests that change nothing here wait in memory and are flushed within a second: that second is
-the loss window should the process be killed. What does not fit is counted, never waited for.
-Administrative events do not come this way: they commit with their transaction.
+Events of requests that change nothing in the store wait in memory for a flush, at most one second later. A
+killed process loses the events of that second. If the queue is full, it counts and drops new events;
+requests never wait for it. Administrative events do not use this queue. They commit with their transaction.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from tabard.store.ports import StoreUnavailable
 
 FLUSH_EVERY_SECONDS = 0.5
 MOST_EXPLANATIONS = 100
-"""So many events wait for their explanation at most; those denied beyond that, in a flood, go without."""
+"""Limit of events that wait for an explanation. In a flood of denials, further events get no explanation."""
 AUDIT_NOT_WRITTEN = "audit_events_not_written"
 AUDIT_EVENT_LOST = "audit_event_lost"
 AUDIT_WRITTEN_AGAIN = "audit_events_written_again"
@@ -36,7 +36,7 @@ class AuditSink(Protocol):
 
 
 Explain = Callable[[], str]
-"""Writes the explanation of one event; asked in the queue's own thread, never by who records."""
+"""Writes the explanation of one event. It runs in the queue's own thread, never in the request's."""
 
 
 class _Waiting(NamedTuple):
@@ -45,9 +45,9 @@ class _Waiting(NamedTuple):
 
 
 class AuditQueue:
-    """Collects events and hands them to the sink in batches, in their order, from a thread.
+    """Queue that passes events to the sink in order, in batches, from a thread.
 
-    INVARIANT: an event leaves the queue only once it is written; one that was written never comes again.
+    INVARIANT: an event leaves the queue only after it is written. It is never written twice.
     """
 
     def __init__(
@@ -74,9 +74,9 @@ class AuditQueue:
         self.overflow_count = 0
 
     def record(self, event: AuditEvent, explain: Explain | None = None) -> None:
-        """Take one event; never blocks. Beyond the capacity it is counted and dropped.
+        """Add one event without blocking. If the queue is full, count and drop the event.
 
-        `explain` is asked for the event's explanation when it is written: deciding does not pay for it.
+        The queue calls `explain` when it writes the event, so the request does not pay for the explanation.
         """
         if len(self._waiting) >= self._capacity:
             self.overflow_count += 1
@@ -92,19 +92,19 @@ class AuditQueue:
         return len(self._waiting)
 
     async def run(self) -> None:
-        """Flush twice a second until cancelled; then once more."""
+        """Flush twice a second until cancelled, then flush once more."""
         try:
             while True:
                 await asyncio.sleep(self._flush_every_seconds)
-                # A batch on its way is not given up: its thread would write it all the same.
+                # Do not abandon a batch in progress: its thread would write it anyway.
                 await asyncio.shield(self.flush())
         finally:
             await self.flush()
 
     async def flush(self) -> None:
-        """Write what waits now. While that fails the events stay, within the capacity."""
+        """Write the waiting events. If writing fails, they stay in the queue, up to its capacity."""
         async with self._flushing:
-            # What comes meanwhile is for the next flush: a busy edge would commit a few events at a time.
+            # Leave new events for the next flush: otherwise a busy edge would commit a few at a time.
             due = len(self._waiting)
             while due > 0:
                 events = await self._explained(min(due, self._batch))
@@ -124,7 +124,7 @@ class AuditQueue:
                 self._tell_of(None)
 
     async def _explained(self, count: int) -> list[AuditEvent]:
-        """The first events that wait, each with its explanation; none is explained twice."""
+        """Return the first waiting events with their explanations. Explain each event only once."""
         first = list(islice(self._waiting, count))
         if any(waiting.explain is not None for waiting in first):
             explained = await asyncio.to_thread(lambda: [_explained(waiting) for waiting in first])
@@ -135,9 +135,10 @@ class AuditQueue:
         return [waiting.event for waiting in first]
 
     async def _without_the_unwritable(self, events: Sequence[AuditEvent]) -> bool:
-        """Write a failing batch event by event, so that one which cannot be written stops no other.
+        """Write a failing batch one event at a time, so that one unwritable event does not block the others.
 
-        Such an event is counted and dropped once another could be written; while none can, all of them wait.
+        The queue counts and drops such an event once another event was written. If none can be written, all
+        wait.
         """
         unwritable, written = [], 0
         for event in events:

@@ -1,4 +1,4 @@
-"""Condition values as numbers, instants, addresses and bytes; None where a text is none.
+"""Parsers of condition values: numbers, times, addresses and bytes. They return None for invalid text.
 
 AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
 """
@@ -75,7 +75,7 @@ def _zone_minutes(zone: str) -> int | None:
 def parse_address_range(text: str) -> AddressRange | None:
     """A CIDR range, or one address: "IAM uses the default prefix value of /32" (/128 for IPv6).
 
-    A range of IPv4 mapped into IPv6 is the one it stands for, as is an address.
+    An IPv4-mapped IPv6 range or address counts as the IPv4 range or address.
     """
     if not _PREFIX_ALONE.fullmatch(text):
         return None
@@ -91,7 +91,7 @@ def parse_address_range(text: str) -> AddressRange | None:
 
 @lru_cache(maxsize=4096)
 def parse_address(text: str) -> tuple[int, int] | None:
-    """An address as (IP version, number); one of IPv4 mapped into IPv6 is the one it stands for."""
+    """Parse an address to (IP version, number). An IPv4-mapped IPv6 address counts as IPv4."""
     try:
         address = ip_address(text)
     except ValueError:

@@ -1,7 +1,7 @@
-"""From the text of a policy document to its typed value, or to the sentence with which AWS refuses it.
+"""Parser of policy documents. It returns a typed document or raises AWS's error message.
 
-The checks come in the order in which IAM is seen to make them: each is made of the whole document before the
-next, so a document with several faults is refused for the same one.
+The checks run in the order observed on IAM. Each check covers the whole document before the next one starts.
+So a document with several faults gets the same message as from IAM.
 
 AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
 """
@@ -84,7 +84,7 @@ def _check_legacy(statements: tuple[WrittenStatement, ...]) -> None:
 def _first_resource_fault(
     statements: tuple[WrittenStatement, ...], kind: DocumentKind
 ) -> MalformedPolicyDocument | None:
-    """The fault of the first resource that has one, to be told once actions and resources are there.
+    """Find the fault of the first faulty resource. The parser reports it after the missing-element checks.
 
     Raises:
         MalformedPolicyDocument: a statement whose resources have no such fault holds a text that is no ARN.

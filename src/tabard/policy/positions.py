@@ -1,4 +1,4 @@
-"""Where in the text of a document each of its elements stands, for those who point at it.
+"""Line and column of each element in the text of a document, for messages that point at an element.
 
 AWS: https://docs.aws.amazon.com/IAM/latest/APIReference/API_Statement.html
 """
@@ -35,7 +35,7 @@ class Span(NamedTuple):
 
 
 def element_spans(text: str) -> Mapping[Path, Span]:
-    """Where every element of a JSON text stands, by its path; the empty path is the whole.
+    """Map the path of every element of a JSON text to its span. The empty path is the whole text.
 
     Raises:
         ValueError: the text is not JSON.
@@ -44,10 +44,10 @@ def element_spans(text: str) -> Mapping[Path, Span]:
 
 
 def statement_spans(text: str) -> tuple[Span, ...]:
-    """Where IAM's simulator says that the statements of a document stand: as far as its reader had come.
+    """Return the spans of the statements as IAM's simulator reports them: the positions of its reader.
 
-    A lone statement starts behind its brace; a listed one where what is before it ends: the list's bracket,
-    or the statement before. All end behind their last brace. Two examples show it.
+    A lone statement starts after its opening brace. A statement in a list starts at the end of the list's
+    bracket or of the statement before it. Every statement ends after its last brace. AWS has two examples.
 
     AWS: https://docs.aws.amazon.com/cli/latest/reference/iam/simulate-custom-policy.html#examples and
     …/simulate-principal-policy.html#examples

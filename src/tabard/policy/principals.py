@@ -1,4 +1,4 @@
-"""How directly a resource or trust policy names whoever asks.
+"""Reach of a resource or trust policy: how directly it names a principal.
 
 AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html
 """

@@ -1,4 +1,4 @@
-"""What is asked, by whom, and under which condition keys: the input of one decision.
+"""Input of one decision: the action, the resource, the principal and the condition keys.
 
 AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic_policy-eval-reqcontext.html
 """
@@ -36,7 +36,7 @@ class RequestContext(NamedTuple):
 
 
 class PrincipalKind(StrEnum):
-    """What kind of principal asks."""
+    """Kind of principal."""
 
     USER = "user"
     ASSUMED_ROLE = "assumed-role"

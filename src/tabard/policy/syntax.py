@@ -1,4 +1,4 @@
-"""From the text of a policy document to its statements as they are written: JSON, and the types of elements.
+"""JSON syntax of policy documents. It checks the types of elements and returns the statements as written.
 
 AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
 """

@@ -1,6 +1,6 @@
-"""The names that mean something in a policy: actions, the resources they are about, condition keys.
+"""Names that AWS defines for policies: actions, their resource types, and condition keys.
 
-The engine decides without them: it compares what a policy says with what a request brings. Advice needs them.
+The engine does not need them to decide: it compares policies with requests. `advise` needs them.
 
 AWS: https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 """
@@ -61,7 +61,7 @@ GLOBAL_KEYS = (
     "aws:username",
 )
 """AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
-A key that ends in `/` goes on with the name of a tag."""
+A key that ends in `/` is the prefix of a tag's name."""
 
 MULTIVALUED_GLOBAL_KEYS = (
     "aws:CalledVia",
