@@ -1,4 +1,4 @@
-"""Files that are whole or not there, and are still there after a crash."""
+"""Atomic, durable file writes: a file is complete or absent, and survives a crash."""
 
 import os
 import secrets

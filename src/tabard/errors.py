@@ -79,7 +79,7 @@ class UnreadableAnswer(RelayedError):
 
 
 class InternalFailure(AwsError):
-    """Something of ours went wrong. Says nothing more: the log has the rest, under the request id."""
+    """An internal error of Tabard. The message has no details: the log has them, under the request id."""
 
     code = "InternalFailure"
     status = 500

@@ -1,4 +1,4 @@
-"""Folders that hold secrets: ours alone, with all they hold, where nobody can exchange them."""
+"""Folders for secrets. Only we can read, write or replace them and their contents."""
 
 import os
 import shutil
@@ -12,11 +12,11 @@ class FolderNotPrivate(Exception):
 
 
 def prepare_private_folder(folder: Path) -> None:
-    """Make it with mode 0700, or find it so.
+    """Create the folder with mode 0700, or verify that an existing one is private.
 
-    It is opened once, and what is looked at is what was opened: no link is followed. What lies in it from
-    before must be ours or root's, for a key that somebody else has put there is known to them; and no folder
-    above it may be one in which anybody can rename it away.
+    The function opens the folder once, checks what it opened, and follows no link. Existing files in it must
+    be ours or root's, because another user who put a key there knows the key. No folder above it may let
+    another user rename it.
 
     Raises:
         FolderNotPrivate. OSError: it cannot be made, or looked at.

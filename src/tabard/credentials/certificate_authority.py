@@ -1,7 +1,7 @@
-"""The installation's certificate authority: it vouches for edges to machines, and for hosts to edges.
+"""The installation's certificate authority. It issues the certificates of edges and hosts.
 
-Its private key is encrypted under the master key like the keyring; its certificate is for everybody, and its
-fingerprint stands in every join token. No private key but its own is ever made or seen here.
+The master key encrypts its private key, like the keyring. Its certificate is public, and every join token has
+the certificate's fingerprint. This module never makes or reads any private key except its own.
 """
 
 import hashlib

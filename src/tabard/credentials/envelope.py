@@ -1,4 +1,4 @@
-"""What travels sealed in a caller's hands: session tokens, and EC2's encoded authorization messages.
+"""Sealed envelopes that callers carry: session tokens, and EC2's encoded authorization messages.
 
 `version (1 byte) ‖ key id (4) ‖ nonce (12) ‖ AES-256-GCM(plaintext)` in URL-safe base64 without padding.
 Version and key id are authenticated, so that nothing sealed as one thing opens as another.

@@ -1,7 +1,7 @@
 """The keyring: the AES-256-GCM keys under which session tokens are sealed.
 
-A new key is made every day and an old one is kept until no session sealed under it can be alive, so
-that any edge opens any living token with the keyring alone.
+The keyring gets a new key every day. It keeps an old key until every session sealed under it has expired. So
+any edge can open any valid token with only the keyring.
 """
 
 import secrets
@@ -18,7 +18,7 @@ from tabard.store.ports import Vault
 ROTATE_AFTER = timedelta(days=1)
 LONGEST_SESSION = timedelta(hours=12)
 LONGEST_STALENESS = timedelta(hours=12)
-"""How long an edge that hears nothing of the store may go on sealing under the key it knows."""
+"""How long an edge that cannot reach the store may continue to seal under its newest key."""
 
 FORGET_AFTER_SUCCESSOR = LONGEST_SESSION + LONGEST_STALENESS
 """A key may seal until every edge has its successor, and its last session lives 12 hours from there."""

@@ -1,4 +1,4 @@
-"""The master key: what encrypts the keyring and every long-term secret in the store.
+"""The master key, which encrypts the keyring and every long-term secret in the store.
 
 It is kept outside the store, in a file only its owner reads or as a systemd credential, so that a
 stolen database or dump mints nothing and signs nothing.

@@ -1,7 +1,7 @@
 """Session tokens: sealed, not stored.
 
-Any edge opens a token with the keyring alone; what it says is believed because only a holder of the keyring
-can have sealed it.
+Any edge can open a token with only the keyring. The edge trusts the content, because only a holder of the
+keyring can have sealed it.
 """
 
 from datetime import UTC, datetime
@@ -91,7 +91,7 @@ def seal(session: Session, keyring: Keyring) -> str:
 
 
 def open_token(token: str, keyring: Keyring) -> Session:
-    """What a token says. Says nothing about expiry or revocation: the caller checks both, every time.
+    """Open a token and return its session. The caller must check expiry and revocation every time.
 
     Raises:
         TokenNotOurs: not a token, altered, or sealed under a key the keyring does not hold.

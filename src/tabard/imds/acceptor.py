@@ -1,8 +1,9 @@
-"""Takes the connections of one listener, no faster than its pace; the kernel keeps what comes faster.
+"""Acceptor of one listener's connections, with a rate limit. The kernel queues connections beyond the limit.
 
-INVARIANT: what one instance asks too fast waits in the backlog of its own listener, where it costs the others
-nothing: it is not accepted to be refused. Nor is a connection that says nothing: Linux hands it over with its
-first bytes (TCP_DEFER_ACCEPT, tcp(7)), or after a second.
+INVARIANT: connections beyond one instance's rate limit wait in the backlog of its own listener, where they
+cost other instances nothing. The acceptor does not accept them just to refuse them. It does not accept a
+silent connection either: Linux hands it over with its first bytes (TCP_DEFER_ACCEPT, tcp(7)), or after a
+second.
 """
 
 import asyncio

@@ -27,7 +27,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     headers: tuple[tuple[str, str], ...] = ()
 
     def __repr__(self) -> str:
-        """Without what it tells: that may be a secret."""
+        """Omit the body, which may be a secret."""
         return f"Answer({self.status})"
 
     def to_bytes(self, *, now: datetime, is_head: bool = False) -> bytes:
@@ -42,7 +42,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def ok(body: bytes, content_type: str, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
-    """What was asked for."""
+    """Make a 200 answer with this body."""
     return Answer(
         status=200, body=body, content_type=content_type, headers=(("Accept-Ranges", "none"), *headers)
     )
@@ -56,7 +56,7 @@ def error(status: int, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
 
 
 def _reason(status: int) -> str:
-    """EC2's reason phrase; that of HTTP for what EC2 never answers and a fault may."""
+    """Return EC2's reason phrase, or HTTP's for a status that only fault injection answers."""
     if status == 200:
         return "OK"
     if status in _REASONS:

@@ -1,7 +1,7 @@
-"""One connection to the metadata service: one request is read, one answer is written, and it is closed.
+"""One connection to the metadata service. It reads one request, writes one answer and closes.
 
-Most of them are over before the loop turns: the request is there when the connection is taken, and the answer
-fits into what the kernel keeps for its reader. Only those that are not become something that waits.
+Most connections finish at once, without the event loop: the request has arrived before the connection is
+accepted, and the answer fits into the kernel's send buffer. Only the others wait in the event loop.
 """
 
 import asyncio
@@ -17,22 +17,22 @@ LINGER_SECONDS = 1.0
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """The bytes of an answer, and how late they are on purpose."""
+    """The bytes of an answer, and the delay that fault injection adds."""
 
     content: bytes
     delay_seconds: float = 0.0
 
     def __repr__(self) -> str:
-        """Without what it tells: that may be a secret."""
+        """Omit the bytes, which may be a secret."""
         return f"Reply({len(self.content)} bytes)"
 
 
 Answering = Callable[[MetadataRequest | None], Reply]
-"""Says what to answer; None stands for what is no request."""
+"""Answers a request. None stands for bytes that are not a valid request."""
 
 
 class Connection:
-    """Ends within `most_seconds`, come what may."""
+    """Connection that always ends within `most_seconds`."""
 
     __slots__ = (
         "_answer", "_connection", "_is_reading", "_linger_seconds", "_loop", "_on_end", "_peer", "_reader",
@@ -48,7 +48,7 @@ class Connection:
         on_end: "Callable[[Connection], None]",
         linger_seconds: float = LINGER_SECONDS,
     ) -> None:
-        """Args: on_end: told once, if `waits` has been true."""
+        """Args: on_end: called once when the connection ends, if `begin` returned true."""
         self._linger_seconds = linger_seconds
         self._loop = asyncio.get_running_loop()
         self._connection = connection
@@ -61,7 +61,7 @@ class Connection:
         self._timers: tuple[asyncio.TimerHandle, ...] = ()
 
     def begin(self, *, most_seconds: float) -> bool:
-        """Do what can be done at once; whether it then waits for something."""
+        """Read and answer as far as possible at once. Report whether the connection must wait."""
         self._read()
         if self._connection.fileno() < 0:
             return False
@@ -93,7 +93,7 @@ class Connection:
         if not data:
             self.abort()
         elif reader is None:
-            return  # what comes after the request is taken and thrown away, so that the answer is read
+            return  # discard bytes after the request, so that the peer can read the answer
         else:
             reader.feed(data)
             if reader.is_whole or reader.is_broken:
@@ -132,7 +132,7 @@ class Connection:
             self.abort()
 
     def _linger(self) -> None:
-        """Close so that the answer is read: with something unread, closing would take it back."""
+        """Close so that the peer can read the answer. Closing with unread input would discard the answer."""
         try:
             self._connection.shutdown(socket.SHUT_WR)
         except OSError:

@@ -1,4 +1,4 @@
-"""Credentials as containers ask for them: one document, for whoever shows the authorization token. Pure.
+"""Container credentials: one document for a caller that presents the authorization token. Pure.
 
 AWS: https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
 """
@@ -18,7 +18,7 @@ _NO_ROLE = ("NoRole", "The instance has no instance profile that holds a role.")
 
 
 def container_credentials(facts: DesiredInstance, credentials: CredentialsView) -> tuple[int, bytes]:
-    """Status and body: 200 with the session; 404 without a role; 403 where EC2 may not assume it; or 503."""
+    """Return status and body: 200 with the session; 404 without a role; 403 if EC2 may not; or 503."""
     instance_profile = facts.instance_profile
     if instance_profile is None or not instance_profile.role_name:
         return 404, _error(*_NO_ROLE)

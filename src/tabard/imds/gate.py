@@ -1,4 +1,4 @@
-"""The door of an instance's metadata: who may connect, how many at once, and for how long."""
+"""Connection gate of an instance's metadata service: allowed peers, connection count and connection time."""
 
 import socket
 from collections.abc import Callable
@@ -25,16 +25,17 @@ DEFAULT_LIMITS = ConnectionLimits()
 
 
 class PeerCheck(Protocol):
-    """Says which uid owns the far end of a connection; None where the kernel does not tell."""
+    """Returns the uid that owns the peer's end of a connection, or None if the kernel does not report it."""
 
     def __call__(self, *, peer: Address, own: Address) -> int | None: ...
 
 
 class Gate:
-    """Begins each accepted connection: with the service for peers of the instance, else with a refusal.
+    """Starts each accepted connection. Peers of the instance get the service; all others get a refusal.
 
-    A connection of another uid is answered unseen and takes none of the instance's places. Every connection
-    carries one request (EC2 closes after each) and ends after `ConnectionLimits.seconds`, come what may.
+    The gate refuses a connection of another uid without reading its request. Such a connection does not count
+    toward the instance's limit. Every connection carries one request, because EC2 closes after each. It
+    always ends after `ConnectionLimits.seconds`.
     """
 
     __slots__ = (
@@ -60,7 +61,7 @@ class Gate:
         is_open_to_ipv6: Callable[[], bool],
         limits: ConnectionLimits = DEFAULT_LIMITS,
     ) -> None:
-        """Args: is_open_to_ipv6: whether there is a door by IPv6 at all; without one who comes is reset."""
+        """Args: is_open_to_ipv6: whether the IPv6 endpoint is enabled. If not, IPv6 connections are reset."""
         self._answer = answer
         self._uid = uid
         self._peer_check = peer_check
@@ -73,11 +74,12 @@ class Gate:
         self._refused: dict[Connection, None] = {}
 
     def take(self, connection: socket.socket, peer: Address) -> None:
-        """Serve it, refuse it, or close it where there is no door or no place left."""
+        """Serve or refuse a connection. Close it if its endpoint is disabled or the limit is reached."""
         if ":" in peer[0] and not self._is_open_to_ipv6():
             connection.close()
         elif self._uid is not None and (uid := self._uid_of(connection, peer)) != self._uid:
-            # Equality alone: root of the machine is not the instance, unless the instance runs as root.
+            # The uids must be equal. The machine's root is not the instance, unless the instance runs as
+            # root.
             self._on_refused(uid)
             if len(self._refused) >= _REFUSED_CONNECTIONS:
                 connection.close()

@@ -1,4 +1,4 @@
-"""The `iam` category: which instance profile the instance has, and its role's credentials. Pure.
+"""The `iam` category: the instance's instance profile and its role's credentials. Pure.
 
 AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_iam-ec2.html, "What do the errors from the
 info document in the IAM subtree mean?"
@@ -69,9 +69,9 @@ def _removed_at(instance_profile: DesiredInstanceProfile, credentials: Credentia
 def credentials_of_the_present_role(
     instance_profile: DesiredInstanceProfile, credentials: CredentialsView
 ) -> ServedCredentials | RefusedCredentials | None:
-    """What there is to show, if it belongs to this association and its role.
+    """Return the credentials if they belong to this association and its role.
 
-    INVARIANT: credentials of any other association or role than the present one are never shown.
+    INVARIANT: credentials of an association or role other than the current one are never shown.
     """
     if (
         isinstance(credentials, ServedCredentials | RefusedCredentials)

@@ -18,9 +18,10 @@ _OVER = ("completed", "canceled")
 
 
 def meta_data(facts: DesiredInstance, credentials: CredentialsView) -> Mapping[str, Node]:
-    """Everything under `meta-data`, in the order of the names.
+    """Build everything under `meta-data`, in the order of the names.
 
-    Differs: what an instance here never has is not there: public addresses and names, IPv6 addresses of the
+    Differs: Tabard omits the categories of things that its instances never have: public addresses and names,
+    IPv6 addresses of the
         network interface, product codes, kernel and RAM disk ids, placement groups.
     """
     return _Categories(facts, credentials)
@@ -28,7 +29,7 @@ def meta_data(facts: DesiredInstance, credentials: CredentialsView) -> Mapping[s
 
 @final
 class _Categories(Mapping[str, Node]):
-    """A category is made when it is entered: of some thirty a request wants one."""
+    """Categories built on first access. A request reads one of about thirty."""
 
     __slots__ = ("_credentials", "_facts")
 
@@ -37,7 +38,7 @@ class _Categories(Mapping[str, Node]):
         self._credentials = credentials
 
     def __getitem__(self, name: str) -> Node:
-        """Raises KeyError for what the instance does not have."""
+        """Raise KeyError for a category that the instance does not have."""
         node = _CATEGORIES[name](self._facts, self._credentials)
         if node is None:
             raise KeyError(name)
@@ -116,10 +117,11 @@ def _interface(facts: DesiredInstance) -> Mapping[str, Node]:
 
 
 def _identity_info(facts: DesiredInstance) -> Document:
-    """What there is of the instance's own identity role.
+    """Describe the instance's own identity role.
 
-    Differs: that role has no credentials (404): it is for services of AWS's that are not here, and no policy
-        of the account's would bound it.
+    Differs: that role has no credentials (404). It serves AWS services that Tabard does not have, and no
+    policy
+        of the account would limit it.
     AWS: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-instance-identity-roles.html
     """
     return json_object(
@@ -213,4 +215,4 @@ _CATEGORIES: Mapping[str, _Category] = {
     "system": _plainly(lambda _: "nitro"),
     "tags": _tags,
 }
-"""In the order of the names; None for what an instance has not."""
+"""In the order of the names. A function returns None if the instance does not have the category."""

@@ -1,4 +1,4 @@
-"""What the tree of metadata is made of: documents, listings, and what cannot be given just now. Pure."""
+"""Nodes of the metadata tree: documents, listings and unavailable documents. Pure."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -22,17 +22,17 @@ class Document:
 
 
 class Unavailable:
-    """A document that exists, and that cannot be given just now."""
+    """A document that exists but is temporarily unavailable."""
 
 
 Value: TypeAlias = "Callable[[], Document | Unavailable]"
-"""A value is made when it is read: of a whole tree a request wants one."""
+"""A value is built when it is read, because a request reads only one value of the tree."""
 
 Node: TypeAlias = "Value | Mapping[str, Node]"
 
 
 class Labeled(dict[str, Node]):
-    """A directory that the listing above it shows by a label, not by the name that its path has."""
+    """A directory whose parent listing shows a label instead of its name in the path."""
 
     def __init__(self, label: str, nodes: Mapping[str, Node]) -> None:
         super().__init__(nodes)
@@ -46,7 +46,7 @@ def text(value: str) -> Value:
 
 def json_object(members: Mapping[str, str]) -> Document:
     """A JSON object of texts in EC2's own layout, `  "Code" : "Success",`, as text/plain."""
-    # As json.dumps with an indent, which is written in Python: it took a fifth of a read of credentials.
+    # Not json.dumps with an indent: it runs in pure Python and took a fifth of a credentials read.
     lines = [f"  {_json(name)} : {_json(value)}" for name, value in members.items()]
     return plain("{\n" + ",\n".join(lines) + "\n}")
 

@@ -1,8 +1,8 @@
-"""Whose socket is at the other end of a loopback connection: the user id, from the kernel.
+"""Owner of the socket at the other end of a loopback connection: the user id, from the kernel.
 
-Any local user can connect to a loopback port, so the port alone is no identity. Linux tells the owner of a
-TCP socket through NETLINK_SOCK_DIAG (`man 7 sock_diag`), unprivileged, in about 100 microseconds. Elsewhere
-there is no such check, and the agent says so.
+Any local user can connect to a loopback port, so the port alone identifies nobody. Linux reports the owner
+of a TCP socket through NETLINK_SOCK_DIAG (`man 7 sock_diag`), without privileges, in about 100 microseconds.
+Other systems have no such check, and the agent says so.
 """
 
 import socket
@@ -44,7 +44,7 @@ def uid_of_peer(*, peer: Address, own: Address) -> int | None:
 
 
 def peer_check_works() -> bool:
-    """Whether this machine can tell the owner of a loopback connection, tried on one of our own."""
+    """Report whether this machine can find the owner of a loopback connection. Test it on one of our own."""
     if sys.platform != "linux":
         return False
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -70,5 +70,5 @@ def _owner(answer: bytes) -> int | None:
     if kind != _SOCK_DIAG_BY_FAMILY:
         return None
     uid, inode = _OWNER.unpack_from(answer, _NETLINK_HEADER.size + _OWNER_OFFSET)
-    # A socket that its process has closed has no inode, and the kernel then says uid 0: nobody's.
+    # A closed socket has no inode, and the kernel then reports uid 0, which is not its owner.
     return int(uid) if inode else None

@@ -1,14 +1,14 @@
-"""How fast connections of one instance are taken: a bucket of permissions that fills steadily."""
+"""Rate limit for the connections of one instance: a token bucket that fills steadily."""
 
 from tabard.clock import Clock
 
 CONNECTIONS_A_SECOND = 500
 BURST = 500
-"""Far above what SDKs ask, and far below what would hold up other instances of the same agent."""
+"""Far above the request rate of SDKs, and far below a load that would delay the agent's other instances."""
 
 
 class RateLimit:
-    """`take` gives a permission or says how long until the next; each instance has a bucket of its own."""
+    """Token bucket of one instance. `take` takes a token, or returns the time until the next one."""
 
     def __init__(self, clock: Clock, *, per_second: int, burst: int) -> None:
         self._clock = clock
@@ -18,7 +18,7 @@ class RateLimit:
         self._filled_at_seconds = clock.monotonic_seconds()
 
     def take(self) -> float:
-        """0 where one was taken; else the seconds until there is one."""
+        """Take a token and return 0. If the bucket is empty, return the seconds until the next token."""
         now_seconds = self._clock.monotonic_seconds()
         gained = (now_seconds - self._filled_at_seconds) * self._per_second
         self._permissions = min(float(self._burst), self._permissions + max(0.0, gained))

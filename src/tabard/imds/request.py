@@ -31,7 +31,7 @@ class MetadataRequest(msgspec.Struct, frozen=True, kw_only=True):
     peer: str
 
     def __repr__(self) -> str:
-        """Without the headers: one of them may be a metadata token."""
+        """Omit the headers, because one of them may be a metadata token."""
         return f"MetadataRequest({self.method} {self.path})"
 
     def values(self, name: bytes) -> list[str]:
@@ -45,19 +45,19 @@ class RequestReader:
     __slots__ = ("_headers", "_method", "_parser", "_seen", "_target", "_version", "is_broken", "is_whole")
 
     def __init__(self) -> None:
-        # It holds this object in turn, and is let go of as soon as it is done, not when garbage is collected.
+        # The parser refers back to this object. Drop it when it is done, rather than at garbage collection.
         self._parser: HttpRequestParser | None = HttpRequestParser(self)
         self._seen = b""
         self._method = self._target = b""
         self._version = ""
         self._headers: list[tuple[bytes, bytes]] = []
         self.is_whole = False
-        """Whether the head is there; what follows it is not looked at."""
+        """Whether the request head is complete. The reader ignores bytes after it."""
         self.is_broken = False
-        """Whether it is none, or too large."""
+        """Whether the request is invalid or too large."""
 
     def feed(self, data: bytes) -> None:
-        """Take in the next piece."""
+        """Parse the next piece of the request."""
         self._seen += data
         parser = self._parser
         if parser is None:
@@ -72,13 +72,13 @@ class RequestReader:
             self._parser = None
 
     def request(self, connection: socket.socket, peer: str) -> MetadataRequest | None:
-        """The request, once it is whole; None where it is not one.
+        """Return the complete request, or None if it is not a valid request.
 
         EC2 answers `//latest/meta-data/` as `/latest/meta-data/`: observed on EC2, and AWS's own
         `MetadataService` of the SDK for JavaScript sends it.
         """
         method = self._method
-        # The parser knows two other protocols with such heads, and does not say which one it has read.
+        # The parser accepts two other protocols with similar heads, and does not report which one it read.
         if (
             self.is_broken
             or self._is_too_large()

@@ -34,16 +34,17 @@ TTL_HEADER = "X-aws-ec2-metadata-token-ttl-seconds"
 _TOKEN = TOKEN_HEADER.lower().encode()
 _TTL = TTL_HEADER.lower().encode()
 _NAMES = ("instance-data", "instance-data.ec2.internal")
-"""What a VPC's name server calls the metadata service: both are answered, as observed on EC2."""
+"""The names of the metadata service on a VPC's name server. It accepts both, as observed on EC2."""
 
 _log = structlog.get_logger(__name__)
 
 
 class MetadataServer:
-    """Serves one instance's metadata from memory: a request never waits for the edge.
+    """Server of one instance's metadata, from memory. A request never waits for the edge.
 
-    `uid` is the user id that the instance runs as; None where the machine cannot tell a peer's uid.
-    Differs: a process of the same uid (any local one, where uids cannot be told) can read as the instance.
+    `uid` is the user id of the instance. It is None if the machine cannot report a peer's uid.
+    Differs: a process with the same uid can read as the instance. So can any local process if the machine
+    cannot report uids.
     """
 
     def __init__(
@@ -107,7 +108,7 @@ class MetadataServer:
         _log.warning(METADATA_PEER_REFUSED, instance_id=self._instance_id, peer_uid=peer_uid, uid=self._uid)
 
     def _answer(self, request: MetadataRequest | None) -> Reply:
-        """Answer as it should be, but for what is to go wrong on purpose."""
+        """Answer a request, with the injected faults."""
         faults = self._source.facts().faults
         now = self._clock.now()
         delay_seconds = 0.0
@@ -124,8 +125,8 @@ class MetadataServer:
         return Reply(answer.to_bytes(now=now, is_head=is_head), delay_seconds)
 
     def _decide(self, request: MetadataRequest) -> Answer:
-        # A web page can make a name of its own lead here (DNS rebinding): only our own address is believed,
-        # and names that no web page can have, since no public name server knows them.
+        # A web page can point a name of its own to this address (DNS rebinding). So accept only our own
+        # address as Host, and names that no web page can have because no public name server has them.
         hosts = request.values(b"host")
         if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
             return error(400)
@@ -171,13 +172,14 @@ class MetadataServer:
         return ok(token.encode(), PLAIN, ((TTL_HEADER, str(ttl_seconds)),))
 
     def _limit_hops(self, request: MetadataRequest) -> bool:
-        """Let the answer travel no further than the instance's hop limit; False where it may not even leave.
+        """Set the answer's TTL from the hop limit. Return False if the hop limit does not reach the peer.
 
-        On EC2 the answer enters the instance with the hop limit as its TTL, and each router in it, such as
-        the instance itself before a nested container, takes one. Here it begins inside the instance, so that
-        for a peer elsewhere one is taken already.
-        Differs: where the hop limit does not reach a peer, it is refused with 403, and not left to wait.
-        INVARIANT: never put back on this connection: a retransmission would go out with the larger TTL.
+        On EC2, the answer enters the instance with the hop limit as its TTL. Each router, such as the
+        instance itself in front of a nested container, subtracts one. Tabard's answer starts inside the
+        instance. So for a peer in another network, one hop is already subtracted.
+        Differs: if the hop limit does not reach a peer, Tabard answers 403 instead of letting the peer time
+        out.
+        INVARIANT: never restore the TTL of this connection: a retransmission would use the larger TTL.
         """
         accepted = request.connection
         try:
@@ -195,7 +197,7 @@ class MetadataServer:
         return True
 
     def _get(self, request: MetadataRequest) -> Answer:
-        """Judge the metadata token, then the method, then the path: the order observed on EC2.
+        """Check the metadata token, then the method, then the path: the order observed on EC2.
 
         AWS: "HTTP GET and HEAD methods are allowed". POST and DELETE are answered 403: observed on EC2.
         """
@@ -223,9 +225,9 @@ class MetadataServer:
         return ok(reading.document.body, reading.document.content_type, headers)
 
     def _read(self, path: str, facts: DesiredInstance, credentials: CredentialsView) -> tree.Reading:
-        """Look it up; what was read last is kept as it was written, until something of it changes.
+        """Look up a path. Reuse the last reading until one of its inputs changes.
 
-        Every fact is a value: the same object says the same.
+        Inputs are immutable, so the same object means the same content.
         """
         identity = self._source.identity()
         last = self._last_read
@@ -243,7 +245,7 @@ class MetadataServer:
 
 
 class _LastRead(NamedTuple):
-    """What was read last, of what, and what came of it."""
+    """The last reading, with the path and the inputs that produced it."""
 
     path: str
     facts: DesiredInstance
@@ -253,7 +255,7 @@ class _LastRead(NamedTuple):
 
 
 def _names_of(listener: socket.socket) -> list[str]:
-    """What Host may say of a listener: its address first, then names; without the port where it is 80."""
+    """List the Host values that a listener accepts: its address, then names. Port 80 is omitted."""
     address, port = listener.getsockname()[:2]
     names = (f"[{address}]" if listener.family == socket.AF_INET6 else str(address), *_NAMES)
     with_port = [f"{name}:{port}" for name in names]
@@ -261,5 +263,5 @@ def _names_of(listener: socket.socket) -> list[str]:
 
 
 def _is_local(peer: str, own: str) -> bool:
-    """Whether the peer is in the listener's own network: the kernel lets nobody else have its addresses."""
+    """Report whether the peer is in the listener's own network. No other peer can have its addresses."""
     return peer == own or ip_address(peer).is_loopback

@@ -1,4 +1,4 @@
-"""What the metadata service reads: facts, identity and credentials of one instance, all from memory."""
+"""Inputs of the metadata service: facts, identity and credentials of one instance, all from memory."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -48,7 +48,7 @@ class CredentialSource(Protocol):
     """Answers from memory alone, always at once: a metadata request never mints."""
 
     def facts(self) -> DesiredInstance:
-        """What the edge last said about the instance."""
+        """Return the edge's latest facts about the instance."""
 
     def identity(self) -> GetInstanceIdentityResult | None:
         """The signed identity document; None where the edge has not given it yet."""

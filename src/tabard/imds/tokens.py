@@ -1,4 +1,4 @@
-"""Metadata tokens: what IMDSv2 asks for before it answers. Stateless, bound to one instance's listener.
+"""Metadata tokens, which IMDSv2 requires. They are stateless and bound to one instance's listener.
 
 AWS: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-service.html
 """
@@ -38,7 +38,7 @@ def parse_ttl_seconds(text: str) -> int | None:
 
 
 def new_key() -> bytes:
-    """A key that nobody guesses."""
+    """Make a random key for metadata tokens."""
     return secrets.token_bytes(32)
 
 
@@ -50,7 +50,7 @@ class MetadataTokens:
     """
 
     def __init__(self, instance_id: str, key: bytes) -> None:
-        """Args: key: from `new_key`. Whoever is given it goes on with what was issued under it."""
+        """Args: key: from `new_key`. An agent that gets the key still accepts the tokens issued under it."""
         self._instance_id = instance_id.encode()
         self._key = key
         self._last_valid: tuple[str, _End] | None = None
@@ -81,7 +81,7 @@ class MetadataTokens:
         except ValueError:
             return None
         expected = self._seal(content)
-        # Compared as text, so that a second spelling of the same bytes is no second token.
+        # Compare the text, so that another spelling of the same bytes is not a valid token.
         if not hmac.compare_digest(token, expected):
             return None
         end = _decoded(content)

@@ -52,7 +52,7 @@ _NOTHING = Document(b"")
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one path answers: 200 with a document or a listing, 404, or 503 for what is not at hand."""
+    """Answer for one path: 200 with a document or a listing, 404, or 503 if it is temporarily unavailable."""
 
     status: Literal[200, 404, 503]
     document: Document = _NOTHING
@@ -96,7 +96,7 @@ def read(path: str, documents: Mapping[str, Node]) -> Reading:
 def documents_of(
     facts: DesiredInstance, credentials: CredentialsView, identity: GetInstanceIdentityResult | None
 ) -> Mapping[str, Node]:
-    """Everything that the metadata service tells of an instance, under each version."""
+    """Build the whole metadata tree of an instance, under each version."""
     nodes: dict[str, Node] = {
         "dynamic": {
             "fws": {"instance-monitoring": text("disabled")},

@@ -73,9 +73,10 @@ def values_by_name(headers: Sequence[tuple[str, str]]) -> dict[str, str]:
 def canonical_path(raw_path: str, *, normalize_path: bool) -> str:
     """The canonical URI.
 
-    AWS: "You do not normalize URI paths for requests to Amazon S3", and S3's are encoded once: decoded and
-    encoded anew, so that every spelling of a byte is one; an encoded slash stays apart from a slash. For
-    every other service, empty and dot segments go, and what was on the wire is encoded once more.
+    AWS: "You do not normalize URI paths for requests to Amazon S3". S3's paths are encoded once. This
+    function decodes and encodes them again, so that every spelling of a byte gives the same path. An encoded
+    slash stays distinct from a slash. For every other service, it removes empty and dot segments, and
+    encodes the path as sent a second time.
 
     Raises:
         MalformedRequest (400): the path does not begin with a slash.
@@ -92,10 +93,10 @@ def canonical_path(raw_path: str, *, normalize_path: bool) -> str:
 
 
 def canonical_query(raw_query: str) -> str:
-    """The canonical query string: every name and value encoded anew, sorted by name, then by value.
+    """Build the canonical query string: names and values encoded again, sorted by name, then by value.
 
-    A `+` is a space, as every service that reads the query has it; a name without a value has an empty one;
-    empty parts (`a&&b`) are nothing.
+    A `+` is a space, as in every service that reads the query. A name without a value has an empty value.
+    Empty parts (`a&&b`) are ignored.
     """
     if not raw_query:
         return ""

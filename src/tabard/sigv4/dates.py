@@ -1,4 +1,4 @@
-"""When a request says it was signed.
+"""Time of signing that a request claims.
 
 AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-signing-elements.html#date
 """

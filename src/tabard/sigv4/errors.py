@@ -1,4 +1,4 @@
-"""What AWS answers to a request whose signature, or signed body, is not in order.
+"""AWS's errors for a request whose signature or signed body is invalid.
 
 AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html and
 https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html

@@ -1,4 +1,4 @@
-"""Which headers a client signs: compiled once per client, not once per request."""
+"""Layout of the headers that a client signs, compiled once per client rather than once per request."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -57,7 +57,7 @@ def layout_of_names(names: tuple[str, ...]) -> HeaderLayout:
 def is_known_to_cover(layout: HeaderLayout, header_names: tuple[str, ...]) -> bool:
     """Whether a verified request had just these headers and this layout: then all is signed that must be.
 
-    False tells nothing: the headers are to be looked at.
+    False means only that the caller must check the headers.
     """
     return COVERING.get(header_names) == layout.text
 

@@ -1,4 +1,4 @@
-"""What a caller is told about a signature that does not match, as S3 tells it.
+"""Details of a signature mismatch, which S3 returns to the caller.
 
 AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html
 """

@@ -1,4 +1,4 @@
-"""What verified requests have taught, kept for the next ones; bounded, so that it cannot fill the memory."""
+"""Bounded cache of values from verified requests, for later requests."""
 
 from typing import TypeVar
 
@@ -7,10 +7,10 @@ _Value = TypeVar("_Value")
 
 
 class VerifiedMemory(dict[_Key, _Value]):
-    """A dictionary of at most `capacity` entries, which begins again from nothing where it is full.
+    """A dictionary of at most `capacity` entries. When it is full, it is cleared.
 
-    INVARIANT: `remember` is called only after a signature verified, so that a stranger can neither fill nor
-    flush it.
+    INVARIANT: `remember` is called only after a signature verified, so a stranger can neither fill nor flush
+    the cache.
     """
 
     __slots__ = ("capacity",)

@@ -1,4 +1,4 @@
-"""Is this signature what the key makes of this request?
+"""Verification of a request's signature.
 
 AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
