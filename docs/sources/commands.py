@@ -11,9 +11,9 @@ from tabard.cli.main import app
 
 _INTRODUCTION = """# Commands
 
-Every command answers `--help`. A mistake in a command line is one sentence on stderr and exit status 2.
-`tabard up` ends with status 1 where it cannot start. Each option of `tabard up` is also a variable:
-[settings.md](settings.md).
+Every command has `--help`. For a mistake in a command line, Tabard prints one sentence on stderr
+and exits with status 2. `tabard up` exits with status 1 if it cannot start. Each option of
+`tabard up` also has a variable: [settings.md](settings.md).
 """
 
 

@@ -11,9 +11,9 @@ from tabard.edge.tables import OPERATIONS
 
 _INTRODUCTION = """# Differences from AWS
 
-AWS's documented behavior is the specification. Where Tabard knowingly differs, the docstring beside the code
-says so, and this page collects those lines. What Tabard does not offer at all is not listed here: an
-operation without a row in [operations.md](operations.md) is refused.
+AWS's documented behavior is the specification. Where Tabard knowingly differs, a docstring beside the code
+states it, and this page collects those lines. It does not list operations that Tabard does not offer:
+Tabard refuses an operation without a row in [operations.md](operations.md).
 """
 _AREAS = {
     "services/iam": "IAM",

@@ -11,20 +11,21 @@ from tabard.errors import AwsError, RelayedError
 
 _INTRODUCTION = """# Errors
 
-Errors go by service, in the protocol that the caller speaks, each with a request id that the audit has too.
-An upstream's own errors (`NoSuchKey`, `ConditionalCheckFailedException`, …) are passed on and not listed
-here. Anything unforeseen is `InternalFailure` with a request id and no detail; the edge's log has the rest.
+Each service has its own error codes, in the caller's protocol. Each error has a request id, which
+the audit has too. The edge passes on an upstream's own errors (`NoSuchKey`,
+`ConditionalCheckFailedException`, …), which this page does not list. An
+unexpected failure is `InternalFailure` with a request id and no detail; the edge's log has the detail.
 
-## A caller who is not believed, or not allowed
+## Callers without authentication or permission
 """
 _WORDS = {
     Refusal.NO_AUTHENTICATION: "no signature",
     Refusal.UNKNOWN_KEY: "unknown, deleted or inactive key",
     Refusal.BAD_SIGNATURE: "wrong signature",
-    Refusal.BODY_MISMATCH: "body is not what was signed",
+    Refusal.BODY_MISMATCH: "body differs from the signed one",
     Refusal.CLOCK_SKEW: "clock skew",
     Refusal.EXPIRED_SESSION: "expired or revoked session",
-    Refusal.BAD_SESSION_TOKEN: "session token that is not ours, or another key's",
+    Refusal.BAD_SESSION_TOKEN: "session token of another system or another key",
 }
 _ROOMS = ("errors", "access", "credentials", "sigv4", "wire", "services", "edge")
 _MADE_BY_TABLE = (RelayedError, NotAuthenticated, AccessDenied)

@@ -33,15 +33,16 @@ _REFERENCES: Mapping[ServiceName, str] = {
 }
 _INTRODUCTION = """# Operations
 
-Any other operation of these services is refused as not authorized, whoever asks: what has no row here has no
-authorization, so it is not performed. A parameter that Tabard or the upstream would have to ignore is refused
-too, with a sentence that names it. What the embedded DynamoDB and SQS do with each parameter was measured.
+Tabard refuses every other operation of these services, for every caller: an operation without a row here has
+no authorization. It also refuses a parameter that Tabard or the upstream would have to ignore, and names the
+parameter. The effect of each parameter on the embedded DynamoDB and SQS was measured.
 
 *Checked for* lists the actions that a request may need. One request can need several, each on its own
-resource: which of them depends on what the request names (a copy reads its source, tags need their own
-action, a launch with an instance profile needs `iam:PassRole`). How it is performed: *reads* the snapshot;
+resource: which of them depends on the request (a copy reads its source, tags need their own
+action, a launch with an instance profile needs `iam:PassRole`).
+*Performed* shows how Tabard performs it: it *reads* the snapshot;
 *writes* in one transaction; *mints* a session; *waits* for a change of the store; is *forwarded* to the
-upstream. [Differences from AWS](differences-from-aws.md) says where an operation does not do what AWS's does.
+upstream. [Differences from AWS](differences-from-aws.md) lists operations that differ from AWS's.
 """
 _ACTION = re.compile(r"[a-z0-9-]+:[A-Z][A-Za-z]+")
 _TAGGING = re.compile(r"[a-z0-9-]+:(Tag|CreateTags|PutObjectTagging)[A-Za-z]*")
@@ -55,7 +56,7 @@ def operations_page() -> str:
         parts.append(f"## {title}\n")
         if service == "hosts":
             parts.append(
-                "Tabard's own service, by which agents work. Its model is made of `model/messages.py`.\n"
+                "Tabard's own service for agents. Its model is generated from `model/messages.py`.\n"
             )
         rows = [
             (_linked(service, name), _performed(operation), _checked(service, operation))

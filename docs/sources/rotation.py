@@ -32,38 +32,38 @@ LIFETIMES = (
 RateLimit = Callable[[timedelta], timedelta | None]
 
 _INTRODUCTION = (
-    """How a session is replaced decides how often clients ask for it, and whether one ever signs with keys
-    that have expired. botocore asks for new credentials when fewer than 15 minutes are left and insists
-    at 10; an expiry that it finds too near it *stretches* to 12–20 minutes from then, and signs on with
-    the same keys for up to five minutes before it asks again.""",
+    """How a session is replaced decides how often clients ask for it, and whether a client ever signs with
+    expired keys. botocore asks for new credentials when fewer than 15 minutes are left and insists
+    at 10; if an expiry is too near, it *stretches* it to 12–20 minutes from then. It signs with the same keys
+    for up to five more minutes before it asks again.""",
     f"""Below, botocore {botocore.__version__}'s own classes read credentials from a metadata service, for
     {WHOLE // timedelta(hours=1)} hours, and sign a request every {CALL_EVERY // timedelta(seconds=1)}
-    seconds. The clock is moved by hand: the figures are exact, and the same everywhere.""",
+    seconds. The clock is a manual one: the figures are exact, and the same on every machine.""",
 )
 _SHORTEST_PACE_SECONDS = int(pace_seconds(lifetime_seconds=SAFE_SECONDS, rotate_every_seconds=None))
 _AFTER = (
-    f"""Sessions of minutes cannot be made safe by any pace, so Tabard refuses lifetimes below {
+    f"""No interval makes sessions of minutes safe, so Tabard refuses lifetimes below {
         SAFE_SECONDS // 60
-    } minutes; and one that is replaced late is asked for by every client on every few calls. A
-    session is therefore replaced at half of its lifetime, and early enough that more than {
+    } minutes. If a session is replaced late, every client asks for it every few calls. So Tabard
+    replaces a session at half of its lifetime, and early enough that more than {
         SAFE_SECONDS // 60
     } minutes are always left: no client ever sees an expiry that it would stretch. Of a lifetime
     of just {SAFE_SECONDS // 60} minutes nothing can be left, so its keys change every
-    {_SHORTEST_PACE_SECONDS} seconds. `--rotate-every` changes keys at any pace, whatever the lifetime.
-    Old and new keys stay valid side by side until each has reached its own end.""",
-    """**Outages.** Who asks the metadata service never waits for an edge: what is served is in memory,
-    and is served until its very end. While the edges or the store are away, what is held goes on being
-    served, and is asked for again every minute at the latest. Should the agent be killed, a second one
-    stands by and serves the same sessions to the same metadata tokens within milliseconds
+    {_SHORTEST_PACE_SECONDS} seconds. `--rotate-every` sets another interval, for any lifetime.
+    Old and new keys are both valid until each expires.""",
+    """**Outages.** A metadata read never waits for an edge: sessions are in memory, and the service returns
+    them until they expire. While the edges or the store are away, the agent keeps serving its sessions and
+    retries every minute at the latest. If the agent is killed, a second one stands by
+    and serves the same sessions to the same metadata tokens within milliseconds
     ([0020](decisions/0020-a-second-agent-stands-by.md)). Edges share their listening sockets: when one of
-    several is killed, the others take whoever connects. Edges decide and make sessions from their snapshot
-    while the store is away, for `--store-outage-bound-seconds`. `make soak` lets all of this happen under
+    several is killed, the others accept new connections. Edges decide and make sessions from their snapshot
+    while the store is away, for `--store-outage-bound-seconds`. `make soak` tests all of this with
     boto3, the AWS CLI and the SDK for JavaScript, and no call fails.""",
     """**Clocks.** A session ends by the machine's boot-time clock, which counts sleep, or by its wall clock,
     whichever comes first ([0025](decisions/0025-deadlines-are-on-two-clocks.md)). Metadata tokens and
-    the bound on a store outage end likewise. A machine that slept past a session's end, or whose clock is
-    set forward past it, answers 503 until the agent has a new session: it asks within two seconds. A clock
-    that is set back prolongs no session and ends none.""",
+    the bound on a store outage expire in the same way. A machine that slept past a session's end, or whose
+    clock is set forward past it, answers 503 until the agent has a new session: it asks within two
+    seconds. A clock that is set back neither extends nor ends a session.""",
     """AWS: [retrieve security credentials from instance
     metadata](https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-security-credentials.html).""",
 )

@@ -14,18 +14,18 @@ from tabard.wiring.settings import Settings
 
 _INTRODUCTION = """# Settings
 
-An option of `tabard up` wins over its variable, and the variable over the default. `tabard run` heeds the
-variables where it starts a system of its own, always an ephemeral one on free ports. A secret has no option:
-what stands on a command line can be read by every user of the machine.
+An option of `tabard up` wins over its variable, and the variable over the default. `tabard run` uses the
+variables when it starts a system of its own, always an ephemeral one on free ports. A secret has no option:
+every user of the machine can read a command line.
 
-Settings that cannot work are refused at the start, with a sentence that says why. Account id and region
-are fixed at the first start of a data directory; everything else may change from start to start.
+At the start, Tabard refuses settings that cannot work, and gives the reason. The first start of a data
+directory fixes account id and region; every other setting may change from start to start.
 """
 
 _AFTER = """
 Other variables that Tabard reads: `XDG_DATA_HOME` (where the default data directory is) and
 `CREDENTIALS_DIRECTORY` (systemd's; a credential named `tabard-master-key` there takes the place of the file
-`master.key`). `TABARD_DATA_DIR` also tells `env`, `audit`, `run` and `reset` which running system is meant.
+`master.key`). `TABARD_DATA_DIR` also selects the running system for `env`, `audit`, `run` and `reset`.
 """
 
 
