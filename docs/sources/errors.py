@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sources.markdown import NOTICE, code, table
 from sources.operations import TITLES
-from tabard.access.refusals import REFUSALS, AccessDenied, NotAuthenticated, Refusal
+from tabard.access.refusals import REFUSALS, AccessDenied, NotAuthenticated, OperationNotOffered, Refusal
 from tabard.errors import AwsError, RelayedError
 
 _INTRODUCTION = """# Errors
@@ -40,11 +40,18 @@ def errors_page() -> str:
     ]
     denied = [AccessDenied(service, "") for service in services]
     rows.append(("denied by policy", *(_code(error.error_code, error.http_status) for error in denied)))
+    absent = [OperationNotOffered(service, "") for service in services]
+    rows.append(("not offered", *(_code(error.error_code, error.http_status) for error in absent)))
     head = ("", *(TITLES[service] for service in services))
     parts = [NOTICE, "", _INTRODUCTION, table(head, rows)]
     parts.append(
         "SQS answers its JSON protocol with these codes too, and names them in `x-amzn-query-error`. "
-        "A HEAD request to S3 gets the status alone.\n"
+        "A HEAD request to S3 gets the status alone.\n\n"
+        "*Not offered* is an operation that Tabard does not have, whatever the policies say. Its code is no "
+        "denial's, and the audit says `not_offered`. A parameter that is not offered is refused with "
+        "`NotImplemented` (S3), `ValidationException` (DynamoDB) or `UnsupportedOperation` (EC2, SQS). A "
+        "request signed for another service (`lambda`, `kms`) is answered in that service's own protocol: "
+        "`UnknownOperationException` in JSON, `InvalidAction` in XML.\n"
     )
     for room in _ROOMS:
         found = sorted(_errors_of(room), key=lambda error: (error.__module__, error.code, error.__name__))

@@ -13,6 +13,7 @@ Fault = Literal["Sender", "Receiver"]
 class AwsError(Exception):
     """An answer in the caller's protocol. Raise a subclass with the details its sentence names.
 
+    `not_offered`: Tabard does not have what was asked for, so the error says nothing about permissions.
     `members` are further modeled members of the error's shape (DynamoDB's `CancellationReasons`, S3's
     `BucketName`, …); the renderer of the protocol decides where they go.
     """
@@ -21,6 +22,7 @@ class AwsError(Exception):
     status: ClassVar[int] = 500
     fault: ClassVar[Fault] = "Sender"
     sentence: ClassVar[str] = "{message}"
+    not_offered: ClassVar[bool] = False
 
     def __init__(self, *, members: Mapping[str, object] | None = None, **details: object) -> None:
         self.details = details

@@ -244,7 +244,9 @@ def test_tabard_run_has_a_container_with_the_current_folder_in_this_terminal(
         pytest.skip(f"podman makes no containers here: {done.stderr}")
     assert f":assumed-role/{profile}/i-" in done.stdout, done.stderr
     assert done.stdout.endswith(" from stdin ['file']\n")
-    assert done.stderr.startswith("tabard: driver container, isolation: network namespace")
+    system, driver = done.stderr.splitlines()[:2]
+    assert system.startswith("tabard: system ")
+    assert driver.startswith("tabard: driver container, isolation: network namespace")
     assert run_in_container(own, "--", "sh", "-c", "exit 9", folder=tmp_path).returncode == 9
 
 

@@ -271,5 +271,5 @@ def test_documents_that_are_no_trust_policy(iam: BaseClient, role: str, document
 
 
 def test_what_is_not_offered_is_refused(iam: BaseClient) -> None:
-    assert refusal(iam.create_virtual_mfa_device, VirtualMFADeviceName="some") == ("AccessDenied", 403)
-    assert refusal(iam.create_service_linked_role, AWSServiceName="x.amazonaws.com") == ("AccessDenied", 403)
+    assert refusal(iam.create_virtual_mfa_device, VirtualMFADeviceName="some") == ("InvalidAction", 400)
+    assert refusal(iam.create_service_linked_role, AWSServiceName="x.amazonaws.com") == ("InvalidAction", 400)

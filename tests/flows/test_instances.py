@@ -327,5 +327,5 @@ def test_associations_are_described_in_pages(system: RunningSystem, ec2: BaseCli
 
 
 def test_what_is_not_offered_is_refused(ec2: BaseClient) -> None:
-    assert refusal(ec2.describe_snapshots) == ("UnauthorizedOperation", 403)
-    assert refusal(ec2.create_vpc, CidrBlock="10.0.0.0/16") == ("UnauthorizedOperation", 403)
+    assert refusal(ec2.describe_snapshots) == ("InvalidAction", 400)
+    assert refusal(ec2.create_vpc, CidrBlock="10.0.0.0/16") == ("InvalidAction", 400)

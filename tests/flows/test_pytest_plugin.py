@@ -62,6 +62,16 @@ def test_what_works_and_what_is_refused(reports, tabard_instance):
     (denial,) = instance.denials()
     assert (denial.action, denial.resources) == ("s3:PutObject", ("arn:aws:s3:::reports/q1",))
     assert "no identity-based policy allows" in denial.reason
+    assert not denial.not_offered
+
+
+def test_what_is_not_offered_is_no_denial_by_a_policy(reports, tabard_instance):
+    instance = tabard_instance(policy=READ)
+    with pytest.raises(ClientError) as error:
+        instance.client("s3").get_bucket_acl(Bucket="reports")
+    assert error.value.response["Error"]["Code"] == "NotImplemented"
+    (denial,) = instance.denials()
+    assert (denial.action, denial.not_offered) == ("s3:GetBucketAcl", True)
 
 
 def test_a_program_runs_as_the_instance(tabard_instance):
@@ -159,4 +169,4 @@ def test_a_project_tests_its_permissions_with_it(tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "7 passed" in done.stdout
+    assert "8 passed" in done.stdout

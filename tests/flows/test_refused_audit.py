@@ -68,7 +68,7 @@ CASES: dict[str, tuple[Ask, str, str, str, str]] = {
     "denied": (lambda here: PUT(here, here.key), "denied", "AccessDenied", "instance", "PutObject"),
     "what is not offered": (
         lambda here: s3("GET", "/{bucket}?acl")(here, here.admin),
-        "denied", "AccessDenied", "admin", "",
+        "not_offered", "NotImplemented", "admin", "GetBucketAcl",
     ),
     "an upstream's error": (lambda here: GET(here, here.key), "failed", "NoSuchKey", "instance", "GetObject"),
     "no signature": (

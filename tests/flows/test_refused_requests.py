@@ -24,7 +24,7 @@ from tests.support.valid_requests import HOSTS_TARGET, form, put_object, target
 pytestmark = pytest.mark.flow
 
 MIB = 1024 * 1024
-NOT_OFFERED_BY_DYNAMODB = ("AccessDeniedException", 400)
+NOT_OFFERED_BY_DYNAMODB = ("UnknownOperationException", 400)
 
 
 @pytest.fixture(scope="module")
@@ -54,14 +54,14 @@ def key(system: RunningSystem) -> Key:
         ("iam", b"Action=listroles&Version=2010-05-08", ("InvalidAction", 400)),
         ("iam", b"Action=GetRole&Version=2010-05-08", ("ValidationError", 400)),
         ("iam", b"Action=GetRole&RoleName=%00&Version=2010-05-08", ("ValidationError", 400)),
-        ("iam", b"Action=CreateLoginProfile&UserName=admin&Version=2010-05-08", ("AccessDenied", 403)),
-        ("sts", b"Action=GetSessionToken&Version=2011-06-15", ("AccessDenied", 403)),
+        ("iam", b"Action=CreateLoginProfile&UserName=admin&Version=2010-05-08", ("InvalidAction", 400)),
+        ("sts", b"Action=GetSessionToken&Version=2011-06-15", ("InvalidAction", 400)),
         ("sts", b"Action=AssumeRoleWithWebIdentity&RoleArn=a&Version=2011-06-15", None),
         ("sts", b"Action=ListRoles&Version=2010-05-08", ("InvalidAction", 400)),
         (
             "ec2",
             b"Action=CreateVpc&CidrBlock=10.0.0.0%2F16&Version=2016-11-15",
-            ("UnauthorizedOperation", 403),
+            ("InvalidAction", 400),
         ),
         ("ec2", b"Action=Nonsense&Version=2016-11-15", ("InvalidAction", 400)),
         ("ec2", b"Action=RunInstances&Version=2016-11-15", ("MissingParameter", 400)),
@@ -118,7 +118,7 @@ def test_unknown_targets(
 
 
 NOT_OFFERED, NO_OPERATION, NO_METHOD = (
-    ("AccessDenied", 403),
+    ("NotImplemented", 501),
     ("NotImplemented", 501),
     ("MethodNotAllowed", 405),
 )

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.flow_fixtures import AdminClient, InstanceOf
-from tests.support.refusal import refusal
+from tests.support.refusal import refusal, refusal_in_full
 from tests.support.running_system import (
     TABARD,
     Instance,
@@ -85,13 +85,24 @@ def test_denials_say_why_and_can_be_had_alone(system: RunningSystem, instance: I
     assert refusal(instance.client("s3").create_bucket, Bucket=bucket) == ("AccessDenied", 403)
     until(lambda: bucket in audit(system, "--denied").stdout, "the denial is audited", seconds=8)
     denied = events(system, "--denied")
-    assert {event["outcome"] for event in denied} == {"denied"}
+    own = [event for event in denied if event["principal_arn"].endswith(f"/{instance.instance_id}")]
+    assert {event["outcome"] for event in own} == {"denied"}
     event = next(event for event in denied if event["resources"] == [f"arn:aws:s3:::{bucket}"])
     assert event["error_code"] == "AccessDenied"
     assert "no identity-based policy allows the s3:CreateBucket action" in event["reason"]
     shown = audit(system, "--denied", "--last", "1").stdout
     assert "s3:CreateBucket" in shown
     assert "no identity-based policy allows" in shown
+
+
+def test_what_is_not_offered_is_told_from_a_denial(system: RunningSystem, instance: Instance) -> None:
+    bucket = fresh("absent")
+    refused = refusal_in_full(instance.client("s3").get_bucket_acl, Bucket=bucket)
+    assert refused[:2] == ("NotImplemented", 501)
+    until(lambda: "GetBucketAcl" in audit(system, "--denied").stdout, "it is audited", seconds=8)
+    found = [event for event in events(system, "--denied") if event["operation"] == "GetBucketAcl"]
+    assert {(event["outcome"], event["error_code"]) for event in found} == {("not_offered", "NotImplemented")}
+    assert "not offered s3:GetBucketAcl" in audit(system, "--denied").stdout
 
 
 def test_no_secret_is_in_the_trail(system: RunningSystem, instance: Instance) -> None:

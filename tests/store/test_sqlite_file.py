@@ -81,7 +81,7 @@ def test_the_partial_indexes_are_migrated_too(sqlite_store: SqlStore) -> None:
     )
     assert migrated["uq_associations_account_id_active_instance_id"].startswith("CREATE UNIQUE INDEX")
     assert "WHERE client_token <> ''" in migrated["ix_instances_account_id_client_token"]
-    assert "WHERE outcome = 'denied'" in migrated["ix_audit_events_denied"]
+    assert "WHERE outcome IN ('denied', 'not_offered')" in migrated["ix_audit_events_denied"]
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,10 @@ def test_the_partial_indexes_are_migrated_too(sqlite_store: SqlStore) -> None:
             "SELECT * FROM instances WHERE account_id = 'a' AND client_token = 'x' AND client_token <> ''",
             "client_token",
         ),
-        ("SELECT * FROM audit_events WHERE number > 5 AND outcome = 'denied'", "ix_audit_events_denied"),
+        (
+            "SELECT * FROM audit_events WHERE number > 5 AND outcome IN ('denied', 'not_offered')",
+            "ix_audit_events_denied",
+        ),
         ("SELECT * FROM roles WHERE account_id = 'a' AND name_key = 'x'", "sqlite_autoindex_roles"),
     ],
 )

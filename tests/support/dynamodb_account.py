@@ -44,7 +44,7 @@ def typed(operation: str, request: Mapping[str, object]) -> Mapping[str, Value]:
 
 def accept(operation: str, request: Mapping[str, object]) -> None:
     """Raises MemberNotOffered where the upstream would ignore a member."""
-    _BY_NAME[operation].members.check("dynamodb", typed(operation, request))
+    _BY_NAME[operation].members.check("dynamodb", operation, typed(operation, request))
 
 
 class Tables:

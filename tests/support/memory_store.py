@@ -386,7 +386,7 @@ class MemoryAuditTrail:
         found = [
             (number, event)
             for number, event in self.tables.audit.items()
-            if number > after and (event.outcome == "denied" or not denied_only)
+            if number > after and (event.outcome in ("denied", "not_offered") or not denied_only)
         ]
         return found[:limit]
 

@@ -188,34 +188,48 @@ class AccessDenied(CodedError):
 
 _S3_MEMBER = "A header you provided implies functionality that is not implemented: {member}."
 _MEMBER = "The parameter {member} is not supported here{advice}."
+_OPERATION = (
+    "The operation {operation} is not supported: this installation does not offer {action}, whatever the "
+    "policies say."
+)
+
+_NOT_OFFERED: dict[Service, tuple[str, int]] = {
+    "iam": ("InvalidAction", 400),
+    "sts": ("InvalidAction", 400),
+    "ec2": ("InvalidAction", 400),
+    "hosts": ("UnknownOperationException", 400),
+    "s3": ("NotImplemented", 501),
+    "dynamodb": ("UnknownOperationException", 400),
+    "sqs": ("UnsupportedOperation", 400),
+}
 
 _MEMBERS_NOT_OFFERED: dict[Service, _Row] = {
-    "iam": ("InvalidInput", 400, _MEMBER),
-    "sts": ("ValidationError", 400, _MEMBER),
-    "hosts": ("ValidationException", 400, _MEMBER),
-    "ec2": ("UnsupportedOperation", 400, _MEMBER),
     "s3": ("NotImplemented", 501, _S3_MEMBER),
     "dynamodb": ("ValidationException", 400, _MEMBER),
     "sqs": ("UnsupportedOperation", 400, _MEMBER),
 }
+"""Of the services that are forwarded."""
+
+
+class OperationNotOffered(CodedError):
+    """An operation that Tabard does not have: no policy was asked, and the code is no denial's."""
+
+    not_offered = True
+
+    def __init__(self, service: Service, operation: str) -> None:
+        self.operation = operation
+        code, status = _NOT_OFFERED[service]
+        message = _OPERATION.format(operation=operation, action=f"{service}:{operation}")
+        super().__init__(code=code, status=status, message=message)
 
 
 class MemberNotOffered(CodedError):
     """A parameter that an upstream would ignore. Tabard refuses it before the decision and never drops it."""
 
-    def __init__(self, service: Service, member: str, *, advice: str = "") -> None:
+    not_offered = True
+
+    def __init__(self, service: Service, operation: str, member: str, *, advice: str = "") -> None:
+        self.operation = operation
         code, status, sentence = _MEMBERS_NOT_OFFERED[service]
         message = sentence.format(member=member, advice=f"; {advice}" if advice else "")
         super().__init__(code=code, status=status, message=message)
-
-
-class NotOffered(AccessDenied):
-    """An operation that Tabard does not have. No policy was evaluated."""
-
-    def __init__(self, service: Service, caller_arn: str, *, operation: str) -> None:
-        action = f"{service}:{operation}"
-        super().__init__(
-            service,
-            f"User: {caller_arn} is not authorized to perform: {action} "
-            f"because this installation does not offer {action}",
-        )

@@ -26,6 +26,7 @@ _MARKS = MappingProxyType(
     {
         "allowed": "[green]allowed[/]",
         "denied": "[red]denied [/]",
+        "not_offered": "[cyan]not offered[/]",
         "refused": "[yellow]refused[/]",
         "failed": "[magenta]failed [/]",
     }
@@ -36,7 +37,7 @@ def audit(
     data_dir: DataDirOption = None,
     denied: Annotated[
         bool,
-        typer.Option("--denied", help="Only what was denied: by policy, or because it is not offered here."),
+        typer.Option("--denied", help="Only what a policy denied, and what is not offered here."),
     ] = False,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as events come.")] = False,
     last: Annotated[int, typer.Option(min=1, max=100_000, help="How many events to begin with.")] = 50,

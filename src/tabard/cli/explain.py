@@ -25,6 +25,7 @@ _ATTEMPTS = 8
 _BETWEEN_SECONDS = 0.25
 
 _OUTCOMES = {
+    "not_offered": "No policy denied it: this installation does not offer it. On AWS, a policy decides.",
     "refused": "No policy was asked: the request was refused before.",
     "failed": "It was allowed; what failed is not a matter of policies.",
 }
@@ -78,7 +79,7 @@ def explanation_json(event: AuditEvent, since: ChangedSince) -> dict[str, object
 def explanation_text(event: AuditEvent, since: ChangedSince) -> Iterator[str]:
     """The same for people, line by line."""
     asked = f"{event.service}:{event.operation}" if event.operation else event.service or "a request"
-    yield f"{asked} was {event.outcome}"
+    yield f"{asked} was {event.outcome.replace('_', ' ')}"
     yield f"  request    {event.request_id}, {iso8601(event.at)}"
     yield f"  caller     {event.principal_arn or 'not known'}"
     yield f"  from       {event.source_ip}, region {event.region or '-'}"

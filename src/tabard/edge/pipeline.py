@@ -16,7 +16,7 @@ from tabard.access.authorize import Denied, RequestFacts, ResourceChanged, autho
 from tabard.access.caller import Caller
 from tabard.access.check import Check
 from tabard.access.encoded_denial import with_encoded_message
-from tabard.access.refusals import AccessDenied, NotAuthenticated, NotOffered, Refusal
+from tabard.access.refusals import AccessDenied, NotAuthenticated, OperationNotOffered, Refusal
 from tabard.audit.queue import AuditQueue
 from tabard.clock import Clock
 from tabard.edge.body import Body
@@ -44,6 +44,7 @@ from tabard.wire.parse import parse_input
 from tabard.wire.render_errors import render_error
 from tabard.wire.request import Call, RawRequest, ServiceName, Value
 from tabard.wire.service_model import service_model
+from tabard.wire.unknown_service import ServiceNotOffered, render_unknown_service
 
 QUERY_LIMIT_BYTES = 1024 * 1024
 JSON_LIMIT_BYTES = 16 * 1024 * 1024
@@ -282,7 +283,9 @@ class Pipeline:
             and isinstance(reached.resolved.asked.operation, Write)
         )
         if not committed:
-            service = identified.service if identified is not None else ""
+            service: str = identified.service if identified is not None else ""
+            if isinstance(error, ServiceNotOffered):
+                service = error.service
             self.audit.record(
                 audit_event(raw, reached, service=service, status=answer.status, error=error),
                 explanation_of(reached, error),
@@ -321,7 +324,7 @@ def parse(believed: Believed) -> Asked:
     """Name the operation and type its input.
 
     Raises:
-        NotOffered: an operation that Tabard has no authorization row for is refused, whoever asks.
+        OperationNotOffered: an operation that Tabard has no authorization row for is refused, whoever asks.
         MemberNotOffered: the upstream would ignore a member of the input.
     """
     identified, raw, content = believed.identified, believed.raw, believed.content
@@ -330,12 +333,12 @@ def parse(believed: Believed) -> Asked:
     name = operation_of(identified, raw, body)
     operation = OPERATIONS[identified.service].get(name)
     if operation is None:
-        raise NotOffered(identified.service, believed.caller.arn, operation=name)
+        raise OperationNotOffered(identified.service, name)
     arguments = parse_input(model, name, raw, body, identified.uri_params, identified.protocol)
     call = Call(service=identified.service, operation=name, input=arguments, protocol=identified.protocol)
     request: msgspec.Struct | Mapping[str, Value] = arguments
     if isinstance(operation, Forward):
-        operation.members.check(identified.service, arguments)
+        operation.members.check(identified.service, name, arguments)
     else:
         request = msgspec.convert(arguments, operation.request, builtin_types=(bytes, datetime))
     return Asked(believed=believed, call=call, operation=operation, request=request)
@@ -362,6 +365,8 @@ def render_refusal(
     raw: RawRequest, identified: Identified | None, error: AwsError, claim: Authorization | None
 ) -> Answer:
     """The error in the caller's protocol, as far as the request and its claim show which that is."""
+    if isinstance(error, ServiceNotOffered):
+        return render_unknown_service(raw, error)
     if identified is not None:
         service, protocol = identified.service, identified.protocol
     else:

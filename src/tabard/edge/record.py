@@ -8,7 +8,7 @@ from typing import assert_never
 from tabard.access.authorize import Denied
 from tabard.access.check import Check
 from tabard.access.denial_record import evidence
-from tabard.access.refusals import NotOffered
+from tabard.access.refusals import MemberNotOffered, OperationNotOffered
 from tabard.edge.stages import Allowed, Asked, Believed, Reached, Resolved
 from tabard.errors import AwsError
 from tabard.model.audit_event import AuditEvent, DecidedCheck, Outcome
@@ -42,7 +42,7 @@ def audit_event(
         request_id=raw.request_id,
         at=raw.received_at,
         service=service,
-        operation=asked.call.operation if asked is not None else "",
+        operation=_operation(asked, error),
         principal_arn=caller.arn if caller is not None else "",
         access_key_id=caller.access_key_id if caller is not None else "",
         source_ip=raw.peer_ip,
@@ -87,7 +87,9 @@ def _decisions(
 def _outcome(reached: Reached, error: AwsError | None) -> Outcome:
     if error is None:
         return "allowed"
-    if isinstance(error, Denied | NotOffered):
+    if error.not_offered:
+        return "not_offered"
+    if isinstance(error, Denied):
         return "denied"
     return "failed" if isinstance(reached, Allowed) else "refused"
 
@@ -108,6 +110,13 @@ def _resources(
 def _storable(text: str) -> str:
     """What the caller sent may hold what no UTF-8 can; the event is written all the same."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def _operation(asked: Asked | None, error: AwsError | None) -> str:
+    """The operation's name; that of one that is not offered as well."""
+    if asked is not None:
+        return asked.call.operation
+    return error.operation if isinstance(error, OperationNotOffered | MemberNotOffered) else ""
 
 
 def _reason(error: AwsError) -> str:

@@ -7,7 +7,7 @@ import msgspec
 
 from tabard.policy import Effect, Layer, MatchedStatement
 
-Outcome = Literal["allowed", "denied", "refused", "failed"]
+Outcome = Literal["allowed", "denied", "not_offered", "refused", "failed"]
 
 
 class DecidedCheck(msgspec.Struct, frozen=True):
@@ -21,9 +21,9 @@ class DecidedCheck(msgspec.Struct, frozen=True):
 
 
 class AuditEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """`outcome`: allowed and answered; denied by policy, or because Tabard has no such operation; refused
-    before a decision (signature, syntax); failed after it was allowed (an upstream or the handler answered an
-    error).
+    """`outcome`: allowed and answered; denied by policy; not offered, because Tabard has no such service,
+    operation or parameter; refused before a decision (signature, syntax); failed after it was allowed (an
+    upstream or the handler answered an error).
 
     Names are empty strings where they are not known. `resources` are ARNs; `reason` is the sentence.
     `decisions` are the first of those that were made, each about one of `resources`. `explanation` is JSON,

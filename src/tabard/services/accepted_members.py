@@ -33,13 +33,13 @@ class AcceptedMembers:
     advice: Mapping[str, str]
     _root: _Node
 
-    def check(self, service: Service, arguments: Mapping[str, Value]) -> None:
+    def check(self, service: Service, operation: str, arguments: Mapping[str, Value]) -> None:
         """Raise MemberNotOffered, in the service's own code, where a member is not accepted."""
         refused = self.refused(arguments)
         if refused:
             names = list(dict.fromkeys(refused))
             reasons = dict.fromkeys(self.advice[name] for name in names if name in self.advice)
-            raise MemberNotOffered(service, ", ".join(sorted(names)), advice="; ".join(reasons))
+            raise MemberNotOffered(service, operation, ", ".join(sorted(names)), advice="; ".join(reasons))
 
     def refused(self, arguments: Mapping[str, Value]) -> list[str]:
         """The dotted names of the members that are not accepted; maps and lists add nothing to a name."""

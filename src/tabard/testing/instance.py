@@ -24,12 +24,16 @@ Document: TypeAlias = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Denial:
-    """A request of the instance that was denied: `action` is `s3:PutObject`, `reason` the sentence it got."""
+    """A request of the instance that was denied: `action` is `s3:PutObject`, `reason` the sentence it got.
+
+    `not_offered`: Tabard does not have the operation or parameter, so no policy denied it; AWS may allow it.
+    """
 
     action: str
     resources: tuple[str, ...]
     reason: str
     request_id: str
+    not_offered: bool = False
 
 
 class System(Protocol):
@@ -97,16 +101,18 @@ class TabardInstance:
         return subprocess.run(command, env=self.environment, **given)  # noqa: S603 - the test's own
 
     def denials(self) -> Sequence[Denial]:
-        """What the instance was denied so far, oldest first."""
+        """What the instance was denied so far, oldest first; what is not offered here is marked as such."""
         return tuple(
             Denial(
                 action=f"{event.service}:{event.operation}",
                 resources=event.resources,
                 reason=event.reason,
                 request_id=event.request_id,
+                not_offered=event.outcome == "not_offered",
             )
             for event in self.system.audit()
-            if event.outcome == "denied" and event.principal_arn.endswith(f"/{self.instance_id}")
+            if event.outcome in ("denied", "not_offered")
+            and event.principal_arn.endswith(f"/{self.instance_id}")
         )
 
     def fault(

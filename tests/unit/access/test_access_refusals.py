@@ -8,7 +8,15 @@ from typing import get_args
 
 import pytest
 
-from tabard.access.refusals import REFUSALS, AccessDenied, NotAuthenticated, NotOffered, Refusal, Service
+from tabard.access.refusals import (
+    REFUSALS,
+    AccessDenied,
+    MemberNotOffered,
+    NotAuthenticated,
+    OperationNotOffered,
+    Refusal,
+    Service,
+)
 from tabard.credentials.keyring import new_sealing_key, open_keyring
 from tabard.credentials.master_key import MasterKey
 from tabard.errors import AwsError
@@ -284,10 +292,36 @@ def test_every_service_has_a_row_for_every_refusal_and_a_code_for_a_denial() -> 
 
 
 @EACH_SERVICE
-def test_an_operation_that_is_not_offered_is_denied_and_says_so(service: Service) -> None:
-    arn = "arn:aws:iam::123456789012:user/alice"
-    refused = NotOffered(service, arn, operation="FlyToTheMoon")
+def test_an_operation_that_is_not_offered_has_a_code_that_no_denial_has(service: Service) -> None:
+    refused = OperationNotOffered(service, "FlyToTheMoon")
     action = f"{service}:FlyToTheMoon"
-    assert refused.message.startswith(f"User: {arn} is not authorized to perform: {action} because ")
-    assert refused.message.endswith(f"this installation does not offer {action}")
-    assert refused.error_code == AccessDenied(service, "no").error_code
+    assert refused.message.startswith("The operation FlyToTheMoon is not supported: ")
+    assert refused.message.endswith(f"this installation does not offer {action}, whatever the policies say.")
+    assert (refused.error_code, refused.http_status) == {
+        "s3": ("NotImplemented", 501),
+        "dynamodb": ("UnknownOperationException", 400),
+        "hosts": ("UnknownOperationException", 400),
+        "sqs": ("UnsupportedOperation", 400),
+    }.get(service, ("InvalidAction", 400))
+    assert refused.not_offered
+    assert (refused.error_code, refused.http_status) not in {
+        (code, status) for code, status, _ in REFUSALS[service].values()
+    }
+    assert refused.error_code != AccessDenied(service, "no").error_code
+    assert not AccessDenied(service, "no").not_offered
+
+
+@pytest.mark.parametrize(
+    ("service", "code", "status"),
+    [
+        ("s3", "NotImplemented", 501),
+        ("dynamodb", "ValidationException", 400),
+        ("sqs", "UnsupportedOperation", 400),
+    ],
+)
+def test_a_parameter_that_is_not_offered_is_named_under_a_code_that_no_denial_has(
+    service: Service, code: str, status: int
+) -> None:
+    refused = MemberNotOffered(service, "AnOperation", "AMember")
+    assert (refused.error_code, refused.http_status, refused.not_offered) == (code, status, True)
+    assert "AMember" in refused.message

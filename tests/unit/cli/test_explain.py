@@ -151,6 +151,11 @@ def test_what_no_policy_was_asked_about_says_so() -> None:
     assert lines[0] == "a request was refused"
     assert lines[2:4] == ["caller     not known", "from       127.0.0.1, region -"]
     assert lines[-1] == "No policy was asked: the request was refused before."
+    absent = told(replace(ALLOWED, outcome="not_offered", decisions=()))
+    assert absent[0].endswith(" was not offered")
+    assert absent[-1] == (
+        "No policy denied it: this installation does not offer it. On AWS, a policy decides."
+    )
     failed = told(replace(ALLOWED, outcome="failed"))
     assert "It was allowed; what failed is not a matter of policies." in failed
 

@@ -138,9 +138,25 @@ async def test_a_mistake_of_ours_is_told_to_nobody(
 
 async def test_what_is_not_offered_is_refused_whoever_asks(edge: EdgeInMemory) -> None:
     answer = await edge.ask("iam", body=b"Action=UploadSSHPublicKey&UserName=u&Version=2010-05-08")
-    assert answer.status == 403
+    assert answer.status == 400
+    assert "<Code>InvalidAction</Code>" in text_of(answer)
     assert "this installation does not offer iam:UploadSSHPublicKey" in text_of(answer)
-    assert (await outcome_of(edge))[0] == "denied"
+    assert await outcome_of(edge) == ("not_offered", "InvalidAction", "UploadSSHPublicKey")
+
+
+async def test_a_parameter_that_is_not_offered_is_no_denial(edge: EdgeInMemory) -> None:
+    session = await edge.session()
+    for headers in ((("x-amz-tagging", "a=1"),), (("x-amz-storage-class", "x"), ("x-amz-tagging", "a=1"))):
+        answer = await edge.ask(
+            "s3", method="PUT", target="/bucket/key", headers=headers, credentials=session
+        )
+        assert answer.status == 501
+        assert await outcome_of(edge) == ("not_offered", "NotImplemented", "PutObject")
+    url = f"http://edge.test/{ACCOUNT_ID}/jobs"
+    asked = {"QueueUrl": url, "Attributes": {"KmsMasterKeyId": "k"}}
+    answer = await edge.target("sqs", "AmazonSQS.SetQueueAttributes", asked, credentials=session)
+    assert (answer.status, "UnsupportedOperation" in text_of(answer)) == (400, True)
+    assert await outcome_of(edge) == ("not_offered", "UnsupportedOperation", "SetQueueAttributes")
 
 
 async def test_a_denial_says_why_and_ec2_seals_it(edge: EdgeInMemory) -> None:
@@ -172,9 +188,8 @@ def with_authorization(change: str) -> Change:
         ("s3", "aws4_request→aws5_request", "AuthorizationHeaderMalformed", 400),
         ("dynamodb", "aws4_request→aws5_request", "IncompleteSignatureException", 400),
         ("ec2", "AWS4-HMAC-SHA256→AWS4-OTHER", "IncompleteSignature", 400),
-        ("s3", "/s3/→/lambda/", "AuthorizationHeaderMalformed", 400),
         ("dynamodb", "/dynamodb/→/sqs/", "InvalidSignatureException", 400),
-        ("sts", "/sts/→/lambda/", "SignatureDoesNotMatch", 403),
+        ("sts", "/sts/→/iam/", "SignatureDoesNotMatch", 403),
     ],
 )
 async def test_a_claim_that_is_none_is_refused_in_the_services_words(

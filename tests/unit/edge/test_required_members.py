@@ -9,7 +9,7 @@ import pytest
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
 
 from tabard.edge.tables import OPERATIONS
-from tabard.wire.request import Answer
+from tabard.http1.answer import Answer
 from tabard.wire.service_model import service_model
 from tests.support.edge_in_memory import EdgeInMemory, text_of
 from tests.support.shape_values import ShapeValues, botocore_request

@@ -110,7 +110,7 @@ def test_a_refused_member_is_named_once_in_the_services_code(
 ) -> None:
     members = accepted("Key", advice={"Old": "use New"})
     with pytest.raises(MemberNotOffered) as caught:
-        members.check(service, {"Key": "a", "Old": 1, "Entries": []})
+        members.check(service, "Any", {"Key": "a", "Old": 1, "Entries": []})
     error = caught.value
     assert (error.error_code, error.http_status) == (code, status)
     assert "Entries, Old" in error.message

@@ -184,6 +184,7 @@ class UnsupportedOperation(AwsError):
 
     code = "UnsupportedOperation"
     status = 400
+    not_offered = True
     sentence = "The parameter {parameter} is not supported here: {reason}."
 
 

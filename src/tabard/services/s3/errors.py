@@ -11,6 +11,7 @@ class NotImplementedByUpstream(AwsError):
 
     code = "NotImplemented"
     status = 501
+    not_offered = True
     sentence = "A header you provided implies functionality that is not implemented: {member}."
 
 

@@ -19,6 +19,7 @@ class UnsupportedOperation(AwsError):
 
     code = "UnsupportedOperation"
     status = 400
+    not_offered = True
     sentence = "{reason}"
 
 

@@ -57,7 +57,7 @@ audit_events = Table(
     sqlite_autoincrement=True,
 )
 
-DENIED = text("outcome = 'denied'")
+DENIED = text("outcome IN ('denied', 'not_offered')")
 Index("ix_audit_events_denied", audit_events.c.number, sqlite_where=DENIED, postgresql_where=DENIED)
 
 PRUNED_AT_ONCE = 10_000

@@ -78,9 +78,9 @@ def test_a_prefix_is_a_name_and_no_pattern(account: Account, prefix: str) -> Non
 def test_tags_that_no_policy_would_see_are_refused(account: Account) -> None:
     members = _BY_NAME["CreateQueue"].members
     with pytest.raises(MemberNotOffered, match="tags are not supported") as caught:
-        members.check("sqs", {"QueueName": "jobs", "tags": {"Team": "blue"}})
+        members.check("sqs", "CreateQueue", {"QueueName": "jobs", "tags": {"Team": "blue"}})
     assert (caught.value.error_code, caught.value.http_status) == ("UnsupportedOperation", 400)
-    members.check("sqs", {"QueueName": "jobs", "tags": {}})
+    members.check("sqs", "CreateQueue", {"QueueName": "jobs", "tags": {}})
     assert checks(account, "CreateQueue", {"QueueName": "jobs", "tags": {}})
 
 

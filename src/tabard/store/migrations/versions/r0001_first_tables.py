@@ -47,7 +47,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("number", name="pk_audit_events"),
         sqlite_autoincrement=True,
     )
-    op.create_index("ix_audit_events_denied", "audit_events", ["number"], **_only("outcome = 'denied'"))
+    op.create_index(
+        "ix_audit_events_denied", "audit_events", ["number"], **_only("outcome IN ('denied', 'not_offered')")
+    )
     op.create_index("ix_audit_events_request_id", "audit_events", ["request_id"])
     change_counter = op.create_table(
         "change_counter",
