@@ -159,11 +159,11 @@ test-vm-if-possible:
 	@for program in $(VM_PROGRAMS); do command -v $$program >/dev/null || { echo "no test-vm: $$program is not installed"; exit 0; }; done; \
 	$(MAKE) --no-print-directory test-vm
 
-ALL := test test-pythons test-long compatibility soak test-vm-if-possible
+ALL := test wheel test-pythons test-long compatibility soak test-vm-if-possible
 
 # One after the other, whatever fails: what failed is said at the end.
 .PHONY: test-all
-test-all: ## Everything: the gate, each Python, client matrix, soak, machine (an hour; longer: SOAK_SECONDS, PYTHON_TESTS)
+test-all: ## Everything: the gate, the wheel, each Python, client matrix, soak, machine (an hour; longer: SOAK_SECONDS, PYTHON_TESTS)
 	@failed=; for part in $(ALL); do \
 	  echo "== make $$part"; start=$$SECONDS; \
 	  $(MAKE) --no-print-directory $$part || failed="$$failed $$part"; \
