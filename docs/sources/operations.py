@@ -34,9 +34,9 @@ _REFERENCES: Mapping[ServiceName, str] = {
 _INTRODUCTION = """# Operations
 
 Tabard refuses every other operation of these services as not offered, for every caller: an operation without
-a row here has no authorization. [Errors](errors.md) has the code for each service. It also refuses a parameter
-that Tabard or the upstream would have to ignore, and names the parameter. The effect of each parameter on the
-embedded DynamoDB and SQS was measured.
+a row here has no authorization. [Errors](errors.md) has the code for each service. It also refuses a
+parameter that Tabard or the upstream would have to ignore, and names the parameter. The effect of each
+parameter on the embedded DynamoDB and SQS was measured.
 
 *Checked for* lists the actions that a request may need. One request can need several, each on its own
 resource: which of them depends on the request (a copy reads its source, tags need their own
