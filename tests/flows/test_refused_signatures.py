@@ -216,9 +216,12 @@ SPOILT: dict[str, tuple[str, Spoil]] = {
         authorization(lambda text: text.replace("SignedHeaders=", "SignedHeaders=é;")),
     ),
 }
-# S3 needs no service's name in the body, so that another scope makes it another service's request, or none.
+# What names its service by the scope alone is then a request for `lambda`, which is not offered.
 OTHERWISE: dict[tuple[str, str], Refused] = {
-    ("ec2", "the scope of another service"): ("SignatureDoesNotMatch", 403),
+    ("iam", "the scope of another service"): ("InvalidAction", 400),
+    ("sts", "the scope of another service"): ("InvalidAction", 400),
+    ("ec2", "the scope of another service"): ("InvalidAction", 400),
+    ("s3", "the scope of another service"): ("UnknownOperationException", 400),
 }
 
 

@@ -323,7 +323,9 @@ def test_service_and_protocol_show_before_the_body(
     [
         ("POST", "/", "", JSON, "s3", "SignatureDoesNotMatch"),
         ("POST", "/", "", JSON, "sqs", "SignatureDoesNotMatch"),
-        ("GET", "/bucket/key", "", (), "kms", "SignatureDoesNotMatch"),
+        ("GET", "/bucket/key", "", (), "kms", "UnknownOperationException"),
+        ("POST", "/", "", JSON, "kms", "SignatureDoesNotMatch"),
+        ("POST", "/", "", FORM, "kms", "InvalidAction"),
         (
             "POST",
             "/",
