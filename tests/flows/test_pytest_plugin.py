@@ -10,7 +10,11 @@ import pytest
 
 pytestmark = pytest.mark.flow
 
-PAGE = (Path(__file__).parents[2] / "docs" / "applications.md").read_text(encoding="utf-8")
+REPOSITORY = Path(__file__).parents[2]
+# The policy is in the README, the test in the page on applications.
+PAGES = "".join(
+    (REPOSITORY / name).read_text(encoding="utf-8") for name in ("README.md", "docs/applications.md")
+)
 IMPORTS = """
 import json
 from pathlib import Path
@@ -149,8 +153,8 @@ def test_an_instance_ends_with_its_test(tabard_system):
 
 
 def block(language: str, holding: str) -> str:
-    """The page's block of this language that holds a text."""
-    blocks = re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+    """The only block of this language that holds a text."""
+    blocks = re.findall(rf"```{language}\n(.*?)```", PAGES, re.DOTALL)
     (found,) = (block for block in blocks if holding in block)
     return str(found)
 
