@@ -70,6 +70,7 @@ def _unreadable(file: Path) -> None:
     file.chmod(0)
 
 
+GIVEN_AWAY = pytest.param(_another_users, marks=pytest.mark.root("gives files away"))
 DAMAGES = (
     _empty,
     _truncated,
@@ -79,7 +80,7 @@ DAMAGES = (
     _a_folder,
     _a_pipe,
     _a_link,
-    pytest.param(_another_users, marks=pytest.mark.root("gives files away")),
+    GIVEN_AWAY,
     _unreadable,
 )
 damages = pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__.strip("_"))
@@ -162,7 +163,7 @@ async def test_up_refuses_the_whole_master_key_of_another_installation(data_dir:
 
 @pytest.mark.parametrize(
     "damage",
-    [_no_text, _a_folder, _a_pipe, _a_link, _another_users],
+    [_no_text, _a_folder, _a_pipe, _a_link, GIVEN_AWAY],
     ids=lambda each: each.__name__.strip("_"),
 )
 async def test_up_names_a_damaged_store(data_dir: DataDir, damage: Damage) -> None:
