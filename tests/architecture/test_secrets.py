@@ -36,7 +36,7 @@ MASTER = b"sixteen-bytes-of" * 2
 _SECRET_NAME = re.compile(
     r"secret|session_token(?!_size)|password|sealed_|cipher|private_key|^material|master_key"
 )
-_NO_SECRET = frozenset({"DataDir.master_key"})  # its path
+_NO_SECRET = frozenset({"DataDir.master_key", "Bound.is_secret"})  # its path; whether a member holds one
 MARK = "MARKED-AS-SECRET"
 
 
