@@ -53,7 +53,9 @@ changes = Table(
     key_column("key"),
 )
 
-_COUNT = update(change_counter).values(version=change_counter.c.version + 1)
+_COUNT = (
+    update(change_counter).values(version=change_counter.c.version + 1).returning(change_counter.c.version)
+)
 _NEWEST = select(change_counter.c.version)
 _OLDEST = select(func.min(changes.c.version))
 _INSERT = insert(changes)
@@ -74,20 +76,21 @@ class TooFarBehind(Exception):
 class TransactionScope:
     """What all ports of one transaction share.
 
-    `account_id` is the account that they see and write. `written` are its changes so far, in their order.
+    `account_id` is the account that they see and write; `known_account_id` is empty until a port needs it.
+    `written` are its changes so far, in their order.
     """
 
     connection: Connection
     find_account: Callable[[Connection], str]
     written: dict[Change, None] = field(default_factory=dict)
-    _account_id: str = ""
+    known_account_id: str = ""
 
     @property
     def account_id(self) -> str:
         """The account; found when it is first needed, since the first transaction of all writes it."""
-        if not self._account_id:
-            self._account_id = self.find_account(self.connection)
-        return self._account_id
+        if not self.known_account_id:
+            self.known_account_id = self.find_account(self.connection)
+        return self.known_account_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +134,7 @@ def append_changes(connection: Connection, written: Collection[Change]) -> None:
     """
     if not written:
         return
-    connection.execute(_COUNT)
-    version = newest_version(connection)
+    version = connection.execute(_COUNT).scalar_one()
     connection.execute(
         _INSERT, [dict(zip(("version", *_CHANGE), (version, *change), strict=True)) for change in written]
     )
@@ -151,10 +153,10 @@ def newest_version_statement(dialect: Dialect) -> str:
     return str(_NEWEST.compile(dialect=dialect))
 
 
-def changed_since(scope: TransactionScope, version: int) -> Mapping[str, frozenset[str]]:
+def changed_since(scope: TransactionScope, version: int, *, newest: int) -> Mapping[str, frozenset[str]]:
     """The keys of the account and the installation written after `version`, by kind. Raises TooFarBehind."""
     connection = scope.connection
-    newest, oldest = newest_version(connection), connection.execute(_OLDEST).scalar() or 0
+    oldest = connection.execute(_OLDEST).scalar() or 0
     if version > newest or oldest > version + 1:
         raise TooFarBehind
     found: dict[str, set[str]] = {}

@@ -17,7 +17,7 @@ def next_snapshot(scope: TransactionScope, current: Snapshot | None) -> Snapshot
     if newest == current.version:
         return current
     try:
-        written = changed_since(scope, current.version)
+        written = changed_since(scope, current.version, newest=newest)
     except TooFarBehind:
         return load(_everything(scope, newest))
     changed = {kind.field: _now(scope, kind, written[kind.name]) for kind in KINDS if kind.name in written}

@@ -8,7 +8,7 @@ from typing import Protocol, cast
 
 from sqlalchemy import Engine
 
-from tabard.store.changes import TransactionScope, append_changes, changed_since
+from tabard.store.changes import TransactionScope, append_changes, changed_since, newest_version
 from tabard.store.failures import store_failures
 from tabard.store.kinds import KINDS
 from tabard.store.ports import StoreUnavailable, Transaction, Vault
@@ -90,6 +90,7 @@ class SqlStore:
     # Writers of one process queue here: fairer and quicker than the database's own busy loop.
     _writing: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _closed: bool = False
+    _own_account_id: str = ""
 
     @contextmanager
     def transaction(self, account_id: str = "") -> Iterator[Transaction]:
@@ -132,7 +133,7 @@ class SqlStore:
             StoreUnavailable; TooFarBehind: the journal does not reach back to this version.
         """
         with self._scope("", writing=False) as scope:
-            return changed_since(scope, version)
+            return changed_since(scope, version, newest=newest_version(scope.connection))
 
     def open_probe(self) -> ChangeProbe:
         """A probe of its own connection, for the thread that calls this. Raises StoreUnavailable."""
@@ -164,5 +165,9 @@ class SqlStore:
         with store_failures(), self.database.engine.connect() as opened:
             connection = opened.execution_options(**{BEGIN_WRITING: writing})
             with connection.begin():
-                find_account = installation_account if not account_id else lambda _: account_id
-                yield TransactionScope(connection, find_account)
+                own = self._own_account_id
+                find_account = (lambda _: account_id or own) if account_id or own else installation_account
+                scope = TransactionScope(connection, find_account)
+                yield scope
+            # Once it is committed, the installation's account is never another.
+            self._own_account_id = own or ("" if account_id else scope.known_account_id)

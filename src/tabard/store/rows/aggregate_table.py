@@ -1,7 +1,7 @@
 """How aggregates become rows and rows aggregates: a column is the attribute of the same name."""
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import fields
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, fields
 from itertools import islice
 from operator import attrgetter
 from types import MappingProxyType
@@ -55,12 +55,12 @@ class Part:
         self._make = None if isinstance(item, Column) else item
         self._names = [item.name] if isinstance(item, Column) else [field.name for field in fields(item)]
         columns = [owner, *(owner.table.c[name] for name in self._names)]
-        self._select = self._rows.of_account(select(*columns)).order_by(owner, owner.table.c.position)
+        self._reading = self._rows.reading(select(*columns).order_by(owner, owner.table.c.position))
 
     def read(self, journal: Journal, owners: Collection[Any] | None) -> dict[Any, tuple[Any, ...]]:
         """The items of these owners, or of all of them, by owner."""
         found: dict[Any, list[Any]] = {}
-        for row in self._rows.read(journal, self._select, owners):
+        for row in self._reading.rows(journal, owners):
             owner, *values = tuple[Any, ...](row)
             item = (
                 values[0] if self._make is None else self._make(**dict(zip(self._names, values, strict=True)))
@@ -118,17 +118,21 @@ class AggregateTable(Generic[K, A]):
         self._computes_key = isinstance(getattr(made, key.name, None), property)
         self._rows = _Statements(key)
         columns = [table.c[column].label(name) for column, name in self._attributes.items()]
-        self._select = self._rows.of_account(select(*columns)).order_by(key)
+        self._reading = self._rows.reading(select(*columns).order_by(key))
 
-    def where(self, journal: Journal, condition: ColumnElement[bool]) -> list[A]:
-        """The aggregates of the account that satisfy a condition, by key."""
-        rows = journal.connection.execute(self._select.where(condition), self._rows.account(journal)).all()
+    def query(self, condition: ColumnElement[bool]) -> Select[Any]:
+        """What selects the aggregates that satisfy a condition; made once, for `where`."""
+        return self._reading.every.where(condition)
+
+    def where(self, journal: Journal, query: Select[Any], values: Mapping[str, object]) -> list[A]:
+        """The aggregates of the account that satisfy a query with these values, by key."""
+        rows = journal.connection.execute(query, {**self._rows.account(journal), **values}).all()
         keys = [getattr(row, self._key_name) for row in rows]
         return list(self._aggregates(journal, rows, keys).values())
 
     def read(self, journal: Journal, keys: Collection[K] | None = None) -> dict[K, A]:
         """The aggregates of these keys that are there, or all of the account."""
-        return self._aggregates(journal, self._rows.read(journal, self._select, keys), keys)
+        return self._aggregates(journal, self._reading.rows(journal, keys), keys)
 
     def insert(self, journal: Journal, aggregate: A) -> None:
         """Write a new aggregate. Raises AlreadyStored, StillReferenced."""
@@ -151,7 +155,7 @@ class AggregateTable(Generic[K, A]):
 
     def delete(self, journal: Journal, key: K) -> None:
         """Remove an aggregate, if it is there. Raises StillReferenced."""
-        if not self._rows.read(journal, self._rows.keys, (key,)):
+        if not self._rows.keys.rows(journal, (key,)):
             return
         with journal.write(key) as connection:
             for part in self._parts:
@@ -176,7 +180,7 @@ class AggregateTable(Generic[K, A]):
         parts = [(part.attribute, part.read(journal, keys)) for part in self._parts] if rows else []
         found: dict[K, A] = {}
         for row in rows:
-            values: dict[str, Any] = dict(row._mapping)
+            values: dict[str, Any] = dict(zip(self._attributes.values(), row, strict=True))
             key = values.pop(self._key_name) if self._computes_key else values[self._key_name]
             for attribute, items in parts:
                 values[attribute] = items.get(key, ())
@@ -192,7 +196,7 @@ class _Statements:
         self._key = key
         self._account = table.c.get(ACCOUNT)
         is_key = key == bindparam("the_key")
-        self.keys = self.of_account(select(key))
+        self.keys = self.reading(select(key))
         self.insert = insert(table)
         self.update = self.of_account(update(table).where(is_key))
         self.delete = self.of_account(delete(table).where(is_key))
@@ -216,16 +220,30 @@ class _Statements:
         account = {} if self._account is None else {ACCOUNT: journal.account_id}
         return {**account, self._key.name: key}
 
-    def read(self, journal: Journal, chosen: Select[Any], keys: Collection[Any] | None) -> list[Row[Any]]:
+    def reading(self, columns: Select[Any]) -> "_Reading":
+        """The statements that read these columns."""
+        every = self.of_account(columns)
+        some = every.where(self._key.in_(bindparam("the_keys", expanding=True)))
+        return _Reading(every, some, self.account)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """Reads the rows of some keys, or every row."""
+
+    every: Select[Any]
+    some: Select[Any]
+    account: Callable[[Journal], dict[str, object]]
+
+    def rows(self, journal: Journal, keys: Collection[Any] | None) -> list[Row[Any]]:
         """The rows of these keys, or of all."""
         account = self.account(journal)
         if keys is None:
-            return list(journal.connection.execute(chosen, account))
-        some = chosen.where(self._key.in_(bindparam("the_keys", expanding=True)))
+            return list(journal.connection.execute(self.every, account).all())
         return [
             row
             for chunk in in_chunks(keys)
-            for row in journal.connection.execute(some, {**account, "the_keys": chunk})
+            for row in journal.connection.execute(self.some, {**account, "the_keys": chunk}).all()
         ]
 
 
@@ -241,13 +259,13 @@ class TableRows(Generic[K, A]):
         """The aggregates of these keys that are there, or all of them."""
         return self.table.read(self.journal, keys)
 
-    def where(self, condition: ColumnElement[bool]) -> list[A]:
-        """The aggregates that satisfy a condition, by key."""
-        return self.table.where(self.journal, condition)
+    def where(self, query: Select[Any], **values: object) -> list[A]:
+        """The aggregates that satisfy a query of the table, by key."""
+        return self.table.where(self.journal, query, values)
 
-    def first(self, condition: ColumnElement[bool]) -> A | None:
-        """The one aggregate that satisfies a condition, if there is one."""
-        return next(iter(self.where(condition)), None)
+    def first(self, query: Select[Any], **values: object) -> A | None:
+        """The one aggregate that satisfies a query of the table, if there is one."""
+        return next(iter(self.where(query, **values)), None)
 
     def get(self, key: K, /) -> A | None:
         """The aggregate of this key, if there is one."""

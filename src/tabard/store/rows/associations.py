@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Column, Index, Table, text
+from sqlalchemy import Column, Index, Table, bindparam, text
 
 from tabard.model.association import Association, AssociationState
 from tabard.store import ports
@@ -50,9 +50,11 @@ class SqlAssociations(TableRows[str, Association], ports.Associations):
     """Satisfies `ports.Associations`; a second active association of one instance is AlreadyStored."""
 
     table = AggregateTable(Association, associations.c.association_id)
+    _by_instance = table.query(associations.c.instance_id == bindparam("instance_id"))
+    _by_profile = table.query(associations.c.instance_profile_id == bindparam("profile_id"))
 
     def of_instance(self, instance_id: str) -> Sequence[Association]:
-        return self.where(associations.c.instance_id == instance_id)
+        return self.where(self._by_instance, instance_id=instance_id)
 
     def with_instance_profile(self, instance_profile_id: str) -> Sequence[Association]:
-        return self.where(associations.c.instance_profile_id == instance_profile_id)
+        return self.where(self._by_profile, profile_id=instance_profile_id)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Column, Table, Text
+from sqlalchemy import Column, Table, Text, bindparam
 
 from tabard.model.instance_profile import InstanceProfile
 from tabard.store import ports
@@ -42,9 +42,11 @@ class SqlInstanceProfiles(TableRows[str, InstanceProfile], ports.InstanceProfile
     """Satisfies `ports.InstanceProfiles`."""
 
     table = AggregateTable(InstanceProfile, instance_profiles.c.instance_profile_id)
+    _by_name = table.query(instance_profiles.c.name_key == bindparam("name_key"))
+    _by_role = table.query(instance_profiles.c.role_id == bindparam("role_id"))
 
     def named(self, name: str) -> InstanceProfile | None:
-        return self.first(instance_profiles.c.name_key == name.lower())
+        return self.first(self._by_name, name_key=name.lower())
 
     def holding(self, role_id: str) -> Sequence[InstanceProfile]:
-        return self.where(instance_profiles.c.role_id == role_id)
+        return self.where(self._by_role, role_id=role_id)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Column, Index, Integer, LargeBinary, Table, text
+from sqlalchemy import Column, Index, Integer, LargeBinary, Table, bindparam, text
 
 from tabard.model.faults import Faults
 from tabard.model.instance import Instance, InstanceState, MetadataOptions, ShutdownOptions
@@ -70,9 +70,11 @@ class SqlInstances(TableRows[str, Instance], ports.Instances):
     """Satisfies `ports.Instances`."""
 
     table = AggregateTable(Instance, instances.c.instance_id, renamed={"account_id": "owner_account_id"})
+    _by_host = table.query(instances.c.host_id == bindparam("host_id"))
+    _by_token = table.query((instances.c.client_token == bindparam("token")) & _HAS_CLIENT_TOKEN)
 
     def on_host(self, host_id: str) -> Sequence[Instance]:
-        return self.where(instances.c.host_id == host_id)
+        return self.where(self._by_host, host_id=host_id)
 
     def launched_with(self, client_token: str) -> Sequence[Instance]:
-        return self.where((instances.c.client_token == client_token) & _HAS_CLIENT_TOKEN)
+        return self.where(self._by_token, token=client_token)

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Table, update
+from sqlalchemy import Table, bindparam, update
 
 from tabard.model.join_token import JoinToken
 from tabard.store import ports
@@ -32,6 +32,7 @@ class SqlJoinTokens(TableRows[str, JoinToken], ports.JoinTokens):
     """Satisfies `ports.JoinTokens`."""
 
     table = AggregateTable(JoinToken, join_tokens.c.token_id)
+    _expired = table.query(join_tokens.c.expires_at <= bindparam("now"))
 
     def claim(self, token_id: str, *, key_fingerprint: str, host_id: str, now: datetime) -> bool:
         """Use the token, if it is unused and has not expired.
@@ -53,7 +54,7 @@ class SqlJoinTokens(TableRows[str, JoinToken], ports.JoinTokens):
 
     def forget_until(self, now: datetime) -> int:
         """Remove the tokens that have expired; how many there were."""
-        gone = self.where(join_tokens.c.expires_at <= now)
+        gone = self.where(self._expired, now=now)
         for token in gone:
             self.delete(token.token_id)
         return len(gone)

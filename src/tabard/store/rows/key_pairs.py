@@ -1,6 +1,6 @@
 """Key pairs ⇄ rows."""
 
-from sqlalchemy import Table
+from sqlalchemy import Table, bindparam
 
 from tabard.model.key_pair import KeyPair
 from tabard.store import ports
@@ -35,6 +35,9 @@ class SqlKeyPairs(TableRows[str, KeyPair], ports.KeyPairs):
     """Satisfies `ports.KeyPairs`."""
 
     table = AggregateTable(KeyPair, key_pairs.c.key_pair_id)
+    _by_name = table.query(
+        (key_pairs.c.region == bindparam("region")) & (key_pairs.c.name == bindparam("name"))
+    )
 
     def named(self, region: str, name: str) -> KeyPair | None:
-        return self.first((key_pairs.c.region == region) & (key_pairs.c.name == name))
+        return self.first(self._by_name, region=region, name=name)

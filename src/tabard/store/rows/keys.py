@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import BigInteger, Column, LargeBinary, Table
+from sqlalchemy import BigInteger, Column, LargeBinary, Table, bindparam
 
 from tabard.model.access_key import AccessKey, AccessKeyStatus
 from tabard.model.sealing_key import SealingKey
@@ -36,9 +36,10 @@ class SqlAccessKeys(TableRows[str, AccessKey], ports.AccessKeys):
     """Satisfies `ports.AccessKeys`."""
 
     table = AggregateTable(AccessKey, access_keys.c.access_key_id)
+    _by_owner = table.query(access_keys.c.owner_id == bindparam("owner_id"))
 
     def of_owner(self, owner_id: str) -> Sequence[AccessKey]:
-        return self.where(access_keys.c.owner_id == owner_id)
+        return self.where(self._by_owner, owner_id=owner_id)
 
 
 class SqlSealingKeys(TableRows[int, SealingKey], ports.SealingKeys):

@@ -1,6 +1,6 @@
 """Roles ⇄ rows."""
 
-from sqlalchemy import Column, Integer, Table
+from sqlalchemy import Column, Integer, Table, bindparam
 
 from tabard.model.role import Role
 from tabard.store import ports
@@ -41,6 +41,7 @@ class SqlRoles(TableRows[str, Role], ports.Roles):
     """Satisfies `ports.Roles`."""
 
     table = AggregateTable(Role, roles.c.role_id, parts=(INLINE_POLICIES, ATTACHED_POLICIES))
+    _by_name = table.query(roles.c.name_key == bindparam("name_key"))
 
     def named(self, name: str) -> Role | None:
-        return self.first(roles.c.name_key == name.lower())
+        return self.first(self._by_name, name_key=name.lower())

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Column, Integer, Table, select
+from sqlalchemy import Column, Integer, Table, bindparam, select
 
 from tabard.model.group import Group
 from tabard.model.user import User
@@ -68,22 +68,24 @@ class SqlUsers(TableRows[str, User], ports.Users):
     """Satisfies `ports.Users`."""
 
     table = AggregateTable(User, users.c.user_id, parts=(INLINE_POLICIES, ATTACHED_POLICIES, _MEMBERSHIPS))
+    _by_name = table.query(users.c.name_key == bindparam("name_key"))
 
     def named(self, name: str) -> User | None:
-        return self.first(users.c.name_key == name.lower())
+        return self.first(self._by_name, name_key=name.lower())
 
 
 class SqlGroups(TableRows[str, Group], ports.Groups):
     """Satisfies `ports.Groups`."""
 
     table = AggregateTable(Group, groups.c.group_id, parts=(INLINE_POLICIES, ATTACHED_POLICIES))
+    _by_name = table.query(groups.c.name_key == bindparam("name_key"))
 
     def named(self, name: str) -> Group | None:
-        return self.first(groups.c.name_key == name.lower())
+        return self.first(self._by_name, name_key=name.lower())
 
     def members(self, group_id: str) -> Sequence[User]:
         of_group = (group_memberships.c.account_id == self.journal.account_id) & (
             group_memberships.c.group_id == group_id
         )
         in_group = select(group_memberships.c.user_id).where(of_group)
-        return SqlUsers(self.journal).where(users.c.user_id.in_(in_group))
+        return SqlUsers(self.journal).where(SqlUsers.table.query(users.c.user_id.in_(in_group)))
