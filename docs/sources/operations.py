@@ -10,7 +10,16 @@ from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from sources.markdown import NOTICE, code, table
 from tabard.edge.tables import OPERATIONS
-from tabard.services.operation import Forward, Minting, Operation, Read, Vouching, Watch, Write
+from tabard.services.operation import (
+    Forward,
+    Minting,
+    Operation,
+    Read,
+    StoreRead,
+    Vouching,
+    Watch,
+    Write,
+)
 from tabard.wire.request import ServiceName
 from tabard.wire.service_model import service_model
 
@@ -22,6 +31,7 @@ TITLES: Mapping[ServiceName, str] = {
     "dynamodb": "DynamoDB",
     "sqs": "SQS",
     "hosts": "hosts",
+    "tabard": "tabard",
 }
 _REFERENCES: Mapping[ServiceName, str] = {
     "iam": "https://docs.aws.amazon.com/IAM/latest/APIReference",
@@ -59,6 +69,12 @@ def operations_page() -> str:
             parts.append(
                 "Tabard's own service for agents. Its model is generated from `model/messages.py`.\n"
             )
+        if service == "tabard":
+            parts.append(
+                "Tabard's own service for administrators: the audit, the organization, what a "
+                "simulation needs. The commands `tabard audit`, `explain`, `organization`, "
+                "`policy simulate --principal` and `identity-certificate` call it.\n"
+            )
         rows = [
             (_linked(service, name), _performed(operation), _checked(service, operation))
             for name, operation in sorted(OPERATIONS[service].items())
@@ -92,7 +108,7 @@ def _linked(service: ServiceName, name: str) -> str:
 
 def _performed(operation: Operation) -> str:
     match operation:
-        case Read():
+        case Read() | StoreRead():
             return "reads"
         case Write():
             return "writes"

@@ -56,6 +56,8 @@ EXAMPLES: dict[str, object] = {
     "Key": "a/b.jpg",
     "CopySource": "photos/a",
     "InstanceId": "i-0123456789abcdef0",
+    "Principal": "role/web",
+    "CallerArn": f"arn:aws:iam::{ACCOUNT_ID}:role/web",
     "HostId": "h-0123456789abcdef0",
     "KeyConditionExpression": "pk = :v",
     "ACL": None,

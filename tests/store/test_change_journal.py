@@ -105,7 +105,8 @@ def test_a_role_that_was_written_twice_is_one_change(sqlite_store: SqlStore) -> 
         tx.roles.insert(role())
         tx.roles.update(role(name="other"))
         tx.roles.delete(role().role_id)
-    assert sqlite_store.changed_since(before) == {"role": {role().role_id}}
+    with sqlite_store.reading() as tx:
+        assert tx.changed_since(before) == {"role": {role().role_id}}
     assert followed(sqlite_store, before).roles == {}
 
 

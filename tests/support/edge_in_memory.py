@@ -344,7 +344,7 @@ async def edge_in_memory(
             role=role,
         )
     finally:
-        performer.writer.shutdown()
+        performer.close()
         for pool in (s3_pool, json_pool):
             pool.close()
         for server in servers:

@@ -40,7 +40,7 @@ NOW = datetime(2026, 1, 31, 12, 0, 0, tzinfo=UTC)
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 HOST_ID = "h-0123456789abcdef0"
 INSTANCE_ID = "i-0123456789abcdef0"
-SERVICES: tuple[Service, ...] = ("iam", "sts", "ec2", "s3", "dynamodb", "sqs", "hosts")
+SERVICES: tuple[Service, ...] = ("iam", "sts", "ec2", "s3", "dynamodb", "sqs", "hosts", "tabard")
 TRUSTS_EC2 = (
     '{"Version":"2012-10-17","Statement":[{"Effect":"Allow",'
     '"Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}'

@@ -7,7 +7,7 @@ store.snapshot().role_named("web")
 """
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -412,8 +412,11 @@ class MemoryAuditTrail:
 class MemoryTransaction:
     """Every port, over one copy of the tables, for one account."""
 
-    def __init__(self, tables: Tables, vault: Vault, account_id: str) -> None:
+    def __init__(
+        self, tables: Tables, vault: Vault, account_id: str, journal: Sequence[tuple[int, str, str, Any]]
+    ) -> None:
         self.tables = tables
+        self._journal = journal
         self.vault = vault
         self._account_id = account_id
         self.console_outputs = MemoryConsoleOutputs(self)
@@ -425,6 +428,13 @@ class MemoryTransaction:
     def account_id(self) -> str:
         self._account_id = self._account_id or self.tables.account_id()
         return self._account_id
+
+    def changed_since(self, version: int) -> Mapping[str, frozenset[str]]:
+        found: dict[str, set[str]] = {}
+        for written, owner, name, key in self._journal:
+            if written > version and owner in (self.account_id, ""):
+                found.setdefault(KIND[name].name, set()).add(key)
+        return {name: frozenset(keys) for name, keys in found.items()}
 
 
 class MemoryStore:
@@ -446,11 +456,17 @@ class MemoryStore:
             raise StoreUnavailable("the test said so")
         with self._serial:
             tables = self._tables.copy()
-            yield MemoryTransaction(tables, self.vault, account_id)
+            yield MemoryTransaction(tables, self.vault, account_id, self._journal)
             if tables.journal:
                 tables.version += 1
                 self._journal += [(tables.version, *written) for written in tables.journal]
             self._tables = tables
+
+    @contextmanager
+    def reading(self, account_id: str = "") -> Iterator[MemoryTransaction]:
+        if not self.available:
+            raise StoreUnavailable("the test said so")
+        yield MemoryTransaction(self._tables.copy(), self.vault, account_id, tuple(self._journal))
 
     def snapshot(self) -> Snapshot:
         """The snapshot of everything committed."""

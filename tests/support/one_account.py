@@ -30,7 +30,7 @@ from tabard.model.session import InstanceFacts, Session
 from tabard.model.tag import Tag
 from tabard.model.user import User
 from tabard.names import new_access_key_id, new_unique_id
-from tabard.services.operation import Facts, Minting, Operation, Output, Read, Vouching, Write
+from tabard.services.operation import Facts, Minting, Operation, Output, Read, StoreRead, Vouching, Write
 from tabard.store.builtin_policies import administrator_access
 from tabard.store.snapshot import Snapshot
 from tests.support.answer_shapes import misfits, operation_model
@@ -182,7 +182,7 @@ class Account:
     ) -> Sequence[Check]:
         """The checks that a request needs."""
         operation = operation_named(service, name)
-        assert isinstance(operation, (Read, Write, Minting, Vouching))
+        assert isinstance(operation, (Read, StoreRead, Write, Minting, Vouching))
         request = msgspec.convert(wire_input, operation.request)
         return operation.checks(request, self.facts(as_))
 
@@ -197,7 +197,7 @@ class Account:
         """Resolve, authorize and perform one request, as the pipeline does."""
         caller = as_ or self.admin
         operation = operation_named(service, name)
-        assert isinstance(operation, (Read, Write, Minting, Vouching))
+        assert isinstance(operation, (Read, StoreRead, Write, Minting, Vouching))
         request = msgspec.convert(wire_input or {}, operation.request)
         permit = self.permit(caller, *operation.checks(request, self.facts(caller)), service=service)
         answer = self.perform(operation, permit, request)
@@ -212,6 +212,9 @@ class Account:
         if isinstance(operation, Write):
             with self.store.transaction() as tx:
                 return operation.perform(permit, request, tx)
+        if isinstance(operation, StoreRead):
+            with self.store.reading() as tx:
+                return operation.perform(permit, request, tx)
         if isinstance(operation, Vouching):
             return operation.perform(permit, request, self.snapshot, identity_key())
         assert isinstance(operation, Minting)
@@ -222,7 +225,7 @@ class Account:
     ) -> Output:
         """Perform one request with a permit that was given earlier."""
         operation = operation_named(service, name)
-        assert isinstance(operation, (Read, Write, Minting, Vouching))
+        assert isinstance(operation, (Read, StoreRead, Write, Minting, Vouching))
         return self.perform(operation, permit, msgspec.convert(wire_input, operation.request))
 
     @property

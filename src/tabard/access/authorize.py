@@ -15,6 +15,8 @@ from tabard.model.network_path import NetworkPath
 from tabard.policy import (
     AccessRequest,
     Decision,
+    Effect,
+    Layer,
     PolicyLayers,
     RequestContext,
     decide,
@@ -188,6 +190,9 @@ def _decided(
             identity, check.resource_policy, boundary, session_layer, controls.service, controls.resource
         )
         decision = decide(request, layers)
+        if check.governs_organization and _is_left_out_by_controls(decision):
+            layers = layers._replace(service_control=(), resource_control=())
+            decision = decide(request, layers)
         if decision.allowed:
             yield decision
         else:
@@ -200,6 +205,14 @@ def _decided(
                 reason=reason,
                 denial=Denial(check=check, request=request, layers=layers, decision=decision),
             )
+
+
+def _is_left_out_by_controls(decision: Decision) -> bool:
+    """Whether nothing denied the action, and a control policy did not allow it."""
+    return decision.effect is Effect.IMPLICIT_DENY and decision.layer in (
+        Layer.SERVICE_CONTROL,
+        Layer.RESOURCE_CONTROL,
+    )
 
 
 def _reason(service: Service, request: AccessRequest, decision: Decision) -> str:

@@ -12,7 +12,7 @@ from typing import Literal
 
 from tabard.errors import CodedError
 
-Service = Literal["iam", "sts", "ec2", "s3", "dynamodb", "sqs", "hosts"]
+Service = Literal["iam", "sts", "ec2", "s3", "dynamodb", "sqs", "hosts", "tabard"]
 
 
 class Refusal(Enum):
@@ -64,6 +64,7 @@ _TABLE: dict[Service, dict[Refusal, _Row]] = {
     "iam": _QUERY,
     "sts": _QUERY,
     "hosts": _QUERY,
+    "tabard": _QUERY,
     "sqs": _QUERY,
     "ec2": {
         Refusal.NO_AUTHENTICATION: ("MissingAuthenticationToken", 403, _NO_TOKEN),
@@ -171,6 +172,7 @@ _DENIALS: dict[Service, tuple[str, int]] = {
     "iam": ("AccessDenied", 403),
     "sts": ("AccessDenied", 403),
     "hosts": ("AccessDenied", 403),
+    "tabard": ("AccessDenied", 403),
     "sqs": ("AccessDenied", 403),
     "ec2": ("UnauthorizedOperation", 403),
     "s3": ("AccessDenied", 403),
@@ -198,6 +200,7 @@ _NOT_OFFERED: dict[Service, tuple[str, int]] = {
     "sts": ("InvalidAction", 400),
     "ec2": ("InvalidAction", 400),
     "hosts": ("UnknownOperationException", 400),
+    "tabard": ("UnknownOperationException", 400),
     "s3": ("NotImplemented", 501),
     "dynamodb": ("UnknownOperationException", 400),
     "sqs": ("UnsupportedOperation", 400),

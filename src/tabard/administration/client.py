@@ -23,38 +23,24 @@ from botocore.credentials import Credentials, ReadOnlyCredentials
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.httpsession import URLLib3Session
 
+from tabard.administration.call_errors import CallFailed, ClientUnusable
 from tabard.model.message_json import (
     CONTENT_TYPE,
-    HOSTS_TARGET_PREFIX,
     MessageUnreadable,
     decode_error,
     decode_message,
     encode_message,
 )
 from tabard.model.messages import Message
+from tabard.model.own_services import OWN_SERVICES
 
 HOSTS = "hosts"
-_TARGET_PREFIXES = {HOSTS: HOSTS_TARGET_PREFIX}
+TABARD = "tabard"
 _SERVICES = frozenset({"iam", "sts", "ec2", "s3", "dynamodb", "sqs"})
 _CONNECT_SECONDS = 5.0
 _ANSWER_SECONDS = 65.0
 
 M = TypeVar("M", bound=Message)
-
-
-class ClientUnusable(Exception):
-    """The client cannot ask: no credentials, no endpoint, or AWS's own; the message is for the user."""
-
-
-class CallFailed(Exception):
-    """A call did not bring its answer. `code` is AWS's error code, or `Unreachable`."""
-
-    def __init__(self, *, operation: str, code: str, message: str, status: int = 0) -> None:
-        super().__init__(f"{operation}: {code}: {message}")
-        self.operation = operation
-        self.code = code
-        self.message = message
-        self.status = status
 
 
 class OneEndpointSession(botocore.session.Session):  # type: ignore[misc]
@@ -149,7 +135,7 @@ class SystemClient:
             data=encode_message(request),
             headers={
                 "content-type": CONTENT_TYPE,
-                "x-amz-target": f"{_TARGET_PREFIXES[service]}.{operation}",
+                "x-amz-target": f"{OWN_SERVICES[service].target_prefix}.{operation}",
             },
         )
         with _failures(operation, self.endpoint):

@@ -9,16 +9,12 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError
 
-from tabard.administration.client import ClientUnusable, OneEndpointSession, SystemClient
+from tabard.administration.call_errors import ClientUnusable
+from tabard.administration.client import OneEndpointSession, SystemClient
+from tabard.administration.named import ENDPOINT_VARIABLE
 
-ENDPOINT_VARIABLE = "AWS_ENDPOINT_URL"
 _REGION_VARIABLE = "AWS_REGION"
 _REGION = "us-east-1"
-
-
-def shell_names_a_system(*, endpoint: str | None, profile: str | None) -> bool:
-    """Whether the user has named a system, or a profile, by an option or by AWS_ENDPOINT_URL."""
-    return bool(endpoint or profile or os.environ.get(ENDPOINT_VARIABLE))
 
 
 def client_of_shell(*, endpoint: str | None, profile: str | None) -> SystemClient:

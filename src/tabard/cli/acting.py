@@ -3,32 +3,16 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
-from tabard.administration.client import CallFailed, ClientUnusable, SystemClient
-from tabard.administration.shell import client_of_shell, shell_names_a_system
+from tabard.administration.call_errors import CallFailed, ClientUnusable
+from tabard.administration.client import SystemClient
+from tabard.administration.named import shell_names_a_system
+from tabard.administration.shell import client_of_shell
 from tabard.cli.running import complain, is_typed, running_system, say_system_and_principal
 from tabard.cli.shown import printable
 from tabard.wiring.local_admin import as_admin
-
-EndpointOption = Annotated[
-    str | None,
-    typer.Option(
-        "--endpoint",
-        metavar="URL",
-        help="The system to ask, by your own AWS credentials. Default: AWS_ENDPOINT_URL, then the profile's "
-        "endpoint_url.",
-    ),
-]
-ProfileOption = Annotated[
-    str | None,
-    typer.Option(
-        "--profile",
-        help="The profile of your AWS configuration to act by, in place of the local admin.",
-    ),
-]
 
 _REFUSED_KEYS = frozenset({"InvalidClientTokenId", "SignatureDoesNotMatch"})
 

@@ -4,7 +4,8 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tabard.administration.admin_key import NotRotated, rotate_key
-from tabard.administration.client import ClientUnusable, client_of_key
+from tabard.administration.call_errors import ClientUnusable
+from tabard.administration.client import client_of_key
 from tabard.administration.long_term_key import LongTermKey
 from tabard.cli.acting import say_who_acts
 from tabard.cli.running import DataDirOption, complain, running_system

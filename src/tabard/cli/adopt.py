@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from tabard.cli.acting import EndpointOption, ProfileOption, shell_client
+from tabard.cli.acting import shell_client
 from tabard.cli.run import InstanceProfileOption, PolicyOption, run_to_its_end
 from tabard.cli.run_driver import CredentialsFromOption, Launch
-from tabard.cli.running import DataDirOption
+from tabard.cli.running import DataDirOption, EndpointOption, ProfileOption
 
 
 def adopt(

@@ -11,17 +11,18 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from tabard.administration.audit_pages import PAGE, NumberedEvents, latest
 from tabard.cli.interruption import Interruption
-from tabard.cli.running import DataDirOption, complain
+from tabard.cli.reading import audit_of, reading_failures, system_or_stopped
+from tabard.cli.running import DataDirOption, EndpointOption, ProfileOption
 from tabard.cli.shown import printable
 from tabard.clock import iso8601
 from tabard.model.audit_event import AuditEvent
-from tabard.store.ports import StoreUnavailable
-from tabard.wiring.data_dir import DataDir, default_data_dir, find_running, is_there
-from tabard.wiring.store import NumberedEvents, audit_reader
 
-_POLL_SECONDS = 0.3
-_POLLING = ("DescribeHostInstances", "ReportInstances")
+_POLL_SECONDS = 0.5
+_POLLING = frozenset(
+    {("hosts", "DescribeHostInstances"), ("hosts", "ReportInstances"), ("tabard", "LookupEvents")}
+)
 _MARKS = MappingProxyType(
     {
         "allowed": "[green]allowed[/]",
@@ -34,7 +35,10 @@ _MARKS = MappingProxyType(
 
 
 def audit(
+    context: typer.Context,
     data_dir: DataDirOption = None,
+    endpoint: EndpointOption = None,
+    profile: ProfileOption = None,
     denied: Annotated[
         bool,
         typer.Option("--denied", help="Only what a policy denied, and what is not offered here."),
@@ -42,30 +46,35 @@ def audit(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as events come.")] = False,
     last: Annotated[int, typer.Option(min=1, max=100_000, help="How many events to begin with.")] = 50,
     everything: Annotated[
-        bool, typer.Option("--all", help="With the agents' own reports and questions, every few seconds.")
+        bool,
+        typer.Option(
+            "--all",
+            help="With the agents' own reports and questions, every few seconds, and those of this command.",
+        ),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
-    """Show the audit trail: one event per request, with the sentence that says why it was denied."""
-    chosen = find_running(data_dir) or DataDir(data_dir or default_data_dir())
-    if not is_there(chosen.database):
-        complain(f"there is no store in {chosen.path}")
+    """Show the audit trail: one event per request, with the sentence that says why it was denied.
+
+    A running system is asked by its API: the action is tabard:LookupEvents. Of a stopped one the owner of the
+    data directory reads the store, without the master key.
+    """
+    source = system_or_stopped(
+        context, data_dir=data_dir, endpoint=endpoint, profile=profile, as_json=as_json
+    )
     console = Console(highlight=False, soft_wrap=True)
     interruption = Interruption(signal.SIGINT)
     try:
-        with audit_reader(chosen) as reader:
+        with reading_failures(source), audit_of(source) as trail:
             wanted = _anything if everything else _of_interest
-            number = reader.last_number()
-            _show(
-                console, reader.latest(last, denied_only=denied, wanted=wanted, until=number), as_json=as_json
-            )
+            number = trail.last_number()
+            events = latest(trail, last, denied_only=denied, wanted=wanted, until=number)
+            _show(console, events, as_json=as_json)
             while follow and not interruption.asked:
                 time.sleep(_POLL_SECONDS)
-                events = reader.after(number, denied_only=denied)
+                events = trail.read(after=number, limit=PAGE, denied_only=denied)
                 number = events[-1][0] if events else number
                 _show(console, [item for item in events if wanted(item[1])], as_json=as_json)
-    except StoreUnavailable as error:
-        complain(f"the store cannot be read: {error}")
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
 
@@ -75,8 +84,8 @@ def _anything(_event: AuditEvent) -> bool:
 
 
 def _of_interest(event: AuditEvent) -> bool:
-    """Not an agent that says it is alive, or asks what is new."""
-    return (event.service, event.outcome) != ("hosts", "allowed") or event.operation not in _POLLING
+    """Not an agent that says it is alive, or asks what is new; nor the reading of the audit itself."""
+    return event.outcome != "allowed" or (event.service, event.operation) not in _POLLING
 
 
 def _show(console: Console, events: NumberedEvents, *, as_json: bool) -> None:

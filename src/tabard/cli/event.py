@@ -6,9 +6,9 @@ import msgspec
 import typer
 
 from tabard.administration.hosts import announce
-from tabard.cli.acting import EndpointOption, ProfileOption, acting_client, call_failures
+from tabard.cli.acting import acting_client, call_failures
 from tabard.cli.durations import duration
-from tabard.cli.running import DataDirOption, complain
+from tabard.cli.running import DataDirOption, EndpointOption, ProfileOption, complain
 from tabard.clock import SystemClock
 from tabard.model.messages import CancelInstanceEventsRequest, InstanceEventKind, PutInstanceEventRequest
 

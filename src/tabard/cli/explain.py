@@ -9,16 +9,14 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from tabard.administration.audit_pages import Audit
 from tabard.cli.decision_text import denial_record_text, layer_name, statement_name
-from tabard.cli.running import DataDirOption, complain
+from tabard.cli.reading import audit_of, reading_failures, system_or_stopped
+from tabard.cli.running import DataDirOption, EndpointOption, ProfileOption, complain
 from tabard.cli.shown import printable
 from tabard.clock import iso8601
-from tabard.model.audit_event import AuditEvent, DecidedCheck
+from tabard.model.audit_event import AuditEvent, ChangedSince, DecidedCheck
 from tabard.policy import Effect
-from tabard.store.ports import StoreUnavailable
-from tabard.wiring.data_dir import DataDir, default_data_dir, find_running, is_there
-from tabard.wiring.policy_changes import ChangedSince
-from tabard.wiring.store import AuditReader, audit_reader
 
 # Events of requests that change nothing are written twice a second.
 _ATTEMPTS = 8
@@ -32,24 +30,28 @@ _OUTCOMES = {
 
 
 def explain(
+    context: typer.Context,
     request_id: Annotated[
         str, typer.Argument(metavar="REQUEST_ID", help="The id that the answer, and the audit, has.")
     ],
     data_dir: DataDirOption = None,
+    endpoint: EndpointOption = None,
+    profile: ProfileOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Explain one request: which layer and statements decided, the near misses, and what changed since."""
-    chosen = find_running(data_dir) or DataDir(data_dir or default_data_dir())
-    if not is_there(chosen.database):
-        complain(f"there is no store in {chosen.path}")
-    try:
-        with audit_reader(chosen) as reader:
-            event = _written(reader, request_id)
-            if event is None:
-                complain(f"the audit in {chosen.path} knows no request {printable(request_id)}")
-            since = reader.changed_since(event)
-    except StoreUnavailable as error:
-        complain(f"the store cannot be read: {error}")
+    """Explain one request: which layer and statements decided, the near misses, and what changed since.
+
+    A running system is asked by its API: the action is tabard:ExplainEvent. Of a stopped one the owner of the
+    data directory reads the store, without the master key.
+    """
+    source = system_or_stopped(
+        context, data_dir=data_dir, endpoint=endpoint, profile=profile, as_json=as_json
+    )
+    with reading_failures(source), audit_of(source) as trail:
+        found = _written(trail, request_id)
+    if found is None:
+        complain(f"the audit knows no request {printable(request_id)}")
+    event, since = found
     if as_json:
         typer.echo(json.dumps(explanation_json(event, since)))
     else:
@@ -57,12 +59,12 @@ def explain(
             typer.echo(printable(line))
 
 
-def _written(reader: AuditReader, request_id: str) -> AuditEvent | None:
+def _written(trail: Audit, request_id: str) -> tuple[AuditEvent, ChangedSince] | None:
     """The event, which may still be on its way."""
     for _ in range(_ATTEMPTS):
-        event = reader.find(request_id)
-        if event is not None:
-            return event
+        found = trail.explain(request_id)
+        if found is not None:
+            return found
         time.sleep(_BETWEEN_SECONDS)
     return None
 

@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 from tabard.administration.hosts import set_instance_faults
-from tabard.cli.acting import EndpointOption, ProfileOption, acting_client, call_failures
+from tabard.cli.acting import acting_client, call_failures
 from tabard.cli.durations import span
-from tabard.cli.running import DataDirOption, complain
+from tabard.cli.running import DataDirOption, EndpointOption, ProfileOption, complain
 from tabard.model.messages import DesiredFaults, SetInstanceFaultsRequest
 
 FAULT_STATUS = 500

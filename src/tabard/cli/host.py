@@ -32,9 +32,9 @@ from tabard.agent.enrolling import EdgeNotBelieved, enroll
 from tabard.agent.host_keys import Enrollment, HostDirectory, NotEnrolled
 from tabard.agent.networks.machine import METADATA_ADDRESS
 from tabard.agent.retry_loop import HostRevoked
-from tabard.cli.acting import EndpointOption, ProfileOption, acting_client, call_failures
+from tabard.cli.acting import acting_client, call_failures
 from tabard.cli.durations import duration
-from tabard.cli.running import DataDirOption, complain, running_system
+from tabard.cli.running import DataDirOption, EndpointOption, ProfileOption, complain, running_system
 from tabard.clock import SystemClock, iso8601
 from tabard.model.join_offer import JoinOffer
 from tabard.model.messages import CreateJoinTokenRequest

@@ -1,11 +1,17 @@
 """`tabard identity-certificate`: what the identity documents of instances are verified with."""
 
-from pathlib import Path
-from typing import Annotated
+import os
 
 import typer
 
-from tabard.cli.running import complain
+from tabard.administration.named import shell_names_a_system
+from tabard.cli.running import (
+    DataDirOption,
+    EndpointOption,
+    ProfileOption,
+    complain,
+    say_system_and_principal,
+)
 from tabard.wiring.data_dir import DataDir, default_data_dir, find_running
 from tabard.wiring.data_file import read_own_file
 
@@ -14,12 +20,26 @@ _END = "-----END CERTIFICATE-----\n"
 
 
 def identity_certificate(
-    data_dir: Annotated[
-        Path | None,
-        typer.Option("--data-dir", envvar="TABARD_DATA_DIR", help="The data directory that is meant."),
-    ] = None,
+    context: typer.Context,
+    data_dir: DataDirOption = None,
+    endpoint: EndpointOption = None,
+    profile: ProfileOption = None,
 ) -> None:
-    """Print the certificate (PEM) with which instance identity documents are signed; it is no secret."""
+    """Print the certificate (PEM) with which instance identity documents are signed; it is no secret.
+
+    The file in the data directory has it. With --endpoint, --profile or AWS_ENDPOINT_URL the named system is
+    asked: the action is tabard:GetIdentityCertificate.
+    """
+    if shell_names_a_system(endpoint=endpoint, profile=profile):
+        from tabard.administration.account import identity_certificate as certificate_of
+        from tabard.cli.acting import call_failures, say_who_acts, shell_client
+
+        client = shell_client(context, data_dir=data_dir, endpoint=endpoint, profile=profile)
+        if client is not None:
+            say_who_acts(client)
+            with call_failures(client):
+                typer.echo(certificate_of(client), nl=False)
+            return
     chosen = find_running(data_dir) or DataDir(data_dir or default_data_dir())
     again = "stop tabard up and start it again, which writes it"
     content = read_own_file(chosen.identity_certificate, advice=again)
@@ -30,4 +50,5 @@ def identity_certificate(
     text = content.decode("ascii", errors="replace")
     if not (text.startswith(_BEGIN) and text.endswith(_END)):
         complain(f"{chosen.identity_certificate} is damaged (it is no certificate); {again}")
+    say_system_and_principal(f"in {chosen.path}", f"uid {os.geteuid()}, its owner")
     typer.echo(text, nl=False)

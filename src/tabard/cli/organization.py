@@ -1,23 +1,24 @@
 """`tabard organization`: the organization that the account is in, and its control policies."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tabard.cli.running import DataDirOption, complain
+from tabard.cli.reading import reading_failures, system_or_stopped
+from tabard.cli.running import DataDirOption, EndpointOption, ProfileOption, complain
 from tabard.cli.shown import printable
 from tabard.clock import SystemClock
 from tabard.model.organization import Organization, OrganizationNode
-from tabard.store.ports import StoreUnavailable
-from tabard.store.sql import SqlStore
-from tabard.wiring.data_dir import DataDir, default_data_dir, find_running, is_there
+from tabard.model.organization_tree import as_tree
+from tabard.wiring.data_dir import DataDir
 from tabard.wiring.organization import apply_from_file, organization_in_force, remove_organization
-from tabard.wiring.organization_file import OrganizationRefused, as_tree
+from tabard.wiring.organization_file import OrganizationRefused, read_organization
 from tabard.wiring.store import opened_store
+
+if TYPE_CHECKING:
+    from tabard.administration.client import SystemClient
 
 organization = typer.Typer(
     name="organization",
@@ -29,26 +30,53 @@ organization = typer.Typer(
 
 @organization.command(name="apply")
 def apply_file(
+    context: typer.Context,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="TOML (.toml) or JSON.")],
     data_dir: DataDirOption = None,
+    endpoint: EndpointOption = None,
+    profile: ProfileOption = None,
 ) -> None:
-    """Put an organization's file in force, in place of the one before; running edges follow at once."""
+    """Put an organization's file in force, in place of the one before; running edges follow at once.
+
+    In a running system the action is tabard:PutOrganization.
+    """
+    source = system_or_stopped(context, data_dir=data_dir, endpoint=endpoint, profile=profile)
     try:
-        with _store(data_dir) as store:
-            applied = apply_from_file(store, file, now=SystemClock().now())
+        with reading_failures(source):
+            applied = _apply(source, file)
     except OrganizationRefused as error:
         complain(printable(str(error)))
     typer.echo(f"in force: {applied.organization_id}, {len(applied.policies)} control policies")
 
 
+def _apply(source: "SystemClient | DataDir", file: Path) -> Organization:
+    if isinstance(source, DataDir):
+        with opened_store(source) as store:
+            return apply_from_file(store, file, now=SystemClock().now())
+    from tabard.administration.account import put_organization
+
+    organization = read_organization(file)
+    put_organization(source, organization)
+    return organization
+
+
 @organization.command()
 def show(
+    context: typer.Context,
     data_dir: DataDirOption = None,
+    endpoint: EndpointOption = None,
+    profile: ProfileOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="As a file that apply takes.")] = False,
 ) -> None:
-    """Show the organization in force: its tree, and what is attached where."""
-    with _store(data_dir) as store:
-        found = organization_in_force(store)
+    """Show the organization in force: its tree, and what is attached where.
+
+    In a running system the action is tabard:GetOrganization.
+    """
+    source = system_or_stopped(
+        context, data_dir=data_dir, endpoint=endpoint, profile=profile, as_json=as_json
+    )
+    with reading_failures(source):
+        found = _in_force(source)
     if found is None:
         complain("the account is in no organization; put one in force with: tabard organization apply FILE")
     if as_json:
@@ -59,14 +87,43 @@ def show(
         typer.echo(printable(_line(found, node)))
 
 
+def _in_force(source: "SystemClient | DataDir") -> Organization | None:
+    if isinstance(source, DataDir):
+        with opened_store(source) as store:
+            return organization_in_force(store)
+    from tabard.administration.account import organization_of_account
+
+    return organization_of_account(source)
+
+
 @organization.command()
-def remove(data_dir: DataDirOption = None) -> None:
-    """Take the account out of its organization: its control policies bind nobody any more."""
-    with _store(data_dir) as store:
-        removed = remove_organization(store, now=SystemClock().now())
+def remove(
+    context: typer.Context,
+    data_dir: DataDirOption = None,
+    endpoint: EndpointOption = None,
+    profile: ProfileOption = None,
+) -> None:
+    """Take the account out of its organization: its control policies bind nobody any more.
+
+    In a running system the action is tabard:DeleteOrganization.
+    """
+    source = system_or_stopped(context, data_dir=data_dir, endpoint=endpoint, profile=profile)
+    with reading_failures(source):
+        removed = _remove(source)
     if removed is None:
         complain("the account is in no organization; nothing was changed")
-    typer.echo(f"removed: {removed.organization_id}")
+    typer.echo(f"removed: {removed}")
+
+
+def _remove(source: "SystemClient | DataDir") -> str | None:
+    """The id of the organization that the account was in."""
+    if isinstance(source, DataDir):
+        with opened_store(source) as store:
+            removed = remove_organization(store, now=SystemClock().now())
+        return None if removed is None else removed.organization_id
+    from tabard.administration.account import delete_organization
+
+    return delete_organization(source)
 
 
 def _line(found: Organization, node: OrganizationNode) -> str:
@@ -74,15 +131,3 @@ def _line(found: Organization, node: OrganizationNode) -> str:
     attached = ", ".join((*node.service_control, *node.resource_control))
     name = f" {node.name}" if node.name else ""
     return f"{indent}{node.kind} {node.node_id}{name}: {attached}"
-
-
-@contextmanager
-def _store(data_dir: Path | None) -> Iterator[SqlStore]:
-    chosen = find_running(data_dir) or DataDir(data_dir or default_data_dir())
-    if not is_there(chosen.database):
-        complain(f"there is no store in {chosen.path}; start one with: tabard up")
-    try:
-        with opened_store(chosen) as store:
-            yield store
-    except StoreUnavailable as error:
-        complain(f"the store cannot be used: {error}")

@@ -11,7 +11,7 @@ import typer
 
 from tabard.cli.running import complain
 from tabard.cli.shown import printable
-from tabard.model.hosts_service import operation_names
+from tabard.model.own_services import OWN_SERVICES
 from tabard.policy import (
     Document,
     DocumentKind,
@@ -27,10 +27,16 @@ from tabard.policy.diagnosis import diagnose, place_of
 from tabard.policy.vocabulary import Action, Vocabulary
 from tabard.services.iam.service_reference import aws_vocabulary
 
-_HOSTS_RESOURCES = (
-    "arn:${Partition}:hosts:${Region}:${Account}:host/${HostId}",
-    "arn:${Partition}:ec2:${Region}:${Account}:instance/${InstanceId}",
-)
+_OWN_RESOURCES = {
+    "hosts": (
+        "arn:${Partition}:hosts:${Region}:${Account}:host/${HostId}",
+        "arn:${Partition}:ec2:${Region}:${Account}:instance/${InstanceId}",
+    ),
+    "tabard": (
+        "arn:${Partition}:tabard:${Region}:${Account}:${Name}",
+        "arn:${Partition}:iam::${Account}:${Kind}/${NameWithPath}",
+    ),
+}
 _HOSTS_KEYS = ("hosts:HostId", "hosts:InstanceHostId")
 _CURRENT_VERSION_ONLY = (DocumentKind.BOUNDARY, DocumentKind.SERVICE_CONTROL)
 
@@ -116,14 +122,18 @@ def error_in(text: str, kind: DocumentKind) -> Finding | None:
 
 
 def vocabulary() -> Vocabulary:
-    """What AWS names, and the actions by which hosts ask for their instances."""
+    """What AWS names, and the actions of Tabard's own services."""
     aws = aws_vocabulary()
     # From the messages, for this is asked in editors: the operations themselves bring all of the edge.
-    hosts = {name.lower(): Action(name=name, resources=_HOSTS_RESOURCES) for name in operation_names()}
+    own = {
+        name: {
+            each.lower(): Action(name=each, resources=_OWN_RESOURCES[name])
+            for each in service.operation_names()
+        }
+        for name, service in OWN_SERVICES.items()
+    }
     keys = {key.lower(): key for key in _HOSTS_KEYS}
-    return Vocabulary(
-        actions={**aws.actions, "hosts": hosts}, keys={**aws.keys, **keys}, multivalued=aws.multivalued
-    )
+    return Vocabulary(actions={**aws.actions, **own}, keys={**aws.keys, **keys}, multivalued=aws.multivalued)
 
 
 def _refused_for_its_use(document: Document) -> str | None:

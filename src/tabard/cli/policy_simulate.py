@@ -4,21 +4,25 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from tabard.access.denial_record import denial_record_of
 from tabard.cli.decision_text import denial_record_text, layer_name, statement_name
 from tabard.cli.policy_check import text_of
-from tabard.cli.running import DataDirOption, complain
+from tabard.cli.reading import reading_failures, system_or_stopped
+from tabard.cli.running import DataDirOption, EndpointOption, ProfileOption, complain
 from tabard.cli.shown import printable
 from tabard.errors import AwsError
+from tabard.model.organization_tree import organization_of
+from tabard.model.tabard_messages import GetPrincipalPoliciesRequest, PrincipalPolicy
 from tabard.names import Arn
 from tabard.policy import (
     CompiledPolicies,
     DocumentKind,
     MatchedStatement,
+    Multivalued,
     PolicyLayers,
     RequestContext,
     missing_context_keys,
@@ -26,19 +30,20 @@ from tabard.policy import (
 from tabard.services.iam.simulation.caller import caller_keys, simulated_principal, untyped_values
 from tabard.services.iam.simulation.policies import (
     Source,
-    boundary_of,
+    SourceType,
+    StoredPolicy,
     compiled,
-    entity_of,
     given_policy,
-    identity_policies,
 )
 from tabard.services.iam.simulation.simulate import refuse_bad_names
 from tabard.services.iam.simulation.simulation import Scenario
-from tabard.store.controls import NO_CONTROLS, Controls
-from tabard.store.ports import StoreUnavailable
-from tabard.store.snapshot import Snapshot
-from tabard.wiring.data_dir import DataDir, default_data_dir, find_running, is_there
+from tabard.services.tabard.principal_policies import principal_policies
+from tabard.store.controls import NO_CONTROLS, Controls, controls_of
+from tabard.wiring.data_dir import DataDir
 from tabard.wiring.store import snapshot_of
+
+if TYPE_CHECKING:
+    from tabard.administration.client import SystemClient
 
 NOBODYS_ACCOUNT = "123456789012"
 """The account of a caller who is not named: that of AWS's own examples."""
@@ -50,13 +55,14 @@ class Whose:
 
     caller_arn: str | None = None
     account_id: str = NOBODYS_ACCOUNT
-    snapshot: Snapshot | None = field(default=None, repr=False)
+    caller_keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     identity: tuple[Source, ...] = ()
     boundary: tuple[Source, ...] = ()
     controls: Controls = NO_CONTROLS
 
 
 def simulate(
+    invocation: typer.Context,
     actions: Annotated[list[str], typer.Option("--action", help="An action, service:Name; several times.")],
     resources: Annotated[
         list[str] | None, typer.Option("--resource", help="An ARN, * where none is given; several times.")
@@ -90,17 +96,25 @@ def simulate(
         ),
     ] = None,
     data_dir: DataDirOption = None,
+    endpoint: EndpointOption = None,
+    profile: ProfileOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a decision, a line each.")] = False,
 ) -> None:
     """Decide requests by policies from files, or by those of a role or user of the system, and say why.
 
-    Ends with 0 where all is allowed, with 1 where something is denied.
+    Ends with 0 where all is allowed, with 1 where something is denied. With --principal a running system is
+    asked: the action is tabard:GetPrincipalPolicies.
     """
     if not policies and not principal:
         complain("name policies with --policy, or somebody who has some with --principal")
     try:
         refuse_bad_names(actions, resources or ())
-        whose = _of_system(principal, data_dir) if principal else Whose()
+        whose = Whose()
+        if principal:
+            source = system_or_stopped(
+                invocation, data_dir=data_dir, endpoint=endpoint, profile=profile, as_json=as_json
+            )
+            whose = _of_system(source, principal, caller)
         scenario = _scenario(
             whose,
             caller,
@@ -173,7 +187,7 @@ def _scenario(
 ) -> Scenario:
     caller_arn = caller or whose.caller_arn
     asking = simulated_principal(caller_arn, account_id=whose.account_id)
-    known = caller_keys(caller_arn, asking, whose.snapshot)
+    known = whose.caller_keys or caller_keys(caller_arn, asking, None)
     return Scenario(
         principal=asking,
         context=RequestContext(
@@ -188,42 +202,41 @@ def _scenario(
     )
 
 
-def _of_system(principal: str, data_dir: Path | None) -> Whose:
-    """Somebody of the running system, or of a data directory, with all the policies that apply."""
-    chosen = find_running(data_dir) or DataDir(data_dir or default_data_dir())
-    if not is_there(chosen.database):
-        complain(f"there is no store in {chosen.path}")
-    try:
-        snapshot = snapshot_of(chosen)
-    except StoreUnavailable as error:
-        complain(f"the store cannot be read: {error}")
-    holder = entity_of(_arn_of(principal, snapshot), snapshot)
+def _of_system(source: "SystemClient | DataDir", principal: str, caller: str) -> Whose:
+    """Somebody of a running or a stopped system, with all the policies that apply."""
+    kind, _, name = principal.partition("/")
+    if Arn.parse(principal) is None and not (kind in ("role", "user", "group") and name):
+        complain(f"{principal} is none of role/NAME, user/NAME, group/NAME and an ARN")
+    request = GetPrincipalPoliciesRequest(principal=principal, caller_arn=caller)
+    with reading_failures(source):
+        if isinstance(source, DataDir):
+            found = principal_policies(request, snapshot_of(source))
+        else:
+            from tabard.administration.account import principal_policies as asked_policies
+
+            found = asked_policies(source, request)
+    organization = organization_of(json.loads(found.organization)) if found.organization else None
     return Whose(
-        caller_arn=holder.arn,
-        account_id=snapshot.account_id,
-        snapshot=snapshot,
-        identity=identity_policies(holder, snapshot),
-        boundary=boundary_of(holder, snapshot),
-        controls=snapshot.controls,
+        caller_arn=found.principal_arn,
+        account_id=found.account_id,
+        caller_keys={
+            each.key: Multivalued(each.values) if each.is_multivalued else each.values
+            for each in found.caller_keys
+        },
+        identity=tuple(map(_source, found.identity_policies)),
+        boundary=tuple(map(_source, found.boundary)),
+        controls=controls_of(organization, found.account_id),
     )
 
 
-def _arn_of(text: str, snapshot: Snapshot) -> str:
-    """`role/NAME` names a role whatever its path."""
-    if Arn.parse(text) is not None:
-        return text
-    kind, _, name = text.partition("/")
-    found = {
-        "role": snapshot.role_named,
-        "user": snapshot.user_named,
-        "group": snapshot.group_named,
-    }.get(kind)
-    if found is None or not name:
-        complain(f"{text} is none of role/NAME, user/NAME, group/NAME and an ARN")
-    holder = found(name)
-    if holder is None:
-        complain(f"there is no {kind} {printable(name)}")
-    return holder.arn
+def _source(policy: PrincipalPolicy) -> Source:
+    return StoredPolicy(
+        name=policy.name,
+        source_id=policy.source_id,
+        source_type=cast(SourceType, policy.source_type),
+        text=policy.document,
+        holder=policy.holder,
+    ).source()
 
 
 def _read(files: Sequence[Path], kind: DocumentKind) -> tuple[Source, ...]:

@@ -18,20 +18,16 @@ from typing import Annotated, NoReturn
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tabard.administration.client import CallFailed, ClientUnusable, SystemClient
+from tabard.administration.call_errors import CallFailed, ClientUnusable
+from tabard.administration.client import SystemClient
 from tabard.administration.hosts import deregister_host, register_ephemeral_host
 from tabard.agent.container import CREDENTIALS_FROM
 from tabard.agent.networks.network import NoNetwork
-from tabard.cli.acting import (
-    EndpointOption,
-    ProfileOption,
-    say_who_acts,
-    shell_client,
-)
+from tabard.cli.acting import say_who_acts, shell_client
 from tabard.cli.policy_check import error_in
 from tabard.cli.run_driver import CredentialsFromOption, DriverOption, Launch, allowed_from, driver_for
 from tabard.cli.run_target import target_for
-from tabard.cli.running import DataDirOption, complain
+from tabard.cli.running import DataDirOption, EndpointOption, ProfileOption, complain
 from tabard.cli.shown import printable
 from tabard.cli.up import CANNOT_START
 from tabard.model.instance import Image

@@ -15,6 +15,22 @@ DataDirOption = Annotated[
         "--data-dir", envvar="TABARD_DATA_DIR", help="The data directory of the system that is meant."
     ),
 ]
+EndpointOption = Annotated[
+    str | None,
+    typer.Option(
+        "--endpoint",
+        metavar="URL",
+        help="The system to ask, by your own AWS credentials. Default: AWS_ENDPOINT_URL, then the profile's "
+        "endpoint_url.",
+    ),
+]
+ProfileOption = Annotated[
+    str | None,
+    typer.Option(
+        "--profile",
+        help="The profile of your AWS configuration to act by, in place of the local admin.",
+    ),
+]
 
 
 def running_system(data_dir: Path | None) -> RunningSystem:

@@ -20,7 +20,17 @@ from tabard.edge.table_keys import TableKeys
 from tabard.errors import InternalFailure, ServiceUnavailable
 from tabard.http1.answer import Answer
 from tabard.services.dynamodb.tables import table_name
-from tabard.services.operation import Forward, Minting, Output, Read, SnapshotSource, Vouching, Watch, Write
+from tabard.services.operation import (
+    Forward,
+    Minting,
+    Output,
+    Read,
+    SnapshotSource,
+    StoreRead,
+    Vouching,
+    Watch,
+    Write,
+)
 from tabard.store.ports import AlreadyStored, Store, StoreUnavailable
 from tabard.store.snapshot import Snapshot
 from tabard.wire.render import render_output
@@ -76,6 +86,16 @@ class Performer:
         repr=False,
     )
 
+    reader: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(max_workers=1, thread_name_prefix="store-reader"),
+        repr=False,
+    )
+
+    def close(self) -> None:
+        """End its threads."""
+        self.writer.shutdown()
+        self.reader.shutdown()
+
     async def perform(self, allowed: Allowed) -> Answer:
         """Perform it and render the answer.
 
@@ -91,6 +111,8 @@ class Performer:
                 return await self._forward(allowed)
             case Read():
                 output = operation.perform(allowed.permit, request, await self.snapshots.newest())
+            case StoreRead():
+                output = await self._read_store(allowed, operation)
             case Write():
                 output = await self._write(allowed, operation)
             case Minting():
@@ -114,6 +136,18 @@ class Performer:
         return render_output(
             service_model(call.service), call.operation, output, allowed.permit.request_id, call.protocol
         )
+
+    async def _read_store(self, allowed: Allowed, operation: StoreRead[object]) -> Output:  # type: ignore[type-var]
+        """In a thread: the loop never waits for a disk."""
+
+        def read() -> Output:
+            with self.store.reading() as tx:
+                return operation.perform(allowed.permit, allowed.resolved.asked.request, tx)
+
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self.reader, read)
+        except StoreUnavailable as error:
+            raise ServiceUnavailable(reason="The store cannot be read just now. Please try again.") from error
 
     async def _write(self, allowed: Allowed, operation: Write[object]) -> Output:  # type: ignore[type-var]
         """One transaction, its audit event in it; then this edge sees its own change at once."""

@@ -11,6 +11,7 @@ from tabard.services.operation import Operation
 from tabard.services.s3.operations import OPERATIONS as S3
 from tabard.services.sqs.operations import OPERATIONS as SQS
 from tabard.services.sts.operations import OPERATIONS as STS
+from tabard.services.tabard.operations import OPERATIONS as TABARD
 from tabard.wire.request import ServiceName
 
 
@@ -29,6 +30,7 @@ OPERATIONS: Mapping[ServiceName, Mapping[str, Operation]] = MappingProxyType(
         "sts": _by_name(STS),
         "ec2": _by_name(EC2),
         "hosts": _by_name(HOSTS),
+        "tabard": _by_name(TABARD),
         "s3": _by_name(S3),
         "dynamodb": _by_name(DYNAMODB),
         "sqs": _by_name(SQS),

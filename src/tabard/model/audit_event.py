@@ -1,5 +1,6 @@
 """One event per request: who asked what of which resource, what was decided and why."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
@@ -47,3 +48,11 @@ class AuditEvent(msgspec.Struct, frozen=True, kw_only=True):
     snapshot_version: int
     decisions: tuple[DecidedCheck, ...] = ()
     explanation: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedSince:
+    """What was written since, by ARN; `is_known` is False where the journal does not reach back so far."""
+
+    names: tuple[str, ...] = ()
+    is_known: bool = True

@@ -62,6 +62,16 @@ class Read(Generic[R]):
 
 
 @dataclass(frozen=True, slots=True)
+class StoreRead(Generic[R]):
+    """An operation answered from the store, in a transaction that only reads: what is in no snapshot."""
+
+    name: str
+    request: type[R]
+    checks: Callable[[R, Facts], Sequence[Check]]
+    perform: Callable[[Permit, R, Transaction], Output]
+
+
+@dataclass(frozen=True, slots=True)
 class Write(Generic[R]):
     """An operation that changes the store, in one transaction."""
 
@@ -131,4 +141,4 @@ class Forward:
     each_by_itself: bool = False
 
 
-Operation = Read[Any] | Write[Any] | Minting[Any] | Vouching[Any] | Watch[Any] | Forward
+Operation = Read[Any] | StoreRead[Any] | Write[Any] | Minting[Any] | Vouching[Any] | Watch[Any] | Forward

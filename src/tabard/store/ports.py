@@ -5,7 +5,7 @@ transaction, its audit event among it, is durable when `transaction()` has left 
 and nothing of it is there when it has not.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol, TypeVar
@@ -213,6 +213,8 @@ class Transaction(Protocol):
 
     @property
     def account_id(self) -> str: ...
+    def changed_since(self, version: int) -> Mapping[str, frozenset[str]] | None:
+        """The keys of what was written after a version, by the name of their kind; None if too long ago."""
 
     vault: Vault
     users: Users
@@ -245,6 +247,9 @@ class Store(Protocol):
         Args:
             account_id: the account that the ports see and write; the installation's own where it is left out.
         """
+
+    def reading(self, account_id: str = "") -> AbstractContextManager[Transaction]:
+        """Begin a transaction that only reads, and waits for no writer. Raises StoreUnavailable."""
 
     def close(self) -> None:
         """Let go of every connection."""

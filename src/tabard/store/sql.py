@@ -8,7 +8,7 @@ from typing import Protocol, cast
 
 from sqlalchemy import Engine
 
-from tabard.store.changes import TransactionScope, append_changes, changed_since, newest_version
+from tabard.store.changes import TooFarBehind, TransactionScope, append_changes, changed_since, newest_version
 from tabard.store.failures import store_failures
 from tabard.store.kinds import KINDS
 from tabard.store.ports import StoreUnavailable, Transaction, Vault
@@ -76,6 +76,14 @@ class SqlTransaction:
     def account_id(self) -> str:
         return self._scope.account_id
 
+    def changed_since(self, version: int) -> Mapping[str, frozenset[str]] | None:
+        """The keys of what was written after a version, by the name of their kind; None if too long ago."""
+        try:
+            scope = self._scope
+            return changed_since(scope, version, newest=newest_version(scope.connection))
+        except TooFarBehind:
+            return None
+
     def before_commit(self) -> None:
         """Write down what the transaction has changed."""
         append_changes(self._scope.connection, self._scope.written)
@@ -125,15 +133,6 @@ class SqlStore:
         """
         with self._scope(account_id, writing=False) as scope:
             return next_snapshot(scope, current)
-
-    def changed_since(self, version: int) -> Mapping[str, frozenset[str]]:
-        """The keys of what was written after a version, by the name of their kind.
-
-        Raises:
-            StoreUnavailable; TooFarBehind: the journal does not reach back to this version.
-        """
-        with self._scope("", writing=False) as scope:
-            return changed_since(scope, version, newest=newest_version(scope.connection))
 
     def open_probe(self) -> ChangeProbe:
         """A probe of its own connection, for the thread that calls this. Raises StoreUnavailable."""

@@ -17,6 +17,7 @@ import boto3
 from botocore.client import BaseClient
 from botocore.config import Config
 
+from tabard.administration.audit_pages import latest
 from tabard.clock import SystemClock
 from tabard.model.audit_event import AuditEvent
 from tabard.private_folder import remove_folder
@@ -128,7 +129,7 @@ class TabardSystem:
 
         def written() -> Sequence[AuditEvent] | None:
             with audit_reader(self.running.data_dir) as reader:
-                events = [event for _, event in reader.latest(100_000, denied_only=False)]
+                events = [event for _, event in latest(reader, 100_000, denied_only=False)]
             return events if any(event.request_id == mark for event in events) else None
 
         return _until(written, "the audit was not written", STOP_SECONDS)

@@ -31,7 +31,7 @@ FORM: Final = "application/x-www-form-urlencoded"
 _QUERY_PROTOCOLS: Final[Mapping[ServiceName, Protocol]] = MappingProxyType(
     {"iam": "query", "sts": "query", "ec2": "ec2", "sqs": "query"}
 )
-_JSON_SERVICES: Final[tuple[ServiceName, ...]] = ("dynamodb", "sqs", "hosts")
+_JSON_SERVICES: Final[tuple[ServiceName, ...]] = ("dynamodb", "sqs", "hosts", "tabard")
 
 
 _NO_PARAMETERS: Final[Mapping[str, str]] = MappingProxyType({})

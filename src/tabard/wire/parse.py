@@ -24,6 +24,7 @@ _VALIDATING: Final[Mapping[str, Callable[[str], AwsError]]] = {
     "sts": lambda reason: ValidationError(reason=reason),
     "dynamodb": lambda reason: ValidationException(reason=reason),
     "hosts": lambda reason: ValidationException(reason=reason),
+    "tabard": lambda reason: ValidationException(reason=reason),
 }
 
 

@@ -28,6 +28,7 @@ _NAMESPACES: Final = MappingProxyType(
         "dynamodb": "com.amazonaws.dynamodb.v20120810",
         "sqs": "com.amazonaws.sqs",
         "hosts": "tabard.hosts.v20261101",
+        "tabard": "tabard.v20261101",
     }
 )
 _UNMODELED_NAMESPACE: Final = "com.amazon.coral.service"

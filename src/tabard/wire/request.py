@@ -12,7 +12,7 @@ from tabard.model.client_certificate import ClientCertificate
 from tabard.model.network_path import NetworkPath
 from tabard.sigv4.canonical import values_by_name
 
-ServiceName: TypeAlias = Literal["iam", "sts", "ec2", "s3", "dynamodb", "sqs", "hosts"]
+ServiceName: TypeAlias = Literal["iam", "sts", "ec2", "s3", "dynamodb", "sqs", "hosts", "tabard"]
 Protocol: TypeAlias = Literal["query", "ec2", "json", "rest-xml"]
 
 # Recursive, and usable at run time.

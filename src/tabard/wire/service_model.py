@@ -6,7 +6,7 @@ from typing import Final
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
 
-from tabard.model.hosts_service import hosts_service
+from tabard.model.own_services import OWN_SERVICES
 
 # Only what botocore ships: a customer's ~/.aws/models must not decide what the edge understands.
 _LOADER: Final = Loader(
@@ -17,7 +17,7 @@ _LOADER: Final = Loader(
 
 @cache
 def service_model(name: str) -> ServiceModel:
-    """The model of `iam`, `sts`, `ec2`, `s3`, `dynamodb`, `sqs`, or of our own `hosts`."""
-    if name == "hosts":
-        return ServiceModel(hosts_service(), name)
+    """The model of `iam`, `sts`, `ec2`, `s3`, `dynamodb`, `sqs`, or of our own `hosts` and `tabard`."""
+    if name in OWN_SERVICES:
+        return ServiceModel(OWN_SERVICES[name].model(), name)
     return ServiceModel(_LOADER.load_service_model(name, "service-2"), name)

@@ -17,7 +17,7 @@ from tabard.wire.xml_output import DECLARATION, escape
 
 ForeignProtocol: TypeAlias = Literal["json", "rest-json", "cbor", "query", "rest-xml", "s3"]
 
-KNOWN_SERVICES: Final = frozenset(("iam", "sts", "ec2", "s3", "dynamodb", "sqs", "hosts"))
+KNOWN_SERVICES: Final = frozenset(("iam", "sts", "ec2", "s3", "dynamodb", "sqs", "hosts", "tabard"))
 _FORM: Final = "application/x-www-form-urlencoded"
 _REST_XML: Final = frozenset(("route53", "cloudfront"))
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")

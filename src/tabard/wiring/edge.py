@@ -105,7 +105,7 @@ async def run_edge(config: EdgeConfig) -> None:
             table_keys=TableKeys(dynamodb, clock),
             instance_session_lifetime=timedelta(seconds=config.session_lifetime_seconds),
         )
-        stack.callback(performer.writer.shutdown)
+        stack.callback(performer.close)
         pipeline = Pipeline(
             snapshots=snapshots,
             keyrings=keyrings,

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from tabard.model.audit_event import AuditEvent
 from tabard.model.organization import Organization
+from tabard.model.organization_tree import refuse_other_account
 from tabard.store.ports import Store, Transaction
-from tabard.wiring.organization_file import OrganizationRefused, read_organization, refuse_other_account
+from tabard.wiring.organization_file import OrganizationRefused, read_organization
 
 
 def apply_organization(tx: Transaction, file: Path, *, now: datetime) -> Organization:
@@ -18,7 +19,10 @@ def apply_organization(tx: Transaction, file: Path, *, now: datetime) -> Organiz
         OrganizationRefused: the file is wrong, or the installation's account is not in it.
     """
     organization = read_organization(file)
-    refuse_other_account(organization, tx.installation.get("account_id") or "")
+    try:
+        refuse_other_account(organization, tx.installation.get("account_id") or "")
+    except ValueError as error:
+        raise OrganizationRefused(str(error)) from error
     if tx.organizations.get() != organization:
         tx.organizations.put(organization)
         tx.audit.append([_event("ApplyOrganization", organization, now)])

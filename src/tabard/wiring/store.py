@@ -1,29 +1,37 @@
 """Opening the store of a data directory."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from tabard.credentials.master_key import MasterKeyUnusable
-from tabard.model.audit_event import AuditEvent
+from tabard.administration.audit_pages import NumberedEvents
+from tabard.model.audit_event import AuditEvent, ChangedSince
+from tabard.services.tabard.policy_changes import changed_since
 from tabard.store.ports import StoreDamaged, StoreUnavailable
 from tabard.store.snapshot import Snapshot
 from tabard.store.sql import SqlStore
 from tabard.store.sqlite import open_sqlite_store
 from tabard.wiring.data_dir import DataDir
 from tabard.wiring.former_start import StoreLost, require_store_file
-from tabard.wiring.key_files import master_key_for
-from tabard.wiring.policy_changes import ChangedSince, changed_since
 
-LOOKED_THROUGH = 100_000
-PAGE = 2_000
+NO_KEY = "the store was opened without its master key"
 
-NumberedEvents = Sequence[tuple[int, AuditEvent]]
+
+class NoVault:
+    """Stands for the vault where nothing sealed is opened: whoever reads needs no master key."""
+
+    def seal(self, plaintext: bytes, *, label: str) -> bytes:  # noqa: ARG002 - the port's
+        """Never."""
+        raise ValueError(f"{label} cannot be sealed: {NO_KEY}")
+
+    def open(self, ciphertext: bytes, *, label: str) -> bytes:  # noqa: ARG002 - the port's
+        """Never."""
+        raise ValueError(f"{label} cannot be opened: {NO_KEY}")
 
 
 @dataclass(frozen=True, slots=True)
 class AuditReader:
-    """Reads the audit trail of a store, beside the edges that write it."""
+    """Reads the audit trail of a store, beside the edges that write it: an `audit_pages.Audit`."""
 
     store: SqlStore = field(repr=False)
 
@@ -32,39 +40,16 @@ class AuditReader:
         with self.store.reading() as tx:
             return tx.audit.last_number()
 
-    def latest(
-        self,
-        count: int,
-        *,
-        denied_only: bool,
-        wanted: Callable[[AuditEvent], bool] = lambda _event: True,
-        until: int | None = None,
-    ) -> NumberedEvents:
-        """The last `count` events that are wanted, up to `until`, oldest first; of the last 100,000."""
-        found: list[tuple[int, AuditEvent]] = []
+    def read(self, *, after: int, limit: int, denied_only: bool) -> NumberedEvents:
+        """At most `limit` events after a number."""
         with self.store.reading() as tx:
-            upper = tx.audit.last_number() if until is None else until
-            oldest = max(0, upper - LOOKED_THROUGH)
-            while upper > oldest and len(found) < count:
-                lower = max(oldest, upper - max(count, PAGE))
-                page = tx.audit.read(after=lower, limit=upper - lower, denied_only=denied_only)
-                found[:0] = [item for item in page if item[0] <= upper and wanted(item[1])]
-                upper = lower
-        return found[-count:]
+            return tx.audit.read(after=after, limit=limit, denied_only=denied_only)
 
-    def after(self, number: int, *, denied_only: bool) -> NumberedEvents:
-        """The events that came after the one of this number."""
+    def explain(self, request_id: str) -> tuple[AuditEvent, ChangedSince] | None:
+        """The last event of this request id, and what changed since of all that its decision rested on."""
         with self.store.reading() as tx:
-            return tx.audit.read(after=number, limit=1000, denied_only=denied_only)
-
-    def find(self, request_id: str) -> AuditEvent | None:
-        """The last event of this request id."""
-        with self.store.reading() as tx:
-            return tx.audit.find(request_id)
-
-    def changed_since(self, event: AuditEvent) -> ChangedSince:
-        """What was written since, of all that the decision about an event rested on."""
-        return changed_since(self.store, event)
+            event = tx.audit.find(request_id)
+            return None if event is None else (event, changed_since(tx, event))
 
 
 @contextmanager
@@ -82,14 +67,13 @@ def snapshot_of(data_dir: DataDir) -> Snapshot:
 
 @contextmanager
 def opened_store(data_dir: DataDir) -> Iterator[SqlStore]:
-    """The store of a data directory, beside the edges that write it. Raises StoreUnavailable."""
+    """The store of a data directory, without its master key. Raises StoreUnavailable."""
     try:
         require_store_file(data_dir)
-        vault = master_key_for(data_dir)
-    except (MasterKeyUnusable, StoreLost) as error:
+    except StoreLost as error:
         raise StoreUnavailable(str(error)) from error
     with saying_which_store(data_dir):
-        store = open_sqlite_store(data_dir.database, vault=vault)
+        store = open_sqlite_store(data_dir.database, vault=NoVault())
         try:
             yield store
         finally:

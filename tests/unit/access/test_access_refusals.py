@@ -72,6 +72,7 @@ TABLE = {
     "sts": _QUERY,
     "sqs": _QUERY,
     "hosts": _QUERY,
+    "tabard": _QUERY,
     "ec2": _EC2,
     "s3": _S3,
     "dynamodb": _JSON_400,
@@ -301,6 +302,7 @@ def test_an_operation_that_is_not_offered_has_a_code_that_no_denial_has(service:
         "s3": ("NotImplemented", 501),
         "dynamodb": ("UnknownOperationException", 400),
         "hosts": ("UnknownOperationException", 400),
+        "tabard": ("UnknownOperationException", 400),
         "sqs": ("UnsupportedOperation", 400),
     }.get(service, ("InvalidAction", 400))
     assert refused.not_offered

@@ -6,15 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tabard.administration.client import (
-    CallFailed,
-    ClientUnusable,
-    OneEndpointSession,
-    SystemClient,
-    client_of_key,
-)
+from tabard.administration.call_errors import CallFailed, ClientUnusable
+from tabard.administration.client import OneEndpointSession, SystemClient, client_of_key
 from tabard.administration.hosts import deregister_host, list_hosts, register_ephemeral_host
-from tabard.administration.shell import client_of_shell, shell_names_a_system
+from tabard.administration.named import shell_names_a_system
+from tabard.administration.shell import client_of_shell
 from tests.support.fake_system import ARN, FakeSystem, fake_system
 from tests.support.production_shell import PRODUCTION_KEY_ID, production_files, production_shell
 

@@ -6,9 +6,8 @@ from datetime import UTC, datetime
 from msgspec.structs import replace
 
 from tabard.cli.explain import explanation_json, explanation_text
-from tabard.model.audit_event import AuditEvent, DecidedCheck
+from tabard.model.audit_event import AuditEvent, ChangedSince, DecidedCheck
 from tabard.policy import Effect, Layer, MatchedStatement
-from tabard.wiring.policy_changes import ChangedSince
 
 ROLE = "arn:aws:iam::111122223333:role/web"
 READ = DecidedCheck(

@@ -43,17 +43,17 @@ def test_an_organization_is_applied_shown_and_removed(data_dir: DataDir, tmp_pat
     path = tmp_path / "organization.json"
     path.write_text(json.dumps(TREE))
     applied = said(data_dir, "apply", str(path))
-    assert (applied.exit_code, applied.output) == (0, "in force: o-exampleorg1, 0 control policies\n")
-    assert said(data_dir, "show").output.splitlines() == [
+    assert (applied.exit_code, applied.stdout) == (0, "in force: o-exampleorg1, 0 control policies\n")
+    assert said(data_dir, "show").stdout.splitlines() == [
         "o-exampleorg1, managed by account 999988887777",
         "  root r-root: FullAWSAccess",
         "    unit ou-root-workload1 Work\\nloads: FullAWSAccess",
         f"      account {ACCOUNT}: FullAWSAccess",
     ]
-    shown = json.loads(said(data_dir, "show", "--json").output)
+    shown = json.loads(said(data_dir, "show", "--json").stdout)
     assert shown["root"]["units"][0]["accounts"][0]["id"] == ACCOUNT
     removed = said(data_dir, "remove")
-    assert (removed.exit_code, removed.output) == (0, "removed: o-exampleorg1\n")
+    assert (removed.exit_code, removed.stdout) == (0, "removed: o-exampleorg1\n")
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def simulated(*arguments: str, stdin: str = "") -> Result:
 
 
 def told(*arguments: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in simulated(*arguments, "--json").output.splitlines()]
+    return [json.loads(line) for line in simulated(*arguments, "--json").stdout.splitlines()]
 
 
 def test_what_is_allowed_names_the_statement_and_ends_with_0(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ CODES: dict[str, frozenset[str]] = {
     "sqs": frozenset(("MissingParameter",)),
     "dynamodb": frozenset(("ValidationException",)),
     "hosts": frozenset(("ValidationException",)),
+    "tabard": frozenset(("ValidationException",)),
     "s3": frozenset(("MalformedXML", "InvalidRequest", "MissingRequestBodyError", "InvalidArgument")),
 }
 FORMS = frozenset(("iam", "sts", "ec2"))
@@ -31,6 +32,7 @@ EXAMPLES = {
     "HostId": "h-0123456789abcdef0",
     "InstanceId": "i-0123456789abcdef0",
     "JoinTokenId": "jt-0123456789abcdef0",
+    "Principal": "role/web",
 }
 ON_THE_PATH = frozenset(("uri", "querystring"))
 """S3's members that, with CopySource, make an operation what it is; without, the request is another's."""

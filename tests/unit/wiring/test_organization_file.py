@@ -7,15 +7,11 @@ from pathlib import Path
 import pytest
 
 from tabard.model.organization import FULL_ACCESS, ControlType, NodeKind
+from tabard.model.organization_tree import LONGEST_DOCUMENT, as_tree
 from tabard.wiring.bootstrap import SettingsConflict, bootstrap
 from tabard.wiring.data_dir import DataDir
 from tabard.wiring.organization import apply_from_file, organization_in_force, remove_organization
-from tabard.wiring.organization_file import (
-    LONGEST_DOCUMENT,
-    OrganizationRefused,
-    as_tree,
-    read_organization,
-)
+from tabard.wiring.organization_file import OrganizationRefused, read_organization
 from tabard.wiring.settings import Settings
 from tests.support.memory_store import MemoryStore
 

@@ -60,6 +60,32 @@ class Source:
         return bool(self.holder)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredPolicy:
+    """A policy of an entity as it is stored; the members are those of its `Source`."""
+
+    name: str
+    source_id: str
+    source_type: SourceType
+    text: str
+    holder: str = ""
+
+    def source(self) -> Source:
+        """The policy, parsed. Raises PolicyEvaluation."""
+        try:
+            document = parse_document(self.text, kind=DocumentKind.IDENTITY)
+        except MalformedPolicyDocument as error:
+            raise PolicyEvaluation(policy=self.source_id, reason=error.message) from None
+        return Source(
+            name=self.name,
+            source_id=self.source_id,
+            source_type=self.source_type,
+            document=document,
+            spans=statement_spans(self.text),
+            holder=self.holder,
+        )
+
+
 def compiled(sources: Sequence[Source]) -> CompiledPolicies:
     """The policies of one layer, under the sources' names."""
     return compile_policies([NamedDocument(source.name, source.document) for source in sources])
@@ -134,6 +160,11 @@ def identity_policies(holder: Holder, snapshot: Snapshot) -> tuple[Source, ...]:
     Raises:
         PolicyEvaluation (500): a policy, or a group, is not what the store should hold.
     """
+    return tuple(policy.source() for policy in stored_identity_policies(holder, snapshot))
+
+
+def stored_identity_policies(holder: Holder, snapshot: Snapshot) -> tuple[StoredPolicy, ...]:
+    """The same, as they are stored. Raises PolicyEvaluation."""
     holders: list[Holder] = [holder]
     if isinstance(holder, User):
         for group_id in holder.group_ids:
@@ -141,48 +172,42 @@ def identity_policies(holder: Holder, snapshot: Snapshot) -> tuple[Source, ...]:
             if group is None:
                 raise PolicyEvaluation(policy=group_id, reason="the user's group is not there")
             holders.append(group)
-    found: dict[str, Source] = {}
+    found: dict[str, StoredPolicy] = {}
     for each in holders:
-        for source in _policies_of(each, snapshot):
-            found.setdefault(source.name, source)
+        for policy in _policies_of(each, snapshot):
+            found.setdefault(policy.name, policy)
     return tuple(found.values())
 
 
 def boundary_of(holder: Holder, snapshot: Snapshot) -> tuple[Source, ...]:
     """The permissions boundary of a user or role, if it has one. Raises PolicyEvaluation."""
+    return tuple(policy.source() for policy in stored_boundary_of(holder, snapshot))
+
+
+def stored_boundary_of(holder: Holder, snapshot: Snapshot) -> tuple[StoredPolicy, ...]:
+    """The same, as it is stored. Raises PolicyEvaluation."""
     arn = None if isinstance(holder, Group) else holder.permissions_boundary_arn
     return () if arn is None else (_managed(arn, snapshot),)
 
 
-def _policies_of(holder: Holder, snapshot: Snapshot) -> Iterator[Source]:
+def _policies_of(holder: Holder, snapshot: Snapshot) -> Iterator[StoredPolicy]:
     kind: EntityKind = (
         "user" if isinstance(holder, User) else "group" if isinstance(holder, Group) else "role"
     )
     for inline in holder.inline_policies:
         name = f"{kind}_{holder.name}_{inline.name}"
-        yield _stored(name, name, kind, inline.document, holder=holder.name)
+        yield StoredPolicy(
+            name=name, source_id=name, source_type=kind, text=inline.document, holder=holder.name
+        )
     for arn in holder.attached_policy_arns:
         yield _managed(arn, snapshot)
 
 
-def _managed(arn: str, snapshot: Snapshot) -> Source:
+def _managed(arn: str, snapshot: Snapshot) -> StoredPolicy:
     policy: ManagedPolicy | None = snapshot.managed_policies.get(arn)
     if policy is None:
         raise PolicyEvaluation(policy=arn, reason="the attached policy is not there")
     source_type: SourceType = "aws-managed" if policy.account_id == "aws" else "user-managed"
-    return _stored(arn, policy.name, source_type, policy.default_version.document)
-
-
-def _stored(name: str, source_id: str, source_type: SourceType, text: str, *, holder: str = "") -> Source:
-    try:
-        document = parse_document(text, kind=DocumentKind.IDENTITY)
-    except MalformedPolicyDocument as error:
-        raise PolicyEvaluation(policy=source_id, reason=error.message) from None
-    return Source(
-        name=name,
-        source_id=source_id,
-        source_type=source_type,
-        document=document,
-        spans=statement_spans(text),
-        holder=holder,
+    return StoredPolicy(
+        name=arn, source_id=policy.name, source_type=source_type, text=policy.default_version.document
     )

@@ -5,47 +5,32 @@ decided. A write may have changed something else of a role than its policies: it
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from tabard.model.audit_event import AuditEvent
+from tabard.model.audit_event import AuditEvent, ChangedSince
 from tabard.model.group import Group
 from tabard.model.role import Role
 from tabard.model.user import User
 from tabard.names import Arn
-from tabard.store.changes import TooFarBehind
 from tabard.store.ports import Transaction
-from tabard.store.sql import SqlStore
 
 _Part = tuple[str, str, str | None]
 """What a decision rested on: ARN, name of its kind, and key; no key where it is not there any more."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChangedSince:
-    """What was written since, by ARN; `is_known` is False where the journal does not reach back so far."""
-
-    names: tuple[str, ...] = ()
-    is_known: bool = True
-
-
-def changed_since(store: SqlStore, event: AuditEvent) -> ChangedSince:
+def changed_since(tx: Transaction, event: AuditEvent) -> ChangedSince:
     """What has been written, since an event, of all that the decision about it rested on.
 
     Raises:
         StoreUnavailable.
     """
-    try:
-        written = store.changed_since(event.snapshot_version)
-    except TooFarBehind:
+    written = tx.changed_since(event.snapshot_version)
+    if written is None:
         return ChangedSince(is_known=False)
-    with store.reading() as tx:
-        names = [
-            name for name, kind, key in _rested_on(event, tx) if key is None or key in written.get(kind, ())
-        ]
-        # What an organization says is asked about every request.
-        if "organization" in written:
-            names.append("the organization")
-        return ChangedSince(tuple(dict.fromkeys(names)))
+    names = [name for name, kind, key in _rested_on(event, tx) if key is None or key in written.get(kind, ())]
+    # What an organization says is asked about every request.
+    if "organization" in written:
+        names.append("the organization")
+    return ChangedSince(tuple(dict.fromkeys(names)))
 
 
 def _rested_on(event: AuditEvent, tx: Transaction) -> Iterator[_Part]:

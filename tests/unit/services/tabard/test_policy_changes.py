@@ -7,10 +7,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tabard.model.audit_event import AuditEvent, DecidedCheck
+from tabard.model.audit_event import AuditEvent, ChangedSince, DecidedCheck
 from tabard.policy import Effect, Layer, MatchedStatement
+from tabard.services.tabard import policy_changes
 from tabard.store.sql import SqlStore
-from tabard.wiring.policy_changes import ChangedSince, changed_since
 from tests.support.aggregates import ACCOUNT_ID, audit_event, group, managed_policy, organization, role, user
 from tests.support.any_store import open_account
 
@@ -32,6 +32,11 @@ def store(tmp_path: Path) -> Iterator[SqlStore]:
         tx.users.insert(USER)
     yield opened
     opened.close()
+
+
+def changed_since(store: SqlStore, decided: AuditEvent) -> ChangedSince:
+    with store.reading() as tx:
+        return policy_changes.changed_since(tx, decided)
 
 
 def event(store: SqlStore, principal_arn: str, *decisions: DecidedCheck) -> AuditEvent:

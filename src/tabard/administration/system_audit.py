@@ -1,0 +1,57 @@
+"""The audit of a running system, through its API."""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from tabard.administration.audit_pages import NumberedEvents
+from tabard.administration.call_errors import CallFailed
+from tabard.administration.client import TABARD, SystemClient
+from tabard.model.audit_event import AuditEvent, ChangedSince
+from tabard.model.tabard_messages import (
+    ExplainEventRequest,
+    ExplainEventResult,
+    LookupEventsRequest,
+    LookupEventsResult,
+)
+
+_BEYOND_ALL = 2**53
+
+
+@dataclass(frozen=True, slots=True)
+class SystemAudit:
+    """The audit of a running system. Every method raises ClientUnusable and CallFailed."""
+
+    client: SystemClient
+
+    def last_number(self) -> int:
+        """The number of the newest event; 0 where there is none."""
+        return self._page(LookupEventsRequest(after_number=_BEYOND_ALL, limit=1)).last_number
+
+    def read(self, *, after: int, limit: int, denied_only: bool) -> NumberedEvents:
+        """At most `limit` events after a number, 1000 at most."""
+        page = self._page(LookupEventsRequest(after_number=after, limit=limit, denied_only=denied_only))
+        return [(each.number, _event(each.event)) for each in page.events]
+
+    def explain(self, request_id: str) -> tuple[AuditEvent, ChangedSince] | None:
+        """The last event of this request id, and what changed since of all that its decision rested on."""
+        request = ExplainEventRequest(request_id=request_id)
+        try:
+            found = self.client.call("ExplainEvent", request, ExplainEventResult, service=TABARD)
+        except CallFailed as error:
+            if error.code == "EventNotFound":
+                return None
+            raise
+        return _event(found.event), ChangedSince(found.changed_since, is_known=found.is_known)
+
+    def _page(self, request: LookupEventsRequest) -> LookupEventsResult:
+        return self.client.call("LookupEvents", request, LookupEventsResult, service=TABARD)
+
+
+def _event(text: str) -> AuditEvent:
+    try:
+        return msgspec.json.decode(text, type=AuditEvent)
+    except msgspec.DecodeError as error:
+        raise CallFailed(
+            operation="LookupEvents", code="Unreachable", message="an event is not of its shape"
+        ) from error

@@ -1,0 +1,72 @@
+"""Reading the audit: pages of it, and one event with what was changed since."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from tabard.access.authorize import Permit
+from tabard.access.check import Check
+from tabard.model.tabard_messages import (
+    ExplainEventRequest,
+    ExplainEventResult,
+    LookupEventsRequest,
+    LookupEventsResult,
+    NumberedEvent,
+)
+from tabard.names import Place
+from tabard.services.hosts.answers import answer
+from tabard.services.operation import Facts, Output
+from tabard.services.tabard.errors import EventNotFound
+from tabard.services.tabard.policy_changes import changed_since
+from tabard.store.ports import Transaction
+
+
+def audit_arn(place: Place) -> str:
+    """`arn:aws:tabard:REGION:ACCOUNT:audit`."""
+    return f"arn:{place.partition}:tabard:{place.region}:{place.account_id}:audit"
+
+
+def lookup_events_checks(_: LookupEventsRequest, facts: Facts) -> Sequence[Check]:
+    """tabard:LookupEvents on the audit."""
+    return [Check(action="tabard:LookupEvents", resource=audit_arn(facts))]
+
+
+def explain_event_checks(_: ExplainEventRequest, facts: Facts) -> Sequence[Check]:
+    """tabard:ExplainEvent on the audit."""
+    return [Check(action="tabard:ExplainEvent", resource=audit_arn(facts))]
+
+
+def lookup_events(permit: Permit, request: LookupEventsRequest, tx: Transaction) -> Output:
+    """Answer a page of the audit, oldest first: at most 1000 events after a number.
+
+    Events of requests that change nothing are written within a second.
+    """
+    permit.require("tabard:LookupEvents", audit_arn(permit))
+    events = tx.audit.read(after=request.after_number, limit=request.limit, denied_only=request.denied_only)
+    return answer(
+        LookupEventsResult(
+            events=tuple(
+                NumberedEvent(number=number, event=msgspec.json.encode(event).decode())
+                for number, event in events
+            ),
+            last_number=tx.audit.last_number(),
+        )
+    )
+
+
+def explain_event(permit: Permit, request: ExplainEventRequest, tx: Transaction) -> Output:
+    """Answer the event of a request, and what was written since of all that its decision rested on.
+
+    Raises:
+        EventNotFound (400).
+    """
+    permit.require("tabard:ExplainEvent", audit_arn(permit))
+    event = tx.audit.find(request.request_id)
+    if event is None:
+        raise EventNotFound(event_id=request.request_id)
+    since = changed_since(tx, event)
+    return answer(
+        ExplainEventResult(
+            event=msgspec.json.encode(event).decode(), changed_since=since.names, is_known=since.is_known
+        )
+    )

@@ -1,0 +1,94 @@
+"""The organization that the account is in: read, put in force, removed.
+
+These operations stand for the management account's: a control policy that does not allow them is no matter,
+and one that denies them is.
+"""
+
+import json
+from collections.abc import Sequence
+
+from tabard.access.authorize import Permit
+from tabard.access.check import Check
+from tabard.model.organization_tree import as_tree, organization_of, refuse_other_account
+from tabard.model.tabard_messages import (
+    DeleteOrganizationRequest,
+    DeleteOrganizationResult,
+    GetOrganizationRequest,
+    GetOrganizationResult,
+    PutOrganizationRequest,
+)
+from tabard.names import Place
+from tabard.services.hosts.answers import answer
+from tabard.services.operation import Facts, Output
+from tabard.services.tabard.errors import InvalidOrganization, OrganizationNotFound
+from tabard.store.ports import Transaction
+from tabard.store.snapshot import Snapshot
+
+
+def organization_arn(place: Place) -> str:
+    """`arn:aws:tabard:REGION:ACCOUNT:organization`."""
+    return f"arn:{place.partition}:tabard:{place.region}:{place.account_id}:organization"
+
+
+def get_organization_checks(_: GetOrganizationRequest, facts: Facts) -> Sequence[Check]:
+    """tabard:GetOrganization on the organization."""
+    return [
+        Check(action="tabard:GetOrganization", resource=organization_arn(facts), governs_organization=True)
+    ]
+
+
+def put_organization_checks(_: PutOrganizationRequest, facts: Facts) -> Sequence[Check]:
+    """tabard:PutOrganization on the organization."""
+    return [
+        Check(action="tabard:PutOrganization", resource=organization_arn(facts), governs_organization=True)
+    ]
+
+
+def delete_organization_checks(_: DeleteOrganizationRequest, facts: Facts) -> Sequence[Check]:
+    """tabard:DeleteOrganization on the organization."""
+    return [
+        Check(action="tabard:DeleteOrganization", resource=organization_arn(facts), governs_organization=True)
+    ]
+
+
+def get_organization(permit: Permit, _: GetOrganizationRequest, snapshot: Snapshot) -> Output:
+    """Answer the organization in force.
+
+    Raises:
+        OrganizationNotFound (400).
+    """
+    permit.require("tabard:GetOrganization", organization_arn(permit))
+    for organization in snapshot.organizations.values():
+        return answer(GetOrganizationResult(organization=json.dumps(as_tree(organization))))
+    raise OrganizationNotFound
+
+
+def put_organization(permit: Permit, request: PutOrganizationRequest, tx: Transaction) -> Output:
+    """Put an organization in force; nothing is written where it is in force already.
+
+    Raises:
+        InvalidOrganization (400).
+    """
+    permit.require("tabard:PutOrganization", organization_arn(permit))
+    try:
+        organization = organization_of(json.loads(request.organization))
+        refuse_other_account(organization, permit.account_id)
+    except (ValueError, RecursionError) as error:
+        raise InvalidOrganization(reason=str(error)) from error
+    if tx.organizations.get() != organization:
+        tx.organizations.put(organization)
+    return {}
+
+
+def delete_organization(permit: Permit, _: DeleteOrganizationRequest, tx: Transaction) -> Output:
+    """Take the account out of its organization, whose policies bind it no more.
+
+    Raises:
+        OrganizationNotFound (400).
+    """
+    permit.require("tabard:DeleteOrganization", organization_arn(permit))
+    organization = tx.organizations.get()
+    if organization is None:
+        raise OrganizationNotFound
+    tx.organizations.delete()
+    return answer(DeleteOrganizationResult(organization_id=organization.organization_id))
