@@ -28,7 +28,6 @@ from tests.support.any_store import AnyStore, snapshot_of
 OTHER = "444455556666"
 OF_THE_INSTALLATION = {
     "alembic_version",
-    "audit_events",
     "change_counter",
     "changes",
     "control_policies",

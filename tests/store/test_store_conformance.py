@@ -5,10 +5,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
 
+import msgspec
 import pytest
 
 from tabard.model.access_key import AccessKeyStatus
 from tabard.model.association import AssociationState
+from tabard.model.audit_query import DENIED_EVENTS, EventFilter, EventPosition
 from tabard.model.console_output import ConsoleOutput
 from tabard.model.instance import InstanceState
 from tabard.model.organization import ControlPolicy, ControlType
@@ -356,25 +358,133 @@ def test_audit_events_are_numbered_in_order(store: AnyStore) -> None:
         tx.audit.append(events)
     with store.transaction() as tx:
         assert tx.audit.last_number() == 6
-        assert tx.audit.read(after=0, limit=10, denied_only=False) == list(enumerate(events, start=1))
-        assert tx.audit.read(after=2, limit=2, denied_only=False) == [(3, events[2]), (4, events[3])]
-        assert tx.audit.read(after=1, limit=1, denied_only=True) == [(3, events[2])]
-        assert tx.audit.read(after=6, limit=10, denied_only=False) == []
+        assert tx.audit.read(after=0, limit=10) == list(enumerate(events, start=1))
+        assert tx.audit.read(after=2, limit=2) == [(3, events[2]), (4, events[3])]
+        assert tx.audit.read(after=1, limit=1, wanted=DENIED_EVENTS) == [(3, events[2])]
+        assert tx.audit.read(after=6, limit=10) == []
         assert tx.audit.find("request-4") == events[3]
         assert tx.audit.find("request-9") is None
 
 
-def test_the_audit_trail_is_pruned_by_count_and_by_age_but_never_its_newest_event(store: AnyStore) -> None:
+def test_the_audit_trail_is_pruned_by_size_and_by_age_but_never_its_newest_event(store: AnyStore) -> None:
+    large = 10**9
     with store.transaction() as tx:
         tx.audit.append([audit_event(n, at=NOW + n * HOUR) for n in range(1, 11)])
-        assert tx.audit.prune(keep=8) == 2
-        assert [number for number, _ in tx.audit.read(after=0, limit=99, denied_only=False)][:1] == [3]
-        assert tx.audit.prune(keep=99, before=NOW + 5 * HOUR) == 2
-        assert [number for number, _ in tx.audit.read(after=0, limit=99, denied_only=False)][:1] == [5]
-        assert tx.audit.prune(keep=0, before=NOW + 99 * HOUR) == 5
+        assert tx.audit.prune(before=NOW, most_bytes=large, at_most=99) == 0
+        assert tx.audit.prune(before=NOW + 3 * HOUR, most_bytes=large, at_most=99) == 2
+        assert [number for number, _ in tx.audit.read(after=0, limit=99)][:1] == [3]
+        assert tx.audit.prune(before=NOW + 5 * HOUR, most_bytes=large, at_most=1) == 1
+        assert tx.audit.prune(before=NOW + 5 * HOUR, most_bytes=large, at_most=1) == 1
+        assert [number for number, _ in tx.audit.read(after=0, limit=99)][:1] == [5]
+        assert tx.audit.prune(before=NOW, most_bytes=0, at_most=2) == 2
+        assert [number for number, _ in tx.audit.read(after=0, limit=99)][:1] == [7]
+        assert tx.audit.prune(before=NOW + 99 * HOUR, most_bytes=large, at_most=99) == 3
         assert tx.audit.last_number() == 10
         tx.audit.append([audit_event(11)])
         assert tx.audit.last_number() == 11
+
+
+def test_the_newest_events_are_read_page_by_page_in_the_order_of_time(store: AnyStore) -> None:
+    times = [5, 1, 4, 2, 4, 3]
+    with store.transaction() as tx:
+        tx.audit.append([audit_event(n, at=NOW + time * HOUR) for n, time in enumerate(times, start=1)])
+        first = tx.audit.page(limit=3)
+        assert [number for number, _ in first.events] == [3, 5, 1]
+        assert first.next == EventPosition(NOW + 4 * HOUR, 3)
+        assert EventPosition.of_token(first.next.token()) == first.next
+        second = tx.audit.page(limit=2, older_than=first.next)
+        assert [number for number, _ in second.events] == [4, 6]
+        third = tx.audit.page(limit=2, older_than=second.next)
+        assert ([number for number, _ in third.events], third.next) == ([2], None)
+
+
+WANTED = {
+    "outcomes": EventFilter(outcomes=("failed",)),
+    "denied": DENIED_EVENTS,
+    "since": EventFilter(since=NOW + 2 * HOUR),
+    "until": EventFilter(until=NOW + 2 * HOUR),
+    "instance": EventFilter(instance_id="i-0000000000000000a"),
+    "denied to an instance": EventFilter(instance_id="i-0000000000000000a", outcomes=DENIED_EVENTS.outcomes),
+    "action": EventFilter(action="S3:getobject"),
+    "operation": EventFilter(action="iam:CreateRole"),
+    "actions that begin so": EventFilter(action="iam:Create*"),
+    "no wildcard": EventFilter(action="iam:Create"),
+    "SQL's own wildcard": EventFilter(action="iam:Create_ole"),
+    "role": EventFilter(principal="role/WEB"),
+    "role's ARN": EventFilter(principal=f"arn:aws:iam::{ACCOUNT_ID}:role/app/web"),
+    "session": EventFilter(principal=f"arn:aws:sts::{ACCOUNT_ID}:assumed-role/web/i-00000000000000001"),
+    "user": EventFilter(principal="user/alice"),
+    "SQL's own wildcard in a name": EventFilter(principal="user/al_ce"),
+}
+FOUND = {
+    "outcomes": [4],
+    "denied": [1, 3],
+    "since": [2, 3, 4],
+    "until": [1],
+    "instance": [2, 3],
+    "denied to an instance": [3],
+    "action": [1, 2, 3],
+    "operation": [4],
+    "actions that begin so": [4],
+    "no wildcard": [],
+    "SQL's own wildcard": [],
+    "role": [1, 2],
+    "role's ARN": [1, 2],
+    "session": [1, 2],
+    "user": [3, 4],
+    "SQL's own wildcard in a name": [],
+}
+
+
+@pytest.mark.parametrize("case", WANTED)
+def test_events_are_found_by_what_a_reader_wants(store: AnyStore, case: str) -> None:
+    changed = msgspec.structs.replace
+    user_arn = f"arn:aws:iam::{ACCOUNT_ID}:user/team/alice"
+    other = "i-0000000000000000a"
+    events = [
+        audit_event(1, outcome="denied", at=NOW + HOUR),
+        changed(audit_event(2, at=NOW + 2 * HOUR), instance_id=other),
+        changed(
+            audit_event(3, outcome="not_offered", at=NOW + 3 * HOUR),
+            instance_id=other,
+            principal_arn=user_arn,
+        ),
+        changed(
+            audit_event(4, outcome="failed", at=NOW + 4 * HOUR),
+            service="iam",
+            operation="CreateRole",
+            decisions=(),
+            principal_arn=user_arn.replace("/team", ""),
+        ),
+    ]
+    with store.transaction() as tx:
+        tx.audit.append(events)
+        wanted = WANTED[case]
+        assert [number for number, _ in tx.audit.read(after=0, limit=9, wanted=wanted)] == FOUND[case]
+        assert [number for number, _ in tx.audit.page(limit=9, wanted=wanted).events] == FOUND[case]
+
+
+def test_an_action_has_a_wildcard_at_its_end_alone() -> None:
+    with pytest.raises(ValueError, match="at its end"):
+        EventFilter(action="s3:*Object")
+
+
+def test_each_account_has_an_audit_of_its_own(store: AnyStore) -> None:
+    other = "444455556666"
+    with store.transaction() as tx:
+        tx.audit.append([audit_event(1), msgspec.structs.replace(audit_event(2), account_id=other)])
+        tx.audit.append([msgspec.structs.replace(audit_event(3), account_id="")])
+        assert [event.request_id for _, event in tx.audit.read(after=0, limit=9)] == [
+            "request-1",
+            "request-3",
+        ]
+        assert [event.account_id for _, event in tx.audit.read(after=0, limit=9)] == [ACCOUNT_ID] * 2
+        assert (tx.audit.find("request-2"), tx.audit.last_number()) == (None, 2)
+    with store.transaction(other) as tx:
+        assert [(number, event.request_id) for number, event in tx.audit.page(limit=9).events] == [
+            (1, "request-2")
+        ]
+        assert tx.audit.prune(before=NOW, most_bytes=0, at_most=9) == 0
 
 
 def test_audit_events_make_no_new_snapshot(store: AnyStore) -> None:

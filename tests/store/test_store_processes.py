@@ -99,7 +99,7 @@ def test_whatever_was_acknowledged_is_there_after_kill_9(tmp_path: Path, seed: i
     store = open_account(path)
     roles = store.next_snapshot().roles
     with store.reading() as tx:
-        audited = {event.request_id for _, event in tx.audit.read(after=0, limit=10_000, denied_only=False)}
+        audited = {event.request_id for _, event in tx.audit.read(after=0, limit=10_000)}
     store.close()
     stored = {int(role_id.removeprefix("AROA")) for role_id in roles}
     assert stored >= set(acknowledged)

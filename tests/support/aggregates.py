@@ -317,6 +317,9 @@ def audit_event(n: int = 1, *, outcome: Outcome = "allowed", at: datetime = NOW)
                 (MatchedStatement("read", "Reports", 0),),
             ),
         ),
+        account_id=ACCOUNT_ID,
+        principal_id="AROAIOSFODNN7EXAMPLE1",
+        instance_id="i-00000000000000001",
         explanation='{"context": {}}' if outcome == "denied" else "",
     )
 

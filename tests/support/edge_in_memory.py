@@ -220,7 +220,7 @@ class EdgeInMemory:
         """What the audit has by now."""
         await self.pipeline.audit.flush()
         with self.store.transaction() as tx:
-            stored = [event for _, event in tx.audit.read(after=0, limit=1000, denied_only=False)]
+            stored = [event for _, event in tx.audit.read(after=0, limit=1000)]
         return [*stored, *self.written]
 
     def allow(self, *statements: dict[str, object]) -> None:

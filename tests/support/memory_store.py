@@ -6,6 +6,7 @@ with store.transaction() as tx:
 store.snapshot().role_named("web")
 """
 
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,10 +14,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
+import msgspec
+
 from tabard.model.access_key import AccessKey
 from tabard.model.account_alias import AccountAlias
 from tabard.model.association import Association
 from tabard.model.audit_event import AuditEvent
+from tabard.model.audit_query import EVERY_EVENT, EventFilter, EventPage, EventPosition, NumberedEvents
 from tabard.model.console_output import ConsoleOutput
 from tabard.model.group import Group
 from tabard.model.instance import Instance
@@ -64,8 +68,8 @@ class Tables:
     rows: dict[tuple[str, str], dict[Any, Any]] = field(default_factory=dict)
     journal: list[tuple[str, str, Any]] = field(default_factory=list)
     console_outputs: dict[tuple[str, str], ConsoleOutput] = field(default_factory=dict)
-    audit: dict[int, AuditEvent] = field(default_factory=dict)
-    last_audit_number: int = 0
+    audit: dict[tuple[str, int], AuditEvent] = field(default_factory=dict)
+    last_audit_numbers: dict[str, int] = field(default_factory=dict)
 
     def copy(self) -> "Tables":
         return replace(
@@ -74,6 +78,7 @@ class Tables:
             journal=[],
             console_outputs=dict(self.console_outputs),
             audit=dict(self.audit),
+            last_audit_numbers=dict(self.last_audit_numbers),
         )
 
     def of(self, account_id: str, name: str) -> dict[Any, Any]:
@@ -375,38 +380,84 @@ class MemoryConsoleOutputs:
 
 @dataclass
 class MemoryAuditTrail:
-    tables: Tables
+    transaction: "MemoryTransaction"
 
     def append(self, events: Sequence[AuditEvent]) -> None:
         for event in events:
-            self.tables.last_audit_number += 1
-            self.tables.audit[self.tables.last_audit_number] = event
+            own = event.account_id or self.account_id
+            numbers = self.tables.last_audit_numbers
+            numbers[own] = numbers.get(own, 0) + 1
+            self.tables.audit[own, numbers[own]] = msgspec.structs.replace(event, account_id=own)
 
-    def read(self, *, after: int, limit: int, denied_only: bool) -> Sequence[tuple[int, AuditEvent]]:
-        found = [
-            (number, event)
-            for number, event in self.tables.audit.items()
-            if number > after and (event.outcome in ("denied", "not_offered") or not denied_only)
-        ]
-        return found[:limit]
+    def read(self, *, after: int, limit: int, wanted: EventFilter = EVERY_EVENT) -> NumberedEvents:
+        return [item for item in self._own() if item[0] > after and is_wanted(item[1], wanted)][:limit]
+
+    def page(
+        self, *, limit: int, wanted: EventFilter = EVERY_EVENT, older_than: EventPosition | None = None
+    ) -> EventPage:
+        found = [item for item in self._own() if is_wanted(item[1], wanted)]
+        found.sort(key=in_time)
+        if older_than is not None:
+            found = [item for item in found if in_time(item) < (older_than.at, older_than.number)]
+        events = found[-limit:]
+        full = len(events) == limit
+        return EventPage(events=events, next=EventPosition(*in_time(events[0])) if full else None)
 
     def last_number(self) -> int:
-        return max(self.tables.audit, default=0)
+        return self.tables.last_audit_numbers.get(self.account_id, 0)
 
     def find(self, request_id: str) -> AuditEvent | None:
-        newest_first = reversed(self.tables.audit.values())
-        return next((event for event in newest_first if event.request_id == request_id), None)
+        return next((event for _, event in self._own()[::-1] if event.request_id == request_id), None)
 
-    def prune(self, *, keep: int, before: datetime | None = None) -> int:
-        newest = self.last_number()
+    def prune(self, *, before: datetime, most_bytes: int, at_most: int) -> int:
+        kept_bytes, surplus = 0, set()
+        for number, event in self._own()[::-1]:
+            kept_bytes += len(msgspec.json.encode(event))
+            if kept_bytes > most_bytes:
+                surplus.add(number)
         gone = [
             number
-            for number, event in self.tables.audit.items()
-            if number != newest and (number <= newest - keep or (before is not None and event.at < before))
+            for number, event in self._own()[:at_most]
+            if number != self.last_number() and (number in surplus or event.at < before)
         ]
-        for number in gone[:10_000]:
-            del self.tables.audit[number]
-        return len(gone[:10_000])
+        for number in gone:
+            del self.tables.audit[self.account_id, number]
+        return len(gone)
+
+    def _own(self) -> list[tuple[int, AuditEvent]]:
+        return [
+            (number, event) for (own, number), event in self.tables.audit.items() if own == self.account_id
+        ]
+
+    @property
+    def account_id(self) -> str:
+        return self.transaction.account_id
+
+    @property
+    def tables(self) -> Tables:
+        return self.transaction.tables
+
+
+def in_time(item: tuple[int, AuditEvent]) -> tuple[datetime, int]:
+    return item[1].at, item[0]
+
+
+def is_wanted(event: AuditEvent, wanted: EventFilter) -> bool:
+    return (
+        (not wanted.outcomes or event.outcome in wanted.outcomes)
+        and (wanted.since is None or event.at >= wanted.since)
+        and (wanted.until is None or event.at < wanted.until)
+        and wanted.instance_id in ("", event.instance_id)
+        and (not wanted.action or like(f" {' '.join(event.actions)} ", wanted.action_glob()))
+        and (
+            not wanted.principal or any(like(event.principal_arn, glob) for glob in wanted.principal_globs())
+        )
+    )
+
+
+def like(text: str, glob: str) -> bool:
+    parts = map(re.escape, glob.split("*"))
+    return re.fullmatch(".*".join(parts), text, re.IGNORECASE | re.DOTALL) is not None
 
 
 class MemoryTransaction:
@@ -420,7 +471,7 @@ class MemoryTransaction:
         self.vault = vault
         self._account_id = account_id
         self.console_outputs = MemoryConsoleOutputs(self)
-        self.audit = MemoryAuditTrail(tables)
+        self.audit = MemoryAuditTrail(self)
         for kind in KINDS:
             setattr(self, kind.field, PORTS.get(kind.field, Rows)(self, kind.field))
 

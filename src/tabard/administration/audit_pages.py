@@ -1,24 +1,33 @@
 """Pages of the audit trail, and the newest events among them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Protocol
 
 from tabard.model.audit_event import AuditEvent, ChangedSince
+from tabard.model.audit_query import (
+    EVERY_EVENT,
+    EventFilter,
+    EventPage,
+    EventPosition,
+    NumberedEvents,
+)
 
-LOOKED_THROUGH = 100_000
 PAGE = 1_000
-
-NumberedEvents = Sequence[tuple[int, AuditEvent]]
 
 
 class Audit(Protocol):
-    """The events in the order in which they were recorded, each with a growing number."""
+    """The events, each with a number that grows in the order in which they were written."""
 
     def last_number(self) -> int:
         """The number of the newest event; 0 where there is none."""
 
-    def read(self, *, after: int, limit: int, denied_only: bool) -> NumberedEvents:
-        """At most `limit` events after a number, 1000 at most."""
+    def read(self, *, after: int, limit: int, wanted: EventFilter = EVERY_EVENT) -> NumberedEvents:
+        """At most `limit` events after a number, 1000 at most, in the order of their numbers."""
+
+    def page(
+        self, *, limit: int, wanted: EventFilter = EVERY_EVENT, older_than: EventPosition | None = None
+    ) -> EventPage:
+        """The newest events, or the newest that are older than a position, in the order of time."""
 
     def explain(self, request_id: str) -> tuple[AuditEvent, ChangedSince] | None:
         """The last event of this request id, and what changed since of all that its decision rested on."""
@@ -28,17 +37,16 @@ def latest(
     audit: Audit,
     count: int,
     *,
-    denied_only: bool,
-    wanted: Callable[[AuditEvent], bool] = lambda _event: True,
-    until: int | None = None,
+    wanted: EventFilter = EVERY_EVENT,
+    shown: Callable[[AuditEvent], bool] = lambda _event: True,
 ) -> NumberedEvents:
-    """The last `count` events that are wanted, up to `until`, oldest first; of the last 100,000."""
+    """The last `count` events that are wanted and shown, in the order of time, oldest first."""
     found: list[tuple[int, AuditEvent]] = []
-    upper = audit.last_number() if until is None else until
-    oldest = max(0, upper - LOOKED_THROUGH)
-    while upper > oldest and len(found) < count:
-        lower = max(oldest, upper - PAGE)
-        page = audit.read(after=lower, limit=upper - lower, denied_only=denied_only)
-        found[:0] = [item for item in page if item[0] <= upper and wanted(item[1])]
-        upper = lower
+    position: EventPosition | None = None
+    while len(found) < count:
+        page = audit.page(limit=PAGE, wanted=wanted, older_than=position)
+        found[:0] = [item for item in page.events if shown(item[1])]
+        position = page.next
+        if position is None:
+            break
     return found[-count:]

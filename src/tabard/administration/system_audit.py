@@ -1,13 +1,20 @@
 """The audit of a running system, through its API."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
-from tabard.administration.audit_pages import NumberedEvents
 from tabard.administration.call_errors import CallFailed
 from tabard.administration.client import TABARD, SystemClient
 from tabard.model.audit_event import AuditEvent, ChangedSince
+from tabard.model.audit_query import (
+    EVERY_EVENT,
+    EventFilter,
+    EventPage,
+    EventPosition,
+    NumberedEvents,
+)
 from tabard.model.tabard_messages import (
     ExplainEventRequest,
     ExplainEventResult,
@@ -28,10 +35,18 @@ class SystemAudit:
         """The number of the newest event; 0 where there is none."""
         return self._page(LookupEventsRequest(after_number=_BEYOND_ALL, limit=1)).last_number
 
-    def read(self, *, after: int, limit: int, denied_only: bool) -> NumberedEvents:
+    def read(self, *, after: int, limit: int, wanted: EventFilter = EVERY_EVENT) -> NumberedEvents:
         """At most `limit` events after a number, 1000 at most."""
-        page = self._page(LookupEventsRequest(after_number=after, limit=limit, denied_only=denied_only))
-        return [(each.number, _event(each.event)) for each in page.events]
+        return _events(self._page(_request(wanted, after_number=after, limit=limit)))
+
+    def page(
+        self, *, limit: int, wanted: EventFilter = EVERY_EVENT, older_than: EventPosition | None = None
+    ) -> EventPage:
+        """The newest events, or the newest that are older than a position; 1000 at most."""
+        token = None if older_than is None else older_than.token()
+        page = self._page(_request(wanted, limit=limit, newest=True, next_token=token))
+        older = page.next_token
+        return EventPage(events=_events(page), next=None if older is None else EventPosition.of_token(older))
 
     def explain(self, request_id: str) -> tuple[AuditEvent, ChangedSince] | None:
         """The last event of this request id, and what changed since of all that its decision rested on."""
@@ -46,6 +61,22 @@ class SystemAudit:
 
     def _page(self, request: LookupEventsRequest) -> LookupEventsResult:
         return self.client.call("LookupEvents", request, LookupEventsResult, service=TABARD)
+
+
+def _request(wanted: EventFilter, **members: Any) -> LookupEventsRequest:  # noqa: ANN401 - the other members
+    return LookupEventsRequest(
+        decisions=wanted.outcomes,
+        since=wanted.since,
+        until=wanted.until,
+        instance_id=wanted.instance_id or None,
+        action=wanted.action or None,
+        principal=wanted.principal or None,
+        **members,
+    )
+
+
+def _events(page: LookupEventsResult) -> NumberedEvents:
+    return [(each.number, _event(each.event)) for each in page.events]
 
 
 def _event(text: str) -> AuditEvent:

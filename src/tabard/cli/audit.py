@@ -11,13 +11,14 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from tabard.administration.audit_pages import PAGE, NumberedEvents, latest
+from tabard.administration.audit_pages import PAGE, latest
 from tabard.cli.interruption import Interruption
 from tabard.cli.reading import audit_of, reading_failures, system_or_stopped
 from tabard.cli.running import DataDirOption, EndpointOption, ProfileOption
 from tabard.cli.shown import printable
 from tabard.clock import iso8601
 from tabard.model.audit_event import AuditEvent
+from tabard.model.audit_query import DENIED_EVENTS, EVERY_EVENT, NumberedEvents
 
 _POLL_SECONDS = 0.5
 _POLLING = frozenset(
@@ -66,15 +67,17 @@ def audit(
     interruption = Interruption(signal.SIGINT)
     try:
         with reading_failures(source), audit_of(source) as trail:
-            wanted = _anything if everything else _of_interest
+            shown = _anything if everything else _of_interest
+            wanted = DENIED_EVENTS if denied else EVERY_EVENT
             number = trail.last_number()
-            events = latest(trail, last, denied_only=denied, wanted=wanted, until=number)
+            events = latest(trail, last, wanted=wanted, shown=shown)
+            number = max([number, *(each for each, _ in events)])
             _show(console, events, as_json=as_json)
             while follow and not interruption.asked:
                 time.sleep(_POLL_SECONDS)
-                events = trail.read(after=number, limit=PAGE, denied_only=denied)
-                number = events[-1][0] if events else number
-                _show(console, [item for item in events if wanted(item[1])], as_json=as_json)
+                found = trail.read(after=number, limit=PAGE, wanted=wanted)
+                number = found[-1][0] if found else number
+                _show(console, [item for item in found if shown(item[1])], as_json=as_json)
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import structlog
 
@@ -14,7 +15,8 @@ from tabard.store.ports import Store, StoreUnavailable
 
 EVERY_SECONDS = 60.0
 SLEPT_SECONDS = 5 * EVERY_SECONDS
-AUDIT_EVENTS_KEPT = 1_000_000
+AUDIT_KEPT_FOR = timedelta(days=90)
+AUDIT_MOST_BYTES = 1024**3
 KEYRING_ROTATED = "keyring_rotated"
 HOUSEKEEPING_PUT_OFF = "housekeeping_put_off"
 
@@ -61,6 +63,6 @@ class Housekeeping:
             tx.revocations.forget_until(now)
             tx.join_tokens.forget_until(now)
             purge_terminated(tx, now)
-            tx.audit.prune(keep=AUDIT_EVENTS_KEPT)
+            tx.audit.prune(before=now - AUDIT_KEPT_FOR, most_bytes=AUDIT_MOST_BYTES, at_most=10_000)
             if reap:
                 reap_unseen_hosts(tx, now)

@@ -29,6 +29,9 @@ class AuditEvent(msgspec.Struct, frozen=True, kw_only=True):
     Names are empty strings where they are not known. `resources` are ARNs; `reason` is the sentence.
     `decisions` are the first of those that were made, each about one of `resources`. `explanation` is JSON,
     of a denial alone: the condition keys it saw and what became of the statements; empty where there is none.
+    `account_id` is the account whose audit the event is in: the installation's own where it is empty.
+    `principal_id` is the unique id of the user, role, host or join token, never used twice. `instance_id` is
+    the instance that caused the request, or whose session a host asked for.
     """
 
     request_id: str
@@ -48,6 +51,15 @@ class AuditEvent(msgspec.Struct, frozen=True, kw_only=True):
     snapshot_version: int
     decisions: tuple[DecidedCheck, ...] = ()
     explanation: str = ""
+    account_id: str = ""
+    principal_id: str = ""
+    instance_id: str = ""
+
+    @property
+    def actions(self) -> tuple[str, ...]:
+        """The IAM actions that were decided, and the operation: `s3:ListBucket`, `s3:ListObjectsV2`."""
+        named = (f"{self.service}:{self.operation}",) if self.operation else ()
+        return tuple(dict.fromkeys((*(decided.action for decided in self.decisions), *named)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,19 @@
 """What an administrator and the edge say to each other: the shapes of the `tabard` service."""
 
+from datetime import datetime
 from typing import Annotated, TypeAlias
 
-from tabard.model.member_bounds import Bound
+from tabard.model.audit_event import Outcome
+from tabard.model.member_bounds import Bound, InstanceId
 from tabard.model.messages import Message
 
 AfterNumber: TypeAlias = Annotated[int, Bound(name="AfterNumber", least=0, is_long=True)]
 EventNumber: TypeAlias = Annotated[int, Bound(name="EventNumber", is_long=True)]
 EventLimit: TypeAlias = Annotated[int, Bound(name="EventLimit", least=1, most=1000)]
+NextToken: TypeAlias = Annotated[str, Bound(name="NextToken", pattern="[0-9]{1,17}-[0-9]{1,18}", most=40)]
+ActionName: TypeAlias = Annotated[
+    str, Bound(name="ActionName", pattern="[A-Za-z0-9-]+:[A-Za-z0-9]*\\*?", most=128)
+]
 RequestId: TypeAlias = Annotated[str, Bound(name="RequestId", least=1, most=128)]
 PrincipalName: TypeAlias = Annotated[
     str, Bound(name="PrincipalName", pattern="((role|user|group)/|arn:).+", least=1, most=2048)
@@ -24,18 +30,36 @@ class NumberedEvent(Message, frozen=True):
 
 
 class LookupEventsRequest(Message, frozen=True):
-    """Answers a page of the audit, oldest first: the events after a number."""
+    """Answers a page of the audit: the events after a number, or with `newest` the newest, by their time.
+
+    `next_token`, of the answer before, continues a search for the newest with older events. Every other
+    member restricts the events; one that is left out excludes none. `denied_only`: denied and not offered.
+    `action`: an IAM action or an operation, with one `*` at its end at most. `principal`: an ARN, role/NAME
+    or user/NAME; a role stands for its sessions.
+    """
 
     after_number: AfterNumber = 0
     limit: EventLimit = 100
+    newest: bool = False
+    next_token: NextToken | None = None
     denied_only: bool = False
+    decisions: tuple[Outcome, ...] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+    instance_id: InstanceId | None = None
+    action: ActionName | None = None
+    principal: PrincipalName | None = None
 
 
 class LookupEventsResult(Message, frozen=True):
-    """`last_number` is that of the newest event; 0 where there is none."""
+    """`last_number` is that of the newest event; 0 where there is none.
+
+    `next_token` is there where older events may match. A page that holds no event may have one.
+    """
 
     events: tuple[NumberedEvent, ...] = ()
     last_number: EventNumber = 0
+    next_token: NextToken | None = None
 
 
 class ExplainEventRequest(Message, frozen=True):

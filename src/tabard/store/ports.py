@@ -14,6 +14,7 @@ from tabard.model.access_key import AccessKey
 from tabard.model.account_alias import AccountAlias
 from tabard.model.association import Association
 from tabard.model.audit_event import AuditEvent
+from tabard.model.audit_query import EVERY_EVENT, EventFilter, EventPage, EventPosition, NumberedEvents
 from tabard.model.console_output import ConsoleOutput
 from tabard.model.group import Group
 from tabard.model.host import Host
@@ -184,17 +185,25 @@ class AccountAliases(Aggregates[str, AccountAlias], Protocol):
 
 
 class AuditTrail(Protocol):
-    """Events in the order they were recorded, each with a growing number."""
+    """The events of an account in the order of their commits, each with a growing number."""
 
-    def append(self, events: Sequence[AuditEvent]) -> None: ...
-    def read(self, *, after: int, limit: int, denied_only: bool) -> Sequence[tuple[int, AuditEvent]]: ...
+    def append(self, events: Sequence[AuditEvent]) -> None:
+        """Write events, each into the audit of its account: the transaction's where it names none."""
+
+    def read(self, *, after: int, limit: int, wanted: EventFilter = EVERY_EVENT) -> NumberedEvents:
+        """The first events after a number, in the order of their numbers."""
+
+    def page(
+        self, *, limit: int, wanted: EventFilter = EVERY_EVENT, older_than: EventPosition | None = None
+    ) -> EventPage:
+        """The newest events, or the newest that are older than a position, in the order of time."""
+
     def last_number(self) -> int: ...
     def find(self, request_id: str) -> AuditEvent | None: ...
-    def prune(self, *, keep: int, before: datetime | None = None) -> int:
-        """Forget what is not among the newest `keep` events or is older than `before`; how many went.
+    def prune(self, *, before: datetime, most_bytes: int, at_most: int) -> int:
+        """Delete events older than `before`, and the oldest beyond `most_bytes`; return how many.
 
-        One call forgets 10,000 events at most, so that it never holds the store for long, and never the
-        newest event.
+        One call deletes `at_most` events, so that it never holds the store for long, and never the newest.
         """
 
 

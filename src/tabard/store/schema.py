@@ -11,11 +11,9 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     Column,
     ForeignKeyConstraint,
     Index,
-    Integer,
     MetaData,
     Text,
     UniqueConstraint,
@@ -36,9 +34,6 @@ metadata = MetaData(
 
 ACCOUNT = "account_id"
 NAME_KEY = "name_key"
-
-# SQLite numbers rows by INTEGER alone; elsewhere these numbers outgrow 32 bits.
-GROWING_NUMBER = BigInteger().with_variant(Integer, "sqlite")
 
 
 def account_column() -> Column[str]:

@@ -68,7 +68,7 @@ class SqlTransaction:
         self._scope = scope
         self.vault = vault
         self.console_outputs = SqlConsoleOutputs(scope)
-        self.audit = SqlAuditTrail(scope.connection)
+        self.audit = SqlAuditTrail(scope)
         for kind in KINDS:
             setattr(self, kind.field, kind.port(scope))
 

@@ -129,7 +129,7 @@ class TabardSystem:
 
         def written() -> Sequence[AuditEvent] | None:
             with audit_reader(self.running.data_dir) as reader:
-                events = [event for _, event in latest(reader, 100_000, denied_only=False)]
+                events = [event for _, event in latest(reader, 100_000)]
             return events if any(event.request_id == mark for event in events) else None
 
         return _until(written, "the audit was not written", STOP_SECONDS)

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from tabard.administration.audit_pages import NumberedEvents
 from tabard.model.audit_event import AuditEvent, ChangedSince
+from tabard.model.audit_query import EVERY_EVENT, EventFilter, EventPage, EventPosition, NumberedEvents
 from tabard.services.tabard.policy_changes import changed_since
 from tabard.store.ports import StoreDamaged, StoreUnavailable
 from tabard.store.snapshot import Snapshot
@@ -40,10 +40,17 @@ class AuditReader:
         with self.store.reading() as tx:
             return tx.audit.last_number()
 
-    def read(self, *, after: int, limit: int, denied_only: bool) -> NumberedEvents:
+    def read(self, *, after: int, limit: int, wanted: EventFilter = EVERY_EVENT) -> NumberedEvents:
         """At most `limit` events after a number."""
         with self.store.reading() as tx:
-            return tx.audit.read(after=after, limit=limit, denied_only=denied_only)
+            return tx.audit.read(after=after, limit=limit, wanted=wanted)
+
+    def page(
+        self, *, limit: int, wanted: EventFilter = EVERY_EVENT, older_than: EventPosition | None = None
+    ) -> EventPage:
+        """The newest events, or the newest that are older than a position."""
+        with self.store.reading() as tx:
+            return tx.audit.page(limit=limit, wanted=wanted, older_than=older_than)
 
     def explain(self, request_id: str) -> tuple[AuditEvent, ChangedSince] | None:
         """The last event of this request id, and what changed since of all that its decision rested on."""

@@ -156,7 +156,7 @@ def test_an_organization_is_put_in_force_once_and_audited(tmp_path: Path, store:
     assert remove_organization(store, now=NOW) is None
     assert organization_in_force(store) is None
     with store.transaction() as tx:
-        events = [event for _, event in tx.audit.read(after=0, limit=9, denied_only=False)]
+        events = [event for _, event in tx.audit.read(after=0, limit=9)]
     assert [(event.service, event.operation, event.resources) for event in events] == [
         ("organizations", "ApplyOrganization", ("o-exampleorg1",)),
         ("organizations", "RemoveOrganization", ("o-exampleorg1",)),

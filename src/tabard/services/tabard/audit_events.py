@@ -6,6 +6,7 @@ import msgspec
 
 from tabard.access.authorize import Permit
 from tabard.access.check import Check
+from tabard.model.audit_query import DENIED, EventFilter, EventPosition
 from tabard.model.tabard_messages import (
     ExplainEventRequest,
     ExplainEventResult,
@@ -37,12 +38,18 @@ def explain_event_checks(_: ExplainEventRequest, facts: Facts) -> Sequence[Check
 
 
 def lookup_events(permit: Permit, request: LookupEventsRequest, tx: Transaction) -> Output:
-    """Answer a page of the audit, oldest first: at most 1000 events after a number.
+    """Answer a page of the audit: at most 1000 events after a number, or the newest in the order of time.
 
     Events of requests that change nothing are written within a second.
     """
     permit.require("tabard:LookupEvents", audit_arn(permit))
-    events = tx.audit.read(after=request.after_number, limit=request.limit, denied_only=request.denied_only)
+    wanted, older = _wanted(request), None
+    if request.newest:
+        position = EventPosition.of_token(request.next_token) if request.next_token else None
+        page = tx.audit.page(limit=request.limit, wanted=wanted, older_than=position)
+        events, older = page.events, page.next
+    else:
+        events = tx.audit.read(after=request.after_number, limit=request.limit, wanted=wanted)
     return answer(
         LookupEventsResult(
             events=tuple(
@@ -50,7 +57,19 @@ def lookup_events(permit: Permit, request: LookupEventsRequest, tx: Transaction)
                 for number, event in events
             ),
             last_number=tx.audit.last_number(),
+            next_token=None if older is None else older.token(),
         )
+    )
+
+
+def _wanted(request: LookupEventsRequest) -> EventFilter:
+    return EventFilter(
+        outcomes=request.decisions or (DENIED if request.denied_only else ()),
+        since=request.since,
+        until=request.until,
+        instance_id=request.instance_id or "",
+        action=request.action or "",
+        principal=request.principal or "",
     )
 
 

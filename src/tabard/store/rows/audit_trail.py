@@ -1,202 +1,190 @@
-"""Audit events ⇄ rows. They change no snapshot, so they leave no change behind."""
+"""The audit of an account. Its events change no snapshot, so they leave no change behind."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
-from itertools import chain
 from typing import Any
 
-import msgspec
 from sqlalchemy import (
-    JSON,
     BigInteger,
     Column,
-    Connection,
-    Dialect,
-    Index,
-    Integer,
-    Row,
+    ColumnElement,
+    Select,
     Table,
-    Text,
     and_,
     bindparam,
     delete,
-    func,
+    insert,
     or_,
     select,
-    text,
+    update,
 )
 
-from tabard.model.audit_event import AuditEvent, DecidedCheck
-from tabard.policy import Effect, Layer, MatchedStatement
-from tabard.store.schema import GROWING_NUMBER, metadata, text_column, time_column
-from tabard.store.utc_column import UtcColumn
+from tabard.model import audit_query
+from tabard.model.audit_event import AuditEvent
+from tabard.model.audit_query import EVERY_EVENT, EventFilter, EventPage, EventPosition, NumberedEvents
+from tabard.store.changes import TransactionScope
+from tabard.store.rows.audit_events import (
+    DENIED,
+    OF_AN_INSTANCE,
+    audit_events,
+    event_of,
+    insert_rows,
+    row_values,
+    size_bytes,
+)
+from tabard.store.schema import account_column, metadata
 
-audit_events = Table(
-    "audit_events",
+audit_counters = Table(
+    "audit_counters",
     metadata,
-    Column("number", GROWING_NUMBER, primary_key=True, autoincrement=True),
-    Column("request_id", Text, nullable=False, index=True),
-    time_column("at"),
-    text_column("service"),
-    text_column("operation"),
-    text_column("principal_arn"),
-    text_column("access_key_id"),
-    text_column("source_ip"),
-    text_column("user_agent"),
-    text_column("region"),
-    Column("resources", JSON, nullable=False),
-    text_column("outcome"),
-    text_column("error_code"),
-    text_column("reason"),
-    Column("http_status", Integer, nullable=False),
-    Column("snapshot_version", BigInteger, nullable=False),
-    Column("decisions", JSON, nullable=False),
-    text_column("explanation"),
-    sqlite_autoincrement=True,
+    account_column(),
+    Column("number", BigInteger, nullable=False),
+    Column("end_offset", BigInteger, nullable=False),
 )
+"""Number and offset of each account's newest event. Whoever appends locks the row until the commit, so that
+numbers are in the order of the commits: a reader that has seen number 7 never meets a number 6 later."""
 
-DENIED = text("outcome IN ('denied', 'not_offered')")
-Index("ix_audit_events_denied", audit_events.c.number, sqlite_where=DENIED, postgresql_where=DENIED)
+LOOKED_THROUGH = 100_000
+"""A page looks through this many events at most, and says where to go on."""
 
-PRUNED_AT_ONCE = 10_000
-ROWS_AT_ONCE = 100
-"""In one statement; a database takes some thousand parameters."""
-
-_AFTER = (
-    select(audit_events)
-    .where(audit_events.c.number > bindparam("after"))
-    .order_by(audit_events.c.number)
-    .limit(bindparam("how_many"))
+_events = audit_events.c
+_ACCOUNT = audit_counters.c.account_id == bindparam("account")
+_COUNT = (
+    update(audit_counters)
+    .where(_ACCOUNT)
+    .values(
+        number=audit_counters.c.number + bindparam("how_many"),
+        end_offset=audit_counters.c.end_offset + bindparam("bytes"),
+    )
+    .returning(audit_counters.c.number, audit_counters.c.end_offset)
 )
-_DENIED_AFTER = _AFTER.where(DENIED)
-_LAST = select(func.max(audit_events.c.number))
+_COUNTERS = select(audit_counters.c.number, audit_counters.c.end_offset).where(_ACCOUNT)
+_OF_ACCOUNT = select(audit_events).where(_events.account_id == bindparam("account"))
+_AFTER = _OF_ACCOUNT.where(_events.number > bindparam("after")).order_by(_events.number)
 _FIND = (
-    select(audit_events)
-    .where(audit_events.c.request_id == bindparam("request_id"))
-    .order_by(audit_events.c.number.desc())
-    .limit(1)
+    _OF_ACCOUNT.where(_events.request_id == bindparam("request_id")).order_by(_events.number.desc()).limit(1)
 )
-_COLUMNS = (
-    "request_id", "at", "service", "operation", "principal_arn", "access_key_id", "source_ip", "user_agent",
-    "region", "resources", "outcome", "error_code", "reason", "http_status", "snapshot_version", "decisions",
-    "explanation",
-)  # fmt: skip
-_MOMENT = UtcColumn()
-_MARKS = {"qmark": "?", "format": "%s", "pyformat": "%s"}
 
 
 @dataclass(frozen=True, slots=True)
 class SqlAuditTrail:
     """Satisfies `ports.AuditTrail`."""
 
-    connection: Connection
+    scope: TransactionScope
 
     def append(self, events: Sequence[AuditEvent]) -> None:
-        # Many rows in one statement: the driver lets go of the interpreter's lock once a statement; an edge
-        # that writes its audit would otherwise contend with its own requests for it, once an event.
-        dialect = self.connection.dialect
-        for begin in range(0, len(events), ROWS_AT_ONCE):
-            rows = [_to_row(event, dialect) for event in events[begin : begin + ROWS_AT_ONCE]]
-            values = tuple(chain.from_iterable(rows))
-            self.connection.exec_driver_sql(_insertion(dialect.paramstyle, len(rows)), values)
+        of_accounts: dict[str, list[AuditEvent]] = {}
+        for event in events:
+            of_accounts.setdefault(event.account_id or self.scope.account_id, []).append(event)
+        for account_id, some in sorted(of_accounts.items()):
+            connection = self.scope.connection
+            rows = [row_values(event, connection) for event in some]
+            sizes = [size_bytes(row) for row in rows]
+            number, offset = self._count(account_id, len(some), sum(sizes))
+            whole = []
+            for place, (row, size) in enumerate(zip(rows, sizes, strict=True), start=number + 1):
+                offset += size
+                whole.append((account_id, place, offset, *row))
+            insert_rows(connection, whole)
 
-    def read(self, *, after: int, limit: int, denied_only: bool) -> Sequence[tuple[int, AuditEvent]]:
-        rows = self.connection.execute(
-            _DENIED_AFTER if denied_only else _AFTER, {"after": after, "how_many": limit}
+    def read(
+        self, *, after: int, limit: int, wanted: EventFilter = EVERY_EVENT
+    ) -> Sequence[tuple[int, AuditEvent]]:
+        statement = _AFTER.where(*_scope_of(wanted), *_conditions(wanted)).limit(limit)
+        return self._events(statement, after=after)
+
+    def page(
+        self, *, limit: int, wanted: EventFilter = EVERY_EVENT, older_than: EventPosition | None = None
+    ) -> EventPage:
+        statement = _OF_ACCOUNT.where(*_scope_of(wanted))
+        if older_than is not None:
+            earlier = and_(_events.at == older_than.at, _events.number < older_than.number)
+            statement = statement.where(_events.at <= older_than.at, or_(_events.at < older_than.at, earlier))
+        statement = statement.order_by(_events.at.desc(), _events.number.desc())
+        window = statement.limit(LOOKED_THROUGH).subquery()
+        found = self._events(
+            select(window)
+            .where(*_conditions(wanted, window.c))
+            .order_by(window.c.at.desc(), window.c.number.desc())
+            .limit(limit)
         )
-        return [(row.number, _from_row(row)) for row in rows]
+        if len(found) == limit:
+            number, event = found[-1]
+            return EventPage(events=found[::-1], next=EventPosition(event.at, number))
+        last = statement.with_only_columns(_events.at, _events.number).offset(LOOKED_THROUGH - 1).limit(1)
+        row = self.scope.connection.execute(last, self._account).one_or_none()
+        return EventPage(events=found[::-1], next=None if row is None else EventPosition(row.at, row.number))
 
     def last_number(self) -> int:
-        return self.connection.execute(_LAST).scalar() or 0
+        return self._counters()[0]
 
     def find(self, request_id: str) -> AuditEvent | None:
-        row = self.connection.execute(_FIND, {"request_id": request_id}).one_or_none()
-        return None if row is None else _from_row(row)
+        row = self.scope.connection.execute(_FIND, {**self._account, "request_id": request_id}).one_or_none()
+        return None if row is None else event_of(row)
 
-    def prune(self, *, keep: int, before: datetime | None = None) -> int:
-        newest = self.last_number()
-        number = audit_events.c.number
-        oldest = select(number).order_by(number).limit(PRUNED_AT_ONCE)
-        surplus = number <= newest - keep
-        outdated = surplus if before is None else or_(surplus, audit_events.c.at < before)
-        statement = delete(audit_events).where(and_(number.in_(oldest), number < newest, outdated))
-        return self.connection.execute(statement).rowcount
+    def prune(self, *, before: datetime, most_bytes: int, at_most: int) -> int:
+        newest, offset = self._counters()
+        of_account = _events.account_id == self.scope.account_id
+        oldest = select(_events.number).where(of_account).order_by(_events.number).limit(at_most)
+        outdated = or_(_events.at < before, _events.end_offset <= offset - most_bytes)
+        statement = delete(audit_events).where(
+            of_account, _events.number.in_(oldest), _events.number < newest, outdated
+        )
+        return self.scope.connection.execute(statement).rowcount
 
+    @property
+    def _account(self) -> dict[str, Any]:
+        return {"account": self.scope.account_id}
 
-@lru_cache(maxsize=2 * ROWS_AT_ONCE)
-def _insertion(paramstyle: str, row_count: int) -> str:
-    """The statement that inserts so many rows at once."""
-    names = ", ".join(f'"{name}"' for name in _COLUMNS)
-    row = f"({', '.join([_MARKS[paramstyle]] * len(_COLUMNS))})"
-    return f"INSERT INTO {audit_events.name} ({names}) VALUES {', '.join([row] * row_count)}"  # noqa: S608 - no value is in it
+    def _events(self, statement: Select[Any], **parameters: object) -> NumberedEvents:
+        rows = self.scope.connection.execute(statement, {**self._account, **parameters})
+        return [(row.number, event_of(row)) for row in rows]
 
+    def _counters(self) -> tuple[int, int]:
+        row = self.scope.connection.execute(_COUNTERS, self._account).one_or_none()
+        return (0, 0) if row is None else (row.number, row.end_offset)
 
-def _to_row(event: AuditEvent, dialect: Dialect) -> tuple[object, ...]:
-    """The values of `_COLUMNS`."""
-    return (
-        event.request_id,
-        _MOMENT.process_bind_param(event.at, dialect),
-        event.service,
-        event.operation,
-        event.principal_arn,
-        event.access_key_id,
-        event.source_ip,
-        event.user_agent,
-        event.region,
-        msgspec.json.encode(event.resources).decode(),
-        event.outcome,
-        event.error_code,
-        event.reason,
-        event.http_status,
-        event.snapshot_version,
-        msgspec.json.encode(_decisions_column(event)).decode(),
-        event.explanation,
-    )
+    def _count(self, account_id: str, how_many: int, size: int) -> tuple[int, int]:
+        """Count new events; number and offset before them."""
+        counted = {"how_many": how_many, "bytes": size}
+        row = self.scope.connection.execute(_COUNT, {"account": account_id, **counted}).one_or_none()
+        if row is not None:
+            return row.number - how_many, row.end_offset - size
+        first = {"account_id": account_id, "number": how_many, "end_offset": size}
+        self.scope.connection.execute(insert(audit_counters), first)
+        return 0, 0
 
 
-def _decisions_column(event: AuditEvent) -> list[object]:
-    """As short as may be: there is a row for every request. A resource is its place among the event's."""
-    places: dict[str, int] = {resource: place for place, resource in enumerate(event.resources)}
-    return [
-        [
-            decided.action,
-            places[decided.resource],
-            decided.effect,
-            decided.layer,
-            [[matched.policy, matched.sid, matched.index] for matched in decided.matched],
-        ]
-        for decided in event.decisions
-    ]
+def _scope_of(wanted: EventFilter) -> list[ColumnElement[bool]]:
+    """The conditions that an index serves."""
+    found: list[Any] = []
+    if wanted.since is not None:
+        found.append(_events.at >= wanted.since)
+    if wanted.until is not None:
+        found.append(_events.at < wanted.until)
+    if wanted.instance_id:
+        found += [OF_AN_INSTANCE, _events.instance_id == wanted.instance_id]
+    elif wanted.outcomes and set(wanted.outcomes) <= set(audit_query.DENIED):
+        found.append(DENIED)
+    return found
 
 
-def _from_row(row: Row[Any]) -> AuditEvent:
-    return AuditEvent(
-        request_id=row.request_id,
-        at=row.at,
-        service=row.service,
-        operation=row.operation,
-        principal_arn=row.principal_arn,
-        access_key_id=row.access_key_id,
-        source_ip=row.source_ip,
-        user_agent=row.user_agent,
-        region=row.region,
-        resources=tuple(row.resources),
-        outcome=row.outcome,
-        error_code=row.error_code,
-        reason=row.reason,
-        http_status=row.http_status,
-        snapshot_version=row.snapshot_version,
-        decisions=tuple(
-            DecidedCheck(
-                action,
-                row.resources[place],
-                Effect(effect),
-                Layer(layer),
-                tuple(MatchedStatement(*matched) for matched in statements),
-            )
-            for action, place, effect, layer, statements in row.decisions
-        ),
-        explanation=row.explanation,
-    )
+def _conditions(wanted: EventFilter, columns: Any = _events) -> list[ColumnElement[bool]]:  # noqa: ANN401 - a table's or a subquery's
+    """The conditions that each event is looked at for."""
+    found: list[ColumnElement[bool]] = []
+    if wanted.outcomes:
+        found.append(columns.outcome.in_(wanted.outcomes))
+    if wanted.action:
+        found.append(columns.actions.like(_like(wanted.action_glob()), escape="\\"))
+    if wanted.principal:
+        globs = wanted.principal_globs()
+        found.append(or_(*(columns.principal_arn.ilike(_like(glob), escape="\\") for glob in globs)))
+    return found
+
+
+def _like(glob: str) -> str:
+    """The pattern of SQL's LIKE; `*` alone is a wildcard."""
+    for character in "\\%_":
+        glob = glob.replace(character, f"\\{character}")
+    return glob.replace("*", "%")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, get_args
 
 import msgspec
@@ -9,7 +10,7 @@ import pytest
 
 from tabard.access.caller import Caller
 from tabard.errors import AwsError
-from tabard.model.audit_event import AuditEvent
+from tabard.model.audit_event import AuditEvent, Outcome
 from tabard.model.organization_tree import as_tree, organization_of
 from tabard.model.tabard_service import TABARD
 from tabard.model.tag import Tag
@@ -17,7 +18,8 @@ from tabard.services.tabard import errors
 from tabard.services.tabard.operations import OPERATIONS
 from tabard.wire.request import ServiceName
 from tabard.wire.service_model import service_model
-from tests.support.aggregates import audit_event
+from tests.support import aggregates
+from tests.support.aggregates import HOUR, NOW
 from tests.support.one_account import ACCOUNT_ID, REGION, Account, allow
 
 TREE = as_tree(
@@ -29,6 +31,12 @@ TREE = as_tree(
         }
     )
 )
+
+
+def audit_event(n: int = 1, *, outcome: Outcome = "allowed", at: datetime = NOW) -> AuditEvent:
+    """An event of this account."""
+    event = aggregates.audit_event(n, outcome=outcome, at=at)
+    return msgspec.structs.replace(event, account_id=ACCOUNT_ID)
 
 
 def ask(account: Account, name: str, caller: Caller | None = None, **members: object) -> Mapping[str, Any]:
@@ -257,3 +265,39 @@ def test_an_identity_policy_is_still_needed_to_govern(account: Account) -> None:
     stranger = account.add_user("stranger", allow("s3:*"))
     denied = refused(account, "DeleteOrganization", stranger)
     assert "no identity-based policy allows the tabard:DeleteOrganization action" in denied.message
+
+
+def test_the_newest_events_are_answered_page_by_page(account: Account) -> None:
+    events = [audit_event(n, outcome="denied" if n % 2 else "allowed") for n in range(1, 6)]
+    with account.store.transaction() as tx:
+        tx.audit.append(events)
+    first = ask(account, "LookupEvents", Newest=True, Limit=2)
+    assert [each["Number"] for each in first["Events"]] == [4, 5]
+    second = ask(account, "LookupEvents", Newest=True, NextToken=first["NextToken"], DeniedOnly=True)
+    assert [each["Number"] for each in second["Events"]] == [1, 3]
+    assert "NextToken" not in second
+
+
+@pytest.mark.parametrize(
+    ("members", "numbers"),
+    [
+        ({"Action": "s3:Get*", "InstanceId": "i-00000000000000001"}, [1, 2, 3]),
+        ({"Action": "sqs:SendMessage"}, []),
+        ({"Principal": "role/web", "Decisions": ["denied", "failed"]}, [2]),
+        ({"Since": NOW + HOUR, "Until": NOW + 2 * HOUR}, [1]),
+    ],
+)
+def test_events_are_found_by_what_a_caller_wants(
+    account: Account, members: dict[str, object], numbers: list[int]
+) -> None:
+    with account.store.transaction() as tx:
+        tx.audit.append(
+            [
+                audit_event(n, outcome="denied" if n == 2 else "allowed", at=NOW + n * HOUR)
+                for n in range(1, 4)
+            ]
+        )
+    assert [each["Number"] for each in ask(account, "LookupEvents", **members).get("Events", ())] == numbers
+    assert [
+        each["Number"] for each in ask(account, "LookupEvents", Newest=True, **members).get("Events", ())
+    ] == numbers

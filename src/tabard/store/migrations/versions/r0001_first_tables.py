@@ -10,9 +10,6 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
-# SQLite numbers rows by INTEGER alone.
-_GROWING_NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-
 
 def upgrade() -> None:
     op.create_table(
@@ -31,12 +28,29 @@ def upgrade() -> None:
         sa.UniqueConstraint("alias", name="uq_account_aliases_alias"),
     )
     op.create_table(
+        "audit_counters",
+        *_texts("account_id"),
+        *_times("number", "end_offset"),
+        sa.PrimaryKeyConstraint("account_id", name="pk_audit_counters"),
+    )
+    op.create_table(
         "audit_events",
-        sa.Column("number", _GROWING_NUMBER, autoincrement=True, nullable=False),
+        *_texts("account_id"),
+        sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
+        *_times("end_offset"),
         *_texts("request_id"),
         *_times("at"),
         *_texts(
-            "service", "operation", "principal_arn", "access_key_id", "source_ip", "user_agent", "region"
+            "service",
+            "operation",
+            "principal_arn",
+            "principal_id",
+            "access_key_id",
+            "instance_id",
+            "source_ip",
+            "user_agent",
+            "region",
+            "actions",
         ),
         sa.Column("resources", sa.JSON(), nullable=False),
         *_texts("outcome", "error_code", "reason"),
@@ -44,13 +58,22 @@ def upgrade() -> None:
         *_times("snapshot_version"),
         sa.Column("decisions", sa.JSON(), nullable=False),
         *_texts("explanation"),
-        sa.PrimaryKeyConstraint("number", name="pk_audit_events"),
-        sqlite_autoincrement=True,
+        sa.PrimaryKeyConstraint("account_id", "number", name="pk_audit_events"),
+    )
+    op.create_index("ix_audit_events_account_id_at", "audit_events", ["account_id", "at"])
+    op.create_index("ix_audit_events_account_id_request_id", "audit_events", ["account_id", "request_id"])
+    op.create_index(
+        "ix_audit_events_denied",
+        "audit_events",
+        ["account_id", "at"],
+        **_only("outcome IN ('denied', 'not_offered')"),
     )
     op.create_index(
-        "ix_audit_events_denied", "audit_events", ["number"], **_only("outcome IN ('denied', 'not_offered')")
+        "ix_audit_events_instance",
+        "audit_events",
+        ["account_id", "instance_id", "at"],
+        **_only("instance_id <> ''"),
     )
-    op.create_index("ix_audit_events_request_id", "audit_events", ["request_id"])
     change_counter = op.create_table(
         "change_counter",
         sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),

@@ -1,0 +1,93 @@
+"""Which events of the audit a reader wants, and in which pages it gets them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from tabard.model.audit_event import AuditEvent, Outcome
+from tabard.names import Arn
+
+DENIED: tuple[Outcome, ...] = ("denied", "not_offered")
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+NumberedEvents = Sequence[tuple[int, AuditEvent]]
+"""Events, each with its number: the order in which the store wrote them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventFilter:
+    """The events that a reader wants. A field that is left out excludes no event.
+
+    since, until: the event's own time, from `since` up to but not including `until`.
+    instance_id: events that the instance caused, and events about its session.
+    action: an IAM action or an operation, in any case: `s3:GetObject`, or `s3:Get*` for all that begin so.
+    principal: an ARN, `role/NAME` or `user/NAME`. A role stands for its sessions.
+    """
+
+    outcomes: tuple[Outcome, ...] = ()
+    since: datetime | None = None
+    until: datetime | None = None
+    instance_id: str = ""
+    action: str = ""
+    principal: str = ""
+
+    def __post_init__(self) -> None:
+        if "*" in self.action[:-1]:
+            raise ValueError("an action has no wildcard except one * at its end")
+
+    def action_glob(self) -> str:
+        """What the event's actions, in lower case with spaces around each, must match."""
+        action = self.action.lower()
+        return f"* {action}" if action.endswith("*") else f"* {action} *"
+
+    def principal_globs(self) -> tuple[str, ...]:
+        """The event's principal ARN must match one of these."""
+        kind, _, name = self.principal.partition("/")
+        if kind == "role":
+            return (f"arn:*:assumed-role/{name}/*",)
+        if kind == "user":
+            return (f"arn:*:user/{name}", f"arn:*:user/*/{name}")
+        arn = Arn.parse(self.principal)
+        if arn is None or not arn.resource.startswith("role/"):
+            return (self.principal,)
+        name = arn.resource.rpartition("/")[2]
+        session = f"arn:{arn.partition}:sts::{arn.account_id}:assumed-role/{name}/*"
+        return (self.principal, session)
+
+
+EVERY_EVENT = EventFilter()
+DENIED_EVENTS = EventFilter(outcomes=DENIED)
+
+
+@dataclass(frozen=True, slots=True)
+class EventPosition:
+    """The place of an event in the order of time: its time, and its number among events of one time."""
+
+    at: datetime
+    number: int
+
+    def token(self) -> str:
+        """The position as text, for a client to hand back."""
+        return f"{(self.at - _EPOCH) // _MICROSECOND}-{self.number}"
+
+    @classmethod
+    def of_token(cls, token: str) -> "EventPosition":
+        """Read a position from its text. Raises ValueError."""
+        microseconds, _, number = token.partition("-")
+        try:
+            return cls(_EPOCH + int(microseconds) * _MICROSECOND, int(number))
+        except OverflowError as error:
+            raise ValueError("the position is out of range") from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventPage:
+    """Events in order of time, oldest first. `next` is where older ones begin; None where there are none.
+
+    A page may hold no event and still have a `next`: a store looks through a bounded number of events for it.
+    """
+
+    events: NumberedEvents
+    next: EventPosition | None
