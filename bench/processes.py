@@ -70,6 +70,8 @@ def edge(folder: Path, data_dir: DataDir, s3_socket: Path) -> Iterator[tuple[int
             region=REGION,
             session_lifetime_seconds=6 * 3600,
             store_outage_bound_seconds=3600,
+            audit_kept_days=90,
+            audit_limit_megabytes=1024,
             upstream_timeout_seconds=60,
             s3_socket=str(s3_socket),
             s3_access_key_id="AKIAIOSFODNN7EXAMPLE",

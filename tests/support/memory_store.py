@@ -538,5 +538,9 @@ class MemoryStore:
             return current
         return apply_delta(current, Delta(tables.version, account_id, changed))
 
+    def give_back_space(self) -> bool:
+        """There is no file."""
+        return False
+
     def close(self) -> None:
         """There is nothing to let go of."""

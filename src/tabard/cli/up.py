@@ -77,6 +77,12 @@ def up(
     store_outage_bound_seconds: Annotated[
         int | None, typer.Option(help="How long edges go on deciding while the store is away.")
     ] = None,
+    audit_kept_days: Annotated[
+        int | None, typer.Option(help="How many days the audit keeps its events, 1 to 3650.")
+    ] = None,
+    audit_limit_megabytes: Annotated[
+        int | None, typer.Option(help="How many megabytes the audit's events may take; the oldest go first.")
+    ] = None,
     upstream_timeout_seconds: Annotated[
         float | None, typer.Option(help="How long an upstream may stay silent before 503 is answered.")
     ] = None,

@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 import structlog
 
@@ -15,8 +14,6 @@ from tabard.store.ports import Store, StoreUnavailable
 
 EVERY_SECONDS = 60.0
 SLEPT_SECONDS = 5 * EVERY_SECONDS
-AUDIT_KEPT_FOR = timedelta(days=90)
-AUDIT_MOST_BYTES = 1024**3
 KEYRING_ROTATED = "keyring_rotated"
 HOUSEKEEPING_PUT_OFF = "housekeeping_put_off"
 
@@ -63,6 +60,5 @@ class Housekeeping:
             tx.revocations.forget_until(now)
             tx.join_tokens.forget_until(now)
             purge_terminated(tx, now)
-            tx.audit.prune(before=now - AUDIT_KEPT_FOR, most_bytes=AUDIT_MOST_BYTES, at_most=10_000)
             if reap:
                 reap_unseen_hosts(tx, now)

@@ -260,5 +260,14 @@ class Store(Protocol):
     def reading(self, account_id: str = "") -> AbstractContextManager[Transaction]:
         """Begin a transaction that only reads, and waits for no writer. Raises StoreUnavailable."""
 
+    def give_back_space(self) -> bool:
+        """Give some of the space that nothing uses any more back to the file system, in one short step.
+
+        Returns:
+            Whether more is left to give back.
+        Raises:
+            StoreUnavailable.
+        """
+
     def close(self) -> None:
         """Let go of every connection."""

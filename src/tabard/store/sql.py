@@ -59,6 +59,8 @@ class Database(Protocol):
         """Raises StoreUnavailable where the database that was opened is there no more."""
 
     def open_probe(self) -> ChangeProbe: ...
+    def give_back_space(self) -> bool:
+        """Give some unused space back to the file system; whether more is left."""
 
 
 class SqlTransaction:
@@ -141,6 +143,12 @@ class SqlStore:
     def require_present(self) -> None:
         """Raises StoreUnavailable where the store that was opened is there no more."""
         self.database.require_present()
+
+    def give_back_space(self) -> bool:
+        """Give some unused space back to the file system; whether more is left. Raises StoreUnavailable."""
+        self.database.require_present()
+        with self._one_writer(), store_failures():
+            return self.database.give_back_space()
 
     def close(self) -> None:
         """Let go of every connection; whatever is asked afterwards is refused."""

@@ -8,6 +8,7 @@ import sqlite3
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import structlog
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -28,7 +29,13 @@ WAL_INDEX_NOT_FOLLOWED = "wal_index_not_followed"
 
 _DATA_VERSION = "PRAGMA data_version"
 _RETRY_SECONDS = 0.01
+_INCREMENTAL = 2
 _WAL_KEPT_BYTES = 64 * 1024 * 1024
+
+SPARE_PAGES = 2_048
+"""Free pages (8 MiB) that the file keeps for what is written next; more are given back."""
+
+_PAGES_AT_ONCE = 256
 
 _log = structlog.get_logger(__name__)
 
@@ -91,6 +98,29 @@ class SqliteDatabase:
             raise StoreUnavailable(str(error)) from error
         return SqliteProbe(self, connection, open_wal_index(self.path))
 
+    def give_back_space(self) -> bool:
+        """Move pages from the end of the file into free ones, and cut the file off, for some pages.
+
+        Another process waits for some 20 ms meanwhile. The file itself is cut at a checkpoint, after the last
+        pages or before.
+        """
+        connection = self.engine.raw_connection()
+        try:
+            cursor = connection.cursor()
+            spare = _number(cursor, "PRAGMA freelist_count") - SPARE_PAGES
+            if spare <= 0 or _number(cursor, "PRAGMA auto_vacuum") != _INCREMENTAL:
+                return False
+            cursor.execute(f"PRAGMA incremental_vacuum({min(spare, _PAGES_AT_ONCE)})").fetchall()
+            is_done = spare <= _PAGES_AT_ONCE
+            if is_done:
+                cursor.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        except sqlite3.Error as error:
+            raise StoreUnavailable(str(error)) from error
+        else:
+            return not is_done
+        finally:
+            connection.close()
+
 
 class SqliteProbe:
     """Compares the wal-index in memory, and holds it against `PRAGMA data_version` now and then.
@@ -151,6 +181,11 @@ class SqliteProbe:
         return int(version)
 
 
+def _number(cursor: Any, pragma: str) -> int:  # noqa: ANN401 - the driver's cursor
+    (value,) = cursor.execute(pragma).fetchone()
+    return int(value)
+
+
 def _make_private(path: Path) -> None:
     # INVARIANT: the file of an open store is never opened and closed beside SQLite: that would drop the
     # process's locks on it (https://www.sqlite.org/howtocorrupt.html, 2.2). Hence O_EXCL, and stat.
@@ -207,13 +242,17 @@ def _begin(connection: Connection) -> None:
 
 
 def _use_wal(engine: Engine, wait_seconds: float) -> None:
-    """Set write-ahead logging, which the file then keeps. SQLite does not wait for locks here: we do."""
+    """Set write-ahead logging, which the file then keeps. SQLite does not wait for locks here: we do.
+
+    A new file can also give space back: SQLite keeps track of that only from a file's first page on.
+    """
     clock = SystemClock()
     deadline = clock.monotonic_seconds() + wait_seconds
     with engine.connect() as connection:
         cursor = connection.connection.cursor()
         while True:
             try:
+                cursor.execute("PRAGMA auto_vacuum=INCREMENTAL")
                 (mode,) = cursor.execute("PRAGMA journal_mode=WAL").fetchone()
                 break
             except sqlite3.OperationalError as error:

@@ -93,6 +93,11 @@ class DataDir:
         return self.path / "lock"
 
     @property
+    def audit_lock(self) -> Path:
+        """The edge that holds it deletes what the audit keeps no longer."""
+        return self.path / "audit.lock"
+
+    @property
     def files(self) -> tuple[Path, ...]:
         """Every file that lies in the directory itself."""
         return (
@@ -105,6 +110,7 @@ class DataDir:
             self.ca_certificate,
             self.running,
             self.lock_file,
+            self.audit_lock,
         )
 
     def prepare(self) -> None:

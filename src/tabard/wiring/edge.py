@@ -13,6 +13,7 @@ import structlog
 
 from tabard.access.authenticate import Authenticator
 from tabard.audit.queue import AuditQueue
+from tabard.audit.retention import Retention, RetentionBounds
 from tabard.clock import Clock, Deadline, SystemClock, read_clocks
 from tabard.credentials.certificate_authority import open_certificate_authority
 from tabard.credentials.identity_certificate import OpenedIdentityKeys
@@ -30,6 +31,7 @@ from tabard.edge.table_keys import TableKeys
 from tabard.edge.tls import HANDSHAKE_SECONDS, EdgeTls
 from tabard.http1.pool import Http1Pool, UnixTarget
 from tabard.model.audit_event import AuditEvent
+from tabard.processes.leader_lock import LeaderLock
 from tabard.processes.sleep_until import sleep_until
 from tabard.sigv4.sign import Credentials
 from tabard.store.snapshot_source import SqlSnapshotSource
@@ -120,9 +122,19 @@ async def run_edge(config: EdgeConfig) -> None:
             upstream_isolation=config.upstream_isolation,
             instance_isolation=config.instance_isolation,
         )
+        retention = Retention(
+            store=store,
+            bounds=RetentionBounds(
+                kept_for=timedelta(days=config.audit_kept_days),
+                most_bytes=config.audit_limit_megabytes * 1024 * 1024,
+            ),
+            clock=clock,
+            leads=LeaderLock(data_dir.audit_lock).is_held,
+        )
         tasks = [
             asyncio.create_task(audit.run(), name="audit"),
             asyncio.create_task(Housekeeping(store, snapshots, clock).run(), name="housekeeping"),
+            asyncio.create_task(retention.run(), name="audit-retention"),
         ]
         stack.push_async_callback(_ended, tasks)
         loop = asyncio.get_running_loop()

@@ -16,6 +16,8 @@ class EdgeConfig(msgspec.Struct, frozen=True, kw_only=True):
     region: str
     session_lifetime_seconds: int
     store_outage_bound_seconds: int
+    audit_kept_days: int
+    audit_limit_megabytes: int
     upstream_timeout_seconds: float
     s3_socket: str
     s3_access_key_id: str

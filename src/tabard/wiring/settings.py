@@ -107,6 +107,15 @@ class Settings(BaseSettings):
     store_outage_bound_seconds: int = Field(
         default=3600, ge=1, le=43200, description="how long edges go on deciding while the store is away"
     )
+    audit_kept_days: int = Field(
+        default=90, ge=1, le=3650, description="how many days the audit keeps its events"
+    )
+    audit_limit_megabytes: int = Field(
+        default=1024,
+        ge=1,
+        le=1_048_576,
+        description="how many megabytes the events of the audit may take; the oldest go first",
+    )
     upstream_timeout_seconds: float = Field(
         default=30,
         ge=1,

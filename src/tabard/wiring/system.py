@@ -263,6 +263,8 @@ class System:
             region=facts.region,
             session_lifetime_seconds=settings.session_lifetime_seconds,
             store_outage_bound_seconds=settings.store_outage_bound_seconds,
+            audit_kept_days=settings.audit_kept_days,
+            audit_limit_megabytes=settings.audit_limit_megabytes,
             upstream_timeout_seconds=settings.upstream_timeout_seconds,
             s3_socket=str(seaweedfs.socket_path),
             s3_access_key_id=seaweedfs.access_key_id,

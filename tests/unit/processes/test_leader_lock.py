@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tabard.processes.leader_lock import acquire_leader_lock
+from tabard.processes.leader_lock import LeaderLock, acquire_leader_lock
 
 Holder = "subprocess.Popen[str]"
 
@@ -64,6 +64,20 @@ def test_one_works_at_a_time_and_the_next_takes_over_from_a_killed_one(three: li
         assert not select.select([each.stdout for each in waiting], [], [], 0)[0]
         working.kill()
         working.wait()
+
+
+def test_who_asks_without_waiting_gets_the_lock_once_its_holder_has_ended(
+    three: list[Holder], lock: Path
+) -> None:
+    waiting, asking = list(three), LeaderLock(lock)
+    for _ in three:
+        working = that_works(waiting)
+        waiting.remove(working)
+        assert not asking.is_held()
+        working.kill()
+        working.wait()
+    assert asking.is_held()
+    assert asking.is_held()
 
 
 def test_the_lock_is_its_owners_alone(lock: Path) -> None:

@@ -1,6 +1,6 @@
 """The audit of an account. Its events change no snapshot, so they leave no change behind."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -62,6 +62,14 @@ _COUNT = (
 _COUNTERS = select(audit_counters.c.number, audit_counters.c.end_offset).where(_ACCOUNT)
 _OF_ACCOUNT = select(audit_events).where(_events.account_id == bindparam("account"))
 _AFTER = _OF_ACCOUNT.where(_events.number > bindparam("after")).order_by(_events.number)
+_OLDEST = (
+    select(_events.number, _events.at, _events.end_offset)
+    .where(_events.account_id == bindparam("account"))
+    .order_by(_events.number)
+)
+_DELETE = delete(audit_events).where(
+    _events.account_id == bindparam("account"), _events.number.between(bindparam("first"), bindparam("last"))
+)
 _FIND = (
     _OF_ACCOUNT.where(_events.request_id == bindparam("request_id")).order_by(_events.number.desc()).limit(1)
 )
@@ -125,13 +133,15 @@ class SqlAuditTrail:
 
     def prune(self, *, before: datetime, most_bytes: int, at_most: int) -> int:
         newest, offset = self._counters()
-        of_account = _events.account_id == self.scope.account_id
-        oldest = select(_events.number).where(of_account).order_by(_events.number).limit(at_most)
-        outdated = or_(_events.at < before, _events.end_offset <= offset - most_bytes)
-        statement = delete(audit_events).where(
-            of_account, _events.number.in_(oldest), _events.number < newest, outdated
-        )
-        return self.scope.connection.execute(statement).rowcount
+        oldest = self.scope.connection.execute(_OLDEST.limit(at_most), self._account).all()
+        outdated = [
+            row.number
+            for row in oldest
+            if row.number < newest and (row.at < before or row.end_offset <= offset - most_bytes)
+        ]
+        for first, last in _ranges(outdated):
+            self.scope.connection.execute(_DELETE, {**self._account, "first": first, "last": last})
+        return len(outdated)
 
     @property
     def _account(self) -> dict[str, Any]:
@@ -154,6 +164,15 @@ class SqlAuditTrail:
         first = {"account_id": account_id, "number": how_many, "end_offset": size}
         self.scope.connection.execute(insert(audit_counters), first)
         return 0, 0
+
+
+def _ranges(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """The first and last of each run of consecutive numbers: a range is quicker to delete."""
+    begin = 0
+    for place in range(1, len(numbers) + 1):
+        if place == len(numbers) or numbers[place] != numbers[place - 1] + 1:
+            yield numbers[begin], numbers[place - 1]
+            begin = place
 
 
 def _scope_of(wanted: EventFilter) -> list[ColumnElement[bool]]:

@@ -1,0 +1,123 @@
+"""The audit stays within its bounds however fast it grows, and no writer waits long for that."""
+
+import sqlite3
+import threading
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tabard.audit.retention import MOST_ROWS, Retention, RetentionBounds
+from tabard.clock import ManualClock, SystemClock
+from tabard.store.sql import SqlStore
+from tabard.store.sqlite import SPARE_PAGES
+from tests.support.aggregates import NOW, audit_event, role
+
+MEGABYTE = 1024 * 1024
+PAGE_BYTES = 4096
+LONGEST_WAIT_SECONDS = 1.0
+"""What a writer may wait for retention; docs/audit.md states it."""
+
+
+def fill(path: Path, store: SqlStore, rows: int) -> None:
+    """Give the store so many events at once, as fast as SQLite can copy one."""
+    with store.transaction() as tx:
+        tx.audit.append([audit_event(1)])
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        columns = [row[1] for row in connection.execute("PRAGMA table_info(audit_events)")]
+        (size,) = connection.execute("SELECT end_offset FROM audit_counters").fetchone()
+        counted = {
+            "number": "n.v + 1",
+            "end_offset": f"(n.v + 1) * {size}",
+            "request_id": "printf('%08x', n.v)",
+            "at": "a.at + n.v",
+        }
+        values = ", ".join(counted.get(column, f'a."{column}"') for column in columns)
+        connection.execute(
+            f"INSERT INTO audit_events WITH RECURSIVE n(v) AS (SELECT 1 UNION ALL SELECT v + 1 FROM n "
+            f"WHERE v < {rows - 1}) SELECT {values} FROM n, (SELECT * FROM audit_events WHERE number = 1) a"
+        )
+        connection.execute(f"UPDATE audit_counters SET number = {rows}, end_offset = {rows * size}")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def count(store: SqlStore) -> int:
+    with store.reading() as tx:
+        page = tx.audit.read(after=0, limit=1)
+        return tx.audit.last_number() - page[0][0] + 1 if page else 0
+
+
+def retention(
+    store: SqlStore, *, most_bytes: int = 10**12, kept_for: timedelta = timedelta(days=36500)
+) -> Retention:
+    bounds = RetentionBounds(kept_for=kept_for, most_bytes=most_bytes)
+    return Retention(store=store, bounds=bounds, clock=SystemClock())
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "tabard.db"
+
+
+@pytest.mark.parametrize("rows", [30_000, pytest.param(300_000, marks=pytest.mark.long)])
+def test_a_trail_that_grew_fast_is_cut_to_its_bound_and_the_file_shrinks_while_writers_go_on(
+    sqlite_store: SqlStore, path: Path, rows: int
+) -> None:
+    fill(path, sqlite_store, rows)
+    full = path.stat().st_size
+    clock, stop = SystemClock(), threading.Event()
+    waits: list[float] = []
+
+    def write() -> None:
+        number = 0
+        while not stop.is_set():
+            number += 1
+            began = clock.monotonic_seconds()
+            with sqlite_store.transaction() as tx:
+                waits.append(clock.monotonic_seconds() - began)
+                tx.audit.append([audit_event(number)])
+                tx.roles.insert(role(number))
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        pruning = retention(sqlite_store, most_bytes=MEGABYTE)
+        deleted = 0
+        while (found := pruning.once()) is not None:
+            deleted += found
+            assert found <= MOST_ROWS
+    finally:
+        stop.set()
+        writer.join()
+    assert deleted >= rows - MEGABYTE // 300
+    assert count(sqlite_store) < MEGABYTE // 300
+    assert max(waits) < LONGEST_WAIT_SECONDS
+    assert len(waits) > 10
+    sqlite_store.close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert path.stat().st_size < min(
+        full / 1.3, full * 0.1 + (SPARE_PAGES + 1024) * PAGE_BYTES + 8 * MEGABYTE
+    )
+
+
+def test_events_go_once_they_are_old(sqlite_store: SqlStore) -> None:
+    with sqlite_store.transaction() as tx:
+        tx.audit.append([audit_event(n, at=NOW + timedelta(days=n)) for n in range(10)])
+    clock = ManualClock(NOW + timedelta(days=10))
+    bounds = RetentionBounds(kept_for=timedelta(days=5), most_bytes=10**12)
+    pruning = Retention(store=sqlite_store, bounds=bounds, clock=clock)
+    assert (pruning.once(), pruning.once()) == (5, None)
+    assert count(sqlite_store) == 5
+    clock.advance(timedelta(days=1))
+    assert (pruning.once(), pruning.once()) == (1, None)
+
+
+def test_a_small_free_space_is_kept_for_what_is_written_next(sqlite_store: SqlStore) -> None:
+    with sqlite_store.transaction() as tx:
+        tx.audit.append([audit_event(n) for n in range(2_000)])
+    pruning = retention(sqlite_store, most_bytes=0)
+    while pruning.once():
+        continue
+    assert sqlite_store.give_back_space() is False
