@@ -58,13 +58,11 @@ def edge(folder: Path, data_dir: DataDir, s3_socket: Path) -> Iterator[tuple[int
     log = folder / "edge.log"
     with (
         closing(_listener()) as front,
-        closing(_listener()) as health,
         closing(_local_listener(folder / "vouched.sock")) as vouched,
     ):
         config = EdgeConfig(
             data_dir=str(data_dir.path),
             listen_fd=front.fileno(),
-            health_fd=health.fileno(),
             vouched_fd=vouched.fileno(),
             endpoint=ENDPOINT,
             region=REGION,
@@ -78,15 +76,13 @@ def edge(folder: Path, data_dir: DataDir, s3_socket: Path) -> Iterator[tuple[int
             s3_secret_access_key="wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
             json_socket=str(folder / "none.sock"),
             json_secret_header=("x-secret", "none"),
-            upstream_isolation="none",
-            instance_isolation="none",
         )
         port = front.getsockname()[1]
         with process(
             [sys.executable, "-m", "tabard.cli.processes", "edge-process"],
             log,
             stdin=subprocess.PIPE,
-            pass_fds=(front.fileno(), health.fileno(), vouched.fileno()),
+            pass_fds=(front.fileno(), vouched.fileno()),
         ) as child:
             assert child.stdin is not None
             child.stdin.write(msgspec.json.encode(config))

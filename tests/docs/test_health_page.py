@@ -1,42 +1,38 @@
-"""Every member of the health and every metric is documented."""
+"""Every member of the health and every metric is documented, with its kind and its labels."""
 
-from collections.abc import Sequence
+import re
+from dataclasses import replace
 
-from prometheus_client import CollectorRegistry, generate_latest
-
-from tabard.audit.queue import AuditQueue
-from tabard.edge import health
-from tabard.edge.health import Health
-from tabard.model.audit_event import AuditEvent
-from tabard.store.snapshot_source import SnapshotHealth
+from tabard.metrics.families import FAMILIES
+from tabard.metrics.processes_seen import ProcessUsage
+from tabard.metrics.system_health import system_health
 from tests.support.repository_texts import read
+from tests.support.system_seen import EDGE, system_seen
+
+PAGE = read("docs/health.md")
 
 
-class _Source:
-    def health(self) -> SnapshotHealth:
-        return SnapshotHealth(
-            version=1, confirmed_seconds_ago=0.0, bound_seconds=3600.0, store_available=True, reason=""
-        )
+def test_the_page_has_every_member_of_the_health() -> None:
+    edge = replace(EDGE, usage=ProcessUsage(open_descriptors=1, descriptor_limit=2))
+    said = system_health(system_seen(edge))
+    (process,) = said["processes"]  # type: ignore[misc]
+    for member in (*said, *process):
+        assert f"| `{member}` |" in PAGE, member
 
 
-def _sink(_: Sequence[AuditEvent]) -> None:
-    return None
+def test_the_page_has_every_metric_and_no_other() -> None:
+    rows = re.findall(r"^\| `(tabard_\w+)` \| (\w+) \| ([^|]*) \|", PAGE, re.MULTILINE)
+    documented = {name: (kind, tuple(re.findall(r"`(\w+)`", labels))) for name, kind, labels in rows}
+    assert documented == {family.name: (family.kind, family.labels) for family in FAMILIES}
 
 
-async def test_the_page_has_every_member_and_every_metric() -> None:
-    told = Health(
-        snapshots=_Source(), audit=AuditQueue(_sink), upstream_isolation="none", instance_isolation="none"
-    )
-    page = read("docs/health.md")
-    for member in told.report():
-        assert f"| `{member}` |" in page
-    registry = CollectorRegistry()
-    registry.register(health._HealthCollector(told))
-    names = {
-        line.split()[0]
-        for line in generate_latest(registry).decode().splitlines()
-        if line and not line.startswith("#")
-    }
-    assert names
-    for name in names:
-        assert f"| `{name}` |" in page
+def test_names_follow_prometheus_conventions() -> None:
+    """https://prometheus.io/docs/practices/naming/: a prefix, base units, `_total` for counters."""
+    for family in FAMILIES:
+        assert re.fullmatch(r"tabard_[a-z]+(_[a-z]+)+", family.name)
+        assert family.name.endswith("_total") == (family.kind == "counter"), family.name
+        assert bool(family.buckets) == (family.kind == "histogram")
+        assert family.buckets == tuple(sorted(family.buckets))
+        if family.kind == "histogram":
+            assert family.name.endswith("_seconds")
+        assert not re.search("milli|minute|hour|kilo|mega", family.name)

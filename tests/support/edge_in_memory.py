@@ -20,9 +20,11 @@ from tabard.edge.forward_json import JsonUpstream
 from tabard.edge.forward_s3 import S3Upstream
 from tabard.edge.perform import Performer
 from tabard.edge.pipeline import Pipeline
+from tabard.edge.request_metrics import RequestMetrics
 from tabard.edge.table_keys import TableKeys
 from tabard.http1.answer import Answer
 from tabard.http1.pool import Http1Pool, UnixTarget
+from tabard.metrics.page import MetricsPage
 from tabard.model.access_key import AccessKey, AccessKeyStatus
 from tabard.model.audit_event import AuditEvent
 from tabard.model.policies import InlinePolicy
@@ -173,6 +175,7 @@ class EdgeInMemory:
     written: list[AuditEvent]
     admin: Credentials
     role: Role
+    page: MetricsPage
 
     async def ask(
         self,
@@ -301,6 +304,8 @@ async def edge_in_memory(
         for service in ("dynamodb", "sqs")
     )
     source, keyrings = Source(store), OpenedKeyrings(vault)
+    page = MetricsPage.private()
+    metrics = RequestMetrics(page)
     performer = Performer(
         store=store,
         snapshots=source,
@@ -316,6 +321,7 @@ async def edge_in_memory(
         json={"dynamodb": dynamodb, "sqs": sqs},
         table_keys=TableKeys(dynamodb, clock),
         instance_session_lifetime=timedelta(hours=6),
+        metrics=metrics,
     )
 
     def sink(events: Sequence[AuditEvent]) -> None:
@@ -330,6 +336,7 @@ async def edge_in_memory(
         performer=performer,
         audit=AuditQueue(sink),
         clock=clock,
+        metrics=metrics,
     )
     try:
         yield EdgeInMemory(
@@ -342,6 +349,7 @@ async def edge_in_memory(
             written=written,
             admin=key,
             role=role,
+            page=page,
         )
     finally:
         performer.close()

@@ -12,6 +12,7 @@ from typing import assert_never
 import structlog
 
 from tabard.agent.agent_handover import AgentHandover, NoHandover, RunningInstance
+from tabard.agent.agent_metrics import AgentMetrics
 from tabard.agent.consoles import EVERY_SECONDS, Consoles
 from tabard.agent.drivers.driver import Driver
 from tabard.agent.drivers.leftovers import end_former
@@ -76,6 +77,7 @@ class Agent:
         region: str,
         edge_door: EdgeDoor | None = None,
         kept: AgentHandover | None = None,
+        metrics: AgentMetrics | None = None,
     ) -> None:
         """Args: drivers: by the name that a desired instance asks for; runtime_directory: exists;
         edge_door: for what comes from instances' networks, the edge's endpoint where there is no other;
@@ -88,6 +90,7 @@ class Agent:
         self._folder = runtime_directory / "instances"
         self._random = random.Random(settings.seed)  # noqa: S311 - jitter, no secret
         self.checks_peers = peer_check_works() if settings.check_peers is None else settings.check_peers
+        metrics = metrics or AgentMetrics()
         self._surroundings = Surroundings(
             edge_endpoint=edge_endpoint,
             edge_door=edge_door or PlainDoor.of(edge_endpoint),
@@ -99,6 +102,7 @@ class Agent:
             machine_stop_grace=settings.machine_stop_grace,
             first_session_wait=settings.first_session_wait,
             kept=kept or NoHandover(),
+            metrics=metrics,
             random_source=self._random,
         )
         self._desired: dict[str, DesiredInstance] | None = None
@@ -118,7 +122,7 @@ class Agent:
         self._unsettled: OrderedDict[str, None] = OrderedDict()
         self._renewals = Renewals(self._keeper_if_any, clock)
         self._sessions_changed = asyncio.Event()
-        self._minting = Minting(edge, clock=clock, on_outcome=self._note_outcome)
+        self._minting = Minting(edge, clock=clock, on_outcome=self._note_outcome, metrics=metrics)
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property

@@ -18,6 +18,7 @@ from typing import Literal
 import structlog
 
 from tabard.agent.agent_handover import AgentHandover, RunningInstance
+from tabard.agent.agent_metrics import AgentMetrics
 from tabard.agent.allowed_relay import AllowedRelay
 from tabard.agent.container import container_environment, new_token, wants_container_credentials
 from tabard.agent.drivers.driver import CannotStart, Driver, ExitStatus, Running
@@ -61,6 +62,7 @@ class Surroundings:
     machine_stop_grace: timedelta
     first_session_wait: timedelta
     kept: AgentHandover
+    metrics: AgentMetrics = field(repr=False)
     random_source: random.Random = field(repr=False)
 
 
@@ -241,6 +243,7 @@ class HostedInstance:
             uid=peer_uid,
             token_key=self._token_key,
             container_token=self._container_token,
+            requests=surroundings.metrics.metadata_requests,
         )
         listening.server = server
         await server.start(*network.metadata)

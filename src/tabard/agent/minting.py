@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 
 import structlog
 
+from tabard.agent.agent_metrics import AgentMetrics
 from tabard.agent.edge_client import Edge, EdgeError, MintRefused
 from tabard.agent.instance_credentials import DueSession, InstanceCredentials
 from tabard.clock import Clock
@@ -21,10 +22,18 @@ _log = structlog.get_logger(__name__)
 class Minting:
     """Asks for sessions; `on_outcome` hears of the instance after each answer, whatever it was."""
 
-    def __init__(self, edge: Edge, *, clock: Clock, on_outcome: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        edge: Edge,
+        *,
+        clock: Clock,
+        on_outcome: Callable[[str], None],
+        metrics: AgentMetrics | None = None,
+    ) -> None:
         self._edge = edge
         self._clock = clock
         self._on_outcome = on_outcome
+        self._metrics = metrics or AgentMetrics()
         self._places = asyncio.Semaphore(_AT_A_TIME)
 
     async def run(self, errands: Iterable[tuple[InstanceCredentials, DueSession]]) -> None:
@@ -37,14 +46,18 @@ class Minting:
             async with self._places:
                 answer = await self._edge.get_instance_session(errand.instance_id, errand.role_delivery)
         except MintRefused as refusal:
+            self._metrics.count_session("refused")
             log.warning(SESSION_REFUSED, code=refusal.code, reason=refusal.message)
             keeper.accept_refusal(
                 errand, code=refusal.code, message=refusal.message, refused_at=self._clock.now()
             )
         except EdgeError as error:
+            self._metrics.count_session("failed")
             log.warning(SESSION_NOT_MINTED, code=error.code, reason=error.message)
         else:
+            replaces_another = errand.slot.rotation.session is not None
             if keeper.accept(errand, answer):
+                self._metrics.count_session("renewed" if replaces_another else "minted")
                 minted = answer.credentials
                 log.info(SESSION_SERVED, access_key_id=minted.access_key_id, role_name=minted.role_name)
         finally:

@@ -72,6 +72,7 @@ class AuditQueue:
         self._flushing = asyncio.Lock()
         self.failing_because = ""
         self.overflow_count = 0
+        self.written_count = 0
 
     def record(self, event: AuditEvent, explain: Explain | None = None) -> None:
         """Add one event without blocking. If the queue is full, count and drop the event.
@@ -121,6 +122,7 @@ class AuditQueue:
                 else:
                     for _ in events:
                         self._waiting.popleft()
+                    self.written_count += len(events)
                 self._tell_of(None)
 
     async def _explained(self, count: int) -> list[AuditEvent]:
@@ -154,6 +156,7 @@ class AuditQueue:
             self._waiting.extendleft(_Waiting(event, None) for event in reversed(unwritable))
             return False
         self.overflow_count += len(unwritable)
+        self.written_count += written
         for event in unwritable:
             _log.error(AUDIT_EVENT_LOST, request_id=event.request_id)
         return True

@@ -10,7 +10,7 @@ from collections.abc import Coroutine
 import msgspec
 
 from tabard.wiring.process import prepare_process
-from tabard.wiring.process_config import AgentConfig, EdgeConfig
+from tabard.wiring.process_config import AgentConfig, EdgeConfig, LogFormat
 
 # What runs is imported where it runs, and nothing of the command line is: the agent's process has no control
 # code in it, and is back in a third of the time when it has to be started again.
@@ -20,18 +20,20 @@ def edge_process() -> None:
     """One edge. Started by `tabard up`."""
     from tabard.wiring.edge import run_edge
 
-    _run(run_edge(msgspec.json.decode(sys.stdin.buffer.read(), type=EdgeConfig)))
+    config = msgspec.json.decode(sys.stdin.buffer.read(), type=EdgeConfig)
+    _run(run_edge(config), config.log_format)
 
 
 def agent_process() -> None:
     """The agent of this host. Started by `tabard up`."""
     from tabard.wiring.agent import run_agent
 
-    _run(run_agent(msgspec.json.decode(sys.stdin.buffer.read(), type=AgentConfig)))
+    config = msgspec.json.decode(sys.stdin.buffer.read(), type=AgentConfig)
+    _run(run_agent(config), config.log_format)
 
 
-def _run(work: Coroutine[None, None, None]) -> None:
-    prepare_process()
+def _run(work: Coroutine[None, None, None], log_format: LogFormat) -> None:
+    prepare_process(log_format=log_format)
     asyncio.run(work)
 
 

@@ -58,6 +58,19 @@ def up(
     health_port: Annotated[
         int | None, typer.Option(help="The port of health and metrics; 0 picks a free one.")
     ] = None,
+    metrics_address: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS:PORT", help="Where health and metrics are, in place of loopback."),
+    ] = None,
+    metrics_tls_certificate: Annotated[
+        Path | None, typer.Option(help="The certificate (PEM, with its chain) of health and metrics.")
+    ] = None,
+    metrics_tls_key: Annotated[
+        Path | None, typer.Option(help="The private key (PEM) of that certificate.")
+    ] = None,
+    log_format: Annotated[
+        str | None, typer.Option(metavar="json|text", help="The form of all processes' logs.")
+    ] = None,
     edges: Annotated[int | None, typer.Option(help="How many edge processes share the port.")] = None,
     account_id: Annotated[str | None, typer.Option(help="The account id, fixed at the first start.")] = None,
     region: Annotated[str | None, typer.Option(help="The home region, fixed at the first start.")] = None,
@@ -120,7 +133,7 @@ def up(
     if allow_address is not None:
         given["allow_address"] = ",".join(allow_address)
     settings = settings_from(given)
-    prepare_process(least_level=logging.WARNING)
+    prepare_process(least_level=logging.WARNING, log_format=settings.log_format)
     raise typer.Exit(asyncio.run(_run(settings)))
 
 

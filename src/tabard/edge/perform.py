@@ -15,6 +15,7 @@ from tabard.edge.forward_s3 import S3Upstream
 from tabard.edge.object_body import ObjectBody
 from tabard.edge.reached_at import reached_at
 from tabard.edge.record import audit_event
+from tabard.edge.request_metrics import RequestMetrics
 from tabard.edge.stages import Allowed
 from tabard.edge.table_keys import TableKeys
 from tabard.errors import InternalFailure, ServiceUnavailable
@@ -80,6 +81,7 @@ class Performer:
     json: Mapping[ServiceName, JsonUpstream]
     table_keys: TableKeys
     instance_session_lifetime: timedelta
+    metrics: RequestMetrics = field(default_factory=RequestMetrics, repr=False)
     # One writer: transactions are serial in the store anyway, and the loop never waits for a disk.
     writer: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(max_workers=1, thread_name_prefix="store-writer"),
@@ -108,7 +110,7 @@ class Performer:
         match operation:
             case Forward():
                 operation.validate(asked.call.input, allowed.permit)
-                return await self._forward(allowed)
+                return await self._measured(allowed)
             case Read():
                 output = operation.perform(allowed.permit, request, await self.snapshots.newest())
             case StoreRead():
@@ -183,6 +185,19 @@ class Performer:
                 [audit_event(asked.believed.raw, allowed, service=asked.call.service, status=200, error=None)]
             )
         return output
+
+    async def _measured(self, allowed: Allowed) -> Answer:
+        """Forward, and count how long the store behind the service took."""
+        loop = asyncio.get_running_loop()
+        began_seconds, failed = loop.time(), False
+        try:
+            return await self._forward(allowed)
+        except ServiceUnavailable:
+            failed = True
+            raise
+        finally:
+            seconds = loop.time() - began_seconds
+            self.metrics.count_forwarded(allowed.resolved.asked.call.service, seconds=seconds, failed=failed)
 
     async def _forward(self, allowed: Allowed) -> Answer:
         asked, permit = allowed.resolved.asked, allowed.permit

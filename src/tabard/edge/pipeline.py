@@ -24,11 +24,13 @@ from tabard.edge.machines import MACHINE_REQUEST_BYTES, authenticate_machine, is
 from tabard.edge.object_body import ObjectBody
 from tabard.edge.perform import Keyrings, Performer, RefreshingSource
 from tabard.edge.record import audit_event, explanation_of
+from tabard.edge.request_metrics import RequestMetrics
 from tabard.edge.s3_payload import declared_payload_hash, has_no_content, object_body, whole_body
 from tabard.edge.stages import Allowed, Asked, Believed, Reached, Resolved
 from tabard.edge.tables import OPERATIONS
 from tabard.errors import AwsError, InternalFailure
 from tabard.http1.answer import Answer
+from tabard.metrics.families import OTHER
 from tabard.services.dynamodb.checks import tables_in
 from tabard.services.operation import Facts, Forward, Write
 from tabard.services.s3.copy_source import copy_source
@@ -64,9 +66,11 @@ class Pipeline:
     performer: Performer = field(repr=False)
     audit: AuditQueue = field(repr=False)
     clock: Clock
+    metrics: RequestMetrics = field(default_factory=RequestMetrics, repr=False)
 
     async def answer(self, raw: RawRequest, body: Body) -> Answer:
         """Answer one request: an AwsError in the caller's protocol, anything else as InternalFailure."""
+        began_seconds = self.clock.monotonic_seconds()
         reached: Reached = raw
         claim: Authorization | None = None
         identified: Identified | None = None
@@ -96,6 +100,13 @@ class Pipeline:
         if error is not None:
             answer = render_refusal(raw, identified, error, claim)
         self.record(raw, reached, identified, answer, error)
+        self.metrics.count_answer(
+            reached,
+            service=OTHER if identified is None else identified.service,
+            status=answer.status,
+            error=error,
+            seconds=self.clock.monotonic_seconds() - began_seconds,
+        )
         return answer
 
     async def examine(self, raw: RawRequest, identified: Identified, claim: Authorization | None) -> Examined:

@@ -24,7 +24,7 @@ def audit_event(
     raw: RawRequest, reached: Reached, *, service: str, status: int, error: AwsError | None
 ) -> AuditEvent:
     """The event of a request that got as far as `reached`."""
-    asked = _asked(reached)
+    asked = asked_of(reached)
     believed = asked.believed if asked is not None else reached if isinstance(reached, Believed) else None
     resolved = (
         reached.resolved
@@ -49,7 +49,7 @@ def audit_event(
         user_agent=_storable((raw.header("user-agent") or "")[:_USER_AGENT_CHARACTERS]),
         region=believed.facts.region if believed is not None else "",
         resources=_resources(resolved, refused, error),
-        outcome=_outcome(reached, error),
+        outcome=outcome_of(reached, error),
         error_code=error.error_code if error is not None else "",
         reason=_storable(_reason(error)[:_REASON_CHARACTERS]) if error is not None else "",
         http_status=status,
@@ -84,7 +84,8 @@ def _decisions(
     return islice(zip(permit.checks, permit.decisions, strict=True), _MOST_DECISIONS)
 
 
-def _outcome(reached: Reached, error: AwsError | None) -> Outcome:
+def outcome_of(reached: Reached, error: AwsError | None) -> Outcome:
+    """How the request ended, in the audit and in the metrics."""
     if error is None:
         return "allowed"
     if error.not_offered:
@@ -123,7 +124,8 @@ def _reason(error: AwsError) -> str:
     return error.reason if isinstance(error, Denied) else error.message
 
 
-def _asked(reached: Reached) -> Asked | None:
+def asked_of(reached: Reached) -> Asked | None:
+    """What the request asked for; None for one that did not come so far."""
     match reached:
         case Allowed():
             return reached.resolved.asked

@@ -18,6 +18,7 @@ from tabard.imds.acceptor import Acceptor
 from tabard.imds.answer import Answer, error, ok
 from tabard.imds.connection import Reply
 from tabard.imds.gate import DEFAULT_LIMITS, ConnectionLimits, Gate, PeerCheck
+from tabard.imds.metadata_requests import TOKEN_PATH, MetadataRequests
 from tabard.imds.nodes import PLAIN
 from tabard.imds.peer import uid_of_peer
 from tabard.imds.rate_limit import BURST, CONNECTIONS_A_SECOND, RateLimit
@@ -28,7 +29,6 @@ from tabard.model.messages import DesiredInstance, GetInstanceIdentityResult
 
 METADATA_PEER_REFUSED = "metadata_peer_refused"
 
-TOKEN_PATH = "/latest/api/token"  # noqa: S105 - a path
 TOKEN_HEADER = "X-aws-ec2-metadata-token"  # noqa: S105 - a header's name
 TTL_HEADER = "X-aws-ec2-metadata-token-ttl-seconds"
 _TOKEN = TOKEN_HEADER.lower().encode()
@@ -56,6 +56,7 @@ class MetadataServer:
         peer_check: PeerCheck = uid_of_peer,
         token_key: bytes | None = None,
         container_token: str | None = None,
+        requests: MetadataRequests | None = None,
         pace: RateLimit | None = None,
         limits: ConnectionLimits = DEFAULT_LIMITS,
     ) -> None:
@@ -66,6 +67,7 @@ class MetadataServer:
         self._uid = uid
         self._peer_check = peer_check
         self._container_token = container_token
+        self._requests = requests
         self._pace = pace or RateLimit(clock, per_second=CONNECTIONS_A_SECOND, burst=BURST)
         self._instance_id = source.facts().instance_id
         self._tokens = MetadataTokens(self._instance_id, token_key or new_key())
@@ -121,6 +123,8 @@ class MetadataServer:
             answer = error(faults.metadata_status)
         else:
             answer = self._decide(request)
+        if self._requests is not None:
+            self._requests.count(request, answer.status)
         is_head = request is not None and request.method == "HEAD"
         return Reply(answer.to_bytes(now=now, is_head=is_head), delay_seconds)
 

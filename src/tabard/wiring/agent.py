@@ -10,6 +10,7 @@ import structlog
 
 from tabard.agent.agent import Agent
 from tabard.agent.agent_handover import SupervisorHandover
+from tabard.agent.agent_metrics import AgentMetrics
 from tabard.agent.drivers.container.images import ContainerImages
 from tabard.agent.drivers.process.driver import Owner
 from tabard.agent.edge_client import EdgeClient
@@ -18,6 +19,8 @@ from tabard.agent.networks.allowed import parse_allowed
 from tabard.agent.settings import AgentSettings
 from tabard.agent.signed_exchange import SignedExchange
 from tabard.clock import SystemClock
+from tabard.metrics.page import inherited_page
+from tabard.metrics.report import State, bare_report, report_forever, write_report
 from tabard.processes.descriptor_store import KeptDescriptors
 from tabard.processes.launch import PR_SET_PDEATHSIG, LibC
 from tabard.processes.leader_lock import acquire_leader_lock
@@ -34,6 +37,12 @@ async def run_agent(config: AgentConfig) -> None:
     """Stand by where another agent of the system works; then work until SIGTERM or SIGINT, and end every
     instance."""
     clock = SystemClock()
+    page = inherited_page(config.metrics_fd)
+
+    def report(state: State) -> None:
+        write_report(page, bare_report(state, pid=os.getpid(), clock=clock))
+
+    report("starting")
     exchange = SignedExchange(
         config.endpoint,
         credentials=Credentials(
@@ -67,19 +76,26 @@ async def run_agent(config: AgentConfig) -> None:
         edge_door=VouchingDoor(Path(config.edge_socket)),
         kept=None if config.store_fd is None else SupervisorHandover(KeptDescriptors(config.store_fd)),
         region=config.region,
+        metrics=AgentMetrics(page),
     )
     if config.turn_lock:
         # All that takes time is done. There is nothing to do here meanwhile, and SIGTERM ends the process.
         _log.info(AGENT_STANDS_BY, host_id=config.host_id)
+        report("standing by")
         acquire_leader_lock(Path(config.turn_lock))
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     if config.store_fd is not None:
         _end_instances_with_supervisor(config.supervisor_pid)
+    reporting = asyncio.create_task(
+        report_forever(page, lambda: bare_report("serving", pid=os.getpid(), clock=clock)), name="report"
+    )
     try:
         await agent.run(stop)
     finally:
+        reporting.cancel()
+        report("stopping")
         await exchange.close()
 
 

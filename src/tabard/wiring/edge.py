@@ -15,21 +15,24 @@ from tabard.access.authenticate import Authenticator
 from tabard.audit.queue import AuditQueue
 from tabard.audit.retention import Retention, RetentionBounds
 from tabard.clock import Clock, Deadline, SystemClock, read_clocks
-from tabard.credentials.certificate_authority import open_certificate_authority
+from tabard.credentials.certificate_authority import EDGE_CERTIFICATE_LIVES, open_certificate_authority
 from tabard.credentials.identity_certificate import OpenedIdentityKeys
 from tabard.credentials.keyrings import OpenedKeyrings
+from tabard.edge.edge_report import EdgeReport
 from tabard.edge.forward_json import JsonUpstream
 from tabard.edge.forward_s3 import S3Upstream
-from tabard.edge.health import Health, health_server
 from tabard.edge.housekeeping import Housekeeping
 from tabard.edge.machine_paths import MachinePaths
 from tabard.edge.network_path_listener import NetworkPathListener
 from tabard.edge.perform import Performer
 from tabard.edge.pipeline import Pipeline
+from tabard.edge.request_metrics import RequestMetrics
 from tabard.edge.server import edge_server
 from tabard.edge.table_keys import TableKeys
 from tabard.edge.tls import HANDSHAKE_SECONDS, EdgeTls
 from tabard.http1.pool import Http1Pool, UnixTarget
+from tabard.metrics.page import inherited_page
+from tabard.metrics.report import report_forever, write_report
 from tabard.model.audit_event import AuditEvent
 from tabard.processes.leader_lock import LeaderLock
 from tabard.processes.sleep_until import sleep_until
@@ -38,7 +41,6 @@ from tabard.store.snapshot_source import SqlSnapshotSource
 from tabard.store.sqlite import open_sqlite_store
 from tabard.wiring.data_dir import DataDir
 from tabard.wiring.key_files import master_key_for
-from tabard.wiring.listeners import authority_of
 from tabard.wiring.process_config import EdgeConfig
 
 EDGE_STARTED = "edge_started"
@@ -54,6 +56,7 @@ _log = structlog.get_logger()
 async def run_edge(config: EdgeConfig) -> None:
     """Serve until SIGTERM or SIGINT; requests under way are given three seconds."""
     clock = SystemClock()
+    page = inherited_page(config.metrics_fd)
     data_dir = DataDir(Path(config.data_dir))
     vault = master_key_for(data_dir)
     store = open_sqlite_store(data_dir.database, vault=vault)
@@ -70,6 +73,7 @@ async def run_edge(config: EdgeConfig) -> None:
                 tx.audit.append(events)
 
         audit = AuditQueue(append)
+        metrics = RequestMetrics(page)
         keyrings = OpenedKeyrings(vault)
         silence_seconds = config.upstream_timeout_seconds
         s3_pool = Http1Pool(
@@ -106,6 +110,7 @@ async def run_edge(config: EdgeConfig) -> None:
             json={"dynamodb": dynamodb, "sqs": sqs},
             table_keys=TableKeys(dynamodb, clock),
             instance_session_lifetime=timedelta(seconds=config.session_lifetime_seconds),
+            metrics=metrics,
         )
         stack.callback(performer.close)
         pipeline = Pipeline(
@@ -115,12 +120,11 @@ async def run_edge(config: EdgeConfig) -> None:
             performer=performer,
             audit=audit,
             clock=clock,
+            metrics=metrics,
         )
-        health = Health(
-            snapshots=snapshots,
-            audit=audit,
-            upstream_isolation=config.upstream_isolation,
-            instance_isolation=config.instance_isolation,
+        certificates: dict[str, float] = {}
+        report = EdgeReport(
+            page=page, snapshots=snapshots, audit=audit, clock=clock, certificates=certificates
         )
         retention = Retention(
             store=store,
@@ -136,23 +140,23 @@ async def run_edge(config: EdgeConfig) -> None:
             asyncio.create_task(Housekeeping(store, snapshots, clock).run(), name="housekeeping"),
             asyncio.create_task(retention.run(), name="audit-retention"),
         ]
+        stack.callback(lambda: write_report(page, report()))  # once the last events are written
         stack.push_async_callback(_ended, tasks)
         loop = asyncio.get_running_loop()
         front = edge_server(pipeline.answer, clock=clock)
-        health_socket = socket.socket(fileno=config.health_fd)
-        back = health_server(health, authority=authority_of(health_socket), clock=clock)
         listeners = [
             await loop.create_server(front, sock=socket.socket(fileno=config.listen_fd), backlog=1024),
             await loop.create_unix_server(
                 NetworkPathListener(front), sock=socket.socket(fileno=config.vouched_fd), backlog=1024
             ),
-            await loop.create_server(back, sock=health_socket),
         ]
         fronts = [front]
         if config.host_fd is not None:
             authority = open_certificate_authority(snapshots.current().installation, vault)
             tls = EdgeTls.of(authority, addresses=config.host_addresses, now=clock.now())
-            tasks.append(asyncio.create_task(_renew_daily(tls, clock), name="edge-certificate"))
+            certificates["authority"] = authority.certificate.not_valid_after_utc.timestamp()
+            renewing = _renew_daily(tls, certificates, clock)
+            tasks.append(asyncio.create_task(renewing, name="edge-certificate"))
             paths = MachinePaths(snapshots=snapshots, clock=clock)
             secure_front = edge_server(pipeline.answer, clock=clock, secure=True, machine_paths=paths)
             fronts.append(secure_front)
@@ -169,16 +173,16 @@ async def run_edge(config: EdgeConfig) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         _spare_collector()
+        tasks.append(asyncio.create_task(report_forever(page, report), name="report"))
         _log.info(EDGE_STARTED, endpoint=config.endpoint, version=snapshots.current().version)
         await stop.wait()
+        report.state = "stopping"
         for listener in listeners:
             listener.close()
-        back.pre_shutdown()
         for server in fronts:
             server.pre_shutdown()  # idle connections end at once; the grace is for requests under way
         snapshots.end_waiting()  # agents' long polls are under way all the time
         await asyncio.gather(*(each.shutdown(GRACE_SECONDS) for each in fronts))
-        await back.shutdown(0)
         _log.info(EDGE_STOPPED)
 
 
@@ -189,8 +193,10 @@ def _spare_collector() -> None:
     gc.set_threshold(_COLLECT_EVERY, 20, 20)
 
 
-async def _renew_daily(tls: EdgeTls, clock: Clock) -> None:
+async def _renew_daily(tls: EdgeTls, certificates: dict[str, float], clock: Clock) -> None:
+    """Args: certificates: where the expiry of the present certificate is noted."""
     while True:
+        certificates["edge"] = (clock.now() + EDGE_CERTIFICATE_LIVES).timestamp()
         await sleep_until(Deadline.after(read_clocks(clock), _EDGE_CERTIFICATE_SECONDS), clock)
         tls.renew(now=clock.now())
 

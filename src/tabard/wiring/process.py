@@ -8,16 +8,25 @@ from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
+from structlog.typing import Processor
+
+from tabard.wiring.process_config import LogFormat
 
 
-def prepare_process(*, least_level: int = logging.INFO, for_people: bool = False) -> None:
-    """Log JSON lines to stderr, use uvloop where it is, and allow as many descriptors as the system does.
+def prepare_process(
+    *, least_level: int = logging.INFO, for_people: bool = False, log_format: LogFormat = "json"
+) -> None:
+    """Log JSON lines or text to stderr, use uvloop where it is, and allow as many descriptors as possible.
 
     Args:
         least_level: of what is logged; a command in somebody's terminal says only what is amiss.
         for_people: log a sentence in place of JSON, each once: it comes between the lines of a command.
     """
-    rendering = Sentences() if for_people else structlog.processors.JSONRenderer()
+    rendering: Processor = structlog.processors.JSONRenderer()
+    if for_people:
+        rendering = Sentences()
+    elif log_format == "text":
+        rendering = structlog.dev.ConsoleRenderer(colors=False)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

@@ -1,6 +1,10 @@
 """What `tabard up` tells the processes that it starts; free of what only they need."""
 
+from typing import Literal
+
 import msgspec
+
+LogFormat = Literal["json", "text"]
 
 
 class EdgeConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -8,8 +12,9 @@ class EdgeConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     data_dir: str
     listen_fd: int
-    health_fd: int
     vouched_fd: int
+    metrics_fd: int | None = None
+    log_format: LogFormat = "json"
     host_fd: int | None = None
     host_addresses: tuple[str, ...] = ()
     endpoint: str
@@ -24,8 +29,6 @@ class EdgeConfig(msgspec.Struct, frozen=True, kw_only=True):
     s3_secret_access_key: str
     json_socket: str
     json_secret_header: tuple[str, str]
-    upstream_isolation: str
-    instance_isolation: str
 
     def __repr__(self) -> str:
         return f"EdgeConfig(data_dir={self.data_dir!r}, endpoint={self.endpoint!r})"
@@ -44,6 +47,8 @@ class AgentConfig(msgspec.Struct, frozen=True, kw_only=True):
     hidden: tuple[str, ...] = ()
     allowed: tuple[str, ...] = ()
     store_fd: int | None = None
+    metrics_fd: int | None = None
+    log_format: LogFormat = "json"
     turn_lock: str = ""
     supervisor_pid: int = 0
     rotate_every_seconds: float = 0

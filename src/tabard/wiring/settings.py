@@ -4,7 +4,7 @@ import re
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -35,6 +35,25 @@ def _allowed(value: str) -> str:
 
 def _listed(value: str) -> list[str]:
     return [one for one in re.split(r"[,\s]+", value) if one]
+
+
+def _metrics_address(value: str) -> str:
+    if value:
+        _address_and_port(value)
+    return value
+
+
+def _address_and_port(value: str) -> tuple[str, int]:
+    """Raises ValueError with a sentence for the operator."""
+    address, colon, port = value.rpartition(":")
+    address = address.removeprefix("[").removesuffix("]")
+    try:
+        ip_address(address)
+    except ValueError:
+        colon = ""
+    if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise ValueError("it is written ADDRESS:PORT, like 127.0.0.1:4581 or [::1]:4581")
+    return address, int(port)
 
 
 def _one_of_its_own(value: Path) -> Path:
@@ -79,6 +98,19 @@ class Settings(BaseSettings):
         ge=0,
         le=65535,
         description="the port of health and metrics, on loopback; 0 picks a free one",
+    )
+    metrics_address: Annotated[str, AfterValidator(_metrics_address)] = Field(
+        default="",
+        description="ADDRESS:PORT of health and metrics, in place of loopback and health_port",
+    )
+    metrics_tls_certificate: Path | None = Field(
+        default=None, description="the certificate (PEM, with its chain) of health and metrics"
+    )
+    metrics_tls_key: Path | None = Field(
+        default=None, description="the private key (PEM) of that certificate"
+    )
+    log_format: Literal["json", "text"] = Field(
+        default="json", description="logs of all processes: JSON lines, or text for people"
     )
     edges: int = Field(default=1, ge=1, le=64, description="how many edge processes share the port")
     account_id: Annotated[str, AfterValidator(_account_id)] = Field(
@@ -167,6 +199,15 @@ class Settings(BaseSettings):
         return _is_beyond_loopback(self.address)
 
     @property
+    def metrics_listener(self) -> tuple[str, int]:
+        """The address and the port of health and metrics."""
+        return (
+            _address_and_port(self.metrics_address)
+            if self.metrics_address
+            else ("127.0.0.1", self.health_port)
+        )
+
+    @property
     def addresses_of_strangers(self) -> tuple[str, ...]:
         """The addresses beyond loopback on which an edge listens, with TLS or without."""
         addresses = (self.address,) if self.host_port is None else (self.address, self.host_address)
@@ -196,6 +237,15 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"{self.address} is not a loopback address and there is no TLS; "
                 "put a TLS proxy in front, or say --insecure-http"
+            )
+        if (self.metrics_tls_certificate is None) != (self.metrics_tls_key is None):
+            raise ValueError("metrics_tls_certificate and metrics_tls_key are set together or not at all")
+        metrics_address, _ = self.metrics_listener
+        has_tls = self.metrics_tls_certificate is not None
+        if _is_beyond_loopback(metrics_address) and not (has_tls or self.insecure_http):
+            raise ValueError(
+                f"metrics_address {metrics_address} is not a loopback address and there is no TLS; "
+                "set metrics_tls_certificate and metrics_tls_key, or say --insecure-http"
             )
         if bool(self.admin_access_key_id) != bool(self.admin_secret_access_key.get_secret_value()):
             raise ValueError("the admin's key id and secret are set together or not at all")

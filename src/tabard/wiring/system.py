@@ -8,7 +8,8 @@ import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -37,12 +38,14 @@ from tabard.wiring.data_dir import (
 from tabard.wiring.data_file import advice_about
 from tabard.wiring.drivers import InstanceIsolation, instance_isolation, vm_image_refused
 from tabard.wiring.environment import child_environment
-from tabard.wiring.health_probe import answers_health
 from tabard.wiring.key_files import read_key
 from tabard.wiring.listeners import addresses_of, authority_of, tcp_listener, unix_listener
+from tabard.wiring.monitor import Monitor
+from tabard.wiring.monitoring import Monitoring
 from tabard.wiring.process_config import AgentConfig, EdgeConfig
 from tabard.wiring.settings import Settings
 from tabard.wiring.start_store import start_store
+from tabard.wiring.system_facts import SystemFacts
 
 Progress = Callable[[str, float], None]
 
@@ -61,23 +64,6 @@ class Unusable(Exception):
 
 class NotEphemeral(Exception):
     """The state of this system is meant to be kept."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SystemFacts:
-    """What a person wants to know of a running system."""
-
-    endpoint: str
-    health: str
-    host_endpoint: str
-    account_id: str
-    region: str
-    data_dir: Path
-    data_dir_option: str
-    ephemeral: bool
-    upstream_isolation: str
-    instance_isolation: str
-    volatile: str
 
 
 class System:
@@ -102,6 +88,7 @@ class System:
         self._host_id = ""
         self._isolation = InstanceIsolation(networks=None)
         self._store: DescriptorStore | None = None
+        self._monitoring: Monitoring | None = None
 
     @property
     def facts(self) -> SystemFacts:
@@ -116,6 +103,12 @@ class System:
         if self._data_dir is None:
             raise RuntimeError("the system has not been started")
         return self._data_dir
+
+    @property
+    def _monitor(self) -> Monitor:
+        if self._monitoring is None:
+            raise RuntimeError("the system has not been started")
+        return self._monitoring.monitor
 
     @property
     def _runtime_folder(self) -> Path:
@@ -151,7 +144,7 @@ class System:
         self._host_id = start_store(data_dir, settings)
         self._runtime = self._exit.enter_context(runtime_folder(data_dir.path / "run"))
         edge_socket = self._listen(tcp_listener(settings.address, settings.port, option="--port"))
-        health_socket = self._listen(tcp_listener("127.0.0.1", settings.health_port, option="--health-port"))
+        self._monitoring = Monitoring(settings)
         self._listen(unix_listener(self._edge_socket))
         if settings.host_port is not None:
             self._host_socket = self._listen(
@@ -163,7 +156,10 @@ class System:
         if self._isolation.networks is not None:
             self._store = DescriptorStore()
             self._store.start()
-        self._facts = self._describe(edge_socket, health_socket)
+        self._facts = facts = self._describe(edge_socket, self._monitoring)
+        self._monitor.upstream_isolation = facts.upstream_isolation
+        self._monitor.instance_isolation = facts.instance_isolation
+        await self._monitoring.start()
         await self._start_children()
         self._control = ControlServer(self._runtime_folder / "control.sock", {"reset": self._reset})
         await self._control.start()
@@ -175,6 +171,8 @@ class System:
             await self._control.stop()
         if self._supervisor is not None:
             await self._supervisor.stop()
+        if self._monitoring is not None:
+            await self._monitoring.stop()
         if self._store is not None:
             self._store.stop()
         for listener in self._sockets:
@@ -205,7 +203,7 @@ class System:
     def _edge_socket(self) -> Path:
         return socket_path(self._runtime_folder, "edge.sock")
 
-    def _describe(self, edge: socket.socket, health: socket.socket) -> SystemFacts:
+    def _describe(self, edge: socket.socket, monitoring: Monitoring) -> SystemFacts:
         settings = self._settings
         isolation = network_isolation()
         if not settings.isolate_upstreams:
@@ -219,7 +217,7 @@ class System:
         found = not runs(default) if settings.ephemeral else self.data_dir == default
         return SystemFacts(
             endpoint=f"http://{authority_of(edge)}",
-            health=f"http://{authority_of(health)}",
+            health=monitoring.url,
             host_endpoint="" if self._host_socket is None else f"https://{authority_of(self._host_socket)}",
             account_id=settings.account_id,
             region=settings.region,
@@ -251,11 +249,11 @@ class System:
 
     def _edges(self, seaweedfs: SeaweedfsChild, moto: MotoChild) -> list[ChildSpec]:
         settings, facts = self._settings, self.facts
-        edge, health, vouched = self._sockets[:3]
+        edge, vouched = self._sockets[:2]
         config = EdgeConfig(
             data_dir=str(self.data_dir.path),
+            log_format=settings.log_format,
             listen_fd=edge.fileno(),
-            health_fd=health.fileno(),
             vouched_fd=vouched.fileno(),
             host_fd=None if self._host_socket is None else self._host_socket.fileno(),
             host_addresses=addresses_of(self._host_socket),
@@ -271,29 +269,31 @@ class System:
             s3_secret_access_key=seaweedfs.secret_access_key,
             json_socket=str(moto.socket_path),
             json_secret_header=moto.secret_header,
-            upstream_isolation=facts.upstream_isolation,
-            instance_isolation=facts.instance_isolation,
         )
-        return [
-            ChildSpec(
-                name=f"edge-{number}",
-                argv=(sys.executable, "-m", "tabard.cli.processes", "edge-process"),
-                env=child_environment(),
-                cwd=self.data_dir.path,
-                log_path=self.data_dir.logs / f"edge-{number}.log",
-                stdin_secret=msgspec.json.encode(config),
-                keep_fds=tuple(listener.fileno() for listener in self._sockets),
-                ready=lambda: answers_health(facts.health),
-            )
-            for number in range(settings.edges)
-        ]
+        return [self._edge(f"edge-{number}", config) for number in range(settings.edges)]
+
+    def _edge(self, name: str, config: EdgeConfig) -> ChildSpec:
+        metrics_fd = self._monitor.page_descriptor(name)
+        return ChildSpec(
+            name=name,
+            argv=(sys.executable, "-m", "tabard.cli.processes", "edge-process"),
+            env=child_environment(),
+            cwd=self.data_dir.path,
+            log_path=self.data_dir.logs / f"{name}.log",
+            stdin_secret=msgspec.json.encode(msgspec.structs.replace(config, metrics_fd=metrics_fd)),
+            keep_fds=(*(listener.fileno() for listener in self._sockets), metrics_fd),
+            ready=partial(self._monitor.is_serving, name),
+        )
 
     def _agent(self, name: str) -> ChildSpec:
         settings, facts = self._settings, self.facts
         key = read_key(self.data_dir.host_credentials)
         if key is None:
             raise DataDirUnsafe(f"{self.data_dir.host_credentials} was removed while tabard started")
+        metrics_fd = self._monitor.page_descriptor(name)
         config = AgentConfig(
+            log_format=settings.log_format,
+            metrics_fd=metrics_fd,
             host_id=self._host_id,
             access_key_id=key.access_key_id,
             secret_access_key=key.secret_access_key,
@@ -321,7 +321,7 @@ class System:
             cwd=self.data_dir.path,
             log_path=self.data_dir.logs / "agent.log",
             stdin_secret=msgspec.json.encode(config),
-            keep_fds=() if self._store is None else (self._store.descriptor,),
+            keep_fds=(metrics_fd,) if self._store is None else (metrics_fd, self._store.descriptor),
             allow_new_privileges=True,
             stop_grace_seconds=20.0,  # a machine's ten, five more for its QEMU to quit, and a last report
         )
@@ -357,8 +357,10 @@ class System:
     async def _start_children(self) -> None:
         if self._launch_folder != self.data_dir.instances:
             self.data_dir.prepare_launching_elsewhere()
-        self._supervisor = supervisor = Supervisor(on_event=_log_event, on_progress=self._on_progress)
+        self._supervisor = supervisor = Supervisor(on_event=self._note, on_progress=self._on_progress)
         seaweedfs, moto = self._upstreams(self.facts)
+        probes = {spec.name: spec.ready for spec in (seaweedfs.spec, moto.spec)}
+        self._monitor.watch(supervisor, probes)
         # All at once: whoever is ready first finds the others' listening sockets open, and waits there.
         agent = self._agent("agent")
         await supervisor.start(seaweedfs.spec, moto.spec, *self._edges(seaweedfs, moto), agent)
@@ -381,7 +383,7 @@ class System:
         self._host_id = start_store(self.data_dir, self._settings, emptied=True)
         await self._start_children()
 
-
-def _log_event(event: ChildEvent) -> None:
-    if not event.expected:
-        _log.warning(event.event, child=event.child, pid=event.pid, exit_status=event.exit_status)
+    def _note(self, event: ChildEvent) -> None:
+        self._monitor.note(event)
+        if not event.expected:
+            _log.warning(event.event, child=event.child, pid=event.pid, exit_status=event.exit_status)

@@ -1,0 +1,73 @@
+"""The counts of one edge: requests, decisions, latencies and minted sessions."""
+
+from collections.abc import Iterable
+
+from tabard.access.authorize import Denied
+from tabard.edge.record import asked_of, outcome_of
+from tabard.edge.stages import Allowed, Reached
+from tabard.errors import AwsError
+from tabard.metrics.counters import Counter, Histogram
+from tabard.metrics.families import (
+    DECISIONS,
+    OTHER,
+    OUTCOMES,
+    REQUEST_SECONDS,
+    REQUESTS,
+    SESSIONS_MINTED,
+    UPSTREAM_FAILURES,
+    UPSTREAM_SECONDS,
+)
+from tabard.metrics.page import MetricsPage
+from tabard.policy import Decision
+from tabard.services.operation import Minting, Watch
+
+
+class RequestMetrics:
+    """Counts in the edge's page; in memory that nobody reads where no page is given."""
+
+    __slots__ = ("_decisions", "_minted", "_outcomes", "_requests", "_seconds", "_upstream_failures",
+                 "_upstream_seconds")  # fmt: skip
+
+    def __init__(self, page: MetricsPage | None = None) -> None:
+        page = page or MetricsPage.private()
+        self._requests = Counter(page, REQUESTS)
+        self._seconds = Histogram(page, REQUEST_SECONDS)
+        self._outcomes = Counter(page, OUTCOMES)
+        self._decisions = Counter(page, DECISIONS)
+        self._minted = Counter(page, SESSIONS_MINTED)
+        self._upstream_seconds = Histogram(page, UPSTREAM_SECONDS)
+        self._upstream_failures = Counter(page, UPSTREAM_FAILURES)
+
+    def count_answer(
+        self, reached: Reached, *, service: str, status: int, error: AwsError | None, seconds: float
+    ) -> None:
+        """Count one answered request, its decisions, and the session that it minted.
+
+        Args: reached: how far the request came; service: of our table, or `other`.
+        """
+        asked = asked_of(reached)
+        operation = OTHER if asked is None else asked.call.operation
+        self._requests.add((service, operation, str(status)))
+        self._outcomes.add((service, outcome_of(reached, error)))
+        if asked is None or not isinstance(asked.operation, Watch):
+            self._seconds.observe((service,), seconds)
+        for decision in _decisions(reached, error):
+            self._decisions.add((decision.effect, decision.layer))
+        if error is None and asked is not None and isinstance(asked.operation, Minting):
+            self._minted.add((operation,))
+
+    def count_forwarded(self, service: str, *, seconds: float, failed: bool) -> None:
+        """Count one request to the store behind a service."""
+        self._upstream_seconds.observe((service,), seconds)
+        if failed:
+            self._upstream_failures.add((service,))
+
+
+def _decisions(reached: Reached, error: AwsError | None) -> Iterable[Decision]:
+    """Everything that was decided about one request."""
+    if isinstance(reached, Allowed):
+        yield from reached.permit.decisions
+        for refused in reached.refused:
+            yield refused.denial.decision
+    if isinstance(error, Denied):
+        yield error.denial.decision
