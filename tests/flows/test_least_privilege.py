@@ -43,7 +43,7 @@ def test_an_auditor_reads_the_audit_and_explains_and_may_nothing_else(
     assert "not authorized to perform: tabard:LookupEvents" in denied.stderr
     shown = tabard(auditor, "audit", "--denied", "--json", "--last", "1000")
     assert shown.returncode == 0, shown.stderr
-    events = [json.loads(line) for line in shown.stdout.splitlines()]
+    events = json.loads(shown.stdout)["events"]
     own = [event for event in events if event["operation"] == "LookupEvents"]
     assert own, "the denial of another reader is in the audit"
     explained = tabard(auditor, "explain", own[-1]["request_id"], "--json")
@@ -99,7 +99,7 @@ def test_an_organization_is_governed_by_who_may_and_read_once_the_system_is_stop
         done = tabard(governor, "organization", "apply", str(file))
         assert (done.returncode, "InvalidOrganization" in done.stderr) == (2, True)
         by_admin = tabard(bare_environment(), "audit", "--json", "--last", "1000", *option)
-        written = [json.loads(line) for line in by_admin.stdout.splitlines()]
+        written = json.loads(by_admin.stdout)["events"]
         assert any(event["operation"] == "PutOrganization" for event in written)
         assert not any(event["operation"] == "LookupEvents" for event in written)  # unless --all
     (tmp_path / "data" / "master.key").rename(tmp_path / "master.key")

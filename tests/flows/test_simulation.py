@@ -177,5 +177,5 @@ def test_tabard_policy_simulate_says_why(system: RunningSystem, instance: Instan
     allowed = simulate("s3:ListAllMyBuckets")
     assert (allowed.returncode, "allowed by statement 0 List" in allowed.stdout) == (0, True), allowed.stderr
     denied = simulate("sqs:ListQueues", "--json")
-    told = json.loads(denied.stdout)
+    (told,) = json.loads(denied.stdout)["decisions"]
     assert (denied.returncode, told["effect"], told["matched"][0]["sid"]) == (1, "explicit-deny", "Never")

@@ -45,7 +45,8 @@ def audit(system: RunningSystem, *options: str) -> "subprocess.CompletedProcess[
 def events(system: RunningSystem, *options: str) -> list[dict[str, Any]]:
     done = audit(system, "--json", *options)
     assert done.returncode == 0, done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    found: list[dict[str, Any]] = json.loads(done.stdout)["events"]
+    return found
 
 
 def event_of(system: RunningSystem, request_id: str, *options: str) -> dict[str, Any]:

@@ -18,18 +18,27 @@ _REFUSED_KEYS = frozenset({"InvalidClientTokenId", "SignatureDoesNotMatch"})
 
 
 def acting_client(
-    context: typer.Context, *, data_dir: Path | None, endpoint: str | None, profile: str | None
+    context: typer.Context,
+    *,
+    data_dir: Path | None,
+    endpoint: str | None,
+    profile: str | None,
+    as_json: bool = False,
 ) -> SystemClient:
-    """The client that the options and the shell describe; says on stderr which system it asks, and as whom.
+    """Return the client that the options and the shell describe; print system and principal on stderr.
 
     With --endpoint, --profile or AWS_ENDPOINT_URL the user's own credentials act, and no data directory is
     needed. Without them, or with --data-dir, the local admin of that data directory acts, and no AWS setting
-    of the shell counts. Leaves with a sentence where neither works.
+    of the shell counts. Exits with a sentence where neither works.
+
+    Args:
+        as_json: a program reads the output, perhaps with stderr in it: print no line on stderr.
     """
     client = shell_client(context, data_dir=data_dir, endpoint=endpoint, profile=profile)
     if client is None:
         client = as_admin(running_system(data_dir))
-    say_who_acts(client)
+    if not as_json:
+        say_who_acts(client)
     return client
 
 

@@ -3,22 +3,29 @@
 import json
 import signal
 import time
+from collections.abc import Callable
+from enum import StrEnum
 from types import MappingProxyType
-from typing import Annotated
+from typing import Annotated, cast
 
 import msgspec
 import typer
 from rich.console import Console
 from rich.markup import escape
 
-from tabard.administration.audit_pages import PAGE, latest
+from tabard.administration.audit_pages import PAGE, Audit, latest
 from tabard.cli.interruption import Interruption
+from tabard.cli.listing import show_json
 from tabard.cli.reading import audit_of, reading_failures, system_or_stopped
-from tabard.cli.running import DataDirOption, EndpointOption, ProfileOption
+from tabard.cli.running import DataDirOption, EndpointOption, ProfileOption, complain
 from tabard.cli.shown import printable
-from tabard.clock import iso8601
-from tabard.model.audit_event import AuditEvent
-from tabard.model.audit_query import DENIED_EVENTS, EVERY_EVENT, NumberedEvents
+from tabard.cli.since import since_time
+from tabard.clock import SystemClock, iso8601
+from tabard.model.audit_event import AuditEvent, Outcome
+from tabard.model.audit_query import DENIED, EventFilter, NumberedEvents
+
+EXPLAINED = ("decisions", "explanation")
+"""Fields of an event that only `tabard explain` shows: the statements on which a decision rests."""
 
 _POLL_SECONDS = 0.5
 _POLLING = frozenset(
@@ -35,31 +42,63 @@ _MARKS = MappingProxyType(
 )
 
 
+class DecisionOption(StrEnum):
+    """The values of `--decision`."""
+
+    ALLOWED = "allowed"
+    DENIED = "denied"
+    NOT_OFFERED = "not-offered"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
 def audit(
     context: typer.Context,
+    since: Annotated[
+        str,
+        typer.Option(
+            metavar="DURATION|TIME", help="Show events since then: 30m, 2h, or 2026-01-31T08:00:00Z."
+        ),
+    ] = "",
+    instance: Annotated[
+        str, typer.Option(metavar="ID", help="Show events of this instance, and events about its session.")
+    ] = "",
+    action: Annotated[
+        str, typer.Option(help="Show events with this action or operation: s3:GetObject, or s3:Get*.")
+    ] = "",
+    principal: Annotated[
+        str, typer.Option(help="Show events of this principal: an ARN, role/NAME or user/NAME.")
+    ] = "",
+    decision: Annotated[
+        list[DecisionOption] | None,
+        typer.Option(help="Show events with this decision. Repeat the option for several."),
+    ] = None,
+    denied: Annotated[
+        bool, typer.Option("--denied", help="The same as --decision denied --decision not-offered.")
+    ] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Keep printing new events.")] = False,
+    last: Annotated[
+        int, typer.Option(min=1, max=100_000, help="Show at most this many of the newest events.")
+    ] = 50,
+    everything: Annotated[
+        bool,
+        typer.Option("--all", help="Include the agents' polls and reports, and the calls of this command."),
+    ] = False,
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", help="Print one JSON document; with --follow, one JSON object a line."),
+    ] = False,
     data_dir: DataDirOption = None,
     endpoint: EndpointOption = None,
     profile: ProfileOption = None,
-    denied: Annotated[
-        bool,
-        typer.Option("--denied", help="Only what a policy denied, and what is not offered here."),
-    ] = False,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as events come.")] = False,
-    last: Annotated[int, typer.Option(min=1, max=100_000, help="How many events to begin with.")] = 50,
-    everything: Annotated[
-        bool,
-        typer.Option(
-            "--all",
-            help="With the agents' own reports and questions, every few seconds, and those of this command.",
-        ),
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
-    """Show the audit trail: one event per request, with the sentence that says why it was denied.
+    """Show the audit trail: one event per request, with the reason for each denial.
 
-    A running system is asked by its API: the action is tabard:LookupEvents. Of a stopped one the owner of the
-    data directory reads the store, without the master key.
+    Events are in order of time. The command asks a running system through its API (action
+    tabard:LookupEvents). If the system is stopped, the owner of the data directory reads the store, without
+    the master key.
     """
+    wanted = _filter(since, instance, action, principal, decision or [], denied=denied)
     source = system_or_stopped(
         context, data_dir=data_dir, endpoint=endpoint, profile=profile, as_json=as_json
     )
@@ -68,18 +107,58 @@ def audit(
     try:
         with reading_failures(source), audit_of(source) as trail:
             shown = _anything if everything else _of_interest
-            wanted = DENIED_EVENTS if denied else EVERY_EVENT
             number = trail.last_number()
             events = latest(trail, last, wanted=wanted, shown=shown)
             number = max([number, *(each for each, _ in events)])
+            if as_json and not follow:
+                show_json({"events": [_as_json(*item) for item in events]})
+                return
             _show(console, events, as_json=as_json)
             while follow and not interruption.asked:
                 time.sleep(_POLL_SECONDS)
-                found = trail.read(after=number, limit=PAGE, wanted=wanted)
-                number = found[-1][0] if found else number
-                _show(console, [item for item in found if shown(item[1])], as_json=as_json)
+                number = _show_new(console, trail, number, wanted, shown, as_json=as_json)
     except KeyboardInterrupt:
         raise typer.Exit(0) from None
+
+
+def _filter(
+    since: str,
+    instance: str,
+    action: str,
+    principal: str,
+    decisions: list[DecisionOption],
+    *,
+    denied: bool,
+) -> EventFilter:
+    """What the options describe; exits with a sentence where an option is wrong."""
+    outcomes = [cast(Outcome, each.value.replace("-", "_")) for each in decisions]
+    if denied:
+        outcomes += DENIED
+    try:
+        return EventFilter(
+            outcomes=tuple(dict.fromkeys(outcomes)),
+            since=since_time(since, now=SystemClock().now()) if since else None,
+            instance_id=instance,
+            action=action,
+            principal=principal,
+        )
+    except ValueError as error:
+        complain(f"--action {printable(action)}: {error}")
+
+
+def _show_new(
+    console: Console,
+    trail: Audit,
+    number: int,
+    wanted: EventFilter,
+    shown: Callable[[AuditEvent], bool],
+    *,
+    as_json: bool,
+) -> int:
+    """Show the events after a number; return the number of the last."""
+    found = trail.read(after=number, limit=PAGE, wanted=wanted)
+    _show(console, [item for item in found if shown(item[1])], as_json=as_json)
+    return found[-1][0] if found else number
 
 
 def _anything(_event: AuditEvent) -> bool:
@@ -116,6 +195,10 @@ def _line(event: AuditEvent) -> str:
 
 
 def _as_json(number: int, event: AuditEvent) -> dict[str, object]:
-    told = {"number": number, **msgspec.structs.asdict(event), "at": iso8601(event.at)}
-    # What a decision rested on is for `tabard explain`.
-    return {name: value for name, value in told.items() if name not in ("decisions", "explanation")}
+    fields = {
+        "number": number,
+        **msgspec.structs.asdict(event),
+        "at": iso8601(event.at),
+        "actions": event.actions,
+    }
+    return {name: value for name, value in fields.items() if name not in EXPLAINED}

@@ -10,14 +10,13 @@ import socket
 import sys
 import tempfile
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from tabard.administration.client import SystemClient
 from tabard.administration.hosts import (
@@ -34,10 +33,11 @@ from tabard.agent.networks.machine import METADATA_ADDRESS
 from tabard.agent.retry_loop import HostRevoked
 from tabard.cli.acting import acting_client, call_failures
 from tabard.cli.durations import duration
+from tabard.cli.listing import JsonOption, show_json, show_table
 from tabard.cli.running import DataDirOption, EndpointOption, ProfileOption, complain, running_system
 from tabard.clock import SystemClock, iso8601
 from tabard.model.join_offer import JoinOffer
-from tabard.model.messages import CreateJoinTokenRequest
+from tabard.model.messages import CreateJoinTokenRequest, HostDescription, JoinTokenDescription
 from tabard.wiring.data_dir import default_data_dir
 from tabard.wiring.enrolled import EnrolledMachine, NotServed
 from tabard.wiring.process import prepare_process
@@ -120,50 +120,71 @@ def tokens(
         str | None,
         typer.Option("--remove", metavar="TOKEN", help="Remove this one, by its id, jt-…, and list none."),
     ] = None,
+    as_json: JsonOption = False,
     data_dir: DataDirOption = None,
     endpoint: EndpointOption = None,
     profile: ProfileOption = None,
 ) -> None:
     """List the join tokens that have not expired, without their secrets, or remove one."""
-    client = acting_client(context, data_dir=data_dir, endpoint=endpoint, profile=profile)
+    client = acting_client(context, data_dir=data_dir, endpoint=endpoint, profile=profile, as_json=as_json)
     if remove is not None:
         with call_failures(client):
             remove_join_token(client, remove)
         return
     with call_failures(client):
         found = list_join_tokens(client)
-    console = Console(highlight=False, soft_wrap=True)
-    rows = Table(box=None, pad_edge=False)
-    for title in ("TOKEN", "FOR", "UNTIL", "USED BY"):
-        rows.add_column(title, overflow="fold", no_wrap=True)
     now = SystemClock().now()
-    for each in found:
-        if each.expiration > now:  # housekeeping removes the others, once a minute
-            rows.add_row(each.join_token_id, each.host_name, iso8601(each.expiration), each.host_id or "-")
-    console.print(rows)
+    valid = [each for each in found if each.expiration > now]  # housekeeping removes others once a minute
+    if as_json:
+        show_json({"join_tokens": [_as_json(each) for each in valid]})
+        return
+    show_table(
+        ("TOKEN", "FOR", "UNTIL", "USED BY"),
+        [
+            (each.join_token_id, each.host_name, iso8601(each.expiration), each.host_id or "-")
+            for each in valid
+        ],
+    )
 
 
 @host.command(name="list")
 def list_(
     context: typer.Context,
+    as_json: JsonOption = False,
     data_dir: DataDirOption = None,
     endpoint: EndpointOption = None,
     profile: ProfileOption = None,
 ) -> None:
     """List the hosts: enrolled machines, and those of this one."""
-    client = acting_client(context, data_dir=data_dir, endpoint=endpoint, profile=profile)
+    client = acting_client(context, data_dir=data_dir, endpoint=endpoint, profile=profile, as_json=as_json)
     with call_failures(client):
         found = list_hosts(client)
-    console = Console(highlight=False, soft_wrap=True)
-    rows = Table(box=None, pad_edge=False)
-    for title in ("HOST", "NAME", "KIND", "LAST SEEN", "INSTANCES"):
-        rows.add_column(title, overflow="fold", no_wrap=True)
-    for each in found:
-        kind = "enrolled" if each.enrolled else "command" if each.ephemeral else "local"
-        rows.add_row(
-            each.host_id, each.name, kind, iso8601(each.last_seen_at), " ".join(each.instance_ids) or "-"
-        )
-    console.print(rows)
+    if as_json:
+        show_json({"hosts": [{**_as_json(each), "kind": _kind(each)} for each in found]})
+        return
+    show_table(
+        ("HOST", "NAME", "KIND", "LAST SEEN", "INSTANCES"),
+        [
+            (
+                each.host_id,
+                each.name,
+                _kind(each),
+                iso8601(each.last_seen_at),
+                " ".join(each.instance_ids) or "-",
+            )
+            for each in found
+        ],
+    )
+
+
+def _kind(each: HostDescription) -> str:
+    return "enrolled" if each.enrolled else "command" if each.ephemeral else "local"
+
+
+def _as_json(each: HostDescription | JoinTokenDescription) -> dict[str, object]:
+    """The fields of a description under their own names; times as text."""
+    fields: dict[str, object] = msgspec.structs.asdict(each)
+    return {name: iso8601(value) if isinstance(value, datetime) else value for name, value in fields.items()}
 
 
 @host.command()

@@ -1,6 +1,7 @@
 """The `tabard` command."""
 
-from typing import Any
+from importlib.metadata import version
+from typing import Annotated, Any
 
 import typer
 
@@ -38,7 +39,7 @@ _COMMANDS = (
     LazyCommand(
         "audit",
         "tabard.cli.audit:audit",
-        "Show the audit trail: one event per request, with the sentence that says why it was denied.",
+        "Show the audit trail: one event per request, with the reason for each denial.",
     ),
     LazyCommand(
         "explain",
@@ -119,8 +120,19 @@ app = typer.Typer(
 )
 
 
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"tabard {version('tabard')}")
+        raise typer.Exit
+
+
 @app.callback()
-def _tabard() -> None:
+def _tabard(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit."),
+    ] = False,
+) -> None:
     """IAM instance profiles for any machine."""
 
 

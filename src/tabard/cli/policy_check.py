@@ -1,6 +1,5 @@
 """`tabard policy check`: what AWS would refuse in a policy, and what it lets pass that cannot be meant."""
 
-import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from tabard.cli.listing import JsonOption, show_json
 from tabard.cli.running import complain
 from tabard.cli.shown import printable
 from tabard.model.own_services import OWN_SERVICES
@@ -76,13 +76,14 @@ def check(
         DocumentKind, typer.Option("--kind", help="What the documents are for; each kind has its rules.")
     ] = DocumentKind.IDENTITY,
     strict: Annotated[bool, typer.Option("--strict", help="A warning is an error.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a file, a line each.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Check policy documents: what AWS refuses is an error, what can never match a warning.
 
     Ends with 1 where there is an error.
     """
     failed = False
+    documents: list[dict[str, object]] = []
     for file in files:
         findings = tuple(findings_in(text_of(file), kind))
         valid = not any(finding.level == "error" for finding in findings)
@@ -90,12 +91,14 @@ def check(
         name = "<stdin>" if str(file) == "-" else printable(str(file))
         if as_json:
             said = {"file": name, "kind": str(kind), "valid": valid}
-            typer.echo(json.dumps({**said, "findings": [finding.as_json() for finding in findings]}))
+            documents.append({**said, "findings": [finding.as_json() for finding in findings]})
             continue
         for finding in findings:
             typer.echo(printable(finding.as_text(name)))
         if valid:
             typer.echo(f"{name}: a valid {kind} policy")
+    if as_json:
+        show_json({"documents": documents})
     raise typer.Exit(1 if failed else 0)
 
 

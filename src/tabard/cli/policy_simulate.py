@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -10,6 +11,7 @@ import typer
 
 from tabard.access.denial_record import denial_record_of
 from tabard.cli.decision_text import denial_record_text, layer_name, statement_name
+from tabard.cli.listing import JsonOption, show_json
 from tabard.cli.policy_check import text_of
 from tabard.cli.reading import reading_failures, system_or_stopped
 from tabard.cli.running import DataDirOption, EndpointOption, ProfileOption, complain
@@ -98,7 +100,7 @@ def simulate(
     data_dir: DataDirOption = None,
     endpoint: EndpointOption = None,
     profile: ProfileOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a decision, a line each.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Decide requests by policies from files, or by those of a role or user of the system, and say why.
 
@@ -129,18 +131,16 @@ def simulate(
         )
     except AwsError as error:
         complain(printable(error.message))
-    denied = False
     layers = scenario.layers()
-    for action in actions:
-        for resource in resources or ["*"]:
-            told = _decided(scenario, layers, action, resource)
-            denied = denied or told["effect"] != "allow"
-            if as_json:
-                typer.echo(json.dumps(told))
-            else:
-                for line in decision_text(told):
-                    typer.echo(printable(line))
-    raise typer.Exit(1 if denied else 0)
+    decisions = [
+        _decided(scenario, layers, action, resource) for action in actions for resource in resources or ["*"]
+    ]
+    if as_json:
+        show_json({"decisions": decisions})
+    else:
+        for line in chain.from_iterable(map(decision_text, decisions)):
+            typer.echo(printable(line))
+    raise typer.Exit(1 if any(decided["effect"] != "allow" for decided in decisions) else 0)
 
 
 def decision_text(told: Mapping[str, Any]) -> Iterator[str]:

@@ -69,7 +69,7 @@ def test_a_warning_is_an_error_for_the_strict(tmp_path: Path) -> None:
 def test_every_file_is_checked_and_one_error_is_enough(tmp_path: Path) -> None:
     said = checked(written(tmp_path, BAD, "bad.json"), written(tmp_path, GOOD, "good.json"), "--json")
     assert said.exit_code == 1
-    bad, good = [json.loads(line) for line in said.output.splitlines()]
+    bad, good = json.loads(said.output)["documents"]
     assert (bad["valid"], good["valid"], good["findings"]) == (False, True, [])
     [finding] = bad["findings"]
     assert (finding["level"], finding["code"]) == ("error", "MalformedPolicyDocument")

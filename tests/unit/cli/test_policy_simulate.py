@@ -46,7 +46,8 @@ def simulated(*arguments: str, stdin: str = "") -> Result:
 
 
 def told(*arguments: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in simulated(*arguments, "--json").stdout.splitlines()]
+    decisions: list[dict[str, Any]] = json.loads(simulated(*arguments, "--json").stdout)["decisions"]
+    return decisions
 
 
 def test_what_is_allowed_names_the_statement_and_ends_with_0(tmp_path: Path) -> None:

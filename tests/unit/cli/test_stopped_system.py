@@ -53,7 +53,7 @@ def test_the_audit_is_shown(data_dir: DataDir) -> None:
     ended = run(data_dir, "audit", "--json")
     assert ended.exit_code == 0, ended.output
     assert ended.stderr == ""  # a machine may read both
-    (event,) = map(json.loads, ended.stdout.splitlines())
+    (event,) = json.loads(ended.stdout)["events"]
     assert (event["request_id"], event["outcome"]) == (EVENT.request_id, "denied")
 
 
