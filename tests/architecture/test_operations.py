@@ -3,13 +3,14 @@
 import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from importlib import import_module
 
 import msgspec
 import pytest
 from botocore.model import Shape
 
 from tabard.access.check import Check
-from tabard.edge.tables import OPERATIONS
+from tabard.edge.tables import OPERATIONS, by_name
 from tabard.errors import AwsError
 from tabard.policy import Multivalued
 from tabard.services.iam.service_reference import aws_vocabulary
@@ -158,6 +159,20 @@ def account() -> Account:
 def test_every_operation_is_one_that_its_service_has(service: ServiceName, operation: Operation) -> None:
     assert operation.name in service_model(service).operation_names
     assert OPERATIONS[service][operation.name] is operation
+
+
+@EACH
+def test_a_row_stands_in_the_module_of_its_function(service: ServiceName, operation: Operation) -> None:
+    module = f"tabard.services.{service}.operations"
+    if not isinstance(operation, Forward):
+        module = operation.perform.__module__
+    assert operation in import_module(module).OPERATIONS
+
+
+def test_a_service_cannot_list_one_operation_twice() -> None:
+    rows = tuple(OPERATIONS["sts"].values())
+    with pytest.raises(ValueError, match="AssumeRole stands twice"):
+        by_name((*rows, OPERATIONS["sts"]["AssumeRole"]))
 
 
 @EACH

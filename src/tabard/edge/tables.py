@@ -15,7 +15,8 @@ from tabard.services.tabard.operations import OPERATIONS as TABARD
 from tabard.wire.request import ServiceName
 
 
-def _by_name(operations: tuple[Operation, ...]) -> Mapping[str, Operation]:
+def by_name(operations: tuple[Operation, ...]) -> Mapping[str, Operation]:
+    """The rows of one service by name. Raises ValueError where a name stands twice."""
     table: dict[str, Operation] = {}
     for operation in operations:
         if operation.name in table:
@@ -26,13 +27,13 @@ def _by_name(operations: tuple[Operation, ...]) -> Mapping[str, Operation]:
 
 OPERATIONS: Mapping[ServiceName, Mapping[str, Operation]] = MappingProxyType(
     {
-        "iam": _by_name(IAM),
-        "sts": _by_name(STS),
-        "ec2": _by_name(EC2),
-        "hosts": _by_name(HOSTS),
-        "tabard": _by_name(TABARD),
-        "s3": _by_name(S3),
-        "dynamodb": _by_name(DYNAMODB),
-        "sqs": _by_name(SQS),
+        "iam": by_name(IAM),
+        "sts": by_name(STS),
+        "ec2": by_name(EC2),
+        "hosts": by_name(HOSTS),
+        "tabard": by_name(TABARD),
+        "s3": by_name(S3),
+        "dynamodb": by_name(DYNAMODB),
+        "sqs": by_name(SQS),
     }
 )

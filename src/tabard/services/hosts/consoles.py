@@ -3,8 +3,9 @@
 from tabard.access.authorize import Permit
 from tabard.model.console_output import MAX_CONSOLE_BYTES, ConsoleOutput
 from tabard.model.messages import PutConsoleOutputRequest
+from tabard.services.hosts.checks import put_console_output_checks
 from tabard.services.hosts.own_instances import own_instance
-from tabard.services.operation import Output
+from tabard.services.operation import Operation, Output, Write
 from tabard.store.ports import Transaction
 
 
@@ -24,3 +25,8 @@ def put_console_output(permit: Permit, request: PutConsoleOutputRequest, tx: Tra
         )
     )
     return {}
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Write("PutConsoleOutput", PutConsoleOutputRequest, put_console_output_checks, put_console_output),
+)

@@ -40,7 +40,7 @@ from tabard.services.hosts.errors import (
     JoinTokenUsed,
 )
 from tabard.services.hosts.join_tokens import certificate_authority, join_token_arn
-from tabard.services.operation import Facts, Output
+from tabard.services.operation import Facts, Operation, Output, Write
 from tabard.store.ports import Transaction
 
 _INSTANCE_TYPE = "m1.small"
@@ -210,3 +210,14 @@ def _enrolled_before(token_id: str, asked: CertificateRequest, tx: Transaction) 
     if not instances:
         raise JoinTokenUsed(token_id=token_id)
     return host, instances[0]
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Write("EnrollHost", EnrollHostRequest, enroll_host_checks, enroll_host),
+    Write(
+        "RenewHostCertificate",
+        RenewHostCertificateRequest,
+        renew_host_certificate_checks,
+        renew_host_certificate,
+    ),
+)

@@ -12,7 +12,7 @@ from tabard.services.ec2.arns import ec2_arn
 from tabard.services.ec2.instances.lifecycle import end_sessions
 from tabard.services.hosts.answers import answer
 from tabard.services.hosts.errors import InstanceNotFound, InvalidFault
-from tabard.services.operation import Facts, Output
+from tabard.services.operation import Facts, Operation, Output, Write
 from tabard.store.ports import Transaction
 
 SET_INSTANCE_FAULTS = "hosts:SetInstanceFaults"
@@ -78,3 +78,8 @@ def _changed(before: Faults, request: SetInstanceFaultsRequest) -> Faults:
             reason=f"A delay is 0 to {LONGEST_DELAY_MILLISECONDS} milliseconds, a status 500 to 599, "
             f"a clock wrong by {LARGEST_SKEW_SECONDS} seconds at most"
         ) from None
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Write("SetInstanceFaults", SetInstanceFaultsRequest, set_instance_faults_checks, set_instance_faults),
+)

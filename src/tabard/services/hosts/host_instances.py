@@ -18,7 +18,7 @@ from tabard.model.messages import (
 )
 from tabard.services.ec2.instances.lifecycle import ENDING, move, next_state
 from tabard.services.hosts.answers import answer
-from tabard.services.hosts.checks import host_arn
+from tabard.services.hosts.checks import describe_host_instances_checks, host_arn, report_instances_checks
 from tabard.services.hosts.desired_state import (
     desired_instances,
     says_the_same,
@@ -26,7 +26,7 @@ from tabard.services.hosts.desired_state import (
     version_of,
 )
 from tabard.services.hosts.errors import HostNotFound, InstanceNotOnHost, InvalidReport
-from tabard.services.operation import Output, SnapshotSource
+from tabard.services.operation import Operation, Output, SnapshotSource, Watch, Write
 from tabard.store.ports import Transaction
 from tabard.store.snapshot import Snapshot
 
@@ -189,3 +189,14 @@ def _reason(report: InstanceReport, instance: Instance, state: InstanceState) ->
     if report.reason_code:
         return report.reason_code, report.reason_message
     return _REASONS.get(state, ("", ""))
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Watch(
+        "DescribeHostInstances",
+        DescribeHostInstancesRequest,
+        describe_host_instances_checks,
+        describe_host_instances,
+    ),
+    Write("ReportInstances", ReportInstancesRequest, report_instances_checks, report_instances),
+)

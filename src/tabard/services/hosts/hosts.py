@@ -16,9 +16,14 @@ from tabard.model.messages import (
 from tabard.names import new_access_key_id, new_resource_id, new_secret_access_key
 from tabard.services.ec2.instances.lifecycle import remove_instance, revoke
 from tabard.services.hosts.answers import answer
-from tabard.services.hosts.checks import host_arn
+from tabard.services.hosts.checks import (
+    deregister_host_checks,
+    describe_hosts_checks,
+    host_arn,
+    register_host_checks,
+)
 from tabard.services.hosts.errors import HostNotFound
-from tabard.services.operation import Output
+from tabard.services.operation import Operation, Output, Read, Write
 from tabard.store.ports import Transaction
 from tabard.store.snapshot import Snapshot
 
@@ -128,3 +133,10 @@ def _remove(host: Host, tx: Transaction, now: datetime) -> None:
     for access_key in tx.access_keys.of_owner(host.host_id):
         tx.access_keys.delete(access_key.access_key_id)
     tx.hosts.delete(host.host_id)
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Write("RegisterHost", RegisterHostRequest, register_host_checks, register_host),
+    Read("DescribeHosts", DescribeHostsRequest, describe_hosts_checks, describe_hosts),
+    Write("DeregisterHost", DeregisterHostRequest, deregister_host_checks, deregister_host),
+)

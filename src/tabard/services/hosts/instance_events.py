@@ -19,7 +19,7 @@ from tabard.services.ec2.arns import ec2_arn
 from tabard.services.ec2.instances.context import instance_check
 from tabard.services.hosts.answers import answer
 from tabard.services.hosts.errors import InstanceNotFound, InvalidInstanceEvent
-from tabard.services.operation import Facts, Output
+from tabard.services.operation import Facts, Operation, Output, Write
 from tabard.store.ports import Transaction
 
 NOTICE = timedelta(minutes=2)
@@ -140,3 +140,14 @@ def _scheduled(
     )
     kept = events.scheduled[-(KEPT_EVENTS - 1) :]
     return replace(events, scheduled=(*kept, event)), event.event_id
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Write("PutInstanceEvent", PutInstanceEventRequest, put_instance_event_checks, put_instance_event),
+    Write(
+        "CancelInstanceEvents",
+        CancelInstanceEventsRequest,
+        cancel_instance_events_checks,
+        cancel_instance_events,
+    ),
+)

@@ -8,8 +8,9 @@ from tabard.credentials.identity_certificate import IdentityKey
 from tabard.model.instance import Image, Instance
 from tabard.model.messages import GetInstanceIdentityRequest, GetInstanceIdentityResult
 from tabard.services.hosts.answers import answer
+from tabard.services.hosts.checks import get_instance_identity_checks
 from tabard.services.hosts.own_instances import own_instance
-from tabard.services.operation import Output
+from tabard.services.operation import Operation, Output, Vouching
 from tabard.store.snapshot import Snapshot
 
 DOCUMENT_VERSION = "2017-09-30"
@@ -64,3 +65,10 @@ def identity_document(instance: Instance, image: Image) -> str:
         "version": DOCUMENT_VERSION,
     }
     return json.dumps(members, indent=2, separators=(",", " : "), ensure_ascii=False)
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Vouching(
+        "GetInstanceIdentity", GetInstanceIdentityRequest, get_instance_identity_checks, get_instance_identity
+    ),
+)

@@ -9,6 +9,7 @@ from tabard.model.role import Role
 from tabard.model.session import InstanceFacts
 from tabard.services.ec2.network.default_vpc import vpc_of
 from tabard.services.hosts.answers import answer
+from tabard.services.hosts.checks import get_instance_session_checks
 from tabard.services.hosts.errors import (
     InstanceNotRunning,
     InstanceProfileNotAssociated,
@@ -16,7 +17,7 @@ from tabard.services.hosts.errors import (
     InstanceProfileWithoutRole,
 )
 from tabard.services.hosts.own_instances import own_instance
-from tabard.services.operation import Output
+from tabard.services.operation import Minting, Operation, Output
 from tabard.store.snapshot import Snapshot
 
 _ACTION = "hosts:GetInstanceSession"
@@ -80,3 +81,10 @@ def _role_held(association: Association, snapshot: Snapshot) -> Role:
     if role is None:
         raise InstanceProfileWithoutRole(instance_profile_arn=instance_profile.arn)
     return role
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Minting(
+        "GetInstanceSession", GetInstanceSessionRequest, get_instance_session_checks, get_instance_session
+    ),
+)

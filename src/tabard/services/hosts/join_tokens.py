@@ -32,7 +32,7 @@ from tabard.services.ec2.instance_profiles.pass_role import (
 )
 from tabard.services.hosts.answers import answer
 from tabard.services.hosts.errors import JoinTokenNotFound
-from tabard.services.operation import Facts, Output
+from tabard.services.operation import Facts, Operation, Output, Read, Write
 from tabard.store.ports import Transaction
 from tabard.store.snapshot import Snapshot
 
@@ -159,3 +159,10 @@ def _specification(request: CreateJoinTokenRequest) -> IamInstanceProfileSpecifi
     if request.instance_profile_name is None:
         return None
     return IamInstanceProfileSpecification(name=request.instance_profile_name)
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Write("CreateJoinToken", CreateJoinTokenRequest, create_join_token_checks, create_join_token),
+    Read("DescribeJoinTokens", DescribeJoinTokensRequest, describe_join_tokens_checks, describe_join_tokens),
+    Write("DeleteJoinToken", DeleteJoinTokenRequest, delete_join_token_checks, delete_join_token),
+)

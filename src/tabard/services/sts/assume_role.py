@@ -17,7 +17,7 @@ from tabard.names import Arn
 from tabard.policy import Multivalued
 from tabard.services.iam.checks import entity_tags, tags_of_request
 from tabard.services.iam.tags import TagInput
-from tabard.services.operation import Facts, Output, Request
+from tabard.services.operation import Facts, Minting, Operation, Output, Request
 from tabard.services.sts.errors import (
     InvalidRoleArn,
     InvalidSessionInput,
@@ -207,3 +207,8 @@ def _refuse_unsupported(request: AssumeRoleRequest) -> None:
         raise InvalidSessionInput(
             reason="A minimum session token size is not supported; leave MinimumSessionTokenSize out."
         )
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Minting("AssumeRole", AssumeRoleRequest, assume_role_checks, assume_role),
+)

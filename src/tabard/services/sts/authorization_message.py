@@ -9,7 +9,7 @@ from tabard.access.authorize import Permit
 from tabard.access.check import Check
 from tabard.access.mint import Mint
 from tabard.credentials.sealed_message import MessageNotOurs, open_message
-from tabard.services.operation import Facts, Output, Request
+from tabard.services.operation import Facts, Minting, Operation, Output, Request
 from tabard.services.sts.errors import InvalidAuthorizationMessageException
 
 
@@ -38,3 +38,13 @@ def decode_authorization_message(
         return {"DecodedMessage": open_message(request.encoded_message, mint.keyring)}
     except MessageNotOurs:
         raise InvalidAuthorizationMessageException from None
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Minting(
+        "DecodeAuthorizationMessage",
+        DecodeAuthorizationMessageRequest,
+        decode_authorization_message_checks,
+        decode_authorization_message,
+    ),
+)

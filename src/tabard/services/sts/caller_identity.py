@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from tabard.access.authorize import Permit
 from tabard.access.check import Check
 from tabard.names import account_of_access_key_id
-from tabard.services.operation import Facts, Output, Request
+from tabard.services.operation import Facts, Operation, Output, Read, Request
 from tabard.services.sts.errors import InvalidAccessKeyId
 from tabard.store.snapshot import Snapshot
 
@@ -57,3 +57,9 @@ def get_access_key_info(_permit: Permit, request: GetAccessKeyInfoRequest, _snap
         return {"Account": account_of_access_key_id(request.access_key_id)}
     except ValueError:
         raise InvalidAccessKeyId(access_key_id=request.access_key_id) from None
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Read("GetAccessKeyInfo", GetAccessKeyInfoRequest, get_access_key_info_checks, get_access_key_info),
+    Read("GetCallerIdentity", GetCallerIdentityRequest, no_permission_needed, get_caller_identity),
+)

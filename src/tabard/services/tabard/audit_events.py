@@ -16,7 +16,7 @@ from tabard.model.tabard_messages import (
 )
 from tabard.names import Place
 from tabard.services.hosts.answers import answer
-from tabard.services.operation import Facts, Output
+from tabard.services.operation import Facts, Operation, Output, StoreRead
 from tabard.services.tabard.errors import EventNotFound
 from tabard.services.tabard.policy_changes import changed_since
 from tabard.store.ports import Transaction
@@ -89,3 +89,9 @@ def explain_event(permit: Permit, request: ExplainEventRequest, tx: Transaction)
             event=msgspec.json.encode(event).decode(), changed_since=since.names, is_known=since.is_known
         )
     )
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    StoreRead("LookupEvents", LookupEventsRequest, lookup_events_checks, lookup_events),
+    StoreRead("ExplainEvent", ExplainEventRequest, explain_event_checks, explain_event),
+)

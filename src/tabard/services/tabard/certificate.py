@@ -8,7 +8,7 @@ from tabard.credentials.identity_certificate import CERTIFICATE
 from tabard.model.tabard_messages import GetIdentityCertificateRequest, GetIdentityCertificateResult
 from tabard.names import Place
 from tabard.services.hosts.answers import answer
-from tabard.services.operation import Facts, Output
+from tabard.services.operation import Facts, Operation, Output, Read
 from tabard.store.snapshot import Snapshot
 
 
@@ -26,3 +26,13 @@ def get_identity_certificate(permit: Permit, _: GetIdentityCertificateRequest, s
     """Answer the certificate as PEM."""
     permit.require("tabard:GetIdentityCertificate", certificate_arn(permit))
     return answer(GetIdentityCertificateResult(certificate=snapshot.installation.get(CERTIFICATE, "")))
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Read(
+        "GetIdentityCertificate",
+        GetIdentityCertificateRequest,
+        get_identity_certificate_checks,
+        get_identity_certificate,
+    ),
+)

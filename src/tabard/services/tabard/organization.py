@@ -19,7 +19,7 @@ from tabard.model.tabard_messages import (
 )
 from tabard.names import Place
 from tabard.services.hosts.answers import answer
-from tabard.services.operation import Facts, Output
+from tabard.services.operation import Facts, Operation, Output, Read, Write
 from tabard.services.tabard.errors import InvalidOrganization, OrganizationNotFound
 from tabard.store.ports import Transaction
 from tabard.store.snapshot import Snapshot
@@ -92,3 +92,10 @@ def delete_organization(permit: Permit, _: DeleteOrganizationRequest, tx: Transa
         raise OrganizationNotFound
     tx.organizations.delete()
     return answer(DeleteOrganizationResult(organization_id=organization.organization_id))
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Read("GetOrganization", GetOrganizationRequest, get_organization_checks, get_organization),
+    Write("PutOrganization", PutOrganizationRequest, put_organization_checks, put_organization),
+    Write("DeleteOrganization", DeleteOrganizationRequest, delete_organization_checks, delete_organization),
+)

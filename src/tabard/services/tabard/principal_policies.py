@@ -22,7 +22,7 @@ from tabard.services.iam.simulation.policies import (
     stored_boundary_of,
     stored_identity_policies,
 )
-from tabard.services.operation import Facts, Output
+from tabard.services.operation import Facts, Operation, Output, Read
 from tabard.services.tabard.errors import PrincipalNotFound
 from tabard.store.snapshot import Snapshot
 
@@ -106,3 +106,13 @@ def _arn_of(text: str, snapshot: Snapshot) -> str:
     if holder is None:
         raise PrincipalNotFound(principal=f"{kind} {name}" if name else text)
     return holder.arn
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Read(
+        "GetPrincipalPolicies",
+        GetPrincipalPoliciesRequest,
+        get_principal_policies_checks,
+        get_principal_policies,
+    ),
+)

@@ -24,10 +24,10 @@ from tabard.services.ec2.instance_profiles.pass_role import (
     pass_role_checks,
     passed_instance_profile,
 )
-from tabard.services.ec2.instances.context import instance_check
+from tabard.services.ec2.instances.context import instance_check, on_everything
 from tabard.services.ec2.instances.lifecycle import REVOKE_ON_DISASSOCIATE, end_sessions
 from tabard.services.ec2.pages import page
-from tabard.services.operation import Facts, Output, Request
+from tabard.services.operation import Facts, Operation, Output, Read, Request, Write
 from tabard.store.ports import Transaction
 from tabard.store.snapshot import Snapshot
 
@@ -264,3 +264,31 @@ def _view(association: Association) -> Output:
         "State": association.state.value,
         "Timestamp": association.changed_at,
     }
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Write(
+        "AssociateIamInstanceProfile",
+        AssociateIamInstanceProfileRequest,
+        associate_iam_instance_profile_checks,
+        associate_iam_instance_profile,
+    ),
+    Write(
+        "ReplaceIamInstanceProfileAssociation",
+        ReplaceIamInstanceProfileAssociationRequest,
+        replace_iam_instance_profile_association_checks,
+        replace_iam_instance_profile_association,
+    ),
+    Write(
+        "DisassociateIamInstanceProfile",
+        DisassociateIamInstanceProfileRequest,
+        disassociate_iam_instance_profile_checks,
+        disassociate_iam_instance_profile,
+    ),
+    Read(
+        "DescribeIamInstanceProfileAssociations",
+        DescribeIamInstanceProfileAssociationsRequest,
+        on_everything("ec2:DescribeIamInstanceProfileAssociations"),
+        describe_iam_instance_profile_associations,
+    ),
+)

@@ -27,7 +27,7 @@ from tabard.services.ec2.instances.shutdown_options import with_behavior
 from tabard.services.ec2.instances.view import ROOT_DEVICE_NAME, user_data_view
 from tabard.services.ec2.launch.instance_types import guard_instance_type
 from tabard.services.ec2.network.default_vpc import vpc_of
-from tabard.services.operation import Facts, Output, Request
+from tabard.services.operation import Facts, Operation, Output, Read, Request, Write
 from tabard.store.ports import Transaction
 from tabard.store.snapshot import Snapshot
 
@@ -197,3 +197,19 @@ _VIEWS: Mapping[str, Callable[[Instance], Output]] = {
     "enclaveOptions": lambda _: {"EnclaveOptions": {"Enabled": False}},
     "disableApiStop": lambda it: {"DisableApiStop": {"Value": it.shutdown_options.disable_api_stop}},
 }
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Read(
+        "DescribeInstanceAttribute",
+        DescribeInstanceAttributeRequest,
+        describe_instance_attribute_checks,
+        describe_instance_attribute,
+    ),
+    Write(
+        "ModifyInstanceAttribute",
+        ModifyInstanceAttributeRequest,
+        modify_instance_attribute_checks,
+        modify_instance_attribute,
+    ),
+)

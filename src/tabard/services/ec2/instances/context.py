@@ -1,6 +1,6 @@
 """What a decision about an existing instance may see of it, and the check on it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from tabard.access.check import Check
 from tabard.model.instance import Instance, MetadataOptions
@@ -77,9 +77,13 @@ def instance_check(
     return Check(action=action, resource=ec2_arn(facts, f"instance/{instance_id}"), context=context)
 
 
-def describe_check(action: str, facts: Facts) -> Check:
-    """The check of a Describe operation, which AWS makes on all resources at once."""
-    return Check(action=action, resource="*", context=region_context(facts))
+def on_everything(action: str) -> Callable[[object, Facts], Sequence[Check]]:
+    """The check of an operation that AWS checks on all resources at once, as most that describe something."""
+
+    def checks(_request: object, facts: Facts) -> Sequence[Check]:
+        return [Check(action=action, resource="*", context=region_context(facts))]
+
+    return checks
 
 
 def attribute_checks(

@@ -3,10 +3,11 @@
 from tabard.access.authorize import Permit
 from tabard.services.ec2.errors import DryRunOperation, InvalidParameterValue
 from tabard.services.ec2.filters import Filter, matcher
+from tabard.services.ec2.instances.context import on_everything
 from tabard.services.ec2.instances.listing import instances_after
 from tabard.services.ec2.launch.instance_types import UNLIMITED, is_burstable
 from tabard.services.ec2.pages import page_in_order
-from tabard.services.operation import Output, Request
+from tabard.services.operation import Operation, Output, Read, Request
 from tabard.store.listings import by_launch
 from tabard.store.snapshot import Snapshot
 
@@ -57,3 +58,13 @@ def describe_instance_credit_specifications(
     if next_token is not None:
         answer["NextToken"] = next_token
     return answer
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Read(
+        "DescribeInstanceCreditSpecifications",
+        DescribeInstanceCreditSpecificationsRequest,
+        on_everything("ec2:DescribeInstanceCreditSpecifications"),
+        describe_instance_credit_specifications,
+    ),
+)

@@ -7,6 +7,7 @@ from tabard.access.check import Check
 from tabard.model.instance import Instance, InstanceState
 from tabard.services.ec2.errors import DryRunOperation
 from tabard.services.ec2.filters import Filter, matcher
+from tabard.services.ec2.instances.context import on_everything
 from tabard.services.ec2.instances.filters import instance_selectors
 from tabard.services.ec2.instances.instance_lookup import instance_checks, looked_up_instances
 from tabard.services.ec2.instances.lifecycle import ENDING, USER_INITIATED, move
@@ -14,7 +15,7 @@ from tabard.services.ec2.instances.listing import architecture_of, instances_aft
 from tabard.services.ec2.instances.shutdown_options import guard_terminable
 from tabard.services.ec2.instances.view import instance_view, state_view
 from tabard.services.ec2.pages import page_in_order
-from tabard.services.operation import Facts, Output, Request
+from tabard.services.operation import Facts, Operation, Output, Read, Request, Write
 from tabard.store.listings import by_launch
 from tabard.store.ports import Transaction
 from tabard.store.snapshot import Snapshot
@@ -125,3 +126,14 @@ def _by_reservation(instances: Sequence[Instance], snapshot: Snapshot) -> list[O
         }
         for reservation_id, views in reservations.items()
     ]
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Read(
+        "DescribeInstances",
+        DescribeInstancesRequest,
+        on_everything("ec2:DescribeInstances"),
+        describe_instances,
+    ),
+    Write("TerminateInstances", TerminateInstancesRequest, terminate_instances_checks, terminate_instances),
+)

@@ -17,7 +17,7 @@ from tabard.services.ec2.instances.lifecycle import USER_INITIATED, boot_again, 
 from tabard.services.ec2.instances.shutdown_options import guard_stoppable
 from tabard.services.ec2.instances.view import state_view
 from tabard.services.ec2.launch.placement import guard_process_driver
-from tabard.services.operation import Facts, Output, Request
+from tabard.services.operation import Facts, Operation, Output, Request, Write
 from tabard.store.ports import Transaction
 
 _START = "ec2:StartInstances"
@@ -162,3 +162,10 @@ def _transition(instance: Instance, after: InstanceState) -> Output:
         "PreviousState": state_view(instance.state),
         "CurrentState": state_view(after),
     }
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Write("StartInstances", StartInstancesRequest, start_instances_checks, start_instances),
+    Write("StopInstances", StopInstancesRequest, stop_instances_checks, stop_instances),
+    Write("RebootInstances", RebootInstancesRequest, reboot_instances_checks, reboot_instances),
+)

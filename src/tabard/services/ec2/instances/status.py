@@ -8,11 +8,12 @@ from tabard.model.instance import Instance, InstanceState
 from tabard.model.instance_events import ScheduledEvent
 from tabard.services.ec2.errors import DryRunOperation
 from tabard.services.ec2.filters import Filter, matcher
+from tabard.services.ec2.instances.context import on_everything
 from tabard.services.ec2.instances.listing import instances_after
 from tabard.services.ec2.instances.view import state_view
 from tabard.services.ec2.launch.placement import SILENT_AFTER
 from tabard.services.ec2.pages import page_in_order
-from tabard.services.operation import Output, Request
+from tabard.services.operation import Operation, Output, Read, Request
 from tabard.store.listings import by_launch
 from tabard.store.snapshot import Snapshot
 
@@ -114,3 +115,13 @@ def _event_view(event: ScheduledEvent) -> Output:
     if event.not_after is not None:
         view["NotAfter"] = event.not_after
     return view
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Read(
+        "DescribeInstanceStatus",
+        DescribeInstanceStatusRequest,
+        on_everything("ec2:DescribeInstanceStatus"),
+        describe_instance_status,
+    ),
+)

@@ -3,7 +3,8 @@
 from tabard.access.authorize import Permit
 from tabard.services.ec2.errors import DryRunOperation, InvalidVolumeNotFound
 from tabard.services.ec2.filters import Filter
-from tabard.services.operation import Output, Request
+from tabard.services.ec2.instances.context import on_everything
+from tabard.services.operation import Operation, Output, Read, Request
 from tabard.store.snapshot import Snapshot
 
 
@@ -31,3 +32,8 @@ def describe_volumes(_permit: Permit, request: DescribeVolumesRequest, _: Snapsh
     for volume_id in request.volume_ids:
         raise InvalidVolumeNotFound(volume_id=volume_id)
     return {"Volumes": []}
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Read("DescribeVolumes", DescribeVolumesRequest, on_everything("ec2:DescribeVolumes"), describe_volumes),
+)

@@ -16,17 +16,21 @@ from tabard.services.ec2.errors import (
     UnsupportedOperation,
 )
 from tabard.services.ec2.filters import Selectors, keep
+from tabard.services.ec2.instances.context import on_everything
 from tabard.services.ec2.instances.view import tags_view
 from tabard.services.ec2.key_pairs.requests import (
     CreateKeyPairRequest,
     DeleteKeyPairRequest,
     DescribeKeyPairsRequest,
     ImportKeyPairRequest,
+    create_key_pair_checks,
+    delete_key_pair_checks,
+    import_key_pair_checks,
     key_pair_arn,
 )
 from tabard.services.ec2.key_pairs.ssh_keys import PublicKey, create_key, read_public_key
 from tabard.services.ec2.tags.tags import tags_of_kind
-from tabard.services.operation import Output
+from tabard.services.operation import Operation, Output, Read, Write
 from tabard.store.ports import Transaction
 from tabard.store.snapshot import Snapshot
 
@@ -193,3 +197,13 @@ def _not_among(parameter: str, value: str, allowed: Sequence[str]) -> InvalidPar
     return InvalidParameterValue(
         reason=f"Invalid value '{value}' for {parameter}. Give one of: {', '.join(allowed)}."
     )
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Write("CreateKeyPair", CreateKeyPairRequest, create_key_pair_checks, create_key_pair),
+    Write("ImportKeyPair", ImportKeyPairRequest, import_key_pair_checks, import_key_pair),
+    Read(
+        "DescribeKeyPairs", DescribeKeyPairsRequest, on_everything("ec2:DescribeKeyPairs"), describe_key_pairs
+    ),
+    Write("DeleteKeyPair", DeleteKeyPairRequest, delete_key_pair_checks, delete_key_pair),
+)

@@ -10,8 +10,9 @@ from tabard.model.messages import DriverName
 from tabard.services.ec2.errors import DryRunOperation, InvalidAMIIDNotFound
 from tabard.services.ec2.filters import Filter, Selectors, keep
 from tabard.services.ec2.ids import guard_image_id
+from tabard.services.ec2.instances.context import on_everything
 from tabard.services.ec2.pages import page
-from tabard.services.operation import Output, Request
+from tabard.services.operation import Operation, Output, Read, Request
 from tabard.store.snapshot import Snapshot
 
 _SEEDED_AT = datetime(2026, 11, 1, tzinfo=UTC)
@@ -182,3 +183,8 @@ def _image_view(image: Image, account_id: str) -> Output:
     if image.imds_support:
         view["ImdsSupport"] = image.imds_support
     return view
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Read("DescribeImages", DescribeImagesRequest, on_everything("ec2:DescribeImages"), describe_images),
+)

@@ -8,8 +8,9 @@ from botocore.model import StringShape
 from tabard.access.authorize import Permit
 from tabard.services.ec2.errors import DryRunOperation, InvalidInstanceType, InvalidParameterValue
 from tabard.services.ec2.filters import Filter, Selectors, keep
+from tabard.services.ec2.instances.context import on_everything
 from tabard.services.ec2.pages import page
-from tabard.services.operation import Output, Request
+from tabard.services.operation import Operation, Output, Read, Request
 from tabard.store.snapshot import Snapshot
 from tabard.wire.service_model import service_model
 
@@ -114,3 +115,13 @@ _SELECTORS: Selectors[str] = {
 def _instance_types() -> frozenset[str]:
     shape = service_model("ec2").shape_for("InstanceType")
     return frozenset(shape.enum) if isinstance(shape, StringShape) else frozenset()
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Read(
+        "DescribeInstanceTypes",
+        DescribeInstanceTypesRequest,
+        on_everything("ec2:DescribeInstanceTypes"),
+        describe_instance_types,
+    ),
+)

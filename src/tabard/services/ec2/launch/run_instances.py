@@ -32,6 +32,7 @@ from tabard.services.ec2.instance_profiles.pass_role import (
 )
 from tabard.services.ec2.instances.shutdown_options import launched_shutdown_options
 from tabard.services.ec2.instances.view import instance_view
+from tabard.services.ec2.launch.checks import run_instances_checks
 from tabard.services.ec2.launch.images import MACHINE_IMAGE
 from tabard.services.ec2.launch.instance_types import guard_instance_type
 from tabard.services.ec2.launch.placement import choose_host, free_addresses
@@ -40,7 +41,7 @@ from tabard.services.ec2.metadata.defaults import metadata_defaults
 from tabard.services.ec2.metadata.options import guard_enforcement, metadata_options
 from tabard.services.ec2.network.default_vpc import DefaultVpc, default_vpc, mac_address
 from tabard.services.ec2.tags.tags import instance_tags
-from tabard.services.operation import Output
+from tabard.services.operation import Operation, Output, Write
 from tabard.store.ports import Transaction
 
 MAX_INSTANCES = 100
@@ -257,3 +258,8 @@ def _reservation_view(instances: Sequence[Instance], tx: Transaction) -> Output:
         "Groups": [],
         "Instances": shown,
     }
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Write("RunInstances", RunInstancesRequest, run_instances_checks, run_instances),
+)

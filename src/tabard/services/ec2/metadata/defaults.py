@@ -14,8 +14,8 @@ from tabard.services.ec2.errors import (
     InvalidParameterCombination,
     InvalidParameterValue,
 )
-from tabard.services.ec2.instances.context import region_context
-from tabard.services.operation import Facts, Output, Request
+from tabard.services.ec2.instances.context import on_everything, region_context
+from tabard.services.operation import Facts, Operation, Output, Read, Request, Write
 from tabard.store.ports import Transaction
 from tabard.store.snapshot import Snapshot
 
@@ -155,3 +155,19 @@ def _preference(name: str, asked: str | int) -> str | int | None:
             f"invalid. It is {' or '.join(_VALUES[name])}, or {NO_PREFERENCE}."
         )
     return asked
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Read(
+        "GetInstanceMetadataDefaults",
+        GetInstanceMetadataDefaultsRequest,
+        on_everything("ec2:GetInstanceMetadataDefaults"),
+        get_instance_metadata_defaults,
+    ),
+    Write(
+        "ModifyInstanceMetadataDefaults",
+        ModifyInstanceMetadataDefaultsRequest,
+        modify_instance_metadata_defaults_checks,
+        modify_instance_metadata_defaults,
+    ),
+)

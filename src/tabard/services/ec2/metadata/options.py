@@ -23,7 +23,7 @@ from tabard.services.ec2.instances.view import metadata_options_view
 from tabard.services.ec2.launch.request import MetadataOptionsRequest
 from tabard.services.ec2.metadata.defaults import NO_PREFERENCES, metadata_defaults
 from tabard.services.ec2.tags.tags import guard_metadata_key
-from tabard.services.operation import Facts, Output, Request
+from tabard.services.operation import Facts, Operation, Output, Request, Write
 from tabard.store.ports import Transaction
 
 MAX_HOP_LIMIT = 64
@@ -196,3 +196,13 @@ def _hop_limit(asked: int | None, default: int) -> int:
 
 def _invalid(parameter: str, value: object, rule: str) -> InvalidParameterValue:
     return InvalidParameterValue(reason=f"Value ({value}) for parameter {parameter} is invalid. {rule}")
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Write(
+        "ModifyInstanceMetadataOptions",
+        ModifyInstanceMetadataOptionsRequest,
+        modify_instance_metadata_options_checks,
+        modify_instance_metadata_options,
+    ),
+)

@@ -6,9 +6,10 @@ from tabard.access.authorize import Permit
 from tabard.model.instance import Instance, InstanceState
 from tabard.services.ec2.errors import DryRunOperation, InvalidNetworkInterfaceIDNotFound
 from tabard.services.ec2.filters import Filter, Selectors, keep
+from tabard.services.ec2.instances.context import on_everything
 from tabard.services.ec2.network.default_vpc import network_interface_id, vpc_of
 from tabard.services.ec2.pages import page
-from tabard.services.operation import Output, Request
+from tabard.services.operation import Operation, Output, Read, Request
 from tabard.store.snapshot import Snapshot
 
 
@@ -147,3 +148,13 @@ INTERFACE_SELECTORS: Selectors[Instance] = {
     "vpc-id": lambda it: (vpc_of(it).vpc_id,),
 }
 """What filters of network interfaces look at, of the instance that has it."""
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Read(
+        "DescribeNetworkInterfaces",
+        DescribeNetworkInterfacesRequest,
+        on_everything("ec2:DescribeNetworkInterfaces"),
+        describe_network_interfaces,
+    ),
+)

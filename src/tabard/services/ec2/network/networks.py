@@ -13,6 +13,7 @@ from tabard.services.ec2.errors import (
     InvalidVpcIDNotFound,
 )
 from tabard.services.ec2.filters import Filter, Selectors, keep
+from tabard.services.ec2.instances.context import on_everything
 from tabard.services.ec2.network.default_vpc import (
     SUBNET_CIDR,
     USABLE_ADDRESSES,
@@ -21,7 +22,7 @@ from tabard.services.ec2.network.default_vpc import (
     default_vpc,
 )
 from tabard.services.ec2.pages import page
-from tabard.services.operation import Output, Request
+from tabard.services.operation import Operation, Output, Read, Request
 from tabard.store.snapshot import Snapshot
 
 
@@ -200,3 +201,15 @@ def _answer(
         next_token=request.next_token,
     )
     return {member: [view] * len(found)}
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Read("DescribeVpcs", DescribeVpcsRequest, on_everything("ec2:DescribeVpcs"), describe_vpcs),
+    Read("DescribeSubnets", DescribeSubnetsRequest, on_everything("ec2:DescribeSubnets"), describe_subnets),
+    Read(
+        "DescribeSecurityGroups",
+        DescribeSecurityGroupsRequest,
+        on_everything("ec2:DescribeSecurityGroups"),
+        describe_security_groups,
+    ),
+)

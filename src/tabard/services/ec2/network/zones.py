@@ -7,8 +7,9 @@ from botocore.loaders import Loader
 from tabard.access.authorize import Permit
 from tabard.services.ec2.errors import DryRunOperation, InvalidParameterValue
 from tabard.services.ec2.filters import Filter, Selectors, keep
+from tabard.services.ec2.instances.context import on_everything
 from tabard.services.ec2.network.default_vpc import DefaultVpc, default_vpc
-from tabard.services.operation import Output, Request
+from tabard.services.operation import Operation, Output, Read, Request
 from tabard.store.snapshot import Snapshot
 
 _OPT_IN = "opt-in-not-required"
@@ -112,3 +113,14 @@ def _regions_of(partition: str) -> tuple[str, ...]:
         if each["partition"] == partition
         for region in each["regions"]
     )
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Read(
+        "DescribeAvailabilityZones",
+        DescribeAvailabilityZonesRequest,
+        on_everything("ec2:DescribeAvailabilityZones"),
+        describe_availability_zones,
+    ),
+    Read("DescribeRegions", DescribeRegionsRequest, on_everything("ec2:DescribeRegions"), describe_regions),
+)

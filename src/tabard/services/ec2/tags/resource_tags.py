@@ -9,6 +9,7 @@ from tabard.model.tag import Tag
 from tabard.policy import Multivalued
 from tabard.services.ec2.errors import DryRunOperation, MissingParameter
 from tabard.services.ec2.filters import Filter, keep
+from tabard.services.ec2.instances.context import on_everything
 from tabard.services.ec2.pages import page
 from tabard.services.ec2.tags.tagged_resources import (
     Tagging,
@@ -18,7 +19,7 @@ from tabard.services.ec2.tags.tagged_resources import (
     write_tags,
 )
 from tabard.services.ec2.tags.tags import RequestTag, guard_metadata_key, guard_tags, tag_context
-from tabard.services.operation import Facts, Output, Request
+from tabard.services.operation import Facts, Operation, Output, Read, Request, Write
 from tabard.store.listings import Key
 from tabard.store.ports import Transaction
 from tabard.store.snapshot import Snapshot
@@ -168,3 +169,10 @@ def _by_resource(tagging: Tagging) -> Key:
 
 def _is_unwanted(tag: Tag, unwanted: Sequence[UnwantedTag]) -> bool:
     return not unwanted or any(each.key == tag.key and each.value in (None, tag.value) for each in unwanted)
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Write("CreateTags", CreateTagsRequest, create_tags_checks, create_tags),
+    Write("DeleteTags", DeleteTagsRequest, delete_tags_checks, delete_tags),
+    Read("DescribeTags", DescribeTagsRequest, on_everything("ec2:DescribeTags"), describe_tags),
+)

@@ -10,12 +10,12 @@ from tabard.access.authorize import Permit
 from tabard.access.check import Check
 from tabard.model.group import Group
 from tabard.names import new_unique_id
-from tabard.services.iam.checks import arn_to_be
+from tabard.services.iam.checks import arn_to_be, on_everything, on_group
 from tabard.services.iam.entities import group_seen, group_to_change
 from tabard.services.iam.errors import GroupAlreadyExists, InlinePoliciesLeft, PoliciesAttached, UsersInGroup
 from tabard.services.iam.pages import PagedRequest, page, page_in_order
 from tabard.services.iam.shapes import group_shape, user_shape
-from tabard.services.operation import Facts, Output, Request
+from tabard.services.operation import Facts, Operation, Output, Read, Request, Write
 from tabard.store.listings import by_name
 from tabard.store.ports import Transaction
 from tabard.store.snapshot import Snapshot
@@ -160,3 +160,12 @@ def delete_group(permit: Permit, request: DeleteGroupRequest, tx: Transaction) -
 
 def _renamed(group: Group, request: UpdateGroupRequest) -> Group:
     return replace(group, name=request.new_group_name or group.name, path=request.new_path or group.path)
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Write("CreateGroup", CreateGroupRequest, create_group_checks, create_group),
+    Read("GetGroup", GetGroupRequest, on_group("iam:GetGroup"), get_group),
+    Read("ListGroups", ListGroupsRequest, on_everything("iam:ListGroups"), list_groups),
+    Write("UpdateGroup", UpdateGroupRequest, update_group_checks, update_group),
+    Write("DeleteGroup", DeleteGroupRequest, on_group("iam:DeleteGroup"), delete_group),
+)

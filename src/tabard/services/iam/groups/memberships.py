@@ -6,12 +6,13 @@ AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_groups_manage_add-remov
 from dataclasses import replace
 
 from tabard.access.authorize import Permit
+from tabard.services.iam.checks import on_group, on_user
 from tabard.services.iam.entities import group_to_change, user_seen
 from tabard.services.iam.errors import LimitExceeded, NoSuchUser, UserNotInGroup
 from tabard.services.iam.pages import PagedRequest, page
 from tabard.services.iam.quotas import GROUPS_PER_USER
 from tabard.services.iam.shapes import group_shape
-from tabard.services.operation import Output, Request
+from tabard.services.operation import Operation, Output, Read, Request, Write
 from tabard.store.ports import Transaction
 from tabard.store.snapshot import Snapshot
 
@@ -81,3 +82,14 @@ def list_groups_for_user(_permit: Permit, request: ListGroupsForUserRequest, sna
         listing="groups-for-user",
     )
     return {"Groups": [group_shape(group) for group in groups], **truncation}
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Write("AddUserToGroup", GroupUserRequest, on_group("iam:AddUserToGroup"), add_user_to_group),
+    Write(
+        "RemoveUserFromGroup", GroupUserRequest, on_group("iam:RemoveUserFromGroup"), remove_user_from_group
+    ),
+    Read(
+        "ListGroupsForUser", ListGroupsForUserRequest, on_user("iam:ListGroupsForUser"), list_groups_for_user
+    ),
+)

@@ -4,6 +4,7 @@ AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_managed-vs
 """
 
 from tabard.access.authorize import Permit
+from tabard.services.iam.checks import on_group, on_group_with_policy
 from tabard.services.iam.entities import group_seen, group_to_change
 from tabard.services.iam.pages import PagedRequest
 from tabard.services.iam.policies.held_policies import (
@@ -15,7 +16,7 @@ from tabard.services.iam.policies.held_policies import (
     without_attached,
     without_inline,
 )
-from tabard.services.operation import Output, Request
+from tabard.services.operation import Operation, Output, Read, Request, Write
 from tabard.store.ports import Transaction
 from tabard.store.snapshot import Snapshot
 
@@ -136,3 +137,31 @@ def list_attached_group_policies(
     """
     group = group_seen(snapshot, request.group_name)
     return attached_policies(group.attached_policy_arns, request, snapshot, path_prefix=request.path_prefix)
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Write("PutGroupPolicy", PutGroupPolicyRequest, on_group("iam:PutGroupPolicy"), put_group_policy),
+    Read("GetGroupPolicy", GroupPolicyRequest, on_group("iam:GetGroupPolicy"), get_group_policy),
+    Read(
+        "ListGroupPolicies", ListGroupPoliciesRequest, on_group("iam:ListGroupPolicies"), list_group_policies
+    ),
+    Write("DeleteGroupPolicy", GroupPolicyRequest, on_group("iam:DeleteGroupPolicy"), delete_group_policy),
+    Write(
+        "AttachGroupPolicy",
+        GroupAttachmentRequest,
+        on_group_with_policy("iam:AttachGroupPolicy"),
+        attach_group_policy,
+    ),
+    Write(
+        "DetachGroupPolicy",
+        GroupAttachmentRequest,
+        on_group_with_policy("iam:DetachGroupPolicy"),
+        detach_group_policy,
+    ),
+    Read(
+        "ListAttachedGroupPolicies",
+        ListAttachedGroupPoliciesRequest,
+        on_group("iam:ListAttachedGroupPolicies"),
+        list_attached_group_policies,
+    ),
+)

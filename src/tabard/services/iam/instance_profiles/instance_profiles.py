@@ -10,7 +10,15 @@ from tabard.access.authorize import Permit
 from tabard.access.check import Check
 from tabard.model.instance_profile import InstanceProfile
 from tabard.names import new_unique_id
-from tabard.services.iam.checks import arn_to_be, instance_profile_check, pass_role_check, to_make
+from tabard.services.iam.checks import (
+    arn_to_be,
+    instance_profile_check,
+    on_everything,
+    on_instance_profile,
+    on_role,
+    pass_role_check,
+    to_make,
+)
 from tabard.services.iam.entities import (
     instance_profile_seen,
     instance_profile_to_change,
@@ -28,7 +36,7 @@ from tabard.services.iam.pages import PagedRequest, page, page_in_order
 from tabard.services.iam.quotas import ROLES_PER_INSTANCE_PROFILE
 from tabard.services.iam.shapes import instance_profile_shape, whole_instance_profile_shape
 from tabard.services.iam.tags import TagInput, minding_case, requested_tags, with_tags
-from tabard.services.operation import Facts, Output, Request
+from tabard.services.operation import Facts, Operation, Output, Read, Request, Write
 from tabard.store.listings import by_name
 from tabard.store.ports import Transaction
 from tabard.store.snapshot import Snapshot
@@ -218,3 +226,46 @@ def remove_role_from_instance_profile(
         raise RoleNotInInstanceProfile(role_name=role.name, instance_profile_name=instance_profile.name)
     tx.instance_profiles.update(replace(instance_profile, role_id=None))
     return {}
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Write(
+        "CreateInstanceProfile",
+        CreateInstanceProfileRequest,
+        create_instance_profile_checks,
+        create_instance_profile,
+    ),
+    Read(
+        "GetInstanceProfile",
+        InstanceProfileRequest,
+        on_instance_profile("iam:GetInstanceProfile"),
+        get_instance_profile,
+    ),
+    Read(
+        "ListInstanceProfiles",
+        ListInstanceProfilesRequest,
+        on_everything("iam:ListInstanceProfiles"),
+        list_instance_profiles,
+    ),
+    Read(
+        "ListInstanceProfilesForRole",
+        ListInstanceProfilesForRoleRequest,
+        on_role("iam:ListInstanceProfilesForRole"),
+        list_instance_profiles_for_role,
+    ),
+    Write(
+        "DeleteInstanceProfile",
+        InstanceProfileRequest,
+        on_instance_profile("iam:DeleteInstanceProfile"),
+        delete_instance_profile,
+    ),
+    Write(
+        "AddRoleToInstanceProfile", InstanceProfileRoleRequest, add_role_checks, add_role_to_instance_profile
+    ),
+    Write(
+        "RemoveRoleFromInstanceProfile",
+        InstanceProfileRoleRequest,
+        on_instance_profile("iam:RemoveRoleFromInstanceProfile"),
+        remove_role_from_instance_profile,
+    ),
+)

@@ -8,7 +8,12 @@ from dataclasses import replace
 
 from tabard.access.authorize import Permit
 from tabard.access.check import Check
-from tabard.services.iam.checks import instance_profile_check, tag_keys_of_request, tags_of_request
+from tabard.services.iam.checks import (
+    instance_profile_check,
+    on_instance_profile,
+    tag_keys_of_request,
+    tags_of_request,
+)
 from tabard.services.iam.entities import instance_profile_seen, instance_profile_to_change
 from tabard.services.iam.pages import PagedRequest, page
 from tabard.services.iam.tags import (
@@ -19,7 +24,7 @@ from tabard.services.iam.tags import (
     with_tags,
     without_tags,
 )
-from tabard.services.operation import Facts, Output, Request
+from tabard.services.operation import Facts, Operation, Output, Read, Request, Write
 from tabard.store.ports import Transaction
 from tabard.store.snapshot import Snapshot
 
@@ -96,3 +101,20 @@ def list_instance_profile_tags(
     found = instance_profile_seen(snapshot, request.instance_profile_name)
     tags, truncation = page(found.tags, lambda tag: tag.key, request, listing="instance-profile-tags")
     return {"Tags": tag_shapes(tags), **truncation}
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Write("TagInstanceProfile", TagInstanceProfileRequest, tag_instance_profile_checks, tag_instance_profile),
+    Write(
+        "UntagInstanceProfile",
+        UntagInstanceProfileRequest,
+        untag_instance_profile_checks,
+        untag_instance_profile,
+    ),
+    Read(
+        "ListInstanceProfileTags",
+        ListInstanceProfileTagsRequest,
+        on_instance_profile("iam:ListInstanceProfileTags"),
+        list_instance_profile_tags,
+    ),
+)

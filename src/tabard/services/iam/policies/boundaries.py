@@ -26,7 +26,7 @@ from tabard.services.iam.entities import (
     user_to_change,
 )
 from tabard.services.iam.errors import BoundaryDoesNotExist
-from tabard.services.operation import Facts, Output, Request
+from tabard.services.operation import Facts, Operation, Output, Request, Write
 from tabard.store.ports import Transaction
 
 
@@ -196,3 +196,31 @@ def _boundary_of_role(name: str, facts: Facts) -> Context:
 def _boundary_of_user(name: str, facts: Facts) -> Context:
     user = facts.snapshot.user_named(name)
     return {} if user is None else boundary_key(user.permissions_boundary_arn)
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Write(
+        "PutRolePermissionsBoundary",
+        PutRolePermissionsBoundaryRequest,
+        put_role_boundary_checks,
+        put_role_permissions_boundary,
+    ),
+    Write(
+        "DeleteRolePermissionsBoundary",
+        DeleteRolePermissionsBoundaryRequest,
+        on_bounded_role("iam:DeleteRolePermissionsBoundary"),
+        delete_role_permissions_boundary,
+    ),
+    Write(
+        "PutUserPermissionsBoundary",
+        PutUserPermissionsBoundaryRequest,
+        put_user_boundary_checks,
+        put_user_permissions_boundary,
+    ),
+    Write(
+        "DeleteUserPermissionsBoundary",
+        DeleteUserPermissionsBoundaryRequest,
+        on_bounded_user("iam:DeleteUserPermissionsBoundary"),
+        delete_user_permissions_boundary,
+    ),
+)

@@ -11,9 +11,10 @@ from tabard.access.authorize import Permit
 from tabard.model.group import Group
 from tabard.model.role import Role
 from tabard.model.user import User
+from tabard.services.iam.checks import on_policy
 from tabard.services.iam.entities import policy_seen
 from tabard.services.iam.pages import PagedRequest, page
-from tabard.services.operation import Output
+from tabard.services.operation import Operation, Output, Read
 from tabard.store.snapshot import Snapshot
 
 EntityFilter = Literal["User", "Role", "Group", "LocalManagedPolicy", "AWSManagedPolicy"]
@@ -91,3 +92,13 @@ def _uses(holder: Role | User | Group, arn: str, usage: PolicyUsage | None) -> b
     if usage == "PermissionsPolicy" or isinstance(holder, Group):
         return False
     return holder.permissions_boundary_arn == arn
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Read(
+        "ListEntitiesForPolicy",
+        ListEntitiesForPolicyRequest,
+        on_policy("iam:ListEntitiesForPolicy"),
+        list_entities_for_policy,
+    ),
+)

@@ -10,7 +10,7 @@ from tabard.access.authorize import Permit
 from tabard.access.check import Check
 from tabard.model.policies import ManagedPolicy, PolicyVersion
 from tabard.names import new_unique_id
-from tabard.services.iam.checks import arn_to_be, to_make
+from tabard.services.iam.checks import arn_to_be, on_everything, on_policy, to_make
 from tabard.services.iam.documents import refuse_bad_managed_policy
 from tabard.services.iam.entities import policy_seen, policy_to_change
 from tabard.services.iam.errors import PolicyAlreadyExists, PolicyHasVersions, PolicyInUse
@@ -18,7 +18,7 @@ from tabard.services.iam.pages import PagedRequest, page_in_order
 from tabard.services.iam.policies.entities import PolicyUsage
 from tabard.services.iam.shapes import policy_shape, whole_policy_shape
 from tabard.services.iam.tags import TagInput, minding_case, requested_tags, tag_shapes, with_tags
-from tabard.services.operation import Facts, Output, Request
+from tabard.services.operation import Facts, Operation, Output, Read, Request, Write
 from tabard.store.listings import by_name_and_owner
 from tabard.store.ports import AlreadyStored, Transaction
 from tabard.store.snapshot import Snapshot
@@ -153,3 +153,11 @@ def delete_policy(permit: Permit, request: PolicyRequest, tx: Transaction) -> Ou
         raise PolicyHasVersions
     tx.managed_policies.delete(policy.arn)
     return {}
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Write("CreatePolicy", CreatePolicyRequest, create_policy_checks, create_policy),
+    Read("GetPolicy", PolicyRequest, on_policy("iam:GetPolicy"), get_policy),
+    Read("ListPolicies", ListPoliciesRequest, on_everything("iam:ListPolicies"), list_policies),
+    Write("DeletePolicy", PolicyRequest, on_policy("iam:DeletePolicy"), delete_policy),
+)

@@ -7,13 +7,14 @@ from dataclasses import replace
 
 from tabard.access.authorize import Permit
 from tabard.model.policies import ManagedPolicy, PolicyVersion
+from tabard.services.iam.checks import on_policy
 from tabard.services.iam.documents import encoded, refuse_bad_managed_policy
 from tabard.services.iam.entities import policy_seen, policy_to_change
 from tabard.services.iam.errors import DefaultVersionInUse, NoSuchPolicyVersion, TooManyPolicyVersions
 from tabard.services.iam.pages import PagedRequest, page
 from tabard.services.iam.quotas import VERSIONS_PER_POLICY
 from tabard.services.iam.shapes import version_shape
-from tabard.services.operation import Output, Request
+from tabard.services.operation import Operation, Output, Read, Request, Write
 from tabard.store.ports import Transaction
 from tabard.store.snapshot import Snapshot
 
@@ -133,3 +134,32 @@ def _number(version: PolicyVersion) -> int:
 
 def _newest_first(version: PolicyVersion) -> str:
     return f"{10**9 - _number(version):010d}"
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Write(
+        "CreatePolicyVersion",
+        CreatePolicyVersionRequest,
+        on_policy("iam:CreatePolicyVersion"),
+        create_policy_version,
+    ),
+    Read("GetPolicyVersion", PolicyVersionRequest, on_policy("iam:GetPolicyVersion"), get_policy_version),
+    Read(
+        "ListPolicyVersions",
+        ListPolicyVersionsRequest,
+        on_policy("iam:ListPolicyVersions"),
+        list_policy_versions,
+    ),
+    Write(
+        "DeletePolicyVersion",
+        PolicyVersionRequest,
+        on_policy("iam:DeletePolicyVersion"),
+        delete_policy_version,
+    ),
+    Write(
+        "SetDefaultPolicyVersion",
+        PolicyVersionRequest,
+        on_policy("iam:SetDefaultPolicyVersion"),
+        set_default_policy_version,
+    ),
+)

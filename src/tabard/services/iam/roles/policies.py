@@ -4,8 +4,10 @@ AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_managed-vs
 """
 
 from tabard.access.authorize import Permit
+from tabard.services.iam.checks import on_role
 from tabard.services.iam.entities import bounded_role_to_change, role_seen
 from tabard.services.iam.pages import PagedRequest
+from tabard.services.iam.policies.boundaries import on_bounded_role, on_bounded_role_with_policy
 from tabard.services.iam.policies.held_policies import (
     attached_policies,
     inline_names,
@@ -15,7 +17,7 @@ from tabard.services.iam.policies.held_policies import (
     without_attached,
     without_inline,
 )
-from tabard.services.operation import Output, Request
+from tabard.services.operation import Operation, Output, Read, Request, Write
 from tabard.store.ports import Transaction
 from tabard.store.snapshot import Snapshot
 
@@ -136,3 +138,29 @@ def list_attached_role_policies(
     """
     role = role_seen(snapshot, request.role_name)
     return attached_policies(role.attached_policy_arns, request, snapshot, path_prefix=request.path_prefix)
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Write("PutRolePolicy", PutRolePolicyRequest, on_bounded_role("iam:PutRolePolicy"), put_role_policy),
+    Read("GetRolePolicy", RolePolicyRequest, on_role("iam:GetRolePolicy"), get_role_policy),
+    Read("ListRolePolicies", ListRolePoliciesRequest, on_role("iam:ListRolePolicies"), list_role_policies),
+    Write("DeleteRolePolicy", RolePolicyRequest, on_bounded_role("iam:DeleteRolePolicy"), delete_role_policy),
+    Write(
+        "AttachRolePolicy",
+        RoleAttachmentRequest,
+        on_bounded_role_with_policy("iam:AttachRolePolicy"),
+        attach_role_policy,
+    ),
+    Write(
+        "DetachRolePolicy",
+        RoleAttachmentRequest,
+        on_bounded_role_with_policy("iam:DetachRolePolicy"),
+        detach_role_policy,
+    ),
+    Read(
+        "ListAttachedRolePolicies",
+        ListAttachedRolePoliciesRequest,
+        on_role("iam:ListAttachedRolePolicies"),
+        list_attached_role_policies,
+    ),
+)

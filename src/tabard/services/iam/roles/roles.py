@@ -10,7 +10,7 @@ from tabard.credentials.keyring import LONGEST_SESSION
 from tabard.model.revocation import Revocation
 from tabard.model.role import Role
 from tabard.names import new_unique_id
-from tabard.services.iam.checks import arn_to_be, to_make
+from tabard.services.iam.checks import arn_to_be, on_everything, on_role, to_make
 from tabard.services.iam.documents import refuse_bad_trust_policy
 from tabard.services.iam.entities import role_seen, role_to_change
 from tabard.services.iam.errors import (
@@ -25,7 +25,7 @@ from tabard.services.iam.policies.boundaries import boundary_key, refuse_bad_bou
 from tabard.services.iam.roles.trusted_principals import trusted_principals
 from tabard.services.iam.shapes import bounded, role_shape, whole_role_shape
 from tabard.services.iam.tags import TagInput, ignoring_case, requested_tags, tag_shapes, with_tags
-from tabard.services.operation import Facts, Output, Request
+from tabard.services.operation import Facts, Operation, Output, Read, Request, Write
 from tabard.store.listings import by_name
 from tabard.store.ports import Transaction
 from tabard.store.snapshot import Snapshot
@@ -217,3 +217,24 @@ def delete_role(permit: Permit, request: RoleRequest, tx: Transaction) -> Output
         )
     )
     return {}
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Write("CreateRole", CreateRoleRequest, create_role_checks, create_role),
+    Read("GetRole", RoleRequest, on_role("iam:GetRole"), get_role),
+    Read("ListRoles", ListRolesRequest, on_everything("iam:ListRoles"), list_roles),
+    Write("UpdateRole", UpdateRoleRequest, on_role("iam:UpdateRole"), update_role),
+    Write(
+        "UpdateRoleDescription",
+        UpdateRoleDescriptionRequest,
+        on_role("iam:UpdateRoleDescription"),
+        update_role_description,
+    ),
+    Write(
+        "UpdateAssumeRolePolicy",
+        UpdateAssumeRolePolicyRequest,
+        on_role("iam:UpdateAssumeRolePolicy"),
+        update_assume_role_policy,
+    ),
+    Write("DeleteRole", RoleRequest, on_role("iam:DeleteRole"), delete_role),
+)

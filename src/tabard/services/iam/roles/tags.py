@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from tabard.access.authorize import Permit
 from tabard.access.check import Check
-from tabard.services.iam.checks import role_check, tag_keys_of_request, tags_of_request
+from tabard.services.iam.checks import on_role, role_check, tag_keys_of_request, tags_of_request
 from tabard.services.iam.entities import role_seen, role_to_change
 from tabard.services.iam.pages import PagedRequest, page
 from tabard.services.iam.tags import (
@@ -19,7 +19,7 @@ from tabard.services.iam.tags import (
     with_tags,
     without_tags,
 )
-from tabard.services.operation import Facts, Output, Request
+from tabard.services.operation import Facts, Operation, Output, Read, Request, Write
 from tabard.store.ports import Transaction
 from tabard.store.snapshot import Snapshot
 
@@ -89,3 +89,10 @@ def list_role_tags(_permit: Permit, request: ListRoleTagsRequest, snapshot: Snap
     role = role_seen(snapshot, request.role_name)
     tags, truncation = page(role.tags, lambda tag: tag.key, request, listing="role-tags")
     return {"Tags": tag_shapes(tags), **truncation}
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Write("TagRole", TagRoleRequest, tag_role_checks, tag_role),
+    Write("UntagRole", UntagRoleRequest, untag_role_checks, untag_role),
+    Read("ListRoleTags", ListRoleTagsRequest, on_role("iam:ListRoleTags"), list_role_tags),
+)

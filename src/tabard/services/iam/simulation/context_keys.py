@@ -9,10 +9,10 @@ from tabard.access.authorize import Permit
 from tabard.access.check import Check
 from tabard.model.group import Group
 from tabard.policy import DocumentKind, context_keys
-from tabard.services.iam.checks import NamesPolicySource, entity_tags
+from tabard.services.iam.checks import NamesPolicySource, entity_tags, on_everything
 from tabard.services.iam.errors import NoSuchEntity
 from tabard.services.iam.simulation.policies import entity_name, entity_of, given_policies, identity_policies
-from tabard.services.operation import Facts, Output, Request
+from tabard.services.operation import Facts, Operation, Output, Read, Request
 from tabard.store.snapshot import Snapshot
 
 
@@ -71,3 +71,19 @@ def get_context_keys_for_principal_policy(
     given = given_policies(request.policy_input_list, parameter="PolicyInputList", kind=DocumentKind.IDENTITY)
     sources = (*identity_policies(holder, snapshot), *given)
     return {"ContextKeyNames": context_keys(source.document for source in sources)}
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Read(
+        "GetContextKeysForCustomPolicy",
+        GetContextKeysForCustomPolicyRequest,
+        on_everything("iam:GetContextKeysForCustomPolicy"),
+        get_context_keys_for_custom_policy,
+    ),
+    Read(
+        "GetContextKeysForPrincipalPolicy",
+        GetContextKeysForPrincipalPolicyRequest,
+        on_policy_source("iam:GetContextKeysForPrincipalPolicy"),
+        get_context_keys_for_principal_policy,
+    ),
+)

@@ -10,9 +10,11 @@ from tabard.access.authorize import Permit
 from tabard.names import ACCOUNT_ID, Arn
 from tabard.policy import CompiledPolicies, DocumentKind, RequestContext
 from tabard.policy.compiled_statement import CompiledStatement
+from tabard.services.iam.checks import on_everything
 from tabard.services.iam.errors import InvalidInput
 from tabard.services.iam.pages import DEFAULT_PAGE_ENTRIES, PagedRequest, page
 from tabard.services.iam.simulation.caller import ContextEntry, caller_keys, context_of, simulated_principal
+from tabard.services.iam.simulation.context_keys import on_policy_source
 from tabard.services.iam.simulation.exclusions import PolicyIdentifier, excludes_type, without_excluded
 from tabard.services.iam.simulation.policies import (
     Source,
@@ -24,7 +26,7 @@ from tabard.services.iam.simulation.policies import (
     identity_policies,
 )
 from tabard.services.iam.simulation.simulation import Scenario, Simulation
-from tabard.services.operation import Output, Request
+from tabard.services.operation import Operation, Output, Read, Request
 from tabard.store.controls import NO_CONTROLS
 from tabard.store.snapshot import Snapshot
 
@@ -259,3 +261,19 @@ def _account_of(owner: str | None) -> str:
     if not ACCOUNT_ID.fullmatch(account):
         raise InvalidInput(reason=f"ResourceOwner {owner} does not name an account.")
     return account
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Read(
+        "SimulateCustomPolicy",
+        SimulateCustomPolicyRequest,
+        on_everything("iam:SimulateCustomPolicy"),
+        simulate_custom_policy,
+    ),
+    Read(
+        "SimulatePrincipalPolicy",
+        SimulatePrincipalPolicyRequest,
+        on_policy_source("iam:SimulatePrincipalPolicy"),
+        simulate_principal_policy,
+    ),
+)

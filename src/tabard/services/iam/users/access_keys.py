@@ -10,12 +10,13 @@ from tabard.access.authorize import Permit
 from tabard.access.caller import CallerKind
 from tabard.model.access_key import AccessKey, AccessKeyStatus
 from tabard.names import new_access_key_id, new_secret_access_key
+from tabard.services.iam.checks import on_own_or_named_user
 from tabard.services.iam.entities import user_seen
 from tabard.services.iam.errors import InvalidInput, LimitExceeded, NoSuchAccessKey, NoSuchUser
 from tabard.services.iam.pages import PagedRequest, page
 from tabard.services.iam.quotas import ACCESS_KEYS_PER_USER
 from tabard.services.iam.shapes import access_key_shape
-from tabard.services.operation import Output, Request
+from tabard.services.operation import Operation, Output, Read, Request, Write
 from tabard.store.ports import Transaction
 from tabard.store.snapshot import Snapshot
 
@@ -152,3 +153,28 @@ def _owner_seen(permit: Permit, snapshot: Snapshot, user_name: str | None) -> _O
     if own is None:
         raise NoSuchUser(user_name=caller.owner_id)
     return _Owner(own.user_id, own.name)
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Write(
+        "CreateAccessKey",
+        CreateAccessKeyRequest,
+        on_own_or_named_user("iam:CreateAccessKey"),
+        create_access_key,
+    ),
+    Read(
+        "ListAccessKeys", ListAccessKeysRequest, on_own_or_named_user("iam:ListAccessKeys"), list_access_keys
+    ),
+    Write(
+        "UpdateAccessKey",
+        UpdateAccessKeyRequest,
+        on_own_or_named_user("iam:UpdateAccessKey"),
+        update_access_key,
+    ),
+    Write(
+        "DeleteAccessKey",
+        DeleteAccessKeyRequest,
+        on_own_or_named_user("iam:DeleteAccessKey"),
+        delete_access_key,
+    ),
+)

@@ -4,8 +4,10 @@ AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_managed-vs
 """
 
 from tabard.access.authorize import Permit
+from tabard.services.iam.checks import on_user
 from tabard.services.iam.entities import bounded_user_to_change, user_seen
 from tabard.services.iam.pages import PagedRequest
+from tabard.services.iam.policies.boundaries import on_bounded_user, on_bounded_user_with_policy
 from tabard.services.iam.policies.held_policies import (
     attached_policies,
     inline_names,
@@ -15,7 +17,7 @@ from tabard.services.iam.policies.held_policies import (
     without_attached,
     without_inline,
 )
-from tabard.services.operation import Output, Request
+from tabard.services.operation import Operation, Output, Read, Request, Write
 from tabard.store.ports import Transaction
 from tabard.store.snapshot import Snapshot
 
@@ -136,3 +138,29 @@ def list_attached_user_policies(
     """
     user = user_seen(snapshot, request.user_name)
     return attached_policies(user.attached_policy_arns, request, snapshot, path_prefix=request.path_prefix)
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Write("PutUserPolicy", PutUserPolicyRequest, on_bounded_user("iam:PutUserPolicy"), put_user_policy),
+    Read("GetUserPolicy", UserPolicyRequest, on_user("iam:GetUserPolicy"), get_user_policy),
+    Read("ListUserPolicies", ListUserPoliciesRequest, on_user("iam:ListUserPolicies"), list_user_policies),
+    Write("DeleteUserPolicy", UserPolicyRequest, on_bounded_user("iam:DeleteUserPolicy"), delete_user_policy),
+    Write(
+        "AttachUserPolicy",
+        UserAttachmentRequest,
+        on_bounded_user_with_policy("iam:AttachUserPolicy"),
+        attach_user_policy,
+    ),
+    Write(
+        "DetachUserPolicy",
+        UserAttachmentRequest,
+        on_bounded_user_with_policy("iam:DetachUserPolicy"),
+        detach_user_policy,
+    ),
+    Read(
+        "ListAttachedUserPolicies",
+        ListAttachedUserPoliciesRequest,
+        on_user("iam:ListAttachedUserPolicies"),
+        list_attached_user_policies,
+    ),
+)

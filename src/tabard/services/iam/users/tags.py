@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from tabard.access.authorize import Permit
 from tabard.access.check import Check
-from tabard.services.iam.checks import tag_keys_of_request, tags_of_request, user_check
+from tabard.services.iam.checks import on_user, tag_keys_of_request, tags_of_request, user_check
 from tabard.services.iam.entities import user_seen, user_to_change
 from tabard.services.iam.pages import PagedRequest, page
 from tabard.services.iam.tags import (
@@ -19,7 +19,7 @@ from tabard.services.iam.tags import (
     with_tags,
     without_tags,
 )
-from tabard.services.operation import Facts, Output, Request
+from tabard.services.operation import Facts, Operation, Output, Read, Request, Write
 from tabard.store.ports import Transaction
 from tabard.store.snapshot import Snapshot
 
@@ -89,3 +89,10 @@ def list_user_tags(_permit: Permit, request: ListUserTagsRequest, snapshot: Snap
     user = user_seen(snapshot, request.user_name)
     tags, truncation = page(user.tags, lambda tag: tag.key, request, listing="user-tags")
     return {"Tags": tag_shapes(tags), **truncation}
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Write("TagUser", TagUserRequest, tag_user_checks, tag_user),
+    Write("UntagUser", UntagUserRequest, untag_user_checks, untag_user),
+    Read("ListUserTags", ListUserTagsRequest, on_user("iam:ListUserTags"), list_user_tags),
+)

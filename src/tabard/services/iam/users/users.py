@@ -11,7 +11,14 @@ from tabard.access.caller import CallerKind
 from tabard.access.check import Check
 from tabard.model.user import User
 from tabard.names import new_unique_id
-from tabard.services.iam.checks import arn_to_be, to_make, user_check
+from tabard.services.iam.checks import (
+    arn_to_be,
+    on_everything,
+    on_own_or_named_user,
+    on_user,
+    to_make,
+    user_check,
+)
 from tabard.services.iam.entities import user_seen, user_to_change
 from tabard.services.iam.errors import (
     AccessKeysLeft,
@@ -25,7 +32,7 @@ from tabard.services.iam.pages import PagedRequest, page_in_order
 from tabard.services.iam.policies.boundaries import boundary_key, refuse_bad_boundary
 from tabard.services.iam.shapes import bounded, user_shape, whole_user_shape
 from tabard.services.iam.tags import TagInput, ignoring_case, requested_tags, tag_shapes, with_tags
-from tabard.services.operation import Facts, Output, Request
+from tabard.services.operation import Facts, Operation, Output, Read, Request, Write
 from tabard.store.listings import by_name
 from tabard.store.ports import Transaction
 from tabard.store.snapshot import Snapshot
@@ -189,3 +196,12 @@ def delete_user(permit: Permit, request: DeleteUserRequest, tx: Transaction) -> 
 
 def _renamed(user: User, request: UpdateUserRequest) -> User:
     return replace(user, name=request.new_user_name or user.name, path=request.new_path or user.path)
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Write("CreateUser", CreateUserRequest, create_user_checks, create_user),
+    Read("GetUser", GetUserRequest, on_own_or_named_user("iam:GetUser"), get_user),
+    Read("ListUsers", ListUsersRequest, on_everything("iam:ListUsers"), list_users),
+    Write("UpdateUser", UpdateUserRequest, update_user_checks, update_user),
+    Write("DeleteUser", DeleteUserRequest, on_user("iam:DeleteUser"), delete_user),
+)
