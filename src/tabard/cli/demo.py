@@ -1,5 +1,6 @@
-"""`tabard demo`: the whole story in one terminal, with the real system and plain boto3."""
+"""`tabard demo`: the life of one instance in one terminal, with the real system and plain boto3."""
 
+import asyncio
 import json
 import os
 import signal
@@ -13,20 +14,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import boto3
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.markup import escape
 
 from tabard.cli.demo_application import APPLICATION
+from tabard.cli.demo_driver import demo_image
 from tabard.cli.interruption import Interruption
 from tabard.cli.running import complain
 from tabard.clock import SystemClock
 from tabard.edge.upstreams.embedded_stores import EmbeddedStoresNotInstalled, require_embedded_stores
+from tabard.model.instance import Image
+from tabard.private_folder import remove_folder
 from tabard.processes.isolation import LAUNCH_FILE
 from tabard.services.ec2.instance_profiles.pass_role import TRUST_EC2
-from tabard.services.ec2.launch.images import PROCESS_IMAGE
+from tabard.services.ec2.launch.images import NETNS_IMAGE
 from tabard.wiring.data_dir import DataDir, runs
+from tabard.wiring.drivers import instance_isolation
 from tabard.wiring.local_admin import as_admin
 from tabard.wiring.running import RunningSystem, describe
 
@@ -36,42 +42,47 @@ _LOOK_SECONDS = 0.05
 
 
 class StepFailed(Exception):
-    """Something did not happen as told."""
+    """A step of the demo did not happen as the demo says."""
 
 
 def demo() -> None:
-    """Tell the story of one instance and its role with the real system; ends by itself."""
+    """Show the life of one instance and its role, with the real system. Ends by itself."""
     console = Console(highlight=False, soft_wrap=True)
     try:
         require_embedded_stores()
     except EmbeddedStoresNotInstalled as error:
         complain(str(error), status=1)
-    # SIGTERM ends the story as Ctrl-C does: everything that was started is ended first.
+    # SIGTERM ends the demo as Ctrl-C does: the demo first ends everything that it started.
     interruption = Interruption(signal.SIGINT, signal.SIGTERM)
     try:
         with tempfile.TemporaryDirectory(prefix="tabard-demo-") as folder:
+            if os.geteuid() == 0:
+                Path(folder).chmod(0o711)  # an instance of root's runs as another user, beside the data
             data_dir = DataDir(Path(folder) / "data")
-            with _system(console, data_dir) as system:
-                _Story(console, system, data_dir).tell()
+            try:
+                with _system(console, data_dir) as system:
+                    _Story(console, system, data_dir).tell()
+            finally:
+                remove_folder(data_dir.launched_elsewhere, ignore_errors=True)
     except (StepFailed, BotoCoreError, ClientError, OSError) as failure:
         if interruption.asked:
             raise typer.Exit(130) from None
-        console.print(f"\n[bold red]The story is not true:[/] {escape(str(failure))}")
+        console.print(f"\n[bold red]The demo failed:[/] {escape(str(failure))}")
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
-    console.print("\n[bold green]Everything happened as told; nothing is left running.[/]")
+    console.print("\n[bold green]Every step succeeded. Nothing is left running.[/]")
 
 
 @contextmanager
 def _system(console: Console, data_dir: DataDir) -> Iterator[RunningSystem]:
-    """A `tabard up` of its own, as a user would start it."""
+    """Run a `tabard up` for the demo, as a user would start it."""
     data_dir.path.mkdir(mode=0o700)
     log = data_dir.path.parent / "up.log"
     command = [sys.executable, "-I", "-S", LAUNCH_FILE, "--parent-pid", str(os.getpid()), "--"]
     command += [sys.executable, "-m", "tabard.cli.main", "up", "--data-dir", str(data_dir.path)]
     command += ["--port", "0", "--health-port", "0", "--rotate-every", str(ROTATE_EVERY_SECONDS)]
-    # The story is told with every setting at its default, whatever the reader has set.
+    # The demo uses the default of every setting, whatever the user's environment sets.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("TABARD_")}
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - our own command
@@ -91,7 +102,7 @@ def _system(console: Console, data_dir: DataDir) -> Iterator[RunningSystem]:
 
 
 def _end(console: Console, process: "subprocess.Popen[bytes]") -> None:
-    """End `tabard up`, which ends everything else; an impatient second Ctrl-C leaves nothing half ended."""
+    """End `tabard up`, which ends everything else. Ignore a second Ctrl-C meanwhile."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     with console.status("ending what was started"):
@@ -121,7 +132,7 @@ def _wait_for(look: Callable[[], Any], otherwise: str, *, seconds: float = PATIE
 
 @dataclass
 class _Story:
-    """The chapters, in order; each checks what it tells."""
+    """The steps, in order. Each checks what it prints."""
 
     console: Console
     system: RunningSystem
@@ -129,29 +140,28 @@ class _Story:
     _events: list[dict[str, Any]] = field(default_factory=list)
     _log: Path | None = None
     _first_key: str = ""
+    _image: Image = NETNS_IMAGE
 
     def tell(self) -> None:
-        """Every chapter."""
+        """Do every step."""
         self.console.print(
-            f"[bold]Tabard[/] is up at {self.system.endpoint}; its state goes when the story ends"
+            f"[bold]Tabard[/] is up at {self.system.endpoint}; the demo deletes its state at the end"
         )
-        self._heading("1  An operator makes a role, its policy and an instance profile")
+        self._heading("1  An operator creates a role, its policy and an instance profile")
         self._make_role()
-        self._heading("2  … and what the application will work with")
+        self._heading("2  The operator creates a bucket, a table and a queue")
         self._make_resources()
-        self._heading(
-            "3  An instance is launched with the instance profile; its application is plain boto3, no keys"
-        )
+        self._heading("3  The operator launches an instance; its application is plain boto3 without keys")
         instance_id = self._launch()
         self._heading("4  The SDK finds its role at the instance metadata service")
         self._credentials(instance_id)
-        self._heading("5  What the role allows works, what it does not allow is denied, and says why")
+        self._heading("5  The role's policy allows some requests; a denial names the reason")
         self._allowed_and_denied()
-        self._heading("6  The keys rotate; no call fails on the way")
+        self._heading("6  The keys rotate; no call fails")
         self._rotation()
         self._heading("7  A policy change takes effect at once, on the running session")
         self._policy_change()
-        self._heading("8  The instance is terminated")
+        self._heading("8  The operator terminates the instance")
         self._terminate(instance_id)
 
     def _client(self, service: str) -> Any:  # noqa: ANN401 - botocore has no types
@@ -213,8 +223,10 @@ class _Story:
         self._tell(f"queue url         {url}")
 
     def _launch(self) -> str:
+        isolation = asyncio.run(instance_isolation(self.system.endpoint))
+        self._image, reason = demo_image(isolation, (Path(sys.executable), Path(boto3.__file__)))
         instance = self._client("ec2").run_instances(
-            ImageId=PROCESS_IMAGE.image_id,
+            ImageId=self._image.image_id,
             MinCount=1,
             MaxCount=1,
             IamInstanceProfile={"Name": "web"},
@@ -223,6 +235,10 @@ class _Story:
         instance_id = str(instance["InstanceId"])
         self._log = self.system.instances / instance_id / "console.log"
         self._tell(f"instance          {instance_id} ({instance['State']['Name']})")
+        if reason:
+            self._tell(f"driver            process; a network namespace does not work here: {escape(reason)}")
+        else:
+            self._tell("driver            netns; the instance has a network namespace of its own")
         return instance_id
 
     def _credentials(self, instance_id: str) -> None:
@@ -235,7 +251,10 @@ class _Story:
         if not arn.endswith(f":assumed-role/web/{instance_id}"):
             raise StepFailed(f"the application is {arn}")
         self._first_key = found["access_key_id"]
-        self._tell(f"found by          {found['method']} at {found['metadata']}")
+        if self._image is NETNS_IMAGE and found["metadata_is_configured"]:
+            raise StepFailed("the application's environment names a metadata endpoint")
+        how = "nothing configured" if self._image is NETNS_IMAGE else "named by a variable"
+        self._tell(f"found by          {found['method']} at {found['metadata']}, {how}")
         self._tell(f"access key        {found['access_key_id']} (expires {found['expires']})")
         self._tell(f"who am I          {arn}")
 
@@ -255,7 +274,7 @@ class _Story:
         if rotated["failed"]:
             raise StepFailed(f"{rotated['failed']} calls failed while the keys rotated")
         self._tell(f"in the metadata   {rotated['before']} → {rotated['after']}")
-        self._tell(f"a fresh client    signed with {rotated['used']}; the old client goes on as well")
+        self._tell(f"a fresh client    signed with {rotated['used']}; the old client keeps working")
         self._tell(f"calls so far      {rotated['calls']}, failed: {rotated['failed']}")
 
     def _policy_change(self) -> None:
@@ -263,10 +282,10 @@ class _Story:
         self._client("iam").put_role_policy(RoleName="web", PolicyName="app", PolicyDocument=wider)
         now = self._event("now-allowed")
         if now["failed"]:
-            raise StepFailed(f"{now['failed']} calls failed on the way")
+            raise StepFailed(f"{now['failed']} calls failed meanwhile")
         if now["access_key_id"] != self._first_key:
-            raise StepFailed(f"the session is another: {now['access_key_id']} in place of {self._first_key}")
-        self._tell(f"put-role-policy web app: reports/secret/* as well → [green]allowed[/]  {now['what']}")
+            raise StepFailed(f"the session changed: {now['access_key_id']} replaces {self._first_key}")
+        self._tell(f"put-role-policy web app: now also reports/secret/* → [green]allowed[/]  {now['what']}")
         self._tell(f"same key, same client, same session: {now['access_key_id']}")
 
     def _terminate(self, instance_id: str) -> None:
@@ -291,7 +310,7 @@ class _Story:
             found = ec2.describe_instances(InstanceIds=[instance_id])["Reservations"][0]["Instances"][0]
             return bool(found["State"]["Name"] == "terminated")
 
-        with self.console.status("waiting for its end"):
+        with self.console.status("waiting for the instance to end"):
             _wait_for(terminated, "the instance did not end")
 
     def _event(self, name: str) -> dict[str, Any]:
@@ -299,7 +318,7 @@ class _Story:
 
         def look() -> dict[str, Any] | None:
             if not runs(self.data_dir):
-                raise StepFailed("tabard up has ended meanwhile")
+                raise StepFailed("tabard up ended before the demo did")
             for line in self._lines():
                 if line.get("event") == "failed":
                     raise StepFailed(f"the application failed: {line}")

@@ -5,11 +5,13 @@ import json, os, signal, sys, time, urllib.request
 import boto3
 from botocore.exceptions import ClientError
 
+METADATA = os.environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://169.254.169.254")
+
 def say(event, **more):
     print(json.dumps({"event": event, **more}), flush=True)
 
 def metadata_key():
-    base = os.environ["AWS_EC2_METADATA_SERVICE_ENDPOINT"].rstrip("/")
+    base = METADATA.rstrip("/")
     ask = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
     token = ask(urllib.request.Request(
         base + "/latest/api/token", method="PUT", headers={"X-aws-ec2-metadata-token-ttl-seconds": "60"}
@@ -22,8 +24,9 @@ def main():
     credentials = session.get_credentials()
     s3, dynamodb, sqs = (session.client(name) for name in ("s3", "dynamodb", "sqs"))
     say("credentials", method=credentials.method, access_key_id=credentials.access_key,
-        metadata=os.environ["AWS_EC2_METADATA_SERVICE_ENDPOINT"], expires=metadata_key()["Expiration"],
+        metadata=METADATA, expires=metadata_key()["Expiration"],
         configured=[name for name in os.environ if "KEY" in name or "TOKEN" in name or "PROFILE" in name],
+        metadata_is_configured="AWS_EC2_METADATA_SERVICE_ENDPOINT" in os.environ,
         arn=session.client("sts").get_caller_identity()["Arn"])
 
     s3.put_object(Bucket="reports", Key="public/today.txt", Body=b"all is well")
@@ -41,7 +44,7 @@ def main():
         s3.put_object(Bucket="reports", Key="secret/plan.txt", Body=b"...")
     try:
         secret()
-        say("failed", what="reports/secret/plan.txt could be written")
+        say("failed", what="the application could write reports/secret/plan.txt")
     except ClientError as error:
         say("denied", what="s3 PutObject reports/secret/plan.txt",
             code=error.response["Error"]["Code"], message=error.response["Error"]["Message"])
@@ -74,7 +77,7 @@ def main():
     def last_call(number, frame):
         try:
             s3.get_object(Bucket="reports", Key="public/today.txt")["Body"].read()
-            say("failed", what="the session of a terminated instance still works")
+            say("failed", what="the session works after the instance was terminated")
         except ClientError as error:
             say("refused", what="s3 GetObject reports/public/today.txt", code=error.response["Error"]["Code"])
         sys.exit(0)

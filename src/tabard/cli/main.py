@@ -94,7 +94,7 @@ _COMMANDS = (
     LazyCommand(
         "demo",
         "tabard.cli.demo:demo",
-        "Tell the story of one instance and its role with the real system; ends by itself.",
+        "Show the life of one instance and its role, with the real system. Ends by itself.",
     ),
 )
 
