@@ -15,6 +15,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
+import structlog
+
 MOST_DESCRIPTORS = 32
 MOST_BYTES = 128 * 1024
 MOST_RECORDS = 4096
@@ -22,18 +24,28 @@ ANSWER_SECONDS = 5.0
 MOST_QUESTIONS = 120
 """How often the next record is asked for: a supervisor may be stopped (Ctrl-Z); what it keeps is alive."""
 
+DESCRIPTORS_NOT_KEPT = "descriptors_not_kept"
+DESCRIPTORS_NOT_HANDED_OVER = "descriptors_not_handed_over"
+
+_log = structlog.get_logger(__name__)
+
 _KEEP, _UPDATE, _DROP, _NEXT, _RECORD, _END = b"K", b"U", b"D", b"N", b"R", b"E"
 _HEAD = struct.Struct("!c8sH")  # kind, number of the question, length of the name; then name and content
 _NO_QUESTION = bytes(8)
+_CUT = "no room for its descriptors: see descriptor_limit in /health"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """What is kept under a name; the descriptors are the holder's to close."""
+    """What is kept under a name; the descriptors are the holder's to close.
+
+    `is_cut`: the kernel left a part of it out, because the receiver had no room for more descriptors.
+    """
 
     name: str
     content: bytes = field(repr=False)
     descriptors: tuple[int, ...]
+    is_cut: bool = False
 
     def close(self) -> None:
         """Close the descriptors."""
@@ -57,7 +69,7 @@ class DescriptorStore:
 
     def start(self) -> None:
         """Serve in the running loop."""
-        asyncio.get_running_loop().add_reader(self._ours, self._receive)
+        asyncio.get_running_loop().add_reader(self._ours, self.receive)
 
     def stop(self) -> None:
         """Close everything that is kept."""
@@ -68,7 +80,8 @@ class DescriptorStore:
         self._ours.close()
         self._theirs.close()
 
-    def _receive(self) -> None:
+    def receive(self) -> None:
+        """Take one message in; `start` calls it for each."""
         with suppress(OSError, ValueError):
             kind, question, record = _received(self._ours)
             if kind == _NEXT:
@@ -82,10 +95,18 @@ class DescriptorStore:
                 return
             if former is not None:
                 former.close()
-            if kind == _KEEP and len(self._records) < MOST_RECORDS:
-                self._records[record.name] = record
-            else:
+            if kind != _KEEP:
                 record.close()
+            elif record.is_cut or len(self._records) >= MOST_RECORDS:
+                # INVARIANT: a record is kept whole or not at all: half of an instance cannot be adopted.
+                _log.error(
+                    DESCRIPTORS_NOT_KEPT,
+                    name=record.name,
+                    reason=_CUT if record.is_cut else f"{MOST_RECORDS} records are kept already",
+                )
+                record.close()
+            else:
+                self._records[record.name] = record
 
     def _answer(self, question: bytes, *, after: str) -> None:
         name = min((name for name in self._records if name > after), default=None)
@@ -113,8 +134,10 @@ class KeptDescriptors:
     def keep(self, name: str, content: bytes, descriptors: Sequence[int]) -> None:
         """Keep this under `name`, in place of what was there."""
         self._unsaid.pop(name, None)
-        with suppress(OSError):
+        try:
             _send(self._store, _KEEP, _NO_QUESTION, name, content, descriptors)
+        except OSError as error:
+            _log.error(DESCRIPTORS_NOT_KEPT, name=name, reason=str(error))
 
     def update(self, name: str, content: bytes) -> None:
         """Put this content in place of what is kept under `name`, and leave the descriptors as they are.
@@ -136,12 +159,16 @@ class KeptDescriptors:
             _send(self._store, _DROP, _NO_QUESTION, name)
 
     def all(self) -> Iterator[Record]:
-        """Everything that is kept, by name; the descriptors are copies. Waits ten minutes for an answer."""
+        """Every record that arrives whole, by name; its descriptors are copies. Waits up to ten minutes."""
         after = ""
         with suppress(OSError, ValueError):
             while (record := self._next(after)) is not None:
-                yield record
                 after = record.name
+                if record.is_cut:
+                    _log.error(DESCRIPTORS_NOT_HANDED_OVER, name=record.name, reason=_CUT)
+                    record.close()
+                else:
+                    yield record
 
     def _next(self, after: str) -> Record | None:
         for _ in range(MOST_QUESTIONS):
@@ -174,7 +201,7 @@ def _send(
 
 
 def _received(of: socket.socket) -> tuple[bytes, bytes, Record]:
-    message, descriptors, _, _ = socket.recv_fds(of, MOST_BYTES, MOST_DESCRIPTORS)
+    message, descriptors, flags, _ = socket.recv_fds(of, MOST_BYTES, MOST_DESCRIPTORS)
     for descriptor in descriptors:
         os.set_inheritable(descriptor, False)
     if len(message) < _HEAD.size:
@@ -182,4 +209,14 @@ def _received(of: socket.socket) -> tuple[bytes, bytes, Record]:
     kind, question, length = _HEAD.unpack_from(message)
     at = _HEAD.size + length
     name = message[_HEAD.size : at].decode()
-    return kind, question, Record(name=name, content=message[at:], descriptors=tuple(descriptors))
+    return (
+        kind,
+        question,
+        Record(
+            name=name,
+            content=message[at:],
+            descriptors=tuple(descriptors),
+            # recvmsg(2): the process had no descriptor left, or the message was longer than the buffer.
+            is_cut=bool(flags & (socket.MSG_CTRUNC | socket.MSG_TRUNC)),
+        ),
+    )

@@ -9,11 +9,21 @@ import struct
 import sys
 import termios
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Protocol
 
 import pytest
+from structlog.testing import capture_logs
 
-from tabard.processes.descriptor_store import ANSWER_SECONDS, DescriptorStore, KeptDescriptors, Record
+from tabard.processes.descriptor_store import (
+    ANSWER_SECONDS,
+    DESCRIPTORS_NOT_HANDED_OVER,
+    DESCRIPTORS_NOT_KEPT,
+    DescriptorStore,
+    KeptDescriptors,
+    Record,
+)
 from tabard.wiring.process import allow_many_descriptors
 from tests.support.waiting import turns, until
 
@@ -162,6 +172,60 @@ async def test_hundreds_are_kept_with_large_contents(store: DescriptorStore, chi
     assert all(record.content == content and len(record.descriptors) == 3 for record in found)
     for record in found:
         record.close()
+
+
+@contextmanager
+def few_descriptors(free: int) -> Iterator[None]:
+    """This process may open only `free` more descriptors."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    highest = max(int(path.name) for path in Path("/proc/self/fd").iterdir())
+    holes = []
+    while (descriptor := os.dup(0)) < highest:
+        holes.append(descriptor)
+    os.close(descriptor)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1 + free, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for descriptor in holes:
+            os.close(descriptor)
+
+
+async def test_what_does_not_fit_is_not_kept_and_is_logged(child_of: ChildOf) -> None:
+    """recvmsg(2), MSG_CTRUNC: "some control data was discarded due to lack of space"."""
+    store = DescriptorStore()
+    child = child_of(store)
+    child.keep("a", b"content", [0, 1, 2])
+    with few_descriptors(2), capture_logs() as logs:
+        store.receive()
+    assert [(entry["event"], entry["name"]) for entry in logs] == [(DESCRIPTORS_NOT_KEPT, "a")]
+    child.keep("b", b"content", [0, 1, 2])
+    store.start()
+    assert [record.name for record in await all_of(child)] == ["b"]
+    store.stop()
+
+
+async def test_what_does_not_fit_into_the_successor_is_logged_and_the_rest_is_found(
+    store: DescriptorStore, child_of: ChildOf
+) -> None:
+    child = child_of(store)
+    child.keep("a", b"content", [0, 1, 2])
+    child.keep("b", b"content", [0])
+    await turns()
+    with capture_logs() as logs, few_descriptors(1):
+        found = await all_of(child)
+        for record in found:
+            record.close()
+    assert [(record.name, len(record.descriptors)) for record in found] == [("b", 1)]
+    assert [(entry["event"], entry["name"]) for entry in logs] == [(DESCRIPTORS_NOT_HANDED_OVER, "a")]
+
+
+async def test_a_record_that_cannot_be_sent_is_logged(store: DescriptorStore, child_of: ChildOf) -> None:
+    child = child_of(store)
+    with capture_logs() as logs:
+        child.keep("a", b"content", [-1])
+    assert [(entry["event"], entry["name"]) for entry in logs] == [(DESCRIPTORS_NOT_KEPT, "a")]
 
 
 async def test_an_answer_to_a_killed_predecessor_is_not_taken(
