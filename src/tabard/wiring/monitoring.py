@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from collections.abc import Collection
 from contextlib import suppress
 from ipaddress import ip_address
 
@@ -75,16 +76,13 @@ class Monitoring:
 
     def authorities(self) -> frozenset[str]:
         """The Hosts that are this listener's own: its address, and the names in its certificate."""
-        port = self._listener.getsockname()[1]
-        address = self._listener.getsockname()[0]
+        address, port = self._listener.getsockname()[:2]
         names = {str(address)}
         if ip_address(address).is_unspecified:
             names = set(addresses_of(self._listener))
         if self._tls is not None:
             names |= set(self._tls.names)
-        default_port = 80 if self._tls is None else 443
-        bare = {_bracketed(name) for name in names} if port == default_port else set()
-        return frozenset(name.lower() for name in {_with_port(name, port) for name in names} | bare)
+        return authorities_of(names, port, secure=self._tls is not None)
 
     async def _follow_files(self, tls: MetricsTls) -> None:
         while True:
@@ -95,6 +93,17 @@ class Monitoring:
                     _log.info(METRICS_CERTIFICATE_RELOADED, expires_at=tls.expires_at)
             except (OSError, ValueError) as error:
                 _log.warning(METRICS_CERTIFICATE_UNUSABLE, reason=str(error))
+
+
+def authorities_of(names: Collection[str], port: int, *, secure: bool) -> frozenset[str]:
+    """The Hosts by which a client may call these names at this port, in lower case.
+
+    RFC 9110, 4.2.3: the default port of the scheme may be left out.
+    """
+    hosts = {_with_port(name, port) for name in names}
+    if port == (443 if secure else 80):
+        hosts |= {_bracketed(name) for name in names}
+    return frozenset(host.lower() for host in hosts)
 
 
 def _with_port(host: str, port: int) -> str:
