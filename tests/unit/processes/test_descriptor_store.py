@@ -183,7 +183,7 @@ def few_descriptors(free: int) -> Iterator[None]:
     while (descriptor := os.dup(0)) < highest:
         holes.append(descriptor)
     os.close(descriptor)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1 + free, hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (descriptor + free, hard))
     try:
         yield
     finally:
