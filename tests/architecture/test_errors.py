@@ -62,7 +62,9 @@ def raised_in_the_package() -> Iterator[tuple[str, type[AwsError], set[str]]]:
     """Each place where an error is made: where, which, and with what details."""
     for module in modules():
         path = Path(str(module.__file__))
-        errors = {name: value for name, value in vars(module).items() if value in PLAIN}
+        errors = {
+            name: value for name, value in vars(module).items() if isinstance(value, type) and value in PLAIN
+        }
         for node in ast.walk(ast.parse(path.read_text())) if errors else ():
             called = getattr(node, "func", None) or getattr(node, "exc", None)
             error = errors.get(getattr(called, "id", ""))
