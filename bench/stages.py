@@ -14,19 +14,19 @@ from tabard.audit.queue import AuditQueue
 from tabard.clock import SystemClock
 from tabard.credentials.identity_certificate import OpenedIdentityKeys
 from tabard.credentials.keyrings import OpenedKeyrings
+from tabard.edge.authenticate import Authentication
 from tabard.edge.body import Body
 from tabard.edge.forward_json import JsonUpstream
 from tabard.edge.forward_s3 import S3Upstream
 from tabard.edge.perform import Performer
-from tabard.edge.pipeline import Pipeline, claimed_authorization, parse
-from tabard.edge.stages import Allowed, Asked, Believed, Resolved
+from tabard.edge.pipeline import Pipeline, identify, parse
+from tabard.edge.stages import Authenticated, Authorized, Claimed, Parsed, Resolved
 from tabard.edge.table_keys import TableKeys
 from tabard.http1.answer import Answer
 from tabard.http1.body_stream import BodyStream
 from tabard.http1.pool import Http1Pool, UnixTarget
 from tabard.sigv4.sign import Credentials
 from tabard.store.snapshot import Snapshot
-from tabard.wire.identify import Identified, identify
 from tabard.wire.request import RawRequest
 
 REQUESTS = 400
@@ -62,44 +62,39 @@ def stage_microseconds(house: House) -> dict[str, float]:
     """CPU µs of each stage of a GetObject by a known caller, medians."""
     pipeline = _pipeline(house)
     raws = [as_arrived(request) for request in signed_gets(house, REQUESTS)]
-    identified = [_identified(raw) for raw in raws]
+    claimed = [identify(raw) for raw in raws]
     bodies = [
         Body(BodyStream(_NoConnection()), length=0, invite=None, idle_seconds=60, whole_seconds=60)
         for _ in raws
     ]
 
-    def believe(raw: RawRequest, named: Identified, body: Body) -> Believed:
-        return _finished(pipeline.authenticate(raw, named, claimed_authorization(raw), body))
+    def authenticate(one: Claimed, body: Body) -> Authenticated:
+        return _finished(pipeline.authentication.authenticate(one, body))
 
-    def resolve(asked: Asked) -> Resolved:
-        return _finished(pipeline.resolve(asked))
+    def resolve(parsed: Parsed) -> Resolved:
+        return _finished(pipeline.resolve(parsed))
 
-    believed = [believe(*those) for those in zip(raws, identified, bodies, strict=True)]
-    asked = [parse(one) for one in believed]
-    resolved = [resolve(one) for one in asked]
-    allowed = [pipeline.authorize(one) for one in resolved]
+    authenticated = [authenticate(*those) for those in zip(claimed, bodies, strict=True)]
+    parsed = [parse(one) for one in authenticated]
+    resolved = [resolve(one) for one in parsed]
+    authorized = [pipeline.authorize(one) for one in resolved]
     answer = Answer(status=200, headers=(), body=b"")
 
-    def record(raw: RawRequest, reached: Allowed, named: Identified) -> None:
-        pipeline.record(raw, reached, named, answer, None)
+    def record(raw: RawRequest, stage: Authorized) -> None:
+        pipeline.record(raw, stage, answer, None)
 
     stages: dict[str, list[Callable[[], object]]] = {
-        "identify": [partial(_identified, raw) for raw in raws],
-        "authenticate": [partial(believe, *those) for those in zip(raws, identified, bodies, strict=True)],
-        "parse": [partial(parse, one) for one in believed],
-        "resolve": [partial(resolve, one) for one in asked],
+        "identify": [partial(identify, raw) for raw in raws],
+        "authenticate": [partial(authenticate, *those) for those in zip(claimed, bodies, strict=True)],
+        "parse": [partial(parse, one) for one in authenticated],
+        "resolve": [partial(resolve, one) for one in parsed],
         "authorize": [partial(pipeline.authorize, one) for one in resolved],
-        "record": [partial(record, *those) for those in zip(raws, allowed, identified, strict=True)],
+        "record": [partial(record, *those) for those in zip(raws, authorized, strict=True)],
     }
     rounds: list[dict[str, float]] = [
         {name: each(calls) for name, calls in stages.items()} for _ in range(ROUNDS + 1)
     ]
     return {name: median([found[name] for found in rounds[1:]]) * 1e6 for name in stages}
-
-
-def _identified(raw: RawRequest) -> Identified:
-    claim = claimed_authorization(raw)
-    return identify(raw, claim.scope.service if claim is not None else None)
 
 
 def _finished(work: Coroutine[object, None, T]) -> T:
@@ -121,17 +116,23 @@ def _pipeline(house: House) -> Pipeline:
     )
     snapshots, keyrings = _Unchanging(house.snapshot), OpenedKeyrings(house.vault)
     credentials = Credentials(access_key_id="AKIAIOSFODNN7EXAMPLE", secret_access_key="")
+    s3 = S3Upstream(pool=pool, credentials=credentials, clock=clock, region=REGION, endpoint=ENDPOINT)
     return Pipeline(
         snapshots=snapshots,
         keyrings=keyrings,
-        authenticator=house.authenticator(),
+        authentication=Authentication(
+            snapshots=snapshots,
+            keyrings=keyrings,
+            authenticator=house.authenticator(),
+            clock=clock,
+            home_region=REGION,
+        ),
         performer=Performer(
             store=house.store,
             snapshots=snapshots,
             keyrings=keyrings,
             identity_keys=OpenedIdentityKeys(house.vault),
-            s3=S3Upstream(pool=pool, credentials=credentials, clock=clock, region=REGION, endpoint=ENDPOINT),
-            json={"dynamodb": dynamodb, "sqs": sqs},
+            upstreams={"dynamodb": dynamodb, "sqs": sqs, "s3": s3},
             table_keys=TableKeys(dynamodb, clock),
             instance_session_lifetime=timedelta(hours=6),
         ),

@@ -1,4 +1,4 @@
-"""Every request walks the same rooms in the same order, and no room can be skipped."""
+"""Every request passes the same stages in the same order, and no stage can be skipped."""
 
 import ast
 import inspect
@@ -11,27 +11,25 @@ import pytest
 from tabard.access.authorize import Permit
 from tabard.access.caller import Caller
 from tabard.edge import pipeline, stages
+from tabard.edge.authenticate import Authentication
 from tabard.edge.perform import Performer
 from tabard.edge.pipeline import Pipeline
-from tabard.edge.stages import Allowed, Asked, Believed, Resolved
+from tabard.edge.stages import Authenticated, Authorized, Claimed, Parsed, Resolved
 from tabard.edge.tables import OPERATIONS
 from tabard.services.operation import Forward, Minting, Read, StoreRead, Vouching, Watch, Write
 from tabard.wire.request import RawRequest, ServiceName
 from tests.support.package_contents import syntax_trees
 
-THE_WAY = [
-    "claimed_authorization",
-    "identified_as",
-    "authenticate",
-    "parse",
-    "resolve",
-    "authorize",
-    "perform",
-    "render_refusal",
-    "record",
-]
+THE_STAGES = ["identify", "authenticate", "decide_and_perform", "render_refusal", "record"]
+THE_DECISION = ["parse", "resolve", "authorize", "perform"]
 # What each room is handed, and what it hands on: made of the one before it, so that none can be left out.
-STAGES = [(Believed, RawRequest), (Asked, Believed), (Resolved, Asked), (Allowed, Resolved)]
+STAGES = [
+    (Claimed, RawRequest),
+    (Authenticated, Claimed),
+    (Parsed, Authenticated),
+    (Resolved, Parsed),
+    (Authorized, Resolved),
+]
 
 
 def calls_of(function: object) -> list[str]:
@@ -45,10 +43,14 @@ def calls_of(function: object) -> list[str]:
     ]
 
 
-def test_the_pipeline_reads_as_the_list_of_its_rooms() -> None:
-    walked = [name for name in calls_of(Pipeline.answer) if name in THE_WAY]
-    assert list(dict.fromkeys(walked)) == THE_WAY
-    assert len(walked) == len(THE_WAY), "a room is entered once"
+@pytest.mark.parametrize(
+    ("method", "stages_called"),
+    [(Pipeline.answer, THE_STAGES), (Pipeline.decide_and_perform, THE_DECISION)],
+    ids=["answer", "decide_and_perform"],
+)
+def test_the_pipeline_reads_as_the_list_of_its_stages(method: object, stages_called: list[str]) -> None:
+    walked = [name for name in calls_of(method) if name in {*THE_STAGES, *THE_DECISION}]
+    assert walked == stages_called, "each stage is called once, in this order"
 
 
 @pytest.mark.parametrize(("stage", "before"), STAGES, ids=lambda one: one.__name__)
@@ -66,20 +68,21 @@ def test_there_is_no_stage_beside_these() -> None:
         if isinstance(value, type) and value.__module__ == stages.__name__
     }
     assert found == {stage.__name__ for stage, _ in STAGES}
-    assert set(get_args(stages.Reached)) == {RawRequest, *(stage for stage, _ in STAGES)}
+    assert set(get_args(stages.Stage)) == {RawRequest, *(stage for stage, _ in STAGES)}
 
 
 def test_each_room_takes_what_the_one_before_it_made() -> None:
     for room, taken, made in (
-        (Pipeline.authenticate, RawRequest, Believed),
-        (pipeline.parse, Believed, Asked),
-        (Pipeline.resolve, Asked, Resolved),
-        (Pipeline.authorize, Resolved, Allowed),
+        (pipeline.identify, RawRequest, Claimed),
+        (Authentication.authenticate, Claimed, Authenticated),
+        (pipeline.parse, Authenticated, Parsed),
+        (Pipeline.resolve, Parsed, Resolved),
+        (Pipeline.authorize, Resolved, Authorized),
     ):
         hints = get_type_hints(room)
         assert hints["return"] is made
         assert taken in hints.values()
-    assert Allowed in get_type_hints(Performer.perform).values()
+    assert Authorized in get_type_hints(Performer.perform).values()
 
 
 def callers_of(name: str) -> set[str]:
@@ -103,8 +106,24 @@ def test_only_its_own_room_makes_a_proof(proof: type, maker: str) -> None:
 
 
 @pytest.mark.parametrize("stage", [stage for stage, _ in STAGES], ids=lambda one: one.__name__)
-def test_stages_are_made_by_the_pipeline_alone(stage: type) -> None:
-    assert callers_of(stage.__name__) == {"edge/pipeline.py"}
+def test_only_the_pipeline_and_authentication_make_stages(stage: type) -> None:
+    maker = "edge/authenticate.py" if stage is Authenticated else "edge/pipeline.py"
+    assert callers_of(stage.__name__) == {maker}
+
+
+def test_the_edge_asks_for_no_service_by_name() -> None:
+    """A service differs from others by its row in `edge/tables.py` and by its rows of operations."""
+    compared = {
+        (file, ast.unparse(node))
+        for file, tree in syntax_trees().items()
+        if file.startswith("edge/")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Compare)
+        for side in (node.left, *node.comparators)
+        for constant in ast.walk(side)
+        if isinstance(constant, ast.Constant) and constant.value in get_args(ServiceName)
+    }
+    assert compared == set()
 
 
 def test_nothing_seals_a_session_but_mint() -> None:

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tabard.edge import pipeline
+from tabard.edge.authenticate import Authentication
+from tabard.edge.perform import Performer
 from tabard.edge.pipeline import Pipeline
 from tests.support.repository_texts import REPOSITORY, blocks, markdown, read
 
@@ -68,5 +71,10 @@ def test_the_stages_of_a_request_are_the_pipelines() -> None:
         "record",
         "answer",
     ]
-    methods = {name for name in vars(Pipeline) if not name.startswith("_")}
-    assert {"authenticate", "resolve", "authorize", "record", "answer"} <= methods
+    for owner, stages in (
+        (pipeline, {"identify", "parse"}),
+        (Authentication, {"authenticate"}),
+        (Pipeline, {"resolve", "authorize", "record", "answer"}),
+        (Performer, {"perform"}),
+    ):
+        assert stages <= vars(owner).keys()

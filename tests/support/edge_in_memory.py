@@ -16,6 +16,7 @@ from tabard.credentials.identity_certificate import OpenedIdentityKeys
 from tabard.credentials.keyring import new_sealing_key
 from tabard.credentials.keyrings import OpenedKeyrings
 from tabard.credentials.master_key import MasterKey
+from tabard.edge.authenticate import Authentication
 from tabard.edge.forward_json import JsonUpstream
 from tabard.edge.forward_s3 import S3Upstream
 from tabard.edge.perform import Performer
@@ -304,6 +305,13 @@ async def edge_in_memory(
         for service in ("dynamodb", "sqs")
     )
     source, keyrings = Source(store), OpenedKeyrings(vault)
+    s3_upstream = S3Upstream(
+        pool=s3_pool,
+        credentials=Credentials(access_key_id="upstream", secret_access_key="upstream"),
+        clock=clock,
+        region=REGION,
+        endpoint=f"http://{HOST}",
+    )
     page = MetricsPage.private()
     metrics = RequestMetrics(page)
     performer = Performer(
@@ -311,14 +319,7 @@ async def edge_in_memory(
         snapshots=source,
         keyrings=keyrings,
         identity_keys=OpenedIdentityKeys(vault),
-        s3=S3Upstream(
-            pool=s3_pool,
-            credentials=Credentials(access_key_id="upstream", secret_access_key="upstream"),
-            clock=clock,
-            region=REGION,
-            endpoint=f"http://{HOST}",
-        ),
-        json={"dynamodb": dynamodb, "sqs": sqs},
+        upstreams={"dynamodb": dynamodb, "sqs": sqs, "s3": s3_upstream},
         table_keys=TableKeys(dynamodb, clock),
         instance_session_lifetime=timedelta(hours=6),
         metrics=metrics,
@@ -332,7 +333,13 @@ async def edge_in_memory(
     pipeline = Pipeline(
         snapshots=source,
         keyrings=keyrings,
-        authenticator=Authenticator(vault),
+        authentication=Authentication(
+            snapshots=source,
+            keyrings=keyrings,
+            authenticator=Authenticator(vault),
+            clock=clock,
+            home_region=REGION,
+        ),
         performer=performer,
         audit=AuditQueue(sink),
         clock=clock,

@@ -15,6 +15,7 @@ from tabard.clock import Clock
 from tabard.edge.object_body import UNSIGNED_PAYLOAD, ObjectBody
 from tabard.edge.readable_answer import readable_answer
 from tabard.edge.s3_payload import EMPTY_SHA256
+from tabard.edge.upstream import AllowedCall
 from tabard.errors import RelayedError, ServiceUnavailable
 from tabard.http1.answer import Answer, Headers
 from tabard.http1.pool import Http1Answer, Http1Pool, UpstreamUnavailable
@@ -69,20 +70,14 @@ class S3Upstream:
     region: str
     endpoint: str
 
-    async def forward(
-        self, permit: Permit, call: Call, body: ObjectBody | None, refused: Sequence[Denied] = ()
-    ) -> Answer:
+    async def forward(self, allowed: AllowedCall) -> Answer:
         """Perform an allowed call.
 
-        Args:
-            body: the object's content, of an operation that has one.
-            refused: the denied parts of a DeleteObjects.
         Raises:
-            RelayedError: what the upstream answered. ServiceUnavailable (503): it cannot be reached, or
-            failed at what it was asked.
+            RelayedError: the upstream's own error. ServiceUnavailable (503): it cannot be reached, or failed.
         """
         try:
-            return await self._forward(permit, call, body, refused)
+            return await self._forward(allowed.permit, allowed.call, allowed.body, allowed.refused)
         except RelayedError as error:
             if error.http_status == UPSTREAM_FAILED:
                 raise ServiceUnavailable(reason="The S3 upstream failed; please try again.") from error

@@ -7,7 +7,6 @@ import msgspec
 from tabard.access.caller import Caller
 from tabard.access.machine_callers import authenticate_host, authenticate_join_token
 from tabard.access.refusals import NotAuthenticated, Refusal
-from tabard.sigv4.authorization import Authorization
 from tabard.store.snapshot import Snapshot
 from tabard.wire.identify import Identified
 from tabard.wire.request import RawRequest
@@ -24,11 +23,6 @@ class _Presented(msgspec.Struct, frozen=True, rename="pascal"):
 
     def __repr__(self) -> str:
         return f"_Presented(join_token_id={self.join_token_id!r})"
-
-
-def is_a_machines(identified: Identified, claim: Authorization | None) -> bool:
-    """Whether a request is believed by certificate or join token; a signed one is by its signature alone."""
-    return identified.service == "hosts" and claim is None
 
 
 def authenticate_machine(

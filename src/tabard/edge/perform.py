@@ -1,4 +1,4 @@
-"""Performing what was allowed: here, or at an upstream."""
+"""Perform authorized calls, here or at an upstream."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -10,17 +10,15 @@ from typing import Protocol, assert_never
 from tabard.access.mint import Mint
 from tabard.credentials.identity_certificate import IdentityKey
 from tabard.credentials.keyring import Keyring
-from tabard.edge.forward_json import JsonUpstream
-from tabard.edge.forward_s3 import S3Upstream
 from tabard.edge.object_body import ObjectBody
 from tabard.edge.reached_at import reached_at
 from tabard.edge.record import audit_event
 from tabard.edge.request_metrics import RequestMetrics
-from tabard.edge.stages import Allowed
+from tabard.edge.stages import Authorized
 from tabard.edge.table_keys import TableKeys
+from tabard.edge.upstream import AllowedCall, Upstream
 from tabard.errors import InternalFailure, ServiceUnavailable
 from tabard.http1.answer import Answer
-from tabard.services.dynamodb.tables import table_name
 from tabard.services.operation import (
     Forward,
     Minting,
@@ -71,14 +69,13 @@ class IdentityKeys(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Performer:
-    """Knows the store, the keyring and the upstreams; is only ever handed what was allowed."""
+    """Knows the store, the keyring and the upstreams; is only ever given authorized calls."""
 
     store: Store = field(repr=False)
     snapshots: RefreshingSource = field(repr=False)
     keyrings: Keyrings = field(repr=False)
     identity_keys: IdentityKeys = field(repr=False)
-    s3: S3Upstream
-    json: Mapping[ServiceName, JsonUpstream]
+    upstreams: Mapping[ServiceName, Upstream]
     table_keys: TableKeys
     instance_session_lifetime: timedelta
     metrics: RequestMetrics = field(default_factory=RequestMetrics, repr=False)
@@ -98,28 +95,28 @@ class Performer:
         self.writer.shutdown()
         self.reader.shutdown()
 
-    async def perform(self, allowed: Allowed) -> Answer:
+    async def perform(self, authorized: Authorized) -> Answer:
         """Perform it and render the answer.
 
         Raises:
             AwsError: the operation's own errors. ServiceUnavailable (503): the store or an upstream is away.
         """
-        asked = allowed.resolved.asked
-        operation, request, snapshot = asked.operation, asked.request, asked.believed.snapshot
+        parsed = authorized.resolved.parsed
+        operation, request, snapshot = parsed.operation, parsed.request, parsed.authenticated.snapshot
         output: Output
         match operation:
             case Forward():
-                operation.validate(asked.call.input, allowed.permit)
-                return await self._measured(allowed)
+                operation.validate(parsed.call.input, authorized.permit)
+                return await self._measured(authorized, operation)
             case Read():
-                output = operation.perform(allowed.permit, request, await self.snapshots.newest())
+                output = operation.perform(authorized.permit, request, await self.snapshots.newest())
             case StoreRead():
-                output = await self._read_store(allowed, operation)
+                output = await self._read_store(authorized, operation)
             case Write():
-                output = await self._write(allowed, operation)
+                output = await self._write(authorized, operation)
             case Minting():
                 output = operation.perform(
-                    allowed.permit,
+                    authorized.permit,
                     request,
                     Mint(
                         snapshot=snapshot,
@@ -129,35 +126,35 @@ class Performer:
                 )
             case Vouching():
                 key = self.identity_keys.of(snapshot)
-                output = operation.perform(allowed.permit, request, snapshot, key)
+                output = operation.perform(authorized.permit, request, snapshot, key)
             case Watch():
-                output = await operation.perform(allowed.permit, request, self.snapshots)
+                output = await operation.perform(authorized.permit, request, self.snapshots)
             case _:
                 assert_never(operation)
-        call = asked.call
+        call = parsed.call
         return render_output(
-            service_model(call.service), call.operation, output, allowed.permit.request_id, call.protocol
+            service_model(call.service), call.operation, output, authorized.permit.request_id, call.protocol
         )
 
-    async def _read_store(self, allowed: Allowed, operation: StoreRead[object]) -> Output:  # type: ignore[type-var]
+    async def _read_store(self, authorized: Authorized, operation: StoreRead[object]) -> Output:  # type: ignore[type-var]
         """In a thread: the loop never waits for a disk."""
 
         def read() -> Output:
             with self.store.reading() as tx:
-                return operation.perform(allowed.permit, allowed.resolved.asked.request, tx)
+                return operation.perform(authorized.permit, authorized.resolved.parsed.request, tx)
 
         try:
             return await asyncio.get_running_loop().run_in_executor(self.reader, read)
         except StoreUnavailable as error:
             raise ServiceUnavailable(reason="The store cannot be read just now. Please try again.") from error
 
-    async def _write(self, allowed: Allowed, operation: Write[object]) -> Output:  # type: ignore[type-var]
+    async def _write(self, authorized: Authorized, operation: Write[object]) -> Output:  # type: ignore[type-var]
         """One transaction, its audit event in it; then this edge sees its own change at once."""
         loop = asyncio.get_running_loop()
         latest_start = loop.time() + WRITE_QUEUE_SECONDS
         try:
             output = await loop.run_in_executor(
-                self.writer, self._commit, allowed, operation, lambda: loop.time() <= latest_start
+                self.writer, self._commit, authorized, operation, lambda: loop.time() <= latest_start
             )
         except StoreUnavailable as error:
             raise ServiceUnavailable(
@@ -171,45 +168,54 @@ class Performer:
 
     def _commit(
         self,
-        allowed: Allowed,
+        authorized: Authorized,
         operation: Write[object],  # type: ignore[type-var]
         may_still_start: Callable[[], bool],
     ) -> Output:
         if not may_still_start():
             # Each write waits for a locked store as long as it may: those behind it shall not wait in turn.
             raise StoreUnavailable("the writes before this one took too long")
-        asked = allowed.resolved.asked
+        parsed = authorized.resolved.parsed
         with self.store.transaction() as tx:
-            output = operation.perform(allowed.permit, asked.request, tx)
+            output = operation.perform(authorized.permit, parsed.request, tx)
             tx.audit.append(
-                [audit_event(asked.believed.raw, allowed, service=asked.call.service, status=200, error=None)]
+                [
+                    audit_event(
+                        parsed.authenticated.claimed.raw,
+                        authorized,
+                        service=parsed.call.service,
+                        status=200,
+                        error=None,
+                    )
+                ]
             )
         return output
 
-    async def _measured(self, allowed: Allowed) -> Answer:
-        """Forward, and count how long the store behind the service took."""
+    async def _measured(self, authorized: Authorized, operation: Forward) -> Answer:
+        """Forward a call, and count how long the store behind the service took."""
         loop = asyncio.get_running_loop()
         began_seconds, failed = loop.time(), False
         try:
-            return await self._forward(allowed)
+            return await self._forward(authorized, operation)
         except ServiceUnavailable:
             failed = True
             raise
         finally:
-            seconds = loop.time() - began_seconds
-            self.metrics.count_forwarded(allowed.resolved.asked.call.service, seconds=seconds, failed=failed)
+            service, seconds = authorized.resolved.parsed.call.service, loop.time() - began_seconds
+            self.metrics.count_forwarded(service, seconds=seconds, failed=failed)
 
-    async def _forward(self, allowed: Allowed) -> Answer:
-        asked, permit = allowed.resolved.asked, allowed.permit
-        call = asked.call
-        if call.service == "s3":
-            content = asked.believed.content
-            body = content if isinstance(content, ObjectBody) else None
-            return await self.s3.forward(permit, call, body, allowed.refused)
-        upstream = self.json[call.service]
+    async def _forward(self, authorized: Authorized, operation: Forward) -> Answer:
+        parsed, permit = authorized.resolved.parsed, authorized.permit
+        call, content = parsed.call, parsed.authenticated.content
+        upstream = self.upstreams[call.service]
         answer = await upstream.forward(
-            permit, call, reached_at=reached_at(asked.believed.raw, endpoint=upstream.endpoint)
+            AllowedCall(
+                permit=permit,
+                call=call,
+                body=content if isinstance(content, ObjectBody) else None,
+                refused=authorized.refused,
+                reached_at=reached_at(parsed.authenticated.claimed.raw, endpoint=upstream.endpoint),
+            )
         )
-        if call.operation in ("CreateTable", "DeleteTable"):
-            self.table_keys.forget(table_name(call.input["TableName"], permit), permit.region)
+        operation.after_success(call.input, permit, self.table_keys)
         return answer

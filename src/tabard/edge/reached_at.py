@@ -13,7 +13,9 @@ def reached_at(raw: RawRequest, *, endpoint: str) -> str:
     An enrolled machine reaches the edge at an address of its own, in plain HTTP, and its agent leads it here.
     The answer goes to whoever has said this Host, and nothing is kept of it.
     """
+    if not raw.secure:
+        return endpoint
     host = raw.header("host") or ""
-    if not raw.secure or not _AUTHORITY.fullmatch(host):
+    if not _AUTHORITY.fullmatch(host):
         return endpoint
     return f"http://{host}" if raw.relayed else f"https://{host}"

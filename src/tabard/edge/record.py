@@ -3,13 +3,12 @@
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import islice
-from typing import assert_never
 
 from tabard.access.authorize import Denied
 from tabard.access.check import Check
 from tabard.access.denial_record import evidence
 from tabard.access.refusals import MemberNotOffered, OperationNotOffered
-from tabard.edge.stages import Allowed, Asked, Believed, Reached, Resolved
+from tabard.edge.stages import Authorized, Parsed, Resolved, Stage, authenticated_of, parsed_of
 from tabard.errors import AwsError
 from tabard.model.audit_event import AuditEvent, DecidedCheck, Outcome
 from tabard.policy import Decision
@@ -21,70 +20,65 @@ _MOST_DECISIONS = 20
 
 
 def audit_event(
-    raw: RawRequest, reached: Reached, *, service: str, status: int, error: AwsError | None
+    raw: RawRequest, stage: Stage, *, service: str, status: int, error: AwsError | None
 ) -> AuditEvent:
-    """The event of a request that got as far as `reached`."""
-    asked = asked_of(reached)
-    believed = asked.believed if asked is not None else reached if isinstance(reached, Believed) else None
+    """The event of a request that got as far as `stage`."""
+    parsed, authenticated = parsed_of(stage), authenticated_of(stage)
     resolved = (
-        reached.resolved
-        if isinstance(reached, Allowed)
-        else reached
-        if isinstance(reached, Resolved)
-        else None
+        stage.resolved if isinstance(stage, Authorized) else stage if isinstance(stage, Resolved) else None
     )
-    caller = believed.caller if believed is not None else None
+    caller = authenticated.caller if authenticated is not None else None
     # A DeleteObjects is answered part by part: one refused part makes it a denied request.
-    refused = reached.refused if isinstance(reached, Allowed) else ()
+    refused = stage.refused if isinstance(stage, Authorized) else ()
     if error is None and refused:
         error = refused[0]
     return AuditEvent(
         request_id=raw.request_id,
         at=raw.received_at,
         service=service,
-        operation=_operation(asked, error),
+        operation=_operation(parsed, error),
         principal_arn=caller.arn if caller is not None else "",
         access_key_id=caller.access_key_id if caller is not None else "",
         source_ip=raw.peer_ip,
         user_agent=_storable((raw.header("user-agent") or "")[:_USER_AGENT_CHARACTERS]),
-        region=believed.facts.region if believed is not None else "",
+        region=authenticated.facts.region if authenticated is not None else "",
         resources=_resources(resolved, refused, error),
-        outcome=outcome_of(reached, error),
+        outcome=outcome_of(stage, error),
         error_code=error.error_code if error is not None else "",
         reason=_storable(_reason(error)[:_REASON_CHARACTERS]) if error is not None else "",
         http_status=status,
-        snapshot_version=believed.snapshot.version if believed is not None else 0,
+        snapshot_version=authenticated.snapshot.version if authenticated is not None else 0,
         decisions=tuple(
             DecidedCheck(
                 check.action, _storable(check.resource), decision.effect, decision.layer, decision.matched
             )
-            for check, decision in _decisions(reached, refused, error)
+            for check, decision in _decisions(stage, refused, error)
         ),
     )
 
 
-def explanation_of(reached: Reached, error: AwsError | None) -> Callable[[], str] | None:
+def explanation_of(stage: Stage, error: AwsError | None) -> Callable[[], str] | None:
     """What writes the explanation of a denied request, for whoever has the time; None for any other."""
-    if error is None and isinstance(reached, Allowed) and reached.refused:
-        error = reached.refused[0]
+    if error is None and isinstance(stage, Authorized) and stage.refused:
+        error = stage.refused[0]
     return partial(evidence, error.denial) if isinstance(error, Denied) else None
 
 
 def _decisions(
-    reached: Reached, refused: Sequence[Denied], error: AwsError | None
+    stage: Stage, refused: Sequence[Denied], error: AwsError | None
 ) -> Iterator[tuple[Check, Decision]]:
     """The decisions that are worth keeping: the denials, or else what the leave rests on."""
     if isinstance(error, Denied) and not refused:
         refused = (error,)
     if refused:
         return ((denied.denial.check, denied.denial.decision) for denied in refused[:_MOST_DECISIONS])
-    if not isinstance(reached, Allowed):
+    if not isinstance(stage, Authorized):
         return iter(())
-    permit = reached.permit
+    permit = stage.permit
     return islice(zip(permit.checks, permit.decisions, strict=True), _MOST_DECISIONS)
 
 
-def outcome_of(reached: Reached, error: AwsError | None) -> Outcome:
+def outcome_of(stage: Stage, error: AwsError | None) -> Outcome:
     """How the request ended, in the audit and in the metrics."""
     if error is None:
         return "allowed"
@@ -92,7 +86,7 @@ def outcome_of(reached: Reached, error: AwsError | None) -> Outcome:
         return "not_offered"
     if isinstance(error, Denied):
         return "denied"
-    return "failed" if isinstance(reached, Allowed) else "refused"
+    return "failed" if isinstance(stage, Authorized) else "refused"
 
 
 def _resources(
@@ -113,27 +107,12 @@ def _storable(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
-def _operation(asked: Asked | None, error: AwsError | None) -> str:
+def _operation(parsed: Parsed | None, error: AwsError | None) -> str:
     """The operation's name; that of one that is not offered as well."""
-    if asked is not None:
-        return asked.call.operation
+    if parsed is not None:
+        return parsed.call.operation
     return error.operation if isinstance(error, OperationNotOffered | MemberNotOffered) else ""
 
 
 def _reason(error: AwsError) -> str:
     return error.reason if isinstance(error, Denied) else error.message
-
-
-def asked_of(reached: Reached) -> Asked | None:
-    """What the request asked for; None for one that did not come so far."""
-    match reached:
-        case Allowed():
-            return reached.resolved.asked
-        case Resolved():
-            return reached.asked
-        case Asked():
-            return reached
-        case Believed() | RawRequest():
-            return None
-        case _:
-            assert_never(reached)

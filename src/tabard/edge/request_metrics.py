@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from tabard.access.authorize import Denied
-from tabard.edge.record import asked_of, outcome_of
-from tabard.edge.stages import Allowed, Reached
+from tabard.edge.record import outcome_of
+from tabard.edge.stages import Authorized, Stage, claimed_of, parsed_of
 from tabard.errors import AwsError
 from tabard.metrics.counters import Counter, Histogram
 from tabard.metrics.families import (
@@ -38,22 +38,21 @@ class RequestMetrics:
         self._upstream_seconds = Histogram(page, UPSTREAM_SECONDS)
         self._upstream_failures = Counter(page, UPSTREAM_FAILURES)
 
-    def count_answer(
-        self, reached: Reached, *, service: str, status: int, error: AwsError | None, seconds: float
-    ) -> None:
+    def count_answer(self, stage: Stage, *, status: int, error: AwsError | None, seconds: float) -> None:
         """Count one answered request, its decisions, and the session that it minted.
 
-        Args: reached: how far the request came; service: of our table, or `other`.
+        Args: stage: the last stage that the request reached.
         """
-        asked = asked_of(reached)
-        operation = OTHER if asked is None else asked.call.operation
+        claimed, parsed = claimed_of(stage), parsed_of(stage)
+        service = OTHER if claimed is None else claimed.identified.service
+        operation = OTHER if parsed is None else parsed.call.operation
         self._requests.add((service, operation, str(status)))
-        self._outcomes.add((service, outcome_of(reached, error)))
-        if asked is None or not isinstance(asked.operation, Watch):
+        self._outcomes.add((service, outcome_of(stage, error)))
+        if parsed is None or not isinstance(parsed.operation, Watch):
             self._seconds.observe((service,), seconds)
-        for decision in _decisions(reached, error):
+        for decision in _decisions(stage, error):
             self._decisions.add((decision.effect, decision.layer))
-        if error is None and asked is not None and isinstance(asked.operation, Minting):
+        if error is None and parsed is not None and isinstance(parsed.operation, Minting):
             self._minted.add((operation,))
 
     def count_forwarded(self, service: str, *, seconds: float, failed: bool) -> None:
@@ -63,11 +62,11 @@ class RequestMetrics:
             self._upstream_failures.add((service,))
 
 
-def _decisions(reached: Reached, error: AwsError | None) -> Iterable[Decision]:
+def _decisions(stage: Stage, error: AwsError | None) -> Iterable[Decision]:
     """Everything that was decided about one request."""
-    if isinstance(reached, Allowed):
-        yield from reached.permit.decisions
-        for refused in reached.refused:
+    if isinstance(stage, Authorized):
+        yield from stage.permit.decisions
+        for refused in stage.refused:
             yield refused.denial.decision
     if isinstance(error, Denied):
         yield error.denial.decision

@@ -1,6 +1,6 @@
-"""What each stage of the pipeline hands to the next.
+"""The result of each stage of the pipeline.
 
-Each is a type of its own that holds the one before it, so that a stage that is skipped is a type error.
+Each is a type of its own that holds the one before it, so that a skipped stage is a type error.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,16 +13,24 @@ from tabard.access.caller import Caller
 from tabard.access.check import Check
 from tabard.edge.object_body import ObjectBody
 from tabard.services.operation import Operation
+from tabard.sigv4.authorization import Authorization
 from tabard.store.snapshot import Snapshot
 from tabard.wire.identify import Identified
 from tabard.wire.request import Call, RawRequest, Value
 
 
-class Believed(msgspec.Struct, frozen=True, kw_only=True):
-    """The caller is known, the signature verified. `content` is the body, or an object still to stream."""
+class Claimed(msgspec.Struct, frozen=True, kw_only=True):
+    """The service, the operation and the signature that a request claims; nothing is proven yet."""
 
     raw: RawRequest
     identified: Identified
+    claim: Authorization | None
+
+
+class Authenticated(msgspec.Struct, frozen=True, kw_only=True):
+    """The caller is known, the signature verified. `content` is the body, or an object still to stream."""
+
+    claimed: Claimed
     caller: Caller
     facts: RequestFacts
     signed_at: datetime
@@ -30,37 +38,66 @@ class Believed(msgspec.Struct, frozen=True, kw_only=True):
     content: bytes | ObjectBody
 
     def __repr__(self) -> str:
-        return f"Believed(raw={self.raw!r}, identified={self.identified!r}, caller={self.caller!r})"
+        return f"Authenticated(claimed={self.claimed!r}, caller={self.caller!r})"
 
 
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked for: an operation of ours with typed input.
+class Parsed(msgspec.Struct, frozen=True, kw_only=True):
+    """The operation and its typed input.
 
-    `request` is the operation's own struct; the plain input of a forwarded operation.
+    `request` is the operation's own struct, or the plain input of a forwarded operation.
     """
 
-    believed: Believed
+    authenticated: Authenticated
     call: Call
     operation: Operation
     request: msgspec.Struct | Mapping[str, Value]
 
     def __repr__(self) -> str:
-        return f"Asked(believed={self.believed!r}, call={self.call!r})"
+        return f"Parsed(authenticated={self.authenticated!r}, call={self.call!r})"
 
 
 class Resolved(msgspec.Struct, frozen=True, kw_only=True):
     """Every check that the request needs."""
 
-    asked: Asked
+    parsed: Parsed
     checks: Sequence[Check]
 
 
-class Allowed(msgspec.Struct, frozen=True, kw_only=True):
-    """Proof that it may be performed; `refused` are denied parts of an operation that allows for that."""
+class Authorized(msgspec.Struct, frozen=True, kw_only=True):
+    """Proof that the call is allowed; `refused` are the denied parts of a call whose parts stand alone."""
 
     resolved: Resolved
     permit: Permit
     refused: Sequence[Denied] = ()
 
 
-Reached = RawRequest | Believed | Asked | Resolved | Allowed
+Stage = RawRequest | Claimed | Authenticated | Parsed | Resolved | Authorized
+
+
+def parsed_of(stage: Stage) -> Parsed | None:
+    """The parsed call of a request that came as far as that."""
+    match stage:
+        case Authorized():
+            return stage.resolved.parsed
+        case Resolved():
+            return stage.parsed
+        case Parsed():
+            return stage
+        case _:
+            return None
+
+
+def authenticated_of(stage: Stage) -> Authenticated | None:
+    """The authenticated request of a request that came as far as that."""
+    parsed = parsed_of(stage)
+    if parsed is not None:
+        return parsed.authenticated
+    return stage if isinstance(stage, Authenticated) else None
+
+
+def claimed_of(stage: Stage) -> Claimed | None:
+    """The claims of a request whose service could be identified."""
+    authenticated = authenticated_of(stage)
+    if authenticated is not None:
+        return authenticated.claimed
+    return stage if isinstance(stage, Claimed) else None

@@ -7,12 +7,10 @@ from tabard.edge.forward_json import JsonUpstream
 from tabard.edge.readable_answer import readable_answer
 from tabard.errors import RelayedError
 from tabard.services.dynamodb.errors import ResourceNotFoundException
+from tabard.services.operation import Table
 
 KEPT_SECONDS = 30.0
 _CAPACITY = 4096
-
-Table = tuple[str, str | None]
-"""A table's name, and the index of it that is read, if one is."""
 
 
 class TableKeys:

@@ -1,6 +1,8 @@
-"""Every operation of every service, as the pipeline looks it up."""
+"""Every service of the edge: its operations, and how a request to it proves who sent it."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
 from types import MappingProxyType
 
 from tabard.services.dynamodb.operations import OPERATIONS as DYNAMODB
@@ -15,6 +17,26 @@ from tabard.services.tabard.operations import OPERATIONS as TABARD
 from tabard.wire.request import ServiceName
 
 
+class Proof(Enum):
+    """The proof that a request gives of its sender; `edge/authenticate.py` has the strategy for each."""
+
+    SIGNED_BODY = "a signature that covers the whole body"
+    DECLARED_PAYLOAD = "a signature that covers the hash that a header declares"
+    MACHINE = "a certificate or a join token, where there is no signature"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """One service.
+
+    `encodes_denials`: a denial has an encoded message, which sts:DecodeAuthorizationMessage opens.
+    """
+
+    operations: Mapping[str, Operation]
+    proof: Proof = Proof.SIGNED_BODY
+    encodes_denials: bool = False
+
+
 def by_name(operations: tuple[Operation, ...]) -> Mapping[str, Operation]:
     """The rows of one service by name. Raises ValueError where a name stands twice."""
     table: dict[str, Operation] = {}
@@ -25,15 +47,19 @@ def by_name(operations: tuple[Operation, ...]) -> Mapping[str, Operation]:
     return MappingProxyType(table)
 
 
-OPERATIONS: Mapping[ServiceName, Mapping[str, Operation]] = MappingProxyType(
+SERVICES: Mapping[ServiceName, Service] = MappingProxyType(
     {
-        "iam": by_name(IAM),
-        "sts": by_name(STS),
-        "ec2": by_name(EC2),
-        "hosts": by_name(HOSTS),
-        "tabard": by_name(TABARD),
-        "s3": by_name(S3),
-        "dynamodb": by_name(DYNAMODB),
-        "sqs": by_name(SQS),
+        "iam": Service(operations=by_name(IAM)),
+        "sts": Service(operations=by_name(STS)),
+        "ec2": Service(operations=by_name(EC2), encodes_denials=True),
+        "hosts": Service(operations=by_name(HOSTS), proof=Proof.MACHINE),
+        "tabard": Service(operations=by_name(TABARD)),
+        "s3": Service(operations=by_name(S3), proof=Proof.DECLARED_PAYLOAD),
+        "dynamodb": Service(operations=by_name(DYNAMODB)),
+        "sqs": Service(operations=by_name(SQS)),
     }
+)
+
+OPERATIONS: Mapping[ServiceName, Mapping[str, Operation]] = MappingProxyType(
+    {name: service.operations for name, service in SERVICES.items()}
 )

@@ -13,6 +13,8 @@ from tabard.access.caller import Caller
 from tabard.access.check import Check
 from tabard.access.mint import Mint
 from tabard.credentials.identity_certificate import IdentityKey
+from tabard.errors import AwsError
+from tabard.names import Place
 from tabard.services.accepted_members import AcceptedMembers
 from tabard.store.ports import Transaction
 from tabard.store.snapshot import Snapshot
@@ -29,7 +31,10 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
 R = TypeVar("R", bound=msgspec.Struct)
 
 
-_NO_KEYS: Mapping[tuple[str, str | None], str] = MappingProxyType({})
+Table = tuple[str, str | None]
+"""The name of a DynamoDB table, and the index of it that is read, if one is."""
+
+_NO_KEYS: Mapping[Table, str] = MappingProxyType({})
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,7 +53,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     now: datetime
     signed_at: datetime
     payload_hash: str = ""
-    partition_keys: Mapping[tuple[str, str | None], str] = _NO_KEYS
+    partition_keys: Mapping[Table, str] = _NO_KEYS
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +130,21 @@ def _nothing_to_validate(arguments: Mapping[str, Value], permit: Permit) -> None
     """No-op: the wire and the checks have seen to everything."""
 
 
+class TableKeysForgetter(Protocol):
+    """The part of the edge that remembers the partition keys of tables."""
+
+    def forget(self, table: str, region: str) -> None:
+        """Ask the upstream for the table's keys again before the next decision about it."""
+
+
+def _no_effect(arguments: Mapping[str, Value], permit: Permit, table_keys: TableKeysForgetter) -> None:
+    """No-op: the operation changes nothing that the edge remembers."""
+
+
+def _absence_is_told(arguments: Mapping[str, Value], error: AwsError, place: Place) -> Check | None:
+    """Return None: every caller who may call the operation may learn that something is absent."""
+
+
 @dataclass(frozen=True, slots=True)
 class Forward:
     """An operation that an upstream performs, from the typed input alone.
@@ -132,6 +152,9 @@ class Forward:
     `members`: the input members that the upstream was measured to honor; every other one is refused.
     `validate`: raises an AwsError where an allowed request breaks a rule that the upstream does not check.
     `each_by_itself`: a denied check refuses its own part of the request, not the whole (DeleteObjects).
+    `tables`: the DynamoDB tables whose partition keys `checks` needs in its facts.
+    `after_success`: what the edge does once the upstream has succeeded.
+    `absence`: the check that a caller must pass to learn that the upstream found nothing (an error 404).
     """
 
     name: str
@@ -139,6 +162,9 @@ class Forward:
     members: AcceptedMembers
     validate: Callable[[Mapping[str, Value], Permit], None] = _nothing_to_validate
     each_by_itself: bool = False
+    tables: Callable[[Mapping[str, Value], Facts], frozenset[Table]] | None = None
+    after_success: Callable[[Mapping[str, Value], Permit, TableKeysForgetter], None] = _no_effect
+    absence: Callable[[Mapping[str, Value], AwsError, Place], Check | None] = _absence_is_told
 
 
 Operation = Read[Any] | StoreRead[Any] | Write[Any] | Minting[Any] | Vouching[Any] | Watch[Any] | Forward

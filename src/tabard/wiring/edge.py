@@ -18,6 +18,7 @@ from tabard.clock import Clock, Deadline, SystemClock, read_clocks
 from tabard.credentials.certificate_authority import EDGE_CERTIFICATE_LIVES, open_certificate_authority
 from tabard.credentials.identity_certificate import OpenedIdentityKeys
 from tabard.credentials.keyrings import OpenedKeyrings
+from tabard.edge.authenticate import Authentication
 from tabard.edge.edge_report import EdgeReport
 from tabard.edge.forward_json import JsonUpstream
 from tabard.edge.forward_s3 import S3Upstream
@@ -93,21 +94,21 @@ async def run_edge(config: EdgeConfig) -> None:
             )
             for service in ("dynamodb", "sqs")
         )
+        s3 = S3Upstream(
+            pool=s3_pool,
+            credentials=Credentials(
+                access_key_id=config.s3_access_key_id, secret_access_key=config.s3_secret_access_key
+            ),
+            clock=clock,
+            region=config.region,
+            endpoint=config.endpoint,
+        )
         performer = Performer(
             store=store,
             snapshots=snapshots,
             keyrings=keyrings,
             identity_keys=OpenedIdentityKeys(vault),
-            s3=S3Upstream(
-                pool=s3_pool,
-                credentials=Credentials(
-                    access_key_id=config.s3_access_key_id, secret_access_key=config.s3_secret_access_key
-                ),
-                clock=clock,
-                region=config.region,
-                endpoint=config.endpoint,
-            ),
-            json={"dynamodb": dynamodb, "sqs": sqs},
+            upstreams={"dynamodb": dynamodb, "sqs": sqs, "s3": s3},
             table_keys=TableKeys(dynamodb, clock),
             instance_session_lifetime=timedelta(seconds=config.session_lifetime_seconds),
             metrics=metrics,
@@ -116,7 +117,13 @@ async def run_edge(config: EdgeConfig) -> None:
         pipeline = Pipeline(
             snapshots=snapshots,
             keyrings=keyrings,
-            authenticator=Authenticator(vault),
+            authentication=Authentication(
+                snapshots=snapshots,
+                keyrings=keyrings,
+                authenticator=Authenticator(vault),
+                clock=clock,
+                home_region=config.region,
+            ),
             performer=performer,
             audit=audit,
             clock=clock,

@@ -13,7 +13,7 @@ from tabard.services.dynamodb.expressions import EXPRESSIONS, attributes_named, 
 from tabard.services.dynamodb.leading_keys import UNREADABLE_KEY, leading_keys, queried_keys
 from tabard.services.dynamodb.selected import selected
 from tabard.services.dynamodb.tables import index_name, requests_by_table, table_arn, table_name
-from tabard.services.operation import Facts
+from tabard.services.operation import Facts, Table
 from tabard.wire.request import Value
 
 Input = Mapping[str, Value]
@@ -148,7 +148,7 @@ def refuse_unreadable_keys(allowed: Iterable[Check]) -> None:
         )
 
 
-def tables_in(arguments: Input, facts: Facts) -> frozenset[tuple[str, str | None]]:
+def tables_in(arguments: Input, facts: Facts) -> frozenset[Table]:
     """The tables (and the index, for a Query) whose partition keys the checks need to know."""
     named: list[Value | None] = [arguments["TableName"]] if "TableName" in arguments else []
     if "RequestItems" in arguments:

@@ -9,6 +9,7 @@ Differs: members that the embedded engine would ignore are refused with a Valida
     and of CreateTable the streams, encryption, table class, on-demand and warm throughput.
 """
 
+import dataclasses
 from types import MappingProxyType
 
 from tabard.services.accepted_members import accepted
@@ -19,9 +20,11 @@ from tabard.services.dynamodb.checks import (
     on_no_table,
     on_table,
     reading_many,
+    tables_in,
     transacting,
     writing_batch,
 )
+from tabard.services.dynamodb.tables import forget_keys
 from tabard.services.dynamodb.validation import validate
 from tabard.services.operation import Forward
 
@@ -45,7 +48,12 @@ _ADVICE = MappingProxyType(
 
 
 def _forward(name: str, checks: Checks, *members: str) -> Forward:
-    return Forward(name, checks, accepted(*members, advice=_ADVICE), validate)
+    return Forward(name, checks, accepted(*members, advice=_ADVICE), validate, tables=tables_in)
+
+
+def _changing_table(name: str, *members: str) -> Forward:
+    row = _forward(name, on_table(f"dynamodb:{name}"), *members)
+    return dataclasses.replace(row, after_success=forget_keys)
 
 
 _NAMES = ("ExpressionAttributeNames",)
@@ -84,9 +92,8 @@ def _each(prefix: str, *names: str) -> tuple[str, ...]:
 
 
 OPERATIONS = (
-    _forward(
+    _changing_table(
         "CreateTable",
-        on_table("dynamodb:CreateTable"),
         "TableName",
         *_each("AttributeDefinitions", "AttributeName", "AttributeType"),
         *_each("KeySchema", "AttributeName", "KeyType"),
@@ -102,7 +109,7 @@ OPERATIONS = (
     ),
     _forward("DescribeTable", on_table("dynamodb:DescribeTable"), "TableName"),
     _forward("ListTables", on_no_table("dynamodb:ListTables"), "ExclusiveStartTableName", "Limit"),
-    _forward("DeleteTable", on_table("dynamodb:DeleteTable"), "TableName"),
+    _changing_table("DeleteTable", "TableName"),
     _forward(
         "GetItem",
         on_item("dynamodb:GetItem"),

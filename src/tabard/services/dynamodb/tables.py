@@ -6,8 +6,10 @@ AWS: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks
 import re
 from collections.abc import Mapping
 
+from tabard.access.authorize import Permit
 from tabard.names import Arn, Place
 from tabard.services.dynamodb.errors import ResourceNotFoundException, ValidationException
+from tabard.services.operation import TableKeysForgetter
 from tabard.wire.request import Value
 
 Input = Mapping[str, Value]
@@ -33,6 +35,11 @@ def table_name(value: Value | None, place: Place) -> str:
             raise ResourceNotFoundException
         value = arn.resource.removeprefix("table/")
     return _checked("tableName", value)
+
+
+def forget_keys(arguments: Input, permit: Permit, table_keys: TableKeysForgetter) -> None:
+    """Let the edge ask again for the keys of a table that was created or deleted."""
+    table_keys.forget(table_name(arguments["TableName"], permit), permit.region)
 
 
 def index_name(value: Value | None) -> str | None:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from tabard.services.accepted_members import accepted
 from tabard.services.operation import Forward
+from tabard.services.s3.absence import absent_object, absent_source
 from tabard.services.s3.checks import (
     copying_object,
     creating_bucket,
@@ -41,6 +42,7 @@ _COPYING = (
 )  # fmt: skip
 _LISTING = (*_BUCKET, "Delimiter", "EncodingType", "Prefix")
 _READ = accepted(*_READING)
+_COPIED = accepted(*_OBJECT, *_DESCRIBING, *_COPYING, "MetadataDirective", "ChecksumAlgorithm")
 _READ_BY = on_object("s3:GetObject", version_action="s3:GetObjectVersion")
 
 OPERATIONS = (
@@ -58,18 +60,14 @@ OPERATIONS = (
         on_bucket("s3:ListBucket"),
         accepted(*_LISTING, "MaxKeys", "ContinuationToken", "FetchOwner", "StartAfter"),
     ),
-    Forward("HeadObject", _READ_BY, _READ),
-    Forward("GetObject", _READ_BY, _READ),
+    Forward("HeadObject", _READ_BY, _READ, absence=absent_object),
+    Forward("GetObject", _READ_BY, _READ, absence=absent_object),
     Forward(
         "PutObject",
         writing_object(creates=True),
         accepted(*_OBJECT, *_DESCRIBING, *_CONTENT, "IfMatch", "IfNoneMatch"),
     ),
-    Forward(
-        "CopyObject",
-        copying_object(creates=True),
-        accepted(*_OBJECT, *_DESCRIBING, *_COPYING, "MetadataDirective", "ChecksumAlgorithm"),
-    ),
+    Forward("CopyObject", copying_object(creates=True), _COPIED, absence=absent_source),
     Forward(
         "DeleteObject",
         on_object("s3:DeleteObject", version_action="s3:DeleteObjectVersion"),
@@ -97,6 +95,7 @@ OPERATIONS = (
         "UploadPartCopy",
         copying_object(creates=False),
         accepted(*_OBJECT, *_COPYING, "CopySourceRange", "PartNumber", "UploadId"),
+        absence=absent_source,
     ),
     Forward(
         "CompleteMultipartUpload",
