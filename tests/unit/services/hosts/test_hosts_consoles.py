@@ -9,7 +9,9 @@ from tabard.access.caller import Caller
 from tabard.errors import AwsError
 from tabard.model.console_output import MAX_CONSOLE_BYTES
 from tabard.services.ec2.instances.lifecycle import remove_instance
+from tabard.services.operation import StoreRead
 from tests.support.ec2_account import UNKNOWN_INSTANCE, Ec2Account, policy
+from tests.support.one_account import operation_named
 
 
 def tell(ec2: Ec2Account, instance_id: str, output: bytes, *, as_: Caller | None = None) -> None:
@@ -73,3 +75,11 @@ def test_reading_it_needs_leave(ec2: Ec2Account) -> None:
     caller = ec2.account.add_user("reader", policy(Action="ec2:GetConsoleOutput", Condition=condition))
     ec2.call("GetConsoleOutput", as_=caller, InstanceId=mine)
     assert ec2.refused("GetConsoleOutput", as_=caller, InstanceId=theirs)[1] == 403
+
+
+def test_reading_it_is_no_change(ec2: Ec2Account) -> None:
+    assert isinstance(operation_named("ec2", "GetConsoleOutput"), StoreRead)
+    instance_id = ec2.launch_id()
+    version = ec2.account.snapshot.version
+    ec2.call("GetConsoleOutput", InstanceId=instance_id)
+    assert ec2.account.snapshot.version == version

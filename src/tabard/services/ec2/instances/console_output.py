@@ -8,7 +8,7 @@ from tabard.access.check import Check
 from tabard.services.ec2.errors import DryRunOperation
 from tabard.services.ec2.instances.context import instance_check
 from tabard.services.ec2.instances.instance_lookup import looked_up_instance
-from tabard.services.operation import Facts, Operation, Output, Request, Write
+from tabard.services.operation import Facts, Operation, Output, Request, StoreRead
 from tabard.store.ports import Transaction
 
 _ACTION = "ec2:GetConsoleOutput"
@@ -52,5 +52,5 @@ def get_console_output(permit: Permit, request: GetConsoleOutputRequest, tx: Tra
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    Write("GetConsoleOutput", GetConsoleOutputRequest, get_console_output_checks, get_console_output),
+    StoreRead("GetConsoleOutput", GetConsoleOutputRequest, get_console_output_checks, get_console_output),
 )
