@@ -15,6 +15,7 @@ from tabard.administration.hosts import set_instance_faults
 from tabard.agent.drivers.environment import instance_environment
 from tabard.model.audit_event import AuditEvent
 from tabard.model.messages import SetInstanceFaultsRequest
+from tabard.policy import Effect
 from tabard.wiring.local_admin import as_admin
 from tabard.wiring.running import RunningSystem
 
@@ -24,8 +25,9 @@ Document: TypeAlias = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Denial:
-    """A request of the instance that was denied: `action` is `s3:PutObject`, `reason` the sentence it got.
+    """A request of the instance that was denied, and the sentence it got.
 
+    `action`: the IAM action that a policy must allow: `s3:ListBucket` for ListObjectsV2.
     `not_offered`: Tabard does not have the operation or parameter, so no policy denied it; AWS may allow it.
     """
 
@@ -104,7 +106,7 @@ class TabardInstance:
         """What the instance was denied so far, oldest first; what is not offered here is marked as such."""
         return tuple(
             Denial(
-                action=f"{event.service}:{event.operation}",
+                action=_denied_action(event),
                 resources=event.resources,
                 reason=event.reason,
                 request_id=event.request_id,
@@ -160,3 +162,8 @@ def _whole(span: timedelta | None, unit: timedelta) -> int | None:
 def _become(environment: Mapping[str, str]) -> None:
     os.environ.clear()
     os.environ.update(environment)
+
+
+def _denied_action(event: AuditEvent) -> str:
+    denied = (check.action for check in event.decisions if check.effect is not Effect.ALLOW)
+    return next(denied, f"{event.service}:{event.operation}")
