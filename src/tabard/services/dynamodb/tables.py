@@ -10,11 +10,13 @@ from tabard.access.authorize import Permit
 from tabard.names import Arn, Place
 from tabard.services.dynamodb.errors import ResourceNotFoundException, ValidationException
 from tabard.services.operation import TableKeysForgetter
+from tabard.wire.constraints import validation_sentence
 from tabard.wire.request import Value
 
 Input = Mapping[str, Value]
 
-_NAME = re.compile(r"[a-zA-Z0-9_.-]{3,255}")
+_CHARACTERS = re.compile(r"[a-zA-Z0-9_.-]+")
+_SHORTEST, _LONGEST = 3, 255
 
 
 def table_name(value: Value | None, place: Place) -> str:
@@ -98,9 +100,15 @@ def with_plain_table_names(arguments: Input, place: Place) -> Input:
 
 
 def _checked(member: str, value: str) -> str:
-    if not _NAME.fullmatch(value):
-        raise ValidationException(
-            reason=f"1 validation error detected: Value '{value}' at '{member}' failed to satisfy "
-            "constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+"
-        )
+    """The name, if it keeps every rule. The error has one sentence for each rule that it breaks."""
+    broken = []
+    if not _CHARACTERS.fullmatch(value):
+        broken.append(f"satisfy regular expression pattern: {_CHARACTERS.pattern}")
+    if len(value) < _SHORTEST:
+        broken.append(f"have length greater than or equal to {_SHORTEST}")
+    if len(value) > _LONGEST:
+        broken.append(f"have length less than or equal to {_LONGEST}")
+    if broken:
+        constraint = f"Value '{value}' at '{member}' failed to satisfy constraint: Member must"
+        raise ValidationException(reason=validation_sentence([f"{constraint} {rule}" for rule in broken]))
     return value

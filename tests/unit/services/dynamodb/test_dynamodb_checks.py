@@ -423,3 +423,30 @@ def test_the_tables_to_look_up_are_those_that_are_touched(tables: Tables) -> Non
     assert tables_in(write, facts) == {("notes", None), ("blobs", None)}  # type: ignore[arg-type]
     assert tables_in({}, facts) == frozenset()
     assert msgspec.structs.replace(facts).partition_keys == {}
+
+
+PATTERN = "satisfy regular expression pattern: [a-zA-Z0-9_.-]+"
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "rules"),
+    [
+        ("ab", "1 validation error", ["have length greater than or equal to 3"]),
+        ("a" * 256, "1 validation error", ["have length less than or equal to 255"]),
+        ("no!tes", "1 validation error", [PATTERN]),
+        ("a!", "2 validation errors", [PATTERN, "have length greater than or equal to 3"]),
+    ],
+    ids=["short", "long", "character", "short and character"],
+)
+def test_the_error_about_a_table_name_states_each_rule_that_it_breaks(
+    tables: Tables, name: str, count: str, rules: list[str]
+) -> None:
+    """AWS's limits on names: 3 to 255 characters of a-z, A-Z, 0-9, `_`, `-` and `.`.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
+    """
+    with pytest.raises(ValidationException) as refused:
+        tables.checks("GetItem", {"TableName": name, "Key": KEY})
+    constraint = f"Value '{name}' at 'tableName' failed to satisfy constraint: Member must"
+    sentences = "; ".join(f"{constraint} {rule}" for rule in rules)
+    assert refused.value.message == f"{count} detected: {sentences}"
