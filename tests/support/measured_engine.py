@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tabard.clock import SystemClock
 from tabard.edge.upstreams.moto_server import SECRET_HEADER, MotoBackend, UpstreamServer
 from tests.support.edge_in_memory import ACCOUNT_ID, HOST, EdgeInMemory, edge_in_memory, text_of
 
@@ -35,7 +36,7 @@ def running_engine(folder: Path) -> Iterator[Engine]:
     before = {name: os.environ.get(name) for name in environment}
     os.environ.update(environment)
     try:
-        backend = MotoBackend()
+        backend = MotoBackend(SystemClock())
         backend.load()
         with UpstreamServer(folder / "engine.sock", secret=SECRET.encode(), backend=backend) as server:
             thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})

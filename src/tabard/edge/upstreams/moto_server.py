@@ -22,6 +22,7 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, Protocol
 
+from tabard.clock import Clock, SystemClock
 from tabard.edge.upstreams.moto_tokens import OPERATION, TransactionTokens
 
 SECRET_HEADER = "X-Tabard-Upstream-Secret"  # noqa: S105 - the header's name
@@ -68,10 +69,10 @@ class MotoBackend:
 
     _lock = threading.Lock()  # one for every backend: moto's state is the process's
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-        self._tokens = TransactionTokens()
+        self._tokens = TransactionTokens(clock)
         self._application: WsgiApplication = DomainDispatcherApplication(create_backend_app)
         self._release_while_waiting()
 
@@ -251,7 +252,7 @@ def main(argv: list[str]) -> int:
         print("usage: moto_server SOCKET, with the secret on stdin", file=sys.stderr)
         return 2
     secret = sys.stdin.buffer.read().strip()
-    backend = MotoBackend()
+    backend = MotoBackend(SystemClock())
     backend.load()
     with UpstreamServer(Path(argv[0]), secret=secret, backend=backend) as server:
         server.serve_forever()

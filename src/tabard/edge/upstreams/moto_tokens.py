@@ -8,9 +8,10 @@ https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWrite
 
 import hashlib
 import json
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
+
+from tabard.clock import Clock, Deadline, read_clocks
 
 VALID_SECONDS = 600.0
 MOST_TOKENS = 100_000
@@ -34,14 +35,14 @@ class _Done:
 
     digest: bytes
     answer: Answer
-    ends_at: float
+    ends: Deadline
 
 
 class TransactionTokens:
     """The tokens of the last ten minutes. The caller holds the engine's lock around every call."""
 
-    def __init__(self, monotonic_seconds: Callable[[], float] = time.monotonic) -> None:
-        self._monotonic_seconds = monotonic_seconds
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._done: dict[tuple[str, str], _Done] = {}
 
     def once(self, host: str, body: bytes, perform: Callable[[], Answer]) -> Answer:
@@ -61,7 +62,8 @@ class TransactionTokens:
         if done is None:
             answer = perform()
             if answer[0].startswith("200"):
-                self._done[host, token] = _Done(digest, answer, self._monotonic_seconds() + VALID_SECONDS)
+                ends = Deadline.after(read_clocks(self._clock), VALID_SECONDS)
+                self._done[host, token] = _Done(digest, answer, ends)
             return answer
         if done.digest != digest:
             return "400 Bad Request", [("Content-Type", "application/x-amz-json-1.0")], _MISMATCH
@@ -73,9 +75,9 @@ class TransactionTokens:
 
     def _drop_ended(self) -> None:
         """Tokens end in the order in which they were first used."""
-        now = self._monotonic_seconds()
+        now = read_clocks(self._clock)
         while self._done:
             oldest = next(iter(self._done))
-            if self._done[oldest].ends_at > now and len(self._done) < MOST_TOKENS:
+            if not self._done[oldest].ends.has_come(now) and len(self._done) < MOST_TOKENS:
                 return
             del self._done[oldest]

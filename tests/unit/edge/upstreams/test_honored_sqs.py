@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tabard.clock import SystemClock
 from tabard.edge.upstreams.moto_server import MotoBackend
 from tabard.services.sqs.operations import OPERATIONS
 from tests.support.edge_in_memory import ACCOUNT_ID
@@ -232,7 +233,7 @@ async def test_a_long_poll_waits_whichever_engine_of_the_process_was_made_last(
     measured: MeasuredEdge,
 ) -> None:
     url = await queue(measured)
-    MotoBackend()
+    MotoBackend(SystemClock())
     assert await received(measured, url, WaitTimeSeconds=1) == []
 
 

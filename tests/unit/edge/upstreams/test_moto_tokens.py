@@ -1,7 +1,9 @@
 """A client request token performs one transaction, for ten minutes."""
 
 import json
+from datetime import UTC, datetime, timedelta
 
+from tabard.clock import ManualClock
 from tabard.edge.upstreams.moto_tokens import MOST_TOKENS, VALID_SECONDS, Answer, TransactionTokens
 
 HERE = "dynamodb.us-east-1.amazonaws.com"
@@ -12,10 +14,10 @@ class Tokens:
     """Tokens at a time of the test's, and an engine that counts what it performs."""
 
     def __init__(self) -> None:
-        self.now = 0.0
+        self.clock = ManualClock(datetime(2026, 1, 31, tzinfo=UTC))
         self.performed = 0
         self.status = "200 OK"
-        self.tokens = TransactionTokens(lambda: self.now)
+        self.tokens = TransactionTokens(self.clock)
 
     def ask(self, token: object = "one", *, host: str = HERE, items: object = 1) -> str:
         document = {"TransactItems": items} | ({"ClientRequestToken": token} if token is not None else {})
@@ -42,10 +44,10 @@ def test_a_token_of_another_request_is_refused() -> None:
 def test_a_token_lasts_for_ten_minutes() -> None:
     tokens = Tokens()
     tokens.ask()
-    tokens.now = VALID_SECONDS - 1
+    tokens.clock.advance(timedelta(seconds=VALID_SECONDS - 1))
     tokens.ask()
     assert tokens.performed == 1
-    tokens.now = VALID_SECONDS
+    tokens.clock.sleep(timedelta(seconds=1))
     tokens.ask(items=2)
     assert tokens.performed == 2
 
