@@ -50,8 +50,9 @@ def tabard_run(
 
 
 def split(stderr: str) -> tuple[list[str], list[str]]:
-    """What the command wrote, and what Tabard said of the system, driver and instance."""
-    lines, announced = stderr.splitlines(), ("tabard: system ", "tabard: driver ", "tabard: instance i-")
+    """What the command wrote, and what Tabard said of the system, driver, instance and requests."""
+    announced = ("tabard: system ", "tabard: driver ", "tabard: instance i-", "tabard: requests: ")
+    lines = stderr.splitlines()
     return (
         [line for line in lines if not line.startswith(announced)],
         [line for line in lines if line.startswith(announced)],
@@ -246,7 +247,40 @@ def test_the_command_runs_in_the_callers_folder_with_its_input_and_output(
     assert done.stdout == f"{tmp_path}\nfrom stdin\nkept\n"
     said, announced = (set(lines) for lines in split(done.stderr))
     assert said == {"e"}
-    assert len(announced) == 3
+    assert len(announced) == 4
+
+
+def test_the_run_names_its_system_warns_of_the_policy_and_ends_with_a_summary(
+    system: RunningSystem, tmp_path: Path
+) -> None:
+    doubtful = tmp_path / "doubtful.json"
+    document = allow("s3:ListAllMyBuckets")
+    condition = {"StringEquals": {"aws:TagKeys": "team"}}
+    document["Statement"] += allow("iam:CreateUser", Condition=condition)["Statement"]
+    doubtful.write_text(json.dumps(document))
+    program = """
+import boto3
+from botocore.exceptions import ClientError
+s3 = boto3.client("s3")
+s3.list_buckets()
+s3.list_buckets()
+for call in (s3.create_bucket, s3.get_bucket_acl):
+    try:
+        call(Bucket="denied")
+    except ClientError as error:
+        print(error.response["Error"]["Code"])
+raise SystemExit(9)
+"""
+    done = tabard_run(system, "--policy", str(doubtful), "--", sys.executable, "-c", program)
+    assert (done.returncode, done.stdout) == (9, "AccessDenied\nNotImplemented\n"), done.stderr
+    assert f"tabard: {doubtful}:1:" in done.stderr
+    assert ": warning: aws:TagKeys is multivalued" in done.stderr
+    (said_system, _, said_instance, summary) = split(done.stderr)[1]
+    assert said_system.startswith(f"tabard: system {system.endpoint} ({system.region}), which is running, ")
+    instance_id = said_instance.split()[-1]
+    counts = "requests: 2 allowed, 1 denied, 1 not offered"
+    more = f"tabard audit --instance {instance_id} --data-dir {system.data_dir}"
+    assert summary == f"tabard: {counts}; more: {more}"
 
 
 @pytest.mark.parametrize(
@@ -360,7 +394,10 @@ def test_where_no_system_runs_one_is_started_for_the_run(policy: Path, tmp_path:
     assert len(below) > 3
     os.killpg(running.process.pid, signal.SIGINT)
     assert running.ended() == 42, running.output.read_text()
-    assert "ended by 2" in running.output.read_text()
+    said = running.output.read_text()
+    assert "ended by 2" in said
+    assert ", started for this run, principal " in said
+    assert "tabard: requests: 2 allowed, 0 denied, 0 not offered\n" in said
     assert not [pid for pid in below if Path(f"/proc/{pid}").exists()]
     assert list((tmp_path / "tmp").iterdir()) == []
     assert list((tmp_path / "xdg").iterdir()) == []

@@ -61,11 +61,18 @@ def shell_client(
         complain(printable(str(error)))
 
 
-def say_who_acts(client: SystemClient) -> None:
-    """Say it in one line on stderr; leaves with a sentence where the system does not know the credentials."""
+def say_who_acts(client: SystemClient, *, origin: str = "") -> None:
+    """Print system and principal in one line on stderr.
+
+    Exits with a sentence where the system does not know the credentials.
+
+    Args:
+        origin: whether the command started the system, where that is worth a word.
+    """
     with call_failures(client):
         principal = client.principal_arn
-    say_system_and_principal(f"{client.endpoint} ({client.region})", principal)
+    system = f"{client.endpoint} ({client.region})"
+    say_system_and_principal(f"{system}, {origin}" if origin else system, principal)
 
 
 @contextmanager

@@ -24,8 +24,9 @@ from tabard.administration.hosts import deregister_host, register_ephemeral_host
 from tabard.agent.container import CREDENTIALS_FROM
 from tabard.agent.networks.network import NoNetwork
 from tabard.cli.acting import say_who_acts, shell_client
-from tabard.cli.policy_check import error_in
+from tabard.cli.policy_check import findings_in
 from tabard.cli.run_driver import CredentialsFromOption, DriverOption, Launch, allowed_from, driver_for
+from tabard.cli.run_summary import summary_lines
 from tabard.cli.run_target import target_for
 from tabard.cli.running import DataDirOption, EndpointOption, ProfileOption, complain
 from tabard.cli.shown import printable
@@ -101,7 +102,9 @@ def run(
 ) -> None:
     """Run a command as an instance: its AWS SDK finds the role's credentials and nothing else does.
 
-    Uses the running system, or starts one for this run. Ends with the command's exit status.
+    Uses the running system, or starts one for this run. Exits with the command's exit status. Tabard's own
+    lines go to stderr: the system, warnings about the policies, and at the end how many requests were
+    allowed, denied and not offered.
     """
     if driver is DriverOption.VM:
         complain(
@@ -164,14 +167,19 @@ def _require_program(name: str) -> None:
 
 
 def _policy_document(path: Path) -> tuple[str, str]:
-    """A file's content, and a name for it that IAM accepts. Leaves where IAM would refuse it."""
+    """Read a policy: a name for it that IAM accepts, and its text. Print the warnings of `policy check`.
+
+    Exits with a sentence where IAM would refuse the policy.
+    """
     try:
         content = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         complain(f"the policy {path} cannot be read: {error}")
-    refused = error_in(content, DocumentKind.IDENTITY)
-    if refused is not None:
-        complain(refused.as_text(printable(str(path))))
+    for finding in findings_in(content, DocumentKind.IDENTITY):
+        text = printable(finding.as_text(str(path)))
+        if finding.level == "error":
+            complain(text)
+        typer.echo(f"tabard: {text}", err=True)
     return _NOT_IN_A_POLICY_NAME.sub("-", path.stem), content
 
 
@@ -189,7 +197,7 @@ async def _run(
     async with AsyncExitStack() as stack:
         target = await stack.enter_async_context(target_for(named, data_dir))
         client = target.client
-        say_who_acts(client)
+        say_who_acts(client, origin=target.origin)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tabard-run-")))
         image, driver = await driver_for(launch, command, environment, target, folder)
         take_back = _TakeBack()
@@ -214,6 +222,9 @@ async def _run(
             driver=driver,
             edge_door=target.edge_door,
         ).until_ended()
+        summary = summary_lines(client, instance_id, audit_options=target.audit_options)
+        for line in await asyncio.to_thread(list, summary):
+            typer.echo(f"tabard: {line}", err=True)
         return status.shell_code
 
 

@@ -1,8 +1,9 @@
 """The system that `tabard run` and `tabard adopt` use: a named one, the running one, or one of their own."""
 
+import shlex
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -21,14 +22,18 @@ from tabard.wiring.system import System
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """A system, who asks it, and the instance's way to it.
+    """A system, the client that asks it, and the instance's way to it.
 
     hidden: folders of the system's on this machine, which the instance does not see.
+    origin: whether this run started the system; empty for a system that the user's AWS settings name.
+    audit_options: by these `tabard audit` finds the system; None where the system ends with the run.
     """
 
     client: SystemClient
     edge_door: EdgeDoor
     hidden: tuple[Path, ...] = ()
+    origin: str = ""
+    audit_options: str | None = ""
 
 
 @asynccontextmanager
@@ -44,7 +49,9 @@ async def target_for(named: SystemClient | None, data_dir: Path | None) -> Async
     found = find_running(data_dir)
     running = describe(found) if found is not None else None
     if running is not None:
-        yield _on_this_machine(running, as_admin(running))
+        options = "" if data_dir is None else f" --data-dir {shlex.quote(str(data_dir))}"
+        here = _on_this_machine(running, as_admin(running))
+        yield replace(here, origin="which is running", audit_options=options)
         return
     settings = settings_from({"ephemeral": True, "port": 0, "health_port": 0})
     console = Console(stderr=True, highlight=False)
@@ -62,7 +69,8 @@ async def target_for(named: SystemClient | None, data_dir: Path | None) -> Async
         started = describe(system.data_dir)
         if started is None:
             complain("the system that was started for this run is gone")
-        yield _on_this_machine(started, as_admin(started))
+        here = _on_this_machine(started, as_admin(started))
+        yield replace(here, origin="started for this run", audit_options=None)
     finally:
         await system.stop()
 
@@ -82,11 +90,14 @@ def _named_target(client: SystemClient, data_dir: Path | None) -> Target:
             f"an instance of this command reaches its edge over HTTP, and {client.endpoint} is not that; "
             "make this machine an instance instead: tabard host enroll"
         )
+    options = f" --endpoint {shlex.quote(client.endpoint)}"
+    if client.session.profile:
+        options += f" --profile {shlex.quote(client.session.profile)}"
     try:
         found = find_running(data_dir)
         running = describe(found) if found is not None else None
     except DataFileUnusable:  # another user's data directory is no concern of this one
         running = None
     if running is not None and running.endpoint == client.endpoint:
-        return _on_this_machine(running, client)
-    return Target(client=client, edge_door=PlainDoor.of(client.endpoint))
+        return replace(_on_this_machine(running, client), audit_options=options)
+    return Target(client=client, edge_door=PlainDoor.of(client.endpoint), audit_options=options)
