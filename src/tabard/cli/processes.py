@@ -9,8 +9,9 @@ from collections.abc import Coroutine
 
 import msgspec
 
+from tabard.processes.process_log import LogFormat, log_what_ends_the_process
 from tabard.wiring.process import prepare_process
-from tabard.wiring.process_config import AgentConfig, EdgeConfig, LogFormat
+from tabard.wiring.process_config import AgentConfig, EdgeConfig
 
 # What runs is imported where it runs, and nothing of the command line is: the agent's process has no control
 # code in it, and is back in a third of the time when it has to be started again.
@@ -34,6 +35,7 @@ def agent_process() -> None:
 
 def _run(work: Coroutine[None, None, None], log_format: LogFormat) -> None:
     prepare_process(log_format=log_format)
+    log_what_ends_the_process()
     asyncio.run(work)
 
 

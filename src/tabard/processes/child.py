@@ -88,7 +88,7 @@ def _spawn(spec: ChildSpec) -> "subprocess.Popen[bytes]":
             return subprocess.Popen(  # noqa: S603 - the argument vector comes from our own specs
                 launch_argv(spec),
                 stdin=stdin,
-                stdout=log,
+                stdout=log if spec.logs_stdout else subprocess.DEVNULL,
                 stderr=log,
                 env=dict(spec.env),
                 cwd=spec.cwd,

@@ -29,9 +29,10 @@ class ChildSpec:
 
     `env` is the whole environment; nothing is inherited. `stdin_secret` (at most 4,096 bytes) arrives on
     stdin, which is then at its end; without one stdin is /dev/null. stdout and stderr are appended to
-    `log_path`, made with mode 0600. `isolate_network` gives a network namespace and a /tmp of its own, in
-    which the working directory, the program's folder and `keep_folders` stay visible. `keep_fds` stay open in
-    the child under their numbers. `ready` is asked until it answers True; an OSError means "not yet".
+    `log_path`, made with mode 0600; without `logs_stdout` only stderr. `isolate_network` gives a network
+    namespace and a /tmp of its own, in which the working directory, the program's folder and `keep_folders`
+    stay visible. `keep_fds` stay open in the child under their numbers. `ready` is asked until it answers
+    True; an OSError means "not yet".
     """
 
     name: str
@@ -50,6 +51,7 @@ class ChildSpec:
     ready: ReadyProbe = ready_at_once
     ready_timeout_seconds: float = 30.0
     restart: bool = True
+    logs_stdout: bool = True
     stop_grace_seconds: float = 5.0
 
     def __post_init__(self) -> None:

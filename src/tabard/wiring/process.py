@@ -3,14 +3,12 @@
 import asyncio
 import logging
 import resource
-import sys
 from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
-from structlog.typing import Processor
 
-from tabard.wiring.process_config import LogFormat
+from tabard.processes.process_log import LogFormat, configure_log
 
 
 def prepare_process(
@@ -22,23 +20,7 @@ def prepare_process(
         least_level: of what is logged; a command in somebody's terminal says only what is amiss.
         for_people: log a sentence in place of JSON, each once: it comes between the lines of a command.
     """
-    rendering: Processor = structlog.processors.JSONRenderer()
-    if for_people:
-        rendering = Sentences()
-    elif log_format == "text":
-        rendering = structlog.dev.ConsoleRenderer(colors=False)
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            rendering,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(least_level),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
-        cache_logger_on_first_use=True,
-    )
+    configure_log(log_format, least_level=least_level, renderer=Sentences() if for_people else None)
     allow_many_descriptors()
     try:
         import uvloop

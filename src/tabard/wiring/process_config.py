@@ -1,10 +1,8 @@
 """What `tabard up` tells the processes that it starts; free of what only they need."""
 
-from typing import Literal
-
 import msgspec
 
-LogFormat = Literal["json", "text"]
+from tabard.processes.process_log import LogFormat
 
 
 class EdgeConfig(msgspec.Struct, frozen=True, kw_only=True):

@@ -236,6 +236,7 @@ class System:
             runtime_folder=self._runtime_folder,
             log_folder=self.data_dir.logs,
             isolated=isolated,
+            log_format=self._settings.log_format,
         )
         if self._settings.ephemeral:  # what it would bring to rest is removed
             seaweedfs = replace(seaweedfs, spec=replace(seaweedfs.spec, stop_grace_seconds=0.0))
@@ -244,6 +245,7 @@ class System:
             runtime_folder=self._runtime_folder,
             log_folder=self.data_dir.logs,
             isolated=isolated,
+            log_format=self._settings.log_format,
         )
         return seaweedfs, moto
 

@@ -10,6 +10,7 @@ from tabard.edge.upstreams.moto_server import RESET_PATH, SECRET_HEADER, TARGETS
 from tabard.edge.upstreams.probe import answer_to
 from tabard.edge.upstreams.runtime_folder import socket_path
 from tabard.errors import ServiceUnavailable
+from tabard.processes.process_log import LogFormat
 from tabard.processes.spec import ChildSpec
 
 NAME = "moto"
@@ -38,7 +39,14 @@ class MotoChild:
             raise ServiceUnavailable(reason="The DynamoDB and SQS upstream could not be emptied.")
 
 
-def moto_child(*, account_id: str, runtime_folder: Path, log_folder: Path, isolated: bool) -> MotoChild:
+def moto_child(
+    *,
+    account_id: str,
+    runtime_folder: Path,
+    log_folder: Path,
+    isolated: bool,
+    log_format: LogFormat = "json",
+) -> MotoChild:
     """Define the child.
 
     Args:
@@ -59,7 +67,7 @@ def moto_child(*, account_id: str, runtime_folder: Path, log_folder: Path, isola
 
     spec = ChildSpec(
         name=NAME,
-        argv=(sys.executable, "-I", "-m", "tabard.edge.upstreams.moto_server", str(socket)),
+        argv=(sys.executable, "-I", "-m", "tabard.edge.upstreams.moto_server", str(socket), log_format),
         env={
             "MOTO_ACCOUNT_ID": account_id,
             "MOTO_ALLOW_NONEXISTENT_REGION": "true",

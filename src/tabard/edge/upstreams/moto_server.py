@@ -1,8 +1,8 @@
 """Serve moto's DynamoDB and SQS on a UNIX socket, to whoever knows a secret.
 
-Run as `python -m tabard.edge.upstreams.moto_server SOCKET`, with the secret on stdin. Not moto's own server,
-because that closes every connection, listens for anyone, offers every service and an API to change its state,
-and answers in threads that nothing keeps apart.
+Run as `python -m tabard.edge.upstreams.moto_server SOCKET json|text`, with the secret on stdin; the last
+argument is the form of its log. Not moto's own server, because that closes every connection, listens for
+anyone, offers every service and an API to change its state, and answers in threads that nothing keeps apart.
 
 A request is `POST /` with the secret, `Host: SERVICE.REGION.amazonaws.com` and `X-Amz-Target`; moto sees a
 request built anew from these. `POST /reset` empties everything.
@@ -15,20 +15,26 @@ import re
 import socketserver
 import sys
 import threading
-import traceback
 from collections.abc import Callable, Iterable
 from functools import wraps
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, Protocol
 
+import structlog
+
 from tabard.clock import Clock, SystemClock
 from tabard.edge.upstreams.moto_tokens import OPERATION, TransactionTokens
+from tabard.processes.process_log import configure_log, log_what_ends_the_process
 
 SECRET_HEADER = "X-Tabard-Upstream-Secret"  # noqa: S105 - the header's name
 RESET_PATH = "/reset"
 BODY_LIMIT_BYTES = 32 * 1024 * 1024
 IDLE_SECONDS = 120
+CALL_FAILED = "upstream_call_failed"
+CONNECTION_FAILED = "upstream_connection_failed"
+
+_log = structlog.get_logger(__name__)
 
 TARGETS = {"dynamodb": "DynamoDB_20120810.", "sqs": "AmazonSQS."}
 _HOST = re.compile(r"(dynamodb|sqs)\.([a-z0-9-]{1,40})\.amazonaws\.com")
@@ -179,7 +185,7 @@ class UpstreamServer(socketserver.ThreadingUnixStreamServer):
 
     def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002 - the base's
         if not isinstance(sys.exception(), ConnectionError):
-            traceback.print_exc()
+            _log.exception(CONNECTION_FAILED)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -223,7 +229,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             status, headers, answer = self.server.backend.call(environ)
         except Exception:  # noqa: BLE001 - whatever moto raises, the connection goes on and the log has it
-            traceback.print_exc()
+            _log.exception(CALL_FAILED, host=host, target=target)
             headers = [("Content-Type", content_type)]
             status, answer = (
                 ("400 Bad Request", _NOT_EVALUATED)
@@ -248,9 +254,11 @@ class _Handler(BaseHTTPRequestHandler):
 
 def main(argv: list[str]) -> int:
     """Serve until ended by a signal."""
-    if len(argv) != 1:
-        print("usage: moto_server SOCKET, with the secret on stdin", file=sys.stderr)
+    if len(argv) != 2 or argv[1] not in ("json", "text"):
+        print("usage: moto_server SOCKET json|text, with the secret on stdin", file=sys.stderr)
         return 2
+    configure_log("text" if argv[1] == "text" else "json")
+    log_what_ends_the_process()
     secret = sys.stdin.buffer.read().strip()
     backend = MotoBackend(SystemClock())
     backend.load()

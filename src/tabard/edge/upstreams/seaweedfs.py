@@ -19,6 +19,7 @@ from tabard.edge.upstreams.embedded_stores import WEED, EmbeddedStoresNotInstall
 from tabard.edge.upstreams.runtime_folder import socket_path
 from tabard.edge.upstreams.seaweedfs_probe import SeaweedfsProbe
 from tabard.names import new_secret_access_key
+from tabard.processes.process_log import LogFormat
 from tabard.processes.spec import ChildSpec
 from tabard.sigv4.sign import Credentials
 
@@ -55,7 +56,13 @@ class SeaweedfsChild:
 
 
 def seaweedfs_child(
-    *, data_folder: Path, runtime_folder: Path, log_folder: Path, isolated: bool, clock: Clock | None = None
+    *,
+    data_folder: Path,
+    runtime_folder: Path,
+    log_folder: Path,
+    isolated: bool,
+    clock: Clock | None = None,
+    log_format: LogFormat = "json",
 ) -> SeaweedfsChild:
     """Define the child, with new keys: they are in a file of mode 0600, never in its arguments.
 
@@ -86,6 +93,7 @@ def seaweedfs_child(
         argv=(
             str(program),
             "-logtostderr=true",
+            f"-log_json={'true' if log_format == 'json' else 'false'}",
             "mini",
             f"-dir={data_folder}",
             "-ip=127.0.0.1",
@@ -114,6 +122,7 @@ def seaweedfs_child(
         log_path=log_folder / "seaweedfs.log",
         isolate_network=isolated,
         keep_folders=(runtime_folder,),
+        logs_stdout=False,  # a banner for a terminal
         ready=probe.is_ready,
         ready_timeout_seconds=60.0,
         stop_grace_seconds=5.0,
