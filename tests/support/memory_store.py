@@ -448,7 +448,16 @@ def is_wanted(event: AuditEvent, wanted: EventFilter) -> bool:
         and (wanted.since is None or event.at >= wanted.since)
         and (wanted.until is None or event.at < wanted.until)
         and wanted.instance_id in ("", event.instance_id)
-        and (not wanted.action or like(f" {' '.join(event.actions)} ", wanted.action_glob()))
+        and (
+            not wanted.action
+            or any(
+                like(action, wanted.action)
+                for action in (
+                    f"{event.service}:{event.operation}",
+                    *(decided.action for decided in event.decisions),
+                )
+            )
+        )
         and (
             not wanted.principal or any(like(event.principal_arn, glob) for glob in wanted.principal_globs())
         )

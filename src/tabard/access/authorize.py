@@ -1,9 +1,9 @@
 """Authorization. The policy engine decides every check of a request. Only `authorize` makes a Permit."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import NamedTuple
 
 import msgspec
 
@@ -44,17 +44,26 @@ class RequestFacts(msgspec.Struct, frozen=True, kw_only=True):
     network_path: NetworkPath | None = None
 
 
+class Decided(NamedTuple):
+    """One check and its decision, with everything that the decision rested on."""
+
+    check: Check
+    request: AccessRequest
+    layers: PolicyLayers
+    decision: Decision
+
+
 class Permit(msgspec.Struct, frozen=True, kw_only=True):
     """Proof that a caller was allowed every check of one request, at one version of the store.
 
-    `decisions` has the decision of each check, in the same order, with the statements that allowed it.
+    `decided` has each check with its decision, in the same order, for the audit.
     INVARIANT: only this module makes a Permit. `proof` is a value that nothing outside this module has, and
     no Permit stores it.
     """
 
     caller: Caller
     checks: tuple[Check, ...]
-    decisions: tuple[Decision, ...]
+    decided: tuple[Decided, ...]
     service: Service
     partition: str
     account_id: str
@@ -98,16 +107,6 @@ class Permit(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Denial:
-    """The first check that was not allowed, with the inputs that its explanation needs."""
-
-    check: Check
-    request: AccessRequest
-    layers: PolicyLayers
-    decision: Decision
-
-
 class ResourceChanged(AccessDenied):
     """The resource has changed since the decision, which used an older snapshot."""
 
@@ -115,7 +114,7 @@ class ResourceChanged(AccessDenied):
 class Denied(AccessDenied):
     """AccessDenied with its denial, and with the complete reason for the audit trail."""
 
-    def __init__(self, service: Service, sentence: str, *, reason: str, denial: Denial) -> None:
+    def __init__(self, service: Service, sentence: str, *, reason: str, denial: Decided) -> None:
         super().__init__(service, sentence)
         self.reason = reason
         self.denial = denial
@@ -128,12 +127,12 @@ def authorize(caller: Caller, checks: Sequence[Check], facts: RequestFacts, snap
         Denied: with AWS's message, which names the kind of policy that decided.
     """
     _keep_machines_apart(caller, facts)
-    decisions: list[Decision] = []
+    allowed: list[Decided] = []
     for decided in _decided(caller, checks, facts, snapshot):
         if isinstance(decided, Denied):
             raise decided
-        decisions.append(decided)
-    return _permit(caller, tuple(checks), tuple(decisions), facts, snapshot)
+        allowed.append(decided)
+    return _permit(caller, tuple(checks), tuple(allowed), facts, snapshot)
 
 
 def authorize_each(
@@ -145,16 +144,15 @@ def authorize_each(
         A permit for the checks that were allowed, and each denial.
     """
     _keep_machines_apart(caller, facts)
-    allowed: list[Check] = []
-    decisions: list[Decision] = []
+    allowed: list[Decided] = []
     refused: list[Denied] = []
-    for check, decided in zip(checks, _decided(caller, checks, facts, snapshot), strict=True):
+    for decided in _decided(caller, checks, facts, snapshot):
         if isinstance(decided, Denied):
             refused.append(decided)
         else:
-            allowed.append(check)
-            decisions.append(decided)
-    return _permit(caller, tuple(allowed), tuple(decisions), facts, snapshot), tuple(refused)
+            allowed.append(decided)
+    permit = _permit(caller, tuple(each.check for each in allowed), tuple(allowed), facts, snapshot)
+    return permit, tuple(refused)
 
 
 def _keep_machines_apart(caller: Caller, facts: RequestFacts) -> None:
@@ -174,7 +172,7 @@ def _keep_machines_apart(caller: Caller, facts: RequestFacts) -> None:
 
 def _decided(
     caller: Caller, checks: Sequence[Check], facts: RequestFacts, snapshot: Snapshot
-) -> Iterator[Decision | Denied]:
+) -> Iterator[Decided | Denied]:
     identity = snapshot.identity_policies(caller.owner_id)
     boundary = snapshot.permissions_boundary(caller.owner_id)
     session = caller.session
@@ -193,8 +191,9 @@ def _decided(
         if check.governs_organization and _is_left_out_by_controls(decision):
             layers = layers._replace(service_control=(), resource_control=())
             decision = decide(request, layers)
+        decided = Decided(check, request, layers, decision)
         if decision.allowed:
-            yield decision
+            yield decided
         else:
             reason = _reason(facts.service, request, decision)
             yield Denied(
@@ -203,7 +202,7 @@ def _decided(
                 # role exists.
                 _without_cause(reason) if check.action == "sts:AssumeRole" else reason,
                 reason=reason,
-                denial=Denial(check=check, request=request, layers=layers, decision=decision),
+                denial=decided,
             )
 
 
@@ -229,14 +228,14 @@ def _without_cause(reason: str) -> str:
 def _permit(
     caller: Caller,
     checks: tuple[Check, ...],
-    decisions: tuple[Decision, ...],
+    decided: tuple[Decided, ...],
     facts: RequestFacts,
     snapshot: Snapshot,
 ) -> Permit:
     return Permit(
         caller=caller,
         checks=checks,
-        decisions=decisions,
+        decided=decided,
         service=facts.service,
         partition=snapshot.partition,
         account_id=snapshot.account_id,

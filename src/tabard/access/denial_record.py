@@ -6,7 +6,7 @@ AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied
 import json
 from collections.abc import Iterable, Mapping
 
-from tabard.access.authorize import Denial
+from tabard.access.authorize import Decided
 from tabard.policy import (
     AccessRequest,
     CompiledPolicies,
@@ -30,7 +30,7 @@ _NEVER_RECORDED = frozenset({"aws:referer"})
 _NEARNESS = {"Condition": 0, "Principal": 1, "Resource": 2, "Action": 3}
 
 
-def evidence(denial: Denial) -> str:
+def evidence(denial: Decided) -> str:
     """Write the record of a denial as JSON. See `denial_record_of`."""
     return json.dumps(denial_record_of(denial.request, denial.layers), separators=(",", ":"))
 
@@ -53,7 +53,7 @@ def denial_record_of(request: AccessRequest, layers: PolicyLayers) -> dict[str, 
         **explanation.as_json(),
         "statements": [_statement(finding, layers, context) for finding in kept],
         "left_out": len(explanation.findings) - len(kept),
-        "context": {key: _values(key, values) for key, values in sorted(context.values.items())},
+        "context": {key: recorded_values(key, values) for key, values in sorted(context.values.items())},
     }
 
 
@@ -133,8 +133,9 @@ def _statement(finding: Finding, layers: PolicyLayers, context: RequestContext) 
 
 
 def _actual(key: str, values: Iterable[str] | None) -> list[str] | None:
-    return None if values is None else _values(key, values)
+    return None if values is None else recorded_values(key, values)
 
 
-def _values(key: str, values: Iterable[str]) -> list[str]:
+def recorded_values(key: str, values: Iterable[str]) -> list[str]:
+    """The values of a condition key as the audit has them: limited, and none that may be secret."""
     return list(NOT_RECORDED) if key.lower() in _NEVER_RECORDED else bounded(values)

@@ -7,7 +7,7 @@ and https://docs.aws.amazon.com/cli/latest/reference/sts/decode-authorization-me
 import json
 from collections.abc import Iterable, Mapping
 
-from tabard.access.authorize import Denial, Denied
+from tabard.access.authorize import Decided, Denied
 from tabard.access.denial_record import bounded, statement_behind
 from tabard.credentials.keyring import Keyring
 from tabard.credentials.sealed_message import seal_message
@@ -32,7 +32,7 @@ def with_encoded_message(denied: Denied, keyring: Keyring) -> Denied:
     )
 
 
-def decoded_message(denial: Denial, *, whole: bool = True) -> dict[str, object]:
+def decoded_message(denial: Decided, *, whole: bool = True) -> dict[str, object]:
     """Build the result of DecodeAuthorizationMessage: the decision, its statements and the request.
 
     Args:
@@ -67,7 +67,7 @@ def _condition(key: str, values: Iterable[str]) -> dict[str, object]:
     return {"key": key, "values": _values(values)}
 
 
-def _statement(matched: MatchedStatement, denial: Denial, *, whole: bool) -> Mapping[str, object]:
+def _statement(matched: MatchedStatement, denial: Decided, *, whole: bool) -> Mapping[str, object]:
     layer = denial.decision.layer
     told: dict[str, object] = {"statementId": matched.sid, "policy": matched.policy, "policyType": str(layer)}
     statement = statement_behind(matched, layer, denial.layers)

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from tabard.access.authorize import Permit
+from tabard.access.authorize import Decided, Permit
+from tabard.access.check import Check
 from tabard.clock import iso8601
 from tabard.credentials.keyring import LONGEST_SESSION, Keyring
 from tabard.credentials.token import seal
@@ -11,7 +12,15 @@ from tabard.errors import AwsError
 from tabard.model.role import Role
 from tabard.model.session import InstanceFacts, MintedSession, Session
 from tabard.names import new_access_key_id, new_secret_access_key
-from tabard.policy import AccessRequest, PolicyLayers, PolicyPrincipal, PrincipalKind, RequestContext, decide
+from tabard.policy import (
+    AccessRequest,
+    PolicyLayers,
+    PolicyPrincipal,
+    PrincipalKind,
+    RequestContext,
+    decide,
+    denial_sentence,
+)
 from tabard.store.snapshot import NO_POLICIES, Snapshot
 
 _SECOND = timedelta(seconds=1)
@@ -40,6 +49,12 @@ class InstanceRoleNotTrusted(AwsError):
         "https://docs.aws.amazon.com/IAM/latest/UserGuide/"
         "troubleshoot_iam-ec2.html#troubleshoot_iam-ec2_errors-info-doc."
     )
+
+    def __init__(self, *, role_name: str, denial: Decided) -> None:
+        """Args: denial: the decision of the role's trust policy, for the audit."""
+        super().__init__(role_name=role_name)
+        self.denial = denial
+        self.reason = denial_sentence(denial.request, denial.decision)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,8 +118,9 @@ class Mint:
             "hosts:GetInstanceSession",
             f"arn:{permit.partition}:ec2:{permit.region}:{permit.account_id}:instance/{instance.instance_id}",
         )
-        if not self._trusts_ec2(permit, role, instance):
-            raise InstanceRoleNotTrusted(role_name=role.name)
+        decided = self._whether_ec2_may_assume(permit, role, instance)
+        if not decided.decision.allowed:
+            raise InstanceRoleNotTrusted(role_name=role.name, denial=decided)
         session = _new_session(
             permit, role=role, session_name=instance.instance_id, lifetime=self.instance_session_lifetime
         )
@@ -120,8 +136,8 @@ class Mint:
             return session
         return replace(session, issued_at=mark + _SECOND, expires_at=session.expires_at + _SECOND)
 
-    def _trusts_ec2(self, permit: Permit, role: Role, instance: InstanceFacts) -> bool:
-        """Report whether the role's current trust policy lets EC2 assume it for this instance."""
+    def _whether_ec2_may_assume(self, permit: Permit, role: Role, instance: InstanceFacts) -> Decided:
+        """Decide whether the role's current trust policy lets EC2 assume it for this instance."""
         context: dict[str, tuple[str, ...]] = {
             "aws:currenttime": (iso8601(permit.now),),
             "aws:epochtime": (str(int(permit.now.timestamp())),),
@@ -151,7 +167,8 @@ class Mint:
             resource=self.snapshot.trust_policy(role.role_id),
             resource_control=self.snapshot.controls.resource,
         )
-        return decide(request, layers).allowed
+        check = Check(action=request.action, resource=role.arn, resource_policy=layers.resource)
+        return Decided(check, request, layers, decide(request, layers))
 
     def _seal(self, session: Session) -> MintedSession:
         return MintedSession(session=session, session_token=seal(session, self.keyring))

@@ -35,12 +35,13 @@ class AuditSink(Protocol):
         """Append the events, all or none. Raises StoreUnavailable."""
 
 
+MakeEvent = Callable[[], AuditEvent]
 Explain = Callable[[], str]
-"""Writes the explanation of one event. It runs in the queue's own thread, never in the request's."""
+"""These make an event and its explanation. They run in the queue's own thread, never in the request's."""
 
 
 class _Waiting(NamedTuple):
-    event: AuditEvent
+    event: AuditEvent | MakeEvent
     explain: Explain | None
 
 
@@ -74,10 +75,10 @@ class AuditQueue:
         self.overflow_count = 0
         self.written_count = 0
 
-    def record(self, event: AuditEvent, explain: Explain | None = None) -> None:
+    def record(self, event: AuditEvent | MakeEvent, explain: Explain | None = None) -> None:
         """Add one event without blocking. If the queue is full, count and drop the event.
 
-        The queue calls `explain` when it writes the event, so the request does not pay for the explanation.
+        The queue makes the event and its explanation when it writes them, so the request pays for neither.
         """
         if len(self._waiting) >= self._capacity:
             self.overflow_count += 1
@@ -108,12 +109,14 @@ class AuditQueue:
             # Leave new events for the next flush: otherwise a busy edge would commit a few at a time.
             due = len(self._waiting)
             while due > 0:
-                events = await self._explained(min(due, self._batch))
-                due -= len(events)
+                due -= (taken := min(due, self._batch))
+                events = await self._made(taken)
                 try:
                     await asyncio.to_thread(self._sink, events)
                 except StoreUnavailable as failure:
                     self._tell_of(failure)
+                    # What a request left behind is larger than its event, and may wait for long.
+                    await self._made(len(self._waiting))
                     return
                 except Exception as failure:  # noqa: BLE001 - whatever befalls the store, requests go on
                     self._tell_of(failure)
@@ -125,16 +128,21 @@ class AuditQueue:
                     self.written_count += len(events)
                 self._tell_of(None)
 
-    async def _explained(self, count: int) -> list[AuditEvent]:
-        """Return the first waiting events with their explanations. Explain each event only once."""
+    async def _made(self, count: int) -> list[AuditEvent]:
+        """Return the first waiting events with their explanations. Make each event only once."""
         first = list(islice(self._waiting, count))
-        if any(waiting.explain is not None for waiting in first):
-            explained = await asyncio.to_thread(lambda: [_explained(waiting) for waiting in first])
-            for place, event in enumerate(explained):
-                self._waiting[place] = _Waiting(event, None)
-            self._unexplained -= sum(waiting.explain is not None for waiting in first)
-            return explained
-        return [waiting.event for waiting in first]
+        ready = [waiting.event for waiting in first if isinstance(waiting.event, AuditEvent)]
+        if len(ready) == count and not any(waiting.explain for waiting in first):
+            return ready
+        found = await asyncio.to_thread(lambda: [_made(waiting) for waiting in first])
+        events = [event for event in found if event is not None]
+        # Requests add events on the right meanwhile, and only a flush takes from the left.
+        for waiting in first:
+            self._waiting.popleft()
+            self._unexplained -= waiting.explain is not None
+        self._waiting.extendleft(_Waiting(event, None) for event in reversed(events))
+        self.overflow_count += count - len(events)
+        return events
 
     async def _without_the_unwritable(self, events: Sequence[AuditEvent]) -> bool:
         """Write a failing batch one event at a time, so that one unwritable event does not block the others.
@@ -175,11 +183,17 @@ class AuditQueue:
         self.failing_because = "" if failure is None else str(failure) or type(failure).__name__
 
 
-def _explained(waiting: _Waiting) -> AuditEvent:
-    if waiting.explain is None:
-        return waiting.event
+def _made(waiting: _Waiting) -> AuditEvent | None:
+    """The event with its explanation; None where it cannot be made, which is logged."""
     try:
-        return msgspec.structs.replace(waiting.event, explanation=waiting.explain())
+        event = waiting.event if isinstance(waiting.event, AuditEvent) else waiting.event()
+    except Exception as failure:  # noqa: BLE001 - one event that cannot be made stops no other
+        _log.error(AUDIT_EVENT_LOST, exc_info=failure)
+        return None
+    if waiting.explain is None:
+        return event
+    try:
+        return msgspec.structs.replace(event, explanation=waiting.explain())
     except Exception as failure:  # noqa: BLE001 - an event without explanation is better than none
-        _log.error(AUDIT_NOT_EXPLAINED, request_id=waiting.event.request_id, exc_info=failure)
-        return waiting.event
+        _log.error(AUDIT_NOT_EXPLAINED, request_id=event.request_id, exc_info=failure)
+        return event

@@ -24,7 +24,7 @@ from tabard.clock import SystemClock, iso8601
 from tabard.model.audit_event import AuditEvent, Outcome
 from tabard.model.audit_query import DENIED, EventFilter, NumberedEvents
 
-EXPLAINED = ("decisions", "explanation")
+EXPLAINED = ("decisions", "explanation", "policies")
 """Fields of an event that only `tabard explain` shows: the statements on which a decision rests."""
 
 _POLL_SECONDS = 0.5

@@ -73,6 +73,7 @@ def explanation_json(event: AuditEvent, since: ChangedSince) -> dict[str, object
     """Everything that is known, as values that JSON knows."""
     told = msgspec.structs.asdict(event) | {"at": iso8601(event.at)}
     told["decisions"] = [_decision_json(decided) for decided in event.decisions]
+    told["policies"] = msgspec.to_builtins(event.policies)
     told["explanation"] = _evidence(event)
     told["changed_since"] = list(since.names) if since.is_known else None
     return told

@@ -12,7 +12,7 @@ from tabard.credentials.identity_certificate import IdentityKey
 from tabard.credentials.keyring import Keyring
 from tabard.edge.object_body import ObjectBody
 from tabard.edge.reached_at import reached_at
-from tabard.edge.record import audit_event
+from tabard.edge.record import record_of
 from tabard.edge.request_metrics import RequestMetrics
 from tabard.edge.stages import Authorized
 from tabard.edge.table_keys import TableKeys
@@ -178,17 +178,14 @@ class Performer:
         parsed = authorized.resolved.parsed
         with self.store.transaction() as tx:
             output = operation.perform(authorized.permit, parsed.request, tx)
-            tx.audit.append(
-                [
-                    audit_event(
-                        parsed.authenticated.claimed.raw,
-                        authorized,
-                        service=parsed.call.service,
-                        status=200,
-                        error=None,
-                    )
-                ]
+            record = record_of(
+                parsed.authenticated.claimed.raw,
+                authorized,
+                service=parsed.call.service,
+                status=200,
+                error=None,
             )
+            tx.audit.append([record.event()])
         return output
 
     async def _measured(self, authorized: Authorized, operation: Forward) -> Answer:

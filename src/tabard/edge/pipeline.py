@@ -19,7 +19,7 @@ from tabard.clock import Clock
 from tabard.edge.authenticate import Authentication
 from tabard.edge.body import Body
 from tabard.edge.perform import Keyrings, Performer, RefreshingSource
-from tabard.edge.record import audit_event, explanation_of
+from tabard.edge.record import record_of
 from tabard.edge.request_metrics import RequestMetrics
 from tabard.edge.stages import Authenticated, Authorized, Claimed, Parsed, Resolved, Stage, claimed_of
 from tabard.edge.tables import OPERATIONS, SERVICES
@@ -180,10 +180,8 @@ class Pipeline:
         service: str = claimed.identified.service if claimed is not None else ""
         if isinstance(error, ServiceNotOffered):
             service = error.service
-        self.audit.record(
-            audit_event(raw, stage, service=service, status=answer.status, error=error),
-            explanation_of(stage, error),
-        )
+        record = record_of(raw, stage, service=service, status=answer.status, error=error)
+        self.audit.record(record.event, record.explain())
 
 
 def identify(raw: RawRequest) -> Claimed:

@@ -1,81 +1,133 @@
-"""What the audit says of one request: as much as was known when it was answered."""
+"""The record of one request: all that its audit event needs, as much as was known when it was answered.
 
-from collections.abc import Callable, Iterator, Sequence
+A request makes a record only, which refers to what its decision used anyway. The thread that writes the audit
+makes the event of it. INVARIANT: a record holds no header except the user agent, no body and no exception, so
+that neither a secret nor a large object waits in the queue.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from functools import partial
-from itertools import islice
 
-from tabard.access.authorize import Denied
+import msgspec
+
+from tabard.access.authorize import Decided, Denied
+from tabard.access.caller import Caller
 from tabard.access.check import Check
+from tabard.access.decision_record import considered_policies, decision_records, storable
 from tabard.access.denial_record import evidence
+from tabard.access.mint import InstanceRoleNotTrusted
 from tabard.access.refusals import MemberNotOffered, OperationNotOffered
 from tabard.edge.stages import Authorized, Parsed, Resolved, Stage, authenticated_of, parsed_of
 from tabard.errors import AwsError
-from tabard.model.audit_event import AuditEvent, DecidedCheck, Outcome
-from tabard.policy import Decision
+from tabard.model.audit_event import AuditEvent, Outcome
 from tabard.wire.request import RawRequest
 
 _USER_AGENT_CHARACTERS = 256
 _REASON_CHARACTERS = 2048
-_MOST_DECISIONS = 20
 
 
-def audit_event(
+class RequestRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What the event of a request is made of.
+
+    `checks` are those that the request needed. `decided` are the denials, or else all that was allowed.
+    """
+
+    request_id: str
+    at: datetime
+    service: str
+    operation: str
+    caller: Caller | None
+    account_id: str
+    region: str
+    source_ip: str
+    user_agent: str
+    snapshot_version: int
+    outcome: Outcome
+    http_status: int
+    error_code: str = ""
+    reason: str = ""
+    checks: Sequence[Check] = ()
+    decided: Sequence[Decided] = ()
+
+    def event(self) -> AuditEvent:
+        """The event of the request, without its explanation."""
+        caller, decided = self.caller, self.decided
+        return AuditEvent(
+            request_id=self.request_id,
+            at=self.at,
+            service=self.service,
+            operation=self.operation,
+            principal_arn=caller.arn if caller is not None else "",
+            principal_id=caller.owner_id if caller is not None else "",
+            access_key_id=caller.access_key_id if caller is not None else "",
+            account_id=self.account_id,
+            instance_id=self._instance_id(),
+            source_ip=self.source_ip,
+            user_agent=storable(self.user_agent),
+            region=self.region,
+            resources=tuple(dict.fromkeys(storable(check.resource) for check in self.checks)),
+            outcome=self.outcome,
+            error_code=self.error_code,
+            reason=storable(self.reason[:_REASON_CHARACTERS]),
+            http_status=self.http_status,
+            snapshot_version=self.snapshot_version,
+            decisions=decision_records(decided),
+            policies=considered_policies(decided),
+        )
+
+    def explain(self) -> Callable[[], str] | None:
+        """What writes the explanation of a denied request; None for any other."""
+        return partial(evidence, self.decided[0]) if self.outcome == "denied" and self.decided else None
+
+    def _instance_id(self) -> str:
+        """The instance that sent the request, or that a host asks about."""
+        caller = self.caller
+        if caller is not None and caller.session is not None and caller.session.instance is not None:
+            return caller.session.instance.instance_id
+        if self.service != "hosts" or not self.checks:
+            return ""
+        _, found, instance_id = self.checks[0].resource.partition(":instance/")
+        return instance_id if found else ""
+
+
+def record_of(
     raw: RawRequest, stage: Stage, *, service: str, status: int, error: AwsError | None
-) -> AuditEvent:
-    """The event of a request that got as far as `stage`."""
+) -> RequestRecord:
+    """The record of a request that got as far as `stage`."""
     parsed, authenticated = parsed_of(stage), authenticated_of(stage)
-    resolved = (
-        stage.resolved if isinstance(stage, Authorized) else stage if isinstance(stage, Resolved) else None
-    )
-    caller = authenticated.caller if authenticated is not None else None
-    # A DeleteObjects is answered part by part: one refused part makes it a denied request.
-    refused = stage.refused if isinstance(stage, Authorized) else ()
-    if error is None and refused:
-        error = refused[0]
-    return AuditEvent(
+    checks: Sequence[Check] = ()
+    decided: Sequence[Decided] = ()
+    if isinstance(stage, Authorized):
+        checks, decided = stage.resolved.checks, stage.permit.decided
+        # A DeleteObjects is answered part by part: one refused part makes it a denied request.
+        if stage.refused and error is None:
+            error = stage.refused[0]
+            decided = [denied.denial for denied in stage.refused]
+            checks = [denied.check for denied in decided]
+    elif isinstance(stage, Resolved):
+        checks = stage.checks
+    if isinstance(error, Denied | InstanceRoleNotTrusted) and (not decided or decided[0] is not error.denial):
+        # Of an absent object the bucket's listing is denied, of an instance's session the role.
+        checks, decided = [*checks, error.denial.check], (error.denial,)
+    return RequestRecord(
         request_id=raw.request_id,
         at=raw.received_at,
         service=service,
         operation=_operation(parsed, error),
-        principal_arn=caller.arn if caller is not None else "",
-        access_key_id=caller.access_key_id if caller is not None else "",
-        source_ip=raw.peer_ip,
-        user_agent=_storable((raw.header("user-agent") or "")[:_USER_AGENT_CHARACTERS]),
+        caller=authenticated.caller if authenticated is not None else None,
+        account_id=authenticated.snapshot.account_id if authenticated is not None else "",
         region=authenticated.facts.region if authenticated is not None else "",
-        resources=_resources(resolved, refused, error),
-        outcome=outcome_of(stage, error),
-        error_code=error.error_code if error is not None else "",
-        reason=_storable(_reason(error)[:_REASON_CHARACTERS]) if error is not None else "",
-        http_status=status,
+        source_ip=raw.peer_ip,
+        user_agent=(raw.header("user-agent") or "")[:_USER_AGENT_CHARACTERS],
         snapshot_version=authenticated.snapshot.version if authenticated is not None else 0,
-        decisions=tuple(
-            DecidedCheck(
-                check.action, _storable(check.resource), decision.effect, decision.layer, decision.matched
-            )
-            for check, decision in _decisions(stage, refused, error)
-        ),
+        outcome=outcome_of(stage, error),
+        http_status=status,
+        error_code=error.error_code if error is not None else "",
+        reason=_reason(error) if error is not None else "",
+        checks=checks,
+        decided=decided,
     )
-
-
-def explanation_of(stage: Stage, error: AwsError | None) -> Callable[[], str] | None:
-    """What writes the explanation of a denied request, for whoever has the time; None for any other."""
-    if error is None and isinstance(stage, Authorized) and stage.refused:
-        error = stage.refused[0]
-    return partial(evidence, error.denial) if isinstance(error, Denied) else None
-
-
-def _decisions(
-    stage: Stage, refused: Sequence[Denied], error: AwsError | None
-) -> Iterator[tuple[Check, Decision]]:
-    """The decisions that are worth keeping: the denials, or else what the leave rests on."""
-    if isinstance(error, Denied) and not refused:
-        refused = (error,)
-    if refused:
-        return ((denied.denial.check, denied.denial.decision) for denied in refused[:_MOST_DECISIONS])
-    if not isinstance(stage, Authorized):
-        return iter(())
-    permit = stage.permit
-    return islice(zip(permit.checks, permit.decisions, strict=True), _MOST_DECISIONS)
 
 
 def outcome_of(stage: Stage, error: AwsError | None) -> Outcome:
@@ -84,27 +136,9 @@ def outcome_of(stage: Stage, error: AwsError | None) -> Outcome:
         return "allowed"
     if error.not_offered:
         return "not_offered"
-    if isinstance(error, Denied):
+    if isinstance(error, Denied | InstanceRoleNotTrusted):
         return "denied"
     return "failed" if isinstance(stage, Authorized) else "refused"
-
-
-def _resources(
-    resolved: Resolved | None, refused: Sequence[Denied], error: AwsError | None
-) -> tuple[str, ...]:
-    """The resources that were asked for; of a request denied in parts, those that were denied."""
-    if refused:
-        named = [denied.denial.check.resource for denied in refused]
-    else:
-        named = [check.resource for check in resolved.checks] if resolved is not None else []
-        if isinstance(error, Denied):  # an absent object is denied for the sake of its bucket
-            named.append(error.denial.check.resource)
-    return tuple(_storable(resource) for resource in dict.fromkeys(named))
-
-
-def _storable(text: str) -> str:
-    """What the caller sent may hold what no UTF-8 can; the event is written all the same."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def _operation(parsed: Parsed | None, error: AwsError | None) -> str:
@@ -115,4 +149,4 @@ def _operation(parsed: Parsed | None, error: AwsError | None) -> str:
 
 
 def _reason(error: AwsError) -> str:
-    return error.reason if isinstance(error, Denied) else error.message
+    return error.reason if isinstance(error, Denied | InstanceRoleNotTrusted) else error.message

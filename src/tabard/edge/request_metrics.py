@@ -65,7 +65,8 @@ class RequestMetrics:
 def _decisions(stage: Stage, error: AwsError | None) -> Iterable[Decision]:
     """Everything that was decided about one request."""
     if isinstance(stage, Authorized):
-        yield from stage.permit.decisions
+        for allowed in stage.permit.decided:
+            yield allowed.decision
         for refused in stage.refused:
             yield refused.denial.decision
     if isinstance(error, Denied):

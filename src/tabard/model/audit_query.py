@@ -37,10 +37,10 @@ class EventFilter:
         if "*" in self.action[:-1]:
             raise ValueError("an action has no wildcard except one * at its end")
 
-    def action_glob(self) -> str:
-        """What the event's actions, in lower case with spaces around each, must match."""
-        action = self.action.lower()
-        return f"* {action}" if action.endswith("*") else f"* {action} *"
+    def decided_action_glob(self) -> str:
+        """What the JSON of an event's decisions must match; what it quotes has its quotes escaped."""
+        action = self.action if self.action.endswith("*") else f'{self.action}"*'
+        return f'*"action":"{action}'
 
     def principal_globs(self) -> tuple[str, ...]:
         """The event's principal ARN must match one of these."""

@@ -7,9 +7,9 @@
 AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 """
 
-from tabard.policy.compiled import CompiledPolicies, NamedDocument, compile_policies
+from tabard.policy.compiled import CompiledPolicies, NamedDocument, PolicySource, compile_policies
 from tabard.policy.conditions import missing_set_operator
-from tabard.policy.context_keys import context_keys, missing_context_keys
+from tabard.policy.context_keys import context_keys, missing_context_keys, statement_context_keys
 from tabard.policy.control import (
     RESOURCE_CONTROL_FULL_ACCESS,
     SERVICE_CONTROL_FULL_ACCESS,
@@ -54,6 +54,7 @@ __all__ = [
     "NamedDocument",
     "PolicyLayers",
     "PolicyPrincipal",
+    "PolicySource",
     "Position",
     "PrincipalKind",
     "Principals",
@@ -72,6 +73,7 @@ __all__ = [
     "parse_document",
     "require_current_version",
     "require_customer_resource_control",
+    "statement_context_keys",
     "statement_spans",
     "with_unique_ids",
 ]

@@ -5,6 +5,7 @@ AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_element
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from tabard.policy.compiled_statement import CompiledStatement
 from tabard.policy.decision import MatchedStatement
@@ -13,6 +14,14 @@ from tabard.policy.index import ResourceIndex
 
 # INVARIANT: a memo holds at most this many entries. A full memo is cleared, so no caller can make it grow.
 MEMO_LIMIT = 2048
+
+
+class PolicySource(NamedTuple):
+    """Identifies the text of a policy: its name, its version if it has any, and the digest of the text."""
+
+    name: str
+    version_id: str
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +45,18 @@ class ActionIndex:
 
 
 class CompiledPolicies:
-    """The documents of one layer, compiled together. Immutable except for its memos; safe to share."""
+    """The documents of one layer, compiled together. Immutable except for its memos; safe to share.
 
-    __slots__ = ("_by_action", "_by_statements", "statements")
+    `sources` identify the texts of the documents. It is empty if the texts are not known.
+    """
 
-    def __init__(self, statements: tuple[CompiledStatement, ...]) -> None:
+    __slots__ = ("_by_action", "_by_statements", "sources", "statements")
+
+    def __init__(
+        self, statements: tuple[CompiledStatement, ...], sources: tuple[PolicySource, ...] = ()
+    ) -> None:
         self.statements = statements
+        self.sources = sources
         self._by_action: dict[str, ActionIndex] = {}
         self._by_statements: dict[tuple[int, ...], ActionIndex] = {}
 
@@ -66,7 +81,9 @@ class CompiledPolicies:
         return index
 
 
-def compile_policies(documents: Sequence[NamedDocument]) -> CompiledPolicies:
+def compile_policies(
+    documents: Sequence[NamedDocument], sources: tuple[PolicySource, ...] = ()
+) -> CompiledPolicies:
     """Compile the documents of one layer. The cost is linear in the number of statements."""
     return CompiledPolicies(
         tuple(
@@ -77,5 +94,6 @@ def compile_policies(documents: Sequence[NamedDocument]) -> CompiledPolicies:
             )
             for named in documents
             for place, statement in enumerate(named.document.statements)
-        )
+        ),
+        sources,
     )

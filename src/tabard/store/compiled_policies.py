@@ -4,9 +4,11 @@ A set that did not change keeps its compiled form, and the memos inside it, from
 What is kept is bounded: the sets used least are compiled anew when they are needed.
 """
 
+import hashlib
 from collections.abc import Mapping
 from functools import lru_cache
 from types import MappingProxyType
+from typing import NamedTuple
 
 import structlog
 
@@ -15,13 +17,27 @@ from tabard.policy import (
     DocumentKind,
     MalformedPolicyDocument,
     NamedDocument,
+    PolicySource,
     compile_policies,
     parse_document,
     with_unique_ids,
 )
 
-Documents = tuple[tuple[str, str], ...]
-"""(name, document text) pairs: an inline policy's name or a managed policy's ARN."""
+
+class PolicyText(NamedTuple):
+    """A document by the inline policy's name or the managed policy's ARN; the latter has a version too."""
+
+    name: str
+    text: str
+    version_id: str = ""
+
+    @property
+    def source(self) -> PolicySource:
+        """What identifies this text."""
+        return PolicySource(self.name, self.version_id, text_digest(self.text))
+
+
+Documents = tuple[tuple[str, str] | PolicyText, ...]
 
 KEPT_SETS = 4096
 
@@ -70,10 +86,17 @@ def compile_session_policies(documents: tuple[str, ...], managed: Documents = ()
     return _compiled((*named, *managed), DocumentKind.SESSION)
 
 
-def refuse_everything(name: str, reason: str, kind: DocumentKind) -> CompiledPolicies:
+def text_digest(text: str) -> str:
+    """Identify a policy's text: 16 of SHA-256's hex digits."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def refuse_everything(
+    name: str, reason: str, kind: DocumentKind, sources: tuple[PolicySource, ...] = ()
+) -> CompiledPolicies:
     """Policies that deny every request, in the name of the document that cannot be evaluated."""
     _log.error(POLICY_UNREADABLE, policy=name, reason=reason)
-    return compile_policies((NamedDocument(f"{UNREADABLE}{name}", _DENY_ALL[kind]),))
+    return compile_policies((NamedDocument(f"{UNREADABLE}{name}", _DENY_ALL[kind]),), sources)
 
 
 def _compiled(
@@ -81,10 +104,12 @@ def _compiled(
 ) -> CompiledPolicies:
     # INVARIANT: fails closed. One document that cannot be evaluated takes everything from its principal.
     parsed: list[NamedDocument] = []
-    for name, text in documents:
+    texts = [PolicyText(*document) for document in documents]
+    sources = tuple(each.source for each in texts)
+    for name, text, _ in texts:
         try:
             document = parse_document(text, kind=kind)
             parsed.append(NamedDocument(name, with_unique_ids(document, unique_ids)))
         except MalformedPolicyDocument as error:
-            return refuse_everything(name, str(error), kind)
-    return compile_policies(tuple(parsed))
+            return refuse_everything(name, str(error), kind, sources)
+    return compile_policies(tuple(parsed), sources)

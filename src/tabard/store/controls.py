@@ -16,10 +16,11 @@ from tabard.policy import (
     MalformedPolicyDocument,
     Multivalued,
     NamedDocument,
+    PolicySource,
     compile_policies,
     parse_document,
 )
-from tabard.store.compiled_policies import refuse_everything
+from tabard.store.compiled_policies import PolicyText, refuse_everything
 
 RESOURCE_FULL_ACCESS = "RCPFullAWSAccess"
 
@@ -95,14 +96,24 @@ def _level(
 ) -> CompiledPolicies:
     # INVARIANT: fails closed. One document that cannot be evaluated takes everything from who is below it.
     kind = DocumentKind(control_type)
-    for name in names:
-        policy = organization.policy(name, control_type)
-        assert policy is not None  # noqa: S101 - an Organization names none that is not there
+    texts = [_text(organization, node, control_type, name) for name in names]
+    # AWS's own policies never change, so their names identify their texts.
+    sources = tuple(PolicySource(each.name, "", "") for each in documents)
+    sources += tuple(each.source for each in texts)
+    for name, text, _ in texts:
         try:
-            documents.append(NamedDocument(_named(node, name), parse_document(policy.document, kind=kind)))
+            documents.append(NamedDocument(name, parse_document(text, kind=kind)))
         except MalformedPolicyDocument as error:
-            return refuse_everything(_named(node, name), str(error), kind)
-    return compile_policies(documents)
+            return refuse_everything(name, str(error), kind, sources)
+    return compile_policies(documents, sources)
+
+
+def _text(
+    organization: Organization, node: OrganizationNode, control_type: ControlType, name: str
+) -> PolicyText:
+    policy = organization.policy(name, control_type)
+    assert policy is not None  # noqa: S101 - an Organization names none that is not there
+    return PolicyText(_named(node, name), policy.document)
 
 
 def _named(node: OrganizationNode, policy_name: str) -> str:

@@ -37,6 +37,7 @@ from tabard.store.builtin_policies import (
 from tabard.store.compiled_policies import NO_POLICIES as NO_POLICIES
 from tabard.store.compiled_policies import (
     Documents,
+    PolicyText,
     compile_identity_policies,
     compile_trust_policy,
     refuse_everything,
@@ -181,7 +182,7 @@ class Snapshot:
         policy = self.managed_policies.get(arn)
         if policy is None:
             return refuse_everything(arn, "the permissions boundary is not there", DocumentKind.IDENTITY)
-        return compile_identity_policies(((arn, policy.default_version.document),))
+        return compile_identity_policies((default_text(policy),))
 
     def session_policies(self, session: Session) -> CompiledPolicies | None:
         """What narrows a session; None where nothing does. Managed policies are in their default versions."""
@@ -190,7 +191,7 @@ class Snapshot:
             policy = self.managed_policies.get(arn)
             if policy is None:
                 return refuse_everything(arn, "the session policy is not there", DocumentKind.SESSION)
-            managed += ((arn, policy.default_version.document),)
+            managed += (default_text(policy),)
         if not managed and not session.session_policies:
             return None
         return compile_session_policies(session.session_policies, managed)
@@ -226,15 +227,22 @@ class Snapshot:
 
     def _held_by(self, *holders: User | Group | Role) -> CompiledPolicies:
         """Every policy of these holders; a managed one that several have is one policy still."""
-        documents: dict[str, str] = {}
+        documents: dict[str, PolicyText] = {}
         for holder in holders:
             # An inline policy's name has no slash, so a group's is never taken for the user's own.
             prefix = f"{holder.name}/" if isinstance(holder, Group) else ""
             for inline in holder.inline_policies:
-                documents[prefix + inline.name] = inline.document
+                name = prefix + inline.name
+                documents[name] = PolicyText(name, inline.document)
             for arn in holder.attached_policy_arns:
                 policy = self.managed_policies.get(arn)
                 if policy is None:
                     return refuse_everything(arn, "the attached policy is not there", DocumentKind.IDENTITY)
-                documents[arn] = policy.default_version.document
-        return compile_identity_policies(tuple(documents.items()))
+                documents[arn] = default_text(policy)
+        return compile_identity_policies(tuple(documents.values()))
+
+
+def default_text(policy: ManagedPolicy) -> PolicyText:
+    """The default version of a managed policy."""
+    version = policy.default_version
+    return PolicyText(policy.arn, version.document, version.version_id)

@@ -30,8 +30,9 @@ def test_a_permit_holds_what_was_allowed(here: Installation) -> None:
         REGION,
     )
     assert (given.now, given.snapshot_version) == (here.now, here.snapshot.version)
-    [decision] = given.decisions
-    assert decision.matched == (MatchedStatement("p1", "", 0),)
+    [decided] = given.decided
+    assert decided.check is READ
+    assert decided.decision.matched == (MatchedStatement("p1", "", 0),)
     assert given.request_id == here.facts().request_id
 
 
@@ -249,7 +250,7 @@ def test_nothing_but_authorize_makes_a_permit(here: Installation) -> None:
         Permit(
             caller=given.caller,
             checks=(WRITE,),
-            decisions=(),
+            decided=(),
             service="s3",
             partition="aws",
             account_id=ACCOUNT_ID,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tabard.access.authorize import Denial
+from tabard.access.authorize import Decided
 from tabard.access.check import Check
 from tabard.access.denial_record import MOST_STATEMENTS, evidence, statement_behind
 from tabard.access.encoded_denial import LONGEST_MESSAGE_CHARACTERS, decoded_message, with_encoded_message
@@ -34,7 +34,7 @@ from tests.support.access_cases import READ, denied, policy, web
 from tests.support.installation import ACCOUNT_ID, REGION, Installation
 
 
-def kept(denial: Denial) -> dict[str, Any]:
+def kept(denial: Decided) -> dict[str, Any]:
     told: dict[str, Any] = json.loads(evidence(denial))
     return told
 
@@ -177,7 +177,7 @@ def test_a_user_is_named_in_a_decoded_message() -> None:
     layers = PolicyLayers(identity=compile_policies([]))
     check = Check(action=request.action, resource="*")
     decision = decide(request, layers)
-    told: Any = decoded_message(Denial(check=check, request=request, layers=layers, decision=decision))
+    told: Any = decoded_message(Decided(check=check, request=request, layers=layers, decision=decision))
     assert told["context"]["principal"] == {
         "id": "AIDAX",
         "name": "bob",
@@ -185,7 +185,7 @@ def test_a_user_is_named_in_a_decoded_message() -> None:
     }
     assert {item["key"] for item in told["context"]["conditions"]["items"]} == {"aws:userid", "aws:username"}
     unknown = Decision(Effect.EXPLICIT_DENY, Layer.IDENTITY, (MatchedStatement("gone", "S", 0),))
-    told = decoded_message(Denial(check=check, request=request, layers=layers, decision=unknown))
+    told = decoded_message(Decided(check=check, request=request, layers=layers, decision=unknown))
     assert told["matchedStatements"]["items"] == [
         {"statementId": "S", "policy": "gone", "policyType": "identity"}
     ]

@@ -168,6 +168,7 @@ def test_as_json_it_is_all_there() -> None:
         "effect": "explicit-deny",
         "layer": "identity",
         "matched": [{"policy": "app", "sid": "", "index": 2}],
+        "context": {},
     }
     assert said["explanation"] == EVIDENCE
     assert said["changed_since"] == [ROLE]

@@ -1,15 +1,15 @@
 """One audit event ⇄ its row."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import chain
 from typing import Any
 
 import msgspec
-from sqlalchemy import JSON, BigInteger, Column, Connection, Index, Integer, Row, Table, text
+from sqlalchemy import BigInteger, Column, Connection, Index, Integer, Row, Table, text
 
-from tabard.model.audit_event import AuditEvent, DecidedCheck
-from tabard.policy import Effect, Layer, MatchedStatement
+from tabard.model.audit_event import AuditEvent, ConsideredPolicies, DecidedCheck
 from tabard.store.schema import (
     account_column,
     account_index,
@@ -17,7 +17,6 @@ from tabard.store.schema import (
     text_column,
     time_column,
 )
-from tabard.store.utc_column import UtcColumn
 
 audit_events = Table(
     "audit_events",
@@ -36,24 +35,23 @@ audit_events = Table(
     text_column("source_ip"),
     text_column("user_agent"),
     text_column("region"),
-    text_column("actions"),
-    Column("resources", JSON, nullable=False),
+    text_column("resources"),
     text_column("outcome"),
     text_column("error_code"),
     text_column("reason"),
     Column("http_status", Integer, nullable=False),
     Column("snapshot_version", BigInteger, nullable=False),
-    Column("decisions", JSON, nullable=False),
+    text_column("decisions"),
+    text_column("policies"),
     text_column("explanation"),
     account_index("request_id"),
     account_index("at"),
 )
 """`end_offset` counts the bytes of the account's events up to this one: a difference is the size of a part.
 
-`actions` are in lower case, with a space around each. They are there to be searched."""
+`resources` is empty if the decisions name the same. """
 
 DENIED = text("outcome IN ('denied', 'not_offered')")
-OF_AN_INSTANCE = text("instance_id <> ''")
 
 Index(
     "ix_audit_events_denied",
@@ -61,14 +59,6 @@ Index(
     audit_events.c.at,
     sqlite_where=DENIED,
     postgresql_where=DENIED,
-)
-Index(
-    "ix_audit_events_instance",
-    audit_events.c.account_id,
-    audit_events.c.instance_id,
-    audit_events.c.at,
-    sqlite_where=OF_AN_INSTANCE,
-    postgresql_where=OF_AN_INSTANCE,
 )
 
 ROWS_AT_ONCE = 100
@@ -78,7 +68,12 @@ ROW_BYTES = 400
 """What a row costs beside its texts: numbers, page headers, and its entries in the indexes; measured."""
 
 _COLUMNS = tuple(column.name for column in audit_events.columns)
-_UTC = UtcColumn()
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_ENCODER = msgspec.json.Encoder()
+_RESOURCES = msgspec.json.Decoder(tuple[str, ...])
+_DECISIONS = msgspec.json.Decoder(tuple[DecidedCheck, ...])
+_POLICIES = msgspec.json.Decoder(tuple[ConsideredPolicies, ...])
 _MARKS = {"qmark": "?", "format": "%s", "pyformat": "%s"}
 
 Values = tuple[object, ...]
@@ -105,11 +100,17 @@ def _insertion(paramstyle: str, row_count: int) -> str:
     return f"INSERT INTO {audit_events.name} ({names}) VALUES {', '.join([row] * row_count)}"  # noqa: S608 - no value is in it
 
 
-def row_values(event: AuditEvent, connection: Connection) -> Values:
-    """The columns of an event."""
-    return (
+def sized_row(event: AuditEvent) -> tuple[int, Values]:
+    """What an event takes in the database, nearly, and its columns."""
+    named = {decided.resource: None for decided in event.decisions}
+    resources = b"" if tuple(named) == event.resources else _ENCODER.encode(event.resources)
+    decisions = _ENCODER.encode(event.decisions)
+    policies = _ENCODER.encode(event.policies)
+    user_agent, reason, explanation = event.user_agent, event.reason, event.explanation
+    variable = len(resources) + len(decisions) + len(policies) + len(user_agent) + len(reason)
+    return ROW_BYTES + variable + len(explanation), (
         event.request_id,
-        _UTC.process_bind_param(event.at, connection.dialect),
+        (event.at - _EPOCH) // _MICROSECOND,
         event.service,
         event.operation,
         event.principal_arn,
@@ -117,43 +118,24 @@ def row_values(event: AuditEvent, connection: Connection) -> Values:
         event.access_key_id,
         event.instance_id,
         event.source_ip,
-        event.user_agent,
+        user_agent,
         event.region,
-        f" {' '.join(event.actions)} ".lower(),
-        msgspec.json.encode(event.resources).decode(),
+        resources.decode(),
         event.outcome,
         event.error_code,
-        event.reason,
+        reason,
         event.http_status,
         event.snapshot_version,
-        msgspec.json.encode(_decisions_column(event)).decode(),
-        event.explanation,
+        decisions.decode(),
+        policies.decode(),
+        explanation,
     )
-
-
-def size_bytes(values: Iterable[object]) -> int:
-    """What an event takes in the database, nearly."""
-    texts = (value for value in values if isinstance(value, str))
-    return ROW_BYTES + sum(len(each) if each.isascii() else len(each.encode()) for each in texts)
-
-
-def _decisions_column(event: AuditEvent) -> list[object]:
-    """As short as may be: there is a row for every request. A resource is its place among the event's."""
-    places: dict[str, int] = {resource: place for place, resource in enumerate(event.resources)}
-    return [
-        [
-            decided.action,
-            places[decided.resource],
-            decided.effect,
-            decided.layer,
-            [[matched.policy, matched.sid, matched.index] for matched in decided.matched],
-        ]
-        for decided in event.decisions
-    ]
 
 
 def event_of(row: Row[Any]) -> AuditEvent:
     """The event of a row."""
+    decisions = _DECISIONS.decode(row.decisions)
+    named = {decided.resource: None for decided in decisions}
     return AuditEvent(
         request_id=row.request_id,
         at=row.at,
@@ -164,22 +146,14 @@ def event_of(row: Row[Any]) -> AuditEvent:
         source_ip=row.source_ip,
         user_agent=row.user_agent,
         region=row.region,
-        resources=tuple(row.resources),
+        resources=_RESOURCES.decode(row.resources) if row.resources else tuple(named),
         outcome=row.outcome,
         error_code=row.error_code,
         reason=row.reason,
         http_status=row.http_status,
         snapshot_version=row.snapshot_version,
-        decisions=tuple(
-            DecidedCheck(
-                action,
-                row.resources[place],
-                Effect(effect),
-                Layer(layer),
-                tuple(MatchedStatement(*matched) for matched in statements),
-            )
-            for action, place, effect, layer, statements in row.decisions
-        ),
+        decisions=decisions,
+        policies=_POLICIES.decode(row.policies),
         explanation=row.explanation,
         account_id=row.account_id,
         principal_id=row.principal_id,

@@ -26,12 +26,10 @@ from tabard.model.audit_query import EVERY_EVENT, EventFilter, EventPage, EventP
 from tabard.store.changes import TransactionScope
 from tabard.store.rows.audit_events import (
     DENIED,
-    OF_AN_INSTANCE,
     audit_events,
     event_of,
     insert_rows,
-    row_values,
-    size_bytes,
+    sized_row,
 )
 from tabard.store.schema import account_column, metadata
 
@@ -86,15 +84,13 @@ class SqlAuditTrail:
         for event in events:
             of_accounts.setdefault(event.account_id or self.scope.account_id, []).append(event)
         for account_id, some in sorted(of_accounts.items()):
-            connection = self.scope.connection
-            rows = [row_values(event, connection) for event in some]
-            sizes = [size_bytes(row) for row in rows]
-            number, offset = self._count(account_id, len(some), sum(sizes))
-            whole = []
-            for place, (row, size) in enumerate(zip(rows, sizes, strict=True), start=number + 1):
+            sized = [sized_row(event) for event in some]
+            number, offset = self._count(account_id, len(some), sum(size for size, _ in sized))
+            rows = []
+            for place, (size, row) in enumerate(sized, start=number + 1):
                 offset += size
-                whole.append((account_id, place, offset, *row))
-            insert_rows(connection, whole)
+                rows.append((account_id, place, offset, *row))
+            insert_rows(self.scope.connection, rows)
 
     def read(
         self, *, after: int, limit: int, wanted: EventFilter = EVERY_EVENT
@@ -182,9 +178,7 @@ def _scope_of(wanted: EventFilter) -> list[ColumnElement[bool]]:
         found.append(_events.at >= wanted.since)
     if wanted.until is not None:
         found.append(_events.at < wanted.until)
-    if wanted.instance_id:
-        found += [OF_AN_INSTANCE, _events.instance_id == wanted.instance_id]
-    elif wanted.outcomes and set(wanted.outcomes) <= set(audit_query.DENIED):
+    if wanted.outcomes and set(wanted.outcomes) <= set(audit_query.DENIED):
         found.append(DENIED)
     return found
 
@@ -194,8 +188,16 @@ def _conditions(wanted: EventFilter, columns: Any = _events) -> list[ColumnEleme
     found: list[ColumnElement[bool]] = []
     if wanted.outcomes:
         found.append(columns.outcome.in_(wanted.outcomes))
+    if wanted.instance_id:
+        found.append(columns.instance_id == wanted.instance_id)
     if wanted.action:
-        found.append(columns.actions.like(_like(wanted.action_glob()), escape="\\"))
+        operation = columns.service + ":" + columns.operation
+        found.append(
+            or_(
+                operation.ilike(_like(wanted.action), escape="\\"),
+                columns.decisions.ilike(_like(wanted.decided_action_glob()), escape="\\"),
+            )
+        )
     if wanted.principal:
         globs = wanted.principal_globs()
         found.append(or_(*(columns.principal_arn.ilike(_like(glob), escape="\\") for glob in globs)))

@@ -50,14 +50,11 @@ def upgrade() -> None:
             "source_ip",
             "user_agent",
             "region",
-            "actions",
         ),
-        sa.Column("resources", sa.JSON(), nullable=False),
-        *_texts("outcome", "error_code", "reason"),
+        *_texts("resources", "outcome", "error_code", "reason"),
         sa.Column("http_status", sa.Integer(), nullable=False),
         *_times("snapshot_version"),
-        sa.Column("decisions", sa.JSON(), nullable=False),
-        *_texts("explanation"),
+        *_texts("decisions", "policies", "explanation"),
         sa.PrimaryKeyConstraint("account_id", "number", name="pk_audit_events"),
     )
     op.create_index("ix_audit_events_account_id_at", "audit_events", ["account_id", "at"])
@@ -67,12 +64,6 @@ def upgrade() -> None:
         "audit_events",
         ["account_id", "at"],
         **_only("outcome IN ('denied', 'not_offered')"),
-    )
-    op.create_index(
-        "ix_audit_events_instance",
-        "audit_events",
-        ["account_id", "instance_id", "at"],
-        **_only("instance_id <> ''"),
     )
     change_counter = op.create_table(
         "change_counter",
