@@ -1,12 +1,7 @@
 """docs/operations.md: every operation, how it is performed, and the actions that it checks."""
 
-import re
-from collections.abc import Iterator, Mapping
-from functools import partial
-from types import CodeType, FunctionType
+from collections.abc import Mapping
 from typing import assert_never
-
-from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from sources.markdown import NOTICE, code, table
 from tabard.edge.tables import OPERATIONS
@@ -19,9 +14,9 @@ from tabard.services.operation import (
     Vouching,
     Watch,
     Write,
+    actions_of,
 )
 from tabard.wire.request import ServiceName
-from tabard.wire.service_model import service_model
 
 TITLES: Mapping[ServiceName, str] = {
     "iam": "IAM",
@@ -55,9 +50,6 @@ action, a launch with an instance profile needs `iam:PassRole`).
 *writes* in one transaction; *mints* a session; *waits* for a change of the store; is *forwarded* to the
 upstream. [Differences from AWS](differences-from-aws.md) lists operations that differ from AWS's.
 """
-_ACTION = re.compile(r"[a-z0-9-]+:[A-Z][A-Za-z]+")
-_TAGGING = re.compile(r"[a-z0-9-]+:(Tag|CreateTags|PutObjectTagging)[A-Za-z]*")
-_TAGS = frozenset(("Tags", "tags", "Tagging", "TagSpecifications"))
 
 
 def operations_page() -> str:
@@ -81,24 +73,6 @@ def operations_page() -> str:
         ]
         parts.append(table(("operation", "performed", "checked for"), rows))
     return "\n".join(parts).rstrip() + "\n"
-
-
-def actions_of(service: ServiceName, operation: Operation) -> frozenset[str]:
-    """The actions that the operation's row can check, read from the code that makes its checks."""
-    members = frozenset(_members(service_model(service).operation_model(operation.name).input_shape))
-    found = frozenset(_actions_in(operation.checks, members, set()))
-    own = frozenset(each for each in _closed_over(operation.checks) if _ACTION.fullmatch(each))
-    if own:  # what makes checks for several operations compares with the actions of the others
-        found -= frozenset(f"{service}:{name}" for name in OPERATIONS[service]) - own
-    if not members & _TAGS:
-        found = frozenset(each for each in found if not _TAGGING.fullmatch(each))
-    return found
-
-
-def _closed_over(checks: object) -> Iterator[str]:
-    for cell in getattr(checks, "__closure__", None) or ():
-        if isinstance(cell.cell_contents, str):
-            yield cell.cell_contents
 
 
 def _linked(service: ServiceName, name: str) -> str:
@@ -126,55 +100,3 @@ def _performed(operation: Operation) -> str:
 
 def _checked(service: ServiceName, operation: Operation) -> str:
     return ", ".join(code(action) for action in sorted(actions_of(service, operation))) or "nothing"
-
-
-def _members(shape: Shape | None, seen: frozenset[str] = frozenset()) -> Iterator[str]:
-    if shape is None or shape.name in seen:
-        return
-    seen |= {shape.name}
-    if isinstance(shape, StructureShape):
-        for name, member in shape.members.items():
-            yield name
-            yield from _members(member, seen)
-    elif isinstance(shape, ListShape):
-        yield from _members(shape.member, seen)
-    elif isinstance(shape, MapShape):
-        yield from _members(shape.value, seen)
-
-
-def _actions_in(value: object, members: frozenset[str], seen: set[int]) -> Iterator[str]:
-    """Actions in a string, a table, or a function with what it closes over, calls and names.
-
-    Of a table by member names only what the operation's input can name counts.
-    """
-    if isinstance(value, str):
-        if _ACTION.fullmatch(value):
-            yield value
-        return
-    if id(value) in seen:
-        return
-    seen.add(id(value))
-    if isinstance(value, Mapping):
-        for name, each in value.items():
-            if name in members:
-                yield from _actions_in(each, members, seen)
-    elif isinstance(value, tuple | frozenset | list):
-        for each in value:
-            yield from _actions_in(each, members, seen)
-    elif isinstance(value, partial):
-        for each in (value.func, value.args, tuple(value.keywords.values())):
-            yield from _actions_in(each, members, seen)
-    elif isinstance(value, FunctionType) and value.__module__.startswith("tabard.services"):
-        for cell in value.__closure__ or ():
-            yield from _actions_in(cell.cell_contents, members, seen)
-        for compiled in _codes(value.__code__):
-            yield from _actions_in(compiled.co_consts, members, seen)
-            for name in compiled.co_names:
-                yield from _actions_in(value.__globals__.get(name), members, seen)
-
-
-def _codes(compiled: CodeType) -> Iterator[CodeType]:
-    yield compiled
-    for constant in compiled.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _codes(constant)

@@ -1,5 +1,6 @@
 """Every operation is one of AWS's (or of `hosts`), and none is performed that no policy was asked about."""
 
+import ast
 import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -11,13 +12,14 @@ from botocore.model import Shape
 
 from tabard.access.check import Check
 from tabard.edge.tables import OPERATIONS, by_name
-from tabard.errors import AwsError
+from tabard.errors import AwsError, RelayedError
 from tabard.policy import Multivalued
 from tabard.services.iam.service_reference import aws_vocabulary
-from tabard.services.operation import Forward, Operation
+from tabard.services.operation import Forward, Operation, actions_of
 from tabard.wire.request import ServiceName
 from tabard.wire.service_model import service_model
 from tests.support.one_account import ACCOUNT_ID, Account
+from tests.support.package_contents import syntax_trees
 
 ALL: list[tuple[ServiceName, Operation]] = [
     (service, operation) for service, table in OPERATIONS.items() for operation in table.values()
@@ -192,9 +194,36 @@ def test_no_operation_is_performed_that_no_policy_was_asked_about(
                 is_multivalued = aws_vocabulary().is_multivalued(key)
                 assert isinstance(values, Multivalued) is is_multivalued, key
                 assert is_multivalued or len(values) == 1, key
+        assert {check.action for check in checks} <= set(actions_of(service, operation))
         if checks and (service, operation.name) not in _ANOTHER_ACTION:
             actions = {check.action for check in checks}
             assert any(action.endswith(f":{operation.name}") for action in actions), actions
+
+
+def test_every_action_that_a_check_names_is_on_the_row_of_an_operation() -> None:
+    """No literal of the code that makes checks names an action that docs/operations.md leaves out."""
+    listed = {action for service, operation in ALL for action in actions_of(service, operation)}
+    services = "|".join(OPERATIONS)
+    named = {
+        node.value
+        for name, tree in syntax_trees().items()
+        if name.startswith("services/")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if re.fullmatch(rf"({services}):[A-Z][A-Za-z]+", node.value)
+    }
+    assert named <= listed
+
+
+@pytest.mark.parametrize("name", ["GetObject", "HeadObject", "CopyObject", "UploadPartCopy"])
+def test_the_action_that_lets_a_caller_learn_of_an_absence_is_on_the_row(account: Account, name: str) -> None:
+    operation = OPERATIONS["s3"][name]
+    assert isinstance(operation, Forward)
+    arguments = {"Bucket": "photos", "Key": "a", "CopySource": "photos/a"}
+    absent = RelayedError(code="NoSuchKey", status=404, message="")
+    check = operation.absence(arguments, absent, account.facts())
+    assert check is not None
+    assert check.action in actions_of("s3", operation)
 
 
 def test_most_operations_were_really_asked(account: Account) -> None:

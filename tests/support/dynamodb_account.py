@@ -10,7 +10,7 @@ from tabard.access.caller import Caller
 from tabard.access.check import Check
 from tabard.services.dynamodb.checks import tables_in
 from tabard.services.dynamodb.operations import OPERATIONS
-from tabard.services.operation import Facts, Forward
+from tabard.services.operation import Facts, Forward, actions_of
 from tabard.wire.parse import parse_input
 from tabard.wire.request import RawRequest, Value
 from tabard.wire.service_model import service_model
@@ -61,7 +61,9 @@ class Tables:
 
     def checks(self, operation: str, request: Mapping[str, object]) -> Sequence[Check]:
         arguments = typed(operation, request)
-        return _BY_NAME[operation].checks(arguments, self.facts(arguments))
+        checks = _BY_NAME[operation].checks(arguments, self.facts(arguments))
+        assert {check.action for check in checks} <= set(actions_of("dynamodb", _BY_NAME[operation]))
+        return checks
 
     def contexts(
         self, operation: str, request: Mapping[str, object]

@@ -30,7 +30,17 @@ from tabard.model.session import InstanceFacts, Session
 from tabard.model.tag import Tag
 from tabard.model.user import User
 from tabard.names import new_access_key_id, new_unique_id
-from tabard.services.operation import Facts, Minting, Operation, Output, Read, StoreRead, Vouching, Write
+from tabard.services.operation import (
+    Facts,
+    Minting,
+    Operation,
+    Output,
+    Read,
+    StoreRead,
+    Vouching,
+    Write,
+    actions_of,
+)
 from tabard.store.builtin_policies import administrator_access
 from tabard.store.snapshot import Snapshot
 from tests.support.answer_shapes import misfits, operation_model
@@ -184,7 +194,7 @@ class Account:
         operation = operation_named(service, name)
         assert isinstance(operation, (Read, StoreRead, Write, Minting, Vouching))
         request = msgspec.convert(wire_input, operation.request)
-        return operation.checks(request, self.facts(as_))
+        return self._checks(service, operation, request, as_)
 
     def call(
         self,
@@ -199,11 +209,18 @@ class Account:
         operation = operation_named(service, name)
         assert isinstance(operation, (Read, StoreRead, Write, Minting, Vouching))
         request = msgspec.convert(wire_input or {}, operation.request)
-        permit = self.permit(caller, *operation.checks(request, self.facts(caller)), service=service)
+        permit = self.permit(caller, *self._checks(service, operation, request, caller), service=service)
         answer = self.perform(operation, permit, request)
         if service in ("iam", "sts", "ec2"):
             assert not misfits(operation_model(service, name).output_shape, answer)
         return answer
+
+    def _checks(
+        self, service: str, operation: Operation, request: object, caller: Caller | None
+    ) -> Sequence[Check]:
+        checks = operation.checks(request, self.facts(caller))  # type: ignore[arg-type]
+        assert {check.action for check in checks} <= set(actions_of(service, operation))
+        return checks
 
     def perform(self, operation: Operation, permit: Permit, request: object) -> Output:
         """Perform what a permit allows, against the store as it is now."""

@@ -6,6 +6,7 @@ from urllib.parse import quote
 from tabard.access.authorize import RequestFacts
 from tabard.access.check import Check
 from tabard.errors import AwsError
+from tabard.services.operation import actions_of
 from tabard.services.s3.operations import OPERATIONS
 from tabard.wire.parse import parse_input
 from tabard.wire.rebuild import UpstreamRequest, rebuild_request
@@ -67,7 +68,9 @@ def resolved(
 
 def checks(operation: str, arguments: Mapping[str, object]) -> Sequence[Check]:
     """What the operation needs to be allowed. Raises AwsError."""
-    return BY_NAME[operation].checks(arguments, FACTS)  # type: ignore[arg-type]
+    needed = BY_NAME[operation].checks(arguments, FACTS)  # type: ignore[arg-type]
+    assert {check.action for check in needed} <= set(actions_of("s3", BY_NAME[operation]))
+    return needed
 
 
 def rebuilt(operation: str, arguments: Mapping[str, Value]) -> UpstreamRequest:

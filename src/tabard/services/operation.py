@@ -1,7 +1,7 @@
 """What a service is: its operations, what each needs to be allowed, and how each is performed."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Generic, Protocol, TypeVar
@@ -57,52 +57,50 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Read(Generic[R]):
-    """An operation answered from the snapshot."""
+class _Performed(Generic[R]):
+    """An operation that Tabard performs.
+
+    `actions`: the IAM actions that `checks` may check, where they are not just the one of the same name.
+    """
 
     name: str
     request: type[R]
     checks: Callable[[R, Facts], Sequence[Check]]
+    actions: tuple[str, ...] | None = field(default=None, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Read(_Performed[R]):
+    """An operation answered from the snapshot."""
+
     perform: Callable[[Permit, R, Snapshot], Output]
 
 
 @dataclass(frozen=True, slots=True)
-class StoreRead(Generic[R]):
+class StoreRead(_Performed[R]):
     """An operation answered from the store, in a transaction that only reads: what is in no snapshot."""
 
-    name: str
-    request: type[R]
-    checks: Callable[[R, Facts], Sequence[Check]]
     perform: Callable[[Permit, R, Transaction], Output]
 
 
 @dataclass(frozen=True, slots=True)
-class Write(Generic[R]):
+class Write(_Performed[R]):
     """An operation that changes the store, in one transaction."""
 
-    name: str
-    request: type[R]
-    checks: Callable[[R, Facts], Sequence[Check]]
     perform: Callable[[Permit, R, Transaction], Output]
 
 
 @dataclass(frozen=True, slots=True)
-class Minting(Generic[R]):
+class Minting(_Performed[R]):
     """An operation that needs the keyring: to hand out a session or to open what was sealed."""
 
-    name: str
-    request: type[R]
-    checks: Callable[[R, Facts], Sequence[Check]]
     perform: Callable[[Permit, R, Mint], Output]
 
 
 @dataclass(frozen=True, slots=True)
-class Vouching(Generic[R]):
+class Vouching(_Performed[R]):
     """An operation that signs with the installation's own certificate."""
 
-    name: str
-    request: type[R]
-    checks: Callable[[R, Facts], Sequence[Check]]
     perform: Callable[[Permit, R, Snapshot, IdentityKey], Output]
 
 
@@ -117,12 +115,9 @@ class SnapshotSource(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Watch(Generic[R]):
+class Watch(_Performed[R]):
     """An operation that may wait for a change before it answers."""
 
-    name: str
-    request: type[R]
-    checks: Callable[[R, Facts], Sequence[Check]]
     perform: Callable[[Permit, R, SnapshotSource], Awaitable[Output]]
 
 
@@ -151,6 +146,7 @@ class Forward:
 
     `members`: the input members that the upstream was measured to honor; every other one is refused.
     `validate`: raises an AwsError where an allowed request breaks a rule that the upstream does not check.
+    `actions`: the IAM actions that `checks` and `absence` may check, as above.
     `each_by_itself`: a denied check refuses its own part of the request, not the whole (DeleteObjects).
     `tables`: the DynamoDB tables whose partition keys `checks` needs in its facts.
     `after_success`: what the edge does once the upstream has succeeded.
@@ -162,9 +158,15 @@ class Forward:
     members: AcceptedMembers
     validate: Callable[[Mapping[str, Value], Permit], None] = _nothing_to_validate
     each_by_itself: bool = False
+    actions: tuple[str, ...] | None = None
     tables: Callable[[Mapping[str, Value], Facts], frozenset[Table]] | None = None
     after_success: Callable[[Mapping[str, Value], Permit, TableKeysForgetter], None] = _no_effect
     absence: Callable[[Mapping[str, Value], AwsError, Place], Check | None] = _absence_is_told
 
 
 Operation = Read[Any] | StoreRead[Any] | Write[Any] | Minting[Any] | Vouching[Any] | Watch[Any] | Forward
+
+
+def actions_of(service: str, operation: Operation) -> tuple[str, ...]:
+    """The IAM actions that a request for an operation may be checked for."""
+    return (f"{service}:{operation.name}",) if operation.actions is None else operation.actions

@@ -47,8 +47,9 @@ _ADVICE = MappingProxyType(
 )
 
 
-def _forward(name: str, checks: Checks, *members: str) -> Forward:
-    return Forward(name, checks, accepted(*members, advice=_ADVICE), validate, tables=tables_in)
+def _forward(name: str, checks: Checks, *members: str, actions: tuple[str, ...] | None = None) -> Forward:
+    accepts = accepted(*members, advice=_ADVICE)
+    return Forward(name, checks, accepts, validate, actions=actions, tables=tables_in)
 
 
 def _changing_table(name: str, *members: str) -> Forward:
@@ -157,6 +158,7 @@ OPERATIONS = (
         transacting("TransactGetItems"),
         *_each("TransactItems.Get", "TableName", "Key"),
         "ReturnConsumedCapacity",
+        actions=("dynamodb:GetItem",),
     ),
     _forward(
         "TransactWriteItems",
@@ -168,5 +170,11 @@ OPERATIONS = (
         "ClientRequestToken",
         "ReturnConsumedCapacity=NONE",
         "ReturnItemCollectionMetrics=NONE",
+        actions=(
+            "dynamodb:ConditionCheckItem",
+            "dynamodb:DeleteItem",
+            "dynamodb:PutItem",
+            "dynamodb:UpdateItem",
+        ),
     ),
 )

@@ -162,7 +162,13 @@ def _specification(request: CreateJoinTokenRequest) -> IamInstanceProfileSpecifi
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    Write("CreateJoinToken", CreateJoinTokenRequest, create_join_token_checks, create_join_token),
+    Write(
+        "CreateJoinToken",
+        CreateJoinTokenRequest,
+        create_join_token_checks,
+        create_join_token,
+        actions=("hosts:CreateJoinToken", "iam:PassRole"),
+    ),
     Read("DescribeJoinTokens", DescribeJoinTokensRequest, describe_join_tokens_checks, describe_join_tokens),
     Write("DeleteJoinToken", DeleteJoinTokenRequest, delete_join_token_checks, delete_join_token),
 )

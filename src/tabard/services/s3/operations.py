@@ -43,78 +43,108 @@ _COPYING = (
 _LISTING = (*_BUCKET, "Delimiter", "EncodingType", "Prefix")
 _READ = accepted(*_READING)
 _COPIED = accepted(*_OBJECT, *_DESCRIBING, *_COPYING, "MetadataDirective", "ChecksumAlgorithm")
+_READS = ("s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket")
+"""The last is for a caller who wants to learn that the object is absent."""
+
+_WRITES = ("s3:PutObject",)
+_DELETES = ("s3:DeleteObject", "s3:DeleteObjectVersion")
 _READ_BY = on_object("s3:GetObject", version_action="s3:GetObjectVersion")
 
 OPERATIONS = (
-    Forward("ListBuckets", on_all_buckets, accepted("MaxBuckets", "ContinuationToken", "Prefix")),
+    Forward(
+        "ListBuckets",
+        on_all_buckets,
+        accepted("MaxBuckets", "ContinuationToken", "Prefix"),
+        actions=("s3:ListAllMyBuckets",),
+    ),
     Forward(
         "CreateBucket",
         creating_bucket,
         accepted("Bucket", "ACL", "CreateBucketConfiguration.LocationConstraint", "ObjectOwnership"),
     ),
-    Forward("HeadBucket", on_bucket("s3:ListBucket"), accepted(*_BUCKET)),
+    Forward("HeadBucket", on_bucket("s3:ListBucket"), accepted(*_BUCKET), actions=("s3:ListBucket",)),
     Forward("DeleteBucket", on_bucket("s3:DeleteBucket"), accepted(*_BUCKET)),
     Forward("GetBucketLocation", on_bucket("s3:GetBucketLocation"), accepted(*_BUCKET)),
     Forward(
         "ListObjectsV2",
         on_bucket("s3:ListBucket"),
         accepted(*_LISTING, "MaxKeys", "ContinuationToken", "FetchOwner", "StartAfter"),
+        actions=("s3:ListBucket",),
     ),
-    Forward("HeadObject", _READ_BY, _READ, absence=absent_object),
-    Forward("GetObject", _READ_BY, _READ, absence=absent_object),
+    Forward("HeadObject", _READ_BY, _READ, absence=absent_object, actions=_READS),
+    Forward("GetObject", _READ_BY, _READ, absence=absent_object, actions=_READS),
     Forward(
         "PutObject",
         writing_object(creates=True),
         accepted(*_OBJECT, *_DESCRIBING, *_CONTENT, "IfMatch", "IfNoneMatch"),
     ),
-    Forward("CopyObject", copying_object(creates=True), _COPIED, absence=absent_source),
+    Forward(
+        "CopyObject",
+        copying_object(creates=True),
+        _COPIED,
+        absence=absent_source,
+        actions=(*_READS, *_WRITES),
+    ),
     Forward(
         "DeleteObject",
         on_object("s3:DeleteObject", version_action="s3:DeleteObjectVersion"),
         accepted(*_OBJECT, "IfMatch"),
+        actions=_DELETES,
     ),
     Forward(
         "DeleteObjects",
         deleting_objects,
-        accepted(
-            *_BUCKET, "Delete.Objects.Key", "Delete.Objects.ETag", "Delete.Quiet", "ChecksumAlgorithm"
-        ),
+        accepted(*_BUCKET, "Delete.Objects.Key", "Delete.Objects.ETag", "Delete.Quiet", "ChecksumAlgorithm"),
         each_by_itself=True,
+        actions=_DELETES,
     ),
     Forward(
         "CreateMultipartUpload",
         writing_object(creates=False),
         accepted(*_OBJECT, *_DESCRIBING, "ChecksumAlgorithm", "ChecksumType"),
+        actions=_WRITES,
     ),
     Forward(
         "UploadPart",
         writing_object(creates=False),
         accepted(*_OBJECT, *_CONTENT, "PartNumber", "UploadId"),
+        actions=_WRITES,
     ),
     Forward(
         "UploadPartCopy",
         copying_object(creates=False),
         accepted(*_OBJECT, *_COPYING, "CopySourceRange", "PartNumber", "UploadId"),
         absence=absent_source,
+        actions=(*_READS, *_WRITES),
     ),
     Forward(
         "CompleteMultipartUpload",
         writing_object(creates=True),
         accepted(
-            *_OBJECT, *_CHECKSUMS, "MultipartUpload.Parts.ETag", "MultipartUpload.Parts.PartNumber",
-            *(f"MultipartUpload.Parts.{checksum}" for checksum in _CHECKSUMS), "UploadId", "ChecksumType",
-            "MpuObjectSize", "IfMatch", "IfNoneMatch",
+            *_OBJECT,
+            *_CHECKSUMS,
+            "MultipartUpload.Parts.ETag",
+            "MultipartUpload.Parts.PartNumber",
+            *(f"MultipartUpload.Parts.{checksum}" for checksum in _CHECKSUMS),
+            "UploadId",
+            "ChecksumType",
+            "MpuObjectSize",
+            "IfMatch",
+            "IfNoneMatch",
         ),
+        actions=_WRITES,
     ),
     Forward("AbortMultipartUpload", on_object("s3:AbortMultipartUpload"), accepted(*_OBJECT, "UploadId")),
     Forward(
         "ListParts",
         on_object("s3:ListMultipartUploadParts"),
         accepted(*_OBJECT, "MaxParts", "PartNumberMarker", "UploadId"),
+        actions=("s3:ListMultipartUploadParts",),
     ),
     Forward(
         "ListMultipartUploads",
         on_bucket("s3:ListBucketMultipartUploads"),
         accepted(*_LISTING, "KeyMarker", "MaxUploads", "UploadIdMarker"),
+        actions=("s3:ListBucketMultipartUploads",),
     ),
-)  # fmt: skip
+)

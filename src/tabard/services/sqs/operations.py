@@ -77,6 +77,7 @@ OPERATIONS = (
         on_queue("sqs:SendMessage"),
         _members(*_QUEUE, *_each("Entries", "Id", *_MESSAGE)),
         _check_messages,
+        actions=("sqs:SendMessage",),
     ),
     Forward(
         "ReceiveMessage",
@@ -97,6 +98,7 @@ OPERATIONS = (
         on_queue("sqs:DeleteMessage"),
         _members(*_QUEUE, *_each("Entries", "Id", "ReceiptHandle")),
         _check_entries,
+        actions=("sqs:DeleteMessage",),
     ),
     Forward(
         "ChangeMessageVisibility",
@@ -108,5 +110,6 @@ OPERATIONS = (
         on_queue("sqs:ChangeMessageVisibility"),
         _members(*_QUEUE, *_each("Entries", "Id", "ReceiptHandle", "VisibilityTimeout")),
         _check_entries,
+        actions=("sqs:ChangeMessageVisibility",),
     ),
 )

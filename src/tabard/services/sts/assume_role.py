@@ -210,5 +210,11 @@ def _refuse_unsupported(request: AssumeRoleRequest) -> None:
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    Minting("AssumeRole", AssumeRoleRequest, assume_role_checks, assume_role),
+    Minting(
+        "AssumeRole",
+        AssumeRoleRequest,
+        assume_role_checks,
+        assume_role,
+        actions=("sts:AssumeRole", "sts:SetSourceIdentity", "sts:TagSession"),
+    ),
 )

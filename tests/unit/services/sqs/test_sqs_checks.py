@@ -11,6 +11,7 @@ from tabard.access.authorize import Denied
 from tabard.access.check import Check
 from tabard.access.refusals import MemberNotOffered
 from tabard.errors import AwsError
+from tabard.services.operation import actions_of
 from tabard.services.sqs.checks import queue_name_of_url
 from tabard.services.sqs.errors import (
     InvalidAttributeValue,
@@ -28,7 +29,9 @@ _BY_NAME = {operation.name: operation for operation in OPERATIONS}
 
 
 def checks(account: Account, operation: str, request: Mapping[str, object]) -> Sequence[Check]:
-    return _BY_NAME[operation].checks(request, account.facts())  # type: ignore[arg-type]
+    needed = _BY_NAME[operation].checks(request, account.facts())  # type: ignore[arg-type]
+    assert {check.action for check in needed} <= set(actions_of("sqs", _BY_NAME[operation]))
+    return needed
 
 
 ACTIONS = {

@@ -272,12 +272,14 @@ OPERATIONS: tuple[Operation, ...] = (
         AssociateIamInstanceProfileRequest,
         associate_iam_instance_profile_checks,
         associate_iam_instance_profile,
+        actions=("ec2:AssociateIamInstanceProfile", "iam:PassRole"),
     ),
     Write(
         "ReplaceIamInstanceProfileAssociation",
         ReplaceIamInstanceProfileAssociationRequest,
         replace_iam_instance_profile_association_checks,
         replace_iam_instance_profile_association,
+        actions=("ec2:ReplaceIamInstanceProfileAssociation", "iam:PassRole"),
     ),
     Write(
         "DisassociateIamInstanceProfile",

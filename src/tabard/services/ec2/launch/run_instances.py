@@ -261,5 +261,11 @@ def _reservation_view(instances: Sequence[Instance], tx: Transaction) -> Output:
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    Write("RunInstances", RunInstancesRequest, run_instances_checks, run_instances),
+    Write(
+        "RunInstances",
+        RunInstancesRequest,
+        run_instances_checks,
+        run_instances,
+        actions=("ec2:CreateTags", "ec2:RunInstances", "iam:PassRole"),
+    ),
 )

@@ -234,6 +234,7 @@ OPERATIONS: tuple[Operation, ...] = (
         CreateInstanceProfileRequest,
         create_instance_profile_checks,
         create_instance_profile,
+        actions=("iam:CreateInstanceProfile", "iam:TagInstanceProfile"),
     ),
     Read(
         "GetInstanceProfile",
@@ -260,7 +261,11 @@ OPERATIONS: tuple[Operation, ...] = (
         delete_instance_profile,
     ),
     Write(
-        "AddRoleToInstanceProfile", InstanceProfileRoleRequest, add_role_checks, add_role_to_instance_profile
+        "AddRoleToInstanceProfile",
+        InstanceProfileRoleRequest,
+        add_role_checks,
+        add_role_to_instance_profile,
+        actions=("iam:AddRoleToInstanceProfile", "iam:PassRole"),
     ),
     Write(
         "RemoveRoleFromInstanceProfile",

@@ -220,7 +220,13 @@ def delete_role(permit: Permit, request: RoleRequest, tx: Transaction) -> Output
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    Write("CreateRole", CreateRoleRequest, create_role_checks, create_role),
+    Write(
+        "CreateRole",
+        CreateRoleRequest,
+        create_role_checks,
+        create_role,
+        actions=("iam:CreateRole", "iam:TagRole"),
+    ),
     Read("GetRole", RoleRequest, on_role("iam:GetRole"), get_role),
     Read("ListRoles", ListRolesRequest, on_everything("iam:ListRoles"), list_roles),
     Write("UpdateRole", UpdateRoleRequest, on_role("iam:UpdateRole"), update_role),
