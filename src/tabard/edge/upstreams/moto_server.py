@@ -24,6 +24,7 @@ from typing import Any, Protocol
 import structlog
 
 from tabard.clock import Clock, SystemClock
+from tabard.edge.upstreams.moto_comparisons import compare_as_dynamodb_does
 from tabard.edge.upstreams.moto_tokens import OPERATION, TransactionTokens
 from tabard.processes.process_log import configure_log, log_what_ends_the_process
 
@@ -78,6 +79,7 @@ class MotoBackend:
     def __init__(self, clock: Clock) -> None:
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
+        compare_as_dynamodb_does()
         self._tokens = TransactionTokens(clock)
         self._application: WsgiApplication = DomainDispatcherApplication(create_backend_app)
         self._release_while_waiting()
