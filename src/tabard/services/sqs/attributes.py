@@ -1,4 +1,4 @@
-"""Which attributes a queue can have here: those that the upstream keeps, and no other.
+"""The attributes that a queue can have here: those that the upstream enforces.
 
 AWS: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html
 """
@@ -11,7 +11,12 @@ import msgspec
 
 from tabard.names import Arn
 from tabard.services.operation import Facts
-from tabard.services.sqs.errors import InvalidAttributeValue, QueueDoesNotExist, UnsupportedOperation
+from tabard.services.sqs.errors import (
+    InvalidAttributeName,
+    InvalidAttributeValue,
+    QueueDoesNotExist,
+    UnsupportedOperation,
+)
 from tabard.wire.request import Value
 
 _RANGES = MappingProxyType(
@@ -31,19 +36,23 @@ _WORDS = MappingProxyType(
         "FifoThroughputLimit": frozenset(("perQueue", "perMessageGroupId")),
     }
 )
-_TAKEN_AWAY_BY_NOTHING = frozenset(("KmsMasterKeyId", "Policy"))
+_UNSUPPORTED = frozenset(
+    ("KmsDataKeyReusePeriodSeconds", "KmsMasterKeyId", "Policy", "RedriveAllowPolicy", "SqsManagedSseEnabled")
+)
+_REMOVED_BY_EMPTY_TEXT = frozenset(("KmsMasterKeyId", "Policy"))
 _NUMBER = re.compile(r"[0-9]{1,10}")
 _RECEIVE_COUNTS = range(1, 1001)
 
 
-def check_attributes(attributes: Value | None, facts: Facts) -> None:
-    """Refuse what would be stored and not kept: a promise that nobody holds.
+def check_attributes(attributes: Value | None, facts: Facts, *, is_fifo: bool) -> None:
+    """Refuse attributes that the upstream would store and not enforce.
 
     Raises:
         UnsupportedOperation (400): an attribute that the upstream does not honor.
+        InvalidAttributeName (400): no attribute of SQS's that a caller may set, or of FIFO queues alone.
         InvalidAttributeValue (400). QueueDoesNotExist (400): dead letters that leave the account or region.
     Differs: queues have no resource-based policy, no redrive allow policy and no encryption of their own; an
-        attribute that nobody would keep is refused.
+        attribute that the upstream would not enforce is refused.
     """
     for name, value in attributes.items() if isinstance(attributes, dict) else ():
         text = str(value)
@@ -51,12 +60,14 @@ def check_attributes(attributes: Value | None, facts: Facts) -> None:
             low, high = _RANGES[name]
             if not _NUMBER.fullmatch(text) or not low <= int(text) <= high:
                 raise InvalidAttributeValue(name=name)
-        elif name in _WORDS:
+        elif name in _WORDS and is_fifo:
             if text not in _WORDS[name]:
                 raise InvalidAttributeValue(name=name)
         elif name == "RedrivePolicy":
             _check_redrive(text, facts)
-        elif text or name not in _TAKEN_AWAY_BY_NOTHING:
+        elif name not in _UNSUPPORTED:
+            raise InvalidAttributeName(name=name)
+        elif text or name not in _REMOVED_BY_EMPTY_TEXT:
             advice = "; use identity-based policies" if name == "Policy" else ""
             raise UnsupportedOperation(reason=f"The queue attribute {name} is not supported{advice}.")
 

@@ -46,9 +46,9 @@ def on_queue(action: str) -> Checks:
     """One check of `action` on the queue that QueueUrl names."""
 
     def checks(arguments: Input, facts: Facts) -> Sequence[Check]:
-        check_attributes(arguments.get("Attributes"), facts)
-        resource = _arn(queue_name_of_url(arguments.get("QueueUrl"), facts), facts)
-        return (Check(action=action, resource=resource),)
+        name = queue_name_of_url(arguments.get("QueueUrl"), facts)
+        check_attributes(arguments.get("Attributes"), facts, is_fifo=name.endswith(".fifo"))
+        return (Check(action=action, resource=_arn(name, facts)),)
 
     return checks
 
@@ -60,10 +60,10 @@ def on_named_queue(action: str) -> Checks:
     """
 
     def checks(arguments: Input, facts: Facts) -> Sequence[Check]:
-        check_attributes(arguments.get("Attributes"), facts)
         name = arguments.get("QueueName")
         if not isinstance(name, str) or not _QUEUE_NAME.fullmatch(name):
             raise InvalidQueueName
+        check_attributes(arguments.get("Attributes"), facts, is_fifo=name.endswith(".fifo"))
         if arguments.get("QueueOwnerAWSAccountId", facts.account_id) != facts.account_id:
             raise QueueDoesNotExist
         return (Check(action=action, resource=_arn(name, facts)),)

@@ -23,6 +23,14 @@ class UnsupportedOperation(AwsError):
     sentence = "{reason}"
 
 
+class InvalidAttributeName(AwsError):
+    """AWS: "The specified attribute doesn't exist." """
+
+    code = "InvalidAttributeName"
+    status = 400
+    sentence = "Unknown Attribute {name}."
+
+
 class InvalidAttributeValue(AwsError):
     """AWS: "A queue attribute value is invalid." """
 

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from tabard.access.authorize import Permit
 from tabard.services.accepted_members import AcceptedMembers, accepted
 from tabard.services.operation import Forward
+from tabard.services.sqs.bounds import check_bounds
 from tabard.services.sqs.checks import on_named_queue, on_no_queue, on_queue
 from tabard.services.sqs.messages import check_entries, check_messages
 from tabard.wire.request import Value
@@ -34,13 +35,19 @@ def _each(prefix: str, *names: str) -> tuple[str, ...]:
     return tuple(f"{prefix}.{name}" for name in names)
 
 
+def _check_numbers(arguments: Mapping[str, Value], _permit: Permit) -> None:
+    check_bounds(arguments)
+
+
 def _check_messages(arguments: Mapping[str, Value], _permit: Permit) -> None:
     check_entries(arguments)
+    check_bounds(arguments)
     check_messages(arguments)
 
 
 def _check_entries(arguments: Mapping[str, Value], _permit: Permit) -> None:
     check_entries(arguments)
+    check_bounds(arguments)
 
 
 _QUEUE = ("QueueUrl",)
@@ -58,7 +65,10 @@ OPERATIONS = (
         "GetQueueUrl", on_named_queue("sqs:GetQueueUrl"), _members("QueueName", "QueueOwnerAWSAccountId")
     ),
     Forward(
-        "ListQueues", on_no_queue("sqs:ListQueues"), _members("QueueNamePrefix", "NextToken", "MaxResults")
+        "ListQueues",
+        on_no_queue("sqs:ListQueues"),
+        _members("QueueNamePrefix", "NextToken", "MaxResults"),
+        _check_numbers,
     ),
     Forward("DeleteQueue", on_queue("sqs:DeleteQueue"), _members(*_QUEUE)),
     Forward("PurgeQueue", on_queue("sqs:PurgeQueue"), _members(*_QUEUE)),
@@ -91,6 +101,7 @@ OPERATIONS = (
             "VisibilityTimeout",
             "WaitTimeSeconds",
         ),
+        _check_numbers,
     ),
     Forward("DeleteMessage", on_queue("sqs:DeleteMessage"), _members(*_QUEUE, "ReceiptHandle")),
     Forward(
@@ -104,6 +115,7 @@ OPERATIONS = (
         "ChangeMessageVisibility",
         on_queue("sqs:ChangeMessageVisibility"),
         _members(*_QUEUE, "ReceiptHandle", "VisibilityTimeout"),
+        _check_numbers,
     ),
     Forward(
         "ChangeMessageVisibilityBatch",

@@ -14,6 +14,7 @@ from tabard.errors import AwsError
 from tabard.services.operation import actions_of
 from tabard.services.sqs.checks import queue_name_of_url
 from tabard.services.sqs.errors import (
+    InvalidAttributeName,
     InvalidAttributeValue,
     InvalidQueueName,
     QueueDoesNotExist,
@@ -104,9 +105,9 @@ KEPT = {
 
 @pytest.mark.parametrize(
     ("operation", "named"),
-    [("CreateQueue", {"QueueName": "jobs"}), ("SetQueueAttributes", {"QueueUrl": URL})],
+    [("CreateQueue", {"QueueName": "jobs.fifo"}), ("SetQueueAttributes", {"QueueUrl": f"{URL}.fifo"})],
 )
-def test_only_attributes_that_are_kept_are_taken(
+def test_only_attributes_that_the_engine_enforces_are_accepted(
     account: Account, operation: str, named: dict[str, object]
 ) -> None:
     assert len(checks(account, operation, {**named, "Attributes": KEPT})) == 1
@@ -136,7 +137,29 @@ def test_only_attributes_that_are_kept_are_taken(
 )  # fmt: skip
 def test_an_attribute_has_a_value_that_it_can_have(account: Account, name: str, value: str) -> None:
     with pytest.raises(InvalidAttributeValue, match=name):
-        checks(account, "SetQueueAttributes", {"QueueUrl": URL, "Attributes": {name: value}})
+        checks(account, "SetQueueAttributes", {"QueueUrl": f"{URL}.fifo", "Attributes": {name: value}})
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ContentBasedDeduplication",
+        "DeduplicationScope",
+        "FifoQueue",
+        "FifoThroughputLimit",
+        "Bogus",
+        "QueueArn",
+    ],
+)
+@pytest.mark.parametrize(
+    ("operation", "named"),
+    [("CreateQueue", {"QueueName": "jobs"}), ("SetQueueAttributes", {"QueueUrl": URL})],
+)
+def test_a_standard_queue_has_no_attributes_of_fifo_queues_and_no_unknown_ones(
+    account: Account, operation: str, named: dict[str, object], name: str
+) -> None:
+    with pytest.raises(InvalidAttributeName, match=f"Unknown Attribute {name}"):
+        checks(account, operation, {**named, "Attributes": {name: "true"}})
 
 
 @pytest.mark.parametrize("old", [ACCOUNT_ID, REGION, "aws:"])
