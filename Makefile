@@ -8,6 +8,8 @@ CORES := $(shell getconf _NPROCESSORS_ONLN)
 # Flows wait as much as they compute: one more than there are cores, and no more systems at once than four.
 WORKERS ?= $(shell echo $$(( $(CORES) < 3 ? $(CORES) + 1 : 4 )))
 TABARD_REFERENCE_DATA ?= $(wildcard ../shared/data)
+# The tests start hundreds of Python processes. Without stored bytecode, each compiles the whole package again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## Show this list

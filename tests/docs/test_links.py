@@ -34,7 +34,7 @@ def test_every_relative_link_resolves(name: str) -> None:
 def test_no_path_of_a_machine_is_in_the_repository() -> None:
     found = [
         f"{name}: {match[0]}"
-        for name, text in texts()
+        for name, text in texts().items()
         for match in _MACHINE_PATH.finditer(text)
         if not name.startswith("LICENSE")
     ]
@@ -42,7 +42,9 @@ def test_no_path_of_a_machine_is_in_the_repository() -> None:
 
 
 def test_no_package_registry_is_named() -> None:
-    assert not [f"{name}: {match[0]}" for name, text in texts() for match in _REGISTRIES.finditer(text)]
+    assert not [
+        f"{name}: {match[0]}" for name, text in texts().items() for match in _REGISTRIES.finditer(text)
+    ]
 
 
 def test_decisions_are_numbered_in_a_row_and_have_every_section() -> None:

@@ -1,8 +1,10 @@
 """The repository's files and Markdown, as the tests of the documents read them."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 _NOT_OURS = re.compile(r"(\..+|__pycache__|.*\.egg-info|build|dist|node_modules)")
@@ -10,18 +12,22 @@ _FENCE = re.compile(r"^```([a-z]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _CODE = re.compile(r"^```.*?^```$|`[^`\n]*`", re.MULTILINE | re.DOTALL)
 
 
-def texts() -> Iterator[tuple[str, str]]:
+@cache
+def texts() -> Mapping[str, str]:
     """Every text file of the repository, by its path in it; what tools make is left out."""
+    found = {}
     for path in _files(REPOSITORY):
         try:
-            yield path.relative_to(REPOSITORY).as_posix(), path.read_text(encoding="utf-8")
+            found[path.relative_to(REPOSITORY).as_posix()] = path.read_text(encoding="utf-8")
         except UnicodeDecodeError:
             continue
+    return MappingProxyType(found)
 
 
-def markdown() -> dict[str, str]:
+@cache
+def markdown() -> Mapping[str, str]:
     """Every Markdown file, by its path in the repository."""
-    return {name: text for name, text in texts() if name.endswith(".md")}
+    return MappingProxyType({name: text for name, text in texts().items() if name.endswith(".md")})
 
 
 def read(name: str) -> str:
