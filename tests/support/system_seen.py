@@ -13,7 +13,7 @@ from tabard.metrics.system_health import SystemSeen
 NOW = ClockReading(boottime_seconds=1000.0, wall=datetime(2026, 12, 1, 12, 0, tzinfo=UTC))
 MONOTONIC_SECONDS = 500.0
 SNAPSHOT = SnapshotReport(version=7, confirmed_boottime_seconds=999.99, bound_seconds=60.0, serving=True)
-CAUGHT_UP = AuditReport(waiting=0, lag_seconds=0.0, overflow=0)
+CAUGHT_UP = AuditReport(waiting=0, lag_seconds=0.0, lost=0)
 REPORT = ProcessReport(
     pid=41,
     state="serving",

@@ -66,7 +66,7 @@ class EdgeReport:
             audit=AuditReport(
                 waiting=len(self.audit),
                 lag_seconds=self._audit_lag_seconds(now_seconds),
-                overflow=self.audit.overflow_count,
+                lost=int(self._lost.value()),
                 failing=self.audit.failing_because[:1000],
             ),
             certificates=dict(self.certificates),

@@ -30,6 +30,10 @@ class Counter:
             place = self._place(labels)
         self._cells[place] += amount
 
+    def value(self, labels: Labels = ()) -> float:
+        """What was counted so far, by predecessors of this process as well."""
+        return self._cells[self._places.get(labels) or self._place(labels)]
+
     def _place(self, labels: Labels) -> int:
         place = self._page.place(key_of(self._family, labels), self._family.cells)
         # What has no room is not remembered: a caller's own words could fill the memory.

@@ -1,6 +1,7 @@
 """All metrics in Prometheus's text format: what the pages count, summed, and the state of each process."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from importlib.metadata import version
 from itertools import accumulate
 
@@ -32,7 +33,7 @@ from tabard.metrics.families import (
     STORE_AVAILABLE,
     Family,
 )
-from tabard.metrics.page import MetricsPage
+from tabard.metrics.page import MOST_SERIES, MetricsPage
 from tabard.metrics.system_health import SystemSeen
 
 Values = tuple[float, ...]
@@ -59,7 +60,7 @@ def summed(pages: Iterable[MetricsPage]) -> Sums:
     for page in pages:
         dropped += page.dropped
         for key, values in page.series():
-            read = _read(key, values)
+            read = _read(key, len(values))
             if read is not None:
                 family, labels = read
                 so_far = sums[family].get(labels, (0.0,) * len(values))
@@ -68,7 +69,8 @@ def summed(pages: Iterable[MetricsPage]) -> Sums:
     return sums
 
 
-def _read(key: bytes, values: Values) -> tuple[Family, Labels] | None:
+@lru_cache(maxsize=4 * MOST_SERIES)
+def _read(key: bytes, cells: int) -> tuple[Family, Labels] | None:
     """The family and the labels of a series; None for what is not in our table."""
     try:
         name, *labels = _KEYS.decode(key)
@@ -77,7 +79,7 @@ def _read(key: bytes, values: Values) -> tuple[Family, Labels] | None:
     family = _BY_NAME.get(name)
     if family is None or family.kind == "gauge":
         return None
-    if len(labels) != len(family.labels) or len(values) != family.cells:
+    if len(labels) != len(family.labels) or cells != family.cells:
         return None
     return family, tuple(labels)
 

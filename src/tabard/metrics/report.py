@@ -27,11 +27,14 @@ class SnapshotReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AuditReport(msgspec.Struct, frozen=True, kw_only=True):
-    """The audit queue of an edge. `failing`: empty, or why the last batch could not be written."""
+    """The audit queue of an edge. `failing`: empty, or why the last batch could not be written.
+
+    `lost`: events lost so far, by predecessors of this process as well.
+    """
 
     waiting: int
     lag_seconds: float
-    overflow: int
+    lost: int
     failing: str = ""
 
 

@@ -23,7 +23,6 @@ class SystemSeen:
     instance_isolation: str
     now: ClockReading
     now_monotonic_seconds: float
-    audit_lost: float = 0
 
     def state_of(self, process: ProcessSeen) -> str:
         """The state of a process in words."""
@@ -79,7 +78,11 @@ def system_health(seen: SystemSeen) -> dict[str, object]:
         "snapshot_confirmed_seconds_ago": round(max(map(seen.age_of, snapshots), default=1e9), 3),
         "audit_waiting": sum(audit.waiting for audit in audits),
         "audit_lag_seconds": round(max((audit.lag_seconds for audit in audits), default=0.0), 3),
-        "audit_lost": int(seen.audit_lost),
+        "audit_lost": sum(
+            edge.report.audit.lost
+            for edge in edges
+            if edge.report is not None and edge.report.audit is not None
+        ),
         "upstream_isolation": seen.upstream_isolation,
         "instance_isolation": seen.instance_isolation,
         "certificates": {name: int(expiry) for name, expiry in sorted(seen.expiries().items())},

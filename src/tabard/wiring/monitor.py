@@ -9,8 +9,7 @@ from typing import Protocol
 import structlog
 
 from tabard.clock import Clock, read_clocks
-from tabard.metrics.exposition import exposition, summed
-from tabard.metrics.families import AUDIT_LOST
+from tabard.metrics.exposition import exposition
 from tabard.metrics.page import MetricsPage, new_page_descriptor
 from tabard.metrics.process_usage import usage_of
 from tabard.metrics.processes_seen import ProcessSeen
@@ -107,7 +106,6 @@ class Monitor:
         await self._probe()
         processes = self._processes()
         self._note_scarcity(processes)
-        lost = summed(self._pages.values())[AUDIT_LOST].get((), (0.0,))
         return SystemSeen(
             processes=processes,
             certificates=self.certificates,
@@ -115,7 +113,6 @@ class Monitor:
             instance_isolation=self.instance_isolation,
             now=read_clocks(self._clock),
             now_monotonic_seconds=self._clock.monotonic_seconds(),
-            audit_lost=lost[0],
         )
 
     def _processes(self) -> tuple[ProcessSeen, ...]:

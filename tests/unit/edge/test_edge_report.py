@@ -111,13 +111,14 @@ def test_what_did_not_fit_is_counted_once_in_the_page() -> None:
     report()
     assert lost_in(page) == 3.0
     audit.record(audit_event())
-    report()
-    assert lost_in(page) == 4.0
+    said = report().audit
+    assert said is not None
+    assert (lost_in(page), said.lost) == (4.0, 4)
 
 
 def test_what_waited_in_a_killed_predecessor_counts_as_lost() -> None:
     page, clock = MetricsPage.private(), manual_clock()
-    waiting = AuditReport(waiting=5, lag_seconds=0.0, overflow=0)
+    waiting = AuditReport(waiting=5, lag_seconds=0.0, lost=0)
     write_report(page, ProcessReport(pid=1, state="serving", at_monotonic_seconds=0.0, audit=waiting))
     report = report_of(page, AuditQueue(Sink()), clock)
     assert lost_in(page) == 5.0

@@ -152,3 +152,8 @@ def test_the_metrics_say_the_same_as_the_health() -> None:
     assert values["tabard_snapshot_age_seconds", "edge-0"] == pytest.approx(0.01)
     assert values["tabard_store_available", "edge-0"] == 1.0
     assert values["tabard_certificate_expiry_timestamp_seconds", ""] == 5e9
+
+
+def test_what_a_dead_edge_lost_stays_in_the_sum() -> None:
+    dead = replace(edge(audit=with_(CAUGHT_UP, lost=3)), name="edge-1", state="restarting", pid=None)
+    assert system_health(system_seen(edge(audit=with_(CAUGHT_UP, lost=2)), dead))["audit_lost"] == 5
