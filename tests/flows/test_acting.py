@@ -172,7 +172,7 @@ def test_a_profile_acts_and_may_assume_a_role_of_the_system(
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (("--profile", "of-aws"), "is AWS's own endpoint, and tabard sends nothing to AWS"),
+        (("--profile", "of-aws"), "is AWS's own endpoint, and tabard never calls AWS"),
         (("--profile", "production"), "names no endpoint_url; name the system with --endpoint"),
         (("--profile", "nowhere"), "names no endpoint_url; name the system with --endpoint"),
         (("--profile", "sign-on"), "names no endpoint_url; name the system with --endpoint"),
@@ -210,8 +210,9 @@ def test_reset_refuses_where_the_shell_names_another_system(system: RunningSyste
         environment = bare_environment(XDG_DATA_HOME=str(tmp_path), AWS_ENDPOINT_URL=system.endpoint)
         refused = tabard(environment, "reset")
         assert refused.returncode == 2
-        assert f"AWS_ENDPOINT_URL names {system.endpoint}, and the system found here is {other.endpoint}" in (
-            refused.stderr
+        assert (
+            f"AWS_ENDPOINT_URL names {system.endpoint}, but the system on this machine is {other.endpoint}"
+            in (refused.stderr)
         )
 
 
@@ -247,4 +248,4 @@ def test_the_admins_key_rotates_and_commands_go_on(tmp_path: Path) -> None:
         again.client("iam", **key).delete_access_key(AccessKeyId=held["access_key_id"])
         refused = tabard(bare_environment(), "host", "list", *option)
         assert refused.returncode == 2
-        assert "The local admin's key, in admin.json, is no longer valid" in refused.stderr
+        assert "The local admin's key in admin.json is no longer valid" in refused.stderr

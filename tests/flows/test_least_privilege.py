@@ -50,7 +50,7 @@ def test_an_auditor_reads_the_audit_and_explains_and_may_nothing_else(
     assert explained.returncode == 0, explained.stderr
     assert json.loads(explained.stdout)["error_code"] == "AccessDenied"
     assert "not authorized to perform: tabard:ExplainEvent" in tabard(stranger, "explain", "1").stderr
-    assert "the audit knows no request 1" in tabard(auditor, "explain", "1").stderr
+    assert "the audit has no request 1" in tabard(auditor, "explain", "1").stderr
     for command, action in (
         (("organization", "show"), "tabard:GetOrganization"),
         (("organization", "remove"), "tabard:DeleteOrganization"),

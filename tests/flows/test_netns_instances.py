@@ -332,7 +332,7 @@ def test_tabard_run_reaches_what_is_allowed_and_nothing_beside_it(isolated: Runn
     [
         ("netns", "169.254.169.254:80", "link-local"),
         ("netns", "db.example.com:5432", "no name server"),
-        ("process", "127.0.0.1:5432", "has no meaning with the driver process"),
+        ("process", "127.0.0.1:5432", "does nothing with the driver process"),
     ],
 )
 def test_what_cannot_be_allowed_is_said(isolated: RunningSystem, driver: str, address: str, why: str) -> None:

@@ -49,16 +49,16 @@ def test_keys_are_replaced_and_ended(system: RunningSystem, instance: Instance) 
     second = document(instance)["AccessKeyId"]
     said = fault(system, instance, "--expire-now", "--clock-skew", "20m")
     assert said == (
-        "the sessions that were out have ended, new keys come within two seconds, tells times +1200 s wrong"
+        "the old sessions are revoked, new keys come within two seconds, times are shifted by +1200 s"
     )
     until(lambda: document(instance)["AccessKeyId"] != second, "new keys")
-    assert fault(system, instance, "--clock-skew", "0") == "no fault is in force"
+    assert fault(system, instance, "--clock-skew", "0") == "no fault is active"
 
 
 def test_faults_last_until_they_are_ended(system: RunningSystem, instance: Instance) -> None:
-    assert fault(system, instance, "--code", "Failed") == "shows Failed in place of keys"
+    assert fault(system, instance, "--code", "Failed") == "code Failed instead of credentials"
     until(lambda: document(instance).get("Code") == "Failed", "the code is shown")
     said = fault(system, instance, "--code", "", "--imds-delay", "1ms")
     assert said == "answers 1 ms late"
     until(lambda: document(instance)["Code"] == "Success", "the code is no longer shown")
-    assert fault(system, instance, "--imds-delay", "0") == "no fault is in force"
+    assert fault(system, instance, "--imds-delay", "0") == "no fault is active"

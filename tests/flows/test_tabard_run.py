@@ -452,4 +452,4 @@ def test_a_system_that_forgets_a_run_leaves_the_command_its_status(
     assert run.returncode == 7, said
     assert "Traceback" not in said
     assert "{" not in said  # sentences, between a command's own lines
-    assert ("was not taken back" in said) is (how == "ended")
+    assert ("not everything that this run created was removed" in said) is (how == "ended")

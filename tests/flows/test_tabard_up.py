@@ -161,7 +161,7 @@ def test_only_an_ephemeral_system_is_reset(system: RunningSystem) -> None:
     system.client("s3").create_bucket(Bucket=name)
     done = tabard("reset", "--data-dir", str(system.data_dir))
     assert done.returncode == 2
-    assert "only an ephemeral system is reset" in done.stderr
+    assert "this system is not ephemeral" in done.stderr
     system.client("s3").head_bucket(Bucket=name)
 
 

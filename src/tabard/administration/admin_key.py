@@ -55,7 +55,7 @@ def rotate_key(file: KeyFile, client_of: ClientOf, *, now: datetime) -> LongTerm
             others.append(key_id)
     if others:
         raise NotRotated(
-            f"the user has a second key, {others[0]}, and IAM allows two; delete it first: "
+            f"the user has a second key, {others[0]}, and IAM allows only two; first delete it: "
             f"aws iam delete-access-key --access-key-id {others[0]}"
         )
     file.write(replace(kept, known_before=(kept.access_key_id,), noted_at=now))

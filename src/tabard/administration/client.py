@@ -55,8 +55,8 @@ class OneEndpointSession(botocore.session.Session):  # type: ignore[misc]
         """Make a client of the one endpoint. Raises ClientUnusable for a service that is AWS's alone."""
         if service_name not in _SERVICES:
             raise ClientUnusable(
-                f"the credentials would come from AWS's own service {service_name}, and tabard sends nothing "
-                "to AWS; use keys or a role of the system that you ask"
+                f"these credentials come from AWS's own service {service_name}, and tabard never calls AWS; "
+                "use keys or a role of the system that you call"
             )
         if is_on_loopback(self.endpoint):  # no proxy knows this machine's loopback, whatever the shell says
             config = options.get("config") or Config()
@@ -66,7 +66,8 @@ class OneEndpointSession(botocore.session.Session):  # type: ignore[misc]
     def _refuse_other_endpoint(self, request: Any, **_: object) -> None:  # noqa: ANN401 - untyped
         if _origin(request.url) != _origin(self.endpoint):
             raise ClientUnusable(
-                f"a request was about to leave for {urlsplit(request.url).netloc}; it was not sent"
+                f"tabard did not send a request to {urlsplit(request.url).netloc}, because that is not the "
+                "system's endpoint"
             )
 
 
@@ -141,7 +142,7 @@ class SystemClient:
         with _failures(operation, self.endpoint):
             credentials = self.session.get_credentials()
             if credentials is None:
-                raise ClientUnusable("there are no credentials")
+                raise ClientUnusable("there are no AWS credentials")
             SigV4Auth(credentials.get_frozen_credentials(), service, self.region).add_auth(plain)
             answer = self._http.send(plain.prepare())
         if answer.status_code != 200:
@@ -149,7 +150,7 @@ class SystemClient:
             raise CallFailed(
                 operation=operation,
                 code=code or "Unreachable",
-                message=message or f"HTTP {answer.status_code} without an AWS error",
+                message=message or f"the answer is HTTP {answer.status_code} without an AWS error",
                 status=answer.status_code,
             )
         return bytes(answer.content)

@@ -31,15 +31,15 @@ def client_of_shell(*, endpoint: str | None, profile: str | None) -> SystemClien
         url = endpoint or os.environ.get(ENDPOINT_VARIABLE) or settings.get("endpoint_url")
         if not url:
             raise ClientUnusable(
-                f"the profile {profile} names no endpoint_url; name the system with --endpoint: tabard never "
-                "asks AWS itself"
+                f"the profile {profile} has no endpoint_url; name the system with --endpoint, because tabard "
+                "never calls AWS"
             )
         session.endpoint = _checked(str(url), session)
         region = session.get_config_variable("region") or os.environ.get(_REGION_VARIABLE) or _REGION
         if session.get_credentials() is None:
             raise ClientUnusable(
-                "there are no credentials, neither in AWS_ACCESS_KEY_ID nor in a profile nor at a metadata "
-                "service; name a profile with --profile"
+                "there are no AWS credentials: no AWS_ACCESS_KEY_ID, no profile and no metadata service has "
+                "any; name a profile with --profile"
             )
     except BotoCoreError as error:
         raise ClientUnusable(str(error)) from error
@@ -54,10 +54,10 @@ def _checked(url: str, session: OneEndpointSession) -> str:
     except ValueError:
         host = ""
     if not host or parts.scheme not in ("http", "https") or parts.path.strip("/") or parts.query:
-        raise ClientUnusable(f"{url} is no endpoint; it is written like http://127.0.0.1:4580")
+        raise ClientUnusable(f"{url} is not an endpoint; write it like http://127.0.0.1:4580")
     for suffix in _suffixes_of_aws(session):
         if host == suffix or host.endswith(f".{suffix}"):
-            raise ClientUnusable(f"{url} is AWS's own endpoint, and tabard sends nothing to AWS")
+            raise ClientUnusable(f"{url} is AWS's own endpoint, and tabard never calls AWS")
     return url.rstrip("/")
 
 

@@ -84,5 +84,7 @@ def _event(text: str) -> AuditEvent:
         return msgspec.json.decode(text, type=AuditEvent)
     except msgspec.DecodeError as error:
         raise CallFailed(
-            operation="LookupEvents", code="Unreachable", message="an event is not of its shape"
+            operation="LookupEvents",
+            code="Unreachable",
+            message="the system sent an event that cannot be read",
         ) from error

@@ -45,12 +45,12 @@ def acting_client(
 def shell_client(
     context: typer.Context, *, data_dir: Path | None, endpoint: str | None, profile: str | None
 ) -> SystemClient | None:
-    """The client of the user's own AWS settings; None where the local admin is meant."""
+    """Return the client of the user's own AWS settings; None for the local admin."""
     if is_typed(context, "data_dir"):
         if endpoint or profile:
             complain(
-                f"--data-dir {data_dir} names the local admin, --endpoint and --profile you yourself: "
-                "leave one of the two out"
+                f"--data-dir {data_dir} acts as the local admin, --endpoint and --profile as yourself; "
+                "give one of the two"
             )
         return None
     if not shell_names_a_system(endpoint=endpoint, profile=profile):
@@ -77,7 +77,7 @@ def say_who_acts(client: SystemClient, *, origin: str = "") -> None:
 
 @contextmanager
 def call_failures(client: SystemClient) -> Iterator[None]:
-    """Leave with one sentence where a call fails."""
+    """Exit with one sentence where a call fails."""
     try:
         yield
     except ClientUnusable as error:
@@ -87,12 +87,12 @@ def call_failures(client: SystemClient) -> Iterator[None]:
 
 
 def failure_sentence(client: SystemClient, error: CallFailed) -> str:
-    """What the user reads about a failed call; of a key that is not known, what to do about it."""
+    """Describe a failed call to the user; for an unknown key, with the remedy."""
     if error.code == "Unreachable":
-        return f"the system did not answer as it should: {error.message}"
+        return f"the system did not answer correctly: {error.message}"
     if error.code in _REFUSED_KEYS and not client.own_settings:
         return (
-            f"{error.message} The local admin's key, in admin.json, is no longer valid: act by credentials "
-            "of your own (--profile), or remove it and start tabard up again, which makes another"
+            f"{error.message} The local admin's key in admin.json is no longer valid. Use credentials of "
+            "your own (--profile), or delete admin.json and restart tabard up, which creates another key"
         )
     return f"{error.code}: {error.message}"

@@ -16,7 +16,7 @@ from tabard.wiring.local_admin import as_admin
 
 admin = typer.Typer(
     name="admin",
-    help="The local admin, as whom commands act where you name no credentials of your own.",
+    help="Manage the local admin's key. Commands use it unless you name credentials of your own.",
     no_args_is_help=True,
     add_completion=False,
 )
@@ -24,14 +24,14 @@ admin = typer.Typer(
 
 @admin.callback()
 def _admin() -> None:
-    """The local admin, as whom commands act where you name no credentials of your own."""
+    """Manage the local admin's key. Commands use it unless you name credentials of your own."""
 
 
 @admin.command(name="rotate-key")
 def rotate_key_(data_dir: DataDirOption = None) -> None:
-    """Replace the local admin's key: IAM makes a new one, admin.json keeps it, and the former one is deleted.
+    """Replace the local admin's key. IAM creates a key, admin.json stores it, and IAM deletes the old key.
 
-    Run it again after a crash: it finishes what was begun. AWS settings of the shell do not count here.
+    After a crash, run the command again; it finishes the rotation. It ignores the AWS settings of your shell.
     """
     system = running_system(data_dir)
     acting = as_admin(system)
@@ -49,5 +49,5 @@ def rotate_key_(data_dir: DataDirOption = None) -> None:
         complain(printable(str(error)))
     except OSError as error:
         complain(f"{file.path}: {error.strerror or error}")
-    typer.echo(f"tabard: {file.path} holds the key {key.access_key_id}; the former one is deleted", err=True)
-    typer.echo('tabard: shells that hold the former key need: eval "$(tabard env)"', err=True)
+    typer.echo(f"tabard: {file.path} holds the key {key.access_key_id}; the former key is deleted", err=True)
+    typer.echo('tabard: in shells that use the former key, run: eval "$(tabard env)"', err=True)

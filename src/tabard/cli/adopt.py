@@ -16,7 +16,8 @@ def adopt(
     pid: Annotated[
         int,
         typer.Argument(
-            min=2, help="Its first process, as `podman inspect --format {{.State.Pid}}` or Docker's says."
+            min=2,
+            help="The pid of the container's first process: podman inspect --format {{.State.Pid}} NAME.",
         ),
     ],
     instance_profile: InstanceProfileOption = None,
@@ -25,12 +26,11 @@ def adopt(
     endpoint: EndpointOption = None,
     profile: ProfileOption = None,
 ) -> None:
-    """Make a running container an instance: SDKs in it find the role's credentials.
+    """Make a running container an instance. AWS SDKs in it find the role's credentials.
 
-    Root adopts any, another user what his own rootless engine runs.
-
-    The metadata is at 169.254.169.254 in its network, the edge at http://169.254.169.253. Ends with the
-    container; Ctrl-C ends the instance, and leaves the container running.
+    Root can adopt any container, another user only containers of their own rootless engine. In the
+    container's network, the metadata service is at 169.254.169.254 and the edge at http://169.254.169.253.
+    The command ends with the container. Ctrl-C ends the instance; the container keeps running.
     """
     documents: list[Path] = policy or []
     run_to_its_end(

@@ -26,28 +26,32 @@ _REFUSED = (
 
 
 def backup(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The backup to write; nothing is replaced.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The backup to write. The file must not exist.")
+    ],
     with_master_key: Annotated[
         bool,
         typer.Option(
             "--with-master-key",
-            help="Put the master key into the backup, which then is all that an attacker needs.",
+            help="Include the master key. Whoever has the backup then has every secret in it.",
         ),
     ] = False,
     data_dir: DataDirOption = None,
 ) -> None:
-    """Write a backup of the store to one file (mode 0600), while the system runs or not.
+    """Write a backup of the store to one file (mode 0600). The system may be running.
 
-    It holds every write that was acknowledged before the command began. It does not hold the objects of S3,
-    nor the master key unless you ask for that.
+    The backup holds every write that was acknowledged before the command began. It does not hold objects of
+    S3, and it holds the master key only with --with-master-key.
     """
     chosen = find_running(data_dir) or DataDir(data_dir or default_data_dir())
     try:
         back_up(chosen, file, with_master_key=with_master_key, now=SystemClock().now())
     except _REFUSED as error:
         complain(str(error))
-    key = "its master key is in it" if with_master_key else "keep its master key elsewhere, it is not in it"
-    typer.echo(f"tabard: {file} holds the store of {chosen.path}; {key}", err=True)
+    key = (
+        "with its master key" if with_master_key else "without its master key, which you must keep separately"
+    )
+    typer.echo(f"tabard: {file} holds the store of {chosen.path}, {key}", err=True)
 
 
 def restore(
@@ -57,15 +61,16 @@ def restore(
         typer.Option(
             "--master-key",
             metavar="FILE",
-            help="The master key's file, mode 0600. Without it: systemd's credential, the one in the data "
-            "directory, or the one in the backup.",
+            help="The file of the master key, mode 0600. Default: systemd's credential, the data directory's "
+            "key, or the key in the backup.",
         ),
     ] = None,
     data_dir: DataDirOption = None,
 ) -> None:
-    """Restore a backup into a data directory that holds no store, and on which no system runs.
+    """Restore a backup into a data directory that holds no store.
 
-    The backup is verified first: whole, of a version that this one knows, and opened by the master key.
+    No system may run on it. The command first verifies that the backup is complete, that this version can
+    read it, and that the master key opens it.
     """
     chosen = DataDir(data_dir or default_data_dir())
     try:

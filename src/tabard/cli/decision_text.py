@@ -1,4 +1,4 @@
-"""Why a decision came out as it did, in words for a terminal."""
+"""The reasons of a decision, as text for a terminal."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -29,7 +29,7 @@ def denial_record_text(evidence: Mapping[str, Any]) -> Iterator[str]:
     yield from _statements_text("applies    ", applying)
     yield from _statements_text("near miss  ", missing)
     if evidence["left_out"]:
-        yield f"             other statements, about something else: {evidence['left_out']}"
+        yield f"             other statements, about other requests: {evidence['left_out']}"
     for number, (key, values) in enumerate(evidence["context"].items()):
         yield f"  {'keys       ' if number == 0 else '           '}{key} = {', '.join(values)}"
 

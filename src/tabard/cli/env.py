@@ -15,7 +15,7 @@ _IN_THE_WAY = (
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
     *(f"AWS_ENDPOINT_URL_{service}" for service in ("IAM", "STS", "EC2", "S3", "DYNAMODB", "SQS")),
 )
-"""What an AWS client would heed beside, or before, the variables that are set."""
+"""Variables that an AWS client would use besides, or before, the variables that this command sets."""
 
 
 def env(data_dir: DataDirOption = None) -> None:

@@ -20,29 +20,32 @@ def event(
         str, typer.Argument(metavar="EVENT", help=f"One of {', '.join(get_args(InstanceEventKind))}.")
     ],
     action: Annotated[
-        str, typer.Option("--action", help="How a Spot interruption ends: terminate, stop or hibernate.")
+        str, typer.Option("--action", help="The action of a Spot interruption: terminate, stop or hibernate.")
     ] = "terminate",
     ahead: Annotated[
-        str, typer.Option("--in", help="How far ahead it happens, or may begin: 90s, 2m, 1h.")
+        str,
+        typer.Option("--in", help="The time until the event happens or may begin, such as 90s, 2m or 1h."),
     ] = "2m",
     state: Annotated[
         str | None, typer.Option("--state", help="The target lifecycle state, such as Terminated.")
     ] = None,
     code: Annotated[
-        str, typer.Option("--code", help="What is scheduled, such as instance-stop.")
+        str, typer.Option("--code", help="The code of the scheduled event, such as instance-stop.")
     ] = "system-reboot",
-    description: Annotated[str, typer.Option("--description", help="What the maintenance is about.")] = "",
-    cancel: Annotated[bool, typer.Option("--cancel", help="Take what was announced back.")] = False,
+    description: Annotated[
+        str, typer.Option("--description", help="The description of the scheduled event.")
+    ] = "",
+    cancel: Annotated[bool, typer.Option("--cancel", help="Cancel what was announced.")] = False,
     complete: Annotated[
-        bool, typer.Option("--complete", help="Move scheduled events into the history as completed.")
+        bool, typer.Option("--complete", help="Move scheduled events to the history, as completed.")
     ] = False,
     data_dir: DataDirOption = None,
     endpoint: EndpointOption = None,
     profile: ProfileOption = None,
 ) -> None:
-    """Announce to an instance what EC2 would: interruption, rebalance, lifecycle state, maintenance.
+    """Announce an EC2 event to an instance: interruption, rebalance, lifecycle state or maintenance.
 
-    The instance reads it in its metadata; nothing else happens to it when the time comes.
+    The instance finds the event in its metadata. Nothing else happens to it at the announced time.
     """
     asked: dict[str, Any] = {"InstanceId": instance_id, "Event": kind}
     request: PutInstanceEventRequest | CancelInstanceEventsRequest

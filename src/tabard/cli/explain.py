@@ -23,26 +23,26 @@ _ATTEMPTS = 8
 _BETWEEN_SECONDS = 0.25
 
 _OUTCOMES = {
-    "not_offered": "No policy denied it: this installation does not offer it. On AWS, a policy decides.",
-    "refused": "No policy was asked: the request was refused before.",
-    "failed": "It was allowed; what failed is not a matter of policies.",
+    "not_offered": "No policy denied it: Tabard does not offer it. On AWS, a policy decides.",
+    "refused": "No policy decided: the request was refused before the decision.",
+    "failed": "The policies allowed it. It failed for another reason.",
 }
 
 
 def explain(
     context: typer.Context,
     request_id: Annotated[
-        str, typer.Argument(metavar="REQUEST_ID", help="The id that the answer, and the audit, has.")
+        str, typer.Argument(metavar="REQUEST_ID", help="The request id, from the answer or from the audit.")
     ],
     data_dir: DataDirOption = None,
     endpoint: EndpointOption = None,
     profile: ProfileOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Explain one request: which layer and statements decided, the near misses, and what changed since.
+    """Explain one request: the deciding statements, the near misses, and later changes.
 
-    A running system is asked by its API: the action is tabard:ExplainEvent. Of a stopped one the owner of the
-    data directory reads the store, without the master key.
+    The command asks a running system through its API (action tabard:ExplainEvent). If the system is stopped,
+    the owner of the data directory reads the store, without the master key.
     """
     source = system_or_stopped(
         context, data_dir=data_dir, endpoint=endpoint, profile=profile, as_json=as_json
@@ -50,7 +50,7 @@ def explain(
     with reading_failures(source), audit_of(source) as trail:
         found = _written(trail, request_id)
     if found is None:
-        complain(f"the audit knows no request {printable(request_id)}")
+        complain(f"the audit has no request {printable(request_id)}")
     event, since = found
     if as_json:
         typer.echo(json.dumps(explanation_json(event, since)))
@@ -60,7 +60,7 @@ def explain(
 
 
 def _written(trail: Audit, request_id: str) -> tuple[AuditEvent, ChangedSince] | None:
-    """The event, which may still be on its way."""
+    """Return the event. The edge may not have written it yet."""
     for _ in range(_ATTEMPTS):
         found = trail.explain(request_id)
         if found is not None:
@@ -70,7 +70,7 @@ def _written(trail: Audit, request_id: str) -> tuple[AuditEvent, ChangedSince] |
 
 
 def explanation_json(event: AuditEvent, since: ChangedSince) -> dict[str, object]:
-    """Everything that is known, as values that JSON knows."""
+    """Return the event and its later changes as values that JSON can represent."""
     told = msgspec.structs.asdict(event) | {"at": iso8601(event.at)}
     told["decisions"] = [_decision_json(decided) for decided in event.decisions]
     told["policies"] = msgspec.to_builtins(event.policies)
@@ -80,13 +80,13 @@ def explanation_json(event: AuditEvent, since: ChangedSince) -> dict[str, object
 
 
 def explanation_text(event: AuditEvent, since: ChangedSince) -> Iterator[str]:
-    """The same for people, line by line."""
+    """Yield the same for people, line by line."""
     asked = f"{event.service}:{event.operation}" if event.operation else event.service or "a request"
     yield f"{asked} was {event.outcome.replace('_', ' ')}"
     yield f"  request    {event.request_id}, {iso8601(event.at)}"
     yield f"  caller     {event.principal_arn or 'not known'}"
     yield f"  from       {event.source_ip}, region {event.region or '-'}"
-    yield f"  answered   {event.http_status}{f' {event.error_code}' if event.error_code else ''}"
+    yield f"  answer     {event.http_status}{f' {event.error_code}' if event.error_code else ''}"
     if event.reason:
         yield f"             {event.reason}"
     if event.outcome in _OUTCOMES:
@@ -118,9 +118,9 @@ def _evidence(event: AuditEvent) -> Mapping[str, Any] | None:
 
 def _since_text(since: ChangedSince) -> str:
     if not since.is_known:
-        return "too much was written to tell what has changed"
+        return "too much was written to know what changed"
     if not since.names:
-        return "nothing that it rested on has been changed"
+        return "no policy that it rests on has changed"
     return f"changed: {', '.join(since.names)}"
 
 

@@ -1,4 +1,4 @@
-"""`tabard fault`: let something go wrong with an instance's metadata service or keys, on purpose."""
+"""`tabard fault`: inject faults into an instance's metadata service or keys."""
 
 from datetime import timedelta
 from typing import Annotated
@@ -19,35 +19,41 @@ def fault(
     instance: Annotated[str, typer.Argument(metavar="INSTANCE", help="The id of a running instance.")],
     imds_delay: Annotated[
         str | None,
-        typer.Option(help="Keep each answer of the metadata service back so long: 500ms, 2s; 0 ends it."),
+        typer.Option(
+            help="Delay each answer of the metadata service, for example by 500ms or 2s. 0 ends the fault."
+        ),
     ] = None,
     imds_5xx: Annotated[
         bool, typer.Option("--imds-5xx", help="Answer every metadata request with status 500.")
     ] = False,
     imds_status: Annotated[
-        int | None, typer.Option(min=500, max=599, help="The same with another status.")
+        int | None, typer.Option(min=500, max=599, help="Answer every metadata request with this status.")
     ] = None,
     code: Annotated[
         str | None,
-        typer.Option(help="Show this Code in place of keys, such as Failed; '' ends it."),
+        typer.Option(help="Serve this Code instead of credentials, such as Failed. '' ends the fault."),
     ] = None,
     clock_skew: Annotated[
-        str | None, typer.Option(help="Tell every time wrong by so much: 20m, -1h; 0 ends it.")
+        str | None,
+        typer.Option(help="Shift every time in the metadata, for example by 20m or -1h. 0 ends the fault."),
     ] = None,
     rotate_now: Annotated[
-        bool, typer.Option("--rotate-now", help="Make new keys now; the old ones stay valid.")
+        bool, typer.Option("--rotate-now", help="Replace the session now. The old keys stay valid.")
     ] = False,
     expire_now: Annotated[
-        bool, typer.Option("--expire-now", help="End the sessions that are out now, and make new keys.")
+        bool, typer.Option("--expire-now", help="Revoke the instance's sessions now, and create a new one.")
     ] = False,
-    clear: Annotated[bool, typer.Option("--clear", help="End every fault that is not named.")] = False,
+    clear: Annotated[
+        bool, typer.Option("--clear", help="End every fault that no other option names.")
+    ] = False,
     data_dir: DataDirOption = None,
     endpoint: EndpointOption = None,
     profile: ProfileOption = None,
 ) -> None:
-    """Let something go wrong with one instance, to see how its application bears it.
+    """Inject faults into one instance.
 
-    What is not named stays as it is. Faults end with --clear, and with the instance.
+    Use it to test how the instance's application handles them. Faults that you do not name stay as they are.
+    Faults end with --clear and with the instance.
     """
     request = SetInstanceFaultsRequest(
         instance_id=instance,
@@ -60,7 +66,7 @@ def fault(
         clear=clear,
     )
     if request == SetInstanceFaultsRequest(instance_id=instance):
-        complain("say what is to go wrong, such as --rotate-now, or end it with --clear")
+        complain("name a fault, such as --rotate-now, or end all faults with --clear")
     client = acting_client(context, data_dir=data_dir, endpoint=endpoint, profile=profile)
     with call_failures(client):
         in_force = set_instance_faults(client, request)
@@ -76,15 +82,15 @@ def _shown(request: SetInstanceFaultsRequest, faults: DesiredFaults) -> str:
     """What has been done at once, and what is in force from now on."""
     parts = []
     if request.expire_now:
-        parts.append("the sessions that were out have ended, new keys come within two seconds")
+        parts.append("the old sessions are revoked, new keys come within two seconds")
     elif request.rotate_now:
-        parts.append("new keys come within two seconds, the former stay valid")
+        parts.append("new keys come within two seconds, the old keys stay valid")
     if faults.metadata_delay_milliseconds:
-        parts.append(f"answers {faults.metadata_delay_milliseconds} ms late")
+        parts.append(f"answers come {faults.metadata_delay_milliseconds} ms late")
     if faults.metadata_status:
-        parts.append(f"answers with status {faults.metadata_status}")
+        parts.append(f"every answer has status {faults.metadata_status}")
     if faults.credentials_code:
-        parts.append(f"shows {faults.credentials_code} in place of keys")
+        parts.append(f"code {faults.credentials_code} instead of credentials")
     if faults.clock_skew_seconds:
-        parts.append(f"tells times {faults.clock_skew_seconds:+} s wrong")
-    return ", ".join(parts) or "no fault is in force"
+        parts.append(f"times are shifted by {faults.clock_skew_seconds:+} s")
+    return ", ".join(parts) or "no fault is active"

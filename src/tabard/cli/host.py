@@ -1,4 +1,4 @@
-"""`tabard host`: let other machines enroll, see them, revoke them."""
+"""`tabard host`: enroll, list and revoke other machines."""
 
 import asyncio
 import logging
@@ -43,7 +43,7 @@ from tabard.wiring.enrolled import EnrolledMachine, NotServed
 from tabard.wiring.process import prepare_process
 
 REVOKED = 3
-"""The exit status of a machine whose host was revoked: to start it again changes nothing."""
+"""The exit status of a machine whose host was revoked; starting it again does not help."""
 
 SHOWN_VARIABLES = (
     "AWS_ENDPOINT_URL",
@@ -56,7 +56,7 @@ _STDIN = "-"
 
 host = typer.Typer(
     name="host",
-    help="Other machines: let them enroll, see them, revoke them.",
+    help="Enroll, list and revoke other machines.",
     no_args_is_help=True,
     add_completion=False,
 )
@@ -68,25 +68,25 @@ def token(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The name of the machine that may enroll.")],
     instance_profile: Annotated[
         str | None,
-        typer.Option("--instance-profile", help="The instance profile that its instance is given."),
+        typer.Option("--instance-profile", help="The instance profile to attach to the machine's instance."),
     ] = None,
     ttl: Annotated[
-        str, typer.Option("--ttl", help="How long the token may be used: 60s to 7d, such as 30m or 1h.")
+        str, typer.Option("--ttl", help="The lifetime of the token, from 60s to 7d, such as 30m or 1h.")
     ] = "1h",
     host_endpoint: Annotated[
         str | None,
         typer.Option(
             "--host-endpoint",
             metavar="URL",
-            help="Where that machine reaches the edge: https://…; else the local system's port for machines, "
-            "or --endpoint where that is https.",
+            help="The https:// endpoint at which that machine reaches the edge. Default: the local system's "
+            "port for machines, or --endpoint if it is https.",
         ),
     ] = None,
     data_dir: DataDirOption = None,
     endpoint: EndpointOption = None,
     profile: ProfileOption = None,
 ) -> None:
-    """Print a join token for one machine of this name: a secret, for one use."""
+    """Print a join token for one machine of this name. It is a secret, and works once."""
     lifetime = duration(ttl, option="--ttl")
     client = acting_client(context, data_dir=data_dir, endpoint=endpoint, profile=profile)
     reached = host_endpoint or _endpoint_for_others(client, data_dir)
@@ -110,7 +110,7 @@ def token(
     except ValueError as error:
         complain(str(error))
     typer.echo(offer.to_text())
-    typer.echo(f"tabard: for {name}, once, until {iso8601(made.expiration)}", err=True)
+    typer.echo(f"tabard: the token enrolls {name} once, until {iso8601(made.expiration)}", err=True)
 
 
 @host.command()
@@ -118,7 +118,9 @@ def tokens(
     context: typer.Context,
     remove: Annotated[
         str | None,
-        typer.Option("--remove", metavar="TOKEN", help="Remove this one, by its id, jt-…, and list none."),
+        typer.Option(
+            "--remove", metavar="TOKEN", help="Remove the token with this id (jt-…) instead of listing."
+        ),
     ] = None,
     as_json: JsonOption = False,
     data_dir: DataDirOption = None,
@@ -155,7 +157,7 @@ def list_(
     endpoint: EndpointOption = None,
     profile: ProfileOption = None,
 ) -> None:
-    """List the hosts: enrolled machines, and those of this one."""
+    """List the hosts: enrolled machines, and the hosts of this machine."""
     client = acting_client(context, data_dir=data_dir, endpoint=endpoint, profile=profile, as_json=as_json)
     with call_failures(client):
         found = list_hosts(client)
@@ -195,7 +197,7 @@ def revoke(
     endpoint: EndpointOption = None,
     profile: ProfileOption = None,
 ) -> None:
-    """Remove a host at once: its certificate, its instances and their sessions are refused from now on."""
+    """Remove a host. At once, Tabard refuses its certificate, its instances and their sessions."""
     client = acting_client(context, data_dir=data_dir, endpoint=endpoint, profile=profile)
     with call_failures(client):
         deregister_host(client, host_id)
@@ -208,45 +210,57 @@ def enroll_(
         typer.Argument(
             metavar="[TOKEN]",
             envvar="TABARD_JOIN_TOKEN",
-            help="The join token; - reads it from stdin. None goes on with an earlier enrollment.",
+            help="The join token; - reads it from stdin. Without one, an earlier enrollment continues.",
         ),
     ] = None,
     command: Annotated[
         list[str] | None, typer.Argument(metavar="[-- CMD…]", help="A command to run as the instance.")
     ] = None,
     directory: Annotated[
-        Path | None, typer.Option("--directory", help="Where the machine keeps its key (mode 0700).")
+        Path | None, typer.Option("--directory", help="The folder for the machine's key (mode 0700).")
     ] = None,
     name: Annotated[
-        str | None, typer.Option("--name", help="This machine's name, which the token is for; its hostname.")
+        str | None, typer.Option("--name", help="Name the token was issued for (default: hostname).")
     ] = None,
     port: Annotated[
-        int, typer.Option("--port", min=0, max=65535, help="Where applications reach the edge, on loopback.")
+        int,
+        typer.Option(
+            "--port", min=0, max=65535, help="The loopback port at which applications reach the edge."
+        ),
     ] = 4590,
     metadata_address: Annotated[
-        str, typer.Option("--metadata-address", help="127.0.0.1, or 169.254.169.254 where it may be bound.")
+        str,
+        typer.Option(
+            "--metadata-address", help="The address of the metadata service: 127.0.0.1 or 169.254.169.254."
+        ),
     ] = "127.0.0.1",
     metadata_port: Annotated[
-        int | None, typer.Option("--metadata-port", min=0, max=65535, help="4591; at 169.254.169.254: 80.")
+        int | None,
+        typer.Option(
+            "--metadata-port",
+            min=0,
+            max=65535,
+            help="The port of the metadata service. Default: 4591; at 169.254.169.254: 80.",
+        ),
     ] = None,
     renew_key_every: Annotated[
-        str, typer.Option("--renew-key-every", help="How often the host changes its key, such as 12h.")
+        str, typer.Option("--renew-key-every", help="How often the host replaces its key, such as 12h.")
     ] = "1d",
 ) -> None:
-    """Make this machine an instance, and serve its metadata until Ctrl-C, or until CMD ends.
+    """Make this machine an instance, and serve its metadata until Ctrl-C or until CMD ends.
 
-    Exit status 3: its host was revoked. CMD is ended then, and nothing is served any more.
+    If an administrator revokes the host, the command ends CMD and exits with status 3.
     """
     kept = HostDirectory(directory or default_data_dir().with_name("tabard-host"))
     if join_token and join_token != _STDIN and not JoinOffer.is_like(join_token) and kept.is_enrolled:
-        command = [join_token, *(command or ())]  # it goes on, and this is the command
+        command = [join_token, *(command or ())]  # the enrollment continues; this is the command
         join_token = None
     if metadata_address not in ("127.0.0.1", METADATA_ADDRESS):
-        complain(f"--metadata-address is 127.0.0.1 or {METADATA_ADDRESS}, not {metadata_address}")
+        complain(f"--metadata-address must be 127.0.0.1 or {METADATA_ADDRESS}, not {metadata_address}")
     if command and shutil.which(command[0]) is None:
         complain(f"{command[0]}: command not found")
     by_default = 80 if metadata_address == METADATA_ADDRESS else 4591
-    pace = duration(renew_key_every, option="--renew-key-every")
+    renew_every = duration(renew_key_every, option="--renew-key-every")
     prepare_process(least_level=logging.WARNING, for_people=True)
     with tempfile.TemporaryDirectory(prefix="tabard-machine-") as runtime_directory:
         machine = EnrolledMachine(
@@ -255,7 +269,7 @@ def enroll_(
             metadata=(metadata_address, by_default if metadata_port is None else metadata_port),
             edge=("127.0.0.1", port),
             environment=dict(os.environ),
-            renew_key_every=pace,
+            renew_key_every=renew_every,
             command=command or (),
         )
         try:
@@ -263,11 +277,11 @@ def enroll_(
         except (EdgeNotBelieved, NotEnrolled, NotServed) as error:
             complain(str(error))
         except HostRevoked as error:
-            complain(f"{error}; to enroll anew, remove {kept.path} and give another token", status=REVOKED)
+            complain(f"{error}; to enroll again, delete {kept.path} and pass another token", status=REVOKED)
         except EdgeError as error:
             complain(error.message)
         except OSError as error:
-            complain(f"enrollment did not succeed: {error.strerror or error}")
+            complain(f"enrollment failed: {error.strerror or error}")
     raise typer.Exit(status)
 
 
@@ -280,7 +294,7 @@ async def _enroll_and_serve(
     if join_token is not None:
         if kept.is_enrolled:
             raise NotEnrolled(
-                f"{kept.path} holds an enrollment already; give no token, or another --directory"
+                f"{kept.path} already holds an enrollment; pass no token, or another --directory"
             )
         await enroll(_offer(join_token), kept, host_name=name, clock=SystemClock())
     status = await machine.serve(stop, announce=_say_where if not machine.command else _say_that)
@@ -299,7 +313,7 @@ def _say_that(enrollment: Enrollment, _: Mapping[str, str]) -> None:
 
 
 def _say_where(enrollment: Enrollment, environment: Mapping[str, str]) -> None:
-    """What a process of this machine needs in its environment to be the instance."""
+    """Print the variables that a process of this machine needs to be the instance."""
     _say_that(enrollment, environment)
     for variable in SHOWN_VARIABLES:
         if variable in environment:
@@ -307,16 +321,16 @@ def _say_where(enrollment: Enrollment, environment: Mapping[str, str]) -> None:
 
 
 def _endpoint_for_others(client: SystemClient, data_dir: Path | None) -> str:
-    """Where other machines reach the edge, as far as that can be known here."""
+    """Return the endpoint at which other machines reach the edge. Exit where it is not known."""
     if client.own_settings:
         if urlsplit(client.endpoint).scheme == "https":
             return client.endpoint
-        complain("say where that machine reaches the edge: --host-endpoint https://…")
+        complain("pass the endpoint at which that machine reaches the edge: --host-endpoint https://…")
     system = running_system(data_dir)
     if not system.host_endpoint:
         complain("this system has no port for other machines; start it with: tabard up --host-port 4583")
     if urlsplit(system.host_endpoint).hostname in ("0.0.0.0", "::"):  # noqa: S104 - it is refused
         complain(
-            "the edge listens on every address; say which one that machine reaches: --host-endpoint https://…"
+            "the edge listens on every address; pass the one that the machine reaches: --host-endpoint https://…"
         )
     return system.host_endpoint

@@ -25,10 +25,10 @@ def identity_certificate(
     endpoint: EndpointOption = None,
     profile: ProfileOption = None,
 ) -> None:
-    """Print the certificate (PEM) with which instance identity documents are signed; it is no secret.
+    """Print the certificate (PEM) that verifies instance identity documents. It is not secret.
 
-    The file in the data directory has it. With --endpoint, --profile or AWS_ENDPOINT_URL the named system is
-    asked: the action is tabard:GetIdentityCertificate.
+    The command reads it from the data directory. With --endpoint, --profile or AWS_ENDPOINT_URL, it asks that
+    system (action tabard:GetIdentityCertificate).
     """
     if shell_names_a_system(endpoint=endpoint, profile=profile):
         from tabard.administration.account import identity_certificate as certificate_of
@@ -41,14 +41,12 @@ def identity_certificate(
                 typer.echo(certificate_of(client), nl=False)
             return
     chosen = find_running(data_dir) or DataDir(data_dir or default_data_dir())
-    again = "stop tabard up and start it again, which writes it"
+    again = "restart tabard up, which writes it"
     content = read_own_file(chosen.identity_certificate, advice=again)
     if content is None:
-        complain(
-            f"there is no installation in {chosen.path}; its first start makes the certificate: tabard up"
-        )
+        complain(f"there is no installation in {chosen.path}; the first tabard up creates the certificate")
     text = content.decode("ascii", errors="replace")
     if not (text.startswith(_BEGIN) and text.endswith(_END)):
-        complain(f"{chosen.identity_certificate} is damaged (it is no certificate); {again}")
+        complain(f"{chosen.identity_certificate} is damaged (it is not a certificate); {again}")
     say_system_and_principal(f"in {chosen.path}", f"uid {os.geteuid()}, its owner")
     typer.echo(text, nl=False)

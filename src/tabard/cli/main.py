@@ -18,13 +18,13 @@ _COMMANDS = (
     LazyCommand(
         "run",
         "tabard.cli.run:run",
-        "Run a command as an instance: its AWS SDK finds the role's credentials and nothing else does.",
+        "Run a command as an instance. Its AWS SDK finds the role's credentials and no others.",
         settings={"allow_interspersed_args": False},
     ),
     LazyCommand(
         "adopt",
         "tabard.cli.adopt:adopt",
-        "Make a running container an instance: SDKs in it find the role's credentials.",
+        "Make a running container an instance. AWS SDKs in it find the role's credentials.",
     ),
     LazyCommand(
         "env",
@@ -34,7 +34,7 @@ _COMMANDS = (
     LazyCommand(
         "admin",
         "tabard.cli.admin:admin",
-        "The local admin, as whom commands act where you name no credentials of your own.",
+        "Manage the local admin's key. Commands use it unless you name credentials of your own.",
     ),
     LazyCommand(
         "audit",
@@ -44,52 +44,52 @@ _COMMANDS = (
     LazyCommand(
         "explain",
         "tabard.cli.explain:explain",
-        "Explain one request: which layer and statements decided, the near misses, and what changed since.",
+        "Explain one request: the deciding statements, the near misses, and later changes.",
     ),
     LazyCommand(
         "fault",
         "tabard.cli.fault:fault",
-        "Let something go wrong with one instance, to see how its application bears it.",
+        "Inject faults into one instance.",
     ),
     LazyCommand(
         "policy",
         "tabard.cli.policy:policy",
-        "Policy documents, before they are attached to anything.",
+        "Check and simulate policy documents before you attach them.",
     ),
     LazyCommand(
         "event",
         "tabard.cli.event:event",
-        "Announce to an instance what EC2 would: interruption, rebalance, lifecycle state, maintenance.",
+        "Announce an EC2 event to an instance: interruption, rebalance, lifecycle state or maintenance.",
     ),
     LazyCommand(
         "host",
         "tabard.cli.host:host",
-        "Other machines: let them enroll, see them, revoke them.",
+        "Enroll, list and revoke other machines.",
     ),
     LazyCommand(
         "identity-certificate",
         "tabard.cli.identity_certificate:identity_certificate",
-        "Print the certificate (PEM) with which instance identity documents are signed; it is no secret.",
+        "Print the certificate (PEM) that verifies instance identity documents. It is not secret.",
     ),
     LazyCommand(
         "organization",
         "tabard.cli.organization:organization",
-        "The organization that the account is in: units and control policies.",
+        "Apply, show or remove the account's organization and its control policies.",
     ),
     LazyCommand(
         "backup",
         "tabard.cli.backup:backup",
-        "Write a backup of the store to one file (mode 0600), while the system runs or not.",
+        "Write a backup of the store to one file (mode 0600). The system may be running.",
     ),
     LazyCommand(
         "restore",
         "tabard.cli.backup:restore",
-        "Restore a backup into a data directory that holds no store, and on which no system runs.",
+        "Restore a backup into a data directory that holds no store.",
     ),
     LazyCommand(
         "reset",
         "tabard.cli.reset:reset",
-        "Empty the running ephemeral system: instances, IAM, objects, tables, queues; keys and port stay.",
+        "Empty the running ephemeral system. Its keys and port stay the same.",
     ),
     LazyCommand(
         "demo",
@@ -103,7 +103,7 @@ class _Tabard(LazyGroup):
     LISTED = _COMMANDS
 
     def invoke(self, context: Any) -> Any:  # noqa: ANN401 - typer's own, which has no public type
-        """Run a command; a damaged file of the data directory is one sentence, whichever command meets it."""
+        """Run a command. Print one sentence where a file of the data directory is damaged."""
         try:
             return super().invoke(context)
         except DataFileUnusable as error:
@@ -137,7 +137,7 @@ def _tabard(
 
 
 def main() -> None:
-    """Run the command line; what the user did wrong is one sentence and exit status 2."""
+    """Run the command line. A user's mistake is one sentence and exit status 2."""
     app()
 
 

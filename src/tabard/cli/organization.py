@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 organization = typer.Typer(
     name="organization",
-    help="The organization that the account is in: units and control policies.",
+    help="Apply, show or remove the account's organization and its control policies.",
     no_args_is_help=True,
     add_completion=False,
 )
@@ -31,14 +31,16 @@ organization = typer.Typer(
 @organization.command(name="apply")
 def apply_file(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="TOML (.toml) or JSON.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The organization's file: TOML (.toml) or JSON.")
+    ],
     data_dir: DataDirOption = None,
     endpoint: EndpointOption = None,
     profile: ProfileOption = None,
 ) -> None:
-    """Put an organization's file in force, in place of the one before; running edges follow at once.
+    """Apply an organization's file. It replaces the organization in force, on running edges at once.
 
-    In a running system the action is tabard:PutOrganization.
+    A running system requires the action tabard:PutOrganization.
     """
     source = system_or_stopped(context, data_dir=data_dir, endpoint=endpoint, profile=profile)
     try:
@@ -66,11 +68,13 @@ def show(
     data_dir: DataDirOption = None,
     endpoint: EndpointOption = None,
     profile: ProfileOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As a file that apply takes.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document, which apply accepts.")
+    ] = False,
 ) -> None:
-    """Show the organization in force: its tree, and what is attached where.
+    """Show the organization in force: its tree, and the policies attached to each node.
 
-    In a running system the action is tabard:GetOrganization.
+    A running system requires the action tabard:GetOrganization.
     """
     source = system_or_stopped(
         context, data_dir=data_dir, endpoint=endpoint, profile=profile, as_json=as_json
@@ -78,7 +82,7 @@ def show(
     with reading_failures(source):
         found = _in_force(source)
     if found is None:
-        complain("the account is in no organization; put one in force with: tabard organization apply FILE")
+        complain("the account is in no organization; apply one with: tabard organization apply FILE")
     if as_json:
         typer.echo(json.dumps(as_tree(found), indent=2))
         return
@@ -103,9 +107,9 @@ def remove(
     endpoint: EndpointOption = None,
     profile: ProfileOption = None,
 ) -> None:
-    """Take the account out of its organization: its control policies bind nobody any more.
+    """Remove the account from its organization. The control policies end at once.
 
-    In a running system the action is tabard:DeleteOrganization.
+    A running system requires the action tabard:DeleteOrganization.
     """
     source = system_or_stopped(context, data_dir=data_dir, endpoint=endpoint, profile=profile)
     with reading_failures(source):

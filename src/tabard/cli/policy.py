@@ -1,4 +1,4 @@
-"""`tabard policy`: policy documents, before they are attached to anything."""
+"""`tabard policy`: check and simulate policy documents."""
 
 import typer
 
@@ -8,12 +8,12 @@ _COMMANDS = (
     LazyCommand(
         "check",
         "tabard.cli.policy_check:check",
-        "Check policy documents: what AWS refuses is an error, what can never match a warning.",
+        "Check policy documents. AWS refuses errors; a warning marks an element that can never match.",
     ),
     LazyCommand(
         "simulate",
         "tabard.cli.policy_simulate:simulate",
-        "Decide requests by policies from files, or by those of a role or user of the system, and say why.",
+        "Decide requests by policies from files, or by the policies of a role or user, and show the reasons.",
     ),
 )
 
@@ -27,4 +27,4 @@ policy = typer.Typer(name="policy", cls=_Policy, no_args_is_help=True, add_compl
 
 @policy.callback()
 def _policy() -> None:
-    """Policy documents, before they are attached to anything."""
+    """Check and simulate policy documents before you attach them."""

@@ -1,4 +1,4 @@
-"""`tabard policy check`: what AWS would refuse in a policy, and what it lets pass that cannot be meant."""
+"""`tabard policy check`: errors that AWS refuses in a policy, and warnings about what never matches."""
 
 import sys
 from collections.abc import Iterator
@@ -43,7 +43,7 @@ _CURRENT_VERSION_ONLY = (DocumentKind.BOUNDARY, DocumentKind.SERVICE_CONTROL)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing about a document: an error is what AWS refuses, a warning what it lets pass."""
+    """An error, which AWS refuses, or a warning, which AWS accepts."""
 
     level: Literal["error", "warning"]
     position: Position
@@ -71,16 +71,18 @@ class Finding:
 
 
 def check(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Policy documents; - is stdin.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Policy documents; - reads stdin.")],
     kind: Annotated[
-        DocumentKind, typer.Option("--kind", help="What the documents are for; each kind has its rules.")
+        DocumentKind, typer.Option("--kind", help="The kind of the documents. Each kind has its own rules.")
     ] = DocumentKind.IDENTITY,
-    strict: Annotated[bool, typer.Option("--strict", help="A warning is an error.")] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with status 1 for a warning as well.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Check policy documents: what AWS refuses is an error, what can never match a warning.
+    """Check policy documents. AWS refuses errors; a warning marks an element that can never match.
 
-    Ends with 1 where there is an error.
+    The exit status is 1 if there is an error.
     """
     failed = False
     documents: list[dict[str, object]] = []
@@ -151,8 +153,8 @@ def _refused_for_its_use(document: Document) -> str | None:
 
 
 def text_of(file: Path) -> str:
-    """What a file says; - is stdin. Leaves with a sentence where it cannot be read."""
+    """Read a file; - is stdin. Exit with a sentence where it cannot be read."""
     try:
         return sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        complain(f"{file} cannot be read: {error}")
+        complain(f"cannot read {file}: {error}")

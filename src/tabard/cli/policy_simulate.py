@@ -1,4 +1,4 @@
-"""`tabard policy simulate`: what policies would allow, from files or as somebody in the system has them."""
+"""`tabard policy simulate`: decide requests by policies from files, or by a principal's policies."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -65,36 +65,47 @@ class Whose:
 
 def simulate(
     invocation: typer.Context,
-    actions: Annotated[list[str], typer.Option("--action", help="An action, service:Name; several times.")],
+    actions: Annotated[
+        list[str], typer.Option("--action", help="An action, service:Name. Repeat the option for several.")
+    ],
     resources: Annotated[
-        list[str] | None, typer.Option("--resource", help="An ARN, * where none is given; several times.")
+        list[str] | None,
+        typer.Option("--resource", help="An ARN (default: *). Repeat the option for several."),
     ] = None,
     policies: Annotated[
-        list[Path] | None, typer.Option("--policy", help="An identity policy; several times; - is stdin.")
+        list[Path] | None,
+        typer.Option("--policy", help="An identity policy; - reads stdin. Repeat the option for several."),
     ] = None,
     principal: Annotated[
-        str, typer.Option("--principal", help="role/NAME, user/NAME, group/NAME or an ARN, of the system.")
+        str,
+        typer.Option(
+            "--principal",
+            help="Simulate this principal of the system: role/NAME, user/NAME, group/NAME or an ARN.",
+        ),
     ] = "",
     caller: Annotated[
-        str, typer.Option("--caller", help="The ARN of the user or role that asks; the principal's own.")
+        str, typer.Option("--caller", help="The ARN of the caller. Default: the principal's ARN.")
     ] = "",
     context: Annotated[
-        list[str] | None, typer.Option("--context", help="KEY=VALUE of the request; several times.")
+        list[str] | None,
+        typer.Option(
+            "--context", help="A condition key of the request, KEY=VALUE. Repeat the option for several."
+        ),
     ] = None,
     boundary: Annotated[
-        Path | None, typer.Option("--boundary", help="A permissions boundary, in the place of its own.")
+        Path | None, typer.Option("--boundary", help="A permissions boundary, instead of the principal's.")
     ] = None,
     session: Annotated[
-        list[Path] | None, typer.Option("--session", help="A session policy; several times.")
+        list[Path] | None, typer.Option("--session", help="A session policy. Repeat the option for several.")
     ] = None,
     resource_policy: Annotated[
-        Path | None, typer.Option("--resource-policy", help="What the resource itself says.")
+        Path | None, typer.Option("--resource-policy", help="The resource policy of the resource.")
     ] = None,
     service_control: Annotated[
         list[Path] | None,
         typer.Option(
             "--scp",
-            help="A service control policy, a level each from the root; not the system's own.",
+            help="A service control policy, instead of the system's. Repeat it for each level, root first.",
         ),
     ] = None,
     data_dir: DataDirOption = None,
@@ -102,13 +113,13 @@ def simulate(
     profile: ProfileOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Decide requests by policies from files, or by those of a role or user of the system, and say why.
+    """Decide requests by policies from files, or by the policies of a role or user, and show the reasons.
 
-    Ends with 0 where all is allowed, with 1 where something is denied. With --principal a running system is
-    asked: the action is tabard:GetPrincipalPolicies.
+    The exit status is 0 if every request is allowed, else 1. With --principal, a running system requires the
+    action tabard:GetPrincipalPolicies.
     """
     if not policies and not principal:
-        complain("name policies with --policy, or somebody who has some with --principal")
+        complain("pass policies with --policy, or a principal with --principal")
     try:
         refuse_bad_names(actions, resources or ())
         whose = Whose()
@@ -206,7 +217,7 @@ def _of_system(source: "SystemClient | DataDir", principal: str, caller: str) ->
     """Somebody of a running or a stopped system, with all the policies that apply."""
     kind, _, name = principal.partition("/")
     if Arn.parse(principal) is None and not (kind in ("role", "user", "group") and name):
-        complain(f"{principal} is none of role/NAME, user/NAME, group/NAME and an ARN")
+        complain(f"--principal {principal} is not role/NAME, user/NAME, group/NAME or an ARN")
     request = GetPrincipalPoliciesRequest(principal=principal, caller_arn=caller)
     with reading_failures(source):
         if isinstance(source, DataDir):
@@ -253,6 +264,8 @@ def _context(pairs: Sequence[str]) -> dict[str, tuple[str, ...]]:
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or ":" not in key:
-            complain(f"--context {printable(pair)} is not KEY=VALUE, such as aws:SourceIp=203.0.113.7")
+            complain(
+                f"--context {printable(pair)} is not KEY=VALUE; write for example aws:SourceIp=203.0.113.7"
+            )
         found[key.lower()] = (*found.get(key.lower(), ()), value)
     return {key: untyped_values(key, values) for key, values in found.items()}

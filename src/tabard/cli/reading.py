@@ -33,7 +33,7 @@ def system_or_stopped(
     The owner of the files needs nobody's permission to read them, and no master key.
 
     Args:
-        as_json: machines read the output, perhaps with stderr in it: nothing is said.
+        as_json: a program reads the output, perhaps with stderr in it: print no line on stderr.
     """
     # Imported here: the SDK takes its time, and whoever asks for help does not need it.
     from tabard.cli.acting import say_who_acts, shell_client
@@ -51,7 +51,7 @@ def system_or_stopped(
         return client
     chosen = DataDir(data_dir or default_data_dir())
     if not is_there(chosen.database):
-        complain(f"there is no store in {chosen.path}; start one with: tabard up")
+        complain(f"there is no store in {chosen.path}; create one with: tabard up")
     if not as_json:
         say_system_and_principal(f"{chosen.path}, which is stopped", f"uid {os.geteuid()}, its owner")
     return chosen
@@ -75,7 +75,7 @@ def reading_failures(source: "SystemClient | DataDir") -> Iterator[None]:
     try:
         yield
     except StoreUnavailable as error:
-        complain(f"the store cannot be read: {error}")
+        complain(f"cannot read the store: {error}")
     except ClientUnusable as error:
         complain(printable(str(error)))
     except CallFailed as error:

@@ -45,12 +45,12 @@ _NOT_IN_A_POLICY_NAME = re.compile(r"[^A-Za-z0-9_+=,.@-]")
 
 InstanceProfileOption = Annotated[
     str | None,
-    typer.Option("--instance-profile", help="The instance profile that the instance is given."),
+    typer.Option("--instance-profile", help="The instance profile to attach to the instance."),
 ]
 PolicyOption = Annotated[
     list[Path] | None,
     typer.Option(
-        "--policy", exists=True, dir_okay=False, help="A policy document; may be given several times."
+        "--policy", exists=True, dir_okay=False, help="An identity policy. Repeat the option for several."
     ),
 ]
 
@@ -64,10 +64,10 @@ def run(
         DriverOption | None,
         typer.Option(
             "--driver",
-            help="netns: in a network namespace, where the edge is all there is. container: in a podman "
-            "container with such a network, which has the current folder and no other of yours. process: in "
-            "this machine's network. Without it: netns where this machine can, and which one it is stands on "
-            "stderr. vm: refused, with what to do instead.",
+            help="netns: in a network namespace that reaches only the edge. container: in a podman container "
+            "with such a network, which sees the current folder and none of your others. process: in this "
+            "machine's network. Default: netns where it works, else process; stderr shows which. vm: not "
+            "possible; the error names the command to use.",
         ),
     ] = None,
     rootfs: Annotated[
@@ -77,15 +77,14 @@ def run(
             exists=True,
             file_okay=False,
             resolve_path=True,
-            help="The root file system of a container, read only; without it, this machine's /usr.",
+            help="The container's root file system, mounted read-only. Default: this machine's /usr.",
         ),
     ] = None,
     allow_address: Annotated[
         list[str] | None,
         typer.Option(
             metavar="ADDRESS:PORT",
-            help="What the command may reach in its network namespace beside the edge, over TCP; may be "
-            "given several times.",
+            help="A TCP address that the command may reach besides the edge. Repeat the option for several.",
         ),
     ] = None,
     credentials_from: Annotated[
@@ -100,7 +99,7 @@ def run(
     endpoint: EndpointOption = None,
     profile: ProfileOption = None,
 ) -> None:
-    """Run a command as an instance: its AWS SDK finds the role's credentials and nothing else does.
+    """Run a command as an instance. Its AWS SDK finds the role's credentials and no others.
 
     Uses the running system, or starts one for this run. Exits with the command's exit status. Tabard's own
     lines go to stderr: the system, warnings about the policies, and at the end how many requests were
@@ -108,8 +107,8 @@ def run(
     """
     if driver is DriverOption.VM:
         complain(
-            "a virtual machine boots an operating system, and runs no command of this one: launch it by "
-            f"aws ec2 run-instances --image-id {VM_IMAGE.image_id}, with a script as user data"
+            "a virtual machine cannot run a command of this machine; launch one with a script as user data: "
+            f"aws ec2 run-instances --image-id {VM_IMAGE.image_id}"
         )
     launch = Launch(
         instance_profile=instance_profile,
@@ -126,15 +125,15 @@ def run(
 def run_to_its_end(
     launch: Launch, *, command: Sequence[str], data_dir: Path | None, named: SystemClient | None
 ) -> NoReturn:
-    """Launch the instance, and leave with its status once it has ended.
+    """Launch the instance, wait until it ends, and exit with its status.
 
     Args:
-        named: asks the system that the user's own AWS settings name, in the place of the local admin.
+        named: the client of the user's own AWS settings; None for the local admin.
     """
     if launch.instance_profile is not None and launch.policies:
-        complain("--instance-profile and --policy exclude each other")
+        complain("--instance-profile and --policy exclude each other; give one of them")
     if launch.rootfs is not None and launch.driver is not DriverOption.CONTAINER:
-        complain("--rootfs is for --driver container")
+        complain("--rootfs needs --driver container")
     if launch.adopted_pid is None and launch.driver is not DriverOption.CONTAINER:
         _require_program(command[0])
     environment = dict(os.environ)
@@ -149,18 +148,18 @@ def run_to_its_end(
     except (NoNetwork, ClientUnusable) as error:
         complain(str(error))
     except CallFailed as error:
-        complain(f"the system did not answer as it should: {error}")
+        complain(f"the system did not answer correctly: {error}")
     except CANNOT_START as error:
         complain(str(error))
     raise typer.Exit(status)
 
 
 def _require_program(name: str) -> None:
-    """Leave as a shell does: with 127 where there is no such program, 126 where it cannot be executed."""
+    """Exit as a shell does: 127 if there is no such program, 126 if it cannot be executed."""
     if shutil.which(name) is not None:
         return
     if os.sep in name and Path(name).exists():
-        typer.echo(f"tabard: {name}: permission denied (it is no executable file)", err=True)
+        typer.echo(f"tabard: {name}: permission denied (it is not an executable file)", err=True)
         raise typer.Exit(CANNOT_EXECUTE)
     typer.echo(f"tabard: {name}: command not found", err=True)
     raise typer.Exit(NOT_FOUND)
@@ -174,7 +173,7 @@ def _policy_document(path: Path) -> tuple[str, str]:
     try:
         content = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        complain(f"the policy {path} cannot be read: {error}")
+        complain(f"cannot read the policy {path}: {error}")
     for finding in findings_in(content, DocumentKind.IDENTITY):
         text = printable(finding.as_text(str(path)))
         if finding.level == "error":
@@ -229,7 +228,10 @@ async def _run(
 
 
 class _TakeBack:
-    """Undoes what a run made. The system may be gone or reset by then: the command's status still counts."""
+    """Removes everything that a run created.
+
+    The system may be gone or reset by then; the exit status is still the command's.
+    """
 
     def __init__(self) -> None:
         self._failures: list[str] = []
@@ -247,13 +249,15 @@ class _TakeBack:
             self._failures.append(str(error))
 
     def report(self) -> None:
-        """Say what was not undone; the first failure tells why."""
+        """Report the first failure, if there is one."""
         if self._failures:
-            typer.echo(f"tabard: what this run made was not taken back: {self._failures[0]}", err=True)
+            typer.echo(
+                f"tabard: not everything that this run created was removed: {self._failures[0]}", err=True
+            )
 
 
 class _Administrator:
-    """Makes what a run needs, and takes it back."""
+    """Creates what a run needs, and removes it again."""
 
     def __init__(self, client: SystemClient, take_back: _TakeBack) -> None:
         self._iam = client.client("iam")
@@ -262,7 +266,7 @@ class _Administrator:
 
     @asynccontextmanager
     async def instance_profile_of(self, documents: Sequence[tuple[str, str]]) -> AsyncIterator[str]:
-        """An instance profile whose role has these inline policies; gone afterwards."""
+        """Create an instance profile whose role has these inline policies; delete it afterwards."""
         name = f"tabard-run-{secrets.token_hex(6)}"
         iam = self._iam
         async with AsyncExitStack() as undo:
@@ -292,7 +296,7 @@ class _Administrator:
         instance_profile: str | None,
         credentials_from: CredentialsFromOption,
     ) -> str:
-        """One instance on the host of this run; its id."""
+        """Launch one instance on the host of this run. Return its id."""
         arguments: dict[str, object] = {
             "ImageId": image.image_id,
             "MinCount": 1,
@@ -310,8 +314,8 @@ class _Administrator:
 
 @contextmanager
 def _signals_left_to_the_command() -> Iterator[None]:
-    """Ctrl-C reaches the command, which shares this terminal; its end is ours."""
-    # A handler that does nothing, not SIG_IGN: what is ignored stays ignored in the command.
+    """Ignore Ctrl-C: the command shares this terminal, gets the signal, and we end when it ends."""
+    # An empty handler instead of SIG_IGN: the command would inherit SIG_IGN.
     former = signal.signal(signal.SIGINT, lambda _number, _frame: None)
     try:
         yield

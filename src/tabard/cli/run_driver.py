@@ -1,4 +1,4 @@
-"""What an instance of `tabard run` is to be, and the driver that makes it so."""
+"""The launch of `tabard run`: its options, and the driver that runs the instance."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -24,14 +24,14 @@ from tabard.wiring.drivers import container_networks, instance_isolation
 
 
 class CredentialsFromOption(StrEnum):
-    """What `--credentials-from` takes."""
+    """The values of `--credentials-from`."""
 
     METADATA = "metadata"
     CONTAINER = "container"
 
 
 class DriverOption(StrEnum):
-    """What `--driver` takes."""
+    """The values of `--driver`."""
 
     NETNS = "netns"
     CONTAINER = "container"
@@ -41,7 +41,7 @@ class DriverOption(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
-    """What the instance of this run is to be: a command, or the container of a process."""
+    """The options of the launch: a command, or the container of a process."""
 
     instance_profile: str | None
     policies: Sequence[Path]
@@ -53,7 +53,7 @@ class Launch:
 
 
 def allowed_from(texts: Sequence[str]) -> tuple[AllowedAddress, ...]:
-    """What `--allow-address` names; leaves with a sentence where it cannot be."""
+    """Read `--allow-address`. Exit with a sentence where an address is wrong."""
     try:
         return parse_allowed(texts)
     except ValueError as error:
@@ -67,7 +67,7 @@ async def driver_for(
     target: Target,
     folder: Path,
 ) -> tuple[Image, ForegroundDriver | AdoptingDriver]:
-    """The driver that was asked for, else the best that works here, which is said. Raises NoNetwork."""
+    """Return the driver asked for, or the best that works here; print which. Raises NoNetwork."""
     endpoint = target.client.endpoint
     if launch.adopted_pid is not None:
         adoptable = networks_to_adopt(InsideEdge.of(endpoint))
@@ -84,20 +84,20 @@ async def driver_for(
         complain(f"the driver container does not work here: {error}")
     here = Path.cwd()
     if any(each.is_relative_to(here) or here.is_relative_to(each) for each in map(Path.resolve, hidden)):
-        complain(f"the container would have all of {here}, Tabard's own files among them: use another folder")
+        complain(f"the container would see all of {here}, including Tabard's own files; use another folder")
     root = machines_programs(folder / "root") if launch.rootfs is None else Root(folder=launch.rootfs)
-    typer.echo(f"tabard: driver container, isolation: {networks.isolation}, files of its own", err=True)
+    typer.echo(f"tabard: driver container, isolation: {networks.isolation}, own file system", err=True)
     container = as_container(command, root=root, folder=here, podmans=environment)
     base = STANDARD_ENVIRONMENT | {name: environment[name] for name in ("TERM",) if name in environment}
     return CONTAINER_IMAGE, ForegroundDriver(container, networks, base_environment=base)
 
 
 async def _chosen(launch: Launch, edge_endpoint: str) -> tuple[Image, Networks]:
-    """The driver that was asked for, else the best that works here, which is said."""
+    """Return the driver asked for, or the best that works here; print which."""
     driver = launch.driver
     if driver is DriverOption.PROCESS:
         if launch.allowed:
-            complain("--allow-address has no meaning with the driver process, which reaches everything")
+            complain("--allow-address does nothing with the driver process, which reaches every address")
         typer.echo("tabard: driver process, isolation: none", err=True)
         return PROCESS_IMAGE, LoopbackPorts(uid=os.getuid())
     isolation = await instance_isolation(edge_endpoint, launch.allowed)
@@ -106,6 +106,6 @@ async def _chosen(launch: Launch, edge_endpoint: str) -> tuple[Image, Networks]:
         return NETNS_IMAGE, isolation.networks
     if driver is DriverOption.NETNS:
         complain(f"the driver netns does not work here: {isolation.reason}")
-    unheeded = "; it reaches everything, not only what is allowed" if launch.allowed else ""
+    unheeded = "; the command reaches every address, not only the allowed ones" if launch.allowed else ""
     typer.echo(f"tabard: driver process, isolation: none ({isolation.reason}{unheeded})", err=True)
     return PROCESS_IMAGE, LoopbackPorts(uid=os.getuid())

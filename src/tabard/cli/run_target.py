@@ -1,4 +1,4 @@
-"""The system that `tabard run` and `tabard adopt` use: a named one, the running one, or one of their own."""
+"""The system that `tabard run` and `tabard adopt` use: the named one, the running one, or a new one."""
 
 import shlex
 from collections.abc import AsyncIterator
@@ -38,7 +38,7 @@ class Target:
 
 @asynccontextmanager
 async def target_for(named: SystemClient | None, data_dir: Path | None) -> AsyncIterator[Target]:
-    """The system to use for as long as the block lasts.
+    """Find or start the system for the duration of the block.
 
     Args:
         named: the client of the user's own AWS settings, where they name a system.
@@ -56,7 +56,7 @@ async def target_for(named: SystemClient | None, data_dir: Path | None) -> Async
     settings = settings_from({"ephemeral": True, "port": 0, "health_port": 0})
     console = Console(stderr=True, highlight=False)
     with console.status("starting tabard for this run") as status:
-        # It is this run's alone: another run that found it would see it end under itself.
+        # Not announced: another run must not use a system that ends with this run.
         system = System(
             settings, on_progress=lambda name, _: status.update(f"starting {name}"), announced=False
         )
@@ -68,7 +68,7 @@ async def target_for(named: SystemClient | None, data_dir: Path | None) -> Async
     try:
         started = describe(system.data_dir)
         if started is None:
-            complain("the system that was started for this run is gone")
+            complain("the system that this run started has ended")
         here = _on_this_machine(started, as_admin(started))
         yield replace(here, origin="started for this run", audit_options=None)
     finally:
@@ -84,10 +84,10 @@ def _on_this_machine(system: RunningSystem, client: SystemClient) -> Target:
 
 
 def _named_target(client: SystemClient, data_dir: Path | None) -> Target:
-    """Where the system is this user's own on this machine, its edge learns the instance's network path."""
+    """Use the edge's own socket where the system is this user's, so that it learns the network path."""
     if urlsplit(client.endpoint).scheme != "http":
         complain(
-            f"an instance of this command reaches its edge over HTTP, and {client.endpoint} is not that; "
+            f"an instance of this command reaches the edge over plain HTTP only, and not {client.endpoint}; "
             "make this machine an instance instead: tabard host enroll"
         )
     options = f" --endpoint {shlex.quote(client.endpoint)}"
@@ -96,7 +96,7 @@ def _named_target(client: SystemClient, data_dir: Path | None) -> Target:
     try:
         found = find_running(data_dir)
         running = describe(found) if found is not None else None
-    except DataFileUnusable:  # another user's data directory is no concern of this one
+    except DataFileUnusable:  # the data directory is another user's, and does not matter here
         running = None
     if running is not None and running.endpoint == client.endpoint:
         return replace(_on_this_machine(running, client), audit_options=options)

@@ -11,30 +11,28 @@ from tabard.wiring.running import RunningSystem, describe
 
 DataDirOption = Annotated[
     Path | None,
-    typer.Option(
-        "--data-dir", envvar="TABARD_DATA_DIR", help="The data directory of the system that is meant."
-    ),
+    typer.Option("--data-dir", envvar="TABARD_DATA_DIR", help="The data directory of the system to use."),
 ]
 EndpointOption = Annotated[
     str | None,
     typer.Option(
         "--endpoint",
         metavar="URL",
-        help="The system to ask, by your own AWS credentials. Default: AWS_ENDPOINT_URL, then the profile's "
-        "endpoint_url.",
+        help="The endpoint of the system to call with your own AWS credentials. Default: AWS_ENDPOINT_URL, "
+        "then the profile's endpoint_url.",
     ),
 ]
 ProfileOption = Annotated[
     str | None,
     typer.Option(
         "--profile",
-        help="The profile of your AWS configuration to act by, in place of the local admin.",
+        help="The profile of your AWS configuration to use instead of the local admin.",
     ),
 ]
 
 
 def running_system(data_dir: Path | None) -> RunningSystem:
-    """The system that is meant; leaves with a sentence where none is running."""
+    """Find the running system. Exit with a sentence where none is running."""
     found = find_running(data_dir)
     system = describe(found) if found is not None else None
     if system is None:
@@ -44,17 +42,17 @@ def running_system(data_dir: Path | None) -> RunningSystem:
 
 
 def say_system_and_principal(system: str, principal: str) -> None:
-    """Say whom a command asks, and as whom, in one line on stderr: machines read stdout."""
+    """Print the system and the principal in one line on stderr; programs read stdout."""
     typer.echo(f"tabard: system {system}, principal {printable(principal)}", err=True)
 
 
 def complain(sentence: str, *, status: int = 2) -> NoReturn:
-    """Say what is wrong, in one sentence, and leave."""
+    """Print one sentence on stderr and exit."""
     typer.echo(f"tabard: {sentence}", err=True)
     raise typer.Exit(status)
 
 
 def is_typed(context: typer.Context, parameter: str) -> bool:
-    """Whether it stands on the command line, and is not the value of a variable."""
+    """Return whether the command line has the parameter; its variable does not count."""
     source = context.get_parameter_source(parameter)
     return source is not None and source.name == "COMMANDLINE"

@@ -149,7 +149,7 @@ def test_a_profile_whose_credentials_come_from_aws_itself_is_refused(
 def test_no_client_is_made_of_a_service_that_only_aws_has(service: str) -> None:
     session = OneEndpointSession()
     session.endpoint = "http://127.0.0.1:1"
-    with pytest.raises(ClientUnusable, match=f"service {service}, and tabard sends nothing to AWS"):
+    with pytest.raises(ClientUnusable, match=f"service {service}, and tabard never calls AWS"):
         session.create_client(service, region_name="us-east-1")
 
 
@@ -162,7 +162,7 @@ def test_a_request_to_another_endpoint_is_stopped_before_it_is_sent(system: Fake
             params["url"] = f"{other.endpoint}/"
 
         client.session.register("before-call", lead_elsewhere)
-        with pytest.raises(ClientUnusable, match=r"was about to leave for 127\.0\.0\.1"):
+        with pytest.raises(ClientUnusable, match=r"did not send a request to 127\.0\.0\.1"):
             client.client("sts").get_caller_identity()
         assert (system.asked, other.asked) == ([], [])
 
@@ -179,12 +179,12 @@ def test_a_request_to_another_endpoint_is_stopped_before_it_is_sent(system: Fake
         ("https://sts.eusc-de-east-1.amazonaws.eu", "AWS's own endpoint"),
         ("https://user:word@iam.amazonaws.com", "AWS's own endpoint"),
         ("http://127.0.0.1:4580@iam.amazonaws.com", "AWS's own endpoint"),
-        ("127.0.0.1:4580", "is no endpoint"),
-        ("ftp://127.0.0.1", "is no endpoint"),
-        ("http://", "is no endpoint"),
-        ("http://127.0.0.1:4580/path", "is no endpoint"),
-        ("http://127.0.0.1:port", "is no endpoint"),
-        ("http://[::1", "is no endpoint"),
+        ("127.0.0.1:4580", "is not an endpoint"),
+        ("ftp://127.0.0.1", "is not an endpoint"),
+        ("http://", "is not an endpoint"),
+        ("http://127.0.0.1:4580/path", "is not an endpoint"),
+        ("http://127.0.0.1:port", "is not an endpoint"),
+        ("http://[::1", "is not an endpoint"),
     ],
 )
 @pytest.mark.parametrize("by", ["option", "variable"])
@@ -200,8 +200,8 @@ def test_an_endpoint_of_awss_own_is_refused_whoever_names_it(
 @pytest.mark.parametrize(
     ("profile", "sentence"),
     [
-        ("of-aws", "AWS's own endpoint, and tabard sends nothing to AWS"),
-        ("nowhere", "names no endpoint_url; name the system with --endpoint: tabard never asks AWS itself"),
+        ("of-aws", "AWS's own endpoint, and tabard never calls AWS"),
+        ("nowhere", "has no endpoint_url; name the system with --endpoint, because tabard never calls AWS"),
         ("missing", r"The config profile \(missing\) could not be found"),
     ],
 )
@@ -214,7 +214,7 @@ def test_a_profile_never_leads_to_aws(
 
 
 def test_without_credentials_nothing_is_asked(system: FakeSystem) -> None:
-    with pytest.raises(ClientUnusable, match="there are no credentials"):
+    with pytest.raises(ClientUnusable, match="there are no AWS credentials"):
         client_of_shell(endpoint=system.endpoint, profile=None)
     assert system.asked == []
 

@@ -101,10 +101,10 @@ def test_what_was_allowed_names_the_statement_that_allowed_it() -> None:
         "request    11111111-2222-4333-8444-555555555555, 2026-01-31T12:00:00Z",
         "caller     arn:aws:sts::111122223333:assumed-role/web/i-0",
         "from       127.0.0.1, region us-east-1",
-        "answered   200",
+        "answer     200",
         "decided    s3:GetObject on arn:aws:s3:::b/k",
         "allowed by statement 0 Read of app (identity-based policy)",
-        "since then nothing that it rested on has been changed",
+        "since then no policy that it rests on has changed",
     ]
 
 
@@ -116,7 +116,7 @@ def test_what_the_root_may_rests_on_no_statement() -> None:
 
 def test_a_denial_tells_what_applied_the_near_misses_and_the_condition_keys() -> None:
     lines = told(DENIED)
-    assert lines[4:6] == ["answered   403 AccessDenied", "User: … is not authorized"]
+    assert lines[4:6] == ["answer     403 AccessDenied", "User: … is not authorized"]
     assert lines[6:] == [
         "decided    s3:GetObject on arn:aws:s3:::b/k",
         "denied by statement 2 of app (identity-based policy)",
@@ -128,17 +128,17 @@ def test_a_denial_tells_what_applied_the_near_misses_and_the_condition_keys() ->
         "Condition Bool aws:SecureTransport: wanted true; the request's is none",
         "Allow by statement 1 of app (identity-based policy)",
         "Resource: wanted nothing; the request's is x",
-        "other statements, about something else: 3",
+        "other statements, about other requests: 3",
         "keys       aws:sourceip = 127.0.0.1",
         "aws:userid = AROA:i-0",
-        "since then nothing that it rested on has been changed",
+        "since then no policy that it rests on has changed",
     ]
 
 
 def test_what_changed_since_is_named_or_said_not_to_be_known() -> None:
     assert told(ALLOWED, ChangedSince((ROLE,)))[-1] == f"since then changed: {ROLE}"
     assert told(ALLOWED, ChangedSince(is_known=False))[-1] == (
-        "since then too much was written to tell what has changed"
+        "since then too much was written to know what changed"
     )
 
 
@@ -149,14 +149,12 @@ def test_what_no_policy_was_asked_about_says_so() -> None:
     lines = told(refused)
     assert lines[0] == "a request was refused"
     assert lines[2:4] == ["caller     not known", "from       127.0.0.1, region -"]
-    assert lines[-1] == "No policy was asked: the request was refused before."
+    assert lines[-1] == "No policy decided: the request was refused before the decision."
     absent = told(replace(ALLOWED, outcome="not_offered", decisions=()))
     assert absent[0].endswith(" was not offered")
-    assert absent[-1] == (
-        "No policy denied it: this installation does not offer it. On AWS, a policy decides."
-    )
+    assert absent[-1] == ("No policy denied it: Tabard does not offer it. On AWS, a policy decides.")
     failed = told(replace(ALLOWED, outcome="failed"))
-    assert "It was allowed; what failed is not a matter of policies." in failed
+    assert "The policies allowed it. It failed for another reason." in failed
 
 
 def test_as_json_it_is_all_there() -> None:

@@ -11,7 +11,7 @@ from tabard.cli.main import app
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ((), "say what is to go wrong"),
+        ((), "name a fault"),
         (("--imds-delay", "2"), "'2' is not a duration"),
         (("--clock-skew", "1d"), "'1d' is not a duration"),
         (("--imds-delay", "00"), "'00' is not a duration"),

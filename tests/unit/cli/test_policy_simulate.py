@@ -136,13 +136,13 @@ def test_a_policy_may_come_by_stdin() -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("--action", "s3:GetObject"), "name policies with --policy"),
+        (("--action", "s3:GetObject"), "pass policies with --policy"),
         (("--policy", "-", "--action", "s3:*"), "Invalid action s3:*"),
         (("--policy", "-", "--action", "s3:GetObject", "--resource", "reports"), "Invalid resource reports"),
         (("--policy", "-", "--action", "s3:GetObject", "--context", "team"), "is not KEY=VALUE"),
         (("--policy", "-", "--action", "s3:GetObject", "--context", "team=blue"), "is not KEY=VALUE"),
         (("--policy", "-", "--action", "s3:GetObject", "--caller", "bob"), "does not clearly define entity"),
-        (("--policy", "no-such-file", "--action", "s3:GetObject"), "cannot be read"),
+        (("--policy", "no-such-file", "--action", "s3:GetObject"), "cannot read no-such-file"),
     ],
 )
 def test_a_mistake_in_the_command_line_is_one_sentence(arguments: tuple[str, ...], sentence: str) -> None:
@@ -234,8 +234,8 @@ def test_the_organization_of_the_system_limits_its_principals(data_dir: str) -> 
     ("principal", "sentence"),
     [
         ("role/nobody", "there is no role nobody"),
-        ("nobody", "is none of role/NAME"),
-        ("host/x", "is none of role/NAME"),
+        ("nobody", "is not role/NAME"),
+        ("host/x", "is not role/NAME"),
         (f"arn:aws:iam::{ACCOUNT_ID}:user/nobody", "cannot be found"),
     ],
 )
