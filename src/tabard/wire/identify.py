@@ -25,7 +25,7 @@ from tabard.wire.input_errors import (
 from tabard.wire.request import Protocol, RawRequest, ServiceName
 from tabard.wire.s3_routes import UnknownOperation, match_s3_operation
 from tabard.wire.service_model import service_model
-from tabard.wire.unknown_service import KNOWN_SERVICES, ServiceNotOffered, foreign_protocol
+from tabard.wire.unknown_service import ServiceNotOffered, foreign_protocol, foreign_service
 
 FORM: Final = "application/x-www-form-urlencoded"
 _QUERY_PROTOCOLS: Final[Mapping[ServiceName, Protocol]] = MappingProxyType(
@@ -53,13 +53,14 @@ def identify(raw: RawRequest, scope_service: str | None) -> Identified:
         scope_service: the service in the signature's scope; None for a request without one, which can only be
             refused, but in its own protocol.
     Raises:
-        ServiceNotOffered: the scope is that of a service that Tabard does not have.
+        ServiceNotOffered: the scope or, without one, a header names a service that Tabard does not have.
         WrongServiceScope (403): scope and request differ. UnknownOperationException, MissingAction (400).
         S3: NotImplemented (501) or MethodNotAllowed (405) for what is no operation; InvalidURI and its kind.
     """
     service, protocol = identify_service(raw, scope_service)
-    if scope_service is not None and scope_service not in KNOWN_SERVICES and protocol != "json":
-        raise ServiceNotOffered(scope_service, foreign_protocol(raw, scope_service))
+    foreign = foreign_service(raw, scope_service) if protocol != "json" else None
+    if foreign is not None:
+        raise ServiceNotOffered(foreign, foreign_protocol(raw, foreign))
     if scope_service is not None and scope_service != service:
         raise WrongServiceScope(service=service)
     if protocol == "json":

@@ -21,6 +21,8 @@ KNOWN_SERVICES: Final = frozenset(("iam", "sts", "ec2", "s3", "dynamodb", "sqs",
 _FORM: Final = "application/x-www-form-urlencoded"
 _REST_XML: Final = frozenset(("route53", "cloudfront"))
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+# https://smithy.io/2.0/additional-specs/protocols/smithy-rpc-v2.html#requests
+_SMITHY_PATH: Final = re.compile(r"/service/([A-Za-z0-9_.]{1,64})/operation/")
 _CODES: Final[Mapping[ForeignProtocol, tuple[str, int]]] = MappingProxyType(
     {
         "json": ("UnknownOperationException", 400),
@@ -48,6 +50,20 @@ class ServiceNotOffered(CodedError):
             message=f"This installation does not offer the service '{self.service}'. "
             "It offers IAM, STS, EC2, S3, DynamoDB and SQS.",
         )
+
+
+def foreign_service(raw: RawRequest, scope_service: str | None) -> str | None:
+    """Return the name of a service that Tabard does not have; None where the request names none.
+
+    Args: scope_service: the service in the scope; headers name the service of an unsigned request.
+    """
+    if scope_service is not None:
+        return None if scope_service in KNOWN_SERVICES else scope_service
+    target = raw.header("x-amz-target")
+    if target is not None:
+        return target.partition(".")[0]
+    smithy = _SMITHY_PATH.match(raw.raw_path) if raw.header("smithy-protocol") is not None else None
+    return smithy[1] if smithy is not None else None
 
 
 def foreign_protocol(raw: RawRequest, service: str) -> ForeignProtocol:

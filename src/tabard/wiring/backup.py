@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import shutil
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -69,12 +70,14 @@ def restore_into(data_dir: DataDir, backup: Path, *, master_key_file: Path | Non
     """Make the backup the store of a data directory that has none.
 
     The master key is the one in `master_key_file`, in systemd's credential or in the data directory, or else
-    the one in the backup, which is then kept in the data directory.
+    the one in the backup, which is then kept in the data directory. A restore that fails removes the data
+    directory again where it has created it.
 
     Raises:
         NotRestored, DataDirInUse, DataDirUnsafe, DataFileUnusable, MasterKeyUnusable, StoreUnavailable,
         BackupUnusable, OSError.
     """
+    is_new = not data_dir.path.exists()
     data_dir.prepare()
     lock = data_dir.lock()
     try:
@@ -82,6 +85,10 @@ def restore_into(data_dir: DataDir, backup: Path, *, master_key_file: Path | Non
         draft = data_dir.database.with_name(f".restored.{secrets.token_hex(8)}")
         try:
             return _restore(backup, data_dir, draft, master_key_file)
+        except BaseException:
+            if is_new:
+                shutil.rmtree(data_dir.path)
+            raise
         finally:
             for leftover in data_dir.path.glob(f"{draft.name}*"):
                 leftover.unlink()

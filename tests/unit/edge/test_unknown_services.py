@@ -6,7 +6,9 @@ import pytest
 from botocore.awsrequest import HeadersDict
 from botocore.parsers import create_parser
 from botocore.session import get_session
+from msgspec import structs
 
+from tabard.wire.request import RawRequest
 from tabard.wire.service_model import service_model
 from tabard.wire.unknown_service import ServiceNotOffered
 from tests.support.edge_in_memory import EdgeInMemory
@@ -80,6 +82,27 @@ async def test_a_request_of_s3_signed_for_another_service_is_told_so(edge: EdgeI
     assert bool(answer.body) == (method == "GET")
     if answer.body:
         assert json.loads(answer.body)["message"] == SENTENCE.format(service="lambda")
+
+
+UNSIGNED = [
+    ("/", [("x-amz-target", "TrentService.ListKeys"), ("content-type", "application/x-amz-json-1.1")]),
+    ("/service/TrentService/operation/ListKeys", [("smithy-protocol", "rpc-v2-cbor")]),
+]
+
+
+@pytest.mark.parametrize(("target", "headers"), UNSIGNED, ids=["json", "cbor"])
+async def test_an_unsigned_request_gets_the_same_sentence(
+    edge: EdgeInMemory, target: str, headers: list[tuple[str, str]]
+) -> None:
+    """AWS's json and cbor protocols name the service in a header or the path, without any signature."""
+
+    def unsigned(raw: RawRequest) -> RawRequest:
+        return structs.replace(raw, headers=(("host", "edge.test"), *headers))
+
+    answer = await edge.ask("kms", target=target, headers=headers, change=unsigned)
+    assert isinstance(answer.body, bytes)
+    assert (answer.status, dict(answer.headers)["x-amzn-errortype"]) == (400, "UnknownOperationException")
+    assert SENTENCE.format(service="TrentService").encode() in answer.body
 
 
 async def test_a_target_of_ours_is_still_held_to_its_own_scope(edge: EdgeInMemory) -> None:
