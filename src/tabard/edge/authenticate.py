@@ -29,6 +29,7 @@ from tabard.edge.tables import SERVICES, Proof
 from tabard.services.s3.operations import STREAMED_BODY
 from tabard.services.s3.region import check_region
 from tabard.store.snapshot import Snapshot
+from tabard.wire.regions import regions_of
 
 QUERY_LIMIT_BYTES = 1024 * 1024
 JSON_LIMIT_BYTES = 16 * 1024 * 1024
@@ -74,9 +75,15 @@ class Authentication:
         return await self._by_signed_body(claimed, content)
 
     async def _examine(self, claimed: Claimed) -> Examined:
-        """Check key, date, scope and session by the newest snapshot, before any body is read."""
+        """Check key, date, scope and session by the newest snapshot, before any body is read.
+
+        AWS: "If the credential scope does not specify the same Region as the request, the signature
+        verification step fails with the following error message: Credential should be scoped to a valid
+        Region". https://docs.aws.amazon.com/IAM/latest/UserGuide/signature-v4-troubleshooting.html
+        Differs: one endpoint serves every region, so a signature may name any region of the partition.
+        """
         snapshot = await self.snapshots.newest()
-        return self.authenticator.examine(
+        examined = self.authenticator.examine(
             claimed.raw,
             claimed.claim,
             service=claimed.identified.service,
@@ -84,6 +91,11 @@ class Authentication:
             keyring=self.keyrings.of(snapshot),
             now=self.clock.now(),
         )
+        valid = regions_of(snapshot.partition) | {self.home_region}
+        if proof_of(claimed) is Proof.SIGNED_BODY and examined.region not in valid:
+            detail = f"a valid region, not '{examined.region}'"
+            raise NotAuthenticated(examined.service, Refusal.WRONG_SCOPE, detail=detail)
+        return examined
 
     async def _by_signed_body(self, claimed: Claimed, content: bytes) -> Authenticated:
         examined = await self._examine(claimed)

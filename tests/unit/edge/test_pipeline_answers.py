@@ -1,5 +1,6 @@
 """The way of a request through the rooms: where it may end, and what the caller and the audit are told."""
 
+import html
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -205,6 +206,49 @@ async def test_a_claim_that_is_none_is_refused_in_the_services_words(
     assert answer.status == status
     assert code in text_of(answer)
     assert (await outcome_of(edge))[:2] == ("refused", code)
+
+
+@pytest.mark.parametrize(
+    ("service", "code", "status"),
+    [
+        ("iam", "SignatureDoesNotMatch", 403),
+        ("sts", "SignatureDoesNotMatch", 403),
+        ("ec2", "AuthFailure", 401),
+        ("dynamodb", "InvalidSignatureException", 400),
+        ("sqs", "SignatureDoesNotMatch", 403),
+        ("tabard", "SignatureDoesNotMatch", 403),
+        ("hosts", "SignatureDoesNotMatch", 403),
+    ],
+)
+async def test_a_signature_for_a_region_that_aws_does_not_have_is_refused(
+    edge: EdgeInMemory, service: str, code: str, status: int
+) -> None:
+    """https://docs.aws.amazon.com/IAM/latest/UserGuide/signature-v4-troubleshooting.html ("Region")"""
+    targets = {
+        "dynamodb": "DynamoDB_20120810.ListTables",
+        "sqs": "AmazonSQS.ListQueues",
+        "tabard": "Tabard_20261101.GetOrganization",
+        "hosts": "TabardHosts_20261101.DescribeHosts",
+    }
+    if service in targets:
+        answer = await edge.target(service, targets[service], {}, region="eu-north-9")
+    else:
+        answer = await edge.ask(service, body=IDENTITY, region="eu-north-9")
+    assert answer.status == status
+    assert code in text_of(answer)
+    assert "Credential should be scoped to a valid region, not 'eu-north-9'." in html.unescape(
+        text_of(answer)
+    )
+    assert (await outcome_of(edge))[:2] == ("refused", code)
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "eu-west-1", "ap-southeast-4"])
+async def test_a_signature_may_be_for_any_region_of_the_partition(edge: EdgeInMemory, region: str) -> None:
+    assert (await edge.ask("sts", body=IDENTITY, region=region)).status == 200
+
+
+async def test_a_signature_for_a_region_of_another_partition_is_refused(edge: EdgeInMemory) -> None:
+    assert (await edge.ask("sts", body=IDENTITY, region="cn-north-1")).status == 403
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])

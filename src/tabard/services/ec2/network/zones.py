@@ -1,9 +1,5 @@
 """Regions and their one Availability Zone."""
 
-from functools import cache
-
-from botocore.loaders import Loader
-
 from tabard.access.authorize import Permit
 from tabard.services.ec2.errors import DryRunOperation, InvalidParameterValue
 from tabard.services.ec2.filters import Filter, Selectors, keep
@@ -11,6 +7,7 @@ from tabard.services.ec2.instances.context import on_everything
 from tabard.services.ec2.network.default_vpc import DefaultVpc, default_vpc
 from tabard.services.operation import Operation, Output, Read, Request
 from tabard.store.snapshot import Snapshot
+from tabard.wire.regions import regions_of
 
 _OPT_IN = "opt-in-not-required"
 
@@ -90,7 +87,7 @@ def describe_regions(permit: Permit, request: DescribeRegionsRequest, _: Snapsho
     """
     if request.dry_run:
         raise DryRunOperation
-    known = sorted({*_regions_of(permit.partition), permit.region})
+    known = sorted({*regions_of(permit.partition), permit.region})
     for name in request.region_names:
         if name not in known:
             raise InvalidParameterValue(reason=f"Invalid region names: [{name}]")
@@ -102,17 +99,6 @@ def describe_regions(permit: Permit, request: DescribeRegionsRequest, _: Snapsho
     wanted = [name for name in known if not request.region_names or name in request.region_names]
     regions = keep(wanted, request.filters, selectors)
     return {"Regions": [{"RegionName": name, "OptInStatus": _OPT_IN} for name in regions]}
-
-
-@cache
-def _regions_of(partition: str) -> tuple[str, ...]:
-    endpoints = Loader().load_data("endpoints")
-    return tuple(
-        region
-        for each in endpoints["partitions"]
-        if each["partition"] == partition
-        for region in each["regions"]
-    )
 
 
 OPERATIONS: tuple[Operation, ...] = (
