@@ -111,7 +111,8 @@ def _options(command: object) -> Iterator[tuple[str, str, str]]:
             continue
         names = ", ".join(code(name) for name in (*parameter.opts, *parameter.secondary_opts))
         default = parameter.default
-        said = "" if default in (None, False, (), []) else code(str(default))
+        shown = parameter.show_default if isinstance(parameter.show_default, str) else default
+        said = "" if shown in (None, False, (), []) else code(str(shown))
         yield names, _joined(parameter.help or ""), said
 
 

@@ -1,16 +1,18 @@
 """docs/settings.md: every setting, its option, its variable, its default and its unit."""
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
 
 import typer
-from annotated_types import Ge, Le
 from pydantic.fields import FieldInfo
 
 from sources.markdown import NOTICE, code, table
 from tabard.cli.lazy_commands import loaded
 from tabard.cli.main import app
+from tabard.cli.setting_options import bounds_text, default_text, described, duration_of, kind_of
 from tabard.wiring.settings import Settings
+
+_KINDS: Mapping[object, str] = {bool: "yes or no", Path: "path"}
 
 _INTRODUCTION = """# Settings
 
@@ -20,6 +22,10 @@ every user of the machine can read a command line.
 
 At the start, Tabard refuses settings that cannot work, and gives the reason. The first start of a data
 directory fixes account id and region; every other setting may change from start to start.
+
+A duration is a whole number and a unit: `500ms`, `30s`, `5m`, `6h`, `1d`; zero needs no unit. That holds for
+every option of every command. A setting also takes a bare number, in the unit that ends its name: a value of
+`1200` for `session_lifetime_seconds` is `20m`. No other option does.
 """
 
 _AFTER = """
@@ -36,13 +42,13 @@ def settings_page() -> str:
             code(name),
             options_of(name),
             code(f"TABARD_{name.upper()}"),
-            _default(field),
-            _unit(name, field),
-            _described(field),
+            code(default_text(field)) or ("none" if field.default is None else "empty"),
+            _kind(field),
+            described(field),
         )
         for name, field in Settings.model_fields.items()
     ]
-    head = ("setting", "option of `tabard up`", "variable", "default", "unit and bounds", "meaning")
+    head = ("setting", "option of `tabard up`", "variable", "default", "kind and bounds", "meaning")
     return "\n".join([NOTICE, "", _INTRODUCTION, table(head, rows)]).rstrip() + "\n" + _AFTER
 
 
@@ -55,36 +61,6 @@ def options_of(setting: str) -> str:
     return "none"
 
 
-def _default(field: FieldInfo) -> str:
-    if field.default_factory is not None:
-        return "`$XDG_DATA_HOME/tabard`, or `~/.local/share/tabard`"
-    default = field.default
-    if default is None:
-        return "none"
-    if isinstance(default, bool):
-        return code("true" if default else "false")
-    return code(str(default)) or "empty"
-
-
-def _unit(name: str, field: FieldInfo) -> str:
-    return ", ".join(_unit_parts(name, field))
-
-
-def _unit_parts(name: str, field: FieldInfo) -> Iterator[str]:
-    if name.endswith("_seconds"):
-        yield "seconds"
-    elif field.annotation is bool:
-        yield "yes or no"
-    elif field.annotation is Path:
-        yield "path"
-    least = [str(bound.ge) for bound in field.metadata if isinstance(bound, Ge)]
-    most = [str(bound.le) for bound in field.metadata if isinstance(bound, Le)]
-    if least and most:
-        yield f"{least[0]} to {most[0]}"
-    elif least:
-        yield f"at least {least[0]}"
-
-
-def _described(field: FieldInfo) -> str:
-    text = field.description or ""
-    return text[:1].upper() + text[1:]
+def _kind(field: FieldInfo) -> str:
+    kind = "duration" if duration_of(field) else _KINDS.get(kind_of(field), "")
+    return ", ".join(filter(None, (kind, bounds_text(field))))

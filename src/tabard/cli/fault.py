@@ -7,7 +7,7 @@ import typer
 
 from tabard.administration.hosts import set_instance_faults
 from tabard.cli.acting import acting_client, call_failures
-from tabard.cli.durations import span
+from tabard.cli.durations import duration
 from tabard.cli.running import DataDirOption, EndpointOption, ProfileOption, complain
 from tabard.model.messages import DesiredFaults, SetInstanceFaultsRequest
 
@@ -57,10 +57,10 @@ def fault(
     """
     request = SetInstanceFaultsRequest(
         instance_id=instance,
-        metadata_delay_milliseconds=_whole(imds_delay, timedelta(milliseconds=1)),
+        metadata_delay_milliseconds=_whole("--imds-delay", imds_delay, timedelta(milliseconds=1)),
         metadata_status=imds_status or (FAULT_STATUS if imds_5xx else None),
         credentials_code=code,
-        clock_skew_seconds=_whole(clock_skew, timedelta(seconds=1)),
+        clock_skew_seconds=_whole("--clock-skew", clock_skew, timedelta(seconds=1)),
         rotate_now=rotate_now,
         expire_now=expire_now,
         clear=clear,
@@ -73,9 +73,9 @@ def fault(
     typer.echo(f"{instance}: {_shown(request, in_force)}")
 
 
-def _whole(text: str | None, unit: timedelta) -> int | None:
+def _whole(option: str, text: str | None, unit: timedelta) -> int | None:
     """A span in whole units; None where none was given."""
-    return None if text is None else int(span(text) / unit)
+    return None if text is None else int(duration(text, option=option, signed=True) / unit)
 
 
 def _shown(request: SetInstanceFaultsRequest, faults: DesiredFaults) -> str:

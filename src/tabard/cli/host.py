@@ -10,7 +10,7 @@ import socket
 import sys
 import tempfile
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -261,6 +261,8 @@ def enroll_(
         complain(f"{command[0]}: command not found")
     by_default = 80 if metadata_address == METADATA_ADDRESS else 4591
     renew_every = duration(renew_key_every, option="--renew-key-every")
+    if renew_every < timedelta(minutes=1):
+        complain(f"--renew-key-every {renew_key_every}: it is 1m at least")
     prepare_process(least_level=logging.WARNING, for_people=True)
     with tempfile.TemporaryDirectory(prefix="tabard-machine-") as runtime_directory:
         machine = EnrolledMachine(

@@ -12,7 +12,7 @@ from rich.console import Console
 from tabard.administration.client import SystemClient
 from tabard.agent.edge_relay import EdgeDoor, PlainDoor, VouchingDoor
 from tabard.cli.running import complain
-from tabard.cli.up import settings_from
+from tabard.cli.setting_options import settings_from
 from tabard.wiring.data_dir import find_running
 from tabard.wiring.data_file import DataFileUnusable
 from tabard.wiring.local_admin import as_admin

@@ -3,9 +3,9 @@
 import re
 from datetime import UTC, datetime
 
-from tabard.cli.durations import duration
 from tabard.cli.running import complain
 from tabard.cli.shown import printable
+from tabard.durations import parse_duration
 
 _DATE = re.compile("[0-9]{4}-")
 
@@ -18,7 +18,7 @@ def since_time(text: str, *, now: datetime) -> datetime:
     """
     try:
         if not _DATE.match(text):
-            return now - duration(text, option="--since")
+            return now - parse_duration(text)
         found = datetime.fromisoformat(text)
         return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     except (ValueError, OverflowError):

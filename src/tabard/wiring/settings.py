@@ -1,19 +1,51 @@
 """What an operator may set: by an option of `tabard up`, or by a `TABARD_*` variable."""
 
 import re
+from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tabard.agent.networks.allowed import AllowedAddress, parse_allowed
+from tabard.durations import parse_duration
 from tabard.names import ACCOUNT_ID
 from tabard.wiring.data_dir import default_data_dir
 
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptionForm:
+    """How `tabard up` takes a setting, where its type does not say it.
+
+    exists: a secret has no option. repeated: the option may be given several times.
+    """
+
+    metavar: str = ""
+    exists: bool = True
+    repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DurationIn:
+    """Reads `6h` as a number of units. A bare number counts units: the setting's name ends in their name."""
+
+    unit: timedelta
+
+    def __call__(self, value: object) -> object:
+        """Raises ValueError with a sentence for the operator."""
+        if isinstance(value, str) and not _NUMBER.fullmatch(value):
+            return parse_duration(value) / self.unit
+        return value
+
+
+_IN_SECONDS = BeforeValidator(DurationIn(timedelta(seconds=1)))
+_IN_DAYS = BeforeValidator(DurationIn(timedelta(days=1)))
 
 
 def _account_id(value: str) -> str:
@@ -56,8 +88,7 @@ def _address_and_port(value: str) -> tuple[str, int]:
     return address, int(port)
 
 
-def _one_of_its_own(value: Path) -> Path:
-    return value.expanduser().absolute()
+FilePath = Annotated[Path, AfterValidator(lambda value: value.expanduser().absolute())]
 
 
 ENVIRONMENT_PREFIX = "TABARD_"
@@ -71,11 +102,11 @@ def _is_beyond_loopback(address: str) -> bool:
 
 
 class Settings(BaseSettings):
-    """Settings of one installation. Durations are seconds."""
+    """Settings of one installation. Each is declared here alone: options, help and documents follow."""
 
     model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, frozen=True, extra="forbid")
 
-    data_dir: Annotated[Path, AfterValidator(_one_of_its_own)] = Field(
+    data_dir: FilePath = Field(
         default_factory=default_data_dir, description="where the state is kept (mode 0700)"
     )
     ephemeral: bool = Field(
@@ -99,14 +130,16 @@ class Settings(BaseSettings):
         le=65535,
         description="the port of health and metrics, on loopback; 0 picks a free one",
     )
-    metrics_address: Annotated[str, AfterValidator(_metrics_address)] = Field(
-        default="",
-        description="ADDRESS:PORT of health and metrics, in place of loopback and health_port",
+    metrics_address: Annotated[str, AfterValidator(_metrics_address), OptionForm(metavar="ADDRESS:PORT")] = (
+        Field(
+            default="",
+            description="ADDRESS:PORT of health and metrics, in place of loopback and health_port",
+        )
     )
-    metrics_tls_certificate: Path | None = Field(
+    metrics_tls_certificate: FilePath | None = Field(
         default=None, description="the certificate (PEM, with its chain) of health and metrics"
     )
-    metrics_tls_key: Path | None = Field(
+    metrics_tls_key: FilePath | None = Field(
         default=None, description="the private key (PEM) of that certificate"
     )
     log_format: Literal["json", "text"] = Field(
@@ -119,28 +152,30 @@ class Settings(BaseSettings):
     region: Annotated[str, AfterValidator(_region)] = Field(
         default="us-east-1", description="the home region, fixed at the first start"
     )
-    admin_access_key_id: str = Field(default="", description="the admin's key id; empty makes a random one")
-    admin_secret_access_key: SecretStr = Field(
+    admin_access_key_id: Annotated[str, OptionForm(exists=False)] = Field(
+        default="", description="the admin's key id; empty makes a random one"
+    )
+    admin_secret_access_key: Annotated[SecretStr, OptionForm(exists=False)] = Field(
         default=SecretStr(""), description="the admin's secret; empty makes a random one"
     )
     root_access_key: bool = Field(
         default=False, description="whether the account's root has a key (random, in root.json)"
     )
-    organization_file: Path | None = Field(
+    organization_file: FilePath | None = Field(
         default=None,
         description="the organization this account is in, put in force at each start (TOML or JSON)",
     )
-    session_lifetime_seconds: int = Field(
+    session_lifetime_seconds: Annotated[int, _IN_SECONDS] = Field(
         default=6 * 3600, ge=1200, le=12 * 3600, description="how long an instance's session lives"
     )
-    rotate_every_seconds: float = Field(
+    rotate_every_seconds: Annotated[float, _IN_SECONDS] = Field(
         default=0, ge=0, description="change instances' keys at this pace; 0 is half of the lifetime"
     )
-    store_outage_bound_seconds: int = Field(
+    store_outage_bound_seconds: Annotated[int, _IN_SECONDS] = Field(
         default=3600, ge=1, le=43200, description="how long edges go on deciding while the store is away"
     )
-    audit_kept_days: int = Field(
-        default=90, ge=1, le=3650, description="how many days the audit keeps its events"
+    audit_kept_days: Annotated[int, _IN_DAYS] = Field(
+        default=90, ge=1, le=3650, description="how long the audit keeps its events"
     )
     audit_limit_megabytes: int = Field(
         default=1024,
@@ -148,10 +183,10 @@ class Settings(BaseSettings):
         le=1_048_576,
         description="how many megabytes the events of the audit may take; the oldest go first",
     )
-    upstream_timeout_seconds: float = Field(
+    upstream_timeout_seconds: Annotated[float, _IN_SECONDS] = Field(
         default=30,
         ge=1,
-        description="how long an upstream may be silent before 503 is answered (SQS' long polls are, for 20)",
+        description="how long an upstream may be silent before 503 is answered (an SQS long poll: 20s)",
     )
     revoke_on_disassociate: bool = Field(
         default=False,
@@ -160,18 +195,20 @@ class Settings(BaseSettings):
     revoke_on_terminate: bool = Field(
         default=True, description="end an instance's sessions when it is terminated; EC2 does not"
     )
-    container_images: Path | None = Field(
+    container_images: FilePath | None = Field(
         default=None,
         description="a folder of root file systems: each folder in it is an image to launch containers from",
     )
     launch_uid: int | None = Field(default=None, ge=1, description="the uid that instances' processes run as")
     launch_gid: int | None = Field(default=None, ge=1, description="the gid that instances' processes run as")
-    vm_image: Path | None = Field(
+    vm_image: FilePath | None = Field(
         default=None,
         description="the folder of the image that virtual machines are booted from: disk.raw or disk.qcow2, "
         "vmlinuz, initrd",
     )
-    allow_address: Annotated[str, AfterValidator(_allowed)] = Field(
+    allow_address: Annotated[
+        str, AfterValidator(_allowed), OptionForm(metavar="ADDRESS:PORT", repeated=True)
+    ] = Field(
         default="",
         description="what instances with a network of their own may reach beside the edge, over TCP: "
         "ADDRESS:PORT, several separated by commas",

@@ -13,7 +13,7 @@ from tabard.cli.main import app
     [
         ((), "name a fault"),
         (("--imds-delay", "2"), "'2' is not a duration"),
-        (("--clock-skew", "1d"), "'1d' is not a duration"),
+        (("--clock-skew", "1w"), "'1w' is not a duration"),
         (("--imds-delay", "00"), "'00' is not a duration"),
         (("--imds-status", "404"), "--imds-status"),
         (("--rotate-now",), "no tabard is running"),
