@@ -85,7 +85,9 @@ def test_it_tells_that_the_role_was_changed_since_and_still_what_was_then(
         PolicyDocument=json.dumps(statements(READ_IF_BLUE)),
     )
     told = explained(system, request_id)
-    assert [arn.rpartition("/")[2] for arn in told["changed_since"]] == [instance.instance_profile]
+    [change] = told["changed_since"]
+    assert (change["change"], change["kind"], change["name"]) == ("added", "inline policy", "later")
+    assert change["holder"].rpartition("/")[2] == instance.instance_profile
     assert len(told["explanation"]["statements"]) == 1
 
 

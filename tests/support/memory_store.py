@@ -8,7 +8,7 @@ store.snapshot().role_named("web")
 
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -488,13 +488,6 @@ class MemoryTransaction:
     def account_id(self) -> str:
         self._account_id = self._account_id or self.tables.account_id()
         return self._account_id
-
-    def changed_since(self, version: int) -> Mapping[str, frozenset[str]]:
-        found: dict[str, set[str]] = {}
-        for written, owner, name, key in self._journal:
-            if written > version and owner in (self.account_id, ""):
-                found.setdefault(KIND[name].name, set()).add(key)
-        return {name: frozenset(keys) for name, keys in found.items()}
 
 
 class MemoryStore:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from tabard.model.audit_event import AuditEvent, ChangedSince
+from tabard.model.audit_event import AuditEvent
 from tabard.model.audit_query import (
     EVERY_EVENT,
     EventFilter,
@@ -11,8 +11,12 @@ from tabard.model.audit_query import (
     EventPosition,
     NumberedEvents,
 )
+from tabard.model.policy_change import PolicyChange
 
 PAGE = 1_000
+
+Explained = tuple[AuditEvent, tuple[PolicyChange, ...]]
+"""An event, and what changed since of all that its decision rested on."""
 
 
 class Audit(Protocol):
@@ -29,7 +33,7 @@ class Audit(Protocol):
     ) -> EventPage:
         """The newest events, or the newest that are older than a position, in the order of time."""
 
-    def explain(self, request_id: str) -> tuple[AuditEvent, ChangedSince] | None:
+    def explain(self, request_id: str) -> Explained | None:
         """The last event of this request id, and what changed since of all that its decision rested on."""
 
 

@@ -5,9 +5,10 @@ from typing import Any
 
 import msgspec
 
+from tabard.administration.audit_pages import Explained
 from tabard.administration.call_errors import CallFailed
 from tabard.administration.client import TABARD, SystemClient
-from tabard.model.audit_event import AuditEvent, ChangedSince
+from tabard.model.audit_event import AuditEvent
 from tabard.model.audit_query import (
     EVERY_EVENT,
     EventFilter,
@@ -48,7 +49,7 @@ class SystemAudit:
         older = page.next_token
         return EventPage(events=_events(page), next=None if older is None else EventPosition.of_token(older))
 
-    def explain(self, request_id: str) -> tuple[AuditEvent, ChangedSince] | None:
+    def explain(self, request_id: str) -> Explained | None:
         """The last event of this request id, and what changed since of all that its decision rested on."""
         request = ExplainEventRequest(request_id=request_id)
         try:
@@ -57,7 +58,7 @@ class SystemAudit:
             if error.code == "EventNotFound":
                 return None
             raise
-        return _event(found.event), ChangedSince(found.changed_since, is_known=found.is_known)
+        return _event(found.event), found.changes
 
     def _page(self, request: LookupEventsRequest) -> LookupEventsResult:
         return self.client.call("LookupEvents", request, LookupEventsResult, service=TABARD)

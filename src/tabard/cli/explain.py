@@ -2,20 +2,21 @@
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
 
 import msgspec
 import typer
 
-from tabard.administration.audit_pages import Audit
+from tabard.administration.audit_pages import Audit, Explained
 from tabard.cli.decision_text import denial_record_text, layer_name, statement_name
 from tabard.cli.reading import audit_of, reading_failures, system_or_stopped
 from tabard.cli.running import DataDirOption, EndpointOption, ProfileOption, complain
 from tabard.cli.shown import printable
 from tabard.clock import iso8601
-from tabard.model.audit_event import AuditEvent, ChangedSince, DecidedCheck
+from tabard.model.audit_event import AuditEvent, DecidedCheck
+from tabard.model.policy_change import PolicyChange
 from tabard.policy import Effect
 
 # Events of requests that change nothing are written twice a second.
@@ -59,7 +60,7 @@ def explain(
             typer.echo(printable(line))
 
 
-def _written(trail: Audit, request_id: str) -> tuple[AuditEvent, ChangedSince] | None:
+def _written(trail: Audit, request_id: str) -> Explained | None:
     """Return the event. The edge may not have written it yet."""
     for _ in range(_ATTEMPTS):
         found = trail.explain(request_id)
@@ -69,17 +70,17 @@ def _written(trail: Audit, request_id: str) -> tuple[AuditEvent, ChangedSince] |
     return None
 
 
-def explanation_json(event: AuditEvent, since: ChangedSince) -> dict[str, object]:
+def explanation_json(event: AuditEvent, since: Sequence[PolicyChange]) -> dict[str, object]:
     """Return the event and its later changes as values that JSON can represent."""
     told = msgspec.structs.asdict(event) | {"at": iso8601(event.at)}
     told["decisions"] = [_decision_json(decided) for decided in event.decisions]
     told["policies"] = msgspec.to_builtins(event.policies)
     told["explanation"] = _evidence(event)
-    told["changed_since"] = list(since.names) if since.is_known else None
+    told["changed_since"] = [_change_json(change) for change in since]
     return told
 
 
-def explanation_text(event: AuditEvent, since: ChangedSince) -> Iterator[str]:
+def explanation_text(event: AuditEvent, since: Sequence[PolicyChange]) -> Iterator[str]:
     """Yield the same for people, line by line."""
     asked = f"{event.service}:{event.operation}" if event.operation else event.service or "a request"
     yield f"{asked} was {event.outcome.replace('_', ' ')}"
@@ -98,7 +99,7 @@ def explanation_text(event: AuditEvent, since: ChangedSince) -> Iterator[str]:
     if evidence is not None:
         yield from denial_record_text(evidence)
     if event.decisions:
-        yield f"  since then {_since_text(since)}"
+        yield from _since_text(since)
 
 
 def _verdict(decided: DecidedCheck) -> str:
@@ -116,12 +117,15 @@ def _evidence(event: AuditEvent) -> Mapping[str, Any] | None:
     return found
 
 
-def _since_text(since: ChangedSince) -> str:
-    if not since.is_known:
-        return "too much was written to know what changed"
-    if not since.names:
-        return "no policy that it rests on has changed"
-    return f"changed: {', '.join(since.names)}"
+def _since_text(since: Sequence[PolicyChange]) -> Iterator[str]:
+    if not since:
+        yield "  since then no policy that it rests on has changed"
+    for number, change in enumerate(since):
+        yield f"  {'since then' if number == 0 else '          '} {change}"
+
+
+def _change_json(change: PolicyChange) -> dict[str, str]:
+    return {name: value for name, value in msgspec.structs.asdict(change).items() if value}
 
 
 def _decision_json(decided: DecidedCheck) -> dict[str, object]:

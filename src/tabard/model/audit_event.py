@@ -1,6 +1,5 @@
 """One event per request: who asked what of which resource, what was decided and why."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
@@ -80,11 +79,3 @@ class AuditEvent(msgspec.Struct, frozen=True, kw_only=True):
         """The IAM actions that were decided, and the operation: `s3:ListBucket`, `s3:ListObjectsV2`."""
         named = (f"{self.service}:{self.operation}",) if self.operation else ()
         return tuple(dict.fromkeys((*(decided.action for decided in self.decisions), *named)))
-
-
-@dataclass(frozen=True, slots=True)
-class ChangedSince:
-    """What was written since, by ARN; `is_known` is False where the journal does not reach back so far."""
-
-    names: tuple[str, ...] = ()
-    is_known: bool = True

@@ -6,6 +6,7 @@ from typing import Annotated, TypeAlias
 from tabard.model.audit_event import Outcome
 from tabard.model.member_bounds import Bound, InstanceId
 from tabard.model.messages import Message
+from tabard.model.policy_change import PolicyChange
 
 AfterNumber: TypeAlias = Annotated[int, Bound(name="AfterNumber", least=0, is_long=True)]
 EventNumber: TypeAlias = Annotated[int, Bound(name="EventNumber", is_long=True)]
@@ -69,11 +70,10 @@ class ExplainEventRequest(Message, frozen=True):
 
 
 class ExplainEventResult(Message, frozen=True):
-    """`event` is JSON. `is_known` is false where too much was written since to tell what has changed."""
+    """`event` is JSON. `changes` are those of the policies and tags that the decisions rested on."""
 
     event: str
-    changed_since: tuple[str, ...] = ()
-    is_known: bool = True
+    changes: tuple[PolicyChange, ...] = ()
 
 
 class GetOrganizationRequest(Message, frozen=True):

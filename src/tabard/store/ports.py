@@ -5,7 +5,7 @@ transaction, its audit event among it, is durable when `transaction()` has left 
 and nothing of it is there when it has not.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol, TypeVar
@@ -222,8 +222,6 @@ class Transaction(Protocol):
 
     @property
     def account_id(self) -> str: ...
-    def changed_since(self, version: int) -> Mapping[str, frozenset[str]] | None:
-        """The keys of what was written after a version, by the name of their kind; None if too long ago."""
 
     vault: Vault
     users: Users

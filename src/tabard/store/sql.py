@@ -1,14 +1,14 @@
 """The store over SQL, whichever database it is: transactions, and the snapshots that are read from it."""
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol, cast
 
 from sqlalchemy import Engine
 
-from tabard.store.changes import TooFarBehind, TransactionScope, append_changes, changed_since, newest_version
+from tabard.store.changes import TransactionScope, append_changes
 from tabard.store.failures import store_failures
 from tabard.store.kinds import KINDS
 from tabard.store.ports import StoreUnavailable, Transaction, Vault
@@ -77,14 +77,6 @@ class SqlTransaction:
     @property
     def account_id(self) -> str:
         return self._scope.account_id
-
-    def changed_since(self, version: int) -> Mapping[str, frozenset[str]] | None:
-        """The keys of what was written after a version, by the name of their kind; None if too long ago."""
-        try:
-            scope = self._scope
-            return changed_since(scope, version, newest=newest_version(scope.connection))
-        except TooFarBehind:
-            return None
 
     def before_commit(self) -> None:
         """Write down what the transaction has changed."""

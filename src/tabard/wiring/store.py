@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from tabard.model.audit_event import AuditEvent, ChangedSince
+from tabard.administration.audit_pages import Explained
 from tabard.model.audit_query import EVERY_EVENT, EventFilter, EventPage, EventPosition, NumberedEvents
-from tabard.services.tabard.policy_changes import changed_since
+from tabard.services.tabard.policy_changes import changes_since
 from tabard.store.ports import StoreDamaged, StoreUnavailable
 from tabard.store.snapshot import Snapshot
 from tabard.store.sql import SqlStore
@@ -52,11 +52,11 @@ class AuditReader:
         with self.store.reading() as tx:
             return tx.audit.page(limit=limit, wanted=wanted, older_than=older_than)
 
-    def explain(self, request_id: str) -> tuple[AuditEvent, ChangedSince] | None:
+    def explain(self, request_id: str) -> Explained | None:
         """The last event of this request id, and what changed since of all that its decision rested on."""
         with self.store.reading() as tx:
             event = tx.audit.find(request_id)
-            return None if event is None else (event, changed_since(tx, event))
+            return None if event is None else (event, changes_since(tx, event))
 
 
 @contextmanager

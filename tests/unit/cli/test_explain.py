@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from msgspec.structs import replace
 
 from tabard.cli.explain import explanation_json, explanation_text
-from tabard.model.audit_event import AuditEvent, ChangedSince, DecidedCheck
+from tabard.model.audit_event import AuditEvent, DecidedCheck
+from tabard.model.policy_change import PolicyChange
 from tabard.policy import Effect, Layer, MatchedStatement
 
 ROLE = "arn:aws:iam::111122223333:role/web"
@@ -91,8 +92,12 @@ DENIED = replace(
 )
 
 
-def told(event: AuditEvent, since: ChangedSince | None = None) -> list[str]:
-    return [line.strip() for line in explanation_text(event, since or ChangedSince())]
+EDITED = PolicyChange(change="edited", kind="managed policy", name="p", holder=ROLE, before="v1", after="v2")
+ADDED = PolicyChange(change="added", kind="role", name="web")
+
+
+def told(event: AuditEvent, *since: PolicyChange) -> list[str]:
+    return [line.strip() for line in explanation_text(event, since)]
 
 
 def test_what_was_allowed_names_the_statement_that_allowed_it() -> None:
@@ -135,11 +140,11 @@ def test_a_denial_tells_what_applied_the_near_misses_and_the_condition_keys() ->
     ]
 
 
-def test_what_changed_since_is_named_or_said_not_to_be_known() -> None:
-    assert told(ALLOWED, ChangedSince((ROLE,)))[-1] == f"since then changed: {ROLE}"
-    assert told(ALLOWED, ChangedSince(is_known=False))[-1] == (
-        "since then too much was written to know what changed"
-    )
+def test_each_change_since_is_named_with_what_became_of_it() -> None:
+    assert told(ALLOWED, EDITED, ADDED)[-2:] == [
+        f"since then edited: managed policy p of {ROLE} (v1 → v2)",
+        "added: role web",
+    ]
 
 
 def test_what_no_policy_was_asked_about_says_so() -> None:
@@ -158,7 +163,7 @@ def test_what_no_policy_was_asked_about_says_so() -> None:
 
 
 def test_as_json_it_is_all_there() -> None:
-    said = json.loads(json.dumps(explanation_json(DENIED, ChangedSince((ROLE,)))))
+    said = json.loads(json.dumps(explanation_json(DENIED, [EDITED, ADDED])))
     assert said["at"] == "2026-01-31T12:00:00Z"
     assert said["decisions"][0] == {
         "action": "s3:GetObject",
@@ -169,6 +174,16 @@ def test_as_json_it_is_all_there() -> None:
         "context": {},
     }
     assert said["explanation"] == EVIDENCE
-    assert said["changed_since"] == [ROLE]
-    unknown = explanation_json(ALLOWED, ChangedSince(is_known=False))
-    assert (unknown["explanation"], unknown["changed_since"]) == (None, None)
+    assert said["changed_since"] == [
+        {
+            "change": "edited",
+            "kind": "managed policy",
+            "name": "p",
+            "holder": ROLE,
+            "before": "v1",
+            "after": "v2",
+        },
+        {"change": "added", "kind": "role", "name": "web"},
+    ]
+    unchanged = explanation_json(ALLOWED, [])
+    assert (unchanged["explanation"], unchanged["changed_since"]) == (None, [])

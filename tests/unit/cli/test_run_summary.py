@@ -2,9 +2,9 @@
 
 import msgspec
 
-from tabard.administration.audit_pages import PAGE
+from tabard.administration.audit_pages import PAGE, Explained
 from tabard.cli.run_summary import MOST_DENIALS, MOST_EVENTS, counted_events
-from tabard.model.audit_event import AuditEvent, ChangedSince
+from tabard.model.audit_event import AuditEvent
 from tabard.model.audit_query import EVERY_EVENT, EventFilter, EventPage, EventPosition, NumberedEvents
 from tests.support.aggregates import audit_event
 
@@ -32,7 +32,7 @@ class Trail:
         older = EventPosition(events[0][1].at, events[0][0]) if begin else None
         return EventPage(events=events, next=older)
 
-    def explain(self, request_id: str) -> tuple[AuditEvent, ChangedSince] | None:
+    def explain(self, request_id: str) -> Explained | None:
         return None
 
 

@@ -18,7 +18,7 @@ from tabard.names import Place
 from tabard.services.hosts.answers import answer
 from tabard.services.operation import Facts, Operation, Output, StoreRead
 from tabard.services.tabard.errors import EventNotFound
-from tabard.services.tabard.policy_changes import changed_since
+from tabard.services.tabard.policy_changes import changes_since
 from tabard.store.ports import Transaction
 
 
@@ -83,11 +83,8 @@ def explain_event(permit: Permit, request: ExplainEventRequest, tx: Transaction)
     event = tx.audit.find(request.request_id)
     if event is None:
         raise EventNotFound(event_id=request.request_id)
-    since = changed_since(tx, event)
     return answer(
-        ExplainEventResult(
-            event=msgspec.json.encode(event).decode(), changed_since=since.names, is_known=since.is_known
-        )
+        ExplainEventResult(event=msgspec.json.encode(event).decode(), changes=changes_since(tx, event))
     )
 
 

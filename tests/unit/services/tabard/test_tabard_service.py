@@ -10,10 +10,11 @@ import pytest
 
 from tabard.access.caller import Caller
 from tabard.errors import AwsError
-from tabard.model.audit_event import AuditEvent, Outcome
+from tabard.model.audit_event import AuditEvent, ConsideredPolicies, Outcome
 from tabard.model.organization_tree import as_tree, organization_of
 from tabard.model.tabard_service import TABARD
 from tabard.model.tag import Tag
+from tabard.policy import Layer
 from tabard.services.tabard import errors
 from tabard.services.tabard.operations import OPERATIONS
 from tabard.wire.request import ServiceName
@@ -123,16 +124,27 @@ def test_the_audit_is_answered_in_pages(account: Account) -> None:
 
 def test_an_event_is_explained_with_what_was_changed_since(account: Account) -> None:
     admin_arn = f"arn:aws:iam::{ACCOUNT_ID}:user/admin"
+    admin = account.snapshot.user_named("admin")
+    assert admin is not None
+    sources = account.snapshot.identity_policies(admin.user_id).sources
     event = msgspec.structs.replace(
-        audit_event(1), principal_arn=admin_arn, snapshot_version=account.snapshot.version
+        audit_event(1),
+        principal_arn=admin_arn,
+        principal_id=admin.user_id,
+        policies=(ConsideredPolicies(Layer.IDENTITY, sources),),
     )
     with account.store.transaction() as tx:
         tx.audit.append([event])
     found = ask(account, "ExplainEvent", RequestId=event.request_id)
     assert msgspec.json.decode(found["Event"], type=AuditEvent) == event
-    assert "ChangedSince" not in found
+    assert "Changes" not in found
     account.call("iam", "TagUser", {"UserName": "admin", "Tags": [{"Key": "team", "Value": "blue"}]})
-    assert ask(account, "ExplainEvent", RequestId=event.request_id)["ChangedSince"] == (admin_arn,)
+    assert "Changes" not in ask(account, "ExplainEvent", RequestId=event.request_id)
+    later = {"UserName": "admin", "PolicyName": "later", "PolicyDocument": allow("s3:*")}
+    account.call("iam", "PutUserPolicy", later)
+    assert ask(account, "ExplainEvent", RequestId=event.request_id)["Changes"] == (
+        {"Change": "added", "Kind": "inline policy", "Name": "later", "Holder": admin_arn},
+    )
     unknown = refused(account, "ExplainEvent", RequestId="nonsense")
     assert (unknown.error_code, unknown.message) == (
         "EventNotFound",
