@@ -1,4 +1,4 @@
-"""The agent: on each host, what makes the desired state true and keeps the instances' roles fresh."""
+"""The agent of one host: it makes the desired state true, and renews the sessions of the instances."""
 
 import asyncio
 import random
@@ -59,7 +59,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Agent:
-    """One host's agent. `run` does everything; its steps are public, so that a test can take them one by one.
+    """One host's agent. `run` does everything. Its steps are public, so that a test can run them one by one.
 
     Differs: an instance of the driver `process` ends with its agent, even a killed one.
     """
@@ -79,9 +79,10 @@ class Agent:
         kept: AgentHandover | None = None,
         metrics: AgentMetrics | None = None,
     ) -> None:
-        """Args: drivers: by the name that a desired instance asks for; runtime_directory: exists;
-        edge_door: for what comes from instances' networks, the edge's endpoint where there is no other;
-        kept: where instances are kept that outlive their agent."""
+        """Args: drivers: by the name that a desired instance asks for.
+        runtime_directory: an existing folder.
+        edge_door: where the relay sends requests from instances' networks; None: to the edge's endpoint.
+        kept: stores the instances that outlive this agent, for the next agent."""
         self._host_id = host_id
         self._edge = edge
         self._drivers = dict(drivers)
@@ -127,14 +128,14 @@ class Agent:
 
     @property
     def instances(self) -> Mapping[str, HostedInstance]:
-        """The instances this host knows of, by id."""
+        """The instances that this host knows, by id."""
         return self._instances
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until `stop` is set; then end every instance and listener, and tell the edge if it hears.
+        """Work until `stop` is set. Then end every instance and listener, and report that to the edge.
 
         Raises:
-            HostRevoked: the host is gone, and the settings say that the agent goes with it.
+            HostRevoked: the host was removed, and the settings say that the agent then ends.
         """
         self.recover()
         _log.info(AGENT_STARTED, host_id=self._host_id, peer_check="uid" if self.checks_peers else "none")
@@ -153,14 +154,14 @@ class Agent:
             await asyncio.wait({*loops, stopping})
             await self.close()
         for task in done - {stopping}:
-            task.result()  # a loop ends by an error of ours alone: let it be seen
+            task.result()  # Only a programming error ends a loop. Raise it.
 
     # The steps
 
     def recover(self) -> None:
-        """Adopt what an earlier agent left running and kept; the rest is ended, and noted as stopped."""
+        """Adopt the running instances that an earlier agent handed over. End all others, as stopped."""
         self._folder.mkdir(exist_ok=True)
-        self._folder.chmod(0o711)  # whoever an instance runs as passes through, and lists nothing
+        self._folder.chmod(0o711)  # An instance's user can pass through this folder, but cannot list it.
         former = former_instances(self._folder)
         adopted = {
             instance_id for kept in self._surroundings.kept.all() if (instance_id := self._adopt(kept))
@@ -184,27 +185,28 @@ class Agent:
         return instance_id
 
     async def poll(self, wait_seconds: int) -> None:
-        """Look at the desired state once, and begin what it asks for. Raises EdgeError."""
+        """Fetch the desired state once, and begin the changes that it needs. Raises EdgeError."""
         result = await self._edge.describe_host_instances(
             known_version=self._version, wait_seconds=0 if self._desired is None else wait_seconds
         )
         desired = {wanted.instance_id: wanted for wanted in result.instances}
-        # A poll that brings nothing new has all of them looked at, whatever was told of changes.
+        # After a poll without changes the agent reconciles every instance, in case it missed a change.
         former = {} if self._desired is None or result.version == self._version else self._desired
         self._unsettled.update(dict.fromkeys(changed(former, desired, self._instances)))
         self._version, self._desired = result.version, desired
         self._reconcile()
 
     async def renew(self) -> None:
-        """Ask for every session that is due now, and return when all answers are in."""
+        """Request every session that is due now. Return once the edge has answered every request."""
         await self._minting.run(self._take_due())
 
     async def report(self) -> None:
-        """Tell the edge what has changed, or only that the host is alive. Raises EdgeError.
+        """Report all changes to the edge, or only that the host is alive. Raises EdgeError.
 
-        What an ended instance wrote last is told first: whoever waits for its end finds it there.
+        The agent sends console output first. A client that waits for the end of an instance then finds its
+        last lines.
         """
-        with suppress(EdgeError):  # their own loop goes on trying
+        with suppress(EdgeError):  # The console loop retries.
             await self._tell_consoles()
         await self._reports.tell(known=self._desired or {})
         self._reconcile()
@@ -216,7 +218,7 @@ class Agent:
             self._unsettled[report.instance_id] = None
 
     async def close(self) -> None:
-        """End every instance; what is served is served until its instance has ended."""
+        """End every instance. Its listeners serve it until it has ended."""
         self._closing = True
         for instance in self._instances.values():
             instance.end_with_agent()
@@ -231,23 +233,23 @@ class Agent:
         _log.info(AGENT_STOPPED, host_id=self._host_id)
 
     def next_renewal_in_seconds(self) -> float | None:
-        """Until a session is due, 0 or more; None with none to keep."""
+        """Return the seconds until a session is due (0 or more); None without sessions."""
         at = self._renewals.next_at_seconds()
         return None if at is None else max(0.0, at - self._clock.boottime_seconds())
 
-    # What the steps are made of
+    # Parts of the steps
 
     async def _tell_consoles(self) -> None:
         await self._consoles.tell({each.instance_id: each.is_running for each in self._instances.values()})
 
     def _changed(self, instance_id: str) -> None:
-        """Do what something new about one instance asks for."""
+        """Reconcile and reschedule one instance after a change."""
         self._unsettled[instance_id] = None
         self._renewals.note(instance_id)
         self._reconcile()
 
     def _reconcile(self) -> None:
-        """Take the actions that lead to the desired state, and those that they lead to in turn."""
+        """Take the actions that lead to the desired state, until none is left."""
         if self._desired is None or self._closing or self._reconciling:
             return
         self._reconciling = True
@@ -294,7 +296,9 @@ class Agent:
     def _keeper(self, instance_id: str) -> InstanceCredentials:
         keeper = self._instances[instance_id].keeper
         if keeper is None:
-            raise RuntimeError(f"{instance_id} has no metadata to change")  # reconcile saw its facts
+            raise RuntimeError(
+                f"{instance_id} has no metadata to change"
+            )  # reconcile saw that it has metadata
         return keeper
 
     def _keeper_if_any(self, instance_id: str) -> InstanceCredentials | None:
@@ -302,7 +306,9 @@ class Agent:
 
     def _start(self, desired: DesiredInstance) -> None:
         if not INSTANCE_ID.fullmatch(desired.instance_id):
-            raise RuntimeError(f"{desired.instance_id!r} is not an instance id")  # it would name a folder
+            raise RuntimeError(
+                f"{desired.instance_id!r} is not an instance id"
+            )  # the id becomes a folder's name
         instance = self._instances.get(desired.instance_id)
         if instance is None:
             instance = self._hosted(desired.instance_id, desired.boot_number)
@@ -353,9 +359,8 @@ class Agent:
             before, began = self._version, self._clock.monotonic_seconds()
             await self.poll(self._settings.wait_seconds)
             if self._version == before and self._clock.monotonic_seconds() - began < _SHORTEST_POLL_SECONDS:
-                await asyncio.sleep(
-                    _SHORTEST_POLL_SECONDS
-                )  # an edge that does not wait is not asked in a spin
+                # An edge that answers without waiting must not cause a busy loop.
+                await asyncio.sleep(_SHORTEST_POLL_SECONDS)
 
         await self._steps.repeat("DescribeHostInstances", poll)
 
@@ -381,7 +386,7 @@ class Agent:
             if errands:
                 self._spawn(self._minting.run(errands))
             due_in_seconds = self.next_renewal_in_seconds()
-            # Looked at now and then in any case: timers stand still in sleep, and the wall clock may be set.
+            # The nap is bounded: timers stop while the machine sleeps, and somebody may set the clock.
             await until(
                 self._sessions_changed,
                 _LONGEST_NAP_SECONDS if due_in_seconds is None else min(due_in_seconds, _LONGEST_NAP_SECONDS),

@@ -1,4 +1,4 @@
-"""What one agent hands over to the next: metadata state, network, main process of each instance."""
+"""Handover from one agent to the next: metadata state, network and main process of each instance."""
 
 import os
 import socket
@@ -19,9 +19,9 @@ from tabard.processes.descriptor_store import KeptDescriptors, Record
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetadataState:
-    """Facts, identity document and sessions of one instance at one moment.
+    """Desired instance, identity document and sessions of one instance at one time.
 
-    Its deadlines are on the boot-time and wall clocks, which are the same for all processes of the machine.
+    Its deadlines use the boot-time and wall clocks. All processes of the machine share these clocks.
     """
 
     facts: DesiredInstance
@@ -32,12 +32,12 @@ class MetadataState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunningInstance:
-    """A running instance, as far as it does not depend on its agent.
+    """The parts of a running instance that do not depend on its agent.
 
-    boot_number: of the boot that runs, whatever boot its facts ask for.
+    boot_number: of the boot that runs; the desired instance may already ask for a later one.
     token_key: of its metadata tokens.
-    container_token: what opens its container credentials; None: there are none.
-    process: the descriptors that its driver adopts its main process by; none where it has no process.
+    container_token: authorizes reads of its container credentials; None: it has none.
+    process: the descriptors with which its driver adopts its main process; empty without a process.
     """
 
     boot_number: int
@@ -49,34 +49,34 @@ class RunningInstance:
 
     @property
     def facts(self) -> DesiredInstance:
-        """What the edge last said about it."""
+        """The latest desired state of this instance."""
         return self.served.facts
 
     def close(self) -> None:
-        """Let go of its descriptors."""
+        """Close its descriptors."""
         self.network.close()
         for descriptor in self.process:
             os.close(descriptor)
 
 
 class AgentHandover(Protocol):
-    """Where they are kept."""
+    """Stores running instances for the next agent."""
 
     def keep(self, kept: RunningInstance) -> None:
-        """Keep it, in place of what was kept of the same instance."""
+        """Store a running instance, in place of its former record."""
 
     def update(self, instance_id: str, served: MetadataState) -> None:
-        """This is served now. Never waits."""
+        """Store the metadata state that is served now. Never waits."""
 
     def drop(self, instance_id: str) -> None:
-        """Keep nothing of it any more."""
+        """Remove the record of this instance."""
 
     def all(self) -> Iterator[RunningInstance]:
-        """Everything that a former agent has left; the descriptors are the caller's."""
+        """Yield every instance that a former agent left; the caller owns the descriptors."""
 
 
 class NoHandover:
-    """Instances end with their agent."""
+    """No handover: instances end with their agent."""
 
     def keep(self, kept: RunningInstance) -> None:
         """No-op: nothing is persisted."""
@@ -93,7 +93,7 @@ class NoHandover:
 
 
 class _Layout(msgspec.Struct, frozen=True, kw_only=True):
-    """What stays as it is, and what the descriptors of a record are, in this order."""
+    """The constant part of a record, and the meaning of its descriptors, in their order."""
 
     boot_number: int
     token_key: bytes
@@ -117,14 +117,14 @@ class _Content(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SupervisorHandover:
-    """Kept by `tabard up`, for as long as it runs itself."""
+    """Stores running instances in the process of `tabard up`, while that process runs."""
 
     def __init__(self, store: KeptDescriptors) -> None:
         self._store = store
         self._layouts: dict[str, _Layout] = {}
 
     def keep(self, kept: RunningInstance) -> None:
-        """Send it over; what cannot be sent is not adopted later, and ended then."""
+        """Send a running instance to the supervisor. If that fails, the next agent ends the instance."""
         network = kept.network
         layout = _Layout(
             boot_number=kept.boot_number,
@@ -144,19 +144,19 @@ class SupervisorHandover:
         self._store.keep(kept.facts.instance_id, content, descriptors)
 
     def update(self, instance_id: str, served: MetadataState) -> None:
-        """Send what is served now, where the instance is kept."""
+        """Send the metadata state that is served now, if the supervisor has the instance."""
         layout = self._layouts.get(instance_id)
         if layout is not None:
             content = msgspec.json.encode(_Content(layout=layout, served=served))
             self._store.update(instance_id, content)
 
     def drop(self, instance_id: str) -> None:
-        """Let go of it."""
+        """Remove its record."""
         self._layouts.pop(instance_id, None)
         self._store.drop(instance_id)
 
     def all(self) -> Iterator[RunningInstance]:
-        """What is there; a record that does not read as one is dropped."""
+        """Yield every stored instance, and remove each record that cannot be read."""
         for record in self._store.all():
             try:
                 content = msgspec.json.decode(record.content, type=_Content)

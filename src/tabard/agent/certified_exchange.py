@@ -1,4 +1,4 @@
-"""Requests to the edge over TLS, where a host is known by its certificate and nothing is signed."""
+"""Requests to the edge over TLS: the host's certificate identifies it, and no request is signed."""
 
 import ssl
 from collections.abc import Mapping
@@ -9,10 +9,10 @@ from tabard.model.messages import EDGE_NAME
 
 
 class CertifiedExchange:
-    """An `Exchange` with one edge endpoint; the certificate that is shown may change on the way."""
+    """An `Exchange` with one edge endpoint. Its client certificate can be replaced at any time."""
 
     def __init__(self, endpoint: str, tls: ssl.SSLContext) -> None:
-        """Args: endpoint: `https://HOST:PORT`; tls: what is shown, and who is believed."""
+        """Args: endpoint: `https://HOST:PORT`; tls: the client certificate and the trusted authority."""
         self._endpoint = endpoint
         self._pools = [EdgePool(endpoint, tls=tls, server_name=EDGE_NAME)]
 
@@ -24,13 +24,13 @@ class CertifiedExchange:
         body: bytes,
         timeout_seconds: float,
     ) -> HttpAnswer:
-        """Send one request. Raises OSError where no answer came within `timeout_seconds`."""
+        """Send one request. Raises OSError if no answer came within `timeout_seconds`."""
         return await self._pools[-1].post(
             lambda: list(headers.items()), body, timeout_seconds=timeout_seconds
         )
 
     def show(self, tls: ssl.SSLContext) -> None:
-        """Show another certificate from now on; requests under way are still answered."""
+        """Use another certificate from now on. Requests in progress still complete."""
         self._pools.append(EdgePool(self._endpoint, tls=tls, server_name=EDGE_NAME))
         for former in self._pools[:-2]:
             former.close()

@@ -1,4 +1,4 @@
-"""Tells the edge what instances write to their consoles: soon after the first line, then less often."""
+"""Sends the console output of instances to the edge: soon after the first line, then less often."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ CONSOLE_REFUSED = "console_refused"
 
 EVERY_SECONDS = 1.0
 LONGEST_SECONDS = 30.0
-"""Between two tellings of an instance that goes on writing."""
+"""The interval between two uploads while an instance continues to write."""
 
 _log = structlog.get_logger(__name__)
 
@@ -26,8 +26,10 @@ _NOTHING: _State = (0, 0)
 
 @dataclass(slots=True)
 class _Told:
-    """How much of one console was told, and when more may be. `log`: its path, as text: pathlib makes a look
-    at it three times as dear, and an agent looks at each of its instances every second."""
+    """How much of one console the edge has, and when the agent may send more.
+
+    log: its path as text. An agent checks each file every second, and a `Path` would triple the cost.
+    """
 
     log: str
     state: _State = _NOTHING
@@ -36,7 +38,7 @@ class _Told:
 
 
 class Consoles:
-    """What was told of each instance's console; `folder` holds the instances' folders."""
+    """Tracks how much of each console the edge has. `folder` holds the instances' folders."""
 
     def __init__(self, folder: Path, edge: Edge, clock: Clock) -> None:
         self._folder = folder
@@ -45,9 +47,9 @@ class Consoles:
         self._told: dict[str, _Told] = {}
 
     async def tell(self, instances: Mapping[str, Callable[[], bool]]) -> None:
-        """Tell what is new and due of these instances, each of which says whether it still runs.
+        """Send the output that is new and due. Args: instances: by id, whether each still runs.
 
-        Raises EdgeError. Of an instance that has ended the rest is told at once.
+        Raises EdgeError. Once an instance has ended, the rest of its output is due at once.
         """
         for former in self._told.keys() - instances.keys():
             del self._told[former]
@@ -64,7 +66,7 @@ class Consoles:
             directory = self._folder / instance_id
             try:
                 await self._edge.put_console_output(instance_id, console_tail(directory))
-            except EdgeRefused as error:  # the edge knows better, such as that it is gone
+            except EdgeRefused as error:  # for example because the instance was removed
                 _log.warning(CONSOLE_REFUSED, instance_id=instance_id, code=error.code, reason=error.message)
             told.state = state
             told.interval_seconds = min(told.interval_seconds * 2, LONGEST_SECONDS)
@@ -72,7 +74,7 @@ class Consoles:
 
 
 def console_tail(directory: Path) -> bytes:
-    """The end of what an instance has written, at most 64 KiB."""
+    """Return the end of an instance's console output, at most 64 KiB."""
     tail = _end_of(directory / CONSOLE_LOG, MAX_CONSOLE_BYTES)
     missing = MAX_CONSOLE_BYTES - len(tail)
     return _end_of(directory / FORMER_CONSOLE_LOG, missing) + tail if missing else tail

@@ -1,4 +1,4 @@
-"""Instances whose SDKs are to find credentials as in a container: by a URI and an authorization token."""
+"""Instances whose SDKs find credentials as in a container: by a URI and an authorization token."""
 
 import secrets
 from pathlib import Path
@@ -8,29 +8,29 @@ from tabard.imds.container import PATH
 from tabard.model.messages import DesiredInstance
 
 CREDENTIALS_FROM = "tabard:credentials-from"
-"""The tag by which a launch says where SDKs look: `container`, or else the metadata service alone."""
+"""The tag that selects where SDKs look: `container`, or otherwise only the metadata service."""
 
 TOKEN_FILE = "authorization-token"  # noqa: S105 - a file's name
 
 
 def wants_container_credentials(facts: DesiredInstance) -> bool:
-    """Whether the instance was launched so."""
+    """Return whether the instance was launched with container credentials."""
     return any(tag.key == CREDENTIALS_FROM and tag.value == "container" for tag in facts.tags)
 
 
 def new_token() -> str:
-    """A token that nobody guesses."""
+    """Make a token that nobody can guess."""
     return secrets.token_urlsafe(32)
 
 
 def container_environment(
     directory: Path, token: str, *, endpoint: str, owner_uid: int | None
 ) -> dict[str, str]:
-    """Write the token beside the instance's other files; the variables that lead SDKs to it.
+    """Write the token beside the instance's other files; return the variables that name it to SDKs.
 
     Args:
-        owner_uid: whose processes read it; None where the instance's network is its own, so that outside the
-            token opens nothing.
+        owner_uid: the uid whose processes read it. None: the instance has a network of its own, so that the
+            token is useless outside.
     AWS: https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
     """
     path = directory / TOKEN_FILE

@@ -1,4 +1,4 @@
-"""How an agent talks to the edge: the `hosts` service, json 1.1, signed with the host's own key."""
+"""The agent's client of the edge's `hosts` service: json 1.1, signed with the host's own key."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -37,11 +37,11 @@ SERVICE = "hosts"
 _CALL_TIMEOUT_SECONDS = 5.0
 
 REFUSAL_CODES = frozenset({"AssumeRoleUnauthorizedAccess", "InstanceProfileNotFound"})
-"""What the edge answers where EC2 itself may not assume a role; the metadata shows them as they are."""
+"""The edge's error codes when EC2 may not assume a role. The metadata service shows them unchanged."""
 
 
 class EdgeError(Exception):
-    """A call to the edge did not bring its answer. `code` is AWS's error code, or `Unreachable`."""
+    """A call to the edge failed. `code` is AWS's error code, or `Unreachable`."""
 
     def __init__(self, *, operation: str, code: str, message: str, status: int = 0) -> None:
         super().__init__(f"{operation}: {code}: {message}")
@@ -52,7 +52,7 @@ class EdgeError(Exception):
 
 
 class EdgeUnreachable(EdgeError):
-    """No answer: the edge is away, too slow, or not speaking HTTP."""
+    """No answer: the edge is unreachable, too slow, or does not speak HTTP."""
 
 
 class EdgeRefused(EdgeError):
@@ -60,12 +60,12 @@ class EdgeRefused(EdgeError):
 
 
 class MintRefused(EdgeRefused):
-    """EC2 may not assume the instance's role: asking again changes nothing until somebody mends the role."""
+    """EC2 may not assume the instance's role. A retry fails until somebody repairs the role."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MintAnswer:
-    """A session, and how long it lives counted from `asked_at` on this host's clocks."""
+    """A session, and its lifetime counted from `asked_at` on this host's clocks."""
 
     credentials: GetInstanceSessionResult
     asked_at: ClockReading
@@ -82,7 +82,7 @@ class HttpAnswer:
 
 
 class Exchange(Protocol):
-    """Sends one signed request to the edge and reads the whole answer. Raises OSError where there is none."""
+    """Sends one signed request to the edge and reads the whole answer. Raises OSError without an answer."""
 
     async def __call__(
         self, *, operation: str, headers: Mapping[str, str], body: bytes, timeout_seconds: float
@@ -90,24 +90,24 @@ class Exchange(Protocol):
 
 
 class Edge(Protocol):
-    """What an agent asks of the edge. Every call raises EdgeError where its answer does not come."""
+    """The calls that an agent makes to the edge. Each raises EdgeError when it fails."""
 
     async def describe_host_instances(
         self, *, known_version: int, wait_seconds: int
     ) -> DescribeHostInstancesResult:
-        """The desired state: at once where it is not `known_version`, else after a change or the wait."""
+        """Return the desired state: at once if it is not `known_version`, else after a change or the wait."""
 
     async def get_instance_session(self, instance_id: str, role_delivery: RoleDelivery) -> MintAnswer:
-        """A new session. Raises MintRefused where EC2 may not assume the role."""
+        """Get a new session. Raises MintRefused if EC2 may not assume the role."""
 
     async def get_instance_identity(self, instance_id: str) -> GetInstanceIdentityResult:
-        """The signed identity document of an instance."""
+        """Get the signed identity document of an instance."""
 
     async def put_console_output(self, instance_id: str, output: bytes) -> None:
-        """Tell what an instance has written to its console, at most 64 KiB."""
+        """Send the end of an instance's console output, at most 64 KiB."""
 
     async def report_instances(self, reports: tuple[InstanceReport, ...]) -> None:
-        """Tell what is; with no reports, that the host is alive."""
+        """Send reports; an empty tuple says only that the host is alive."""
 
 
 M = TypeVar("M", bound=Message)
@@ -124,7 +124,7 @@ class EdgeClient:
     async def describe_host_instances(
         self, *, known_version: int, wait_seconds: int
     ) -> DescribeHostInstancesResult:
-        """The desired state: at once where it is not `known_version`, else after a change or the wait."""
+        """Return the desired state: at once if it is not `known_version`, else after a change or the wait."""
         request = DescribeHostInstancesRequest(
             host_id=self._host_id, known_version=known_version, wait_seconds=wait_seconds
         )
@@ -134,7 +134,7 @@ class EdgeClient:
         return _decode("DescribeHostInstances", answer, DescribeHostInstancesResult)
 
     async def get_instance_session(self, instance_id: str, role_delivery: RoleDelivery) -> MintAnswer:
-        """A new session of the instance's role. Raises MintRefused where EC2 may not assume the role."""
+        """Get a new session of the instance's role. Raises MintRefused if EC2 may not assume the role."""
         asked_at = read_clocks(self._clock)
         request = GetInstanceSessionRequest(instance_id=instance_id, role_delivery=role_delivery)
         answer = await self.call("GetInstanceSession", request)
@@ -146,24 +146,24 @@ class EdgeClient:
         )
 
     async def get_instance_identity(self, instance_id: str) -> GetInstanceIdentityResult:
-        """The signed identity document of an instance."""
+        """Get the signed identity document of an instance."""
         answer = await self.call("GetInstanceIdentity", GetInstanceIdentityRequest(instance_id=instance_id))
         return _decode("GetInstanceIdentity", answer, GetInstanceIdentityResult)
 
     async def put_console_output(self, instance_id: str, output: bytes) -> None:
-        """Tell what an instance has written to its console, at most 64 KiB."""
+        """Send the end of an instance's console output, at most 64 KiB."""
         await self.call("PutConsoleOutput", PutConsoleOutputRequest(instance_id=instance_id, output=output))
 
     async def report_instances(self, reports: tuple[InstanceReport, ...]) -> None:
-        """Tell what is; with no reports, that the host is alive."""
+        """Send reports; an empty tuple says only that the host is alive."""
         await self.call("ReportInstances", ReportInstancesRequest(host_id=self._host_id, reports=reports))
 
     async def enroll_host(self, request: EnrollHostRequest) -> EnrollHostResult:
-        """Become a host, as the bearer of a join token."""
+        """Enroll this machine as a host, with a join token."""
         return _decode("EnrollHost", await self.call("EnrollHost", request), EnrollHostResult)
 
     async def renew_host_certificate(self, certificate_request: str) -> RenewHostCertificateResult:
-        """A certificate of another key for this host."""
+        """Get a certificate of another key for this host."""
         request = RenewHostCertificateRequest(host_id=self._host_id, certificate_request=certificate_request)
         answer = await self.call("RenewHostCertificate", request)
         return _decode("RenewHostCertificate", answer, RenewHostCertificateResult)
@@ -171,7 +171,7 @@ class EdgeClient:
     async def call(
         self, operation: str, request: Message, *, timeout_seconds: float = _CALL_TIMEOUT_SECONDS
     ) -> HttpAnswer:
-        """Any operation of the `hosts` service."""
+        """Call any operation of the `hosts` service."""
         headers = {
             "content-type": CONTENT_TYPE,
             "x-amz-target": f"{HOSTS_TARGET_PREFIX}.{operation}",
@@ -213,7 +213,7 @@ def _error(operation: str, answer: HttpAnswer) -> EdgeError:
 
 
 def _lifetime_seconds(credentials: GetInstanceSessionResult, date: str | None) -> float:
-    """The stated lifetime, or what is left by the edge's own clock (the Date header), if that is less."""
+    """Return the stated lifetime, or the rest by the edge's own clock (the Date header), if that is less."""
     stated = float(credentials.lifetime_seconds)
     try:
         answered_at = None if date is None else parsedate_to_datetime(date)

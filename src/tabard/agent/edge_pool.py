@@ -1,4 +1,4 @@
-"""Kept connections to one edge endpoint, and one more try where such a connection had been closed."""
+"""A connection pool for one edge endpoint, with one retry when a pooled connection was closed."""
 
 import asyncio
 import ssl
@@ -16,11 +16,12 @@ Headers = list[tuple[str, str]]
 
 
 class EdgePool:
-    """Posts to an endpoint, for as long as the event loop it is first used in."""
+    """Posts to one endpoint. It belongs to the event loop that uses it first."""
 
     def __init__(self, endpoint: str, *, tls: ssl.SSLContext | None = None, server_name: str = "") -> None:
-        """Args: endpoint: `http://127.0.0.1:4700` or `https://…`, no path; tls: else the system's trust;
-        server_name: what the edge's certificate must name, if not the endpoint's host."""
+        """Args: endpoint: `http://127.0.0.1:4700` or `https://…`, no path.
+        tls: None: the system's trusted authorities.
+        server_name: the name in the edge's certificate, if it is not the endpoint's host."""
         parts = urlsplit(endpoint)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(f"{endpoint!r} is not an endpoint: http(s)://host[:port] is wanted")
@@ -41,9 +42,9 @@ class EdgePool:
     async def post(
         self, headers: Callable[[], Headers], body: bytes, *, timeout_seconds: float
     ) -> HttpAnswer:
-        """Send one request. Raises OSError where no answer came within `timeout_seconds`.
+        """Send one request. Raises OSError if no answer came within `timeout_seconds`.
 
-        Args: headers: makes them anew for each try: a signature has its time.
+        Args: headers: makes new headers for each attempt, because a signature contains its time.
         """
         try:
             async with asyncio.timeout(timeout_seconds):
@@ -52,7 +53,7 @@ class EdgePool:
                 except UpstreamTimeout:
                     raise
                 except UpstreamUnavailable:
-                    # A kept connection may have been closed meanwhile; all our operations may be repeated.
+                    # The edge may have closed a pooled connection. Every operation here is safe to retry.
                     return await self._send(headers(), body)
         except (UpstreamUnavailable, TimeoutError) as error:
             raise OSError(str(error) or f"no answer within {timeout_seconds:g} s") from error

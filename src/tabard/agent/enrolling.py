@@ -1,4 +1,4 @@
-"""How a machine becomes a host: it finds the authority that its join token names, then shows the token."""
+"""Enrollment of a machine as a host: it verifies the authority in its join token, then sends the token."""
 
 import hashlib
 import hmac
@@ -18,16 +18,16 @@ _HANDSHAKE_SECONDS = 10.0
 
 
 class EdgeNotBelieved(Exception):
-    """Whoever answers at the endpoint is not of the installation that the join token is of."""
+    """The server at the endpoint does not belong to the join token's installation."""
 
 
 async def enroll(offer: JoinOffer, directory: HostDirectory, *, host_name: str, clock: Clock) -> Enrollment:
-    """Enroll this machine, once: a try that was cut short is gone on with, under the same key.
+    """Enroll this machine once. An attempt that was interrupted resumes with the same key.
 
     Blocks for one TLS handshake.
 
     Raises:
-        EdgeNotBelieved; EdgeError: the edge refused, or gave no answer. NotEnrolled; OSError.
+        EdgeNotTrusted; EdgeError: the edge refused, or gave no answer. NotEnrolled; OSError.
     """
     directory.prepare()
     ca_certificate = pinned_authority(offer)
@@ -48,16 +48,18 @@ async def enroll(offer: JoinOffer, directory: HostDirectory, *, host_name: str, 
 
 
 def pinned_authority(offer: JoinOffer) -> str:
-    """The authority's certificate (PEM), as the edge shows it, if it is the one that the token names.
+    """Return the authority's certificate (PEM) that the edge sends, if the token names it.
 
-    INVARIANT: nothing is said to an edge before this; the secret is sent to an edge of this authority alone,
-    over a connection of its own.
+    INVARIANT: the machine sends nothing to an edge before this check. It sends the secret only to an edge of
+    this authority, over a separate connection.
     """
     parts = urlsplit(offer.endpoint)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE  # the fingerprint decides, and then the authority
+    context.verify_mode = (
+        ssl.CERT_NONE
+    )  # The fingerprint decides here; later connections verify the authority.
     address = (parts.hostname or "", parts.port or 443)
     with (
         socket.create_connection(address, timeout=_HANDSHAKE_SECONDS) as plain,
@@ -74,10 +76,10 @@ def pinned_authority(offer: JoinOffer) -> str:
 
 
 def shown_certificates(connection: ssl.SSLSocket) -> Iterable[bytes]:
-    """Every certificate that the server has sent, as DER; nothing about them is verified."""
+    """Return every certificate that the server sent, as DER, without any verification."""
     shown = getattr(connection, "get_unverified_chain", None)
     if shown is not None:
         return list(shown())
-    # Python 3.13 has the method; before, it is there below the public surface, and gives objects.
+    # Python 3.13 has a public method. Earlier versions have a private one, which returns objects.
     below = connection._sslobj.get_unverified_chain()  # type: ignore[attr-defined]
     return [ssl.PEM_cert_to_DER_cert(certificate.public_bytes()) for certificate in below]

@@ -1,6 +1,6 @@
-"""A host's own key and certificate, and the authority it believes: made, kept and read on the machine itself.
+"""A host's own key and certificate, and the authority that it trusts. They stay on the machine.
 
-INVARIANT: the private key never leaves the machine, and is never in a file that anybody else may read.
+INVARIANT: the private key never leaves the machine. No other user can read its file.
 """
 
 import ssl
@@ -21,11 +21,11 @@ from tabard.private_folder import FolderNotPrivate, prepare_private_folder
 
 
 class NotEnrolled(Exception):
-    """The directory holds no enrollment that can be gone on with; the message says why, for the operator."""
+    """The directory holds no usable enrollment. The message tells the operator why."""
 
 
 class Enrollment(msgspec.Struct, frozen=True, kw_only=True):
-    """What a machine knows of its enrollment; no secret."""
+    """The public data of a machine's enrollment; no secret."""
 
     endpoint: str
     host_id: str
@@ -35,14 +35,14 @@ class Enrollment(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class NewKey:
-    """A key on P-256, and the request for its certificate; both as PEM."""
+    """A P-256 key and its certificate request, both as PEM."""
 
     private_key: str = field(repr=False)
     certificate_request: str
 
 
 def new_key(host_name: str) -> NewKey:
-    """Make a key; the request is signed with it, which proves that the machine holds it."""
+    """Make a key. The key signs its certificate request, which proves that the machine has it."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host_name[:64])])
     request = x509.CertificateSigningRequestBuilder().subject_name(name).sign(key, hashes.SHA256())
@@ -56,7 +56,7 @@ def new_key(host_name: str) -> NewKey:
 
 
 def request_of(private_key: str, host_name: str) -> NewKey:
-    """The request of a key that was made before: the same key is the same enrollment."""
+    """Make the certificate request of an existing key. The same key means the same enrollment."""
     key = serialization.load_pem_private_key(private_key.encode("ascii"), password=None)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise NotEnrolled("the key in the directory is none of ours")
@@ -66,7 +66,7 @@ def request_of(private_key: str, host_name: str) -> NewKey:
 
 
 def trusting(ca_certificate: str) -> ssl.SSLContext:
-    """Believes edges of this authority alone, and shows no certificate."""
+    """Make a TLS context that trusts only this authority and presents no certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_verify_locations(cadata=ca_certificate)
@@ -75,18 +75,18 @@ def trusting(ca_certificate: str) -> ssl.SSLContext:
 
 @dataclass(frozen=True, slots=True)
 class HostDirectory:
-    """Where a machine keeps its enrollment (mode 0700; files of mode 0600)."""
+    """The folder of a machine's enrollment (mode 0700; files of mode 0600)."""
 
     path: Path
 
     @property
     def _identity(self) -> Path:
-        """Key and certificate in one file: they are replaced as one."""
+        """Key and certificate, in one file so that both are replaced at once."""
         return self.path / "host.pem"
 
     @property
     def _first_key(self) -> Path:
-        """The key with which the machine is about to enroll, or did."""
+        """The key with which the machine enrolls."""
         return self.path / "first-key.pem"
 
     @property
@@ -98,7 +98,7 @@ class HostDirectory:
         return self.path / "enrollment.json"
 
     def prepare(self) -> None:
-        """Make it, closed to everybody else. Raises NotEnrolled where it is somebody else's, or open."""
+        """Make the folder, readable only by us. Raises NotEnrolled if another user owns or can read it."""
         try:
             prepare_private_folder(self.path)
         except FolderNotPrivate as error:
@@ -109,7 +109,7 @@ class HostDirectory:
         return self._enrollment.exists()
 
     def first_key(self, host_name: str) -> NewKey:
-        """The key to enroll with: durable before it is used, so that a second try is the same enrollment."""
+        """Return the key for enrolling. It is on disk before its first use: a retry uses the same key."""
         if self._first_key.exists():
             try:
                 return request_of(self._first_key.read_text("ascii"), host_name)
@@ -123,7 +123,7 @@ class HostDirectory:
         return made
 
     def keep(self, endpoint: str, ca_certificate: str, key: NewKey, enrolled: EnrollHostResult) -> Enrollment:
-        """Keep what enrolling has brought; the enrollment itself is written last."""
+        """Write the results of enrolling; the enrollment record comes last."""
         enrollment = Enrollment(
             endpoint=endpoint,
             host_id=enrolled.host_id,
@@ -137,13 +137,13 @@ class HostDirectory:
         return enrollment
 
     def keep_identity(self, key: NewKey, certificate: str) -> None:
-        """Replace key and certificate, whole or not at all."""
+        """Replace key and certificate atomically."""
         write_durably(self._identity, key.private_key + certificate)
 
     def enrollment(self) -> Enrollment:
-        """What was kept, in a folder that is still ours alone. Raises NotEnrolled.
+        """Read the enrollment from a folder that only we can write. Raises NotEnrolled.
 
-        INVARIANT: what others can write there is not believed: it would lead the machine to their own edge.
+        INVARIANT: a folder that others can write is refused. They could send the machine to their own edge.
         """
         if self.path.exists():
             self.prepare()
@@ -157,7 +157,7 @@ class HostDirectory:
             ) from None
 
     def believing(self) -> ssl.SSLContext:
-        """Believes the installation's edges, and shows no certificate. Raises NotEnrolled."""
+        """Make a TLS context that trusts only the installation's edges. Raises NotEnrolled."""
         try:
             return trusting(self.ca_certificate.read_text("ascii"))
         except (OSError, ValueError):
@@ -170,7 +170,7 @@ class HostDirectory:
         return f"remove {self.path}, and enroll with a new join token"
 
     def relaying(self) -> ssl.SSLContext:
-        """For what applications ask: shows the certificate, and that nothing which comes is the host's own.
+        """Make the TLS context for applications' requests: it marks them as not the host's own.
 
         Raises NotEnrolled.
         """
@@ -179,7 +179,7 @@ class HostDirectory:
         return context
 
     def identified(self) -> ssl.SSLContext:
-        """For the host's own requests: shows its certificate. Raises NotEnrolled."""
+        """Make the TLS context for the host's own requests, with its certificate. Raises NotEnrolled."""
         context = self.believing()
         try:
             context.load_cert_chain(self._identity)

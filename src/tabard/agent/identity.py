@@ -1,4 +1,4 @@
-"""Fetches the signed identity document of an instance: once, however often it takes to ask."""
+"""Fetches the signed identity document of an instance, with retries."""
 
 import asyncio
 import random
@@ -17,9 +17,9 @@ _log = structlog.get_logger(__name__)
 
 
 async def fetch_identity(instance: HostedInstance, edge: Edge, *, random_source: random.Random) -> None:
-    """Return once the instance's keeper holds the document, or is its keeper no more.
+    """Fetch the document. Return once the instance has it, or has other credentials.
 
-    A failure settles it as well: an instance that starts does not wait for an edge that is away.
+    The first failure also counts as settled: an instance does not wait for an unreachable edge.
     """
     keeper = instance.keeper
     failures = 0

@@ -1,4 +1,4 @@
-"""Keeps the facts and the sessions of one running instance in memory, for its metadata service to read."""
+"""Credentials of one running instance, in memory: its metadata service reads them."""
 
 import random
 from collections.abc import Callable
@@ -19,19 +19,19 @@ from tabard.model.session import RoleDelivery
 
 @dataclass(slots=True, eq=False)
 class _Slot:
-    """One session being kept. A slot is replaced, never reused: an answer to a former one finds no home."""
+    """One session that the agent renews. A replaced slot ignores late answers."""
 
     role: RoleOf
     rotation: Rotation
     asking: bool = False
     served: ServedCredentials | None = None
-    """What was told of the session held, in `rotation_served`."""
+    """The answer for the session in `rotation_served`; reused while it is unchanged."""
     rotation_served: Rotation | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DueSession:
-    """A session to be asked for now; hand its outcome back to the keeper that gave it."""
+    """A session to request now. Its outcome goes back to the instance's credentials."""
 
     instance_id: str
     role_delivery: RoleDelivery
@@ -40,7 +40,7 @@ class DueSession:
 
 
 class InstanceCredentials:
-    """The `CredentialSource` of one instance: what it answers is always at hand and never expired."""
+    """The `CredentialSource` of one instance. It answers from memory and never returns an expired session."""
 
     def __init__(
         self,
@@ -58,14 +58,14 @@ class InstanceCredentials:
         self._identity: GetInstanceIdentityResult | None = None
         self._removed_role: RemovedRole | None = None
         self.on_change: Callable[[], None] | None = None
-        """Called after each change of what `served` returns, but for a failure to ask."""
+        """Called after each change of `served`, except a failed request for a session."""
         self.settled = Event()
-        """Set once every session that was wanted from the start has been minted or refused."""
+        """Set once the edge has minted or refused every session that was wanted from the start."""
         self.identity_settled = Event()
-        """Set once the signed identity document is there, or could not be had at the first attempt."""
+        """Set once the signed identity document is there, or the first attempt to fetch it failed."""
 
     def served(self) -> MetadataState:
-        """What there is to serve now, for another keeper to go on with."""
+        """Return the metadata state that is served now, for the next agent."""
         sessions = {role_delivery: (slot.role, slot.rotation) for role_delivery, slot in self._slots.items()}
         return MetadataState(
             facts=self._facts,
@@ -75,7 +75,7 @@ class InstanceCredentials:
         )
 
     def go_on(self, served: MetadataState) -> None:
-        """Serve what a former keeper served; sessions are replaced when they would have been."""
+        """Resume from the metadata state of a former agent. Sessions keep their times of renewal."""
         self._facts = served.facts
         self._removed_role = served.removed_role
         self._slots = {
@@ -87,21 +87,21 @@ class InstanceCredentials:
             self._settle()
 
     def facts(self) -> DesiredInstance:
-        """What the edge last said about the instance."""
+        """Return the latest desired state of the instance."""
         return self._facts
 
     def identity(self) -> GetInstanceIdentityResult | None:
-        """The signed identity document; None where the edge has not given it yet."""
+        """Return the signed identity document; None before the edge has sent it."""
         return self._identity
 
     def hold_identity(self, identity: GetInstanceIdentityResult) -> None:
-        """Tell this identity document from now on."""
+        """Serve this identity document from now on."""
         self._identity = identity
         self.identity_settled.set()
         self._changed()
 
     def credentials(self, role_delivery: RoleDelivery) -> CredentialsView:
-        """The last good session until its end, else why there is none, else None; faults are put in."""
+        """Return the last good session until it expires, else the refusal, else None. Injects faults."""
         if self._removed_role is not None:
             return self._removed_role
         slot = self._slots.get(role_delivery)
@@ -121,7 +121,7 @@ class InstanceCredentials:
             if faults is not None:
                 return _served(slot.role, held, timedelta(seconds=faults.clock_skew_seconds))
             if slot.served is None or slot.rotation_served is not slot.rotation:
-                # The same object for as long as it says the same: the metadata service writes it once.
+                # Return the same object while nothing changes: the metadata service renders it only once.
                 slot.served = _served(slot.role, held, timedelta(0))
                 slot.rotation_served = slot.rotation
             return slot.served
@@ -138,25 +138,25 @@ class InstanceCredentials:
 
     @property
     def sessions(self) -> dict[RoleDelivery, RoleOf]:
-        """Which sessions are kept, served already or not."""
+        """The sessions that the agent renews, including those without a first answer."""
         return {role_delivery: slot.role for role_delivery, slot in self._slots.items()}
 
     def serving_association_id(self) -> str:
-        """The association that the metadata shows: known, and its sessions minted or refused once."""
+        """Return the association that the metadata shows, once its sessions were minted or refused."""
         instance_profile = self._facts.instance_profile
         if instance_profile is None or not self._is_decided():
             return ""
         return instance_profile.association_id
 
     def update_facts(self, facts: DesiredInstance) -> None:
-        """Tell these facts from now on; sessions of another association are not shown any more.
+        """Serve this desired state from now on. Sessions of another association are no longer shown.
 
-        A rotation that was asked for since the former facts makes every session due.
+        If somebody requested a rotation since the former state, every session is due.
         """
         if _rotations(facts) != _rotations(self._facts):
             now = read_clocks(self._clock)
             for role_delivery, slot in self._slots.items():
-                # An answer that is on its way was issued before somebody asked: it finds no home.
+                # The edge issued an answer in flight before the request: the new slot ignores it.
                 hastened = rotation.hastened(slot.rotation, now=now)
                 self._slots[role_delivery] = _Slot(slot.role, hastened)
         self._removed_role = _removed_role(
@@ -166,22 +166,22 @@ class InstanceCredentials:
         self._changed()
 
     def keep_session(self, role_delivery: RoleDelivery, role: RoleOf) -> None:
-        """Begin to keep a session; it is due at once."""
+        """Begin to renew a session; it is due at once."""
         self._slots[role_delivery] = _Slot(role, rotation.begin(now=read_clocks(self._clock)))
         self._changed()
 
     def drop_session(self, role_delivery: RoleDelivery) -> None:
-        """Forget a session now, and whatever answer is still on its way for it."""
+        """Forget a session now, and ignore any answer in flight for it."""
         self._slots.pop(role_delivery, None)
         self._changed()
 
     def next_attempt_at(self) -> Deadline | None:
-        """When a session is due next; None while all are being asked for."""
+        """Return when a session is due next; None while requests for all are in flight."""
         waiting = [slot.rotation.next_attempt_at for slot in self._slots.values() if not slot.asking]
         return Deadline.earliest(*waiting) if waiting else None
 
     def take_due(self) -> list[DueSession]:
-        """The sessions to ask for now; each is given out once, until its outcome comes back."""
+        """Take the sessions to request now. Each is taken once, until its outcome comes back."""
         now = read_clocks(self._clock)
         errands = []
         for role_delivery, slot in self._slots.items():
@@ -191,13 +191,13 @@ class InstanceCredentials:
         return errands
 
     def accept(self, errand: DueSession, answer: MintAnswer) -> bool:
-        """Serve a new session at once. False where it is not the one asked for, or no longer wanted."""
+        """Serve a new session at once. Returns False if it is not the requested one, or no longer wanted."""
         slot = errand.slot
         slot.asking = False
         now = read_clocks(self._clock)
         credentials = answer.credentials
-        # INVARIANT: a slot only ever holds sessions of its own association and role. The edge may be ahead of
-        # the facts here; then the next desired state brings a slot for what it minted.
+        # INVARIANT: a slot only ever holds sessions of its own association and role. The edge may know a
+        # later desired state than this host. The next poll then brings a slot for that session.
         if RoleOf(credentials.association_id, credentials.role_id) != slot.role:
             slot.rotation = rotation.failed(slot.rotation, now=now, jitter=self._random.random())
             return False
@@ -215,7 +215,7 @@ class InstanceCredentials:
         return self._slots.get(errand.role_delivery) is slot
 
     def accept_refusal(self, errand: DueSession, *, code: str, message: str, refused_at: datetime) -> None:
-        """Show why there is no session, once the last good one has ended."""
+        """Show the reason for the refusal, once the last good session has expired."""
         slot = errand.slot
         slot.asking = False
         slot.rotation = rotation.refused(
@@ -228,7 +228,7 @@ class InstanceCredentials:
         self._changed()
 
     def accept_failure(self, errand: DueSession) -> None:
-        """Try again later; what is served stays served. Without effect after another outcome."""
+        """Retry later, and keep serving the present session. No effect after another outcome."""
         slot = errand.slot
         if not slot.asking:
             return
@@ -271,7 +271,7 @@ def _removed_role(
     *,
     now: datetime,
 ) -> RemovedRole | None:
-    """Whether the present association held a role before, and holds none now."""
+    """Return the removed role, if the present association had a role before and has none now."""
     if present is None or present.role_name:
         return None
     if removed is not None and removed.association_id == present.association_id:

@@ -1,4 +1,4 @@
-"""The folder that each instance of a host has: files of the agent's, which say what ran here."""
+"""The folder of each instance on a host: the agent's files, which record what ran here."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ _STARTED_MARKER = "boot-number"
 
 
 def former_instances(folder: Path) -> list[tuple[str, int]]:
-    """Instances that an earlier agent started here, with their last boot. None of them runs any more."""
+    """Return the instances that an earlier agent started here, with their last boot numbers."""
     found = []
     for marker in sorted(folder.glob(f"i-*/{_STARTED_MARKER}")):
         try:
@@ -23,9 +23,9 @@ def former_instances(folder: Path) -> list[tuple[str, int]]:
 
 
 def make_folder(directory: Path, desired: DesiredInstance) -> None:
-    """Make an instance's folder, and mark that it starts."""
-    # INVARIANT: the folder and its files stay ours: what an instance may write to, it could turn into a link
-    # to something that only we may write to. Its own folder is `home`, made by the driver.
+    """Make an instance's folder, and record that it starts."""
+    # INVARIANT: the folder and its files belong to the agent. An instance could turn a file of its own into a
+    # link to a file that only the agent may write. The instance's own folder is `home`; the driver makes it.
     directory.mkdir(exist_ok=True)
     directory.chmod(0o711)
     write_fresh(directory / EMPTY_FILE, b"", mode=0o444)
@@ -33,5 +33,5 @@ def make_folder(directory: Path, desired: DesiredInstance) -> None:
 
 
 def mark_started(directory: Path, desired: DesiredInstance) -> None:
-    """Say which boot runs, for an agent that comes after this one."""
+    """Record which boot runs, for the next agent."""
     (directory / _STARTED_MARKER).write_text(json.dumps(desired.boot_number), "ascii")

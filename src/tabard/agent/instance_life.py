@@ -5,9 +5,9 @@ Theory of operation. An instance is always in one `Stage`. Something happens to 
 processes (`instances.py`) reports what happened, and asks the `Life` what to do.
 
 Events have two origins. Others ask for something (launch, stop, terminate, reboot, the end of the agent) at
-any time: where the table has no row for it, it changes nothing. The life itself reports what it has done (the
-main process started or ended, everything is closed). These reports come in an order: where the table has no
-row, the report is an error of ours and raises.
+any time: without a row in the table, such an event changes nothing. The life itself reports its own progress
+(the main process started or ended, everything is closed). These reports come in an order: a report without a
+row is a programming error and raises.
 
                     launch            started           main ended         closed
     NOT_BEGUN ────────────> STARTING ────────> RUNNING ───────────> ENDING ──────> STOPPED
@@ -44,7 +44,7 @@ AGENT_ENDED: Reason = (
 
 
 class Stage(Enum):
-    """How far a life has come."""
+    """A stage in the life of an instance."""
 
     NOT_BEGUN = auto()
     STARTING = auto()
@@ -61,7 +61,7 @@ class Stage(Enum):
 
 
 class LifeEvent(Enum):
-    """What happens to an instance."""
+    """An event in the life of an instance."""
 
     LAUNCH = auto()
     ADOPT = auto()
@@ -142,22 +142,22 @@ NEXT: Mapping[Stage, Mapping[LifeEvent, Stage]] = MappingProxyType(
         Stage.TERMINATED: {},
     }
 )
-"""Which stage comes after an event."""
+"""The stage that follows each event."""
 
 _OWN_REPORTS = frozenset({LifeEvent.STARTED, LifeEvent.MAIN_ENDED, LifeEvent.CLOSED})
 _ENDS_SOON = frozenset({LifeEvent.TERMINATE, LifeEvent.AGENT_ENDS})
 
 
 class ImpossibleEvent(Exception):
-    """The life reported what cannot happen in its stage: an error of ours."""
+    """The life reported an event that cannot happen in its stage: a programming error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Life:
-    """Where an instance stands.
+    """The stage of an instance, and the reasons for it.
 
-    reason: why it is in its stage, as EC2 shows it. final_reason: what that will be once it has ended.
-    is_hurried: whether a virtual machine gets no more time to shut down than other instances.
+    reason: why it is in its stage, as EC2 shows it. final_reason: the reason to show once it has ended.
+    is_hurried: whether a virtual machine gets only as much time to shut down as other instances.
     """
 
     stage: Stage = Stage.NOT_BEGUN
@@ -172,22 +172,22 @@ class Life:
 
     @property
     def is_under_way(self) -> bool:
-        """Whether something of it is open or runs, or will."""
+        """Whether any part of it is open or runs, or will."""
         return self.stage not in (Stage.NOT_BEGUN, Stage.STOPPED, Stage.TERMINATED)
 
     @property
     def is_to_stop(self) -> bool:
-        """Whether it was asked to end, so that no main process is started any more."""
+        """Whether somebody asked it to end, so that no further main process starts."""
         return self.stage in (Stage.STOPPING, Stage.SHUTTING_DOWN)
 
     @property
     def is_main_to_end(self) -> bool:
-        """Whether its main process is to be ended, for good or for a reboot."""
+        """Whether its main process must end, permanently or for a reboot."""
         return self.is_to_stop or self.stage is Stage.REBOOTING
 
     @property
     def is_to_restart(self) -> bool:
-        """Whether the main process is to be started once more."""
+        """Whether the main process must start again."""
         return self.stage in (Stage.RESTARTING, Stage.RESTARTING_TO_REBOOT)
 
 
@@ -197,17 +197,17 @@ _AT_REST: Mapping[Phase, Stage] = MappingProxyType(
 
 
 def at_rest(phase: Phase, reason: Reason = NO_REASON) -> Life:
-    """An instance of which nothing runs. Raises KeyError where `phase` says that something does."""
+    """Return the life of an instance that does not run. Raises KeyError for any other `phase`."""
     return Life(stage=_AT_REST[phase], reason=reason)
 
 
 def after(life: Life, event: LifeEvent, reason: Reason = NO_REASON) -> Life:
-    """The life after an event.
+    """Return the life after an event.
 
     Args:
-        reason: why it stops, or why it has ended if nobody asked for that.
+        reason: why it stops, or why it ended without a request.
     Raises:
-        ImpossibleEvent: the life reported what cannot happen in its stage.
+        ImpossibleEvent: the life reported an event that cannot happen in its stage.
     """
     is_hurried = life.is_hurried or event in _ENDS_SOON
     stage = NEXT[life.stage].get(event)

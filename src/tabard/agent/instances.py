@@ -1,10 +1,10 @@
 """One instance on this host, from its start to its end: listeners, sessions, main process.
 
 Theory of operation. `instance_life.py` says which stage of its life an instance is in, and which comes next.
-Here one task (`_live`) does the work of a whole life: it opens the network, listens, starts the main process
-and waits for its end, as often as the instance is rebooted, and closes everything. The task tells the life
-what it has done; others tell it what they want. Each event wakes the task, which then looks at the life: no
-other state says what to do next.
+Here one task (`_live`) does the work of a whole life. It opens the network, listens, starts the main process
+and waits for its end. It repeats the last two steps for each reboot, and finally closes everything. The task
+reports its progress to the life as events. Requests are events too. Each event wakes the task, which then
+reads the life: no other state says what to do next.
 """
 
 import asyncio
@@ -50,7 +50,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What every instance of a host is started with."""
+    """Settings and services that all instances of a host share."""
 
     edge_endpoint: str
     edge_door: EdgeDoor
@@ -67,7 +67,7 @@ class Surroundings:
 
 
 class HostedInstance:
-    """The state of one instance; every change calls `on_change`, and `observed` says what is true."""
+    """The state of one instance. Every change calls `on_change`, and `observed` returns the present state."""
 
     def __init__(
         self,
@@ -94,11 +94,11 @@ class HostedInstance:
 
     @property
     def phase(self) -> Phase:
-        """How far its life has come, as EC2 shows it."""
+        """The state that EC2 shows."""
         return self._life.phase
 
     def observed(self) -> ObservedInstance:
-        """What is true now."""
+        """Return the present state."""
         life = self._life
         keeper = self.keeper if life.phase in ("pending", "running") else None
         return ObservedInstance(
@@ -118,7 +118,7 @@ class HostedInstance:
         )
 
     def launch(self, desired: DesiredInstance, driver: Driver, surroundings: Surroundings) -> None:
-        """Begin the instance's life; it goes on by itself until the main process ends or `stop` is called."""
+        """Begin the instance's life. It runs until the main process ends or somebody calls `stop`."""
         self.boot_number = desired.boot_number
         keeper = self.keeper = _keeper_of(desired, surroundings)
         self._token_key = new_key()
@@ -128,7 +128,7 @@ class HostedInstance:
     def adopt(
         self, kept: RunningInstance, running: Running, driver: Driver, surroundings: Surroundings
     ) -> None:
-        """Go on with the life that a former agent began."""
+        """Resume a life that a former agent began."""
         keeper = self.keeper = _keeper_of(kept.facts, surroundings)
         keeper.go_on(kept.served)
         self._keep_up(keeper, surroundings.kept)
@@ -142,23 +142,23 @@ class HostedInstance:
         self._happened(event)
 
     def stop(self, over: Literal["stopped", "terminated"], reason: Reason) -> None:
-        """Begin to end it; `over` is the state it is in afterwards."""
+        """Begin to end it. Args: over: the state that it has afterwards."""
         self._happened(LifeEvent.STOP if over == "stopped" else LifeEvent.TERMINATE, reason)
 
     def end_with_agent(self) -> None:
-        """Stop it if it runs; and what is being stopped already gets no more time than the agent has."""
+        """Stop it if it runs. An instance that already stops gets no more time than the agent has."""
         self._happened(LifeEvent.AGENT_ENDS, AGENT_ENDED)
 
     def reboot(self) -> None:
-        """Begin to end its main process, and start it again with the facts as they are by then."""
+        """Begin to end its main process, and start it again with the desired state of that time."""
         self._happened(LifeEvent.REBOOT)
 
     def is_running(self) -> bool:
-        """Whether it may still write something."""
+        """Return whether it may still write to its console."""
         return self._life.phase not in ("stopped", "terminated")
 
     async def ended(self) -> None:
-        """Return once nothing of it runs any more."""
+        """Return once no part of it runs."""
         if self._task is not None:
             await asyncio.wait({self._task})
 
@@ -225,7 +225,7 @@ class HostedInstance:
         *,
         is_adopted: bool,
     ) -> None:
-        """Serve the listeners of its network: whoever reaches them is this instance."""
+        """Serve the listeners of its network. Every process that reaches them belongs to this instance."""
         facts = keeper.facts()
         path = NetworkPath(vpc_id=facts.vpc_id, private_ip_address=facts.private_ip_address)
         listening.relay = relay = EdgeRelay(surroundings.edge_door, path)
@@ -233,8 +233,8 @@ class HostedInstance:
         listening.allowed = allowed = AllowedRelay()
         await allowed.start(*network.allowed)
         if is_adopted:
-            # What the former agent served is served at once. Had it nothing to serve yet, who asks meanwhile
-            # waits in the listener's backlog, and is not told that there is no session.
+            # An adopted session is served at once. Without one, clients wait in the listener's backlog,
+            # and get no answer that there is no session.
             await self._until_settled(keeper, surroundings)
         peer_uid = network.peer_uid if surroundings.check_peers else None
         server = MetadataServer(
@@ -250,7 +250,7 @@ class HostedInstance:
         self.metadata_endpoint = server.endpoint
 
     async def _until_settled(self, keeper: InstanceCredentials, surroundings: Surroundings) -> None:
-        """Wait for its first session and its identity, but not for ever."""
+        """Wait for its first session and its identity, up to `first_session_wait`."""
         wanted = [keeper.identity_settled]
         if sessions_wanted(keeper.facts()):
             wanted.append(keeper.settled)
@@ -265,7 +265,7 @@ class HostedInstance:
         driver: Driver,
         surroundings: Surroundings,
     ) -> Running | None:
-        """Start the main process once its first session is decided; None where it is to stop already."""
+        """Start the main process once its first session is decided. Returns None if it must already stop."""
         await self._until_settled(keeper, surroundings)
         if self._life.is_to_stop:
             return None
@@ -301,7 +301,7 @@ class HostedInstance:
         return running
 
     def _keep_up(self, keeper: InstanceCredentials, kept: AgentHandover) -> None:
-        """From now on the next agent is told of every change."""
+        """Hand over every later change to the next agent."""
         keeper.on_change = lambda: kept.update(self.instance_id, keeper.served())
 
     async def _booted_again(
@@ -311,7 +311,7 @@ class HostedInstance:
         driver: Driver,
         surroundings: Surroundings,
     ) -> Running | None:
-        """Start the main process once more; None where no reboot was asked for, or it is to stop."""
+        """Start the main process again. Returns None without a request to reboot, or if it must stop."""
         if not self._life.is_to_restart:
             return None
         self.boot_number = keeper.facts().boot_number
@@ -319,9 +319,9 @@ class HostedInstance:
         return await self._start(keeper, network, driver, surroundings)
 
     async def _wait(self, running: Running, surroundings: Surroundings) -> ExitStatus:
-        """Serve until the main process has ended, by itself or because it was asked to."""
+        """Serve until the main process has ended, by itself or on request."""
         main = asyncio.create_task(running.wait())
-        # Its end wakes this task as events do: a second task and asyncio.wait would take 2 KiB an instance.
+        # The end of the main process wakes this task. A second task would cost 2 KiB an instance.
         main.add_done_callback(lambda _: self._woken.set())
         try:
             await self._until(lambda: main.done() or self._life.is_main_to_end)
@@ -333,7 +333,7 @@ class HostedInstance:
         return status
 
     async def _stop(self, running: Running, surroundings: Surroundings) -> None:
-        """An operating system gets its time to shut down, unless it is terminated, or the agent ends."""
+        """Give an operating system time to shut down, unless the instance is terminated or the agent ends."""
         if self.keeper is None or self.keeper.facts().driver != "vm":
             await running.stop(surroundings.stop_grace)
             return
@@ -346,7 +346,7 @@ class HostedInstance:
         await patient
 
     def _happened(self, event: LifeEvent, reason: Reason = NO_REASON) -> None:
-        """Take one event: wake the task, and say so where the event changes what `observed` shows."""
+        """Process one event: wake the task, and call `on_change` if `observed` changes."""
         before, self._life = self._life, after(self._life, event, reason)
         self._woken.set()
         is_seen = event not in (LifeEvent.REBOOT, LifeEvent.MAIN_ENDED)
@@ -354,7 +354,7 @@ class HostedInstance:
             self._on_change()
 
     async def _until(self, holds: Callable[[], bool]) -> None:
-        """Return once this holds. One task at a time waits here."""
+        """Return once the condition is true. Only one task waits here at a time."""
         while not holds():
             self._woken.clear()
             await self._woken.wait()
@@ -362,7 +362,7 @@ class HostedInstance:
 
 @dataclass(frozen=True, slots=True)
 class _Condition:
-    """Something that holds sooner or later."""
+    """A condition that becomes true later."""
 
     until: Callable[[], Coroutine[None, None, None]]
 
@@ -372,7 +372,7 @@ class _Condition:
 
 @dataclass(slots=True)
 class _Listening:
-    """What listens for an instance, as far as it does already."""
+    """The open listeners of an instance; None for each that is not open yet."""
 
     network: InstanceNetwork | None = None
     relay: EdgeRelay | None = None

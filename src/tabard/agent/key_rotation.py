@@ -1,4 +1,4 @@
-"""An enrolled host changes its key: the new one is shown as soon as it is kept, the former ends with that."""
+"""Key rotation of an enrolled host: it uses a new key once that is on disk, which ends the former key."""
 
 import asyncio
 import random
@@ -25,7 +25,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyRotation:
-    """Renews the key of one host, at a pace far below its certificate's life: outages of days do no harm."""
+    """Renews the key of one host. Renewals are so frequent that outages of days do no harm."""
 
     host_id: str
     directory: HostDirectory
@@ -37,7 +37,7 @@ class KeyRotation:
     random_source: random.Random = field(repr=False)
 
     async def run(self) -> None:
-        """Renew at once, and then at this pace, until cancelled."""
+        """Renew at once, and then at each interval, until cancelled."""
         failures = 0
         while True:
             try:
@@ -58,10 +58,10 @@ class KeyRotation:
             await sleep_until(Deadline.after(read_clocks(self.clock), delay_seconds), self.clock)
 
     async def renew(self) -> None:
-        """Make a key, have it certified, keep both, show them, and say so. Raises EdgeError.
+        """Make a key, get its certificate, store both, use them, and report that. Raises EdgeError.
 
-        INVARIANT: the key is kept before it is shown, and shown everywhere before it is reported: the edge
-        forgets the former with the first report.
+        INVARIANT: the key is on disk before its first use, and in use everywhere before the report. The edge
+        forgets the former key at the first report.
         """
         key = new_key(self.host_id)
         renewed = await self.edge.renew_host_certificate(key.certificate_request)

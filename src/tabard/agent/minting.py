@@ -1,4 +1,4 @@
-"""Runs the keepers' errands: asks the edge for sessions, a few at a time, and brings the outcome home."""
+"""Requests due sessions from the edge, a few at a time, and passes the outcomes to the instances."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -20,7 +20,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Minting:
-    """Asks for sessions; `on_outcome` hears of the instance after each answer, whatever it was."""
+    """Requests sessions. It calls `on_outcome` with the instance id after each answer or failure."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class Minting:
         self._places = asyncio.Semaphore(_AT_A_TIME)
 
     async def run(self, errands: Iterable[tuple[InstanceCredentials, DueSession]]) -> None:
-        """Return when every answer is in. An outage is an outcome as well: the keeper tries again later."""
+        """Return once every request has an outcome. An outage is an outcome too: a retry follows later."""
         await asyncio.gather(*(self._fetch(keeper, errand) for keeper, errand in errands))
 
     async def _fetch(self, keeper: InstanceCredentials, errand: DueSession) -> None:
@@ -61,5 +61,5 @@ class Minting:
                 minted = answer.credentials
                 log.info(SESSION_SERVED, access_key_id=minted.access_key_id, role_name=minted.role_name)
         finally:
-            keeper.accept_failure(errand)  # without effect after any other outcome
+            keeper.accept_failure(errand)  # no effect after any other outcome
             self._on_outcome(errand.instance_id)

@@ -1,4 +1,4 @@
-"""What a host has to do to make its desired state true. Pure: two values in, a list of actions out."""
+"""The actions that bring an instance to its desired state. Pure: two values in, a list of actions out."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from tabard.model.session import RoleDelivery
 
 @dataclass(frozen=True, slots=True)
 class RoleOf:
-    """Whose session it is: one role by way of one association. Another pair is another session."""
+    """The role of a session: one role through one association. Another pair is another session."""
 
     association_id: str
     role_id: str
@@ -18,10 +18,11 @@ class RoleOf:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObservedInstance:
-    """What is true of one instance on this host.
+    """The present state of one instance on this host.
 
-    `facts` is what its metadata service tells now, None where it has none (not running). `boot_number` says
-    which boot this is about. `reported` is the last report that the edge has acknowledged.
+    facts: the desired state that its metadata service serves now; None while it does not run.
+    boot_number: of the present or last boot.
+    reported: the last report that the edge acknowledged.
     """
 
     instance_id: str
@@ -41,7 +42,7 @@ class StartInstance:
 
 @dataclass(frozen=True, slots=True)
 class RebootInstance:
-    """End the main process and start it again; listener and sessions stay."""
+    """End the main process and start it again. The listener and the sessions stay."""
 
     instance_id: str
 
@@ -62,14 +63,14 @@ class TerminateInstance:
 
 @dataclass(frozen=True, slots=True)
 class UpdateFacts:
-    """Tell these facts from now on."""
+    """Serve this desired state from now on."""
 
     desired: DesiredInstance
 
 
 @dataclass(frozen=True, slots=True)
 class FetchSession:
-    """Get and keep a session of this role for this role delivery."""
+    """Request a session of this role for this role delivery, and renew it."""
 
     instance_id: str
     role_delivery: RoleDelivery
@@ -86,14 +87,14 @@ class DropSession:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Tell the edge."""
+    """Send a report to the edge."""
 
     report: InstanceReport
 
 
 @dataclass(frozen=True, slots=True)
 class ForgetInstance:
-    """Remove what the host still keeps of an instance that is over."""
+    """Remove the last files and records of a terminated instance."""
 
     instance_id: str
 
@@ -112,13 +113,16 @@ Action: TypeAlias = (
 
 
 def reconcile(wanted: DesiredInstance | None, present: ObservedInstance | None) -> tuple[Action, ...]:
-    """List the actions that lead one instance from what is to what should be, in the order to take them in.
+    """List the actions that lead one instance from its present to its desired state, in their order.
 
-    None for what the edge does not speak of, or what is not on this host. What one instance needs does not
-    depend on any other, so that a change of one costs a host of a thousand no more than a host of one.
+    Args:
+        wanted: None if the desired state does not contain the instance.
+        present: None if the instance is not on this host.
 
-    An instance that the edge no longer speaks of is terminated: nothing runs unaccounted for. An instance
-    that has stopped by itself stays stopped until it is to be booted again (a higher `boot_number`).
+    The actions for one instance depend on no other. So one change costs the same on a host of a thousand.
+
+    An instance that is missing in the desired state is terminated: nothing runs unaccounted for. An instance
+    that stopped by itself stays stopped until a higher `boot_number` asks for another boot.
     """
     if wanted is not None:
         return tuple(_absent(wanted) if present is None else _present(wanted, present))
@@ -134,13 +138,13 @@ def reconcile(wanted: DesiredInstance | None, present: ObservedInstance | None) 
 def changed(
     former: Mapping[str, DesiredInstance], desired: Mapping[str, DesiredInstance], known: Iterable[str]
 ) -> list[str]:
-    """The ids of instances to look at again: those of which the edge says something else, or nothing."""
+    """Return the ids of instances to reconcile again: their desired state changed, or is gone."""
     anew = [instance_id for instance_id, wanted in desired.items() if former.get(instance_id) != wanted]
     return anew + [instance_id for instance_id in known if instance_id not in desired]
 
 
 def sessions_wanted(desired: DesiredInstance) -> Mapping[RoleDelivery, RoleOf]:
-    """The sessions an instance needs: "2.0", and "1.0" only where reads without a metadata token pass."""
+    """Return the sessions an instance needs: "2.0", and "1.0" only if it allows reads without a token."""
     instance_profile = desired.instance_profile
     if (
         instance_profile is None

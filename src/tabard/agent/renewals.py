@@ -1,11 +1,32 @@
-"""Which session of a host's instances is due next, without looking at all of them.
+"""Schedule of renewals: finds the next due session of a host's instances without a scan of all.
 
-Theory of operation. Each instance has one deadline: that of its session which is due first. A queue holds
-instances by the boot-time at which their deadlines come, so that looking at the next one costs nothing.
-A deadline that changed is pushed again; its former entry stays in the queue, and is skipped when it comes up.
-Deadlines are on the wall clock, too. While nobody sets that clock, it and the boot-time clock advance
-together, and the order of the queue is right. When the difference of the two has changed, somebody set
-the wall clock, or a virtual machine was paused: then the whole queue is built anew, which is rare.
+Theory of operation. An instance has one or two sessions. Each has a deadline, the time of its next request;
+the instance's own deadline is the earlier one. The schedule consists of two structures. `_queue` is a heap of
+(boot time, instance id). `_noted` holds, for each scheduled instance, its only valid entry: the boot time in
+the heap, and the deadline from which it was computed.
+
+*Lazy deletion.* A heap cannot remove an entry from its middle. So `note` pushes a second entry when a
+deadline changes, and overwrites `_noted`. The old entry stays in the heap. `next_at_seconds` compares the
+first entry with `_noted`, and discards it if they differ. Each push causes at most one discard, so that a
+change costs O(log n).
+
+*Two clocks.* A session must never be served after its expiry by either the boot-time clock or the wall clock;
+a timer may come from one clock only. A deadline therefore has a time on each clock and comes with the earlier
+one. `Deadline.boottime_at` converts it to boot time, with the present offset between the clocks. While the
+offset is constant, all converted times stay correct, and so does their order. If the offset has changed by a
+second or more, somebody set the wall clock, or the machine was paused. All entries are then converted again:
+O(n log n), but rare.
+
+*Invariants.*
+- Every instance with a session that waits for its next request has an entry in `_noted`, and that entry is in
+  the heap. It holds because the agent calls `note` after every change of an instance's sessions.
+- An entry is returned only if the instance still has the deadline from which it was computed. A missed `note`
+  can delay a renewal, but can never cause a request that is not due.
+- `take_due` takes an instance out of both structures before it takes its sessions. A session in flight has
+  no deadline, so nobody requests it twice. The outcome calls `note`, which schedules the instance again.
+
+The agent still wakes every two seconds: a timer stands still while the machine sleeps, and no event announces
+that somebody set the clock. With this schedule such a wake reads the clocks and one heap entry.
 """
 
 import heapq
@@ -16,16 +37,16 @@ from tabard.agent.instance_credentials import DueSession, InstanceCredentials
 from tabard.clock import Clock, ClockReading, Deadline, read_clocks
 
 _STEP_SECONDS = 1.0
-"""A smaller change of the wall clock is left to the deadlines' own margins."""
+"""The margins of the deadlines absorb a smaller change of the wall clock."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Renewals:
-    """A queue by due time. It names instances and holds no keeper: what has ended is not kept for it."""
+    """A queue of instances by due time. It holds only ids, so that ended instances can be freed."""
 
     def __init__(self, keeper_of: Callable[[str], InstanceCredentials | None], clock: Clock) -> None:
-        """Args: keeper_of: the present keeper of an instance, None where it has none."""
+        """Args: keeper_of: finds the present credentials of an instance; None if it has none."""
         self._keeper_of = keeper_of
         self._clock = clock
         self._queue: list[tuple[float, str]] = []
@@ -33,19 +54,19 @@ class Renewals:
         self._offset_seconds = _offset_seconds(read_clocks(clock))
 
     def note(self, instance_id: str) -> None:
-        """Something of this instance's sessions may have changed: see again when one of them is due."""
+        """Schedule this instance again, after a possible change of its sessions."""
         due_at = self._due_at(instance_id)
         noted = self._noted.get(instance_id)
         if due_at is not None and (noted is None or noted[1] != due_at):
             self._push(instance_id, due_at, read_clocks(self._clock))
 
     def next_at_seconds(self) -> float | None:
-        """When the next session is due, on the boot-time clock; None with none to keep."""
+        """Return when the next session is due, on the boot-time clock; None without sessions."""
         self._follow_the_wall_clock()
         while self._queue:
             at, instance_id = self._queue[0]
             noted = self._noted.get(instance_id)
-            # What was noted and is not so any more has been noted again since, or is no more.
+            # The entry is outdated: a later `note` replaced it, or the instance has ended.
             if noted is not None and noted[0] == at:
                 if self._due_at(instance_id) == noted[1]:
                     return at
@@ -54,7 +75,7 @@ class Renewals:
         return None
 
     def take_due(self) -> list[tuple[InstanceCredentials, DueSession]]:
-        """The sessions to ask for now; each is given out once, until its outcome has been noted."""
+        """Take the sessions to request now. Each is taken once, until `note` reports its outcome."""
         due = []
         now_seconds = self._clock.boottime_seconds()
         while (at := self.next_at_seconds()) is not None and at <= now_seconds:
@@ -67,7 +88,7 @@ class Renewals:
         return due
 
     def _follow_the_wall_clock(self) -> None:
-        """Build the queue anew where somebody has set the wall clock since it was built."""
+        """Rebuild the queue if somebody has set the wall clock since it was built."""
         now = read_clocks(self._clock)
         offset_seconds = _offset_seconds(now)
         if abs(offset_seconds - self._offset_seconds) < _STEP_SECONDS:
@@ -89,5 +110,5 @@ class Renewals:
 
 
 def _offset_seconds(now: ClockReading) -> float:
-    """By how much the wall clock is ahead of the boot-time clock."""
+    """Return how far the wall clock is ahead of the boot-time clock."""
     return (now.wall - _EPOCH).total_seconds() - now.boottime_seconds

@@ -1,4 +1,4 @@
-"""What the edge is still to be told of a host's instances."""
+"""The reports of a host's instances that the edge has not acknowledged yet."""
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable
@@ -27,24 +27,24 @@ class Reports:
         self._on_acknowledged = on_acknowledged
         self._waiting: dict[str, InstanceReport] = {}
         self.changed = asyncio.Event()
-        """Set when there is something new to tell."""
+        """Set when there is a new report."""
 
     def put(self, report: InstanceReport) -> None:
-        """Tell this, in place of what was to be told of the instance."""
+        """Queue a report, in place of any queued report of the same instance."""
         if self._waiting.get(report.instance_id) != report:
             self._waiting[report.instance_id] = report
             self.changed.set()
 
     def forget(self, instance_id: str) -> None:
-        """There is nothing to tell of it any more."""
+        """Remove any queued report of the instance."""
         self._waiting.pop(instance_id, None)
 
     async def tell(self, *, known: Collection[str]) -> None:
-        """Tell what waits, or only that the host is alive. Raises EdgeError.
+        """Send the queued reports, or only that the host is alive. Raises EdgeError.
 
         Args: known: the instances that the edge knows of on this host.
         """
-        # One report about an instance that the edge has forgotten would have all of them refused.
+        # The edge refuses the whole call if one report names an instance that it has forgotten.
         self._waiting = {key: report for key, report in self._waiting.items() if key in known}
         reports = tuple(self._waiting.values())[:_REPORTS_AT_ONCE]
         try:
@@ -59,7 +59,7 @@ class Reports:
                 self._acknowledge(report)
 
     async def tell_last(self, observed: Iterable[ObservedInstance], *, known: Collection[str]) -> None:
-        """Tell what the edge does not know of these yet, if it hears within two seconds."""
+        """Send the reports that the edge does not have yet. Give up after two seconds."""
         last = tuple(
             each.report for each in observed if each.report != each.reported and each.instance_id in known
         )
@@ -77,7 +77,7 @@ class Reports:
             _log.warning(
                 REPORT_REFUSED, instance_id=report.instance_id, code=error.code, reason=error.message
             )
-        # A refused report is not told again: what the edge knows better comes with the next desired state.
+        # A refused report is not sent again. The next desired state brings the edge's view.
         self._acknowledge(report)
 
     def _acknowledge(self, report: InstanceReport) -> None:

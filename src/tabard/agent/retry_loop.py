@@ -1,4 +1,4 @@
-"""A step that is repeated for ever: after a failure of the edge it waits, longer each time, and goes on."""
+"""Retry loop: repeats a step without end, with exponential backoff after failures of the edge."""
 
 import asyncio
 import random
@@ -18,13 +18,13 @@ _LONGEST_BACKOFF_SECONDS = 30.0
 _REMOVED = "HostRemoved"
 _REMOVED_MEANWHILE = "HostNotFound"
 _REFUSALS_BELIEVED = 3
-"""An edge that has just been started, or has just lost its store, may not know the newest hosts yet."""
+"""An edge that has just started, or has just lost its store, may not know the newest hosts yet."""
 
 _log = structlog.get_logger(__name__)
 
 
 class HostRevoked(Exception):
-    """The host is not there any more, as the edge has said often enough; the message is for the operator."""
+    """The edge has said several times that the host does not exist. The message tells the operator."""
 
     def __init__(self, host_id: str) -> None:
         super().__init__(
@@ -34,7 +34,7 @@ class HostRevoked(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryLoop:
-    """How one host's agent repeats its steps. `on_failure` is called after each one that the edge failed."""
+    """Repeats the steps of one host's agent. It calls `on_failure` after each failure of the edge."""
 
     host_id: str
     ends_when_revoked: bool
@@ -43,7 +43,7 @@ class RetryLoop:
     first_retry_seconds: float = rotation.FIRST_RETRY_SECONDS
 
     async def repeat(self, operation: str, step: Callable[[], Awaitable[None]]) -> NoReturn:
-        """Until cancelled. Raises HostRevoked, where the agent is to end with its host."""
+        """Repeat the step until cancelled. Raises HostRevoked if the agent must end with its host."""
         failures = refusals = 0
         while True:
             try:
@@ -66,7 +66,7 @@ class RetryLoop:
                 await asyncio.sleep(delay)
 
     def _is_over(self, error: EdgeError, refusals: int) -> bool:
-        # Who was let in and hears this while it waits has seen its host go.
+        # The edge knew this host before, and refuses it now: the host was removed.
         return refusals >= _REFUSALS_BELIEVED or (refusals > 0 and error.code == _REMOVED_MEANWHILE)
 
 

@@ -1,14 +1,14 @@
-"""When an instance's session is replaced, and what may be served meanwhile. Pure functions of `now`.
+"""Rotation of an instance's session: when to replace it, and which one to serve. Pure functions of `now`.
 
-Sessions end, and replacements are due, by the boot-time clock or by this host's wall clock, whichever comes
-first. The wall-clock end is the host's own time of asking plus the lifetime, never the edge's time of expiry:
-a host whose clock is wrong all the time serves sessions for as long as any other.
+Sessions expire, and replacements are due, by the boot-time clock or by this host's wall clock, whichever is
+first. The wall-clock end is the host's own time of the request plus the lifetime, never the edge's expiry
+time. So a host with a wrong clock serves sessions for as long as any other.
 
-`jitter` is a number from 0 up to 1 that the caller draws, so that many instances never ask at the same moment
-and a test can seed every choice.
+`jitter` is a random number from 0 up to 1. The caller draws it, so that instances spread their requests and a
+test can seed every choice.
 
-The numbers follow botocore: it refreshes credentials 15 minutes before their expiry, insists at 10, and may
-stretch an expiry by minutes on its own; a session with more than 20 minutes left is safe from all of that.
+The numbers follow botocore. It refreshes credentials 15 minutes before they expire, insists at 10, and may
+extend an expiry by minutes on its own. A session with more than 20 minutes left triggers none of that.
 """
 
 from dataclasses import dataclass, replace
@@ -27,7 +27,7 @@ _LONGEST_RETRY_AFTER_REFUSAL_SECONDS = 15.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldSession:
-    """A session in memory, and when it ends."""
+    """A session in memory, and when it expires."""
 
     credentials: GetInstanceSessionResult
     ends_at: Deadline
@@ -35,7 +35,7 @@ class HeldSession:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MintRefusal:
-    """The edge said that this role cannot be assumed for the instance."""
+    """The edge's refusal to assume this role for the instance."""
 
     code: str
     message: str
@@ -44,7 +44,7 @@ class MintRefusal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rotation:
-    """Where one session stands: what is held, and when to ask next (a fresh one asks at once)."""
+    """The state of one session: the session itself, and when to request the next (at first: at once)."""
 
     next_attempt_at: Deadline
     session: HeldSession | None = None
@@ -53,27 +53,27 @@ class Rotation:
 
 
 def begin(*, now: ClockReading) -> Rotation:
-    """Start with nothing, due at once."""
+    """Start without a session, due at once."""
     return Rotation(next_attempt_at=Deadline.after(now, 0))
 
 
 def is_due(rotation: Rotation, *, now: ClockReading) -> bool:
-    """Whether it is time to ask for a session."""
+    """Return whether it is time to request a session."""
     return rotation.next_attempt_at.has_come(now)
 
 
 def servable(rotation: Rotation, *, now: ClockReading) -> HeldSession | None:
-    """The session to hand out: the last good one until its very end, and never after it."""
+    """Return the session to serve: the last good one until it expires, and never later."""
     session = rotation.session
     return session if session is not None and not session.ends_at.has_come(now) else None
 
 
 def pace_seconds(*, lifetime_seconds: float, rotate_every_seconds: float | None) -> float:
-    """How long a session is served before it is replaced.
+    """Return how many seconds a session is served before it is replaced.
 
-    Half of the lifetime, and for short ones early enough that a quarter of the time above `SAFE_SECONDS` is
-    left for retries; `rotate_every_seconds` shortens it at will, whatever the lifetime. A lifetime of
-    `SAFE_SECONDS` or less cannot be kept safe: it is replaced at the shortest pace.
+    Half of the lifetime. For short lifetimes, early enough to leave a quarter of the time above
+    `SAFE_SECONDS` for retries. `rotate_every_seconds` shortens the interval for any lifetime. No interval
+    makes a lifetime of `SAFE_SECONDS` or less safe: such a session is replaced at the shortest interval.
     """
     pace = min(lifetime_seconds / 2, (lifetime_seconds - SAFE_SECONDS) * 0.75)
     pace = max(pace, _SHORTEST_PACE_SECONDS)
@@ -90,11 +90,11 @@ def minted(
     rotate_every_seconds: float | None,
     jitter: float,
 ) -> Rotation:
-    """Hold a new session; the former one stays valid at the edge and is simply no longer handed out.
+    """Serve a new session. The former one stays valid at the edge, but is no longer served.
 
-    The lifetime is counted from when it was asked for, the earliest moment that it can have begun. The first
-    renewal falls anywhere within the pace, so that instances started together do not renew together; later
-    ones fall within the last fifth of it.
+    The lifetime counts from the time of the request, the earliest time that it can have begun. The first
+    renewal falls anywhere within the interval, so that instances started together do not renew together.
+    Later renewals fall within its last fifth.
     """
     pace = pace_seconds(lifetime_seconds=lifetime_seconds, rotate_every_seconds=rotate_every_seconds)
     share = _first_share(jitter) if rotation.session is None else 0.8 + 0.2 * jitter
@@ -105,27 +105,27 @@ def minted(
 
 
 def _first_share(jitter: float) -> float:
-    """How much of the pace passes before the first renewal: even, but thinner in the last fifth.
+    """Return the share of the interval before the first renewal: even, but thinner in the last fifth.
 
-    Second renewals begin there. With this, the time left at any moment of a renewal process whose intervals
-    are even between 0.8 and 1, the renewals of many instances come at one rate from the launch on; spread
-    evenly to the end, there would be twice as many just before it.
+    Second renewals begin there. This is the distribution of the time left in a renewal process whose
+    intervals are even between 0.8 and 1. With it, the renewals of many instances come at one rate from the
+    launch on. An even spread to the end would double the rate just before the end.
     """
     return 0.9 * jitter if jitter < 8 / 9 else 1 - 0.6 * (1 - jitter) ** 0.5
 
 
 def hastened(rotation: Rotation, *, now: ClockReading) -> Rotation:
-    """Replace the session out of turn, because somebody asked for it.
+    """Replace the session early, because somebody asked for it.
 
-    After a second: times of issue are whole seconds, and an edge that has not yet seen the mark which ended
-    the former sessions would issue one in that same second, under it.
+    Wait one second: times of issue are whole seconds. An edge that has not yet seen the revocation of the
+    former sessions could issue one in the same second, which the revocation would cover.
     """
     soon = Deadline.after(now, FORCED_ROTATION_SECONDS)
     return replace(rotation, next_attempt_at=Deadline.earliest(rotation.next_attempt_at, soon))
 
 
 def failed(rotation: Rotation, *, now: ClockReading, jitter: float) -> Rotation:
-    """Ask again later, twice as late each time up to a minute; what is held stays held."""
+    """Retry later, with a delay that doubles up to a minute. The present session stays."""
     return replace(
         rotation,
         next_attempt_at=Deadline.after(now, _retry_seconds(rotation, _LONGEST_RETRY_SECONDS, jitter)),
@@ -134,9 +134,9 @@ def failed(rotation: Rotation, *, now: ClockReading, jitter: float) -> Rotation:
 
 
 def refused(rotation: Rotation, refusal: MintRefusal, *, now: ClockReading, jitter: float) -> Rotation:
-    """Remember why; ask again soon, since a trust policy may be mended at any time. What is held stays held.
+    """Record the refusal, and retry soon: somebody may repair the trust policy. The present session stays.
 
-    Differs: AWS asks again at the next scheduled refresh only.
+    Differs: AWS retries only at the next scheduled refresh.
     """
     wait_seconds = _retry_seconds(rotation, _LONGEST_RETRY_AFTER_REFUSAL_SECONDS, jitter)
     return replace(
@@ -150,7 +150,7 @@ def refused(rotation: Rotation, refusal: MintRefusal, *, now: ClockReading, jitt
 def retry_seconds(
     failures: int, *, longest_seconds: float, jitter: float, first_seconds: float = FIRST_RETRY_SECONDS
 ) -> float:
-    """How long to wait after `failures` in a row: 1, 2, 4 … seconds up to the longest, less up to half."""
+    """Return the delay after `failures` in a row: 1, 2, 4 … seconds up to the longest, less up to half."""
     backoff = min(longest_seconds, first_seconds * 2.0 ** min(failures, 16))
     return backoff * (0.5 + 0.5 * jitter)
 

@@ -1,4 +1,4 @@
-"""How an agent works."""
+"""Settings of an agent."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -6,20 +6,20 @@ from datetime import timedelta
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentSettings:
-    """The choices of one agent.
+    """The settings of one agent.
 
     rotate_every: replace sessions at least this often, whatever their lifetime; None: at half of it.
-    wait_seconds: how long one look at the desired state waits for a change, 0 to 60.
-    heartbeat: how often the edge hears of this host when nothing changes.
-    stop_grace: how long an instance may take to end when asked to.
+    wait_seconds: how long one poll of the desired state waits for a change, 0 to 60.
+    heartbeat: how often the host reports to the edge when nothing changes.
+    stop_grace: how long an instance may take to end on request.
     machine_stop_grace: how long a virtual machine may take to shut down when it is stopped or rebooted.
-    check_peers: whether metadata is given only to processes of the instance's own uid (Linux); None: where
-    this machine can tell.
-    leaves_running: whether what it serves goes on without it, so that its end is not the instances'.
-    ends_when_revoked: whether it ends once its host is gone; else it goes on asking, for ever.
+    check_peers: whether only processes of the instance's own uid can read metadata (Linux); None: wherever
+    this machine can check that.
+    leaves_running: whether its instances continue to run after it ends.
+    ends_when_revoked: whether it ends once its host is removed; otherwise it retries without end.
     first_session_wait: how long the start of an instance waits for its first session and its identity.
-    first_retry: how long the agent waits after the first failure of the edge; twice as long after each other.
-    seed: of the jitter; None: of the system's entropy.
+    first_retry: how long the agent waits after the first failure of the edge; each further delay doubles.
+    seed: of the jitter; None: from the system's entropy.
     """
 
     rotate_every: timedelta | None = None

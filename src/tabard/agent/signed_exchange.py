@@ -11,7 +11,7 @@ from tabard.sigv4.sign import Credentials, sign_request
 
 
 class SignedExchange:
-    """An `Exchange` with one edge endpoint, for as long as the event loop it is first used in."""
+    """An `Exchange` with one edge endpoint. It belongs to the event loop that uses it first."""
 
     def __init__(
         self,
@@ -22,7 +22,7 @@ class SignedExchange:
         clock: Clock,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        """Args: endpoint: `http://127.0.0.1:4700` or `https://…`, no path; tls: else the system's trust."""
+        """Args: endpoint: `http://127.0.0.1:4700` or `https://…`, no path; tls: None: the system's trust."""
         self._pool = EdgePool(endpoint, tls=tls)
         self._credentials = credentials
         self._region = region
@@ -36,7 +36,7 @@ class SignedExchange:
         body: bytes,
         timeout_seconds: float,
     ) -> HttpAnswer:
-        """Send one request. Raises OSError where no answer came within `timeout_seconds`."""
+        """Send one request. Raises OSError if no answer came within `timeout_seconds`."""
         return await self._pool.post(
             lambda: self._signed(headers, body), body, timeout_seconds=timeout_seconds
         )

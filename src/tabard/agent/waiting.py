@@ -1,4 +1,4 @@
-"""Waiting for events, and no longer than so long."""
+"""Waiting for events, with a timeout."""
 
 import asyncio
 from collections.abc import Collection
@@ -6,14 +6,14 @@ from typing import Protocol
 
 
 class Awaitable(Protocol):
-    """What can be waited for: asyncio's Event, or ours."""
+    """An object that a task can wait for: asyncio's Event, or ours."""
 
     async def wait(self) -> object:
         """Return once it is set."""
 
 
 class Event:
-    """As asyncio's, in a tenth of its 760 bytes: an agent has a handful for each of its instances."""
+    """Like asyncio's Event, in a tenth of its 760 bytes: an agent has several for each instance."""
 
     __slots__ = ("_is_set", "_waiting")
 
@@ -45,7 +45,7 @@ class Event:
 
 
 async def until(event: Awaitable, timeout_seconds: float) -> None:
-    """Return once the event is set, or the time is up."""
+    """Return once the event is set, or the timeout has passed."""
     try:
         async with asyncio.timeout(timeout_seconds):
             await event.wait()
@@ -54,7 +54,7 @@ async def until(event: Awaitable, timeout_seconds: float) -> None:
 
 
 async def all_of(events: Collection[Awaitable], *, unless: Awaitable, timeout_seconds: float) -> None:
-    """Return once every one of the events is set, or `unless` is, or the time is up."""
+    """Return once every event is set, or `unless` is, or the timeout has passed."""
 
     async def all_are_set() -> None:
         for event in events:

@@ -1,11 +1,11 @@
-"""What an instance's processes write, kept in files of bounded size."""
+"""The console log of an instance: the output of its processes, in files of bounded size."""
 
 import asyncio
 import os
 from pathlib import Path
 
 CONSOLE_BYTES = 1024 * 1024
-"""At most this much is kept twice: in console.log and in the console.log.1 before it."""
+"""The size limit of console.log, and of the former console.log.1."""
 
 CONSOLE_LOG = "console.log"
 FORMER_CONSOLE_LOG = "console.log.1"
@@ -14,7 +14,7 @@ _READ_BYTES = 64 * 1024
 
 
 class ConsoleLog:
-    """Appends to console.log (mode 0600), and begins it anew when it is full."""
+    """Appends to console.log (mode 0600), and starts a new file when it is full."""
 
     def __init__(self, path: Path, *, limit_bytes: int = CONSOLE_BYTES) -> None:
         self._path = path
@@ -22,9 +22,9 @@ class ConsoleLog:
         self._limit_bytes = limit_bytes
 
     async def copy(self, output: int) -> None:
-        """Copy from the read end of a pipe until it ends, and close it.
+        """Copy from the read end of a pipe until the pipe ends, and close it.
 
-        What cannot be written (a full disk) is lost, and reading goes on, so that nobody waits for us.
+        Output that cannot be written (a full disk) is lost. Reading continues, so that no writer blocks.
         """
         stream = asyncio.StreamReader(limit=_READ_BYTES)
         pipe = os.fdopen(output, "rb", buffering=0)

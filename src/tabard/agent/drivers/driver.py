@@ -1,4 +1,4 @@
-"""What an agent asks of a driver: start one instance, tell when it ends, stop it."""
+"""The interface between an agent and its drivers: start one instance, wait for its end, stop it."""
 
 import signal
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from tabard.model.messages import DesiredInstance
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExitStatus:
-    """How a main process ended: with a code, or by a signal. Neither where there was no process at all."""
+    """The end of a main process: with a code, or by a signal; with neither if there was no process."""
 
     code: int | None = None
     signal_number: int | None = None
@@ -22,12 +22,12 @@ class ExitStatus:
 
     @classmethod
     def of(cls, return_code: int) -> "ExitStatus":
-        """From `subprocess`'s return code, negative for a signal."""
+        """Convert `subprocess`'s return code, which is negative for a signal."""
         return cls(code=return_code) if return_code >= 0 else cls(signal_number=-return_code)
 
     @property
     def shell_code(self) -> int:
-        """The status a shell would report: the code, or 128 and the signal's number."""
+        """Return the status that a shell would report: the code, or 128 plus the signal's number."""
         if self.signal_number is not None:
             return 128 + self.signal_number
         return self.code or 0
@@ -39,7 +39,7 @@ class ExitStatus:
 
 
 class CannotStart(Exception):
-    """An instance could not be started; the message says why, for the operator."""
+    """An instance could not be started. The message tells the operator why."""
 
 
 class Running(Protocol):
@@ -47,13 +47,13 @@ class Running(Protocol):
 
     @property
     def descriptors(self) -> tuple[int, ...] | None:
-        """What another agent may adopt it by; None where it ends with the agent that started it."""
+        """The descriptors with which another agent can adopt it; None if it ends with its own agent."""
 
     async def wait(self) -> ExitStatus:
-        """Return once the main process has ended; never before `stop` where there is none."""
+        """Return once the main process has ended. Without a main process, return only after `stop`."""
 
     async def stop(self, grace: timedelta) -> None:
-        """Ask the instance to end, and end it after `grace`. Nothing of it runs when this returns."""
+        """Ask the instance to end, and kill it after `grace`. No process of it runs when this returns."""
 
 
 class Driver(Protocol):
@@ -61,10 +61,10 @@ class Driver(Protocol):
 
     @property
     def base_environment(self) -> Mapping[str, str]:
-        """The environment from which an instance's is made."""
+        """The environment from which the agent makes an instance's environment."""
 
     async def open_network(self) -> InstanceNetwork:
-        """The network of a new instance, listening. Raises NoNetwork."""
+        """Open the network of a new instance, with its listeners. Raises NoNetwork."""
 
     async def start(
         self,
@@ -73,10 +73,10 @@ class Driver(Protocol):
         environment: Mapping[str, str],
         directory: Path,
     ) -> Running:
-        """Start the instance in its network; `directory` is its own. Raises CannotStart."""
+        """Start the instance in its network; `directory` is its folder. Raises CannotStart."""
 
     def adopt(self, kept: RunningInstance, directory: Path) -> Running | None:
-        """Take over what a former agent had started; None where it has ended, or cannot be taken over."""
+        """Adopt an instance that a former agent started. Returns None if it has ended or is lost."""
 
     def not_started(self, instance_id: str, reason: str) -> None:
-        """Hear that an instance ended without ever having been started."""
+        """React to an instance that ended before its main process started."""

@@ -1,7 +1,7 @@
-"""The environment of an instance's processes: the metadata service is the only source of credentials in it.
+"""The environment of an instance's processes. Its only source of credentials is the metadata service.
 
 SDKs take credentials from the environment, from files and from container endpoints before they ask the
-metadata service, so each of those has to be gone.
+metadata service. So the environment must contain none of those.
 AWS: https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html and
 https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html
 """
@@ -30,10 +30,10 @@ KEPT_AWS_VARIABLES = frozenset(
         "AWS_SDK_UA_APP_ID",
     }
 )
-"""The AWS_ variables that hold neither credentials, nor a place to find them, nor an endpoint."""
+"""The AWS_ variables that contain no credentials, no location of credentials and no endpoint."""
 
 _METADATA_ATTEMPTS = "3"
-"""A request that a killed agent had taken is lost; SDKs ask once only, unless they are told otherwise.
+"""The number of attempts: a killed agent loses the requests in flight, and SDKs do not retry by default.
 
 AWS: "the number of total attempts to make before giving up when attempting to retrieve data from the instance
 metadata service. Default value: 1"
@@ -64,7 +64,7 @@ _HOST_VARIABLES = frozenset(
 
 
 def host_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """What an instance started by a server takes over from it: where programs are, locale, proxies."""
+    """Select the variables that an instance inherits from a server: program paths, locale, proxies."""
     return {
         name: value
         for name, value in environment.items()
@@ -80,15 +80,15 @@ def instance_environment(
     region: str,
     empty_file: str,
 ) -> dict[str, str]:
-    """Take every other source of credentials out of `base`; point SDKs at the metadata service and the edge.
+    """Remove every other source of credentials; point SDKs at the metadata service and the edge.
 
-    Everything that begins with AWS_ goes unless it is known to be harmless, so a source that AWS invents
-    tomorrow goes as well. `empty_file` stands in for ~/.aws/config, ~/.aws/credentials and ~/.boto, in all of
-    which SDKs look first. It exists, because some fail on a named file that does not. Without a
-    `metadata_endpoint` SDKs look where EC2 has it.
+    Every AWS_ variable is removed unless it is known to be harmless. So a source that AWS invents later is
+    removed as well. `empty_file` replaces ~/.aws/config, ~/.aws/credentials and ~/.boto, which SDKs read
+    first. It exists, because some SDKs fail if the named file is missing. Without a `metadata_endpoint`,
+    SDKs use EC2's address.
 
-    Differs: SDKs are told to ask the metadata service up to three times (AWS_METADATA_SERVICE_NUM_ATTEMPTS),
-    unless `base` says otherwise.
+    Differs: SDKs make up to three attempts to read metadata (AWS_METADATA_SERVICE_NUM_ATTEMPTS), unless
+    `base` sets another number.
     """
     kept = {name: value for name, value in base.items() if not _is_removed(name)}
     bypass = _without_proxy(base, metadata_endpoint or EC2_METADATA_ENDPOINT, edge_endpoint)
@@ -109,7 +109,7 @@ def instance_environment(
 
 
 def _is_removed(name: str) -> bool:
-    # Windows and some programs do not tell the case of names apart.
+    # Windows and some programs ignore the case of names.
     upper = name.upper()
     if upper in KEPT_AWS_VARIABLES:
         return False
@@ -117,7 +117,7 @@ def _is_removed(name: str) -> bool:
 
 
 def _without_proxy(base: Mapping[str, str], *endpoints: str) -> str:
-    """Both spellings joined, plus our own hosts; `*` alone already means every host."""
+    """Join both spellings and our own hosts; `*` alone already means every host."""
     entries: dict[str, None] = {}
     for name in ("NO_PROXY", "no_proxy"):
         entries.update(dict.fromkeys(entry.strip() for entry in base.get(name, "").split(",")))

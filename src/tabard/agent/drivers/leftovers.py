@@ -1,7 +1,7 @@
-"""What an instance's main process had started and a killed agent could not end: found and ended by the next.
+"""Leftover processes of instances: a killed agent could not end them, so the next agent does.
 
-A killed agent takes the main processes with it (PR_SET_PDEATHSIG), but not what those had started
-themselves. Every process of an instance inherits `TABARD_INSTANCE_ID`, by which it is known again.
+The main processes die with a killed agent (PR_SET_PDEATHSIG), but their children do not. Every process of an
+instance inherits `TABARD_INSTANCE_ID`, by which the next agent finds it.
 """
 
 import os
@@ -17,17 +17,17 @@ _PROC = Path("/proc")
 
 
 def end_former(folder: Path, instance_ids: Collection[str]) -> None:
-    """End all that a former agent left of these instances, whose folders are in `folder`."""
+    """End all processes that a former agent left of these instances. Args: folder: has their folders."""
     end_leftovers(instance_ids)
     remove_containers([each for each in instance_ids if (folder / each / CONTAINER_PID_FILE).exists()])
 
 
 def end_leftovers(instance_ids: Collection[str], *, network: int | None = None) -> int:
-    """Kill every process that was started in one of these instances; how many there were. Linux alone.
+    """Kill every process that was started in one of these instances; return their number. Linux only.
 
-    The process is held by a pidfd before it is looked at: what is killed is what was looked at.
+    A pidfd is opened before the process is examined, so that the killed process is the examined one.
 
-    Args: network: a network namespace; what is in it is the instance's, whatever its environment says.
+    Args: network: a network namespace. All processes in it are the instance's, whatever their environment.
     """
     if sys.platform != "linux" or not instance_ids:
         return 0
@@ -53,7 +53,7 @@ def _ended(pid: int, marks: set[bytes], inside: tuple[int, int] | None) -> bool:
             is_marked = _identity((process / "ns" / "net").stat()) == inside
         if is_marked:
             signal.pidfd_send_signal(held, signal.SIGKILL)
-    except OSError:  # it is gone, or another user's
+    except OSError:  # it has ended, or belongs to another user
         return False
     else:
         return is_marked

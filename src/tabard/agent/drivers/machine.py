@@ -1,4 +1,4 @@
-"""The driver of a machine that enrolled itself: it runs already, and nothing is started or stopped."""
+"""The driver of a machine that enrolled itself. The machine runs already: the driver starts no process."""
 
 import asyncio
 from collections.abc import Mapping
@@ -12,9 +12,10 @@ from tabard.model.messages import DesiredInstance
 
 
 class MachineDriver:
-    """Serves the machine that it is on; `started` gives the environment of a process that is to use it.
+    """Serves its own machine; `started` returns the environment for processes that use the instance.
 
-    To stop the instance takes its metadata service away, and to start it brings it back; the machine goes on.
+    To stop the instance closes its metadata service, and to start it opens that again. The machine keeps
+    running.
     """
 
     def __init__(self, network: Networks, *, base_environment: Mapping[str, str]) -> None:
@@ -22,7 +23,7 @@ class MachineDriver:
         self._base_environment = dict(base_environment)
         self.started: asyncio.Future[Mapping[str, str]] = asyncio.get_running_loop().create_future()
         self.reason = ""
-        """Why the machine is not served, if it is not."""
+        """Why the machine has no metadata service; empty if it has."""
 
     @property
     def base_environment(self) -> Mapping[str, str]:
@@ -38,17 +39,17 @@ class MachineDriver:
         environment: Mapping[str, str],
         directory: Path,  # noqa: ARG002
     ) -> Running:
-        """Say with which environment the machine's processes are the instance's."""
+        """Publish the environment with which the machine's processes use the instance."""
         if not self.started.done():
             self.started.set_result(environment)
         return _Machine()
 
     def adopt(self, kept: RunningInstance, directory: Path) -> Running | None:  # noqa: ARG002
-        """Never: nothing of it is kept."""
+        """Return None: no agent hands a machine over."""
         return None
 
     def not_started(self, instance_id: str, reason: str) -> None:  # noqa: ARG002 - there is one
-        """Let who waits for the start hear why it does not come."""
+        """Pass the reason to the caller that waits for the start."""
         self.reason = reason
         if not self.started.done():
             self.started.set_result({})

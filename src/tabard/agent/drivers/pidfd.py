@@ -18,7 +18,7 @@ _PROCESS_GROUP = 4
 
 
 def hold(pid: int) -> int | None:
-    """A descriptor of a child; None where it is gone already, or the machine has no such descriptors."""
+    """Open a pidfd of a child; None if the child has ended, or the machine has no pidfds."""
     try:
         return os.pidfd_open(pid)
     except (AttributeError, OSError):
@@ -26,14 +26,14 @@ def hold(pid: int) -> int | None:
 
 
 def signal_group(pidfd: int, number: signal.Signals) -> bool:
-    """Signal the process and all of its group, also once it has itself ended; whether the kernel knows how.
+    """Signal the process's whole group, even after the process ended; return whether the kernel can.
 
-    An older kernel signals the process alone.
+    An older kernel signals only the process.
     """
     try:
         signal.pidfd_send_signal(pidfd, number, None, _PROCESS_GROUP)
     except ProcessLookupError:
-        return True  # there is nobody left in it
+        return True  # the group is empty
     except OSError:
         with suppress(OSError):
             signal.pidfd_send_signal(pidfd, number)
@@ -42,12 +42,12 @@ def signal_group(pidfd: int, number: signal.Signals) -> bool:
 
 
 class AdoptedProcess:
-    """One that another agent started, or a container's first, which its engine's monitor is the parent of."""
+    """A process that another agent started, or the first process of a container: not our child."""
 
     def __init__(
         self, pidfd: int, output: int, console: ConsoleLog, *, at_end: Callable[[], ExitStatus]
     ) -> None:
-        """Args: at_end: called in a thread once it has ended; ends what it left, and says how it ended."""
+        """Args: at_end: called in a thread once it has ended; ends leftovers, and returns the exit status."""
         self._pidfd = pidfd
         self._output = os.dup(output)
         self._at_end = at_end
@@ -85,7 +85,7 @@ class AdoptedProcess:
 
 
 def has_ended(pidfd: int) -> bool:
-    """A pidfd is readable once its process has ended."""
+    """Return whether the process has ended: its pidfd is then readable."""
     poll = select.poll()
     poll.register(pidfd, select.POLLIN)
     return bool(poll.poll(0))

@@ -1,6 +1,6 @@
-"""The OCI runtime that podman starts containers with: its own choice, unless that one refuses this machine.
+"""The OCI runtime with which podman starts containers: its default, unless that refuses this machine.
 
-crun refuses cgroups of both versions at once ("hybrid") as long as version 2 has a controller; runc does not.
+crun refuses cgroups of both versions at once ("hybrid") while version 2 has a controller; runc does not.
 crun says: "cgroups in hybrid mode not supported, drop all controllers from cgroupv2".
 """
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from tabard.agent.drivers.driver import CannotStart
 
 HYBRID_CONTROLLERS = Path("/sys/fs/cgroup/unified/cgroup.controllers")
-"""Lists the controllers of cgroup version 2, where version 1 has the others."""
+"""The file that lists the controllers of cgroup version 2 on a hybrid machine."""
 
 _CRUN, _RUNC = "crun", "runc"
 _INFO_SECONDS = 30.0
@@ -19,10 +19,10 @@ _INFO_SECONDS = 30.0
 
 @cache
 def runtime_options(controllers: Path = HYBRID_CONTROLLERS) -> tuple[str, ...]:
-    """The options that name a runtime to podman; none where its own works.
+    """Return the options that name a runtime to podman; none if its default works.
 
     Raises:
-        CannotStart: podman's own runtime refuses this machine's cgroups, and there is no other.
+        CannotStart: podman's default runtime refuses this machine's cgroups, and there is no other.
     """
     if not _are_hybrid(controllers) or _runtime() != _CRUN:
         return ()
@@ -40,7 +40,7 @@ def _are_hybrid(controllers: Path) -> bool:
 
 
 def _runtime(*options: str) -> str:
-    """The name of the runtime that podman takes with these options; empty where it has none such."""
+    """Return the name of the runtime that podman uses with these options; empty if it has none."""
     try:
         done = subprocess.run(  # noqa: S603 - no shell; its arguments are constants
             ["podman", *options, "info", "--format={{.Host.OCIRuntime.Name}}"],  # noqa: S607 - as PATH has it

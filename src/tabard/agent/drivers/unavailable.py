@@ -1,4 +1,4 @@
-"""A driver that this machine cannot have: what is launched with it ends at once, and says why."""
+"""A driver that this machine cannot run: its instances end at once, and their state reason says why."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,4 +33,4 @@ class UnavailableDriver:
         return None
 
     def not_started(self, instance_id: str, reason: str) -> None:
-        """Nothing to do: the reason is reported as the instance's."""
+        """No-op: the agent reports the reason as the instance's."""

@@ -1,4 +1,4 @@
-"""Addresses beside the edge that an operator lets instances reach: TCP, and by address, never by name."""
+"""Addresses besides the edge that an operator allows to instances: TCP, by IP address, never by name."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 MOST_ALLOWED = 32
 
-# EC2's own services for its machines: a machine that is itself on EC2 has its metadata there.
+# EC2's own services for its instances. If the host is itself on EC2, its metadata is there.
 _EC2_LINK_LOCAL = IPv6Network("fd00:ec2::/32")
 
 
@@ -24,10 +24,10 @@ class AllowedAddress:
 
     @classmethod
     def parse(cls, text: str) -> "AllowedAddress":
-        """Raises ValueError, with a sentence for the operator.
+        """Parse an address. Raises ValueError with a sentence for the operator.
 
-        INVARIANT: no link-local address is ever among them. A machine's own metadata service is there, whose
-        credentials are the machine's and not its instances'.
+        INVARIANT: no link-local address is ever allowed. The machine's own metadata service may be there; its
+        credentials belong to the machine, not to its instances.
         """
         try:
             parts = urlsplit(f"//{text}")
@@ -58,7 +58,7 @@ def _guard(address: IPv4Address | IPv6Address) -> None:
 
 
 def parse_allowed(texts: Iterable[str]) -> tuple[AllowedAddress, ...]:
-    """Each of them once, in their order. Raises ValueError."""
+    """Parse addresses in their order, without duplicates. Raises ValueError."""
     allowed = tuple(dict.fromkeys(AllowedAddress.parse(text) for text in texts))
     if len(allowed) > MOST_ALLOWED:
         raise ValueError(f"{len(allowed)} addresses are allowed; there may be {MOST_ALLOWED}")
@@ -66,6 +66,6 @@ def parse_allowed(texts: Iterable[str]) -> tuple[AllowedAddress, ...]:
 
 
 def counted_by_family(allowed: Iterable[AllowedAddress]) -> tuple[int, int]:
-    """How many are of IPv4, how many of IPv6."""
+    """Count the addresses of IPv4 and of IPv6."""
     versions = [one.address.version for one in allowed]
     return versions.count(4), versions.count(6)

@@ -1,4 +1,4 @@
-"""The network of a machine that is itself the instance: listeners of its own, for all of its processes."""
+"""The network of a machine that is itself the instance: listeners for all of its processes."""
 
 import socket
 
@@ -8,7 +8,7 @@ METADATA_ADDRESS = "169.254.169.254"
 
 
 class MachineNetwork:
-    """Whoever is on the machine is the instance, as on EC2: no peer is asked for its uid."""
+    """Every process of the machine belongs to the instance, as on EC2: no uid check."""
 
     isolation = "none within the machine"
 
@@ -18,7 +18,7 @@ class MachineNetwork:
         self._edge = edge
 
     async def open(self) -> InstanceNetwork:
-        """Listen: after the first time where it was then, for that is what was told. Raises NoNetwork."""
+        """Listen. Later calls use the port of the first, which processes already know. Raises NoNetwork."""
         metadata = _listener(*self._metadata, hint="--metadata-port takes another, or 0 for any")
         try:
             edge = _listener(*self._edge, hint="--port takes another, or 0 for any")
@@ -27,7 +27,7 @@ class MachineNetwork:
             raise
         self._metadata = metadata.getsockname()[:2]
         self._edge = edge.getsockname()[:2]
-        by_default = self._metadata == (METADATA_ADDRESS, 80)  # where SDKs look by themselves
+        by_default = self._metadata == (METADATA_ADDRESS, 80)  # the default of SDKs
         return InstanceNetwork(
             metadata=(metadata,),
             edge=(edge,),

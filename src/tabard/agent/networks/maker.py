@@ -17,16 +17,16 @@ from tabard.processes import network_maker
 _ANSWER_SECONDS = 10.0
 _AT_A_TIME = 16
 _OF_WITHIN = ("HOME", "PATH", "XDG_RUNTIME_DIR")
-"""What of our environment a command needs that finds a user namespace; the process itself needs nothing."""
+"""The variables that a command needs to find a user namespace; the process itself needs none."""
 
 _TRIES = 3
 
 
 class NetworkMaker:
-    """Asks a process of its own for networks.
+    """Requests networks from a helper process.
 
-    It is started with the first that is asked for, and again where it has died. It ends with this object:
-    with the last end of its socket, so that even a killed agent leaves none behind.
+    The first request starts the process; a later one restarts it if it has died. It ends when its socket
+    closes, so that even a killed agent leaves no process behind.
     """
 
     def __init__(
@@ -36,8 +36,8 @@ class NetworkMaker:
         more_sockets: tuple[int, int] = (0, 0),
         python: str = sys.executable,
     ) -> None:
-        """Args: within: runs a command in a user namespace that is to own them all; else each has its own.
-        more_sockets: how many of IPv4 and of IPv6 a network is made with, beside an instance's own.
+        """Args: within: runs a command in a user namespace that owns all networks; else each has its own.
+        more_sockets: the numbers of extra IPv4 and IPv6 sockets in each network.
         python: the interpreter that runs the process."""
         self._python = python
         self._within = tuple(within)
@@ -48,13 +48,13 @@ class NetworkMaker:
 
     @property
     def pid(self) -> int | None:
-        """Of the process, while there is one."""
+        """The pid of the process; None while there is none."""
         return None if self._process is None else self._process.pid
 
     async def make(self, existing: int | None = None) -> list[int]:
-        """Descriptors: the user namespace, the network namespace, and `network_maker.offered_sockets`.
+        """Return descriptors: user namespace, network namespace, and `network_maker.offered_sockets`.
 
-        Of a new network, or of an existing one, entered by way of the user namespace that owns it.
+        They belong to a new network, or to an existing one, entered through its user namespace.
 
         Raises NoNetwork.
         """
@@ -69,7 +69,7 @@ class NetworkMaker:
                     self._end(process)
                     raise NoNetwork(f"no network was made within {_ANSWER_SECONDS:g} s") from None
                 except OSError:
-                    self._end(process)  # it has died: another one may do better
+                    self._end(process)  # it has died: a new one may succeed
                     continue
                 if answer.startswith(network_maker.REFUSED):
                     raise NoNetwork(answer[len(network_maker.REFUSED) :].decode(errors="replace"))
@@ -82,7 +82,7 @@ class NetworkMaker:
         raise NoNetwork(f"the process that makes networks does not stay alive{where}")
 
     def close(self) -> None:
-        """End the process. Another `make` starts another."""
+        """End the process. The next `make` starts a new one."""
         if self._process is not None:
             self._end(self._process)
 
@@ -93,7 +93,7 @@ class NetworkMaker:
 
 
 class _Process:
-    """The process, and the socket over which it is asked."""
+    """The process, and the socket for its requests."""
 
     def __init__(self, process: "subprocess.Popen[bytes]", requests: socket.socket) -> None:
         self.pid = process.pid
@@ -101,7 +101,7 @@ class _Process:
         self.end = weakref.finalize(self, _ended, process, requests)
 
     async def ask(self, existing: int | None, *, most: int) -> tuple[bytes, list[int]]:
-        """Its answer, and the descriptors that came with it. Raises OSError, or TimeoutError without one."""
+        """Return its answer and descriptors. Raises OSError, or TimeoutError without an answer."""
         ours, theirs = socket.socketpair()
         with ours:
             with theirs:
@@ -117,7 +117,7 @@ class _Process:
 
 
 def _started(within: Sequence[str], more_sockets: tuple[int, int], python: str) -> _Process:
-    """Start it: with no environment, no descriptor but its socket, and in a session of its own."""
+    """Start the process in its own session, without environment, with only its socket as descriptor."""
     mode = network_maker.HERE if within else network_maker.OWN
     environment = {name: os.environ[name] for name in _OF_WITHIN if within and name in os.environ}
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -149,7 +149,7 @@ def _ended(process: "subprocess.Popen[bytes]", requests: socket.socket) -> None:
 
 
 async def _readable(end: socket.socket) -> None:
-    """Raises TimeoutError."""
+    """Wait until the socket is readable. Raises TimeoutError."""
     loop = asyncio.get_running_loop()
     readable: asyncio.Future[None] = loop.create_future()
 

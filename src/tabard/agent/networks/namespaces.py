@@ -1,7 +1,7 @@
-"""Networks of their own: a network namespace for each instance, with metadata and edge as all there is in it.
+"""Network namespaces: one for each instance, which contains only the metadata service and the edge.
 
-As on EC2, unmodified SDKs find the metadata at 169.254.169.254 and fd00:ec2::254. There is no interface but
-`lo`: no route, no name server, no way out but the edge and what an operator has allowed.
+As on EC2, unmodified SDKs find the metadata at 169.254.169.254 and fd00:ec2::254. The only interface is `lo`.
+There is no route, no name server and no way out, except the edge and the addresses that an operator allows.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from tabard.processes import launch, network_maker
 METADATA_IPV4 = IPv4Address("169.254.169.254")
 METADATA_IPV6 = IPv6Address("fd00:ec2::254")
 CONTAINER_IPV4 = IPv4Address("169.254.170.23")
-"""Where EKS Pod Identity has its agent; SDKs take container credentials from there."""
+"""The address of EKS Pod Identity's agent; SDKs accept container credentials from there."""
 
 EDGE_IPV4 = IPv4Address("169.254.169.253")
 HTTP_PORT = 80
@@ -41,9 +41,9 @@ _Made = TypeVar("_Made")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MadeNamespace:
-    """A namespace as it was made or found: descriptors of it, and sockets inside it, not yet bound.
+    """A new or existing namespace: its descriptors, and unbound sockets inside it.
 
-    The sockets are those of `network_maker.offered_sockets`; None for a family that the machine lacks.
+    The sockets are those of `network_maker.offered_sockets`; None for an address family that is missing.
     """
 
     user: int | None
@@ -53,7 +53,7 @@ class MadeNamespace:
     ipv6: tuple[socket.socket, ...]
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Close all descriptors and sockets."""
         for one in (self.netlink, *self.ipv4, *self.ipv6):
             one.close()
         for descriptor in (self.user, self.network):
@@ -63,9 +63,9 @@ class MadeNamespace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InsideEdge:
-    """Where the edge is found inside: at an address of its own, and where it is found outside.
+    """The addresses of the edge inside: one of its own, and the one that it has outside.
 
-    The second is what queue URLs name, inside and out.
+    Queue URLs contain the second, inside and outside.
     """
 
     outside: tuple[IPv4Address | IPv6Address, int] | None = None
@@ -73,7 +73,7 @@ class InsideEdge:
 
     @classmethod
     def of(cls, endpoint: str) -> "InsideEdge":
-        """For the edge at `endpoint`; one that goes by a name has no second address inside."""
+        """For the edge at `endpoint`. A host name as endpoint gives no second address inside."""
         parts = urlsplit(endpoint)
         with suppress(ValueError):
             return cls(outside=(ip_address(parts.hostname or ""), parts.port or HTTP_PORT))
@@ -81,7 +81,7 @@ class InsideEdge:
 
 
 def furnish(made: MadeNamespace, edge: InsideEdge, allowed: Sequence[AllowedAddress] = ()) -> InstanceNetwork:
-    """Give the namespace its addresses and listeners. Raises NoNetwork, with nothing left open."""
+    """Add addresses and listeners to the namespace. Raises NoNetwork, after closing everything."""
     ipv4, ipv6 = list(made.ipv4), list(made.ipv6)
     metadata, to_edge = [], []
     try:
@@ -92,7 +92,7 @@ def furnish(made: MadeNamespace, edge: InsideEdge, allowed: Sequence[AllowedAddr
         metadata.append(_listening(ipv4.pop(0), CONTAINER_IPV4, HTTP_PORT))
         to_edge.append(_listening(ipv4.pop(0), EDGE_IPV4, HTTP_PORT))
         if ipv6:
-            with suppress(OSError):  # IPv6 is there and turned off
+            with suppress(OSError):  # IPv6 exists but is turned off
                 add_loopback_address(made.netlink, METADATA_IPV6)
                 metadata.append(_listening(ipv6.pop(0), METADATA_IPV6, HTTP_PORT))
         if edge.outside is not None:
@@ -147,30 +147,30 @@ def _listening(unbound: socket.socket, address: IPv4Address | IPv6Address, port:
 
 
 class RootNamespaces:
-    """Made by root, in a thread that ends: unshare or setns moves the thread that calls it, and no other."""
+    """Namespaces that root makes, in a thread that ends: unshare and setns move only the calling thread."""
 
     isolation = "network namespace"
 
     def __init__(self, edge: InsideEdge, allowed: Sequence[AllowedAddress] = ()) -> None:
-        """Args: allowed: what is reachable from the inside of a new namespace beside the edge."""
+        """Args: allowed: the addresses that a new namespace reaches besides the edge."""
         self._edge = edge
         self._allowed = tuple(allowed)
         self._places = asyncio.Semaphore(_THREADS)
 
     async def open(self) -> InstanceNetwork:
-        """Launch: a new namespace."""
+        """Open a new namespace, for a launch."""
         offered = network_maker.offered_sockets(*counted_by_family(self._allowed))
-        async with self._places:  # hundreds of threads at once would leave the agent larger for ever
+        async with self._places:  # hundreds of threads at once would enlarge the agent permanently
             made = await _in_a_thread_of_its_own(lambda: _new_namespace(offered))
             return furnish(made, self._edge, self._allowed)
 
     async def adopt(self, pid: int, *, is_still: Callable[[], bool] = always) -> InstanceNetwork:
-        """Adopt: the namespace that a running process is in. Raises NoNetwork."""
+        """Open the namespace of a running process, to adopt it. Raises NoNetwork."""
         return furnish(await _in_a_thread_of_its_own(lambda: _namespace_of(pid, is_still)), self._edge)
 
 
 class RootlessNamespaces:
-    """Made by a process that ends, inside a user namespace which the agent's user owns."""
+    """Namespaces that a helper process makes, inside a user namespace that the agent's user owns."""
 
     isolation = "network namespace (rootless)"
 
@@ -181,18 +181,18 @@ class RootlessNamespaces:
         *,
         maker: NetworkMaker | None = None,
     ) -> None:
-        """Args: allowed: what is reachable from the inside of a new namespace beside the edge.
-        maker: makes them with as many sockets more."""
+        """Args: allowed: the addresses that a new namespace reaches besides the edge.
+        maker: makes namespaces with an extra socket for each allowed address."""
         self._edge = edge
         self._allowed = tuple(allowed)
         self._maker = maker or NetworkMaker(more_sockets=counted_by_family(allowed))
 
     async def open(self) -> InstanceNetwork:
-        """Launch: a new namespace."""
+        """Open a new namespace, for a launch."""
         return self._furnished(await self._maker.make(), self._allowed)
 
     async def adopt(self, pid: int, *, is_still: Callable[[], bool] = always) -> InstanceNetwork:
-        """Adopt: the namespace that a running process is in. Raises NoNetwork."""
+        """Open the namespace of a running process, to adopt it. Raises NoNetwork."""
         with _network_of(pid, is_still) as namespace:
             return self._furnished(await self._maker.make(namespace), ())
 
@@ -218,14 +218,14 @@ def _namespace_of(pid: int, is_still: Callable[[], bool]) -> MadeNamespace:
 
 @contextmanager
 def _network_of(pid: int, is_still: Callable[[], bool]) -> Iterator[int]:
-    """A descriptor of the network that a process is in. Raises NoNetwork, also for an OSError within."""
+    """Open a descriptor of a process's network. Raises NoNetwork, also for an OSError in the context."""
     try:
         namespace = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         try:
-            # INVARIANT: the machine's own network is never given link-local addresses: they are taken there.
+            # INVARIANT: the machine's own network never gets link-local addresses: they may be in use there.
             if any(os.path.samestat(os.fstat(namespace), own) for own in _of_the_machine()):
                 raise NoNetwork(f"process {pid} is in this machine's own network: it has none to adopt")
-            # INVARIANT: what was opened by a number is of the process that is held, if that lives now.
+            # INVARIANT: the descriptor opened by pid belongs to the pidfd's process, if that still lives.
             if not is_still():
                 raise NoNetwork(f"process {pid} has ended")
             yield namespace
@@ -236,14 +236,14 @@ def _network_of(pid: int, is_still: Callable[[], bool]) -> Iterator[int]:
 
 
 def _of_the_machine() -> Iterator[os.stat_result]:
-    """The agent's own network and that of the first process, as far as one may look at it."""
+    """Yield the agent's own network and, if readable, that of the first process."""
     for one in ("self", "1"):
         with suppress(PermissionError):
             yield Path(f"/proc/{one}/ns/net").stat()
 
 
 def _here(offered: network_maker.Offered) -> MadeNamespace:
-    """What is wanted of the namespace that the calling thread is in."""
+    """Collect the descriptors and sockets of the calling thread's namespace."""
     network = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     sockets = [_socket_or_none(family, kind) for family, kind in offered]
     return _made(None, network, sockets)
@@ -271,7 +271,7 @@ def _made(user: int | None, network: int, sockets: list[socket.socket | None]) -
 
 
 def _socket_of(descriptor: int) -> socket.socket | None:
-    """The socket, or None for what stands in where the machine has no such sockets."""
+    """Return the socket, or None for the placeholder of an address family that is missing."""
     try:
         return socket.socket(fileno=descriptor)
     except OSError:
@@ -280,7 +280,7 @@ def _socket_of(descriptor: int) -> socket.socket | None:
 
 
 async def _in_a_thread_of_its_own(work: Callable[[], _Made]) -> _Made:
-    """Never a pool's: what it moves the thread into would be there for the next one."""
+    """Never use a thread pool: the next task would run in the namespace that this thread entered."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[_Made] = loop.create_future()
 
@@ -297,14 +297,14 @@ async def _in_a_thread_of_its_own(work: Callable[[], _Made]) -> _Made:
 
 
 def networks_to_adopt(edge: InsideEdge) -> RootNamespaces | RootlessNamespaces:
-    """Those that enter what we may enter: root any, another user what is owned by a user namespace of his."""
+    """Return the networks that may enter others: root any, another user those of its own user namespace."""
     return RootNamespaces(edge) if os.geteuid() == 0 else RootlessNamespaces(edge)
 
 
 async def best_networks(
     edge: InsideEdge, allowed: Sequence[AllowedAddress] = (), *, platform: str = sys.platform
 ) -> Networks:
-    """The networks of their own that this machine lets us make, found out by making one. Raises NoNetwork."""
+    """Find the kind of namespace that this machine permits, by making one. Raises NoNetwork."""
     if platform != "linux":
         raise NoNetwork("network namespaces exist on Linux alone")
     candidates: list[Networks] = [RootlessNamespaces(edge, allowed)]

@@ -1,7 +1,7 @@
-"""An instance's network: the listeners by which it is known, and what its processes are told of them.
+"""An instance's network: the listeners that identify it, and the endpoints that its processes get.
 
-INVARIANT: who reaches a listener of an instance is the instance. In a namespace the listener is the identity;
-on a port of the host's loopback it is the listener together with the peer's uid.
+INVARIANT: a process that reaches an instance's listener belongs to the instance. In a namespace the listener
+is the identity. On a loopback port of the host, the listener together with the peer's uid is.
 """
 
 import os
@@ -13,18 +13,18 @@ from typing import Protocol
 
 
 class NoNetwork(Exception):
-    """An instance's network cannot be had; the message says why, for the operator."""
+    """An instance's network is not available. The message tells the operator why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceNetwork:
-    """Listening sockets, all bound, and namespaces as descriptors for its processes to enter.
+    """Bound, listening sockets, and descriptors of the namespaces that its processes enter.
 
-    allowed: each at the address that it leads to; none where its processes reach everything anyway.
-    metadata_endpoint: where SDKs are told to find the metadata; empty where they look by themselves.
-    container_endpoint: where container credentials are: SDKs take them from loopback and EKS's address alone.
-    edge_endpoint: where they find the edge; empty: where everybody does.
-    peer_uid: whose connections are the instance's; None where every connection is.
+    allowed: each listens at the address to which it relays; empty if the processes reach every address.
+    metadata_endpoint: the SDKs' setting for the metadata service; empty: their default.
+    container_endpoint: of container credentials; SDKs accept them only from loopback and EKS's address.
+    edge_endpoint: the edge's endpoint for its processes; empty: the same as for everybody.
+    peer_uid: the uid whose connections belong to the instance; None: all connections do.
     """
 
     metadata: tuple[socket.socket, ...]
@@ -39,11 +39,11 @@ class InstanceNetwork:
 
     @property
     def namespaces(self) -> tuple[int, ...]:
-        """The descriptors that a process of the instance is handed."""
+        """Return the descriptors that a process of the instance inherits."""
         return tuple(one for one in (self.user_namespace, self.network_namespace) if one is not None)
 
     def launch_options(self) -> list[str]:
-        """The launch stage's options that lead a process into the network."""
+        """Return the launcher's options that move a process into the network."""
         options = []
         if self.user_namespace is not None:
             options += ["--enter-user", str(self.user_namespace)]
@@ -52,7 +52,7 @@ class InstanceNetwork:
         return options
 
     def close(self) -> None:
-        """Let go of everything; a namespace ends with its last process."""
+        """Close everything. A namespace ends with its last process."""
         for listener in (*self.metadata, *self.edge, *self.allowed):
             listener.close()
         for descriptor in self.namespaces:
@@ -65,25 +65,25 @@ class Networks(Protocol):
 
     @property
     def isolation(self) -> str:
-        """What it promises, for banner and health."""
+        """The isolation that it promises, for banner and health."""
 
     async def open(self) -> InstanceNetwork:
-        """A new network. Raises NoNetwork."""
+        """Open a new network. Raises NoNetwork."""
 
 
 def always() -> bool:
-    """A number that cannot come to mean another process: its process is ours, and was not waited for."""
+    """Return True: the pid of our own child is not reused before we wait for it."""
     return True
 
 
 class AdoptableNetworks(Protocol):
-    """Enters networks that are there."""
+    """Enters existing networks."""
 
     async def adopt(self, pid: int, *, is_still: Callable[[], bool] = ...) -> InstanceNetwork:
-        """The one that a running process is in, listening. Raises NoNetwork.
+        """Open the network of a running process, with listeners. Raises NoNetwork.
 
-        Args: is_still: whether the number still means the process that is meant; asked before anything in its
-        network is touched.
+        Args: is_still: whether the pid still names the intended process; called before the first change to
+        its network.
         """
 
 
@@ -93,11 +93,11 @@ class LoopbackPorts:
     isolation = "none"
 
     def __init__(self, *, uid: int) -> None:
-        """Args: uid: whose connections are the instance's."""
+        """Args: uid: its connections belong to the instance."""
         self._uid = uid
 
     async def open(self) -> InstanceNetwork:
-        """A listener on a free port."""
+        """Open a listener on a free port."""
         listener = socket.create_server(("127.0.0.1", 0))
         endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
         return InstanceNetwork(

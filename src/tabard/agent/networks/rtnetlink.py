@@ -1,7 +1,7 @@
-"""The little of rtnetlink that an instance's network needs: `lo` up, and addresses on it.
+"""The part of rtnetlink that an instance's network needs: bring `lo` up, and add addresses to it.
 
-By a socket made inside the namespace, from outside of it: a socket belongs to its namespace for ever.
-1 ms for all of it; `ip` would take 7. Formats: rtnetlink(7), netlink(7).
+The caller uses a socket that was made inside the namespace: a socket always belongs to its namespace.
+All requests take 1 ms; `ip` would take 7 ms. Formats: rtnetlink(7), netlink(7).
 """
 
 import os
@@ -31,14 +31,14 @@ Address = IPv4Address | IPv6Address
 
 
 def bring_up_loopback(netlink: socket.socket) -> None:
-    """Raises OSError."""
+    """Bring `lo` up. Raises OSError."""
     _ask(netlink, _RTM_NEWLINK, 0, _LINK.pack(socket.AF_UNSPEC, 0, _LOOPBACK_INDEX, _IFF_UP, _IFF_UP))
 
 
 def add_loopback_address(netlink: socket.socket, address: Address) -> None:
-    """Give `lo` an address of its own (/32, /128), usable at once. Raises OSError."""
+    """Add an address (/32, /128) to `lo`, usable at once. Raises OSError."""
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6
-    # Without NODAD an IPv6 address is tentative for a second, and nothing can be bound to it.
+    # Without NODAD an IPv6 address is tentative for a second, and no socket can bind to it.
     flags = 0 if address.version == 4 else _IFA_F_NODAD
     body = _ADDRESS.pack(family, address.max_prefixlen, flags, _SCOPE_UNIVERSE, _LOOPBACK_INDEX)
     for kind in (_IFA_LOCAL, _IFA_ADDRESS):

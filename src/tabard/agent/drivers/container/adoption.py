@@ -1,7 +1,7 @@
-"""A running container, podman's or Docker's, becomes an instance: its network is entered by its pid.
+"""Adoption of a running podman or Docker container as an instance: its pid leads to its network.
 
-Neither started nor ended by the agent: it gets a metadata service and a way to the edge, while it runs.
-Its engine gave it a network of its own (`--network=none` is best: then the edge is all that it reaches).
+The agent neither starts nor ends it. It adds a metadata service and a route to the edge while it runs. The
+container's engine made its network (`--network=none` is best: then it reaches only the edge).
 """
 
 import asyncio
@@ -19,12 +19,12 @@ from tabard.model.messages import DesiredInstance
 
 
 class AdoptingDriver:
-    """Adopts one process, the first of its container, as the one instance of its agent; await `ended`."""
+    """Adopts the first process of one container as the only instance of its agent; await `ended`."""
 
     base_environment: Mapping[str, str] = {}
 
     def __init__(self, pid: int, networks: AdoptableNetworks) -> None:
-        """Raises NoNetwork where there is no such process."""
+        """Raises NoNetwork if there is no such process."""
         try:
             self._pidfd = os.pidfd_open(pid)
         except OSError as error:
@@ -34,10 +34,10 @@ class AdoptingDriver:
         self._instance_id: str | None = None
         self.ended: asyncio.Future[ExitStatus] = asyncio.get_running_loop().create_future()
         self.reason = ""
-        """Why it was not adopted, if it was not."""
+        """Why it was not adopted; empty if it was."""
 
     async def open_network(self) -> InstanceNetwork:
-        # Had the pid come to mean another process, the one that is held would have ended.
+        # If the pid meant another process by now, the pidfd's process would have ended.
         return await self._networks.adopt(self._pid, is_still=lambda: not has_ended(self._pidfd))
 
     async def start(
@@ -47,18 +47,18 @@ class AdoptingDriver:
         environment: Mapping[str, str],  # noqa: ARG002 - it has its own
         directory: Path,  # noqa: ARG002 - and its own files
     ) -> Running:
-        """Nothing but to watch it; for one instance alone, as whose owner chose its role."""
+        """Watch the process, for one instance only: the caller chose its role."""
         if self._instance_id is not None:
             raise CannotStart("this host has adopted one process, for another instance")
         self._instance_id = desired.instance_id
         return _Watched(self._pidfd, self.ended)
 
     def adopt(self, kept: RunningInstance, directory: Path) -> Running | None:  # noqa: ARG002
-        """Never from another agent: it was adopted for as long as this one works."""
+        """Return None: the process was adopted for the lifetime of one agent."""
         return None
 
     def not_started(self, instance_id: str, reason: str) -> None:
-        """End with 126; `reason` is for the caller to show."""
+        """End with 126. The caller shows `reason`."""
         if self._instance_id not in (None, instance_id):
             return
         self.reason = reason
@@ -66,7 +66,7 @@ class AdoptingDriver:
             self.ended.set_result(ExitStatus(code=126))
 
     def close(self) -> None:
-        """Let go of the process."""
+        """Close the pidfd."""
         with suppress(OSError):
             os.close(self._pidfd)
 
@@ -82,7 +82,7 @@ class _Watched:
     async def wait(self) -> ExitStatus:
         return await asyncio.shield(self._ended)
 
-    async def stop(self, grace: timedelta) -> None:  # noqa: ARG002 - it is not ours to end
+    async def stop(self, grace: timedelta) -> None:  # noqa: ARG002 - we did not start it
         self._end()
 
     def _end(self) -> None:

@@ -1,7 +1,7 @@
-"""Runs an instance's user data as the first process of a podman container, in a network that is there first.
+"""Runs an instance's user data as the first process of a podman container, in a network made before.
 
-The metadata answers before the container is made. podman makes it around a process that waits, so that the
-agent holds it before anything of the instance's runs; then the process is let go.
+The metadata service answers before the container exists. podman makes the container around a process that
+waits. So the agent has its pidfd before any code of the instance runs. Then the agent releases the process.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ from tabard.agent.networks.network import InstanceNetwork, Networks
 from tabard.model.messages import DesiredInstance
 
 INSIDE = "/run/tabard"
-"""Where a container has its instance's folder."""
+"""The path of the instance's folder inside a container."""
 
 STANDARD_ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -44,10 +44,10 @@ _SAID_BYTES = 16 * 1024
 
 
 class ContainerDriver:
-    """Runs user data that begins with `#!` in a container of its own; any other is told and not run.
+    """Runs user data that begins with `#!` in a container. Any other user data is served, but not run.
 
-    Differs: the root file system is the image's, read only; /tmp and /run are in memory, and what is written
-    in the home folder lasts until the instance is terminated.
+    Differs: the root file system is the image's, read-only. /tmp and /run are in memory. Files in the home
+    folder last until the instance is terminated.
     """
 
     base_environment: Mapping[str, str] = STANDARD_ENVIRONMENT
@@ -59,8 +59,8 @@ class ContainerDriver:
         root_of: Callable[[str], Root],
         owner_of: Callable[[str], Owner] | None,
     ) -> None:
-        """Args: root_of: by image id; raises CannotStart; owner_of: by instance id, whom it runs as; None:
-        without root, as podman's own user."""
+        """Args: root_of: by image id; raises CannotStart.
+        owner_of: by instance id, its uid and gid; None: without root, podman's own user."""
         self._networks = networks
         self._root_of = root_of
         self._owner_of = owner_of
@@ -75,7 +75,7 @@ class ContainerDriver:
         environment: Mapping[str, str],
         directory: Path,
     ) -> Running:
-        """Execute the user data as the container's first process, its output going to console.log."""
+        """Execute the user data as the container's first process. Its output goes to console.log."""
         if not desired.user_data.startswith(b"#!"):
             return NoProcess(outlives_agent=True)
         held = await asyncio.to_thread(self._started, desired, network, environment, directory)
@@ -89,7 +89,7 @@ class ContainerDriver:
         return _running(kept.facts.instance_id, kept.process, directory)
 
     def not_started(self, instance_id: str, reason: str) -> None:
-        """Nothing to do: the reason is reported as the instance's."""
+        """No-op: the agent reports the reason as the instance's."""
 
     def _started(
         self,
@@ -98,7 +98,7 @@ class ContainerDriver:
         environment: Mapping[str, str],
         directory: Path,
     ) -> tuple[int, int]:
-        """A pidfd of its first process, and the end of a pipe that its output is read from."""
+        """Start the container. Returns a pidfd of its first process, and the read end of its output pipe."""
         owner = self._owner_of(desired.instance_id) if self._owner_of is not None else Owner()
         try:
             write_user_data(directory / HOME, desired.user_data, owner)
@@ -115,7 +115,7 @@ class ContainerDriver:
         )
         podman = in_network(network)
         call([*podman, "create", f"--pidfile={pid_file}", *container.options()], network)
-        # A pipe of our own: what is in it when the agent is killed is there for the next one.
+        # A pipe of our own: if the agent is killed, the next agent reads the rest of its content.
         output, of_container = os.pipe()
         os.set_blocking(output, False)
         said = b""
@@ -125,7 +125,7 @@ class ContainerDriver:
             finally:
                 os.close(of_container)
                 with suppress(BlockingIOError):
-                    said = os.read(output, _SAID_BYTES)  # by podman: nothing of the instance's runs yet
+                    said = os.read(output, _SAID_BYTES)  # from podman: the instance does not run yet
             pidfd = os.pidfd_open(int(pid_file.read_text("ascii")))
             call([PODMAN, "start", name])
         except (CannotStart, OSError, ValueError) as error:
@@ -144,7 +144,7 @@ def container_of(
     directory: Path,
     user: str,
 ) -> Container:
-    """The container that has its instance's folder at `INSIDE`, where its environment is told that it is."""
+    """Describe the container, with its instance's folder at `INSIDE`, as its environment says."""
     told = [directory / name for name in (EMPTY_FILE, TOKEN_FILE)]
     home = f"{INSIDE}/{HOME}"
     return Container(

@@ -1,4 +1,4 @@
-"""The images that a host has for containers: its own programs, and folders of its operator's."""
+"""The container images of a host: its own programs, and the operator's folders."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from tabard.agent.drivers.container.podman import Mount, Root
 from tabard.agent.drivers.driver import CannotStart
 from tabard.model.container_image import MACHINES_PROGRAMS_IMAGE_ID, container_image_id
 
-# Everything that programs need to run, and nothing that anybody wrote down on the machine.
+# The folders that programs need to run; none of them contains data that somebody stored on the machine.
 _OF_THE_MACHINE = (
     "usr",
     "bin",
@@ -30,15 +30,15 @@ class ContainerImages:
     """Finds the root file system of an image."""
 
     def __init__(self, folder: Path | None, *, mount_points: Path) -> None:
-        """Args: folder: holds a folder for each image; mount_points: where the machine's programs go."""
+        """Args: folder: has a folder for each image; mount_points: the folder for the machine's programs."""
         self._folder = folder
         self._mount_points = mount_points
 
     def root_of(self, image_id: str) -> Root:
-        """Raises CannotStart where this host has no such image."""
+        """Find an image's root. Raises CannotStart if this host has no such image."""
         if image_id == MACHINES_PROGRAMS_IMAGE_ID:
             return machines_programs(self._mount_points)
-        # INVARIANT: a request names an image by the hash of a folder's name, and never a path.
+        # INVARIANT: a request names an image by the hash of a folder's name, never by a path.
         for each in () if self._folder is None else sorted(self._folder.glob("[!.]*/")):
             try:
                 if container_image_id(each.name) == image_id:
@@ -49,7 +49,7 @@ class ContainerImages:
 
 
 def machines_programs(folder: Path, machine: Path = Path("/")) -> Root:
-    """A machine's own programs and libraries as a container's root, whose mount points are in `folder`."""
+    """Use a machine's own programs and libraries as a container's root; its mount points are in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o755)
     (folder / "etc").mkdir(exist_ok=True)

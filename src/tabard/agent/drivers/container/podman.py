@@ -1,7 +1,7 @@
-"""podman's command lines for containers in networks that are there before them.
+"""podman's command lines for containers in networks that exist before them.
 
-Each container is given a folder for its root, and no network of podman's: it shares that of the podman which
-makes it, and this one is started inside the instance's. No registry and no image store is needed.
+Each container gets a folder as its root and no network from podman. It shares the network of the podman
+process, which the agent starts inside the instance's network. It needs no registry and no image store.
 """
 
 import resource
@@ -18,10 +18,10 @@ from tabard.agent.networks.network import InstanceNetwork
 
 PODMAN = "podman"
 OWN_USER_NAMESPACE = (PODMAN, "unshare")
-"""Runs a command in the user namespace that podman has for a user other than root."""
+"""Runs a command in podman's user namespace of an ordinary user."""
 
 CONTAINER_PID_FILE = "pid"
-"""In an instance's folder: it has had a container, whose first process is told there."""
+"""The file in an instance's folder with the pid of its container's first process."""
 
 _PODMAN_SECONDS = 60.0
 _MOST = {"nofile": (resource.RLIMIT_NOFILE, 4096), "nproc": (resource.RLIMIT_NPROC, 4096)}
@@ -29,7 +29,7 @@ _MOST = {"nofile": (resource.RLIMIT_NOFILE, 4096), "nproc": (resource.RLIMIT_NPR
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mount:
-    """A path of the host's, as a path of the container's."""
+    """A path of the host, mounted at a path of the container."""
 
     source: Path
     target: str
@@ -38,7 +38,7 @@ class Mount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Root:
-    """A container's root file system: a folder, never written to, and what is mounted into it."""
+    """A container's root file system: a read-only folder, and the mounts in it."""
 
     folder: Path
     mounts: tuple[Mount, ...] = ()
@@ -46,7 +46,7 @@ class Root:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Container:
-    """What a container is made of. `user`: "uid:gid"; empty: podman's own user, which is root inside."""
+    """The parts of a container. `user`: "uid:gid"; empty: podman's own user, which is root inside."""
 
     name: str
     hostname: str
@@ -58,14 +58,14 @@ class Container:
     command: Sequence[str]
 
     def begun_in(self, mount: Mount) -> "Container":
-        """With one more folder, in which its command begins."""
+        """Add one folder, and make it the working directory."""
         return replace(self, mounts=(*self.mounts, mount), folder=mount.target)
 
     def options(self) -> list[str]:
-        """What `podman create` and `podman run` take, from the first option to the last argument.
+        """Return the arguments of `podman create` and `podman run`, from the first option to the last.
 
-        INVARIANT: nothing that could be used to leave it: no capability, no way to gain one, a root that is
-        read only, and a network that has nothing but the instance's listeners in it.
+        INVARIANT: nothing helps a process to escape. It has no capability and no way to gain one. Its root is
+        read-only. Its network contains only the instance's listeners.
         """
         mounts = [
             f"--volume={mount.source}:{mount.target}:{'rw' if mount.writable else 'ro'}"
@@ -74,16 +74,16 @@ class Container:
         return [
             f"--name={self.name}",
             "--replace",
-            "--network=host",  # that of the podman that is told so
+            "--network=host",  # the network of the podman process
             f"--hostname={self.hostname}",
             "--no-hosts",
-            "--http-proxy=false",  # there is none that it could reach
+            "--http-proxy=false",  # it could not reach a proxy
             "--dns=none",
             "--log-driver=passthrough",
             "--read-only",
             "--cap-drop=all",
             "--security-opt=no-new-privileges",
-            "--security-opt=label=disable",  # SELinux: what is mounted keeps its label
+            "--security-opt=label=disable",  # SELinux: mounted files keep their labels
             "--systemd=false",
             *_limits(),
             *((f"--user={self.user}",) if self.user else ()),
@@ -97,7 +97,7 @@ class Container:
 
 
 def _limits() -> list[str]:
-    """Said explicitly: podman's own are beyond what it may set where it lacks CAP_SYS_RESOURCE."""
+    """Return explicit limits: podman's own exceed those that it may set without CAP_SYS_RESOURCE."""
     limits = []
     for name, (which, most) in _MOST.items():
         hard = resource.getrlimit(which)[1]
@@ -107,10 +107,10 @@ def _limits() -> list[str]:
 
 
 def in_network(network: InstanceNetwork) -> list[str]:
-    """podman, started inside a network, whose namespaces it is to be passed as descriptors.
+    """Return the command that starts podman inside a network. It inherits the namespaces as descriptors.
 
     Raises:
-        CannotStart: no runtime that podman has here can start a container.
+        CannotStart: no runtime of podman here can start a container.
     """
     within = () if network.user_namespace is None else OWN_USER_NAMESPACE
     namespace = f"--net=/proc/self/fd/{network.network_namespace}"
@@ -118,7 +118,7 @@ def in_network(network: InstanceNetwork) -> list[str]:
 
 
 def why_not() -> str:
-    """Why containers cannot be made here; empty where that is not known."""
+    """Return why this machine cannot run containers; empty if no reason is known."""
     for program in (PODMAN, "nsenter"):
         if shutil.which(program) is None:
             return f"{program} is not installed"
@@ -126,12 +126,12 @@ def why_not() -> str:
 
 
 def container_name(instance_id: str) -> str:
-    """As `podman ps` shows it."""
+    """Return the name that `podman ps` shows."""
     return f"tabard-{instance_id}"
 
 
 def remove_containers(instance_ids: Collection[str]) -> None:
-    """End and remove these instances' containers, as far as there are any."""
+    """End and remove the containers of these instances, if any."""
     if not instance_ids:
         return
     names = [container_name(instance_id) for instance_id in instance_ids]
@@ -140,7 +140,7 @@ def remove_containers(instance_ids: Collection[str]) -> None:
 
 
 def call(argv: Sequence[str], network: InstanceNetwork | None = None, *, output: int | None = None) -> str:
-    """What podman said. Raises CannotStart with the last line that it complained in."""
+    """Run podman and return its output. Raises CannotStart with the last line of its errors."""
     try:
         done = subprocess.run(  # noqa: S603 - no shell; what is in it is checked or ours
             argv,

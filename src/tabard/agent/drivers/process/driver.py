@@ -1,7 +1,7 @@
-"""Runs an instance's user data as a process, in whatever network its instances are given.
+"""Runs an instance's user data as a process, in the network of the instance.
 
-With ports of the loopback for networks it is the driver `process`, and promises nothing: processes of the
-same uid can read each other. With network namespaces it is the driver `netns`.
+With loopback ports as networks it is the driver `process`, which does not isolate: processes of the same uid
+can read each other. With network namespaces it is the driver `netns`.
 """
 
 import hashlib
@@ -34,21 +34,21 @@ _OWN_UIDS = 0x0FFF_FFFF
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whom an instance runs as; None: as the agent itself."""
+    """The uid and gid of an instance's processes; None: those of the agent."""
 
     uid: int | None = None
     gid: int | None = None
 
     @property
     def for_chown(self) -> tuple[int, int]:
-        """As chown takes it: -1 leaves what is."""
+        """Return the two arguments of chown; -1 leaves an id unchanged."""
         return -1 if self.uid is None else self.uid, -1 if self.gid is None else self.gid
 
 
 def owner_of_its_own(instance_id: str) -> Owner:
-    """A uid and a gid that nobody else on the machine has, always the same for one instance.
+    """Return a uid and a gid that nobody else on the machine has, always the same for one instance.
 
-    From the range that no convention gives to anybody: https://systemd.io/UIDS-GIDS/.
+    They come from a range that no convention assigns: https://systemd.io/UIDS-GIDS/.
     """
     number = int.from_bytes(hashlib.sha256(instance_id.encode()).digest()[:8], "big") % _OWN_UIDS
     return Owner(_FIRST_OWN_UID + number, _FIRST_OWN_UID + number)
@@ -57,8 +57,8 @@ def owner_of_its_own(instance_id: str) -> Owner:
 class ProcessDriver:
     """Runs an instance's user data as its main process.
 
-    User data that begins with `#!` is executed; any other is told by the metadata service and not run, and
-    the instance then runs nothing until it is stopped.
+    User data that begins with `#!` is executed. The metadata service serves any other user data, and the
+    instance then runs no process until it is stopped.
     Differs: when the main process ends, the instance is stopped, as if it had shut itself down.
     """
 
@@ -71,9 +71,9 @@ class ProcessDriver:
         hidden: Sequence[Path] = (),
         outlives_agent: bool = False,
     ) -> None:
-        """Args: owner_of: by instance id, whom it runs as (another needs root); hidden: folders that an
-        instance in a namespace does not see; outlives_agent: instances go on without it (Linux), for the
-        next one to adopt."""
+        """Args: owner_of: by instance id, the uid and gid of its processes; any but the agent's needs root.
+        hidden: folders that an instance in a namespace does not see.
+        outlives_agent: instances continue without the agent (Linux), and the next agent adopts them."""
         self._networks = networks
         self._base_environment = host_environment(base_environment)
         self._owner_of = owner_of
@@ -94,7 +94,7 @@ class ProcessDriver:
         environment: Mapping[str, str],
         directory: Path,
     ) -> Running:
-        """Execute the user data in `home` in `directory`, its output going to console.log beside it."""
+        """Execute the user data in `home` in `directory`. Its output goes to console.log beside that."""
         if not desired.user_data.startswith(b"#!"):
             return NoProcess(outlives_agent=self._outlives_agent)
         home = directory / HOME
@@ -130,7 +130,7 @@ class ProcessDriver:
         return adopt_grouped(kept, pidfd, output, ConsoleLog(directory / CONSOLE_LOG))
 
     def not_started(self, instance_id: str, reason: str) -> None:
-        """Nothing to do: the reason is reported as the instance's."""
+        """No-op: the agent reports the reason as the instance's."""
 
 
 def launch_command(
@@ -144,9 +144,9 @@ def launch_command(
     outlives_agent: bool = False,
     kept_descriptors: Sequence[int] = (),
 ) -> list[str]:
-    """The argument vector that starts `command` in a network, or in ours.
+    """Return the argument vector that starts `command` in a network, or in ours.
 
-    As a child which dies with this process, unless it is to outlive it; `kept_descriptors` stay open.
+    The child dies with this process, unless it must outlive it. The `kept_descriptors` stay open.
     """
     owner = owner or Owner()
     options = ["--parent-pid", str(os.getpid()), *(network.launch_options() if network else ())]
@@ -169,10 +169,10 @@ def launch_command(
 
 
 def write_user_data(home: Path, content: bytes, owner: Owner) -> None:
-    """Write the program into its owner's folder, who may already have it and move what is in it."""
+    """Write the program into its owner's folder. The owner may already use the folder and move its files."""
     home.mkdir(mode=0o700, exist_ok=True)
     if owner.uid is None and not home.is_symlink():
-        # The instance may have made its home read-only, and then an ordinary user's agent cannot write to it.
+        # The instance may have made its home read-only: then an ordinary user's agent cannot write to it.
         home.chmod(stat.S_IMODE(home.stat().st_mode) | stat.S_IRWXU)
     write_fresh(home / USER_DATA, content, mode=0o700, owner=owner.uid, group=owner.gid)
     os.chown(home, *owner.for_chown, follow_symlinks=False)
@@ -189,5 +189,5 @@ class NoProcess:
         await self._stopped.wait()
         return ExitStatus()
 
-    async def stop(self, grace: timedelta) -> None:  # noqa: ARG002 - nothing has to be waited for
+    async def stop(self, grace: timedelta) -> None:  # noqa: ARG002 - there is nothing to wait for
         self._stopped.set()

@@ -23,7 +23,7 @@ CANNOT_RUN = 126
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invocation:
-    """A process of this terminal's. `end_rest` ends what it may have left when it was killed."""
+    """A process in this terminal. `end_rest` ends the processes that it left when it was killed."""
 
     argv: Sequence[str]
     environment: Mapping[str, str] = field(repr=False)
@@ -31,11 +31,11 @@ class Invocation:
 
 
 Invoke: TypeAlias = Callable[[DesiredInstance, InstanceNetwork, Mapping[str, str], Path], Invocation]
-"""From an instance's facts, network, environment and folder. Raises OSError or CannotStart."""
+"""Starts the command. Args: desired state, network, environment, folder. Raises OSError or CannotStart."""
 
 
 def as_process(command: Sequence[str], *, hidden: Sequence[Path]) -> Invoke:
-    """Args: hidden: folders that the command does not see where it runs in a namespace."""
+    """Run the command as a process. Args: hidden: folders that it does not see in a namespace."""
 
     def invoke(
         _facts: DesiredInstance, network: InstanceNetwork, environment: Mapping[str, str], _directory: Path
@@ -47,9 +47,9 @@ def as_process(command: Sequence[str], *, hidden: Sequence[Path]) -> Invoke:
 
 
 def as_container(command: Sequence[str], *, root: Root, folder: Path, podmans: Mapping[str, str]) -> Invoke:
-    """In a container that has one folder of the caller's, and is its caller.
+    """Run the command in a container with one folder of the caller's, under the caller's uid.
 
-    Args: folder: at the same path inside, where the command begins; podmans: podman's own environment.
+    Args: folder: the command's working directory, at the same path inside; podmans: podman's environment.
     """
 
     def invoke(
@@ -78,9 +78,9 @@ def as_container(command: Sequence[str], *, root: Root, folder: Path, podmans: M
 
 
 class ForegroundDriver:
-    """Runs one given command as the one instance of its agent; the caller awaits `ended`.
+    """Runs one given command as the only instance of its agent; the caller awaits `ended`.
 
-    The command stays in the caller's process group, so that Ctrl-C reaches it as it would without Tabard.
+    The command stays in the caller's process group, so that Ctrl-C reaches it as without Tabard.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class ForegroundDriver:
         self._base_environment = dict(base_environment)
         self.ended: asyncio.Future[ExitStatus] = asyncio.get_running_loop().create_future()
         self.reason = ""
-        """Why the command was not started, if it was not."""
+        """Why the command was not started; empty if it was."""
 
     @property
     def base_environment(self) -> Mapping[str, str]:
@@ -112,9 +112,9 @@ class ForegroundDriver:
         environment: Mapping[str, str],
         directory: Path,
     ) -> Running:
-        """Start the command with this process's stdin, stdout, stderr and folder; for one instance alone.
+        """Start the command with this process's stdin, stdout, stderr and folder, for one instance only.
 
-        Its owner gave it to run under one role: another instance that somebody places here gets nothing.
+        The caller chose the command's role. Another instance that somebody places here does not start.
         """
         if self._instance_id is not None:
             raise CannotStart("this host runs one command, for another instance")
@@ -129,11 +129,11 @@ class ForegroundDriver:
         return _ForegroundProcess(process, self.ended, invocation.end_rest)
 
     def adopt(self, kept: RunningInstance, directory: Path) -> Running | None:  # noqa: ARG002
-        """Never: the command ends with its terminal's process."""
+        """Return None: the command ends with the process in its terminal."""
         return None
 
     def not_started(self, instance_id: str, reason: str) -> None:
-        """End with 126, a shell's status for what cannot be run; `reason` is for the caller to show."""
+        """End with 126, a shell's status for a command that cannot run. The caller shows `reason`."""
         if self._instance_id not in (None, instance_id):
             return
         self.reason = reason

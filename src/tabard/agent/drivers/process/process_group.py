@@ -1,4 +1,4 @@
-"""A main process that leads a process group of its own, its output going to the instance's console."""
+"""A main process that leads its own process group, and writes to the instance's console."""
 
 import asyncio
 import os
@@ -30,11 +30,11 @@ async def start_grouped(
     outlives_agent: bool,
     descriptors: Sequence[int] = (),
 ) -> "GroupedProcess":
-    """Start what `launch_command` gave, marked as the instance's. Raises OSError.
+    """Start the command that `launch_command` returned, marked with the instance's id. Raises OSError.
 
-    Args: descriptors: what it is handed besides its network's namespaces.
+    Args: descriptors: those that it inherits besides its network's namespaces.
     """
-    # A pipe of our own: asyncio's would have the process not end before everybody has let go of it.
+    # A pipe of our own: with asyncio's, the process would end only once every writer has closed the pipe.
     output, of_process = os.pipe()
     try:
         process = await asyncio.create_subprocess_exec(
@@ -63,18 +63,18 @@ async def start_grouped(
 
 
 def adopt_grouped(kept: RunningInstance, pidfd: int, output: int, console: ConsoleLog) -> AdoptedProcess:
-    """Go on with what another agent had started so."""
+    """Adopt a main process that another agent started in its own group."""
     network = kept.network.network_namespace
 
     def at_end() -> ExitStatus:
         end_leftovers([kept.facts.instance_id], network=network)
-        return ExitStatus(is_known=False)  # it is told to the parent alone, which is gone
+        return ExitStatus(is_known=False)  # only the parent gets the status, and it has ended
 
     return AdoptedProcess(pidfd, output, console, at_end=at_end)
 
 
 class GroupedProcess:
-    """A main process that leads a process group of its own, which ends with it."""
+    """A main process that leads its own process group. The group ends with it."""
 
     def __init__(
         self,
@@ -106,7 +106,7 @@ class GroupedProcess:
 
     async def _end(self) -> ExitStatus:
         return_code = await self._process.wait()
-        # What the main process has left is its group's, unless it went where it has to be looked for.
+        # The remaining processes are in its group. Those that left the group have to be searched for.
         is_signalled = self._signal_group(signal.SIGKILL)
         if self._network is not None or not is_signalled:
             await asyncio.to_thread(end_leftovers, [self._instance_id], network=self._network)
@@ -121,10 +121,10 @@ class GroupedProcess:
         return ExitStatus.of(return_code)
 
     def _signal_group(self, number: signal.Signals) -> bool:
-        """Whether this has reached all of the group.
+        """Signal the group; return whether the signal reached all of it.
 
-        INVARIANT: the process's number is free once it was waited for, which the event loop may have done
-        already; by then it may name another's group. Its descriptor means this group alone.
+        INVARIANT: the process id is free once somebody has waited for the process, which the event loop may
+        have done already. The id may then name another group. The pidfd means only this group.
         """
         if sys.platform != "linux":
             with suppress(ProcessLookupError, PermissionError):

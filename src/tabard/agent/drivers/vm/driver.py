@@ -1,7 +1,7 @@
-"""Virtual machines: an operating system of its own for each instance, by QEMU in a network namespace.
+"""Virtual machines: QEMU in a network namespace runs a separate operating system for each instance.
 
-The namespace is that of the driver `netns`: what the guest sends to 169.254.169.254 arrives at the instance's
-own listener, and there is nothing else to send to. cloud-init in it finds the metadata as on EC2.
+The namespace is that of the driver `netns`. The guest's requests to 169.254.169.254 arrive at the instance's
+own listener, and the guest reaches no other address. Its cloud-init finds the metadata as on EC2.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ _QUIT_GRACE = timedelta(seconds=5)
 
 
 def qemu_missing() -> str:
-    """Which of QEMU's programs this machine lacks; empty where none."""
+    """Return which of QEMU's programs this machine lacks; empty if it has all."""
     missing = [name for name in (QEMU, QEMU_IMG) if shutil.which(name) is None]
     if not missing:
         return ""
@@ -49,10 +49,10 @@ def qemu_missing() -> str:
 
 
 class VmDriver:
-    """Boots an instance from the operator's image; its disk stays through stop and start, and ends with it.
+    """Boots an instance from the operator's image. Its disk survives stop and start, but not termination.
 
     Differs: there is one image for virtual machines on each host, and no way to make others by CreateImage.
-        Inside of a guest the hop limit of metadata answers is not counted.
+        The hop limit of metadata answers does not count hops inside a guest.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class VmDriver:
         qemu: str = QEMU,
         qemu_img: str = QEMU_IMG,
     ) -> None:
-        """Args: folder: the image; qemu, qemu_img: the programs. The rest is as ProcessDriver has it."""
+        """Args: folder: the image; qemu, qemu_img: the programs. The others are those of ProcessDriver."""
         self._folder = folder
         self._networks = networks
         self._base_environment = host_environment(base_environment)
@@ -91,7 +91,7 @@ class VmDriver:
         environment: Mapping[str, str],
         directory: Path,
     ) -> Running:
-        """Boot it; the user data is cloud-init's to fetch; what the serial port says goes to console.log."""
+        """Boot it. cloud-init fetches the user data. The serial port's output goes to console.log."""
         try:
             image = read_image(self._folder)
             await self._make_disk(image, directory)
@@ -160,9 +160,9 @@ class VmDriver:
         return VirtualMachine(process, button)
 
     async def _make_disk(self, image: VmImage, directory: Path) -> None:
-        """A disk of its own that holds what differs from the image's, unless it has one already.
+        """Make the instance's own disk, an overlay of the image's disk, unless it exists already.
 
-        INVARIANT: it is used with the very image it was made upon: with another it would be garbage.
+        INVARIANT: an overlay is used only with the image from which it was made. Any other gives garbage.
         """
         disk, noted = directory / DISK, directory / IMAGE_VERSION
         if disk.exists():
@@ -194,11 +194,11 @@ class VmDriver:
         return VirtualMachine(process, PowerButton(socket.socket(fileno=control)))
 
     def not_started(self, instance_id: str, reason: str) -> None:
-        """Nothing to do: the reason is reported as the instance's."""
+        """No-op: the agent reports the reason as the instance's."""
 
 
 class VirtualMachine:
-    """A running QEMU. It ends when its guest shuts down, and when it is told to."""
+    """A running QEMU. It ends when its guest shuts down, or when the agent stops it."""
 
     def __init__(self, process: Running, button: PowerButton) -> None:
         self._process = process
@@ -211,7 +211,7 @@ class VirtualMachine:
         return await asyncio.shield(self._ended)
 
     async def stop(self, grace: timedelta) -> None:
-        """Press the power button, and again now and then: a guest that still boots does not hear it."""
+        """Press the power button, repeatedly: a guest that still boots ignores it."""
         with suppress(TimeoutError):
             async with asyncio.timeout(grace.total_seconds()):
                 while not self._ended.done():
@@ -229,7 +229,7 @@ class VirtualMachine:
 
 
 def accelerator_for(owner: Owner, *, device: Path = _KVM) -> Accelerator:
-    """KVM where that user may open it, else emulation."""
+    """Return KVM if that user may open it, else emulation."""
     if sys.platform != "linux" or not device.exists():
         return "tcg"
     for_everybody = stat.S_IROTH | stat.S_IWOTH

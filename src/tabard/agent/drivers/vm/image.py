@@ -1,4 +1,4 @@
-"""The image of virtual machines: a folder of the operator's, with a disk, and a kernel to boot it with."""
+"""The image of virtual machines: a folder of the operator's, with a disk and optionally its kernel."""
 
 import os
 import stat
@@ -21,14 +21,14 @@ _QCOW2_HEADER = struct.Struct(">4sIQIIQ")
 
 
 class NoImage(Exception):
-    """The folder is no image; the message says why, for the operator."""
+    """The folder is not an image. The message tells the operator why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VmImage:
     """The parts of one image. Without a kernel the disk boots by itself.
 
-    size_bytes: of the disk as its machine sees it; version: changes whenever somebody writes to the disk.
+    size_bytes: of the disk as its machine sees it; version: changes with each write to the disk.
     """
 
     disk: Path
@@ -41,7 +41,7 @@ class VmImage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenedImage:
-    """Descriptors of an image's parts, to read."""
+    """Descriptors of an image's parts, open for reading."""
 
     disk: int
     kernel: int | None
@@ -49,7 +49,7 @@ class OpenedImage:
 
 
 def read_image(folder: Path) -> VmImage:
-    """Look at what is in the folder. Raises NoImage."""
+    """Read the parts of the image in a folder. Raises NoImage."""
     disks = [folder / name for name in DISKS if (folder / name).exists()]
     if len(disks) != 1:
         raise NoImage(f"{folder} has {'both' if disks else 'neither'} {DISKS[0]} {_and(disks)} {DISKS[1]}")
@@ -57,7 +57,7 @@ def read_image(folder: Path) -> VmImage:
     if initrd is not None and kernel is None:
         raise NoImage(f"{folder} has {INITRD} and no {KERNEL}")
     for part in (kernel, initrd):
-        # QEMU opens these two anew, as the user that it runs as; the disk it is handed open.
+        # QEMU opens these two by their paths, under its own uid. It inherits the disk as a descriptor.
         if part is not None and not part.stat().st_mode & stat.S_IROTH:
             raise NoImage(f"{part} has to be readable by everybody: chmod a+r")
     disk = disks[0]
@@ -91,7 +91,7 @@ def _and(disks: list[Path]) -> str:
 
 @contextmanager
 def opened(image: VmImage) -> Iterator[OpenedImage]:
-    """The image's parts, open as long as this lasts. Raises OSError."""
+    """Open the image's parts for the length of this context. Raises OSError."""
     with ExitStack() as stack:
 
         def to_read(path: Path) -> int:

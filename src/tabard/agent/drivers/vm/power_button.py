@@ -1,6 +1,7 @@
-"""The control channel of one QEMU, used for a single thing: to press its power button.
+"""The power button of one QEMU: the only use of its control channel.
 
-QMP over a socket pair: no path that somebody else could take, and kept with the instance for the next agent.
+The channel is QMP over a socket pair. It has no path that another user could take, and it is handed over with
+the instance to the next agent.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ _READ_BYTES = 64 * 1024
 
 
 class PowerButton:
-    """Our end. What QEMU says is read, so that it never waits for us, and not believed."""
+    """Our end of the channel. It reads and ignores QEMU's output, so that QEMU never blocks."""
 
     def __init__(self, control: socket.socket) -> None:
         control.setblocking(False)
@@ -22,19 +23,19 @@ class PowerButton:
 
     @property
     def descriptor(self) -> int:
-        """For the next agent."""
+        """The descriptor to hand over to the next agent."""
         return self._control.fileno()
 
     def connect(self) -> None:
-        """Say what QMP wants to hear before any command; once in QEMU's life."""
+        """Send the message that QMP requires before any command, once in QEMU's life."""
         self._say(_CAPABILITIES)
 
     def press(self) -> None:
-        """Ask the guest to shut down, as ACPI's power button does; it may not listen."""
+        """Ask the guest to shut down by ACPI's power button. The guest may ignore it."""
         self._say(_POWERDOWN)
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close the channel."""
         asyncio.get_running_loop().remove_reader(self._control)
         self._control.close()
 

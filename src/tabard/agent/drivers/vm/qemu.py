@@ -1,7 +1,7 @@
-"""QEMU's command line for one instance. Pure: facts and descriptors in, arguments out.
+"""QEMU's command line for one instance. Pure: desired state and descriptors in, arguments out.
 
-Every file is handed over open, so that QEMU, which runs as nobody else does, needs no right to any path.
-What the guest asks of the network, QEMU asks in the namespace: metadata and edge are all there is in it.
+QEMU inherits every file open. It runs under a uid of its own and needs no permission for any path. QEMU makes
+the guest's connections inside the namespace, which contains only the metadata service and the edge.
 """
 
 import hashlib
@@ -22,24 +22,24 @@ TOLD_VARIABLES = (
     "AWS_DEFAULT_REGION",
     "AWS_METADATA_SERVICE_NUM_ATTEMPTS",
 )
-"""What the guest's services find in their environment, where it is booted with our kernel arguments."""
+"""The variables that the guest's services get, if it boots with our kernel arguments."""
 
 _MEBIBYTES_BY_SIZE = {"nano": 512, "micro": 1024, "small": 2048, "medium": 4096}
 _MOST_MEBIBYTES = 8192
 _EMULATED = ("-accel", "tcg,tb-size=256")
 _PROCESSOR: Mapping[Accelerator, tuple[str, ...]] = {
     "kvm": ("-accel", "kvm", *_EMULATED, "-cpu", "max"),
-    # What a kernel finds it uses, and AES and AVX are slower emulated than what they stand in for.
+    # A kernel uses the instructions that it finds. Emulated AES and AVX are slower than their replacements.
     "tcg": (*_EMULATED, "-cpu", "Nehalem"),
 }
-"""Where KVM is there and does not work after all, it is emulated. tb-size, in MiB, is 1 GiB if left out."""
+"""If KVM is present but does not work, QEMU emulates. tb-size is in MiB; its default is 1 GiB."""
 
 _SANDBOX = "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachineParts:
-    """What QEMU is handed open: the instance's disk to write, the image's parts to read, its control."""
+    """The files that QEMU inherits open: the instance's disk, the image's parts, the control channel."""
 
     disk: int
     image_disk: int
@@ -50,7 +50,7 @@ class MachineParts:
 
     @property
     def descriptors(self) -> tuple[int, ...]:
-        """All of them."""
+        """All descriptors."""
         every = (self.disk, self.image_disk, self.kernel, self.initrd, self.control)
         return tuple(one for one in every if one is not None)
 
@@ -63,9 +63,9 @@ def qemu_arguments(
     accelerator: Accelerator,
     processors: int,
 ) -> list[str]:
-    """What follows the program's name.
+    """Return the arguments after the program's name.
 
-    Args: environment: of which the guest is told TOLD_VARIABLES.
+    Args: environment: the guest gets those of its variables that TOLD_VARIABLES lists.
     """
     uuid = smbios_uuid(facts.instance_id)
     return [
@@ -86,7 +86,7 @@ def qemu_arguments(
 
 
 def smbios_uuid(instance_id: str) -> str:
-    """The uuid and serial number by which a guest knows that it is an instance: they begin with `ec2`.
+    """Return the uuid and serial number that tell a guest that it is an instance: they begin with `ec2`.
 
     AWS: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/identify_ec2_instances.html
     """
@@ -95,12 +95,12 @@ def smbios_uuid(instance_id: str) -> str:
 
 
 def memory_mebibytes(instance_type: str) -> int:
-    """That of AWS's general-purpose types, by their size, and no more than 8 GiB."""
+    """Return the memory of AWS's general-purpose types by their size, at most 8 GiB."""
     return _MEBIBYTES_BY_SIZE.get(instance_type.partition(".")[2], _MOST_MEBIBYTES)
 
 
 def _disk(image_format: DiskFormat) -> str:
-    """The instance's own disk over the image's. What its header says of files is not followed."""
+    """Stack the instance's own disk on the image's. File names in the disk's header are ignored."""
     image = {"driver": "file", "filename": "/dev/fdset/2", "read-only": True, "locking": "off"}
     backing: dict[str, object] = {"driver": image_format, "read-only": True, "file": image}
     if image_format == "qcow2":
@@ -111,7 +111,7 @@ def _disk(image_format: DiskFormat) -> str:
 
 
 def _network(facts: DesiredInstance) -> str:
-    """By DHCP the guest gets the address that its metadata tells.
+    """Give the guest the address from its metadata by DHCP.
 
     AWS: the router is at the network's base plus one, the name server plus two.
     https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html
@@ -127,13 +127,13 @@ def _network(facts: DesiredInstance) -> str:
 
 
 def _kernel(parts: MachineParts, environment: Mapping[str, str], accelerator: Accelerator) -> list[str]:
-    """Boot the image's kernel; where it has none beside its disk, whatever the disk boots."""
+    """Boot the image's kernel. Without one, the disk boots by itself."""
     if parts.kernel is None:
         return []
     told = (f"systemd.setenv={name}={environment[name]}" for name in TOLD_VARIABLES if name in environment)
     arguments = ["-kernel", f"/proc/self/fd/{parts.kernel}"]
     if parts.initrd is not None:
         arguments += ["-initrd", f"/proc/self/fd/{parts.initrd}"]
-    # No processor speculates in an emulation, and what guards against it there would double the boot's time.
+    # An emulated processor does not speculate, and the mitigations would double the time of the boot.
     emulated = ("mitigations=off",) if accelerator == "tcg" else ()
     return [*arguments, "-append", " ".join(("root=/dev/vda", "rw", "console=ttyS0", *emulated, *told))]
