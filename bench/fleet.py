@@ -25,7 +25,7 @@ from tabard.agent.drivers.process.driver import ProcessDriver
 from tabard.agent.edge_client import EdgeClient, MintAnswer
 from tabard.agent.networks.namespaces import InsideEdge, best_networks
 from tabard.agent.networks.network import LoopbackPorts, Networks, NoNetwork
-from tabard.agent.rotation import pace_seconds
+from tabard.agent.rotation import renewal_interval_seconds
 from tabard.agent.settings import AgentSettings
 from tabard.agent.signed_exchange import SignedExchange
 from tabard.clock import SystemClock
@@ -79,7 +79,7 @@ class Fleet(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def default_share(self) -> float:
         """Of one core, for the agent at the default pace."""
-        pace = 0.9 * pace_seconds(lifetime_seconds=_LIFETIME_SECONDS, rotate_every_seconds=None)
+        pace = 0.9 * renewal_interval_seconds(lifetime_seconds=_LIFETIME_SECONDS, rotate_every_seconds=None)
         return self.quiet_share + self.instances / pace * self.agent_milliseconds_each / 1e3
 
 

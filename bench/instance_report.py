@@ -14,7 +14,7 @@ from rich.table import Table
 
 from bench import fleet, instances, reading_metadata
 from bench.figures import Row, print_rows
-from tabard.agent.rotation import pace_seconds
+from tabard.agent.rotation import renewal_interval_seconds
 
 PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
 BEGIN = "<!-- instances: begin -->\n"
@@ -45,7 +45,9 @@ def cost_cells(costs: Sequence[instances.Cost]) -> list[Cells]:
 
 def fleet_cells(found: fleet.Fleet) -> list[Cells]:
     """One line for each figure of a thousand instances on one agent."""
-    default_hours = pace_seconds(lifetime_seconds=_LIFETIME_SECONDS, rotate_every_seconds=None) / 3600
+    default_hours = (
+        renewal_interval_seconds(lifetime_seconds=_LIFETIME_SECONDS, rotate_every_seconds=None) / 3600
+    )
     launch_cpu = f"{found.launch_agent_cpu_seconds:,.1f} s and {found.launch_edge_cpu_seconds:,.1f} s"
     renewal_cpu = f"{found.agent_milliseconds_each:,.2f} ms and {found.edge_milliseconds_each:,.2f} ms"
     busy = found.renewals_a_second * found.agent_milliseconds_each / 10

@@ -93,7 +93,7 @@ class _Edge:
         )
         return MintAnswer(
             credentials=credentials,
-            asked_at=read_clocks(SystemClock()),
+            requested_at=read_clocks(SystemClock()),
             lifetime_seconds=6.0 * 3600,
         )
 

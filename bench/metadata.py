@@ -74,7 +74,7 @@ def described_instance() -> DesiredInstance:
 
 class _Source:
     def __init__(self) -> None:
-        self._facts = described_instance()
+        self._desired = described_instance()
         self._credentials = ServedCredentials(
             association_id="iip-assoc-0123456789abcdef0",
             role_id="AROAIOSFODNN7EXAMPLE",
@@ -85,8 +85,8 @@ class _Source:
             last_updated=_LAUNCHED_AT,
         )
 
-    def facts(self) -> DesiredInstance:
-        return self._facts
+    def desired(self) -> DesiredInstance:
+        return self._desired
 
     def identity(self) -> GetInstanceIdentityResult | None:
         return None

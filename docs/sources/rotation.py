@@ -17,7 +17,7 @@ from botocore.credentials import RefreshableCredentials
 from botocore.utils import InstanceMetadataFetcher
 
 from sources.markdown import NOTICE, table
-from tabard.agent.rotation import SAFE_SECONDS, pace_seconds
+from tabard.agent.rotation import SAFE_SECONDS, renewal_interval_seconds
 
 BEGIN = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 WHOLE = timedelta(hours=40)
@@ -40,7 +40,9 @@ _INTRODUCTION = (
     {WHOLE // timedelta(hours=1)} hours, and sign a request every {CALL_EVERY // timedelta(seconds=1)}
     seconds. The clock is a manual one: the figures are exact, and the same on every machine.""",
 )
-_SHORTEST_PACE_SECONDS = int(pace_seconds(lifetime_seconds=SAFE_SECONDS, rotate_every_seconds=None))
+_SHORTEST_PACE_SECONDS = int(
+    renewal_interval_seconds(lifetime_seconds=SAFE_SECONDS, rotate_every_seconds=None)
+)
 _AFTER = (
     f"""No interval makes sessions of minutes safe, so Tabard refuses lifetimes below {
         SAFE_SECONDS // 60
@@ -164,7 +166,7 @@ def _tabards(lifetime: timedelta) -> timedelta | None:
     if lifetime.total_seconds() < SAFE_SECONDS:
         return None
     return timedelta(
-        seconds=pace_seconds(lifetime_seconds=lifetime.total_seconds(), rotate_every_seconds=None)
+        seconds=renewal_interval_seconds(lifetime_seconds=lifetime.total_seconds(), rotate_every_seconds=None)
     )
 
 

@@ -12,7 +12,7 @@ import pytest
 from tabard.imds.source import ServedCredentials
 from tabard.imds.tree import documents_of, read
 from tabard.model.messages import DesiredEvents, InstanceTag
-from tests.support.described_instance import FACTS, IDENTITY, OPTIONS, PROFILE
+from tests.support.described_instance import DESIRED, IDENTITY, OPTIONS, PROFILE
 
 NEVER_HERE = (
     "elastic-inference/", "ancestor-ami-ids", "kernel-id", "product-codes", "ramdisk-id",
@@ -25,7 +25,7 @@ NEVER_HERE = (
 
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 EVERYTHING = msgspec.structs.replace(
-    FACTS,
+    DESIRED,
     user_data=b"#!/bin/sh\n",
     key_name="mine",
     public_key="ssh-ed25519 AAAA mine",
@@ -54,7 +54,7 @@ def test_every_path_is_served_or_known_not_to_be_there() -> None:
     documents = documents_of(EVERYTHING, SERVED, IDENTITY)
     missing = []
     for path in _paths():
-        asked = path.replace("0e:49:61:0f:c3:11", FACTS.mac_address).replace("baskinc-role", "web-role")
+        asked = path.replace("0e:49:61:0f:c3:11", DESIRED.mac_address).replace("baskinc-role", "web-role")
         found = read(quote(asked), documents).status == 200
         if found == any(absent in path for absent in NEVER_HERE):
             missing.append(path)

@@ -17,17 +17,17 @@ from tabard.imds.server import MetadataServer
 from tabard.imds.source import CredentialsView, RefusedCredentials, ServedCredentials
 from tabard.model.messages import DesiredInstance, GetInstanceIdentityResult
 from tabard.model.session import RoleDelivery
-from tests.support.described_instance import FACTS, OPTIONS
+from tests.support.described_instance import DESIRED, OPTIONS
 
 T = TypeVar("T")
-PROFILE = FACTS.instance_profile
+PROFILE = DESIRED.instance_profile
 assert PROFILE is not None
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 
 
 class Source:
     def __init__(self) -> None:
-        self.described: DesiredInstance = FACTS
+        self.described: DesiredInstance = DESIRED
         self.view: CredentialsView = self.session("ASIAFIRST", timedelta(hours=6))
         self.deliveries: list[str] = []
 
@@ -44,7 +44,7 @@ class Source:
             last_updated=now,
         )
 
-    def facts(self) -> DesiredInstance:
+    def desired(self) -> DesiredInstance:
         return self.described
 
     def identity(self) -> GetInstanceIdentityResult | None:
@@ -127,7 +127,7 @@ async def test_a_refused_role_gives_it_nothing(endpoint: str, source: Source) ->
 async def test_nothing_to_serve_and_no_role_give_it_nothing(endpoint: str, source: Source) -> None:
     source.view = None
     assert await ask(fetcher(endpoint).retrieve_iam_role_credentials) == {}
-    source.described = msgspec.structs.replace(FACTS, instance_profile=None)
+    source.described = msgspec.structs.replace(DESIRED, instance_profile=None)
     assert await ask(fetcher(endpoint).retrieve_iam_role_credentials) == {}
 
 
@@ -140,7 +140,7 @@ async def test_it_finds_the_region(endpoint: str) -> None:
 
 async def test_it_falls_back_to_no_token_where_that_is_allowed(endpoint: str, source: Source) -> None:
     source.described = msgspec.structs.replace(
-        FACTS, metadata_options=msgspec.structs.replace(OPTIONS, http_tokens="optional")
+        DESIRED, metadata_options=msgspec.structs.replace(OPTIONS, http_tokens="optional")
     )
     tokenless = fetcher(endpoint)
     tokenless._fetch_metadata_token = lambda: None

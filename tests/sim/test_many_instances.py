@@ -39,7 +39,7 @@ def renewals(lifetime: timedelta, *, until: timedelta, seed: int) -> list[float]
         return rotation.minted(
             before,
             SESSION,
-            asked_at=at(at_seconds),
+            requested_at=at(at_seconds),
             lifetime_seconds=lifetime_seconds,
             now=at(at_seconds),
             rotate_every_seconds=None,

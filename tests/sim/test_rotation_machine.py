@@ -55,11 +55,11 @@ class Rotation(RuleBasedStateMachine):
 
     @rule(seconds=SECONDS)
     def time_passes(self, seconds: int) -> None:
-        told = self.sim.keeper.facts().instance_profile
+        told = self.sim.credentials.desired().instance_profile
         self.do(self.sim.step(timedelta(seconds=seconds)))
         self.do(self.sim.poll())
         self.do(self.sim.settle())
-        if self.sim.keeper.facts().instance_profile != told:
+        if self.sim.credentials.desired().instance_profile != told:
             self.trouble()  # only now has the agent heard of it
 
     @rule(hours=st.sampled_from([-72, -3, 3, 72]))
@@ -139,7 +139,7 @@ class Rotation(RuleBasedStateMachine):
         if sim.edge.hold_mints is not None or sim.clock.monotonic_seconds() - self._troubled_at < 120:
             return
         assert all(left > SAFE.total_seconds() for left in sim.seconds_left())
-        assert len(sim.seconds_left()) == (0 if sim.keeper.facts().instance_profile is None else 2)
+        assert len(sim.seconds_left()) == (0 if sim.credentials.desired().instance_profile is None else 2)
 
     def trouble(self) -> None:
         self._troubled_at = self.sim.clock.monotonic_seconds()

@@ -26,7 +26,7 @@ async def test_with_a_healthy_edge_more_than_twenty_minutes_are_always_left(fold
     await simulation.start()
     for _ in range(24 * 12):
         await simulation.step(timedelta(minutes=5))
-        served = simulation.keeper.credentials("2.0")
+        served = simulation.credentials.credentials("2.0")
         assert isinstance(served, ServedCredentials)
         assert served.expires_at - simulation.clock.now() > SAFE
     assert 16 <= len(simulation.edge.minted) <= 26
@@ -39,7 +39,7 @@ async def test_the_pace_of_rotation_is_free_of_the_lifetime(folder: Path) -> Non
     seen = set()
     for _ in range(600):
         await simulation.step(timedelta(seconds=1))
-        served = simulation.keeper.credentials("2.0")
+        served = simulation.credentials.credentials("2.0")
         assert isinstance(served, ServedCredentials)
         seen.add(served.access_key_id)
         assert served.expires_at - simulation.clock.now() > HOURS_6 - timedelta(seconds=11)
@@ -50,7 +50,7 @@ async def test_the_pace_of_rotation_is_free_of_the_lifetime(folder: Path) -> Non
 async def test_an_edge_that_is_gone_for_hours_costs_nothing_until_the_session_ends(folder: Path) -> None:
     simulation = Simulation(folder, seed=3, lifetime=HOURS_6, rotate_every=None)
     await simulation.start()
-    served = simulation.keeper.credentials("2.0")
+    served = simulation.credentials.credentials("2.0")
     assert isinstance(served, ServedCredentials)
     simulation.edge.away = True
     await simulation.step(HOURS_6 - timedelta(seconds=1))
@@ -69,11 +69,11 @@ async def test_a_killed_agents_sessions_are_served_by_the_next_until_their_very_
     simulation = Simulation(folder, seed=8, lifetime=HOURS_6, rotate_every=None)
     await simulation.start()
     simulation.edge.away = True
-    served = simulation.keeper.credentials("2.0")
+    served = simulation.credentials.credentials("2.0")
     for _ in range(3):
         await simulation.step(timedelta(hours=1))
         await simulation.kill()
-        assert simulation.keeper.credentials("2.0") == served
+        assert simulation.credentials.credentials("2.0") == served
     await simulation.step(timedelta(hours=3) - timedelta(seconds=1))
     await simulation.kill()
     assert simulation.reading().status == 200
@@ -111,7 +111,7 @@ async def test_the_wall_clock_may_step_and_nothing_is_lost_or_prolonged(folder: 
     simulation.edge.away = True
     simulation.clock.step_wall_clock(timedelta(days=-3))
     simulation.clock.advance(HOURS_6)
-    assert simulation.keeper.credentials("2.0") is None
+    assert simulation.credentials.credentials("2.0") is None
     await simulation.agent.close()
 
 
@@ -130,9 +130,9 @@ async def test_after_a_jump_forward_the_agent_renews_and_answers_503_meanwhile(f
 async def test_a_jump_forward_to_the_last_twenty_minutes_makes_a_session_due(folder: Path) -> None:
     simulation = Simulation(folder, seed=5, lifetime=HOURS_6, rotate_every=None)
     await simulation.start()
-    first = simulation.keeper.credentials("2.0")
+    first = simulation.credentials.credentials("2.0")
     simulation.clock.step_wall_clock(HOURS_6 - SAFE)
-    assert simulation.keeper.credentials("2.0") == first
+    assert simulation.credentials.credentials("2.0") == first
     await simulation.settle()
     assert all(left > SAFE.total_seconds() for left in simulation.seconds_left())
     await simulation.agent.close()
@@ -141,12 +141,12 @@ async def test_a_jump_forward_to_the_last_twenty_minutes_makes_a_session_due(fol
 async def test_a_jump_forward_that_is_taken_back_loses_no_session(folder: Path) -> None:
     simulation = Simulation(folder, seed=5, lifetime=HOURS_6, rotate_every=None)
     await simulation.start()
-    served = simulation.keeper.credentials("2.0")
+    served = simulation.credentials.credentials("2.0")
     simulation.edge.away = True
     simulation.clock.step_wall_clock(timedelta(days=3))
     assert simulation.reading().status == 503
     simulation.clock.step_wall_clock(timedelta(days=-3))
-    assert simulation.keeper.credentials("2.0") == served
+    assert simulation.credentials.credentials("2.0") == served
     await simulation.agent.close()
 
 

@@ -17,15 +17,15 @@ from tabard.agent.networks.network import InstanceNetwork, LoopbackPorts
 from tabard.agent.settings import AgentSettings
 from tabard.clock import SystemClock
 from tabard.model.messages import DesiredInstance
-from tests.support.described_instance import FACTS, OPTIONS
+from tests.support.described_instance import DESIRED, OPTIONS
 from tests.support.fake_edge import FakeEdge
 from tests.support.waiting import turns
 
-ID = FACTS.instance_id
+ID = DESIRED.instance_id
 
 
 OPEN = msgspec.structs.replace(
-    FACTS, metadata_options=msgspec.structs.replace(OPTIONS, http_tokens="optional")
+    DESIRED, metadata_options=msgspec.structs.replace(OPTIONS, http_tokens="optional")
 )
 
 
@@ -81,8 +81,8 @@ class FakeDriver:
         self.running.append(FakeRunning(self.descriptors))
         return self.running[-1]
 
-    def adopt(self, kept: RunningInstance, directory: Path) -> Running | None:
-        self.adopted.append(kept)
+    def adopt(self, handed_over: RunningInstance, directory: Path) -> Running | None:
+        self.adopted.append(handed_over)
         if self.error is not None:
             return None
         self.running.append(FakeRunning(self.descriptors))

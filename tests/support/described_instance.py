@@ -23,7 +23,7 @@ PROFILE = DesiredInstanceProfile(
     role_name="web-role",
     role_id="AROAIOSFODNN7EXAMPLE",
 )
-FACTS = DesiredInstance(
+DESIRED = DesiredInstance(
     instance_id="i-0123456789abcdef0",
     run_state="running",
     driver="process",

@@ -79,7 +79,7 @@ class FakeEdge:
 
     async def get_instance_session(self, instance_id: str, role_delivery: RoleDelivery) -> MintAnswer:
         self.calls.append(f"mint {role_delivery}")
-        asked_at = read_clocks(self.clock)
+        requested_at = read_clocks(self.clock)
         if self.away:
             raise unreachable()
         if self.mint_error is not None:
@@ -105,11 +105,11 @@ class FakeEdge:
         self.minted.append(result)
         if self.hold_mints is not None:
             await self.hold_mints.wait()
-        ends_at = Deadline.after(asked_at, self.lifetime.total_seconds())
+        ends_at = Deadline.after(requested_at, self.lifetime.total_seconds())
         self.answered.append(Answered(order=order, session=result, ends_at=ends_at))
         return MintAnswer(
             credentials=result,
-            asked_at=asked_at,
+            requested_at=requested_at,
             lifetime_seconds=self.lifetime.total_seconds(),
         )
 

@@ -59,7 +59,7 @@ class Door:
     async def enrolled(self, folder: Path) -> "Machine":
         directory = HostDirectory(folder)
         enrollment = await enroll_in_thread(await self.offer(), directory)
-        exchange = CertifiedExchange(self.endpoint, directory.identified())
+        exchange = CertifiedExchange(self.endpoint, directory.host_context())
         return Machine(directory, enrollment.host_id, enrollment.instance_id, exchange)
 
 

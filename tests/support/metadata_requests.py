@@ -11,7 +11,7 @@ from tabard.imds.server import MetadataServer
 from tabard.imds.source import CredentialsView, ServedCredentials
 from tabard.model.messages import DesiredInstance, GetInstanceIdentityResult
 from tabard.model.session import RoleDelivery
-from tests.support.described_instance import FACTS, IDENTITY, PROFILE
+from tests.support.described_instance import DESIRED, IDENTITY, PROFILE
 from tests.support.waiting import until
 
 TTL = "x-aws-ec2-metadata-token-ttl-seconds"
@@ -34,11 +34,11 @@ def session(role_delivery: str) -> ServedCredentials:
 
 @dataclass
 class Source:
-    described: DesiredInstance = FACTS
+    described: DesiredInstance = DESIRED
     held: bool = True
     read: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def facts(self) -> DesiredInstance:
+    def desired(self) -> DesiredInstance:
         self.read.set()
         return self.described
 

@@ -20,13 +20,13 @@ from tabard.imds import tree
 from tabard.imds.source import ServedCredentials
 from tabard.model.messages import DesiredInstance, DesiredInstanceProfile
 from tabard.model.session import RoleDelivery
-from tests.support.described_instance import FACTS, OPTIONS, PROFILE
+from tests.support.described_instance import DESIRED, OPTIONS, PROFILE
 from tests.support.fake_edge import FakeEdge
 from tests.support.kept_in_memory import MemoryDescriptors
 
-ID = FACTS.instance_id
+ID = DESIRED.instance_id
 OPEN = msgspec.structs.replace(
-    FACTS, metadata_options=msgspec.structs.replace(OPTIONS, http_tokens="optional")
+    DESIRED, metadata_options=msgspec.structs.replace(OPTIONS, http_tokens="optional")
 )
 DELIVERIES: tuple[RoleDelivery, ...] = ("2.0", "1.0")
 
@@ -112,10 +112,10 @@ class Simulation:
         return ID in self._kept.records
 
     @property
-    def keeper(self) -> InstanceCredentials:
-        keeper = self.agent.instances[ID].keeper
-        assert keeper is not None
-        return keeper
+    def credentials(self) -> InstanceCredentials:
+        credentials = self.agent.instances[ID].credentials
+        assert credentials is not None
+        return credentials
 
     async def start(self) -> None:
         self.edge.put(OPEN)
@@ -165,12 +165,12 @@ class Simulation:
         await self.settle()
 
     async def poll(self) -> None:
-        before = self.keeper.facts().instance_profile
+        before = self.credentials.desired().instance_profile
         try:
             await self.agent.poll(0)
         except EdgeError:
             return
-        if self.keeper.facts().instance_profile != before:
+        if self.credentials.desired().instance_profile != before:
             self.known_from = len(self.edge.minted)  # what was minted before the agent knew, it never took
         if self.edge.instances[ID].instance_profile != self.profile:
             raise AssertionError("the edge and the simulation disagree")
@@ -189,11 +189,11 @@ class Simulation:
 
     def look(self) -> None:
         """Raise AssertionError where a promise is broken. A session ends by the clock that says so first."""
-        instance_profile = self.keeper.facts().instance_profile
+        instance_profile = self.credentials.desired().instance_profile
         now = read_clocks(self.clock)
         self._forget_long_ended()
         for role_delivery in DELIVERIES:
-            view = self.keeper.credentials(role_delivery)
+            view = self.credentials.credentials(role_delivery)
             if instance_profile is None:
                 assert view is None, "a session was served without an instance profile"
                 continue
@@ -220,7 +220,7 @@ class Simulation:
     def reading(self) -> tree.Reading:
         assert self.profile is not None
         path = f"/latest/meta-data/iam/security-credentials/{self.profile.role_name}"
-        documents = tree.documents_of(self.keeper.facts(), self.keeper.credentials("2.0"), None)
+        documents = tree.documents_of(self.credentials.desired(), self.credentials.credentials("2.0"), None)
         return tree.read(path, documents)
 
     def replace_association(self, profile: DesiredInstanceProfile | None) -> None:
@@ -231,7 +231,7 @@ class Simulation:
         """Of each session that is served now."""
         now = read_clocks(self.clock)
         ends = {answered.session.access_key_id: answered.ends_at for answered in self.edge.answered}
-        views = [self.keeper.credentials(role_delivery) for role_delivery in DELIVERIES]
+        views = [self.credentials.credentials(role_delivery) for role_delivery in DELIVERIES]
         return [
             ends[view.access_key_id].seconds_left(now)
             for view in views

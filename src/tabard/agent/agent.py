@@ -19,10 +19,10 @@ from tabard.agent.drivers.leftovers import end_former
 from tabard.agent.edge_client import Edge, EdgeError
 from tabard.agent.edge_relay import EdgeDoor, PlainDoor
 from tabard.agent.identity import fetch_identity
-from tabard.agent.instance_credentials import DueSession, InstanceCredentials
+from tabard.agent.instance_credentials import InstanceCredentials
 from tabard.agent.instance_folders import former_instances
 from tabard.agent.instance_life import AGENT_ENDED, BY_REQUEST, Phase
-from tabard.agent.instances import HostedInstance, Surroundings
+from tabard.agent.instances import HostContext, HostedInstance
 from tabard.agent.minting import Minting
 from tabard.agent.reconcile import (
     Action,
@@ -34,7 +34,7 @@ from tabard.agent.reconcile import (
     StartInstance,
     StopInstance,
     TerminateInstance,
-    UpdateFacts,
+    UpdateDesired,
     changed,
     reconcile,
 )
@@ -76,13 +76,13 @@ class Agent:
         edge_endpoint: str,
         region: str,
         edge_door: EdgeDoor | None = None,
-        kept: AgentHandover | None = None,
+        handover: AgentHandover | None = None,
         metrics: AgentMetrics | None = None,
     ) -> None:
         """Args: drivers: by the name that a desired instance asks for.
         runtime_directory: an existing folder.
         edge_door: where the relay sends requests from instances' networks; None: to the edge's endpoint.
-        kept: stores the instances that outlive this agent, for the next agent."""
+        handover: stores the instances that outlive this agent, for the next agent."""
         self._host_id = host_id
         self._edge = edge
         self._drivers = dict(drivers)
@@ -92,7 +92,7 @@ class Agent:
         self._random = random.Random(settings.seed)  # noqa: S311 - jitter, no secret
         self.checks_peers = peer_check_works() if settings.check_peers is None else settings.check_peers
         metrics = metrics or AgentMetrics()
-        self._surroundings = Surroundings(
+        self._context = HostContext(
             edge_endpoint=edge_endpoint,
             edge_door=edge_door or PlainDoor.of(edge_endpoint),
             region=region,
@@ -102,7 +102,7 @@ class Agent:
             stop_grace=settings.stop_grace,
             machine_stop_grace=settings.machine_stop_grace,
             first_session_wait=settings.first_session_wait,
-            kept=kept or NoHandover(),
+            handover=handover or NoHandover(),
             metrics=metrics,
             random_source=self._random,
         )
@@ -121,7 +121,7 @@ class Agent:
         self._closing = False
         self._reconciling = False
         self._unsettled: OrderedDict[str, None] = OrderedDict()
-        self._renewals = Renewals(self._keeper_if_any, clock)
+        self._renewals = Renewals(self._credentials_if_any, clock)
         self._sessions_changed = asyncio.Event()
         self._minting = Minting(edge, clock=clock, on_outcome=self._note_outcome, metrics=metrics)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -143,7 +143,7 @@ class Agent:
             asyncio.create_task(self._poll_forever()),
             asyncio.create_task(self._renew_forever()),
             asyncio.create_task(self._report_forever()),
-            asyncio.create_task(self._tell_consoles_forever()),
+            asyncio.create_task(self._send_consoles_forever()),
         }
         stopping = asyncio.create_task(stop.wait())
         try:
@@ -164,23 +164,25 @@ class Agent:
         self._folder.chmod(0o711)  # An instance's user can pass through this folder, but cannot list it.
         former = former_instances(self._folder)
         adopted = {
-            instance_id for kept in self._surroundings.kept.all() if (instance_id := self._adopt(kept))
+            instance_id
+            for handed_over in self._context.handover.all()
+            if (instance_id := self._adopt(handed_over))
         }
         left = [(instance_id, boot) for instance_id, boot in former if instance_id not in adopted]
         end_former(self._folder, [instance_id for instance_id, _ in left])
         for instance_id, boot_number in left:
             self._hosted(instance_id, boot_number, phase="stopped", reason=AGENT_ENDED)
 
-    def _adopt(self, kept: RunningInstance) -> str:
-        instance_id = kept.facts.instance_id
-        driver = self._drivers.get(kept.facts.driver)
-        running = None if driver is None else driver.adopt(kept, self._folder / instance_id)
+    def _adopt(self, handed_over: RunningInstance) -> str:
+        instance_id = handed_over.desired.instance_id
+        driver = self._drivers.get(handed_over.desired.driver)
+        running = None if driver is None else driver.adopt(handed_over, self._folder / instance_id)
         if driver is None or running is None:
-            kept.close()
-            self._surroundings.kept.drop(instance_id)
+            handed_over.close()
+            self._context.handover.drop(instance_id)
             return ""
-        instance = self._hosted(instance_id, kept.boot_number)
-        instance.adopt(kept, running, driver, self._surroundings)
+        instance = self._hosted(instance_id, handed_over.boot_number)
+        instance.adopt(handed_over, running, driver, self._context)
         self._spawn(fetch_identity(instance, self._edge, random_source=self._random))
         return instance_id
 
@@ -198,17 +200,16 @@ class Agent:
 
     async def renew(self) -> None:
         """Request every session that is due now. Return once the edge has answered every request."""
-        await self._minting.run(self._take_due())
+        await self._minting.run(self._renewals.take_due())
 
     async def report(self) -> None:
         """Report all changes to the edge, or only that the host is alive. Raises EdgeError.
 
-        The agent sends console output first. A client that waits for the end of an instance then finds its
-        last lines.
+        Console output goes first: a client that waits for the end of an instance then finds its last lines.
         """
         with suppress(EdgeError):  # The console loop retries.
-            await self._tell_consoles()
-        await self._reports.tell(known=self._desired or {})
+            await self._send_consoles()
+        await self._reports.send(known=self._desired or {})
         self._reconcile()
 
     def _note_acknowledged(self, report: InstanceReport) -> None:
@@ -229,7 +230,7 @@ class Agent:
             await asyncio.wait(self._tasks)
         if not self._settings.leaves_running:
             observed = (instance.observed() for instance in self._instances.values())
-            await self._reports.tell_last(observed, known=self._desired or {})
+            await self._reports.send_last(observed, known=self._desired or {})
         _log.info(AGENT_STOPPED, host_id=self._host_id)
 
     def next_renewal_in_seconds(self) -> float | None:
@@ -237,10 +238,8 @@ class Agent:
         at = self._renewals.next_at_seconds()
         return None if at is None else max(0.0, at - self._clock.boottime_seconds())
 
-    # Parts of the steps
-
-    async def _tell_consoles(self) -> None:
-        await self._consoles.tell({each.instance_id: each.is_running for each in self._instances.values()})
+    async def _send_consoles(self) -> None:
+        await self._consoles.send({each.instance_id: each.is_running for each in self._instances.values()})
 
     def _changed(self, instance_id: str) -> None:
         """Reconcile and reschedule one instance after a change."""
@@ -274,15 +273,15 @@ class Agent:
                 self._instances[instance_id].stop("stopped", BY_REQUEST)
             case TerminateInstance(instance_id):
                 self._instances[instance_id].stop("terminated", BY_REQUEST)
-            case UpdateFacts(desired):
-                self._keeper(desired.instance_id).update_facts(desired)
+            case UpdateDesired(desired):
+                self._credentials(desired.instance_id).update_desired(desired)
                 self._unsettled[desired.instance_id] = None
                 self._sessions_changed.set()
             case DropSession(instance_id, role_delivery):
-                self._keeper(instance_id).drop_session(role_delivery)
+                self._credentials(instance_id).drop_session(role_delivery)
                 self._unsettled[instance_id] = None
             case FetchSession(instance_id, role_delivery, role):
-                self._keeper(instance_id).keep_session(role_delivery, role)
+                self._credentials(instance_id).keep_session(role_delivery, role)
                 self._unsettled[instance_id] = None
                 self._sessions_changed.set()
             case Report(report):
@@ -293,16 +292,16 @@ class Agent:
             case _:
                 assert_never(action)
 
-    def _keeper(self, instance_id: str) -> InstanceCredentials:
-        keeper = self._instances[instance_id].keeper
-        if keeper is None:
+    def _credentials(self, instance_id: str) -> InstanceCredentials:
+        credentials = self._instances[instance_id].credentials
+        if credentials is None:
             raise RuntimeError(
                 f"{instance_id} has no metadata to change"
             )  # reconcile saw that it has metadata
-        return keeper
+        return credentials
 
-    def _keeper_if_any(self, instance_id: str) -> InstanceCredentials | None:
-        return self._instances[instance_id].keeper if instance_id in self._instances else None
+    def _credentials_if_any(self, instance_id: str) -> InstanceCredentials | None:
+        return self._instances[instance_id].credentials if instance_id in self._instances else None
 
     def _start(self, desired: DesiredInstance) -> None:
         if not INSTANCE_ID.fullmatch(desired.instance_id):
@@ -318,7 +317,7 @@ class Agent:
                 "stopped", ("Server.InternalError", f"this host has no driver named {desired.driver!r}")
             )
         else:
-            instance.launch(desired, driver, self._surroundings)
+            instance.launch(desired, driver, self._context)
             self._spawn(fetch_identity(instance, self._edge, random_source=self._random))
 
     def _hosted(
@@ -349,9 +348,6 @@ class Agent:
         self._sessions_changed.set()
         self._changed(instance_id)
 
-    def _take_due(self) -> list[tuple[InstanceCredentials, DueSession]]:
-        return self._renewals.take_due()
-
     # The loops
 
     async def _poll_forever(self) -> None:
@@ -372,19 +368,19 @@ class Agent:
 
         await self._steps.repeat("ReportInstances", report)
 
-    async def _tell_consoles_forever(self) -> None:
-        async def tell() -> None:
+    async def _send_consoles_forever(self) -> None:
+        async def send() -> None:
             await asyncio.sleep(EVERY_SECONDS)
-            await self._tell_consoles()
+            await self._send_consoles()
 
-        await self._steps.repeat("PutConsoleOutput", tell)
+        await self._steps.repeat("PutConsoleOutput", send)
 
     async def _renew_forever(self) -> None:
         while True:
             self._sessions_changed.clear()
-            errands = self._take_due()
-            if errands:
-                self._spawn(self._minting.run(errands))
+            due_sessions = self._renewals.take_due()
+            if due_sessions:
+                self._spawn(self._minting.run(due_sessions))
             due_in_seconds = self.next_renewal_in_seconds()
             # The nap is bounded: timers stop while the machine sleeps, and somebody may set the clock.
             await until(

@@ -24,7 +24,7 @@ class MetadataState:
     Its deadlines use the boot-time and wall clocks. All processes of the machine share these clocks.
     """
 
-    facts: DesiredInstance
+    desired: DesiredInstance
     identity: GetInstanceIdentityResult | None = None
     removed_role: RemovedRole | None = None
     sessions: Mapping[RoleDelivery, tuple[RoleOf, Rotation]] = field(default_factory=dict)
@@ -41,16 +41,16 @@ class RunningInstance:
     """
 
     boot_number: int
-    served: MetadataState
+    metadata: MetadataState
     network: InstanceNetwork
     token_key: bytes = field(repr=False)
     container_token: str | None = field(default=None, repr=False)
     process: tuple[int, ...] = ()
 
     @property
-    def facts(self) -> DesiredInstance:
+    def desired(self) -> DesiredInstance:
         """The latest desired state of this instance."""
-        return self.served.facts
+        return self.metadata.desired
 
     def close(self) -> None:
         """Close its descriptors."""
@@ -62,10 +62,10 @@ class RunningInstance:
 class AgentHandover(Protocol):
     """Stores running instances for the next agent."""
 
-    def keep(self, kept: RunningInstance) -> None:
+    def keep(self, handed_over: RunningInstance) -> None:
         """Store a running instance, in place of its former record."""
 
-    def update(self, instance_id: str, served: MetadataState) -> None:
+    def update(self, instance_id: str, metadata: MetadataState) -> None:
         """Store the metadata state that is served now. Never waits."""
 
     def drop(self, instance_id: str) -> None:
@@ -78,10 +78,10 @@ class AgentHandover(Protocol):
 class NoHandover:
     """No handover: instances end with their agent."""
 
-    def keep(self, kept: RunningInstance) -> None:
+    def keep(self, handed_over: RunningInstance) -> None:
         """No-op: nothing is persisted."""
 
-    def update(self, instance_id: str, served: MetadataState) -> None:
+    def update(self, instance_id: str, metadata: MetadataState) -> None:
         """No-op: nothing is persisted."""
 
     def drop(self, instance_id: str) -> None:
@@ -113,7 +113,7 @@ class _Content(msgspec.Struct, frozen=True, kw_only=True):
     """The content of a record."""
 
     layout: _Layout
-    served: MetadataState
+    metadata: MetadataState
 
 
 class SupervisorHandover:
@@ -123,13 +123,13 @@ class SupervisorHandover:
         self._store = store
         self._layouts: dict[str, _Layout] = {}
 
-    def keep(self, kept: RunningInstance) -> None:
+    def keep(self, handed_over: RunningInstance) -> None:
         """Send a running instance to the supervisor. If that fails, the next agent ends the instance."""
-        network = kept.network
+        network = handed_over.network
         layout = _Layout(
-            boot_number=kept.boot_number,
-            token_key=kept.token_key,
-            container_token=kept.container_token,
+            boot_number=handed_over.boot_number,
+            token_key=handed_over.token_key,
+            container_token=handed_over.container_token,
             edge_endpoint=network.edge_endpoint,
             metadata=len(network.metadata),
             edge=len(network.edge),
@@ -138,16 +138,16 @@ class SupervisorHandover:
             has_network_namespace=network.network_namespace is not None,
         )
         listeners = [listener.fileno() for listener in (*network.metadata, *network.edge, *network.allowed)]
-        descriptors = [*listeners, *network.namespaces, *kept.process]
-        self._layouts[kept.facts.instance_id] = layout
-        content = msgspec.json.encode(_Content(layout=layout, served=kept.served))
-        self._store.keep(kept.facts.instance_id, content, descriptors)
+        descriptors = [*listeners, *network.namespaces, *handed_over.process]
+        self._layouts[handed_over.desired.instance_id] = layout
+        content = msgspec.json.encode(_Content(layout=layout, metadata=handed_over.metadata))
+        self._store.keep(handed_over.desired.instance_id, content, descriptors)
 
-    def update(self, instance_id: str, served: MetadataState) -> None:
+    def update(self, instance_id: str, metadata: MetadataState) -> None:
         """Send the metadata state that is served now, if the supervisor has the instance."""
         layout = self._layouts.get(instance_id)
         if layout is not None:
-            content = msgspec.json.encode(_Content(layout=layout, served=served))
+            content = msgspec.json.encode(_Content(layout=layout, metadata=metadata))
             self._store.update(instance_id, content)
 
     def drop(self, instance_id: str) -> None:
@@ -160,7 +160,7 @@ class SupervisorHandover:
         for record in self._store.all():
             try:
                 content = msgspec.json.decode(record.content, type=_Content)
-                instance = _instance_of(record, content.layout, content.served)
+                instance = _instance_of(record, content.layout, content.metadata)
             except (msgspec.MsgspecError, OSError, StopIteration):
                 record.close()
                 self._store.drop(record.name)
@@ -169,13 +169,13 @@ class SupervisorHandover:
             yield instance
 
 
-def _instance_of(record: Record, layout: _Layout, served: MetadataState) -> RunningInstance:
+def _instance_of(record: Record, layout: _Layout, metadata: MetadataState) -> RunningInstance:
     if len(record.descriptors) < layout.metadata + layout.edge + layout.allowed:
         raise OSError("some of its descriptors are missing")
     left = iter(record.descriptors)
     return RunningInstance(
         boot_number=layout.boot_number,
-        served=served,
+        metadata=metadata,
         token_key=layout.token_key,
         container_token=layout.container_token,
         network=InstanceNetwork(

@@ -25,7 +25,7 @@ _NOTHING: _State = (0, 0)
 
 
 @dataclass(slots=True)
-class _Told:
+class _Sent:
     """How much of one console the edge has, and when the agent may send more.
 
     log: its path as text. An agent checks each file every second, and a `Path` would triple the cost.
@@ -44,33 +44,33 @@ class Consoles:
         self._folder = folder
         self._edge = edge
         self._clock = clock
-        self._told: dict[str, _Told] = {}
+        self._sent: dict[str, _Sent] = {}
 
-    async def tell(self, instances: Mapping[str, Callable[[], bool]]) -> None:
+    async def send(self, instances: Mapping[str, Callable[[], bool]]) -> None:
         """Send the output that is new and due. Args: instances: by id, whether each still runs.
 
         Raises EdgeError. Once an instance has ended, the rest of its output is due at once.
         """
-        for former in self._told.keys() - instances.keys():
-            del self._told[former]
+        for former in self._sent.keys() - instances.keys():
+            del self._sent[former]
         for instance_id, is_running in instances.items():
-            told = self._told.get(instance_id)
-            if told is None:
-                told = self._told[instance_id] = _Told(str(self._folder / instance_id / CONSOLE_LOG))
+            sent = self._sent.get(instance_id)
+            if sent is None:
+                sent = self._sent[instance_id] = _Sent(str(self._folder / instance_id / CONSOLE_LOG))
             now_seconds = self._clock.monotonic_seconds()
-            if now_seconds < told.next_at_seconds and is_running():
+            if now_seconds < sent.next_at_seconds and is_running():
                 continue
-            state = _state(told.log)
-            if state == told.state:
+            state = _state(sent.log)
+            if state == sent.state:
                 continue
             directory = self._folder / instance_id
             try:
                 await self._edge.put_console_output(instance_id, console_tail(directory))
             except EdgeRefused as error:  # for example because the instance was removed
                 _log.warning(CONSOLE_REFUSED, instance_id=instance_id, code=error.code, reason=error.message)
-            told.state = state
-            told.interval_seconds = min(told.interval_seconds * 2, LONGEST_SECONDS)
-            told.next_at_seconds = now_seconds + told.interval_seconds
+            sent.state = state
+            sent.interval_seconds = min(sent.interval_seconds * 2, LONGEST_SECONDS)
+            sent.next_at_seconds = now_seconds + sent.interval_seconds
 
 
 def console_tail(directory: Path) -> bytes:

@@ -13,9 +13,9 @@ CREDENTIALS_FROM = "tabard:credentials-from"
 TOKEN_FILE = "authorization-token"  # noqa: S105 - a file's name
 
 
-def wants_container_credentials(facts: DesiredInstance) -> bool:
+def wants_container_credentials(desired: DesiredInstance) -> bool:
     """Return whether the instance was launched with container credentials."""
-    return any(tag.key == CREDENTIALS_FROM and tag.value == "container" for tag in facts.tags)
+    return any(tag.key == CREDENTIALS_FROM and tag.value == "container" for tag in desired.tags)
 
 
 def new_token() -> str:

@@ -68,7 +68,7 @@ class MintAnswer:
     """A session, and its lifetime counted from `asked_at` on this host's clocks."""
 
     credentials: GetInstanceSessionResult
-    asked_at: ClockReading
+    requested_at: ClockReading
     lifetime_seconds: float
 
 
@@ -135,13 +135,13 @@ class EdgeClient:
 
     async def get_instance_session(self, instance_id: str, role_delivery: RoleDelivery) -> MintAnswer:
         """Get a new session of the instance's role. Raises MintRefused if EC2 may not assume the role."""
-        asked_at = read_clocks(self._clock)
+        requested_at = read_clocks(self._clock)
         request = GetInstanceSessionRequest(instance_id=instance_id, role_delivery=role_delivery)
         answer = await self.call("GetInstanceSession", request)
         credentials = _decode("GetInstanceSession", answer, GetInstanceSessionResult)
         return MintAnswer(
             credentials=credentials,
-            asked_at=asked_at,
+            requested_at=requested_at,
             lifetime_seconds=_lifetime_seconds(credentials, answer.headers.get("date")),
         )
 

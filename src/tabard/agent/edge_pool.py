@@ -24,7 +24,7 @@ class EdgePool:
         server_name: the name in the edge's certificate, if it is not the endpoint's host."""
         parts = urlsplit(endpoint)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(f"{endpoint!r} is not an endpoint: http(s)://host[:port] is wanted")
+            raise ValueError(f"{endpoint!r} is not an endpoint: write http(s)://host[:port]")
         self.host = parts.netloc.rpartition("@")[2]
         if parts.scheme == "https" and tls is None:
             tls = ssl.create_default_context()

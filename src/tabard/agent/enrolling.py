@@ -17,7 +17,7 @@ from tabard.model.messages import EDGE_NAME, EnrollHostRequest
 _HANDSHAKE_SECONDS = 10.0
 
 
-class EdgeNotBelieved(Exception):
+class EdgeNotTrusted(Exception):
     """The server at the endpoint does not belong to the join token's installation."""
 
 
@@ -69,9 +69,9 @@ def pinned_authority(offer: JoinOffer) -> str:
     for certificate in shown:
         if hmac.compare_digest(hashlib.sha256(certificate).hexdigest(), offer.ca_fingerprint):
             return ssl.DER_cert_to_PEM_cert(certificate)
-    raise EdgeNotBelieved(
-        f"the edge at {offer.endpoint} is not of the installation that made this join token: none of its "
-        "certificates has the fingerprint in the token"
+    raise EdgeNotTrusted(
+        f"the edge at {offer.endpoint} does not belong to the installation that made this join token: "
+        "none of its certificates has the fingerprint in the token"
     )
 
 

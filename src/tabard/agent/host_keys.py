@@ -59,7 +59,7 @@ def request_of(private_key: str, host_name: str) -> NewKey:
     """Make the certificate request of an existing key. The same key means the same enrollment."""
     key = serialization.load_pem_private_key(private_key.encode("ascii"), password=None)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise NotEnrolled("the key in the directory is none of ours")
+        raise NotEnrolled("the key in the directory is not an elliptic-curve key")
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host_name[:64])])
     request = x509.CertificateSigningRequestBuilder().subject_name(name).sign(key, hashes.SHA256())
     return NewKey(private_key, request.public_bytes(serialization.Encoding.PEM).decode("ascii"))
@@ -156,7 +156,7 @@ class HostDirectory:
                 f"{self._enrollment} cannot be read: {type(error).__name__}; {self._start_over}"
             ) from None
 
-    def believing(self) -> ssl.SSLContext:
+    def authority_context(self) -> ssl.SSLContext:
         """Make a TLS context that trusts only the installation's edges. Raises NotEnrolled."""
         try:
             return trusting(self.ca_certificate.read_text("ascii"))
@@ -169,18 +169,18 @@ class HostDirectory:
     def _start_over(self) -> str:
         return f"remove {self.path}, and enroll with a new join token"
 
-    def relaying(self) -> ssl.SSLContext:
+    def relay_context(self) -> ssl.SSLContext:
         """Make the TLS context for applications' requests: it marks them as not the host's own.
 
         Raises NotEnrolled.
         """
-        context = self.identified()
+        context = self.host_context()
         context.set_alpn_protocols([RELAY_PROTOCOL])
         return context
 
-    def identified(self) -> ssl.SSLContext:
+    def host_context(self) -> ssl.SSLContext:
         """Make the TLS context for the host's own requests, with its certificate. Raises NotEnrolled."""
-        context = self.believing()
+        context = self.authority_context()
         try:
             context.load_cert_chain(self._identity)
         except (OSError, ssl.SSLError):

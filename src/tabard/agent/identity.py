@@ -21,13 +21,13 @@ async def fetch_identity(instance: HostedInstance, edge: Edge, *, random_source:
 
     The first failure also counts as settled: an instance does not wait for an unreachable edge.
     """
-    keeper = instance.keeper
+    credentials = instance.credentials
     failures = 0
-    while keeper is not None and instance.keeper is keeper and keeper.identity() is None:
+    while credentials is not None and instance.credentials is credentials and credentials.identity() is None:
         try:
-            keeper.hold_identity(await edge.get_instance_identity(instance.instance_id))
+            credentials.set_identity(await edge.get_instance_identity(instance.instance_id))
         except EdgeError as error:
-            keeper.identity_settled.set()
+            credentials.identity_settled.set()
             _log.warning(
                 IDENTITY_NOT_SIGNED, instance_id=instance.instance_id, code=error.code, reason=error.message
             )

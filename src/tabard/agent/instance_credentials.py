@@ -9,7 +9,7 @@ from tabard.agent import rotation
 from tabard.agent.agent_handover import MetadataState
 from tabard.agent.edge_client import MintAnswer
 from tabard.agent.reconcile import RoleOf, sessions_wanted
-from tabard.agent.rotation import HeldSession, MintRefusal, Rotation
+from tabard.agent.rotation import CurrentSession, MintRefusal, Rotation
 from tabard.agent.waiting import Event
 from tabard.clock import Clock, Deadline, read_clocks
 from tabard.imds.source import CredentialsView, RefusedCredentials, RemovedRole, ServedCredentials
@@ -23,7 +23,7 @@ class _Slot:
 
     role: RoleOf
     rotation: Rotation
-    asking: bool = False
+    in_flight: bool = False
     served: ServedCredentials | None = None
     """The answer for the session in `rotation_served`; reused while it is unchanged."""
     rotation_served: Rotation | None = None
@@ -44,13 +44,13 @@ class InstanceCredentials:
 
     def __init__(
         self,
-        facts: DesiredInstance,
+        desired: DesiredInstance,
         *,
         clock: Clock,
         rotate_every: timedelta | None,
         random_source: random.Random,
     ) -> None:
-        self._facts = facts
+        self._desired = desired
         self._clock = clock
         self._rotate_every_seconds = None if rotate_every is None else rotate_every.total_seconds()
         self._random = random_source
@@ -58,43 +58,43 @@ class InstanceCredentials:
         self._identity: GetInstanceIdentityResult | None = None
         self._removed_role: RemovedRole | None = None
         self.on_change: Callable[[], None] | None = None
-        """Called after each change of `served`, except a failed request for a session."""
+        """Called after each change of `metadata_state`, except a failed request for a session."""
         self.settled = Event()
         """Set once the edge has minted or refused every session that was wanted from the start."""
         self.identity_settled = Event()
         """Set once the signed identity document is there, or the first attempt to fetch it failed."""
 
-    def served(self) -> MetadataState:
+    def metadata_state(self) -> MetadataState:
         """Return the metadata state that is served now, for the next agent."""
         sessions = {role_delivery: (slot.role, slot.rotation) for role_delivery, slot in self._slots.items()}
         return MetadataState(
-            facts=self._facts,
+            desired=self._desired,
             identity=self._identity,
             removed_role=self._removed_role,
             sessions=sessions,
         )
 
-    def go_on(self, served: MetadataState) -> None:
+    def resume(self, metadata: MetadataState) -> None:
         """Resume from the metadata state of a former agent. Sessions keep their times of renewal."""
-        self._facts = served.facts
-        self._removed_role = served.removed_role
+        self._desired = metadata.desired
+        self._removed_role = metadata.removed_role
         self._slots = {
-            role_delivery: _Slot(role, held) for role_delivery, (role, held) in served.sessions.items()
+            role_delivery: _Slot(role, held) for role_delivery, (role, held) in metadata.sessions.items()
         }
-        if served.identity is not None:
-            self.hold_identity(served.identity)
-        if sessions_wanted(self._facts) == self.sessions:
+        if metadata.identity is not None:
+            self.set_identity(metadata.identity)
+        if sessions_wanted(self._desired) == self.sessions:
             self._settle()
 
-    def facts(self) -> DesiredInstance:
+    def desired(self) -> DesiredInstance:
         """Return the latest desired state of the instance."""
-        return self._facts
+        return self._desired
 
     def identity(self) -> GetInstanceIdentityResult | None:
         """Return the signed identity document; None before the edge has sent it."""
         return self._identity
 
-    def hold_identity(self, identity: GetInstanceIdentityResult) -> None:
+    def set_identity(self, identity: GetInstanceIdentityResult) -> None:
         """Serve this identity document from now on."""
         self._identity = identity
         self.identity_settled.set()
@@ -107,13 +107,13 @@ class InstanceCredentials:
         slot = self._slots.get(role_delivery)
         if slot is None:
             return None
-        faults = self._facts.faults
+        faults = self._desired.faults
         if faults is not None and faults.credentials_code:
             return RefusedCredentials(
                 association_id=slot.role.association_id,
                 role_id=slot.role.role_id,
                 code=faults.credentials_code,
-                message="A fault that was asked for: tabard fault",
+                message="An injected fault: see tabard fault",
                 last_updated=self._clock.now(),
             )
         held = rotation.servable(slot.rotation, now=read_clocks(self._clock))
@@ -143,26 +143,29 @@ class InstanceCredentials:
 
     def serving_association_id(self) -> str:
         """Return the association that the metadata shows, once its sessions were minted or refused."""
-        instance_profile = self._facts.instance_profile
+        instance_profile = self._desired.instance_profile
         if instance_profile is None or not self._is_decided():
             return ""
         return instance_profile.association_id
 
-    def update_facts(self, facts: DesiredInstance) -> None:
+    def update_desired(self, desired: DesiredInstance) -> None:
         """Serve this desired state from now on. Sessions of another association are no longer shown.
 
         If somebody requested a rotation since the former state, every session is due.
         """
-        if _rotations(facts) != _rotations(self._facts):
+        if _rotations(desired) != _rotations(self._desired):
             now = read_clocks(self._clock)
             for role_delivery, slot in self._slots.items():
                 # The edge issued an answer in flight before the request: the new slot ignores it.
-                hastened = rotation.hastened(slot.rotation, now=now)
-                self._slots[role_delivery] = _Slot(slot.role, hastened)
+                rotation_requested = rotation.rotation_requested(slot.rotation, now=now)
+                self._slots[role_delivery] = _Slot(slot.role, rotation_requested)
         self._removed_role = _removed_role(
-            self._facts.instance_profile, self._removed_role, facts.instance_profile, now=self._clock.now()
+            self._desired.instance_profile,
+            self._removed_role,
+            desired.instance_profile,
+            now=self._clock.now(),
         )
-        self._facts = facts
+        self._desired = desired
         self._changed()
 
     def keep_session(self, role_delivery: RoleDelivery, role: RoleOf) -> None:
@@ -177,23 +180,23 @@ class InstanceCredentials:
 
     def next_attempt_at(self) -> Deadline | None:
         """Return when a session is due next; None while requests for all are in flight."""
-        waiting = [slot.rotation.next_attempt_at for slot in self._slots.values() if not slot.asking]
+        waiting = [slot.rotation.next_attempt_at for slot in self._slots.values() if not slot.in_flight]
         return Deadline.earliest(*waiting) if waiting else None
 
     def take_due(self) -> list[DueSession]:
         """Take the sessions to request now. Each is taken once, until its outcome comes back."""
         now = read_clocks(self._clock)
-        errands = []
+        due_sessions = []
         for role_delivery, slot in self._slots.items():
-            if not slot.asking and rotation.is_due(slot.rotation, now=now):
-                slot.asking = True
-                errands.append(DueSession(self._facts.instance_id, role_delivery, slot.role, slot))
-        return errands
+            if not slot.in_flight and rotation.is_due(slot.rotation, now=now):
+                slot.in_flight = True
+                due_sessions.append(DueSession(self._desired.instance_id, role_delivery, slot.role, slot))
+        return due_sessions
 
-    def accept(self, errand: DueSession, answer: MintAnswer) -> bool:
+    def accept(self, due: DueSession, answer: MintAnswer) -> bool:
         """Serve a new session at once. Returns False if it is not the requested one, or no longer wanted."""
-        slot = errand.slot
-        slot.asking = False
+        slot = due.slot
+        slot.in_flight = False
         now = read_clocks(self._clock)
         credentials = answer.credentials
         # INVARIANT: a slot only ever holds sessions of its own association and role. The edge may know a
@@ -204,7 +207,7 @@ class InstanceCredentials:
         slot.rotation = rotation.minted(
             slot.rotation,
             credentials,
-            asked_at=answer.asked_at,
+            requested_at=answer.requested_at,
             lifetime_seconds=answer.lifetime_seconds,
             now=now,
             rotate_every_seconds=self._rotate_every_seconds,
@@ -212,12 +215,12 @@ class InstanceCredentials:
         )
         self._settle()
         self._changed()
-        return self._slots.get(errand.role_delivery) is slot
+        return self._slots.get(due.role_delivery) is slot
 
-    def accept_refusal(self, errand: DueSession, *, code: str, message: str, refused_at: datetime) -> None:
+    def accept_refusal(self, due: DueSession, *, code: str, message: str, refused_at: datetime) -> None:
         """Show the reason for the refusal, once the last good session has expired."""
-        slot = errand.slot
-        slot.asking = False
+        slot = due.slot
+        slot.in_flight = False
         slot.rotation = rotation.refused(
             slot.rotation,
             MintRefusal(code=code, message=message, refused_at=refused_at),
@@ -227,12 +230,12 @@ class InstanceCredentials:
         self._settle()
         self._changed()
 
-    def accept_failure(self, errand: DueSession) -> None:
+    def accept_failure(self, due: DueSession) -> None:
         """Retry later, and keep serving the present session. No effect after another outcome."""
-        slot = errand.slot
-        if not slot.asking:
+        slot = due.slot
+        if not slot.in_flight:
             return
-        slot.asking = False
+        slot.in_flight = False
         slot.rotation = rotation.failed(
             slot.rotation, now=read_clocks(self._clock), jitter=self._random.random()
         )
@@ -252,7 +255,7 @@ class InstanceCredentials:
             self.settled.set()
 
 
-def _served(role: RoleOf, held: HeldSession, skew: timedelta) -> ServedCredentials:
+def _served(role: RoleOf, held: CurrentSession, skew: timedelta) -> ServedCredentials:
     return ServedCredentials(
         association_id=role.association_id,
         role_id=role.role_id,
@@ -281,5 +284,5 @@ def _removed_role(
     return None
 
 
-def _rotations(facts: DesiredInstance) -> int:
-    return 0 if facts.faults is None else facts.faults.rotations
+def _rotations(desired: DesiredInstance) -> int:
+    return 0 if desired.faults is None else desired.faults.rotations

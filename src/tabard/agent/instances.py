@@ -49,7 +49,7 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class HostContext:
     """Settings and services that all instances of a host share."""
 
     edge_endpoint: str
@@ -61,7 +61,7 @@ class Surroundings:
     stop_grace: timedelta
     machine_stop_grace: timedelta
     first_session_wait: timedelta
-    kept: AgentHandover
+    handover: AgentHandover
     metrics: AgentMetrics = field(repr=False)
     random_source: random.Random = field(repr=False)
 
@@ -81,7 +81,7 @@ class HostedInstance:
     ) -> None:
         self.instance_id = instance_id
         self.boot_number = boot_number
-        self.keeper: InstanceCredentials | None = None
+        self.credentials: InstanceCredentials | None = None
         self.reported: InstanceReport | None = None
         self.metadata_endpoint = ""
         self._directory = directory
@@ -100,7 +100,7 @@ class HostedInstance:
     def observed(self) -> ObservedInstance:
         """Return the present state."""
         life = self._life
-        keeper = self.keeper if life.phase in ("pending", "running") else None
+        credentials = self.credentials if life.phase in ("pending", "running") else None
         return ObservedInstance(
             instance_id=self.instance_id,
             boot_number=self.boot_number,
@@ -108,33 +108,33 @@ class HostedInstance:
                 instance_id=self.instance_id,
                 boot_number=self.boot_number,
                 run_state=life.phase,
-                association_id="" if keeper is None else keeper.serving_association_id(),
+                association_id="" if credentials is None else credentials.serving_association_id(),
                 reason_code=life.reason[0],
                 reason_message=life.reason[1],
             ),
             reported=self.reported,
-            facts=None if keeper is None else keeper.facts(),
-            sessions={} if keeper is None else keeper.sessions,
+            desired=None if credentials is None else credentials.desired(),
+            sessions={} if credentials is None else credentials.sessions,
         )
 
-    def launch(self, desired: DesiredInstance, driver: Driver, surroundings: Surroundings) -> None:
+    def launch(self, desired: DesiredInstance, driver: Driver, context: HostContext) -> None:
         """Begin the instance's life. It runs until the main process ends or somebody calls `stop`."""
         self.boot_number = desired.boot_number
-        keeper = self.keeper = _keeper_of(desired, surroundings)
+        credentials = self.credentials = _new_credentials(desired, context)
         self._token_key = new_key()
         self._container_token = new_token() if wants_container_credentials(desired) else None
-        self._begin(LifeEvent.LAUNCH, self._live(keeper, driver, surroundings))
+        self._begin(LifeEvent.LAUNCH, self._live(credentials, driver, context))
 
     def adopt(
-        self, kept: RunningInstance, running: Running, driver: Driver, surroundings: Surroundings
+        self, handed_over: RunningInstance, running: Running, driver: Driver, context: HostContext
     ) -> None:
         """Resume a life that a former agent began."""
-        keeper = self.keeper = _keeper_of(kept.facts, surroundings)
-        keeper.go_on(kept.served)
-        self._keep_up(keeper, surroundings.kept)
-        self._token_key, self._container_token = kept.token_key, kept.container_token
-        adopted = (kept.network, running)
-        self._begin(LifeEvent.ADOPT, self._live(keeper, driver, surroundings, adopted=adopted))
+        credentials = self.credentials = _new_credentials(handed_over.desired, context)
+        credentials.resume(handed_over.metadata)
+        self._hand_over_changes(credentials, context.handover)
+        self._token_key, self._container_token = handed_over.token_key, handed_over.container_token
+        adopted = (handed_over.network, running)
+        self._begin(LifeEvent.ADOPT, self._live(credentials, driver, context, adopted=adopted))
 
     def _begin(self, event: LifeEvent, work: Coroutine[None, None, None]) -> None:
         self._woken = Event()
@@ -168,9 +168,9 @@ class HostedInstance:
 
     async def _live(
         self,
-        keeper: InstanceCredentials,
+        credentials: InstanceCredentials,
         driver: Driver,
-        surroundings: Surroundings,
+        context: HostContext,
         *,
         adopted: tuple[InstanceNetwork, Running] | None = None,
     ) -> None:
@@ -182,32 +182,32 @@ class HostedInstance:
         listening = _Listening()
         try:
             if adopted is None:
-                make_folder(self._directory, keeper.facts())
+                make_folder(self._directory, credentials.desired())
             network = await driver.open_network() if adopted is None else adopted[0]
             listening.network = network
-            await self._listen(listening, keeper, network, surroundings, is_adopted=adopted is not None)
+            await self._listen(listening, credentials, network, context, is_adopted=adopted is not None)
             running: Running | None
             if adopted is None:
-                running = await self._start(keeper, network, driver, surroundings)
+                running = await self._start(credentials, network, driver, context)
             else:
                 running = adopted[1]
                 _log.info(INSTANCE_ADOPTED, instance_id=self.instance_id)
             started = running is not None
             while running is not None:
-                status = await self._wait(running, surroundings)
+                status = await self._wait(running, context)
                 by_itself = (
                     "Client.InstanceInitiatedShutdown",
                     f"Client.InstanceInitiatedShutdown: Instance initiated shutdown ({status})",
                 )
-                running = await self._booted_again(keeper, network, driver, surroundings)
+                running = await self._booted_again(credentials, network, driver, context)
         except (CannotStart, NoNetwork, OSError) as error:
             by_itself = ("Server.InternalError", f"Server.InternalError: {error}"[:_REASON_CHARACTERS])
             _log.error(INSTANCE_START_FAILED, instance_id=self.instance_id, reason=str(error))
         finally:
-            keeper.on_change = None
-            surroundings.kept.drop(self.instance_id)
+            credentials.on_change = None
+            context.handover.drop(self.instance_id)
             await listening.close()
-            self.keeper = None
+            self.credentials = None
             self.metadata_endpoint = ""
             self._task = None
             over = after(self._life, LifeEvent.CLOSED, by_itself)
@@ -219,61 +219,61 @@ class HostedInstance:
     async def _listen(
         self,
         listening: "_Listening",
-        keeper: InstanceCredentials,
+        credentials: InstanceCredentials,
         network: InstanceNetwork,
-        surroundings: Surroundings,
+        context: HostContext,
         *,
         is_adopted: bool,
     ) -> None:
         """Serve the listeners of its network. Every process that reaches them belongs to this instance."""
-        facts = keeper.facts()
-        path = NetworkPath(vpc_id=facts.vpc_id, private_ip_address=facts.private_ip_address)
-        listening.relay = relay = EdgeRelay(surroundings.edge_door, path)
+        desired = credentials.desired()
+        path = NetworkPath(vpc_id=desired.vpc_id, private_ip_address=desired.private_ip_address)
+        listening.relay = relay = EdgeRelay(context.edge_door, path)
         await relay.start(*network.edge)
         listening.allowed = allowed = AllowedRelay()
         await allowed.start(*network.allowed)
         if is_adopted:
             # An adopted session is served at once. Without one, clients wait in the listener's backlog,
             # and get no answer that there is no session.
-            await self._until_settled(keeper, surroundings)
-        peer_uid = network.peer_uid if surroundings.check_peers else None
+            await self._until_settled(credentials, context)
+        peer_uid = network.peer_uid if context.check_peers else None
         server = MetadataServer(
-            keeper,
-            clock=surroundings.clock,
+            credentials,
+            clock=context.clock,
             uid=peer_uid,
             token_key=self._token_key,
             container_token=self._container_token,
-            requests=surroundings.metrics.metadata_requests,
+            requests=context.metrics.metadata_requests,
         )
         listening.server = server
         await server.start(*network.metadata)
         self.metadata_endpoint = server.endpoint
 
-    async def _until_settled(self, keeper: InstanceCredentials, surroundings: Surroundings) -> None:
+    async def _until_settled(self, credentials: InstanceCredentials, context: HostContext) -> None:
         """Wait for its first session and its identity, up to `first_session_wait`."""
-        wanted = [keeper.identity_settled]
-        if sessions_wanted(keeper.facts()):
-            wanted.append(keeper.settled)
-        seconds = surroundings.first_session_wait.total_seconds()
+        wanted = [credentials.identity_settled]
+        if sessions_wanted(credentials.desired()):
+            wanted.append(credentials.settled)
+        seconds = context.first_session_wait.total_seconds()
         stop_asked = _Condition(lambda: self._until(lambda: self._life.is_to_stop))
         await all_of(wanted, unless=stop_asked, timeout_seconds=seconds)
 
     async def _start(
         self,
-        keeper: InstanceCredentials,
+        credentials: InstanceCredentials,
         network: InstanceNetwork,
         driver: Driver,
-        surroundings: Surroundings,
+        context: HostContext,
     ) -> Running | None:
         """Start the main process once its first session is decided. Returns None if it must already stop."""
-        await self._until_settled(keeper, surroundings)
+        await self._until_settled(credentials, context)
         if self._life.is_to_stop:
             return None
         environment = instance_environment(
             driver.base_environment,
             metadata_endpoint=network.metadata_endpoint,
-            edge_endpoint=network.edge_endpoint or surroundings.edge_endpoint,
-            region=surroundings.region,
+            edge_endpoint=network.edge_endpoint or context.edge_endpoint,
+            region=context.region,
             empty_file=str(self._directory / EMPTY_FILE),
         )
         if self._container_token is not None:
@@ -283,42 +283,42 @@ class HostedInstance:
                 endpoint=network.container_endpoint,
                 owner_uid=network.peer_uid,
             )
-        facts = keeper.facts()
-        running = await driver.start(facts, network, environment, self._directory)
+        desired = credentials.desired()
+        running = await driver.start(desired, network, environment, self._directory)
         if running.descriptors is not None:
-            kept = RunningInstance(
+            handed_over = RunningInstance(
                 boot_number=self.boot_number,
-                served=keeper.served(),
+                metadata=credentials.metadata_state(),
                 network=network,
                 token_key=self._token_key,
                 container_token=self._container_token,
                 process=running.descriptors,
             )
-            surroundings.kept.keep(kept)
-            self._keep_up(keeper, surroundings.kept)
+            context.handover.keep(handed_over)
+            self._hand_over_changes(credentials, context.handover)
         _log.info(INSTANCE_STARTED, instance_id=self.instance_id, metadata_endpoint=self.metadata_endpoint)
         self._happened(LifeEvent.STARTED)
         return running
 
-    def _keep_up(self, keeper: InstanceCredentials, kept: AgentHandover) -> None:
+    def _hand_over_changes(self, credentials: InstanceCredentials, handover: AgentHandover) -> None:
         """Hand over every later change to the next agent."""
-        keeper.on_change = lambda: kept.update(self.instance_id, keeper.served())
+        credentials.on_change = lambda: handover.update(self.instance_id, credentials.metadata_state())
 
     async def _booted_again(
         self,
-        keeper: InstanceCredentials,
+        credentials: InstanceCredentials,
         network: InstanceNetwork,
         driver: Driver,
-        surroundings: Surroundings,
+        context: HostContext,
     ) -> Running | None:
         """Start the main process again. Returns None without a request to reboot, or if it must stop."""
         if not self._life.is_to_restart:
             return None
-        self.boot_number = keeper.facts().boot_number
-        mark_started(self._directory, keeper.facts())
-        return await self._start(keeper, network, driver, surroundings)
+        self.boot_number = credentials.desired().boot_number
+        mark_started(self._directory, credentials.desired())
+        return await self._start(credentials, network, driver, context)
 
-    async def _wait(self, running: Running, surroundings: Surroundings) -> ExitStatus:
+    async def _wait(self, running: Running, context: HostContext) -> ExitStatus:
         """Serve until the main process has ended, by itself or on request."""
         main = asyncio.create_task(running.wait())
         # The end of the main process wakes this task. A second task would cost 2 KiB an instance.
@@ -327,22 +327,22 @@ class HostedInstance:
             await self._until(lambda: main.done() or self._life.is_main_to_end)
         finally:
             if not main.done():
-                await self._stop(running, surroundings)
+                await self._stop(running, context)
         status = await main
         self._happened(LifeEvent.MAIN_ENDED)
         return status
 
-    async def _stop(self, running: Running, surroundings: Surroundings) -> None:
+    async def _stop(self, running: Running, context: HostContext) -> None:
         """Give an operating system time to shut down, unless the instance is terminated or the agent ends."""
-        if self.keeper is None or self.keeper.facts().driver != "vm":
-            await running.stop(surroundings.stop_grace)
+        if self.credentials is None or self.credentials.desired().driver != "vm":
+            await running.stop(context.stop_grace)
             return
-        patient = asyncio.create_task(running.stop(surroundings.machine_stop_grace))
+        patient = asyncio.create_task(running.stop(context.machine_stop_grace))
         hurried = asyncio.create_task(self._until(lambda: self._life.is_hurried))
         await asyncio.wait({patient, hurried}, return_when=asyncio.FIRST_COMPLETED)
         hurried.cancel()
         if not patient.done():
-            await running.stop(surroundings.stop_grace)
+            await running.stop(context.stop_grace)
         await patient
 
     def _happened(self, event: LifeEvent, reason: Reason = NO_REASON) -> None:
@@ -390,10 +390,10 @@ class _Listening:
             self.network.close()
 
 
-def _keeper_of(facts: DesiredInstance, surroundings: Surroundings) -> InstanceCredentials:
+def _new_credentials(desired: DesiredInstance, context: HostContext) -> InstanceCredentials:
     return InstanceCredentials(
-        facts,
-        clock=surroundings.clock,
-        rotate_every=surroundings.rotate_every,
-        random_source=surroundings.random_source,
+        desired,
+        clock=context.clock,
+        rotate_every=context.rotate_every,
+        random_source=context.random_source,
     )

@@ -36,30 +36,30 @@ class Minting:
         self._metrics = metrics or AgentMetrics()
         self._places = asyncio.Semaphore(_AT_A_TIME)
 
-    async def run(self, errands: Iterable[tuple[InstanceCredentials, DueSession]]) -> None:
+    async def run(self, due_sessions: Iterable[tuple[InstanceCredentials, DueSession]]) -> None:
         """Return once every request has an outcome. An outage is an outcome too: a retry follows later."""
-        await asyncio.gather(*(self._fetch(keeper, errand) for keeper, errand in errands))
+        await asyncio.gather(*(self._fetch(credentials, due) for credentials, due in due_sessions))
 
-    async def _fetch(self, keeper: InstanceCredentials, errand: DueSession) -> None:
-        log = _log.bind(instance_id=errand.instance_id, role_delivery=errand.role_delivery)
+    async def _fetch(self, credentials: InstanceCredentials, due: DueSession) -> None:
+        log = _log.bind(instance_id=due.instance_id, role_delivery=due.role_delivery)
         try:
             async with self._places:
-                answer = await self._edge.get_instance_session(errand.instance_id, errand.role_delivery)
+                answer = await self._edge.get_instance_session(due.instance_id, due.role_delivery)
         except MintRefused as refusal:
             self._metrics.count_session("refused")
             log.warning(SESSION_REFUSED, code=refusal.code, reason=refusal.message)
-            keeper.accept_refusal(
-                errand, code=refusal.code, message=refusal.message, refused_at=self._clock.now()
+            credentials.accept_refusal(
+                due, code=refusal.code, message=refusal.message, refused_at=self._clock.now()
             )
         except EdgeError as error:
             self._metrics.count_session("failed")
             log.warning(SESSION_NOT_MINTED, code=error.code, reason=error.message)
         else:
-            replaces_another = errand.slot.rotation.session is not None
-            if keeper.accept(errand, answer):
+            replaces_another = due.slot.rotation.session is not None
+            if credentials.accept(due, answer):
                 self._metrics.count_session("renewed" if replaces_another else "minted")
                 minted = answer.credentials
                 log.info(SESSION_SERVED, access_key_id=minted.access_key_id, role_name=minted.role_name)
         finally:
-            keeper.accept_failure(errand)  # no effect after any other outcome
-            self._on_outcome(errand.instance_id)
+            credentials.accept_failure(due)  # no effect after any other outcome
+            self._on_outcome(due.instance_id)

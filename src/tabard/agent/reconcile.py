@@ -29,7 +29,7 @@ class ObservedInstance:
     boot_number: int
     report: InstanceReport
     reported: InstanceReport | None = None
-    facts: DesiredInstance | None = None
+    desired: DesiredInstance | None = None
     sessions: Mapping[RoleDelivery, RoleOf] = field(default_factory=dict)
 
 
@@ -62,7 +62,7 @@ class TerminateInstance:
 
 
 @dataclass(frozen=True, slots=True)
-class UpdateFacts:
+class UpdateDesired:
     """Serve this desired state from now on."""
 
     desired: DesiredInstance
@@ -104,7 +104,7 @@ Action: TypeAlias = (
     | RebootInstance
     | StopInstance
     | TerminateInstance
-    | UpdateFacts
+    | UpdateDesired
     | FetchSession
     | DropSession
     | Report
@@ -172,8 +172,8 @@ def _absent(wanted: DesiredInstance) -> Iterator[Action]:
 def _present(wanted: DesiredInstance, present: ObservedInstance) -> Iterator[Action]:
     state = present.report.run_state
     match wanted.run_state:
-        case "running" if state in ("pending", "running") and present.facts is not None:
-            yield from _facts_and_sessions(wanted, present, present.facts)
+        case "running" if state in ("pending", "running") and present.desired is not None:
+            yield from _desired_and_sessions(wanted, present, present.desired)
             if wanted.boot_number > present.boot_number:
                 yield RebootInstance(wanted.instance_id)
         case "running" if state == "stopped" and wanted.boot_number > present.boot_number:
@@ -189,11 +189,11 @@ def _present(wanted: DesiredInstance, present: ObservedInstance) -> Iterator[Act
         yield Report(present.report)
 
 
-def _facts_and_sessions(
-    wanted: DesiredInstance, present: ObservedInstance, facts: DesiredInstance
+def _desired_and_sessions(
+    wanted: DesiredInstance, present: ObservedInstance, desired: DesiredInstance
 ) -> Iterator[Action]:
-    if facts != wanted:
-        yield UpdateFacts(wanted)
+    if desired != wanted:
+        yield UpdateDesired(wanted)
     sessions = sessions_wanted(wanted)
     for role_delivery in present.sessions:
         if role_delivery not in sessions:

@@ -45,9 +45,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class Renewals:
     """A queue of instances by due time. It holds only ids, so that ended instances can be freed."""
 
-    def __init__(self, keeper_of: Callable[[str], InstanceCredentials | None], clock: Clock) -> None:
-        """Args: keeper_of: finds the present credentials of an instance; None if it has none."""
-        self._keeper_of = keeper_of
+    def __init__(self, credentials_of: Callable[[str], InstanceCredentials | None], clock: Clock) -> None:
+        """Args: credentials_of: finds the present credentials of an instance; None if it has none."""
+        self._credentials_of = credentials_of
         self._clock = clock
         self._queue: list[tuple[float, str]] = []
         self._noted: dict[str, tuple[float, Deadline]] = {}
@@ -81,9 +81,9 @@ class Renewals:
         while (at := self.next_at_seconds()) is not None and at <= now_seconds:
             _, instance_id = heapq.heappop(self._queue)
             del self._noted[instance_id]
-            keeper = self._keeper_of(instance_id)
-            if keeper is not None:
-                due += [(keeper, errand) for errand in keeper.take_due()]
+            credentials = self._credentials_of(instance_id)
+            if credentials is not None:
+                due += [(credentials, session) for session in credentials.take_due()]
             self.note(instance_id)
         return due
 
@@ -105,8 +105,8 @@ class Renewals:
         heapq.heappush(self._queue, (at, instance_id))
 
     def _due_at(self, instance_id: str) -> Deadline | None:
-        keeper = self._keeper_of(instance_id)
-        return None if keeper is None else keeper.next_attempt_at()
+        credentials = self._credentials_of(instance_id)
+        return None if credentials is None else credentials.next_attempt_at()
 
 
 def _offset_seconds(now: ClockReading) -> float:

@@ -39,7 +39,7 @@ class Reports:
         """Remove any queued report of the instance."""
         self._waiting.pop(instance_id, None)
 
-    async def tell(self, *, known: Collection[str]) -> None:
+    async def send(self, *, known: Collection[str]) -> None:
         """Send the queued reports, or only that the host is alive. Raises EdgeError.
 
         Args: known: the instances that the edge knows of on this host.
@@ -53,12 +53,12 @@ class Reports:
             if error.code not in _REPORT_REFUSALS:
                 raise
             for report in reports:
-                await self._tell_alone(report)
+                await self._send_alone(report)
         else:
             for report in reports:
                 self._acknowledge(report)
 
-    async def tell_last(self, observed: Iterable[ObservedInstance], *, known: Collection[str]) -> None:
+    async def send_last(self, observed: Iterable[ObservedInstance], *, known: Collection[str]) -> None:
         """Send the reports that the edge does not have yet. Give up after two seconds."""
         last = tuple(
             each.report for each in observed if each.report != each.reported and each.instance_id in known
@@ -70,7 +70,7 @@ class Reports:
             except (EdgeError, TimeoutError) as error:
                 _log.info(EDGE_CALL_FAILED, operation="ReportInstances", reason=str(error))
 
-    async def _tell_alone(self, report: InstanceReport) -> None:
+    async def _send_alone(self, report: InstanceReport) -> None:
         try:
             await self._edge.report_instances((report,))
         except EdgeRefused as error:

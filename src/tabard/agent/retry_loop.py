@@ -28,7 +28,7 @@ class HostRevoked(Exception):
 
     def __init__(self, host_id: str) -> None:
         super().__init__(
-            f"the host {host_id} was revoked: this machine is no instance any more, and its role has ended"
+            f"the host {host_id} was revoked: this machine is no longer an instance, and its role has ended"
         )
 
 

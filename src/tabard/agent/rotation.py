@@ -26,7 +26,7 @@ _LONGEST_RETRY_AFTER_REFUSAL_SECONDS = 15.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HeldSession:
+class CurrentSession:
     """A session in memory, and when it expires."""
 
     credentials: GetInstanceSessionResult
@@ -47,7 +47,7 @@ class Rotation:
     """The state of one session: the session itself, and when to request the next (at first: at once)."""
 
     next_attempt_at: Deadline
-    session: HeldSession | None = None
+    session: CurrentSession | None = None
     refusal: MintRefusal | None = None
     failures: int = 0
 
@@ -62,13 +62,13 @@ def is_due(rotation: Rotation, *, now: ClockReading) -> bool:
     return rotation.next_attempt_at.has_come(now)
 
 
-def servable(rotation: Rotation, *, now: ClockReading) -> HeldSession | None:
+def servable(rotation: Rotation, *, now: ClockReading) -> CurrentSession | None:
     """Return the session to serve: the last good one until it expires, and never later."""
     session = rotation.session
     return session if session is not None and not session.ends_at.has_come(now) else None
 
 
-def pace_seconds(*, lifetime_seconds: float, rotate_every_seconds: float | None) -> float:
+def renewal_interval_seconds(*, lifetime_seconds: float, rotate_every_seconds: float | None) -> float:
     """Return how many seconds a session is served before it is replaced.
 
     Half of the lifetime. For short lifetimes, early enough to leave a quarter of the time above
@@ -84,7 +84,7 @@ def minted(
     rotation: Rotation,
     credentials: GetInstanceSessionResult,
     *,
-    asked_at: ClockReading,
+    requested_at: ClockReading,
     lifetime_seconds: float,
     now: ClockReading,
     rotate_every_seconds: float | None,
@@ -96,11 +96,15 @@ def minted(
     renewal falls anywhere within the interval, so that instances started together do not renew together.
     Later renewals fall within its last fifth.
     """
-    pace = pace_seconds(lifetime_seconds=lifetime_seconds, rotate_every_seconds=rotate_every_seconds)
+    pace = renewal_interval_seconds(
+        lifetime_seconds=lifetime_seconds, rotate_every_seconds=rotate_every_seconds
+    )
     share = _first_share(jitter) if rotation.session is None else 0.8 + 0.2 * jitter
     return Rotation(
         next_attempt_at=Deadline.after(now, max(pace * share, min(1.0, pace))),
-        session=HeldSession(credentials=credentials, ends_at=Deadline.after(asked_at, lifetime_seconds)),
+        session=CurrentSession(
+            credentials=credentials, ends_at=Deadline.after(requested_at, lifetime_seconds)
+        ),
     )
 
 
@@ -114,7 +118,7 @@ def _first_share(jitter: float) -> float:
     return 0.9 * jitter if jitter < 8 / 9 else 1 - 0.6 * (1 - jitter) ** 0.5
 
 
-def hastened(rotation: Rotation, *, now: ClockReading) -> Rotation:
+def rotation_requested(rotation: Rotation, *, now: ClockReading) -> Rotation:
     """Replace the session early, because somebody asked for it.
 
     Wait one second: times of issue are whole seconds. An edge that has not yet seen the revocation of the

@@ -27,7 +27,7 @@ from tabard.administration.hosts import (
     remove_join_token,
 )
 from tabard.agent.edge_client import EdgeError
-from tabard.agent.enrolling import EdgeNotBelieved, enroll
+from tabard.agent.enrolling import EdgeNotTrusted, enroll
 from tabard.agent.host_keys import Enrollment, HostDirectory, NotEnrolled
 from tabard.agent.networks.machine import METADATA_ADDRESS
 from tabard.agent.retry_loop import HostRevoked
@@ -276,7 +276,7 @@ def enroll_(
         )
         try:
             status = asyncio.run(_enroll_and_serve(join_token, name or socket.gethostname(), kept, machine))
-        except (EdgeNotBelieved, NotEnrolled, NotServed) as error:
+        except (EdgeNotTrusted, NotEnrolled, NotServed) as error:
             complain(str(error))
         except HostRevoked as error:
             complain(f"{error}; to enroll again, delete {kept.path} and pass another token", status=REVOKED)

@@ -17,9 +17,9 @@ _NOTHING_YET = ("CredentialsNotAvailable", "There is no session of the instance'
 _NO_ROLE = ("NoRole", "The instance has no instance profile that holds a role.")
 
 
-def container_credentials(facts: DesiredInstance, credentials: CredentialsView) -> tuple[int, bytes]:
+def container_credentials(instance: DesiredInstance, credentials: CredentialsView) -> tuple[int, bytes]:
     """Return status and body: 200 with the session; 404 without a role; 403 if EC2 may not; or 503."""
-    instance_profile = facts.instance_profile
+    instance_profile = instance.instance_profile
     if instance_profile is None or not instance_profile.role_name:
         return 404, _error(*_NO_ROLE)
     mine = credentials_of_the_present_role(instance_profile, credentials)
@@ -32,7 +32,7 @@ def container_credentials(facts: DesiredInstance, credentials: CredentialsView) 
         "SecretAccessKey": mine.secret_access_key,
         "Token": mine.session_token,
         "Expiration": iso_time(mine.expires_at),
-        "AccountId": facts.account_id,
+        "AccountId": instance.account_id,
     }
     return 200, json.dumps(document).encode()
 

@@ -20,7 +20,7 @@ _NOT_FOUND = f"Instance Profile {{}} cannot be found. {_SEE}"
 
 
 def iam(
-    facts: DesiredInstance, instance_profile: DesiredInstanceProfile, credentials: CredentialsView
+    instance: DesiredInstance, instance_profile: DesiredInstanceProfile, credentials: CredentialsView
 ) -> Mapping[str, Node] | None:
     """The category of an instance with an instance profile; None where it holds no role and never did.
 
@@ -36,11 +36,11 @@ def iam(
     role_name = instance_profile.role_name
     if not role_name and not instance_profile.is_deleted and removed_at is None:
         return None
-    last_updated = removed_at or (facts.launched_at if mine is None else mine.last_updated)
+    last_updated = removed_at or (instance.launched_at if mine is None else mine.last_updated)
     nodes: dict[str, Node] = {"info": partial(_info, instance_profile, iso_time(last_updated))}
     if role_name:
         nodes["security-credentials"] = {role_name: partial(_credentials, mine)}
-        extended = partial(_credentials, mine, AccountId=facts.account_id)
+        extended = partial(_credentials, mine, AccountId=instance.account_id)
         nodes["security-credentials-extended"] = {role_name: extended}
     return nodes
 

@@ -69,7 +69,7 @@ class MetadataServer:
         self._container_token = container_token
         self._requests = requests
         self._pace = pace or RateLimit(clock, per_second=CONNECTIONS_A_SECOND, burst=BURST)
-        self._instance_id = source.facts().instance_id
+        self._instance_id = source.desired().instance_id
         self._tokens = MetadataTokens(self._instance_id, token_key or new_key())
         self._last_read: _LastRead | None = None
         self._hosts: tuple[str, ...] = ()
@@ -104,14 +104,14 @@ class MetadataServer:
 
     def _is_open_to_ipv6(self) -> bool:
         """AWS: the IPv6 endpoint is there only for an instance that has it enabled; as if nobody listened."""
-        return self._source.facts().metadata_options.http_protocol_ipv6 == "enabled"
+        return self._source.desired().metadata_options.http_protocol_ipv6 == "enabled"
 
     def _note_refused(self, peer_uid: int | None) -> None:
         _log.warning(METADATA_PEER_REFUSED, instance_id=self._instance_id, peer_uid=peer_uid, uid=self._uid)
 
     def _answer(self, request: MetadataRequest | None) -> Reply:
         """Answer a request, with the injected faults."""
-        faults = self._source.facts().faults
+        faults = self._source.desired().faults
         now = self._clock.now()
         delay_seconds = 0.0
         if faults is not None:
@@ -134,7 +134,7 @@ class MetadataServer:
         hosts = request.values(b"host")
         if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
             return error(400)
-        if self._source.facts().metadata_options.http_endpoint == "disabled":
+        if self._source.desired().metadata_options.http_endpoint == "disabled":
             return error(403)
         if request.path == container.PATH and self._container_token is not None:
             return self._container_credentials(request, self._container_token)
@@ -154,7 +154,9 @@ class MetadataServer:
         presented = request.values(b"authorization")
         if len(presented) != 1 or not hmac.compare_digest(presented[0].encode(), token.encode()):
             return error(401)
-        status, body = container.container_credentials(self._source.facts(), self._source.credentials("2.0"))
+        status, body = container.container_credentials(
+            self._source.desired(), self._source.credentials("2.0")
+        )
         return Answer(status=status, body=body, content_type=container.JSON)
 
     def _put(self, request: MetadataRequest) -> Answer:
@@ -188,7 +190,7 @@ class MetadataServer:
         accepted = request.connection
         try:
             own = accepted.getsockname()[0]
-            hop_limit = self._source.facts().metadata_options.http_put_response_hop_limit
+            hop_limit = self._source.desired().metadata_options.http_put_response_hop_limit
             hops = hop_limit if _is_local(request.peer, own) else hop_limit - 1
             if hops < 1:
                 return False
@@ -205,7 +207,7 @@ class MetadataServer:
 
         AWS: "HTTP GET and HEAD methods are allowed". POST and DELETE are answered 403: observed on EC2.
         """
-        facts = self._source.facts()
+        instance = self._source.desired()
         presented = request.values(_TOKEN)
         headers: tuple[tuple[str, str], ...] = ()
         if presented:
@@ -217,18 +219,18 @@ class MetadataServer:
             if remaining_seconds is None:
                 return error(401)
             headers = ((TTL_HEADER, str(remaining_seconds)),)
-        elif facts.metadata_options.http_tokens == "required":
+        elif instance.metadata_options.http_tokens == "required":
             return error(401)
         if request.method in ("POST", "DELETE"):
             return error(403, headers)
         if request.method not in ("GET", "HEAD"):
             return error(405, (("Allow", "GET, HEAD, OPTIONS"), *headers))
-        reading = self._read(request.path, facts, self._source.credentials("2.0" if presented else "1.0"))
+        reading = self._read(request.path, instance, self._source.credentials("2.0" if presented else "1.0"))
         if reading.status != 200:
             return error(reading.status, headers)
         return ok(reading.document.body, reading.document.content_type, headers)
 
-    def _read(self, path: str, facts: DesiredInstance, credentials: CredentialsView) -> tree.Reading:
+    def _read(self, path: str, instance: DesiredInstance, credentials: CredentialsView) -> tree.Reading:
         """Look up a path. Reuse the last reading until one of its inputs changes.
 
         Inputs are immutable, so the same object means the same content.
@@ -238,13 +240,13 @@ class MetadataServer:
         if (
             last is not None
             and last.path == path
-            and last.facts is facts
+            and last.instance is instance
             and last.credentials is credentials
             and last.identity is identity
         ):
             return last.reading
-        reading = tree.read(path, tree.documents_of(facts, credentials, identity))
-        self._last_read = _LastRead(path, facts, credentials, identity, reading)
+        reading = tree.read(path, tree.documents_of(instance, credentials, identity))
+        self._last_read = _LastRead(path, instance, credentials, identity, reading)
         return reading
 
 
@@ -252,7 +254,7 @@ class _LastRead(NamedTuple):
     """The last reading, with the path and the inputs that produced it."""
 
     path: str
-    facts: DesiredInstance
+    instance: DesiredInstance
     credentials: CredentialsView
     identity: GetInstanceIdentityResult | None
     reading: tree.Reading

@@ -47,7 +47,7 @@ CredentialsView: TypeAlias = ServedCredentials | RefusedCredentials | RemovedRol
 class CredentialSource(Protocol):
     """Answers from memory alone, always at once: a metadata request never mints."""
 
-    def facts(self) -> DesiredInstance:
+    def desired(self) -> DesiredInstance:
         """Return the edge's latest facts about the instance."""
 
     def identity(self) -> GetInstanceIdentityResult | None:

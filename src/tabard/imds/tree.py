@@ -94,7 +94,7 @@ def read(path: str, documents: Mapping[str, Node]) -> Reading:
 
 
 def documents_of(
-    facts: DesiredInstance, credentials: CredentialsView, identity: GetInstanceIdentityResult | None
+    instance: DesiredInstance, credentials: CredentialsView, identity: GetInstanceIdentityResult | None
 ) -> Mapping[str, Node]:
     """Build the whole metadata tree of an instance, under each version."""
     nodes: dict[str, Node] = {
@@ -102,10 +102,10 @@ def documents_of(
             "fws": {"instance-monitoring": text("disabled")},
             "instance-identity": _instance_identity(identity),
         },
-        "meta-data": meta_data(facts, credentials),
+        "meta-data": meta_data(instance, credentials),
     }
-    if facts.user_data:
-        nodes["user-data"] = partial(Document, facts.user_data, OCTETS)
+    if instance.user_data:
+        nodes["user-data"] = partial(Document, instance.user_data, OCTETS)
     return nodes
 
 

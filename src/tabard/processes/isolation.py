@@ -24,7 +24,7 @@ class NetworkIsolation:
 def network_isolation() -> NetworkIsolation:
     """Try once, with a child that does nothing; user namespaces may be off, or AppArmor may forbid them."""
     if sys.platform != "linux":
-        return NetworkIsolation(available=False, reason="network namespaces exist on Linux alone")
+        return NetworkIsolation(available=False, reason="network namespaces exist only on Linux")
     argv = [sys.executable, "-I", "-S", LAUNCH_FILE, "--isolate-network", "--private-tmp"]
     argv += ["--", "/bin/sh", "-c", ":"]
     try:

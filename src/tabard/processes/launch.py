@@ -322,7 +322,7 @@ def launch(argv: Sequence[str]) -> NoReturn:
     libc = LibC() if sys.platform == "linux" else None
     enters = options.enter_user is not None or options.enter_network is not None
     if libc is None and (options.isolate_network or enters):
-        raise CannotLaunch("network namespaces exist on Linux alone")
+        raise CannotLaunch("network namespaces exist only on Linux")
     if options.umask is not None:
         os.umask(options.umask)
     if libc is not None and enters:

@@ -74,7 +74,7 @@ async def run_agent(config: AgentConfig) -> None:
         runtime_directory=Path(config.directory),
         edge_endpoint=config.endpoint,
         edge_door=VouchingDoor(Path(config.edge_socket)),
-        kept=None if config.store_fd is None else SupervisorHandover(KeptDescriptors(config.store_fd)),
+        handover=None if config.store_fd is None else SupervisorHandover(KeptDescriptors(config.store_fd)),
         region=config.region,
         metrics=AgentMetrics(page),
     )

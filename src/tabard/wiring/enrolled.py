@@ -53,11 +53,11 @@ class EnrolledMachine:
             NotEnrolled, NotServed. HostRevoked: by then there is no service any more, and no command.
         """
         enrollment = self.directory.enrollment()
-        exchange = CertifiedExchange(enrollment.endpoint, self.directory.identified())
+        exchange = CertifiedExchange(enrollment.endpoint, self.directory.host_context())
         clock = SystemClock()
         edge = EdgeClient(enrollment.host_id, exchange, clock=clock)
         # INVARIANT: what is relayed is the applications': the edge is told so, and never takes it for ours.
-        door = TlsDoor.of(enrollment.endpoint, self.directory.relaying())
+        door = TlsDoor.of(enrollment.endpoint, self.directory.relay_context())
         driver = MachineDriver(
             MachineNetwork(metadata=self.metadata, edge=self.edge), base_environment=self.environment
         )

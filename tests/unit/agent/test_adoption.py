@@ -1,4 +1,4 @@
-"""An agent that takes the place of a killed one serves what that one served, before it has asked anybody."""
+"""The successor of a killed agent serves the same metadata, before its first request to the edge."""
 
 import asyncio
 import json
@@ -16,7 +16,7 @@ from tabard.agent.reconcile import RoleOf
 from tabard.clock import SystemClock
 from tabard.model.messages import InstanceTag
 from tests.support.agent_host import ID, OPEN, ROLE_PATH, Host
-from tests.support.described_instance import FACTS, PROFILE
+from tests.support.described_instance import DESIRED, PROFILE
 from tests.support.kept_in_memory import MemoryDescriptors
 
 TTL = {"X-aws-ec2-metadata-token-ttl-seconds": "600"}
@@ -31,7 +31,7 @@ class KeptHost(Host):
     running_descriptors = ()
 
     def __init__(self, folder: Path) -> None:
-        self.kept = MemoryDescriptors()
+        self.descriptors = MemoryDescriptors()
         super().__init__(folder)
 
     def _agent(self) -> Agent:
@@ -44,16 +44,16 @@ class KeptHost(Host):
             runtime_directory=self.folder,
             edge_endpoint="http://127.0.0.1:4700",
             region="us-east-1",
-            kept=SupervisorHandover(self.kept),
+            handover=SupervisorHandover(self.descriptors),
         )
 
     async def kill(self) -> None:
-        """The agent is gone; what it does in this process until it is, nobody keeps."""
-        found = self.kept.at_this_moment()
+        """Kill the agent; none of its later changes is handed over."""
+        found = self.descriptors.at_this_moment()
         away, self.edge.away = self.edge.away, True
         await self.end()
         self.edge.away = away
-        self.kept = found
+        self.descriptors = found
         self.agent = self._agent()
 
     async def ask(self, path: str, method: str = "GET", **headers: str) -> tuple[int, str]:
@@ -80,8 +80,8 @@ async def host(tmp_path: Path) -> AsyncIterator[KeptHost]:
     await host.until(lambda: len(host.edge.answered) == 2)
     yield host
     await host.end()
-    assert host.kept.records == {}
-    host.kept.close()
+    assert host.descriptors.records == {}
+    host.descriptors.close()
 
 
 async def served_again(host: KeptHost) -> None:
@@ -89,7 +89,7 @@ async def served_again(host: KeptHost) -> None:
     await host.until(lambda: ID in host.agent.instances and host.agent.instances[ID].metadata_endpoint)
 
 
-async def test_it_serves_the_same_sessions_to_the_same_tokens_while_the_edge_is_away(host: KeptHost) -> None:
+async def test_the_same_sessions_and_tokens_work_while_the_edge_is_unreachable(host: KeptHost) -> None:
     _, token = await host.ask("/latest/api/token", "PUT", **TTL)
     presented = {"X-aws-ec2-metadata-token": token}
     _, before = await host.ask(ROLE_PATH, **presented)
@@ -107,7 +107,7 @@ async def test_it_serves_the_same_sessions_to_the_same_tokens_while_the_edge_is_
     assert len(host.edge.minted) == minted, "sessions are replaced when they would have been"
 
 
-async def test_it_serves_what_changed_last(host: KeptHost) -> None:
+async def test_the_latest_change_is_served(host: KeptHost) -> None:
     required = msgspec.structs.replace(OPEN.metadata_options, http_tokens="required")
     changed = msgspec.structs.replace(OPEN, metadata_options=required, instance_profile=OTHER)
     host.edge.put(changed)
@@ -124,15 +124,15 @@ async def test_it_serves_what_changed_last(host: KeptHost) -> None:
     assert (await host.ask(ROLE_PATH, **{"X-aws-ec2-metadata-token": token}))[0] == 404
 
 
-async def test_it_does_not_serve_what_was_not_decided_yet(
+async def test_an_undecided_association_is_not_served(
     host: KeptHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Killed between a replaced association and its sessions: who asks waits until there is one."""
+    """The agent was killed between a new association and its sessions: clients wait for the session."""
     host.edge.hold_mints = asyncio.Event()
     host.edge.put(msgspec.structs.replace(OPEN, instance_profile=OTHER))
-    keeper = host.agent.instances[ID].keeper
-    assert keeper is not None
-    await host.until(lambda: keeper.sessions.get("2.0") == RoleOf(OTHER.association_id, OTHER.role_id))
+    credentials = host.agent.instances[ID].credentials
+    assert credentials is not None
+    await host.until(lambda: credentials.sessions.get("2.0") == RoleOf(OTHER.association_id, OTHER.role_id))
     host.edge.away = True
     await host.kill()
     host.begin()
@@ -144,27 +144,27 @@ async def test_it_does_not_serve_what_was_not_decided_yet(
     assert (await host.ask(ROLE_PATH.replace("web-role", "other")))[0] == 200
 
 
-async def test_a_reboot_that_was_asked_for_is_not_lost_with_the_agent(host: KeptHost) -> None:
+async def test_a_requested_reboot_survives_the_agent(host: KeptHost) -> None:
     may_end = host.driver.running[-1].may_end = asyncio.Event()
     started = len(host.driver.started)
     host.edge.put(msgspec.structs.replace(OPEN, boot_number=1))
-    keeper = host.agent.instances[ID].keeper
-    assert keeper is not None
-    await host.until(lambda: keeper.facts().boot_number == 1)
-    found = host.kept.at_this_moment()
+    credentials = host.agent.instances[ID].credentials
+    assert credentials is not None
+    await host.until(lambda: credentials.desired().boot_number == 1)
+    found = host.descriptors.at_this_moment()
     may_end.set()
     await host.end()
-    host.kept = found
+    host.descriptors = found
     host.agent = host._agent()
     await served_again(host)
     await host.until(lambda: len(host.driver.started) > started)
     await host.until(lambda: host.edge.reports[-1].boot_number == 1)
 
 
-async def test_container_credentials_are_opened_by_the_same_token(tmp_path: Path) -> None:
+async def test_the_container_token_stays_the_same(tmp_path: Path) -> None:
     host = KeptHost(tmp_path)
     tag = InstanceTag(key="tabard:credentials-from", value="container")
-    host.edge.put(msgspec.structs.replace(FACTS, tags=(tag,)))
+    host.edge.put(msgspec.structs.replace(DESIRED, tags=(tag,)))
     host.begin()
     await host.until(lambda: "running" in host.states())
     token = Path(host.driver.started[0][1]["AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"]).read_text()  # noqa: ASYNC240
@@ -174,4 +174,4 @@ async def test_container_credentials_are_opened_by_the_same_token(tmp_path: Path
     assert (status, json.loads(body)["Token"]) == (200, f"token {PROFILE.role_id}")
     assert (await host.ask("/v1/credentials", Authorization="another"))[0] == 401
     await host.end()
-    host.kept.close()
+    host.descriptors.close()

@@ -1,4 +1,4 @@
-"""The agent against an edge in memory: instances start, tell what is, and end."""
+"""The agent against an edge in memory: instances start, report their state, and end."""
 
 import asyncio
 import json
@@ -31,7 +31,7 @@ async def host(tmp_path: Path) -> AsyncIterator[Host]:
     await host.end()
 
 
-async def test_an_instance_starts_with_its_role_already_served(host: Host) -> None:
+async def test_an_instance_starts_after_its_role_is_available(host: Host) -> None:
     host.edge.put(OPEN)
     host.begin()
     await host.until(lambda: "running" in host.states())
@@ -61,7 +61,7 @@ async def test_an_instance_starts_even_if_nothing_can_be_minted(tmp_path: Path) 
     await host.end()
 
 
-async def test_a_refusing_trust_policy_is_shown_and_mended_without_a_restart(host: Host) -> None:
+async def test_a_refusing_trust_policy_is_shown_and_repaired_without_a_restart(host: Host) -> None:
     host.edge.mint_error = MintRefused(
         operation="GetInstanceSession", code="AssumeRoleUnauthorizedAccess", message="no"
     )
@@ -75,7 +75,7 @@ async def test_a_refusing_trust_policy_is_shown_and_mended_without_a_restart(hos
     await host.until(lambda: host.edge.reports[-1].association_id)
 
 
-async def test_another_role_is_served_within_a_second_and_a_detached_one_at_once_gone(host: Host) -> None:
+async def test_a_new_role_is_served_within_a_second_and_a_detached_one_vanishes_at_once(host: Host) -> None:
     host.edge.put(OPEN)
     host.begin()
     await host.until(lambda: "running" in host.states())
@@ -132,8 +132,8 @@ async def test_a_reboot_starts_the_main_process_again_behind_the_same_metadata(h
 
 
 @pytest.mark.parametrize("turns", range(5))
-async def test_an_end_that_was_asked_for_does_not_end_the_next_boot(host: Host, turns: int) -> None:
-    """However many turns of the loop lie between the process's end and the return of what ended it."""
+async def test_a_requested_end_does_not_end_the_next_boot(host: Host, turns: int) -> None:
+    """For any number of loop iterations between the end of the process and the return of `stop`."""
     host.edge.put(OPEN)
     host.begin()
     await host.until(lambda: "running" in host.states())
@@ -146,7 +146,7 @@ async def test_an_end_that_was_asked_for_does_not_end_the_next_boot(host: Host, 
     assert not host.driver.running[1].ended.done()
 
 
-async def test_a_reboot_of_what_has_just_ended_by_itself_starts_it(host: Host) -> None:
+async def test_a_reboot_starts_an_instance_that_just_ended_by_itself(host: Host) -> None:
     host.edge.put(OPEN)
     host.begin()
     await host.until(lambda: "running" in host.states())
@@ -188,7 +188,7 @@ async def test_stopping(host: Host) -> None:
 
 
 @pytest.mark.parametrize("error", [CannotStart("the user data cannot be run"), OSError("disk full")])
-async def test_what_cannot_start_is_stopped_with_the_reason(host: Host, error: Exception) -> None:
+async def test_an_instance_that_cannot_start_is_stopped_with_the_reason(host: Host, error: Exception) -> None:
     host.driver.error = error
     host.edge.put(OPEN)
     host.begin()
@@ -206,7 +206,7 @@ async def test_an_instance_of_an_unknown_driver_is_stopped_with_the_reason(tmp_p
     assert "no driver named 'process'" in host.edge.reports[-1].reason_message
 
 
-async def test_an_agent_that_starts_anew_reports_what_ended_with_the_one_before(host: Host) -> None:
+async def test_a_restarted_agent_reports_the_instances_that_ended_with_its_predecessor(host: Host) -> None:
     host.edge.put(OPEN)
     host.begin()
     await host.until(lambda: "running" in host.states())
@@ -220,7 +220,7 @@ async def test_an_agent_that_starts_anew_reports_what_ended_with_the_one_before(
     assert len(host.driver.started) == 1
 
 
-async def test_a_clean_end_tells_the_edge(host: Host) -> None:
+async def test_a_clean_shutdown_is_reported_to_the_edge(host: Host) -> None:
     host.edge.put(OPEN)
     host.begin()
     await host.until(lambda: "running" in host.states())
@@ -258,14 +258,14 @@ async def test_a_report_that_the_edge_refuses_does_not_stop_the_others(host: Hos
     await host.agent.close()
 
 
-async def test_it_says_that_it_is_alive(tmp_path: Path) -> None:
+async def test_an_agent_sends_heartbeats(tmp_path: Path) -> None:
     host = Host(tmp_path, AgentSettings(wait_seconds=1, heartbeat=timedelta(seconds=0.02)))
     host.begin()
     await host.until(lambda: host.edge.calls.count("report") > 2)
     await host.end()
 
 
-async def test_it_goes_on_after_the_edge_was_away(host: Host) -> None:
+async def test_an_agent_resumes_after_an_outage_of_the_edge(host: Host) -> None:
     host.edge.away = True
     host.begin()
     await host.until(lambda: host.edge.calls.count("describe") >= 1)
@@ -274,7 +274,7 @@ async def test_it_goes_on_after_the_edge_was_away(host: Host) -> None:
     await host.until(lambda: "running" in host.states())
 
 
-async def test_an_error_of_ours_is_not_hidden(host: Host) -> None:
+async def test_a_programming_error_is_not_hidden(host: Host) -> None:
     host.edge.put(msgspec.structs.replace(OPEN, instance_id="../../etc"))
     host.begin()
     assert host.work is not None
@@ -305,7 +305,7 @@ async def test_a_real_process_finds_its_role(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("failure", [None, unreachable()])
-async def test_what_an_instance_wrote_last_is_told_before_its_end(
+async def test_the_last_console_output_is_sent_before_the_end_is_reported(
     tmp_path: Path, failure: EdgeError | None
 ) -> None:
     host = Host(tmp_path)

@@ -1,4 +1,4 @@
-"""What instances may reach beside the edge: which addresses can be allowed, and that it is they alone."""
+"""Allowed addresses: which can be allowed, and that instances reach no others."""
 
 import asyncio
 import json
@@ -68,16 +68,16 @@ def test_an_address_and_a_port_can_be_allowed(text: str, address: str, port: int
         ("10.0.0.7:5432/x", "ADDRESS:PORT"),
         ("http://10.0.0.7:5432", "ADDRESS:PORT"),
         ("10.0.0.7:5432?", "ADDRESS:PORT"),
-        ("db.example.com:5432", "no address"),
+        ("db.example.com:5432", "not an IP address"),
         ("10.0.0.0/8:5432", "ADDRESS:PORT"),
-        ("010.0.0.7:5432", "no address"),
+        ("010.0.0.7:5432", "not an IP address"),
         ("169.254.169.254:80", "link-local"),
         ("169.254.0.1:22", "link-local"),
         ("[fe80::1]:22", "link-local"),
         ("[fd00:ec2::254]:80", "link-local"),
-        ("[::ffff:169.254.169.254]:80", "another address"),
-        ("[::ffff:10.0.0.7]:80", "another address"),
-        ("[2001:db8::7%251]:80", "another address"),
+        ("[::ffff:169.254.169.254]:80", "another form of an address"),
+        ("[::ffff:10.0.0.7]:80", "another form of an address"),
+        ("[2001:db8::7%251]:80", "another form of an address"),
         ("0.0.0.0:80", "one machine"),
         ("[::]:80", "one machine"),
         ("224.0.0.1:80", "one machine"),
@@ -85,12 +85,12 @@ def test_an_address_and_a_port_can_be_allowed(text: str, address: str, port: int
         ("255.255.255.255:80", "one machine"),
     ],
 )
-def test_what_cannot_be_allowed_is_refused_in_a_sentence(text: str, why: str) -> None:
+def test_an_address_that_cannot_be_allowed_is_refused_with_a_sentence(text: str, why: str) -> None:
     with pytest.raises(ValueError, match=why):
         AllowedAddress.parse(text)
 
 
-def test_addresses_are_allowed_once_each_and_not_without_end() -> None:
+def test_duplicate_addresses_count_once_and_their_number_is_bounded() -> None:
     assert len(parse_allowed(["10.0.0.7:1", "10.0.0.7:2", "10.0.0.7:1"])) == 2
     with pytest.raises(ValueError, match=str(MOST_ALLOWED)):
         parse_allowed(f"10.0.0.7:{port}" for port in range(1, MOST_ALLOWED + 2))
@@ -140,8 +140,8 @@ async def kind(request: pytest.FixtureRequest) -> Kind:
     return request.param
 
 
-async def test_what_is_allowed_is_reached_at_its_own_address_and_nothing_beside_it(kind: Kind) -> None:
-    """Loopback inside is another than outside, and leads out at the allowed port alone."""
+async def test_only_the_allowed_address_and_port_are_reachable(kind: Kind) -> None:
+    """The loopback inside is not the host's. Only its allowed port leads out."""
     one, other, not_allowed = [await answering("127.0.0.1") for _ in range(3)]
     allowed = (address_of(one), address_of(other))
     network = await kind(EDGE, allowed).open()
@@ -157,8 +157,8 @@ async def test_what_is_allowed_is_reached_at_its_own_address_and_nothing_beside_
     assert said[3] == "OSError"
 
 
-async def test_an_address_beyond_loopback_is_the_instances_own_inside(kind: Kind) -> None:
-    """Its other ports lead nowhere: they are the instance's."""
+async def test_an_allowed_address_beyond_loopback_belongs_to_the_instance_inside(kind: Kind) -> None:
+    """Its other ports belong to the instance and are closed."""
     allowed = parse_allowed(["192.0.2.7:5432", "192.0.2.7:5433", "[2001:db8::7]:5432"])
     network = await kind(EDGE, allowed).open()
     names = [listener.getsockname()[:2] for listener in network.allowed]
@@ -169,26 +169,26 @@ async def test_an_address_beyond_loopback_is_the_instances_own_inside(kind: Kind
     network.close()
 
 
-async def test_as_many_as_may_be_allowed_are_had(kind: Kind) -> None:
+async def test_the_largest_permitted_number_of_addresses_works(kind: Kind) -> None:
     allowed = parse_allowed(f"10.0.0.{number}:5432" for number in range(1, MOST_ALLOWED + 1))
     network = await kind(EDGE, allowed).open()
     assert len(network.allowed) == MOST_ALLOWED
     network.close()
 
 
-async def test_where_the_edge_listens_cannot_be_allowed_again(kind: Kind) -> None:
+async def test_the_edges_own_address_cannot_be_allowed_again(kind: Kind) -> None:
     with pytest.raises(NoNetwork, match=r"127\.0\.0\.1:4580 cannot be allowed"):
         await kind(EDGE, parse_allowed(["127.0.0.1:4580"])).open()
 
 
-async def test_the_best_networks_have_what_is_allowed(kind: Kind) -> None:
+async def test_the_best_networks_reach_the_allowed_addresses(kind: Kind) -> None:
     network = await (await best_networks(EDGE, parse_allowed(["192.0.2.7:5432"]))).open()
     assert [listener.getsockname() for listener in network.allowed] == [("192.0.2.7", 5432)]
     network.close()
     del kind
 
 
-async def test_connections_to_all_that_is_allowed_are_bounded_together(kind: Kind) -> None:
+async def test_connections_to_all_allowed_addresses_share_one_bound(kind: Kind) -> None:
     server = await answering("127.0.0.1")
     network = await kind(EDGE, (address_of(server),)).open()
     ways = AllowedRelay(limits=RelayLimits(connections=0))
@@ -199,10 +199,8 @@ async def test_connections_to_all_that_is_allowed_are_bounded_together(kind: Kin
     network.close()
 
 
-async def test_one_failure_is_told_once_until_it_is_over(
-    kind: Kind, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """An instance that asks for ever does not fill the log."""
+async def test_a_lasting_failure_is_logged_once(kind: Kind, capsys: pytest.CaptureFixture[str]) -> None:
+    """An instance that retries without end does not fill the log."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         address, port = free.getsockname()
     nobody = parse_allowed([f"{address}:{port}"])

@@ -1,4 +1,4 @@
-"""What instances write is told to the edge: soon, not all the time, and to the end."""
+"""Console output reaches the edge: soon, at bounded rates, and completely."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -44,29 +44,29 @@ def ended() -> bool:
     return False
 
 
-async def test_what_is_new_is_told_once(
+async def test_new_output_is_sent_once(
     consoles: Consoles, edge: FakeEdge, clock: ManualClock, tmp_path: Path
 ) -> None:
-    await consoles.tell({ID: running})
+    await consoles.send({ID: running})
     assert edge.consoles == []
     write(tmp_path, "one\n")
     for _ in range(3):
-        await consoles.tell({ID: running})
+        await consoles.send({ID: running})
         clock.advance(timedelta(minutes=1))
     assert edge.consoles == [(ID, b"one\n")]
     write(tmp_path, "two\n")
-    await consoles.tell({ID: running})
+    await consoles.send({ID: running})
     assert edge.consoles[1:] == [(ID, b"one\ntwo\n")]
 
 
-async def test_who_goes_on_writing_is_told_less_and_less_often(
+async def test_continuous_output_is_sent_less_and_less_often(
     consoles: Consoles, edge: FakeEdge, clock: ManualClock, tmp_path: Path
 ) -> None:
     told_at = []
     for second in range(180):
         write(tmp_path, "x")
         before = len(edge.consoles)
-        await consoles.tell({ID: running})
+        await consoles.send({ID: running})
         if len(edge.consoles) > before:
             told_at.append(second)
         clock.advance(timedelta(seconds=1))
@@ -76,42 +76,40 @@ async def test_who_goes_on_writing_is_told_less_and_less_often(
     assert pauses[-1] == LONGEST_SECONDS
 
 
-async def test_of_what_has_ended_the_rest_is_told_at_once(
+async def test_the_rest_is_sent_at_once_after_the_end(
     consoles: Consoles, edge: FakeEdge, tmp_path: Path
 ) -> None:
     write(tmp_path, "one\n")
-    await consoles.tell({ID: running})
+    await consoles.send({ID: running})
     write(tmp_path, "last\n")
-    await consoles.tell({ID: running})
+    await consoles.send({ID: running})
     assert len(edge.consoles) == 1
-    await consoles.tell({ID: ended})
+    await consoles.send({ID: ended})
     assert edge.consoles[1:] == [(ID, b"one\nlast\n")]
 
 
-async def test_an_edge_that_is_away_hears_it_later(
+async def test_output_is_sent_after_an_outage_of_the_edge(
     consoles: Consoles, edge: FakeEdge, tmp_path: Path
 ) -> None:
     write(tmp_path, "one\n")
     edge.away = True
     with pytest.raises(EdgeError):
-        await consoles.tell({ID: running})
+        await consoles.send({ID: running})
     edge.away = False
-    await consoles.tell({ID: running})
+    await consoles.send({ID: running})
     assert edge.consoles == [(ID, b"one\n")]
 
 
-async def test_what_the_edge_refuses_is_not_told_again(
-    consoles: Consoles, edge: FakeEdge, tmp_path: Path
-) -> None:
+async def test_refused_output_is_not_sent_again(consoles: Consoles, edge: FakeEdge, tmp_path: Path) -> None:
     write(tmp_path, "one\n")
     edge.console_error = EdgeRefused(operation="PutConsoleOutput", code="AccessDenied", message="no")
-    await consoles.tell({ID: ended})
+    await consoles.send({ID: ended})
     edge.console_error = None
-    await consoles.tell({ID: ended})
+    await consoles.send({ID: ended})
     assert edge.consoles == []
 
 
-def test_the_tail_reaches_into_the_log_before(tmp_path: Path) -> None:
+def test_the_tail_continues_into_the_former_log(tmp_path: Path) -> None:
     assert console_tail(tmp_path) == b""
     (tmp_path / "console.log.1").write_bytes(b"a" * MAX_CONSOLE_BYTES + b"b")
     (tmp_path / "console.log").write_bytes(b"c")

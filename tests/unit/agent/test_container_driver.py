@@ -1,4 +1,4 @@
-"""Containers: what podman is asked for, where images are found, and containers that an agent left."""
+"""Containers: podman's arguments, the lookup of images, and leftover containers."""
 
 import asyncio
 import os
@@ -28,7 +28,7 @@ from tabard.agent.networks.namespaces import InsideEdge, RootlessNamespaces, Roo
 from tabard.agent.networks.network import InstanceNetwork, NoNetwork
 from tabard.model.container_image import MACHINES_PROGRAMS_IMAGE_ID, container_image_id
 from tabard.model.messages import DesiredInstance
-from tests.support.described_instance import FACTS
+from tests.support.described_instance import DESIRED
 
 pytestmark = pytest.mark.also_as_root
 
@@ -44,7 +44,7 @@ def options_of(tmp_path: Path, **environment: str) -> list[str]:
         (tmp_path / name).touch()
     root = Root(folder=Path("/srv/images/minimal"))
     return container_of(
-        FACTS, root, ["run", "it"], environment=environment, directory=tmp_path, user="7:8"
+        DESIRED, root, ["run", "it"], environment=environment, directory=tmp_path, user="7:8"
     ).options()
 
 
@@ -58,14 +58,14 @@ def options_of(tmp_path: Path, **environment: str) -> list[str]:
         "--user=7:8",
     ],
 )
-def test_a_container_can_neither_change_nor_leave_what_it_is_given(tmp_path: Path, option: str) -> None:
+def test_a_container_can_neither_change_nor_escape_its_root(tmp_path: Path, option: str) -> None:
     assert option in options_of(tmp_path)
 
 
-def test_a_container_is_told_its_files_where_it_has_them(tmp_path: Path) -> None:
+def test_a_containers_environment_names_paths_inside_it(tmp_path: Path) -> None:
     options = options_of(tmp_path, AWS_CONFIG_FILE=f"{tmp_path}/empty-aws-config", LANG="C")
     assert f"--env=AWS_CONFIG_FILE={INSIDE}/empty-aws-config" in options
-    assert f"--env=TABARD_INSTANCE_ID={FACTS.instance_id}" in options
+    assert f"--env=TABARD_INSTANCE_ID={DESIRED.instance_id}" in options
     assert f"--volume={tmp_path}/home:{INSIDE}/home:rw" in options
     assert f"--volume={tmp_path}/empty-aws-config:{INSIDE}/empty-aws-config:ro" in options
     assert options[-4:] == ["--rootfs", "/srv/images/minimal", "run", "it"]
@@ -79,19 +79,19 @@ def test_an_image_is_the_folder_of_its_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("folder", [True, False])
-def test_an_image_that_this_host_has_not_is_not_started(tmp_path: Path, folder: bool) -> None:
+def test_an_image_that_this_host_lacks_is_not_started(tmp_path: Path, folder: bool) -> None:
     images = ContainerImages(tmp_path if folder else None, mount_points=tmp_path / "made")
     with pytest.raises(CannotStart, match="no folder for the image"):
         images.root_of(container_image_id("bookworm"))
 
 
 @pytest.mark.parametrize("name", ["", "ab", "../etc", "a/b", ".hidden", "with space", "x" * 129])
-def test_what_is_no_name_of_a_folder_is_no_image(name: str) -> None:
+def test_an_invalid_folder_name_is_no_image(name: str) -> None:
     with pytest.raises(ValueError, match="names no image"):
         container_image_id(name)
 
 
-def test_the_machines_programs_are_what_it_has_of_them(tmp_path: Path) -> None:
+def test_the_machines_programs_come_from_its_existing_folders(tmp_path: Path) -> None:
     machine, made = tmp_path / "machine", tmp_path / "made"
     for folder in ("usr", "etc/ssl/certs", "etc/ssh", "home/somebody", "lib64"):
         (machine / folder).mkdir(parents=True)
@@ -105,7 +105,7 @@ def test_the_machines_programs_are_what_it_has_of_them(tmp_path: Path) -> None:
         assert stat.S_IMODE(made.stat().st_mode) == 0o755
 
 
-def test_where_there_is_no_podman_it_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_missing_podman_is_reported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert why_not() == "podman is not installed"
 
@@ -115,13 +115,13 @@ def test_where_there_is_no_podman_it_is_said(monkeypatch: pytest.MonkeyPatch, tm
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    """An instance's folder; whatever container it had is gone afterwards."""
-    directory = tmp_path / FACTS.instance_id
+    """An instance's folder; the fixture removes its container afterwards."""
+    directory = tmp_path / DESIRED.instance_id
     directory.mkdir()
     (directory / "empty-aws-config").touch()
     yield directory
     if not why_not():
-        remove_containers([FACTS.instance_id])
+        remove_containers([DESIRED.instance_id])
 
 
 def driver_of(folder: Path) -> ContainerDriver:
@@ -131,7 +131,7 @@ def driver_of(folder: Path) -> ContainerDriver:
 
 def desired(script: str) -> DesiredInstance:
     return msgspec.structs.replace(
-        FACTS, user_data=script.encode(), driver="container", image_id=MACHINES_PROGRAMS_IMAGE_ID
+        DESIRED, user_data=script.encode(), driver="container", image_id=MACHINES_PROGRAMS_IMAGE_ID
     )
 
 
@@ -157,20 +157,20 @@ def containers() -> list[str]:
     said = subprocess.run(
         ["podman", "ps", "--all", "--format={{.Names}}"], capture_output=True, text=True, check=True
     ).stdout
-    return [name for name in said.split() if name == container_name(FACTS.instance_id)]
+    return [name for name in said.split() if name == container_name(DESIRED.instance_id)]
 
 
-async def test_a_container_is_asked_to_end_and_says_how_it_did(folder: Path) -> None:
+async def test_a_container_ends_on_request_and_reports_its_status(folder: Path) -> None:
     network, running = await started(
         driver_of(folder), folder, "#!/bin/sh\ntrap 'exit 5' TERM\necho up\nid -u\nsleep 600 & wait\n"
     )
     async with asyncio.timeout(20):
         while len(said(folder)) < 2:  # noqa: ASYNC110 - it tells nobody else
             await asyncio.sleep(0.01)
-    assert containers() == [container_name(FACTS.instance_id)]
+    assert containers() == [container_name(DESIRED.instance_id)]
     await running.stop(GRACE)
     assert await running.wait() == ExitStatus(code=5)
-    uid = owner_of_its_own(FACTS.instance_id).uid if IS_ROOT else 0
+    uid = owner_of_its_own(DESIRED.instance_id).uid if IS_ROOT else 0
     assert said(folder) == ["up", str(uid)]
     assert containers() == []
     network.close()
@@ -178,13 +178,13 @@ async def test_a_container_is_asked_to_end_and_says_how_it_did(folder: Path) -> 
 
 async def test_a_container_that_an_agent_left_behind_is_ended_by_the_next(folder: Path) -> None:
     network, running = await started(driver_of(folder), folder, "#!/bin/sh\nexec sleep 600\n")
-    end_former(folder.parent, [FACTS.instance_id])
+    end_former(folder.parent, [DESIRED.instance_id])
     assert containers() == []
     await running.wait()
     network.close()
 
 
-async def test_what_podman_cannot_start_says_why_and_leaves_nothing(folder: Path) -> None:
+async def test_a_failed_container_start_gives_the_reason_and_leaves_nothing(folder: Path) -> None:
     driver = driver_of(folder)
     network, running = await started(driver, folder, "#!/bin/sh\nexit 0\n")
     await running.wait()
@@ -201,7 +201,7 @@ def said(folder: Path) -> list[str]:
     return console.read_text().split() if console.exists() else []
 
 
-async def test_user_data_that_is_no_program_is_not_run(tmp_path: Path) -> None:
+async def test_user_data_that_is_no_script_is_not_run(tmp_path: Path) -> None:
     driver = driver_of(tmp_path / "i")
     running = await driver.start(desired("key: value"), InstanceNetwork(metadata=()), {}, tmp_path)
     await running.stop(GRACE)

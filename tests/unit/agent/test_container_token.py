@@ -12,17 +12,17 @@ from tabard.agent.container import (
     wants_container_credentials,
 )
 from tabard.model.messages import InstanceTag
-from tests.support.described_instance import FACTS
+from tests.support.described_instance import DESIRED
 
 
 @pytest.mark.parametrize(("value", "wants"), [("container", True), ("metadata", False), (None, False)])
-def test_a_tag_asks_for_it(value: str | None, wants: bool) -> None:
+def test_a_tag_requests_container_credentials(value: str | None, wants: bool) -> None:
     tags = () if value is None else (InstanceTag(key="tabard:credentials-from", value=value),)
-    assert wants_container_credentials(msgspec.structs.replace(FACTS, tags=tags)) is wants
+    assert wants_container_credentials(msgspec.structs.replace(DESIRED, tags=tags)) is wants
 
 
 @pytest.mark.parametrize(("owner_uid", "mode"), [(os.getuid(), 0o400), (None, 0o444)])
-def test_the_token_is_written_for_who_may_read_it(tmp_path: Path, owner_uid: int | None, mode: int) -> None:
+def test_only_the_owner_can_read_the_token(tmp_path: Path, owner_uid: int | None, mode: int) -> None:
     for token in (new_token(), new_token()):
         told = container_environment(tmp_path, token, endpoint="http://127.0.0.1:4700", owner_uid=owner_uid)
         path = Path(told["AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"])

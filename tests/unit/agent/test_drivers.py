@@ -18,7 +18,7 @@ from tabard.agent.drivers.driver import ExitStatus, Running
 from tabard.agent.drivers.process.driver import Owner, ProcessDriver
 from tabard.agent.drivers.process.foreground import ForegroundDriver, as_process
 from tabard.agent.networks.network import InstanceNetwork, LoopbackPorts
-from tests.support.described_instance import FACTS
+from tests.support.described_instance import DESIRED
 from tests.support.waiting import turns
 
 GRACE = timedelta(seconds=5)
@@ -35,7 +35,7 @@ def make_reachable(folder: Path) -> Path:
 
 async def start(tmp_path: Path, script: str, **environment: str) -> Running:
     driver = ProcessDriver(PORTS, base_environment=os.environ)
-    desired = msgspec.structs.replace(FACTS, user_data=script.encode())
+    desired = msgspec.structs.replace(DESIRED, user_data=script.encode())
     return await driver.start(desired, NETWORK, {**driver.base_environment, **environment}, tmp_path)
 
 
@@ -97,7 +97,7 @@ async def test_user_data_runs_in_its_own_folder_with_the_given_environment_alone
     assert [mode(path) for path in (console, program, program.parent)] == [0o600, 0o700, 0o700]
 
 
-async def test_user_data_that_is_no_script_runs_nothing_until_stopped(tmp_path: Path) -> None:
+async def test_user_data_without_a_shebang_runs_no_process(tmp_path: Path) -> None:
     running = await start(tmp_path, "#cloud-config\n")
     waiting = asyncio.create_task(running.wait())
     await turns()
@@ -107,7 +107,7 @@ async def test_user_data_that_is_no_script_runs_nothing_until_stopped(tmp_path: 
     assert names(tmp_path) == []
 
 
-async def test_stopping_asks_first(tmp_path: Path) -> None:
+async def test_stopping_sends_sigterm_first(tmp_path: Path) -> None:
     running = await start(
         tmp_path, "#!/bin/sh\ntrap 'echo bye; exit 7' TERM\necho ready\nwhile :; do sleep 0.05; done\n"
     )
@@ -117,14 +117,14 @@ async def test_stopping_asks_first(tmp_path: Path) -> None:
     assert (tmp_path / "console.log").read_text().endswith("bye\n")
 
 
-async def test_what_does_not_listen_is_killed_after_its_grace(tmp_path: Path) -> None:
+async def test_a_process_that_ignores_sigterm_is_killed_after_its_grace(tmp_path: Path) -> None:
     running = await start(tmp_path, "#!/bin/sh\ntrap '' TERM\necho ready\nwhile :; do sleep 0.05; done\n")
     await eventually(lambda: has_a_line(tmp_path / "console.log"))
     await running.stop(timedelta(seconds=0.1))
     assert await running.wait() == ExitStatus(signal_number=signal.SIGKILL)
 
 
-async def test_what_the_main_process_leaves_behind_ends_with_it(tmp_path: Path) -> None:
+async def test_leftover_children_end_with_the_main_process(tmp_path: Path) -> None:
     running = await start(tmp_path, "#!/bin/sh\nsleep 60 &\necho $!\n")
     assert await running.wait() == ExitStatus(code=0)
     left = int((tmp_path / "console.log").read_text())
@@ -160,7 +160,7 @@ async def test_a_launch_uid_owns_the_process_and_its_files() -> None:
     with tempfile.TemporaryDirectory() as name:
         directory = make_reachable(Path(name))
         driver = ProcessDriver(PORTS, base_environment=os.environ, owner_of=lambda _: Owner(12345, 12345))
-        desired = msgspec.structs.replace(FACTS, user_data=b"#!/bin/sh\nid -u; id -g; id -G\n")
+        desired = msgspec.structs.replace(DESIRED, user_data=b"#!/bin/sh\nid -u; id -g; id -G\n")
         running = await driver.start(desired, NETWORK, driver.base_environment, directory)
         assert await running.wait() == ExitStatus(code=0)
         assert (directory / "console.log").read_text() == "12345\n12345\n12345\n"
@@ -168,10 +168,10 @@ async def test_a_launch_uid_owns_the_process_and_its_files() -> None:
         assert owners == [12345, 12345, 0]
 
 
-async def test_nothing_but_the_home_is_given_away_by_its_path_and_that_last(
+async def test_only_the_home_changes_its_owner_by_path_and_it_is_the_last(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who owns the home may put another file in the program's place before it is given away."""
+    """The owner of the home could replace the program before its owner changes."""
     given: list[tuple[str, list[str]]] = []
     chown = os.chown
 
@@ -187,14 +187,14 @@ async def test_nothing_but_the_home_is_given_away_by_its_path_and_that_last(
 
 async def test_the_foreground_command_reports_its_exit_status(tmp_path: Path) -> None:
     driver = foreground(["sh", "-c", "exit 5"])
-    running = await driver.start(FACTS, NETWORK, driver.base_environment, tmp_path)
+    running = await driver.start(DESIRED, NETWORK, driver.base_environment, tmp_path)
     assert (await running.wait()).shell_code == 5
     assert (await driver.ended).shell_code == 5
 
 
 async def test_the_foreground_command_can_be_stopped(tmp_path: Path) -> None:
     driver = foreground(["sleep", "60"])
-    running = await driver.start(FACTS, NETWORK, os.environ, tmp_path)
+    running = await driver.start(DESIRED, NETWORK, os.environ, tmp_path)
     waiting = asyncio.create_task(running.wait())
     await running.stop(GRACE)
     assert (await waiting).signal_number == signal.SIGTERM

@@ -23,7 +23,7 @@ from tabard.agent.signed_exchange import SignedExchange
 from tabard.clock import ClockReading, ManualClock
 from tabard.model.messages import InstanceReport
 from tabard.sigv4.sign import Credentials
-from tests.support.described_instance import FACTS
+from tests.support.described_instance import DESIRED
 
 NOW = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
 ASKED_AT = ClockReading(boottime_seconds=100.0, wall=NOW)
@@ -42,7 +42,7 @@ SESSION = {
 
 
 class Script:
-    """An exchange that answers as told and keeps what it was asked."""
+    """An exchange with scripted answers that records its requests."""
 
     def __init__(self, status: int, body: object, headers: Mapping[str, str] | None = None) -> None:
         self.answer = HttpAnswer(
@@ -63,16 +63,16 @@ def client(script: Script) -> EdgeClient:
     return EdgeClient("h-0123456789abcdef0", script, clock=ManualClock(NOW, elapsed_seconds=100.0))
 
 
-async def test_a_session_and_how_long_it_lives() -> None:
+async def test_a_session_comes_with_its_lifetime() -> None:
     script = Script(200, SESSION, {"date": "Sat, 31 Jan 2026 12:00:00 GMT"})
-    answer = await client(script).get_instance_session(FACTS.instance_id, "2.0")
-    assert (answer.asked_at, answer.lifetime_seconds) == (ASKED_AT, 21600.0)
+    answer = await client(script).get_instance_session(DESIRED.instance_id, "2.0")
+    assert (answer.requested_at, answer.lifetime_seconds) == (ASKED_AT, 21600.0)
     assert answer.credentials.expiration == datetime(2026, 1, 31, 18, 0, tzinfo=UTC)
     operation, headers, body, timeout_seconds = script.asked[0]
     assert operation == "GetInstanceSession"
     assert headers["x-amz-target"] == "TabardHosts_20261101.GetInstanceSession"
     assert headers["content-type"] == "application/x-amz-json-1.1"
-    assert body == {"InstanceId": FACTS.instance_id, "RoleDelivery": "2.0"}
+    assert body == {"InstanceId": DESIRED.instance_id, "RoleDelivery": "2.0"}
     assert timeout_seconds == 5.0
     assert SECRET not in repr(answer)
     assert "the-token" not in repr(answer)
@@ -93,7 +93,7 @@ async def test_a_lifetime_is_never_longer_than_the_edges_own_clock_says(
     date: str | None, expected: float
 ) -> None:
     script = Script(200, SESSION, {} if date is None else {"date": date})
-    answer = await client(script).get_instance_session(FACTS.instance_id, "2.0")
+    answer = await client(script).get_instance_session(DESIRED.instance_id, "2.0")
     assert answer.lifetime_seconds == expected
 
 
@@ -103,10 +103,10 @@ async def test_times_may_be_seconds_since_1970() -> None:
 
 
 @pytest.mark.parametrize("code", ["AssumeRoleUnauthorizedAccess", "InstanceProfileNotFound"])
-async def test_a_role_that_cannot_be_assumed_is_told_apart(code: str) -> None:
+async def test_a_role_that_cannot_be_assumed_raises_its_own_error(code: str) -> None:
     script = Script(403, {"__type": f"tabard.hosts.v20261101#{code}", "message": "Not allowed."})
     with pytest.raises(MintRefused) as refused:
-        await client(script).get_instance_session(FACTS.instance_id, "2.0")
+        await client(script).get_instance_session(DESIRED.instance_id, "2.0")
     assert (refused.value.code, refused.value.message, refused.value.status) == (code, "Not allowed.", 403)
 
 
@@ -128,9 +128,9 @@ async def test_errors_keep_their_code(body: object, kind: type[EdgeError], code:
 
 
 @pytest.mark.parametrize("body", [b"", b"nonsense", b'{"AccessKeyId":"' + SECRET.encode() + b'"}', b"[]"])
-async def test_an_answer_of_another_shape_is_no_answer_and_is_not_quoted(body: bytes) -> None:
+async def test_an_answer_of_another_shape_is_an_error_that_does_not_quote_it(body: bytes) -> None:
     with pytest.raises(EdgeUnreachable) as error:
-        await client(Script(200, body)).get_instance_session(FACTS.instance_id, "2.0")
+        await client(Script(200, body)).get_instance_session(DESIRED.instance_id, "2.0")
     assert SECRET not in str(error.value)
 
 
@@ -144,7 +144,7 @@ async def test_no_answer_is_unreachable() -> None:
     assert "refused" in error.value.message
 
 
-async def test_looking_waits_longer_than_the_edge_does() -> None:
+async def test_a_poll_times_out_later_than_the_edge() -> None:
     script = Script(200, {"Version": 7})
     result = await client(script).describe_host_instances(known_version=6, wait_seconds=20)
     assert (result.version, result.instances) == (7, ())
@@ -193,7 +193,7 @@ async def test_requests_are_signed_as_botocore_signs_them() -> None:
     server = await serve([http(b"{}")], seen)
     port = server.sockets[0].getsockname()[1]
     exchange = exchange_with(port)
-    report = InstanceReport(instance_id=FACTS.instance_id, boot_number=0, run_state="running")
+    report = InstanceReport(instance_id=DESIRED.instance_id, boot_number=0, run_state="running")
     await EdgeClient("h-1", exchange, clock=ManualClock(NOW)).report_instances((report,))
     await exchange.close()
     server.close()
@@ -219,7 +219,7 @@ async def test_requests_are_signed_as_botocore_signs_them() -> None:
     assert headers["authorization"].endswith(f"Signature={signature}")
 
 
-async def test_a_kept_connection_that_was_closed_is_opened_anew() -> None:
+async def test_a_closed_pooled_connection_is_reopened() -> None:
     seen: list[bytes] = []
     server = await serve([http(b"{}"), b"", http(b"{}")], seen)
     exchange = exchange_with(server.sockets[0].getsockname()[1])
@@ -231,7 +231,7 @@ async def test_a_kept_connection_that_was_closed_is_opened_anew() -> None:
     assert len(seen) == 3
 
 
-async def test_an_edge_that_is_away_is_unreachable() -> None:
+async def test_a_missing_edge_is_unreachable() -> None:
     server = await serve([], [])
     port = server.sockets[0].getsockname()[1]
     server.close()

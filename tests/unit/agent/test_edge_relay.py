@@ -1,4 +1,4 @@
-"""The way from an instance's network to the edge."""
+"""The relay from an instance's network to the edge."""
 
 import asyncio
 import socket
@@ -25,7 +25,7 @@ class Relayed(Protocol):
 
 
 async def answer_all(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Say what came, once all of it has."""
+    """Answer with the received bytes once the request is complete."""
     writer.write(b"got " + await reader.read())
     writer.close()
 
@@ -55,7 +55,7 @@ async def relayed() -> AsyncIterator[Relayed]:
 
 
 async def ended(reader: asyncio.StreamReader) -> None:
-    """The connection ends, and nothing came before."""
+    """The connection ends without data."""
     with suppress(ConnectionResetError):
         assert await asyncio.wait_for(reader.read(), 5) == b""
 
@@ -64,9 +64,7 @@ async def edge_at(path: Path, serve: Serve = answer_all) -> asyncio.Server:
     return await asyncio.start_unix_server(serve, str(path))
 
 
-async def test_the_edge_is_told_whose_connection_it_is_before_anything_else(
-    relayed: Relayed, tmp_path: Path
-) -> None:
+async def test_the_relay_first_names_the_instance_to_the_edge(relayed: Relayed, tmp_path: Path) -> None:
     async with await edge_at(tmp_path / "edge.sock"):
         reader, writer = await relayed(VouchingDoor(tmp_path / "edge.sock"))
         writer.write(b"GET / HTTP/1.1\r\n")
@@ -74,7 +72,7 @@ async def test_the_edge_is_told_whose_connection_it_is_before_anything_else(
         assert await asyncio.wait_for(reader.read(), 5) == b"got " + PREAMBLE + b"GET / HTTP/1.1\r\n"
 
 
-async def test_an_edge_elsewhere_is_told_nothing(relayed: Relayed) -> None:
+async def test_an_edge_on_another_host_gets_no_header(relayed: Relayed) -> None:
     async with await asyncio.start_server(answer_all, "127.0.0.1", 0) as edge:
         host, port = edge.sockets[0].getsockname()
         reader, writer = await relayed(PlainDoor.of(f"http://{host}:{port}"))
@@ -83,9 +81,7 @@ async def test_an_edge_elsewhere_is_told_nothing(relayed: Relayed) -> None:
         assert await asyncio.wait_for(reader.read(), 5) == b"got hello"
 
 
-async def test_what_comes_before_the_edge_is_reached_is_kept_in_order(
-    relayed: Relayed, tmp_path: Path
-) -> None:
+async def test_early_data_reaches_the_edge_in_order(relayed: Relayed, tmp_path: Path) -> None:
     content = bytes(range(256)) * 40_000
     async with await edge_at(tmp_path / "edge.sock"):
         for _ in range(5):
@@ -95,7 +91,7 @@ async def test_what_comes_before_the_edge_is_reached_is_kept_in_order(
             assert await asyncio.wait_for(reader.read(), 20) == b"got " + PREAMBLE + content
 
 
-async def test_where_no_edge_is_the_connection_ends(relayed: Relayed, tmp_path: Path) -> None:
+async def test_without_an_edge_the_connection_ends(relayed: Relayed, tmp_path: Path) -> None:
     reader, _ = await relayed(VouchingDoor(tmp_path / "none.sock"))
     await ended(reader)
 
@@ -173,10 +169,8 @@ async def test_connections_that_have_ended_do_not_count(tmp_path: Path, who_ends
     await leads.close()
 
 
-async def test_an_instance_that_holds_all_its_connections_open_leaves_the_others_theirs(
-    relayed: Relayed, tmp_path: Path
-) -> None:
-    """Places are each relay's own: the noisy one is refused more, its neighbor is answered."""
+async def test_one_instance_cannot_use_up_the_connections_of_others(relayed: Relayed, tmp_path: Path) -> None:
+    """Each relay has its own limit: it refuses the noisy instance and serves its neighbor."""
     three = RelayLimits(connections=3)
     async with await edge_at(tmp_path / "edge.sock"):
         listener = socket.create_server(("127.0.0.1", 0))
@@ -198,7 +192,7 @@ async def test_an_instance_that_holds_all_its_connections_open_leaves_the_others
         await noisy.close()
 
 
-async def test_what_a_server_says_first_arrives_though_it_has_ended_by_then() -> None:
+async def test_a_servers_greeting_arrives_even_if_the_server_has_ended() -> None:
     ours, of_server = socket.socketpair()
     of_server.sendall(b"a row")
     of_server.close()

@@ -1,4 +1,4 @@
-"""The environment in which the metadata service is the only source of credentials."""
+"""The environment of an instance: the metadata service is its only source of credentials."""
 
 import pytest
 from hypothesis import given
@@ -34,7 +34,7 @@ def made(base: dict[str, str], edge_endpoint: str = "http://127.0.0.1:4700") -> 
     )
 
 
-def test_what_is_set() -> None:
+def test_these_variables_are_set() -> None:
     assert made({}) == SET
 
 
@@ -80,17 +80,17 @@ def test_what_is_set() -> None:
         "TABARD_MASTER_KEY",
     ],
 )
-def test_what_is_removed(name: str) -> None:
+def test_these_variables_are_removed(name: str) -> None:
     assert made({name: "decoy"}) == SET
 
 
 @pytest.mark.parametrize("name", ["PATH", "HOME", "PYTHONPATH", "MY_AWS_THING", *sorted(KEPT_AWS_VARIABLES)])
-def test_what_is_kept(name: str) -> None:
+def test_these_variables_stay(name: str) -> None:
     assert made({name: "value"})[name] == "value"
 
 
 @pytest.mark.parametrize("name", sorted(SET.keys() - KEPT_AWS_VARIABLES))
-def test_what_is_set_replaces_what_was(name: str) -> None:
+def test_set_variables_replace_former_values(name: str) -> None:
     assert made({name: "decoy.example"})[name] == SET[name] or name.upper() == "NO_PROXY"
 
 
@@ -117,13 +117,13 @@ def test_an_edge_on_another_host_is_reached_without_proxy_as_well() -> None:
 @given(
     st.dictionaries(st.from_regex(r"(AWS|AMAZON|TABARD|PATH)_?[A-Z_]{0,20}", fullmatch=True), st.just("d"))
 )
-def test_no_unknown_aws_variable_ever_comes_through(base: dict[str, str]) -> None:
+def test_an_unknown_aws_variable_is_always_removed(base: dict[str, str]) -> None:
     for name, value in made(base).items():
         if name.startswith(("AWS_", "AMAZON_", "TABARD_")) and name not in KEPT_AWS_VARIABLES:
             assert value == SET[name]
 
 
-def test_a_server_hands_on_only_what_a_program_needs_to_start() -> None:
+def test_a_server_passes_on_only_the_variables_that_programs_need() -> None:
     base = {
         "PATH": "/bin",
         "LANG": "C",

@@ -1,4 +1,4 @@
-"""The files that an instance is given, made again at each of its starts."""
+"""The files of an instance, which the agent makes again at each start."""
 
 import os
 import stat
@@ -10,7 +10,7 @@ from tabard.agent.container import TOKEN_FILE, container_environment
 from tabard.agent.drivers.process.driver import EMPTY_FILE, HOME, USER_DATA, Owner, write_user_data
 from tabard.agent.fresh_files import write_fresh
 from tabard.agent.instance_folders import former_instances, make_folder
-from tests.support.described_instance import FACTS
+from tests.support.described_instance import DESIRED
 
 
 def mode(path: Path) -> int:
@@ -45,20 +45,20 @@ def test_the_umask_takes_no_permission_away(tmp_path: Path) -> None:
 
 
 def test_an_instances_folder_is_made_again_at_every_start(tmp_path: Path) -> None:
-    directory = tmp_path / FACTS.instance_id
+    directory = tmp_path / DESIRED.instance_id
     for boot_number in range(3):
-        make_folder(directory, msgspec.structs.replace(FACTS, boot_number=boot_number))
+        make_folder(directory, msgspec.structs.replace(DESIRED, boot_number=boot_number))
         empty = directory / EMPTY_FILE
         assert (empty.read_bytes(), mode(empty), mode(directory)) == (b"", 0o444, 0o711)
-        assert former_instances(tmp_path) == [(FACTS.instance_id, boot_number)]
+        assert former_instances(tmp_path) == [(DESIRED.instance_id, boot_number)]
 
 
 def test_a_configuration_that_an_instance_filled_is_empty_at_its_next_start(tmp_path: Path) -> None:
-    directory = tmp_path / FACTS.instance_id
-    make_folder(directory, FACTS)
+    directory = tmp_path / DESIRED.instance_id
+    make_folder(directory, DESIRED)
     (directory / EMPTY_FILE).chmod(0o600)
     (directory / EMPTY_FILE).write_text("[default]\n")
-    make_folder(directory, FACTS)
+    make_folder(directory, DESIRED)
     assert (directory / EMPTY_FILE).read_bytes() == b""
 
 

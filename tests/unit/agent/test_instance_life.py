@@ -1,4 +1,4 @@
-"""The table of an instance's life, row by row, and what may be said of every way through it."""
+"""The table of an instance's life, row by row, and properties of every path through it."""
 
 import pytest
 from hypothesis import given
@@ -88,19 +88,19 @@ def through(*events: LifeEvent | tuple[LifeEvent, Reason]) -> Life:
     return life
 
 
-def test_an_instance_that_ends_by_itself_says_how() -> None:
+def test_an_instance_that_ends_by_itself_shows_its_exit_status() -> None:
     life = through(LifeEvent.LAUNCH, LifeEvent.STARTED, LifeEvent.MAIN_ENDED, (LifeEvent.CLOSED, BY_ITSELF))
     assert (life.phase, life.reason) == ("stopped", BY_ITSELF)
 
 
-def test_an_instance_that_is_stopped_says_who_asked_however_its_process_ended() -> None:
+def test_a_stopped_instance_shows_the_requester_for_any_exit_status() -> None:
     asked = (LifeEvent.LAUNCH, LifeEvent.STARTED, (LifeEvent.STOP, BY_REQUEST), LifeEvent.MAIN_ENDED)
     assert through(*asked).reason == NO_REASON
     life = through(*asked, (LifeEvent.CLOSED, BY_ITSELF))
     assert (life.phase, life.reason) == ("stopped", BY_REQUEST)
 
 
-def test_what_is_terminated_while_it_stops_is_terminated() -> None:
+def test_a_stopping_instance_can_be_terminated() -> None:
     life = through(
         LifeEvent.LAUNCH,
         (LifeEvent.AGENT_ENDS, AGENT_ENDED),
@@ -110,7 +110,7 @@ def test_what_is_terminated_while_it_stops_is_terminated() -> None:
     assert (life.phase, life.reason) == ("terminated", BY_REQUEST)
 
 
-def test_what_never_began_is_stopped_at_once_and_says_why() -> None:
+def test_an_instance_that_never_began_stops_at_once_with_the_reason() -> None:
     life = through((LifeEvent.STOP, BY_REQUEST))
     assert (life.phase, life.reason) == ("stopped", BY_REQUEST)
 
@@ -146,12 +146,14 @@ def test_a_stop_in_the_middle_of_a_reboot_starts_nothing_again() -> None:
         ((LifeEvent.TERMINATE, LifeEvent.AGENT_ENDS), True),
     ],
 )
-def test_terminating_and_the_agents_end_hurry(events: tuple[LifeEvent, ...], is_hurried: bool) -> None:
+def test_termination_and_the_agents_end_shorten_the_grace(
+    events: tuple[LifeEvent, ...], is_hurried: bool
+) -> None:
     assert through(LifeEvent.LAUNCH, LifeEvent.STARTED, *events).is_hurried is is_hurried
 
 
 @pytest.mark.parametrize("phase", ["running", "stopping", "shutting-down"])
-def test_what_rests_neither_runs_nor_ends(phase: Phase) -> None:
+def test_a_stopped_instance_neither_runs_nor_ends(phase: Phase) -> None:
     with pytest.raises(KeyError):
         at_rest(phase)
 

@@ -1,4 +1,4 @@
-"""What a killed agent could not end is ended by the next one, and nothing else is."""
+"""The next agent ends the processes that a killed agent left, and no others."""
 
 import subprocess
 import sys

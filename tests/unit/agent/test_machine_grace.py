@@ -1,4 +1,4 @@
-"""How long a virtual machine is given to shut down: by whom it is ended, and why."""
+"""The grace of a virtual machine: how long it may shut down, by the reason of its end."""
 
 import asyncio
 import os
@@ -16,17 +16,17 @@ from tabard.agent.networks.network import InstanceNetwork, LoopbackPorts
 from tabard.agent.settings import AgentSettings
 from tabard.clock import SystemClock
 from tabard.model.messages import DesiredInstance
-from tests.support.described_instance import FACTS
+from tests.support.described_instance import DESIRED
 from tests.support.fake_edge import FakeEdge
 
 PATIENT, GENERAL = timedelta(seconds=90), timedelta(seconds=10)
-MACHINE = msgspec.structs.replace(FACTS, driver="vm")
+MACHINE = msgspec.structs.replace(DESIRED, driver="vm")
 STOPPED = msgspec.structs.replace(MACHINE, run_state="stopped")
 TERMINATED = msgspec.structs.replace(MACHINE, run_state="terminated")
 
 
 class SlowMachine:
-    """Shuts down by itself when the test says so, and at once when it is given less than 90 seconds."""
+    """Shuts down on the test's signal, and at once when its grace is less than 90 seconds."""
 
     descriptors: tuple[int, ...] | None = None
 
@@ -79,7 +79,7 @@ class Host:
         self.driver = Machines()
         self.stop = asyncio.Event()
         agent = Agent(
-            FACTS.host_id,
+            DESIRED.host_id,
             self.edge,
             {"process": self.driver, "vm": self.driver},
             AgentSettings(wait_seconds=1, seed=1, stop_grace=GENERAL, machine_stop_grace=PATIENT),
@@ -109,7 +109,7 @@ async def host(tmp_path: Path) -> AsyncIterator[Host]:
     await asyncio.wait_for(host.work, 10)
 
 
-async def test_a_machine_that_is_stopped_gets_its_time(host: Host) -> None:
+async def test_a_stopped_machine_gets_its_grace(host: Host) -> None:
     host.edge.put(STOPPED)
     (machine,) = host.driver.booted
     await host.until(lambda: machine.graces)
@@ -118,7 +118,7 @@ async def test_a_machine_that_is_stopped_gets_its_time(host: Host) -> None:
     assert machine.graces == [PATIENT]
 
 
-async def test_a_machine_that_is_rebooted_gets_its_time(host: Host) -> None:
+async def test_a_rebooted_machine_gets_its_grace(host: Host) -> None:
     host.edge.put(msgspec.structs.replace(MACHINE, boot_number=1))
     await host.until(lambda: host.driver.booted[0].graces)
     host.driver.booted[0].ended.set_result(ExitStatus(code=0))
@@ -126,13 +126,13 @@ async def test_a_machine_that_is_rebooted_gets_its_time(host: Host) -> None:
     assert host.driver.booted[0].graces == [PATIENT]
 
 
-async def test_a_machine_that_is_terminated_gets_no_more_than_others(host: Host) -> None:
+async def test_a_terminated_machine_gets_the_general_grace(host: Host) -> None:
     host.edge.put(TERMINATED)
     await host.until_it_is("terminated")
     assert host.driver.booted[0].graces[-1] == GENERAL
 
 
-async def test_terminating_hurries_a_machine_that_is_being_stopped(host: Host) -> None:
+async def test_termination_shortens_the_grace_of_a_stopping_machine(host: Host) -> None:
     host.edge.put(STOPPED)
     await host.until(lambda: host.driver.booted[0].graces)
     host.edge.put(TERMINATED)
@@ -140,8 +140,8 @@ async def test_terminating_hurries_a_machine_that_is_being_stopped(host: Host) -
     assert host.driver.booted[0].graces == [PATIENT, GENERAL]
 
 
-async def test_the_agents_end_hurries_a_machine_that_is_being_stopped(host: Host) -> None:
-    """Its supervisor waits for it no longer; nothing may be left."""
+async def test_the_agents_end_shortens_the_grace_of_a_stopping_machine(host: Host) -> None:
+    """Its supervisor does not wait longer; no process may remain."""
     host.edge.put(STOPPED)
     await host.until(lambda: host.driver.booted[0].graces)
     host.stop.set()
@@ -149,7 +149,7 @@ async def test_the_agents_end_hurries_a_machine_that_is_being_stopped(host: Host
     assert host.driver.booted[0].graces == [PATIENT, GENERAL]
 
 
-async def test_the_agents_end_hurries_a_machine_that_is_being_rebooted(host: Host) -> None:
+async def test_the_agents_end_shortens_the_grace_of_a_rebooting_machine(host: Host) -> None:
     host.edge.put(msgspec.structs.replace(MACHINE, boot_number=1))
     await host.until(lambda: host.driver.booted[0].graces)
     host.stop.set()
@@ -158,7 +158,7 @@ async def test_the_agents_end_hurries_a_machine_that_is_being_rebooted(host: Hos
 
 
 async def test_other_instances_have_the_general_grace(tmp_path: Path, host: Host) -> None:
-    other = msgspec.structs.replace(FACTS, instance_id="i-0123456789abcdef1")
+    other = msgspec.structs.replace(DESIRED, instance_id="i-0123456789abcdef1")
     host.edge.put(other)
     await host.until(lambda: len(host.driver.booted) == 2)
     host.edge.put(msgspec.structs.replace(other, run_state="stopped"))

@@ -1,4 +1,4 @@
-"""The process that makes networks without root: what it holds, and that nothing is lost when it dies."""
+"""The process that makes networks without root: its privileges, and its restart after a crash."""
 
 import asyncio
 import os
@@ -58,7 +58,7 @@ async def maker() -> AsyncIterator[NetworkMaker]:
 
 
 async def made_by(maker: NetworkMaker) -> str:
-    """Make a network, let go of it, and say which it was."""
+    """Make a network, close it, and return its identity."""
     descriptors = await maker.make()
     assert len(descriptors) == DESCRIPTORS
     assert not any(os.get_inheritable(descriptor) for descriptor in descriptors)
@@ -78,7 +78,7 @@ def pid_of(maker: NetworkMaker) -> int:
 
 
 def has_ended(pid: int) -> bool:
-    """Whether a process that is not ours has, within ten seconds."""
+    """Whether a process that is not our child ends within ten seconds."""
     try:
         pidfd = os.pidfd_open(pid)
     except ProcessLookupError:
@@ -120,14 +120,14 @@ async def test_it_has_no_environment_no_argument_of_ours_and_no_descriptor_but_i
     assert len(list((process / "task").iterdir())) == 1
 
 
-async def test_another_is_started_where_it_has_died(maker: NetworkMaker) -> None:
+async def test_a_dead_process_is_replaced(maker: NetworkMaker) -> None:
     former = pid_of(maker)
     os.kill(former, signal.SIGKILL)
     await made_by(maker)
     assert pid_of(maker) != former
 
 
-async def test_where_it_dies_while_it_is_asked_the_next_one_answers(maker: NetworkMaker) -> None:
+async def test_a_process_that_dies_during_a_request_is_replaced(maker: NetworkMaker) -> None:
     former = pid_of(maker)
     os.kill(former, signal.SIGSTOP)
     asked = asyncio.create_task(made_by(maker))
@@ -137,7 +137,7 @@ async def test_where_it_dies_while_it_is_asked_the_next_one_answers(maker: Netwo
     assert pid_of(maker) != former
 
 
-async def test_it_ends_with_what_it_was_made_for(maker: NetworkMaker) -> None:
+async def test_the_process_ends_with_its_network_maker(maker: NetworkMaker) -> None:
     pid = pid_of(maker)
     maker.close()
     assert maker.pid is None
@@ -150,7 +150,7 @@ async def test_it_ends_with_what_it_was_made_for(maker: NetworkMaker) -> None:
 
 
 @pytest.mark.usefixtures("maker")
-def test_a_killed_agent_leaves_none_behind() -> None:
+def test_a_killed_agent_leaves_no_maker_behind() -> None:
     with subprocess.Popen([sys.executable, "-c", MAKE_AND_WAIT], stdout=subprocess.PIPE, text=True) as agent:
         assert agent.stdout is not None
         pid = int(agent.stdout.readline())
@@ -159,7 +159,7 @@ def test_a_killed_agent_leaves_none_behind() -> None:
 
 
 @pytest.mark.usefixtures("maker")
-def test_where_the_kernel_refuses_its_reason_is_told() -> None:
+def test_the_kernels_reason_for_a_refusal_is_reported() -> None:
     done = subprocess.run(
         [*NO_NAMESPACES, sys.executable, MAKE],
         capture_output=True,
@@ -170,11 +170,11 @@ def test_where_the_kernel_refuses_its_reason_is_told() -> None:
     assert done.stdout == "network namespaces are not available: No space left on device\n", done.stderr
 
 
-async def test_where_it_cannot_be_started_the_reason_is_told() -> None:
+async def test_the_reason_of_a_failed_start_is_reported() -> None:
     with pytest.raises(NoNetwork, match="cannot be started"):
         await NetworkMaker(python="/nowhere/python").make()
 
 
-async def test_one_that_does_not_stay_alive_is_not_tried_for_ever() -> None:
+async def test_a_process_that_keeps_dying_is_not_restarted_without_end() -> None:
     with pytest.raises(NoNetwork, match="does not stay alive"):
         await NetworkMaker(python="/bin/false").make()

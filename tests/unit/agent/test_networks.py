@@ -1,4 +1,4 @@
-"""Networks of instances: what is in a namespace, who can be reached from it, and what entering one leaves."""
+"""Networks of instances: the contents of a namespace, its reachable addresses, and leaks."""
 
 import asyncio
 import gc
@@ -22,7 +22,7 @@ from tabard.agent.networks.namespaces import (
     best_networks,
 )
 from tabard.agent.networks.network import InstanceNetwork, LoopbackPorts, Networks, NoNetwork
-from tests.support.described_instance import FACTS
+from tests.support.described_instance import DESIRED
 
 EDGE = InsideEdge.of("http://127.0.0.1:4580")
 # What a program inside can find out, as one line of JSON.
@@ -72,7 +72,7 @@ def open_descriptors() -> int:
 async def run_inside(
     network: InstanceNetwork, *command: str, owner: Owner | None = None, hidden: Sequence[Path] = ()
 ) -> str:
-    """Run a command in a network; what it printed."""
+    """Run a command in a network; return its output."""
     process = await asyncio.create_subprocess_exec(
         *launch_command(command, network=network, owner=owner, hidden=hidden),
         stdout=asyncio.subprocess.PIPE,
@@ -113,7 +113,7 @@ async def network(networks: Networks) -> AsyncIterator[InstanceNetwork]:
     opened.close()
 
 
-async def test_metadata_and_edge_are_all_there_is_inside(network: InstanceNetwork) -> None:
+async def test_only_metadata_and_edge_are_reachable_inside(network: InstanceNetwork) -> None:
     servers = await accept_for_ever(network)
     said = json.loads(await run_inside(network, sys.executable, "-I", "-S", "-c", LOOK))
     for server in servers:
@@ -129,7 +129,7 @@ async def test_metadata_and_edge_are_all_there_is_inside(network: InstanceNetwor
     assert said["descriptors"] == [0, 1, 2, 3]
 
 
-async def test_what_runs_inside_has_no_capability_that_leads_out(network: InstanceNetwork) -> None:
+async def test_processes_inside_have_no_capability_to_escape(network: InstanceNetwork) -> None:
     said = json.loads(await run_inside(network, sys.executable, "-I", "-S", "-c", LOOK))
     assert said["capabilities"] & (SYS_ADMIN | NET_ADMIN | SYS_PTRACE | NET_RAW) == 0
     if network.user_namespace is not None:
@@ -154,7 +154,7 @@ async def test_a_uid_of_its_own(networks: Networks) -> None:
     assert (said["uid"], said["groups"], said["capabilities"]) == (owner.uid, [], 0)
 
 
-def test_own_uids_are_in_the_range_that_is_nobodys_and_differ() -> None:
+def test_own_uids_differ_and_lie_in_an_unassigned_range() -> None:
     owners = {owner_of_its_own(f"i-{number:017x}") for number in range(1000)}
     assert len(owners) == 1000
     assert all(0x7000_0000 <= (owner.uid or 0) < 0x7FFF_FFFF and owner.uid == owner.gid for owner in owners)
@@ -215,7 +215,7 @@ async def test_a_running_process_is_adopted_by_its_pid(networks: Networks) -> No
 
 
 @pytest.mark.parametrize("kind", [RootNamespaces, RootlessNamespaces])
-async def test_a_process_that_is_gone_cannot_be_adopted(
+async def test_an_ended_process_cannot_be_adopted(
     kind: type[RootNamespaces | RootlessNamespaces],
 ) -> None:
     process = await asyncio.create_subprocess_exec("true")
@@ -249,13 +249,13 @@ async def test_nothing_stays_open(networks: Networks) -> None:
         ("http://edge.example.com:4580", None),
     ],
 )
-def test_where_the_edge_is_inside(endpoint: str, outside: object) -> None:
+def test_the_edges_address_inside(endpoint: str, outside: object) -> None:
     edge = InsideEdge.of(endpoint)
     assert (edge.outside, edge.endpoint) == (outside, "http://169.254.169.253")
 
 
 @pytest.mark.parametrize("endpoint", ["http://[::1]:4580", "http://10.0.0.7:80", "http://edge.example.com"])
-async def test_an_edge_that_is_elsewhere(networks: Networks, endpoint: str) -> None:
+async def test_an_edge_on_another_host(networks: Networks, endpoint: str) -> None:
     edge = InsideEdge.of(endpoint)
     network = await type(networks)(edge).open()  # type: ignore[call-arg]
     names = [listener.getsockname()[:2] for listener in network.edge]
@@ -264,7 +264,7 @@ async def test_an_edge_that_is_elsewhere(networks: Networks, endpoint: str) -> N
     assert names == [("169.254.169.253", 80), *expected]
 
 
-async def test_ports_of_the_loopback_are_told_and_promise_nothing() -> None:
+async def test_loopback_ports_promise_no_isolation() -> None:
     ports = LoopbackPorts(uid=1234)
     network = await ports.open()
     host, port = network.metadata[0].getsockname()
@@ -283,8 +283,8 @@ async def test_the_best_networks_are_roots_own_where_there_is_root(networks: Net
     assert best.isolation == ("network namespace" if os.geteuid() == 0 else "network namespace (rootless)")
 
 
-async def test_where_there_are_none_the_reason_is_said() -> None:
-    with pytest.raises(NoNetwork, match="Linux alone"):
+async def test_the_reason_for_missing_namespaces_is_reported() -> None:
+    with pytest.raises(NoNetwork, match="only on Linux"):
         await best_networks(EDGE, platform="darwin")
 
 
@@ -314,9 +314,9 @@ async def test_a_container_is_watched_and_never_ended(networks: Networks) -> Non
     driver = AdoptingDriver(process.pid, networks)
     network = await driver.open_network()
     assert len(network.metadata) >= 1
-    running = await driver.start(FACTS, network, {}, Path("/"))
+    running = await driver.start(DESIRED, network, {}, Path("/"))
     with pytest.raises(CannotStart, match="another instance"):
-        await driver.start(FACTS, network, {}, Path("/"))
+        await driver.start(DESIRED, network, {}, Path("/"))
     await running.stop(timedelta(seconds=1))
     assert (await running.wait()).is_known is False
     assert process.returncode is None

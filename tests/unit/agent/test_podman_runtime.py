@@ -1,4 +1,4 @@
-"""Which runtime podman is told to use, by the cgroups of the machine and the runtimes that it has."""
+"""The runtime for podman, by the machine's cgroups and its installed runtimes."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What has to be done, as a table of what is and what should be."""
+"""The actions for each pair of present and desired state, as a table."""
 
 from dataclasses import replace
 
@@ -17,14 +17,14 @@ from tabard.agent.reconcile import (
     StartInstance,
     StopInstance,
     TerminateInstance,
-    UpdateFacts,
+    UpdateDesired,
     changed,
     reconcile,
 )
 from tabard.model.messages import DesiredInstance, DesiredRunState, InstanceReport
-from tests.support.described_instance import FACTS, OPTIONS, PROFILE
+from tests.support.described_instance import DESIRED, OPTIONS, PROFILE
 
-ID = FACTS.instance_id
+ID = DESIRED.instance_id
 ROLE = RoleOf(PROFILE.association_id, PROFILE.role_id)
 OTHER = RoleOf("iip-assoc-0fedcba9876543210", PROFILE.role_id)
 
@@ -40,11 +40,11 @@ def seen(state: str, **changes: object) -> ObservedInstance:
 
 
 def running(**changes: object) -> ObservedInstance:
-    return seen("running", **{"facts": FACTS, "sessions": {"2.0": ROLE}, **changes})
+    return seen("running", **{"desired": DESIRED, "sessions": {"2.0": ROLE}, **changes})
 
 
 def wanted(state: DesiredRunState = "running", **changes: object) -> DesiredInstance:
-    return msgspec.structs.replace(FACTS, run_state=state, **changes)
+    return msgspec.structs.replace(DESIRED, run_state=state, **changes)
 
 
 OPTIONAL = msgspec.structs.replace(OPTIONS, http_tokens="optional")
@@ -61,7 +61,7 @@ TABLE: dict[str, tuple[DesiredInstance | None, ObservedInstance | None, list[Act
     "starting": (wanted(), seen("pending"), []),
     "starting, metadata up": (
         wanted(),
-        seen("pending", facts=FACTS),
+        seen("pending", desired=DESIRED),
         [FetchSession(ID, "2.0", ROLE)],
     ),
     "to stop": (wanted("stopped"), running(), [StopInstance(ID)]),
@@ -82,18 +82,22 @@ TABLE: dict[str, tuple[DesiredInstance | None, ObservedInstance | None, list[Act
     "ended by itself, not told": (wanted(), seen("stopped", reported=None), [Report(report("stopped"))]),
     "started again": (LATER, seen("stopped"), [StartInstance(LATER)]),
     "started again while it stops": (LATER, seen("stopping"), []),
-    "to reboot": (LATER, running(facts=LATER), [RebootInstance(ID)]),
-    "to reboot, not told of it yet": (LATER, running(), [UpdateFacts(LATER), RebootInstance(ID)]),
-    "rebooted": (LATER, replace(running(facts=LATER), boot_number=1), []),
+    "to reboot": (LATER, running(desired=LATER), [RebootInstance(ID)]),
+    "to reboot, not told of it yet": (LATER, running(), [UpdateDesired(LATER), RebootInstance(ID)]),
+    "rebooted": (LATER, replace(running(desired=LATER), boot_number=1), []),
     "forgotten by the edge": (None, running(), [TerminateInstance(ID)]),
     "forgotten, ending": (None, seen("shutting-down"), []),
     "forgotten and stopped": (None, seen("stopped"), [ForgetInstance(ID)]),
     "forgotten and over": (None, seen("terminated"), [ForgetInstance(ID)]),
-    "new facts": (wanted(tags=()), running(facts=wanted(user_data=b"x")), [UpdateFacts(wanted())]),
+    "new desired state": (
+        wanted(tags=()),
+        running(desired=wanted(user_data=b"x")),
+        [UpdateDesired(wanted())],
+    ),
     "tokens optional": (
         wanted(metadata_options=OPTIONAL),
         running(),
-        [UpdateFacts(wanted(metadata_options=OPTIONAL)), FetchSession(ID, "1.0", ROLE)],
+        [UpdateDesired(wanted(metadata_options=OPTIONAL)), FetchSession(ID, "1.0", ROLE)],
     ),
     "tokens required": (
         wanted(),
@@ -103,14 +107,14 @@ TABLE: dict[str, tuple[DesiredInstance | None, ObservedInstance | None, list[Act
     "endpoint disabled": (
         wanted(metadata_options=DISABLED),
         running(),
-        [UpdateFacts(wanted(metadata_options=DISABLED)), DropSession(ID, "2.0")],
+        [UpdateDesired(wanted(metadata_options=DISABLED)), DropSession(ID, "2.0")],
     ),
     "associated": (wanted(), running(sessions={}), [FetchSession(ID, "2.0", ROLE)]),
     "association replaced": (
         wanted(instance_profile=NEXT),
         running(),
         [
-            UpdateFacts(wanted(instance_profile=NEXT)),
+            UpdateDesired(wanted(instance_profile=NEXT)),
             DropSession(ID, "2.0"),
             FetchSession(ID, "2.0", OTHER),
         ],
@@ -118,12 +122,12 @@ TABLE: dict[str, tuple[DesiredInstance | None, ObservedInstance | None, list[Act
     "disassociated": (
         wanted(instance_profile=None),
         running(),
-        [UpdateFacts(wanted(instance_profile=None)), DropSession(ID, "2.0")],
+        [UpdateDesired(wanted(instance_profile=None)), DropSession(ID, "2.0")],
     ),
     "role taken out": (
         wanted(instance_profile=NO_ROLE),
         running(),
-        [UpdateFacts(wanted(instance_profile=NO_ROLE)), DropSession(ID, "2.0")],
+        [UpdateDesired(wanted(instance_profile=NO_ROLE)), DropSession(ID, "2.0")],
     ),
     "association to be told": (
         wanted(),
@@ -134,19 +138,19 @@ TABLE: dict[str, tuple[DesiredInstance | None, ObservedInstance | None, list[Act
 
 
 @pytest.mark.parametrize("case", TABLE)
-def test_what_has_to_be_done(case: str) -> None:
+def test_each_pair_of_states_leads_to_its_actions(case: str) -> None:
     desired, observed, actions = TABLE[case]
     assert reconcile(desired, observed) == tuple(actions)
 
 
-def test_of_what_nobody_knows_there_is_nothing_to_do() -> None:
+def test_an_unknown_instance_needs_no_action() -> None:
     assert reconcile(None, None) == ()
 
 
-def test_what_is_told_otherwise_or_no_more_is_looked_at_again() -> None:
+def test_changed_and_missing_instances_are_reconciled_again() -> None:
     one, other, gone = "i-0123456789abcdef0", "i-0fedcba9876543210", "i-00000000000000001"
-    former = {one: FACTS, other: FACTS}
+    former = {one: DESIRED, other: DESIRED}
     assert changed(former, dict(former), (one, other)) == []
     assert changed({}, former, ()) == [one, other]
-    altered = {one: FACTS, other: msgspec.structs.replace(FACTS, boot_number=1)}
+    altered = {one: DESIRED, other: msgspec.structs.replace(DESIRED, boot_number=1)}
     assert changed(former, altered, (one, gone)) == [other, gone]

@@ -1,4 +1,4 @@
-"""What is repeated for ever, and the one thing that ends it."""
+"""The retry loop, and the only error that ends it."""
 
 import random
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from tabard.agent.retry_loop import HostRevoked, RetryLoop
 
 
 class Enough(Exception):
-    """The test has seen what it wanted."""
+    """Ends the loop of a test."""
 
 
 def refused(code: str) -> EdgeRefused:
@@ -24,7 +24,7 @@ ANOTHER_KEY = refused("InvalidClientTokenId")
 
 
 async def repeated(answers: Sequence[EdgeError | None], *, ends: bool = True) -> int:
-    """How many steps were taken before Enough, or before the host was found to be revoked."""
+    """Count the steps until Enough, or until HostRevoked."""
     taken = 0
 
     async def step() -> None:
@@ -50,7 +50,7 @@ async def repeated(answers: Sequence[EdgeError | None], *, ends: bool = True) ->
 @pytest.mark.parametrize(
     "answers", [[GONE] * 3, [AWAY, GONE, GONE, GONE], [GONE_MEANWHILE], [None, None, GONE_MEANWHILE]]
 )
-async def test_an_agent_ends_once_its_host_is_surely_gone(answers: list[EdgeError | None]) -> None:
+async def test_an_agent_ends_once_its_host_is_certainly_removed(answers: list[EdgeError | None]) -> None:
     with pytest.raises(HostRevoked, match="h-0123456789abcdef0 was revoked"):
         await repeated(answers)
 
@@ -65,17 +65,17 @@ async def test_an_agent_ends_once_its_host_is_surely_gone(answers: list[EdgeErro
         [refused("ServiceUnavailable")] * 20,
     ],
 )
-async def test_nothing_else_ends_it(answers: list[EdgeError | None]) -> None:
-    """An edge that lags behind, is away, or has seen another key: the next answer may be another."""
+async def test_no_other_error_ends_the_loop(answers: list[EdgeError | None]) -> None:
+    """An edge may lag, be unreachable, or know another key: a later answer may differ."""
     with pytest.raises(Enough):
         await repeated(answers)
 
 
-async def test_an_agent_of_the_installations_own_goes_on_asking() -> None:
+async def test_an_installations_own_agent_retries_without_end() -> None:
     with pytest.raises(Enough):
         await repeated([GONE, GONE, GONE, GONE_MEANWHILE], ends=False)
 
 
-def test_the_operator_is_told_what_it_means() -> None:
-    assert str(HostRevoked("h-1")).endswith("no instance any more, and its role has ended")
+def test_the_message_tells_the_operator_the_consequence() -> None:
+    assert str(HostRevoked("h-1")).endswith("no longer an instance, and its role has ended")
     assert steps.HOST_REVOKED == "host_revoked"

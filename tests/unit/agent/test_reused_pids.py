@@ -1,4 +1,4 @@
-"""A process's number is another's once it has ended: nobody is ended or adopted in its place."""
+"""Reused process ids: the agent never ends or adopts the new process in place of the old."""
 
 import asyncio
 import os
@@ -15,7 +15,7 @@ from tabard.agent.drivers.pidfd import hold, signal_group
 from tabard.agent.drivers.process.driver import ProcessDriver
 from tabard.agent.networks.namespaces import InsideEdge, RootNamespaces
 from tabard.agent.networks.network import InstanceNetwork, LoopbackPorts, NoNetwork
-from tests.support.described_instance import FACTS
+from tests.support.described_instance import DESIRED
 
 pytestmark = pytest.mark.root("chooses the numbers of processes")
 
@@ -27,7 +27,7 @@ Start = Callable[..., "subprocess.Popen[bytes]"]
 
 @pytest.fixture
 def start() -> Iterator[Start]:
-    """Starts processes, also under a number that was another's, and ends them."""
+    """Starts processes, also with a reused pid, and ends them."""
     try:
         LAST_PID.write_text(LAST_PID.read_text())  # everybody may open it, and only root may choose
     except OSError as error:
@@ -78,8 +78,8 @@ def addresses_in(process: "subprocess.Popen[bytes]") -> str:
     ).stdout
 
 
-async def test_the_network_of_a_process_that_took_over_a_number_is_not_adopted(start: Start) -> None:
-    """Nor touched: no address of ours is put into it."""
+async def test_the_network_of_a_process_with_a_reused_pid_is_not_adopted(start: Start) -> None:
+    """The agent adds no address to it either."""
     meant = in_a_network_of_its_own(start)
     driver = AdoptingDriver(meant.pid, RootNamespaces(InsideEdge()))
     another = in_a_network_of_its_own(start, pid=end(meant))
@@ -89,13 +89,13 @@ async def test_the_network_of_a_process_that_took_over_a_number_is_not_adopted(s
     driver.close()
 
 
-async def test_a_kept_process_whose_number_is_anothers_is_not_adopted(start: Start, tmp_path: Path) -> None:
+async def test_a_handed_over_process_with_a_reused_pid_is_not_adopted(start: Start, tmp_path: Path) -> None:
     meant = start("sleep", "60")
     held, output = os.pidfd_open(meant.pid), os.open(os.devnull, os.O_RDONLY)
     another = start("sleep", "60", pid=end(meant))
     kept = RunningInstance(
         boot_number=1,
-        served=MetadataState(facts=FACTS),
+        metadata=MetadataState(desired=DESIRED),
         network=InstanceNetwork(metadata=()),
         token_key=b"of nobody",
         process=(held, output),
@@ -106,8 +106,8 @@ async def test_a_kept_process_whose_number_is_anothers_is_not_adopted(start: Sta
     kept.close()
 
 
-def test_a_group_is_ended_by_who_led_it_and_not_by_its_number(start: Start) -> None:
-    """The leader has ended and was waited for, and its number leads another's group by now."""
+def test_a_group_is_ended_by_pidfd_not_by_pid(start: Start) -> None:
+    """The leader was reaped, and its pid now leads another group."""
     meant = start("sleep", "60")
     held = hold(meant.pid)
     assert held is not None
@@ -118,7 +118,7 @@ def test_a_group_is_ended_by_who_led_it_and_not_by_its_number(start: Start) -> N
     os.close(held)
 
 
-async def test_what_a_leader_left_ends_though_the_leader_is_gone(start: Start) -> None:
+async def test_leftover_processes_end_after_their_leader(start: Start) -> None:
     leader = start("sh", "-c", "sleep 60 & echo $!; exec sleep 60")
     held = hold(leader.pid)
     assert held is not None
@@ -140,5 +140,5 @@ def is_a_group(number: int) -> bool:
     return True
 
 
-def test_nobody_is_held_where_nobody_is(start: Start) -> None:
+def test_a_missing_process_has_no_pidfd(start: Start) -> None:
     assert hold(end(start("true"))) is None

@@ -1,4 +1,4 @@
-"""When sessions are replaced."""
+"""The times at which sessions are replaced."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -54,7 +54,7 @@ def mint(
     return rotation.minted(
         state,
         RESULT,
-        asked_at=at(now if asked is None else asked),
+        requested_at=at(now if asked is None else asked),
         lifetime_seconds=lifetime,
         now=at(now),
         rotate_every_seconds=rotate_every,
@@ -62,7 +62,7 @@ def mint(
     )
 
 
-def test_nothing_is_held_at_first_and_it_is_due_at_once() -> None:
+def test_a_new_rotation_has_no_session_and_is_due_at_once() -> None:
     state = rotation.begin(now=at(5))
     assert rotation.is_due(state, now=at(5))
     assert rotation.servable(state, now=at(5)) is None
@@ -82,8 +82,8 @@ def test_nothing_is_held_at_first_and_it_is_due_at_once() -> None:
         (30 * 60, 1, 1),
     ],
 )
-def test_the_pace(lifetime: float, rotate_every: float | None, expected: float) -> None:
-    pace = rotation.pace_seconds(lifetime_seconds=lifetime, rotate_every_seconds=rotate_every)
+def test_the_renewal_interval(lifetime: float, rotate_every: float | None, expected: float) -> None:
+    pace = rotation.renewal_interval_seconds(lifetime_seconds=lifetime, rotate_every_seconds=rotate_every)
     assert pace == expected
 
 
@@ -101,7 +101,7 @@ def test_more_than_twenty_minutes_are_left_whenever_a_session_is_replaced(
 
 
 @given(first=jitters)
-def test_the_first_renewal_falls_anywhere_in_the_pace(first: float) -> None:
+def test_the_first_renewal_falls_anywhere_in_the_interval(first: float) -> None:
     share = 0.9 * first if first < 8 / 9 else 1 - 0.6 * (1 - first) ** 0.5
     state = mint(rotation.begin(now=at(0)), now=0, jitter=first)
     assert next_attempt_seconds(state) == pytest.approx(max(1, 3 * HOUR * share))
@@ -109,7 +109,7 @@ def test_the_first_renewal_falls_anywhere_in_the_pace(first: float) -> None:
 
 
 @given(later=jitters)
-def test_later_renewals_fall_in_the_last_fifth_of_the_pace(later: float) -> None:
+def test_later_renewals_fall_in_the_last_fifth_of_the_interval(later: float) -> None:
     state = mint(mint(rotation.begin(now=at(0)), now=0), now=100, jitter=later)
     assert 0.8 * 3 * HOUR - 1 <= next_attempt_seconds(state) - 100 <= 3 * HOUR
 
@@ -149,7 +149,7 @@ def test_a_host_whose_wall_clock_is_always_wrong_serves_as_long_as_any_other() -
     state = rotation.minted(
         rotation.begin(now=wrong),
         RESULT,
-        asked_at=wrong,
+        requested_at=wrong,
         lifetime_seconds=6 * HOUR,
         now=wrong,
         rotate_every_seconds=None,
@@ -158,7 +158,7 @@ def test_a_host_whose_wall_clock_is_always_wrong_serves_as_long_as_any_other() -
     assert rotation.servable(state, now=at(6 * HOUR - 1, wall_clock_set_by=72 * HOUR)) is state.session
 
 
-def test_the_lifetime_counts_from_the_question_not_from_the_answer() -> None:
+def test_the_lifetime_counts_from_the_request_not_from_the_answer() -> None:
     state = mint(rotation.begin(now=at(0)), now=10, asked=7)
     assert state.session is not None
     assert state.session.ends_at.boottime_seconds == 7 + 6 * HOUR
@@ -182,7 +182,7 @@ def test_success_forgets_failures_and_refusals() -> None:
 
 
 @given(jitter=jitters, failures=st.integers(min_value=0, max_value=2000))
-def test_a_refused_role_is_asked_for_again_within_fifteen_seconds(jitter: float, failures: int) -> None:
+def test_a_refused_role_is_requested_again_within_fifteen_seconds(jitter: float, failures: int) -> None:
     refusal = MintRefusal(code="AssumeRoleUnauthorizedAccess", message="no", refused_at=NOW)
     state = replace(mint(rotation.begin(now=at(0)), now=0), failures=failures)
     after = rotation.refused(state, refusal, now=at(0), jitter=jitter)

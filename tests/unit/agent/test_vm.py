@@ -1,4 +1,4 @@
-"""The driver of virtual machines, with programs of the test's own in place of QEMU's."""
+"""The driver of virtual machines, with test programs in place of QEMU's."""
 
 import asyncio
 import json
@@ -32,14 +32,14 @@ from tabard.agent.drivers.vm.qemu import (
     smbios_uuid,
 )
 from tabard.agent.networks.network import InstanceNetwork, LoopbackPorts
-from tests.support.described_instance import FACTS
+from tests.support.described_instance import DESIRED
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="QEMU's process is held by a pidfd")
 
 GRACE = timedelta(seconds=10)
 NO_GRACE = timedelta(seconds=0.2)
 NETWORK = InstanceNetwork(metadata=())
-PLACED = msgspec.structs.replace(FACTS, private_ip_address="172.31.0.7", driver="vm")
+PLACED = msgspec.structs.replace(DESIRED, private_ip_address="172.31.0.7", driver="vm")
 ENVIRONMENT = {
     "AWS_ENDPOINT_URL": "http://169.254.169.253",
     "AWS_REGION": "eu-west-1",
@@ -139,7 +139,7 @@ async def eventually(true: Callable[[], object]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_qemu_is_handed_open_files_and_no_more(image: Path, directory: Path) -> None:
+async def test_qemu_inherits_open_files_and_no_others(image: Path, directory: Path) -> None:
     """What it may write is the instance's own disk; what is the agent's own does not reach it."""
     running = await start(driver_of(image), directory)
     await eventually(lambda: said(directory))
@@ -163,7 +163,9 @@ async def test_stopping_presses_the_power_button_and_waits_for_the_guest(
     assert said(directory)[-1] == "goodbye 1"
 
 
-async def test_a_guest_that_does_not_listen_is_ended_after_its_grace(image: Path, directory: Path) -> None:
+async def test_a_guest_that_ignores_the_power_button_is_killed_after_its_grace(
+    image: Path, directory: Path
+) -> None:
     running = await start(driver_of(image, listens=False), directory)
     await eventually(lambda: said(directory))
     await running.stop(NO_GRACE)
@@ -179,7 +181,7 @@ async def test_a_guest_that_is_given_time_can_be_hurried(image: Path, directory:
     assert await running.wait() == ExitStatus(signal_number=signal.SIGTERM)
 
 
-async def test_its_disk_is_there_again_when_it_is_started_again(image: Path, directory: Path) -> None:
+async def test_the_disk_survives_a_stop_and_start(image: Path, directory: Path) -> None:
     driver = driver_of(image)
     await (await start(driver, directory)).stop(GRACE)
     (directory / DISK).write_text("what it had")
@@ -192,19 +194,17 @@ async def test_a_disk_is_never_used_with_another_image(image: Path, directory: P
     driver = driver_of(image)
     await (await start(driver, directory)).stop(GRACE)
     os.utime(image / "disk.raw", (1, 1))
-    with pytest.raises(CannotStart, match="was changed since this instance's disk was made upon it"):
+    with pytest.raises(CannotStart, match="has changed since this instance's disk was made from it"):
         await start(driver, directory)
 
 
 def kept_instance(process: tuple[int, ...]) -> RunningInstance:
     return RunningInstance(
-        boot_number=0, served=MetadataState(facts=PLACED), network=NETWORK, token_key=b"", process=process
+        boot_number=0, metadata=MetadataState(desired=PLACED), network=NETWORK, token_key=b"", process=process
     )
 
 
-async def test_the_next_agent_goes_on_with_a_machine_and_its_power_button(
-    image: Path, directory: Path
-) -> None:
+async def test_the_next_agent_adopts_a_machine_and_its_power_button(image: Path, directory: Path) -> None:
     driver = driver_of(image, outlives_agent=True)
     started = await start(driver, directory)
     assert started.descriptors is not None
@@ -232,12 +232,12 @@ async def test_a_machine_that_has_ended_is_not_adopted(image: Path, directory: P
 @pytest.mark.parametrize(
     ("programs", "reason"),
     [
-        ({"qemu": "no-such-qemu"}, "no-such-qemu is not there"),
-        ({"qemu_img": "/bin/false"}, "its disk cannot be made"),
+        ({"qemu": "no-such-qemu"}, "no-such-qemu is not installed"),
+        ({"qemu_img": "/bin/false"}, "the instance's disk cannot be made"),
         ({"qemu_img": "/no/such/program"}, "No such file"),
     ],
 )
-async def test_what_cannot_start_says_why(
+async def test_a_failed_start_gives_the_reason(
     image: Path, directory: Path, programs: dict[str, str], reason: str
 ) -> None:
     with pytest.raises(CannotStart, match=reason):
@@ -252,7 +252,7 @@ async def test_a_disk_that_was_half_made_is_made_again(image: Path, directory: P
     assert not (directory / f"{DISK}.new").exists()
 
 
-async def test_an_image_that_is_gone_is_the_instances_reason(image: Path, directory: Path) -> None:
+async def test_a_missing_image_is_the_instances_state_reason(image: Path, directory: Path) -> None:
     (image / "disk.raw").unlink()
     with pytest.raises(CannotStart, match=r"has neither disk\.raw nor disk\.qcow2"):
         await start(driver_of(image), directory)
@@ -269,10 +269,10 @@ def qcow2(*, size_bytes: int, backing_file: int = 0) -> bytes:
         ({}, "has neither disk.raw nor disk.qcow2"),
         ({"disk.raw": b"", "disk.qcow2": b""}, "has both disk.raw and disk.qcow2"),
         ({"disk.raw": b"x", "initrd": b"x"}, "has initrd and no vmlinuz"),
-        ({"disk.raw": qcow2(size_bytes=1)}, "is not what its name says"),
-        ({"disk.qcow2": b"x"}, "is not what its name says"),
-        ({"disk.qcow2": b"QFI\xfb"}, "is not what its name says"),
-        ({"disk.qcow2": qcow2(size_bytes=1, backing_file=512)}, "is made upon another disk"),
+        ({"disk.raw": qcow2(size_bytes=1)}, "has the wrong suffix"),
+        ({"disk.qcow2": b"x"}, "has the wrong suffix"),
+        ({"disk.qcow2": b"QFI\xfb"}, "has the wrong suffix"),
+        ({"disk.qcow2": qcow2(size_bytes=1, backing_file=512)}, "has a backing file"),
     ],
 )
 def test_folders_that_are_no_image(tmp_path: Path, files: dict[str, bytes], reason: str) -> None:
@@ -283,9 +283,9 @@ def test_folders_that_are_no_image(tmp_path: Path, files: dict[str, bytes], reas
     assert reason in str(refused.value)
 
 
-def test_a_kernel_that_qemus_user_cannot_read_is_no_kernel(image: Path) -> None:
+def test_a_kernel_that_qemus_user_cannot_read_is_refused(image: Path) -> None:
     (image / "vmlinuz").chmod(0o600)
-    with pytest.raises(NoImage, match="has to be readable by everybody"):
+    with pytest.raises(NoImage, match="must be readable by everybody"):
         read_image(image)
 
 
@@ -308,13 +308,13 @@ def arguments_of(
     return dict(options(qemu_arguments(PLACED, made, ENVIRONMENT, accelerator=accelerator, processors=2)))
 
 
-def test_the_guest_gets_the_address_that_its_metadata_tells() -> None:
+def test_the_guest_gets_the_address_in_its_metadata() -> None:
     network = arguments_of()["-netdev"]
     assert "net=172.31.0.0/20,host=172.31.0.1,dns=172.31.0.2,dhcpstart=172.31.0.7" in network
     assert "hostfwd" not in network
 
 
-def test_the_guest_is_told_where_the_edge_is_and_no_other_variable() -> None:
+def test_the_guest_gets_only_the_edges_variables() -> None:
     told = arguments_of()["-append"].split()
     assert [one for one in told if "setenv" in one] == [
         "systemd.setenv=AWS_ENDPOINT_URL=http://169.254.169.253",
@@ -326,14 +326,14 @@ def test_a_disk_with_a_boot_loader_needs_no_kernel() -> None:
     assert not {"-kernel", "-initrd", "-append"} & set(arguments_of(kernel=None))
 
 
-def test_qemu_may_start_nothing_and_become_nobody_else() -> None:
+def test_qemu_can_neither_start_processes_nor_change_its_uid() -> None:
     assert {"elevateprivileges=deny", "spawn=deny", "resourcecontrol=deny"} <= set(
         arguments_of()["-sandbox"].split(",")
     )
 
 
-def test_what_a_disks_header_says_of_other_files_is_not_followed() -> None:
-    """A machine that took over its QEMU could write there whatever it likes."""
+def test_file_names_in_a_disks_header_are_ignored() -> None:
+    """A guest that took over its QEMU could write any header."""
     disk: dict[str, Any] = json.loads(arguments_of(image_format="qcow2")["-blockdev"])
     assert disk["file"]["filename"] == "/dev/fdset/1"
     assert disk["backing"]["file"]["filename"] == "/dev/fdset/2"
@@ -341,12 +341,12 @@ def test_what_a_disks_header_says_of_other_files_is_not_followed() -> None:
     assert disk["backing"]["backing"] is None
 
 
-def test_only_an_emulation_is_told_that_nothing_speculates() -> None:
+def test_only_an_emulated_guest_boots_without_mitigations() -> None:
     assert "mitigations=off" in arguments_of(accelerator="tcg")["-append"]
     assert "mitigations" not in arguments_of(accelerator="kvm")["-append"]
 
 
-def test_a_machine_knows_by_its_uuid_that_it_is_an_instance() -> None:
+def test_the_uuid_tells_a_guest_that_it_is_an_instance() -> None:
     one, other = smbios_uuid("i-0123456789abcdef0"), smbios_uuid("i-0123456789abcdef1")
     assert one.startswith("ec2")
     assert one != other
@@ -371,7 +371,7 @@ def test_another_user_gets_kvm_only_where_everybody_does(tmp_path: Path) -> None
     assert used_by(Owner(7, 7)) == "kvm"
 
 
-def test_what_is_missing_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_missing_program_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     script(tmp_path / "qemu-img", "#!/bin/sh\n")
     assert qemu_missing().startswith("qemu-system-x86_64 not found (Debian: apt-get install qemu-system-x86")
@@ -379,7 +379,7 @@ def test_what_is_missing_is_named_with_its_package(monkeypatch: pytest.MonkeyPat
     assert not qemu_missing()
 
 
-async def test_a_power_button_of_a_machine_that_is_gone_does_nothing() -> None:
+async def test_the_power_button_of_an_ended_machine_does_nothing() -> None:
     ours, of_qemu = socket.socketpair()
     button = PowerButton(ours)
     of_qemu.close()
@@ -388,7 +388,7 @@ async def test_a_power_button_of_a_machine_that_is_gone_does_nothing() -> None:
     button.close()
 
 
-async def test_what_qemu_says_is_read_so_that_it_never_waits() -> None:
+async def test_qemus_output_is_read_so_that_it_never_blocks() -> None:
     ours, of_qemu = socket.socketpair()
     of_qemu.setblocking(False)
     button = PowerButton(ours)

@@ -1,4 +1,4 @@
-"""Waiting for events, as asyncio's own are waited for."""
+"""Waiting for events, compared with asyncio's own."""
 
 import asyncio
 
@@ -7,7 +7,7 @@ import pytest
 from tabard.agent.waiting import Event, all_of, until
 
 
-async def test_everyone_who_waits_is_woken() -> None:
+async def test_every_waiter_is_woken() -> None:
     event = Event()
     waiting = [asyncio.create_task(event.wait()) for _ in range(3)]
     await asyncio.sleep(0)
@@ -19,7 +19,7 @@ async def test_everyone_who_waits_is_woken() -> None:
     assert event.is_set()
 
 
-async def test_one_that_is_cleared_is_waited_for_again() -> None:
+async def test_a_cleared_event_can_be_awaited_again() -> None:
     event = Event()
     event.set()
     event.clear()
@@ -30,7 +30,7 @@ async def test_one_that_is_cleared_is_waited_for_again() -> None:
     await waiting
 
 
-async def test_who_gives_up_is_forgotten() -> None:
+async def test_a_waiter_that_gives_up_is_forgotten() -> None:
     event = Event()
     waiting = asyncio.create_task(event.wait())
     await asyncio.sleep(0)
@@ -40,7 +40,7 @@ async def test_who_gives_up_is_forgotten() -> None:
     assert event._waiting == ()
 
 
-async def test_all_of_them_or_the_other_or_the_end_of_the_time() -> None:
+async def test_waiting_ends_with_all_events_the_other_event_or_the_timeout() -> None:
     set_already, never = Event(), Event()
     set_already.set()
     await all_of([set_already, set_already], unless=never, timeout_seconds=60)

@@ -1,4 +1,4 @@
-"""What another user than root does with podman and with namespaces: launched, and adopted.
+"""podman and namespaces without root: launches and adoption.
 
 Run as root it takes a uid that is nobody's; run as another user it is that user's podman.
 """
@@ -109,7 +109,7 @@ def home() -> Iterator[Path]:
 
 
 def said_by(program: str, home: Path) -> list[Any]:
-    """What the program printed, as the other user."""
+    """Return the program's output, run as the other user."""
     packages = Path(msgspec.__file__).parents[1]
     given: dict[str, Any] = {
         "cwd": home,
@@ -148,7 +148,7 @@ def test_a_container_is_launched_without_root(home: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="namespaces are Linux's")
-def test_a_network_of_ones_own_is_adopted_without_root_and_no_other(home: Path) -> None:
+def test_only_a_users_own_network_is_adopted_without_root(home: Path) -> None:
     first, *rest = said_by(ADOPTED, home)
     if isinstance(first, str):
         pytest.skip(f"no user namespaces here: {first}")

@@ -16,7 +16,7 @@ import pytest
 from tabard.agent.certified_exchange import CertifiedExchange
 from tabard.agent.edge_client import EdgeClient, EdgeRefused, EdgeUnreachable
 from tabard.agent.edge_relay import TlsDoor
-from tabard.agent.enrolling import EdgeNotBelieved
+from tabard.agent.enrolling import EdgeNotTrusted
 from tabard.agent.host_keys import HostDirectory, NotEnrolled, new_key, trusting
 from tabard.agent.key_rotation import KeyRotation
 from tabard.clock import SystemClock
@@ -110,7 +110,7 @@ async def test_a_machine_says_nothing_to_an_edge_of_another_installation(door: D
     elsewhere = JoinOffer(
         endpoint=offer.endpoint, ca_fingerprint="0" * 64, token_id=offer.token_id, secret=offer.secret
     )
-    with pytest.raises(EdgeNotBelieved):
+    with pytest.raises(EdgeNotTrusted):
         await enroll_in_thread(elsewhere, HostDirectory(tmp_path / "kept"))
     assert not list((tmp_path / "kept").iterdir())
     kept = await door.edge.events()
@@ -119,7 +119,7 @@ async def test_a_machine_says_nothing_to_an_edge_of_another_installation(door: D
 
 async def test_without_a_certificate_nobody_is_a_host(door: Door, tmp_path: Path) -> None:
     machine = await door.enrolled(tmp_path / "kept")
-    exchange = CertifiedExchange(door.endpoint, machine.directory.believing())
+    exchange = CertifiedExchange(door.endpoint, machine.directory.authority_context())
     client = EdgeClient(machine.host_id, exchange, clock=SystemClock())
     assert await refused(client.report_instances(())) == "MissingAuthenticationToken"
     await exchange.close()
@@ -136,7 +136,7 @@ async def test_a_certificate_of_another_authority_ends_the_handshake(door: Door,
     request = read_certificate_request(key.certificate_request)
     certificate = foreign.issue_to_host(host(machine.host_id), request, now=now)
     machine.directory.keep_identity(key, certificate)
-    exchange = CertifiedExchange(door.endpoint, machine.directory.identified())
+    exchange = CertifiedExchange(door.endpoint, machine.directory.host_context())
     with pytest.raises(EdgeUnreachable):
         await EdgeClient(machine.host_id, exchange, clock=SystemClock()).report_instances(())
     await exchange.close()
@@ -170,12 +170,12 @@ async def test_a_host_that_is_removed_is_refused_on_the_connection_that_it_has_o
 
 async def test_a_host_changes_its_key_and_the_former_one_is_nobodys(door: Door, tmp_path: Path) -> None:
     machine = await door.enrolled(tmp_path / "kept")
-    former = CertifiedExchange(door.endpoint, machine.directory.identified())
+    former = CertifiedExchange(door.endpoint, machine.directory.host_context())
     rotation = KeyRotation(
         host_id=machine.host_id,
         directory=machine.directory,
         exchange=machine.exchange,
-        door=TlsDoor.of(door.endpoint, machine.directory.relaying()),
+        door=TlsDoor.of(door.endpoint, machine.directory.relay_context()),
         edge=machine.client,
         every=timedelta(days=1),
         clock=SystemClock(),
@@ -186,7 +186,7 @@ async def test_a_host_changes_its_key_and_the_former_one_is_nobodys(door: Door, 
     await machine.client.report_instances(())
     stale = EdgeClient(machine.host_id, former, clock=SystemClock())
     assert await refused(stale.report_instances(())) == "InvalidClientTokenId"
-    restarted = CertifiedExchange(door.endpoint, machine.directory.identified())
+    restarted = CertifiedExchange(door.endpoint, machine.directory.host_context())
     await EdgeClient(machine.host_id, restarted, clock=SystemClock()).report_instances(())
     for exchange in (former, restarted, machine.exchange):
         await exchange.close()

@@ -70,8 +70,8 @@ class Relayed:
         return head
 
 
-def relaying(door: Door, machine: Machine) -> TlsDoor:
-    return TlsDoor.of(door.endpoint, machine.directory.relaying())
+def relay_context(door: Door, machine: Machine) -> TlsDoor:
+    return TlsDoor.of(door.endpoint, machine.directory.relay_context())
 
 
 def path_of(door: Door, machine: Machine) -> NetworkPath:
@@ -87,7 +87,7 @@ async def revoke(door: Door, machine: Machine) -> None:
 
 async def test_a_relayed_request_comes_from_the_machines_own_instance(door: Door, machine: Machine) -> None:
     """From the store's address of it, whatever the agent says; aws:SourceIp stays the machine's real one."""
-    async with Relayed(relaying(door, machine)) as relayed:
+    async with Relayed(relay_context(door, machine)) as relayed:
         await relayed.ask()
     heard = door.heard[-1]
     assert heard.network_path == path_of(door, machine) != ELSEWHERE
@@ -97,7 +97,7 @@ async def test_a_relayed_request_comes_from_the_machines_own_instance(door: Door
 async def test_each_machine_speaks_for_itself(door: Door, machine: Machine, tmp_path: Path) -> None:
     other = await door.enrolled(tmp_path / "other")
     for each in (machine, other):
-        async with Relayed(relaying(door, each)) as relayed:
+        async with Relayed(relay_context(door, each)) as relayed:
             await relayed.ask()
     one, another = (heard.network_path for heard in door.heard[-2:])
     assert (one, another) == (path_of(door, machine), path_of(door, other))
@@ -112,7 +112,7 @@ async def test_an_application_of_the_machine_is_not_its_host(door: Door, machine
         b"POST / HTTP/1.1\r\nHost: there.test\r\nX-Amz-Target: TabardHosts_20261101.ReportInstances\r\n"
         b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
     )
-    async with Relayed(relaying(door, machine)) as relayed:
+    async with Relayed(relay_context(door, machine)) as relayed:
         assert (await relayed.ask(request)).startswith(b"HTTP/1.1 403")
     assert door.heard[-1].client_certificate is None
     await machine.client.report_instances(())  # by which the host itself is known
@@ -122,9 +122,9 @@ async def test_without_the_certificate_or_without_the_word_nothing_is_vouched_fo
     door: Door, machine: Machine
 ) -> None:
     """A connection of the host's own is no relayed one either."""
-    stranger = machine.directory.believing()
+    stranger = machine.directory.authority_context()
     stranger.set_alpn_protocols([RELAY_PROTOCOL])
-    for context in (stranger, machine.directory.believing(), machine.directory.identified()):
+    for context in (stranger, machine.directory.authority_context(), machine.directory.host_context()):
         async with Relayed(TlsDoor.of(door.endpoint, context)) as relayed:
             await relayed.ask()
         assert door.heard[-1].network_path is None
@@ -133,19 +133,19 @@ async def test_without_the_certificate_or_without_the_word_nothing_is_vouched_fo
 async def test_a_host_that_is_revoked_is_vouched_for_no_more_on_the_connection_that_it_has_open(
     door: Door, machine: Machine
 ) -> None:
-    async with Relayed(relaying(door, machine)) as relayed:
+    async with Relayed(relay_context(door, machine)) as relayed:
         await relayed.ask()
         assert door.heard[-1].network_path is not None
         await revoke(door, machine)
         await relayed.ask()
         assert door.heard[-1].network_path is None
-    async with Relayed(relaying(door, machine)) as relayed:
+    async with Relayed(relay_context(door, machine)) as relayed:
         await relayed.ask()
         assert door.heard[-1].network_path is None
 
 
 async def test_a_certificate_that_has_expired_vouches_for_nothing(door: Door, machine: Machine) -> None:
-    async with Relayed(relaying(door, machine)) as relayed:
+    async with Relayed(relay_context(door, machine)) as relayed:
         door.edge.clock.advance(timedelta(days=31))
         await relayed.ask()
         assert door.heard[-1].network_path is None
@@ -159,7 +159,7 @@ class Away:
 
 
 async def test_a_store_that_is_away_too_long_vouches_for_nothing(door: Door, machine: Machine) -> None:
-    async with Relayed(relaying(door, machine)) as relayed:
+    async with Relayed(relay_context(door, machine)) as relayed:
         await relayed.ask()
     host = door.edge.pipeline.snapshots.current().hosts[machine.host_id]
     certificate = ClientCertificate(
@@ -174,8 +174,8 @@ async def test_a_store_that_is_away_too_long_vouches_for_nothing(door: Door, mac
 
 async def test_a_change_of_key_fails_no_request_and_keeps_no_connection(door: Door, machine: Machine) -> None:
     """A connection of before carries one request more, and ends; the former key opens no other."""
-    former = relaying(door, machine)
-    tls_door = relaying(door, machine)
+    former = relay_context(door, machine)
+    tls_door = relay_context(door, machine)
     rotation = KeyRotation(
         host_id=machine.host_id,
         directory=machine.directory,
@@ -206,7 +206,7 @@ async def test_another_key_of_the_same_authority_is_not_enough(door: Door, machi
     renewed = await machine.client.renew_host_certificate(key.certificate_request)
     await machine.client.renew_host_certificate(new_key(NAME).certificate_request)
     machine.directory.keep_identity(key, renewed.certificate)
-    async with Relayed(relaying(door, machine)) as relayed:
+    async with Relayed(relay_context(door, machine)) as relayed:
         await relayed.ask()
         assert door.heard[-1].network_path is None
 
@@ -216,7 +216,7 @@ async def test_a_client_that_has_closed_its_side_still_gets_its_answer(
     door: Door, machine: Machine, request_: bytes
 ) -> None:
     """TLS has no half of a connection: the relay keeps the end to itself until the answer is through."""
-    async with Relayed(relaying(door, machine)) as relayed:
+    async with Relayed(relay_context(door, machine)) as relayed:
         relayed.writer.write(request_)
         relayed.writer.write_eof()
         answer = await asyncio.wait_for(relayed.reader.read(), 10)
@@ -227,7 +227,7 @@ async def test_a_client_that_has_closed_its_side_still_gets_its_answer(
 async def test_a_client_that_has_had_its_answer_and_goes_takes_the_edges_side_with_it(
     door: Door, machine: Machine
 ) -> None:
-    async with Relayed(relaying(door, machine)) as relayed:
+    async with Relayed(relay_context(door, machine)) as relayed:
         await relayed.ask()
         relayed.writer.write_eof()
         assert await asyncio.wait_for(relayed.reader.read(), 10) == b""

@@ -15,7 +15,7 @@ from tabard.imds.gate import ConnectionLimits
 from tabard.imds.request import MetadataRequest, RequestReader
 from tabard.imds.server import MetadataServer
 from tabard.model.messages import DesiredFaults
-from tests.support.described_instance import FACTS
+from tests.support.described_instance import DESIRED
 from tests.support.metadata_requests import TOKEN, TTL, Arrivals, Source, ask, parse, send, token
 from tests.support.waiting import turns, until
 
@@ -196,7 +196,7 @@ async def test_the_last_document_is_told_anew_once_something_of_it_has_changed(
     presented = (TOKEN, await token(server))
     path = "/latest/meta-data/instance-type"
     first = [(await ask(server, "GET", path, presented)).body for _ in range(2)]
-    source.described = msgspec.structs.replace(FACTS, instance_type="t3.large")
+    source.described = msgspec.structs.replace(DESIRED, instance_type="t3.large")
     changed = (await ask(server, "GET", path, presented)).body
     assert (*first, changed) == (b"t3.micro", b"t3.micro", b"t3.large")
     assert (await ask(server, "GET", "/latest/meta-data/ami-id", presented)).body == b"ami-0123456789abcdef0"
@@ -215,7 +215,7 @@ async def test_a_remembered_token_still_ends(server: MetadataServer, clock: Manu
 async def test_faults_are_put_into_answers_to_what_is_no_request(
     server: MetadataServer, source: Source
 ) -> None:
-    source.described = msgspec.structs.replace(FACTS, faults=DesiredFaults(clock_skew_seconds=3600))
+    source.described = msgspec.structs.replace(DESIRED, faults=DesiredFaults(clock_skew_seconds=3600))
     answer = parse(await send(server, b"nonsense\r\n\r\n"))
     assert (answer.status, answer.headers["date"]) == (400, "Sat, 31 Jan 2026 13:00:00 GMT")
 

@@ -11,7 +11,7 @@ from tabard.clock import ManualClock
 from tabard.imds.container import container_credentials
 from tabard.imds.server import MetadataServer
 from tabard.imds.source import RefusedCredentials
-from tests.support.described_instance import FACTS, PROFILE
+from tests.support.described_instance import DESIRED, PROFILE
 from tests.support.metadata_requests import Source, ask, session
 
 TOKEN = "the-authorization-token"
@@ -89,19 +89,19 @@ def refused() -> RefusedCredentials:
 
 def test_what_is_not_to_be_had_says_why() -> None:
     no_role = msgspec.structs.replace(
-        FACTS, instance_profile=msgspec.structs.replace(PROFILE, role_name="", role_id="")
+        DESIRED, instance_profile=msgspec.structs.replace(PROFILE, role_name="", role_id="")
     )
-    without = msgspec.structs.replace(FACTS, instance_profile=None)
+    without = msgspec.structs.replace(DESIRED, instance_profile=None)
     other = msgspec.structs.replace(
-        FACTS, instance_profile=msgspec.structs.replace(PROFILE, role_id="AROAI44QH8DHBEXAMPLE")
+        DESIRED, instance_profile=msgspec.structs.replace(PROFILE, role_id="AROAI44QH8DHBEXAMPLE")
     )
-    for facts, credentials, expected in (
+    for instance, credentials, expected in (
         (without, session("2.0"), (404, "NoRole")),
         (no_role, session("2.0"), (404, "NoRole")),
-        (FACTS, None, (503, "CredentialsNotAvailable")),
+        (DESIRED, None, (503, "CredentialsNotAvailable")),
         (other, session("2.0"), (503, "CredentialsNotAvailable")),
-        (FACTS, refused(), (403, "AssumeRoleUnauthorizedAccess")),
+        (DESIRED, refused(), (403, "AssumeRoleUnauthorizedAccess")),
     ):
-        status, body = container_credentials(facts, credentials)
+        status, body = container_credentials(instance, credentials)
         assert (status, json.loads(body)["code"]) == expected
         assert b"ASIA" not in body

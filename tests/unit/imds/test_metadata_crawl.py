@@ -10,7 +10,7 @@ import pytest
 from tabard.clock import ManualClock
 from tabard.imds.server import MetadataServer
 from tabard.model.messages import DesiredEvents, DesiredScheduledEvent, InstanceTag
-from tests.support.described_instance import FACTS, OPTIONS
+from tests.support.described_instance import DESIRED, OPTIONS
 from tests.support.metadata_requests import TOKEN, Source, ask, token
 
 AT = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
@@ -18,7 +18,7 @@ VERSION = "2021-03-23"
 """What cloud-init asks for."""
 
 EVERYTHING = msgspec.structs.replace(
-    FACTS,
+    DESIRED,
     user_data=b"#cloud-config\n",
     tags=(InstanceTag(key="Name", value="web"), InstanceTag(key="team", value="")),
     metadata_options=msgspec.structs.replace(OPTIONS, instance_metadata_tags="enabled"),
@@ -73,13 +73,13 @@ async def crawl(get: Get, path: str) -> dict[str, Any]:
 
 async def test_cloud_init_sees_the_whole_tree(get: Get) -> None:
     tree = await crawl(get, f"/{VERSION}/meta-data/")
-    assert tree["instance-id"] == FACTS.instance_id
-    assert tree["local-hostname"] == FACTS.private_dns_name
-    assert tree["placement"]["availability-zone"] == FACTS.availability_zone
+    assert tree["instance-id"] == DESIRED.instance_id
+    assert tree["local-hostname"] == DESIRED.private_dns_name
+    assert tree["placement"]["availability-zone"] == DESIRED.availability_zone
     assert tree["block-device-mapping"] == {"ami": "/dev/xvda", "root": "/dev/xvda"}
-    nic = tree["network"]["interfaces"]["macs"][FACTS.mac_address]
-    assert (nic["device-number"], nic["local-ipv4s"]) == ("0", FACTS.private_ip_address)
-    assert nic["subnet-ipv4-cidr-block"] == FACTS.subnet_cidr_block
+    nic = tree["network"]["interfaces"]["macs"][DESIRED.mac_address]
+    assert (nic["device-number"], nic["local-ipv4s"]) == ("0", DESIRED.private_ip_address)
+    assert nic["subnet-ipv4-cidr-block"] == DESIRED.subnet_cidr_block
     assert tree["tags"]["instance"] == {"Name": "web", "team": ""}
     assert tree["spot"]["termination-time"] == "2026-01-31T12:00:00Z"
     assert set(tree["iam"]) == {"info"}

@@ -9,7 +9,7 @@ import pytest
 
 from tabard.clock import ManualClock
 from tabard.imds.server import MetadataServer
-from tests.support.described_instance import FACTS
+from tests.support.described_instance import DESIRED
 from tests.support.metadata_requests import Source
 
 CREDENTIALS = "/latest/meta-data/iam/security-credentials/"
@@ -20,9 +20,9 @@ TTL = "X-aws-ec2-metadata-token-ttl-seconds: 21600"
 @pytest.fixture
 async def port() -> AsyncIterator[int]:
     """Where an instance's metadata is, with version 1 turned off: tokens are required."""
-    options = msgspec.structs.replace(FACTS.metadata_options, http_tokens="required")
+    options = msgspec.structs.replace(DESIRED.metadata_options, http_tokens="required")
     server = MetadataServer(
-        Source(msgspec.structs.replace(FACTS, metadata_options=options)),
+        Source(msgspec.structs.replace(DESIRED, metadata_options=options)),
         clock=ManualClock(datetime(2026, 1, 31, tzinfo=UTC)),
         uid=None,
     )

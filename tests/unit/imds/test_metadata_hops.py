@@ -21,7 +21,7 @@ from tabard.imds.server import MetadataServer
 from tabard.imds.source import CredentialsView
 from tabard.model.messages import DesiredInstance
 from tabard.model.session import RoleDelivery
-from tests.support.described_instance import FACTS, OPTIONS
+from tests.support.described_instance import DESIRED, OPTIONS
 
 PUT = """
 import http.client
@@ -47,9 +47,9 @@ class Source:
     def __init__(self) -> None:
         self.hop_limit = 1
 
-    def facts(self) -> DesiredInstance:
+    def desired(self) -> DesiredInstance:
         options = msgspec.structs.replace(OPTIONS, http_put_response_hop_limit=self.hop_limit)
-        return msgspec.structs.replace(FACTS, metadata_options=options)
+        return msgspec.structs.replace(DESIRED, metadata_options=options)
 
     def credentials(self, role_delivery: RoleDelivery) -> CredentialsView:
         return None

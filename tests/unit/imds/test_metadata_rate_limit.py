@@ -11,7 +11,7 @@ import pytest
 from tabard.clock import ManualClock
 from tabard.imds.rate_limit import RateLimit
 from tabard.imds.server import MetadataServer
-from tests.support.described_instance import FACTS
+from tests.support.described_instance import DESIRED
 from tests.support.metadata_requests import Source, ask, token
 
 BURST = 20
@@ -42,7 +42,7 @@ def test_what_was_not_used_adds_up_to_the_burst_and_no_further(clock: ManualCloc
 
 
 def of(instance_id: str) -> Source:
-    return Source(msgspec.structs.replace(FACTS, instance_id=instance_id))
+    return Source(msgspec.structs.replace(DESIRED, instance_id=instance_id))
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from tabard.clock import ManualClock
 from tabard.imds.gate import ConnectionLimits
 from tabard.imds.server import MetadataServer
 from tabard.model.messages import DesiredFaults
-from tests.support.described_instance import FACTS
+from tests.support.described_instance import DESIRED
 from tests.support.metadata_requests import TOKEN, TTL, Arrivals, Source, ask, half_asked, parse, send, token
 
 ROLE_PATH = "/latest/meta-data/iam/security-credentials/web-role"
@@ -172,7 +172,7 @@ async def test_an_expired_token_is_401(server: MetadataServer, clock: ManualCloc
 
 async def test_another_instances_token_is_401(server: MetadataServer, clock: ManualClock) -> None:
     other = MetadataServer(
-        Source(msgspec.structs.replace(FACTS, instance_id="i-0fedcba9876543210")), clock=clock, uid=None
+        Source(msgspec.structs.replace(DESIRED, instance_id="i-0fedcba9876543210")), clock=clock, uid=None
     )
     await other.start()
     try:
@@ -341,7 +341,7 @@ async def test_closing_ends_listener_and_connections(source: Source, clock: Manu
 async def test_a_faulty_service_answers_everything_with_its_status(
     server: MetadataServer, source: Source, status: int, phrase: str
 ) -> None:
-    source.described = msgspec.structs.replace(FACTS, faults=DesiredFaults(metadata_status=status))
+    source.described = msgspec.structs.replace(DESIRED, faults=DesiredFaults(metadata_status=status))
     for method, path in (("PUT", "/latest/api/token"), ("GET", ROLE_PATH)):
         answer = await ask(server, method, path, (TTL, "60"))
         assert (answer.status, phrase == "x" or phrase.encode() in answer.body) == (status, True)
@@ -349,12 +349,12 @@ async def test_a_faulty_service_answers_everything_with_its_status(
 
 async def test_a_late_service_answers_others_meanwhile(server: MetadataServer, source: Source) -> None:
     source.described = msgspec.structs.replace(
-        FACTS, faults=DesiredFaults(metadata_delay_milliseconds=60_000)
+        DESIRED, faults=DesiredFaults(metadata_delay_milliseconds=60_000)
     )
     source.read.clear()
     late = asyncio.create_task(ask(server, "GET", ROLE_PATH))
     await source.read.wait()
-    source.described = FACTS
+    source.described = DESIRED
     await token(server)
     assert not late.done()
     late.cancel()
@@ -362,6 +362,6 @@ async def test_a_late_service_answers_others_meanwhile(server: MetadataServer, s
 
 
 async def test_a_wrong_clock_shows_in_the_date(server: MetadataServer, source: Source) -> None:
-    source.described = msgspec.structs.replace(FACTS, faults=DesiredFaults(clock_skew_seconds=-3600))
+    source.described = msgspec.structs.replace(DESIRED, faults=DesiredFaults(clock_skew_seconds=-3600))
     answer = await ask(server, "PUT", "/latest/api/token", (TTL, "60"))
     assert answer.headers["date"] == "Sat, 31 Jan 2026 11:00:00 GMT"

@@ -18,7 +18,7 @@ from tabard.model.messages import (
     GetInstanceIdentityResult,
     InstanceTag,
 )
-from tests.support.described_instance import FACTS, IDENTITY, OPTIONS, PROFILE
+from tests.support.described_instance import DESIRED, IDENTITY, OPTIONS, PROFILE
 
 SERVED = ServedCredentials(
     association_id=PROFILE.association_id,
@@ -30,7 +30,7 @@ SERVED = ServedCredentials(
     last_updated=datetime(2026, 1, 31, 12, 0, 5, tzinfo=UTC),
 )
 WITHOUT_A_ROLE = msgspec.structs.replace(
-    FACTS, instance_profile=msgspec.structs.replace(PROFILE, role_name="", role_id="")
+    DESIRED, instance_profile=msgspec.structs.replace(PROFILE, role_name="", role_id="")
 )
 ROLE_PATH = "/latest/meta-data/iam/security-credentials/web-role"
 
@@ -47,15 +47,15 @@ def refused(code: str) -> RefusedCredentials:
 
 def read(
     path: str,
-    facts: DesiredInstance,
+    instance: DesiredInstance,
     credentials: CredentialsView,
     identity: GetInstanceIdentityResult | None = IDENTITY,
 ) -> Reading:
-    return read_documents(path, documents_of(facts, credentials, identity))
+    return read_documents(path, documents_of(instance, credentials, identity))
 
 
-def body(path: str, facts: DesiredInstance = FACTS, credentials: CredentialsView = SERVED) -> str:
-    reading = read(path, facts, credentials)
+def body(path: str, instance: DesiredInstance = DESIRED, credentials: CredentialsView = SERVED) -> str:
+    reading = read(path, instance, credentials)
     assert reading.status == 200, path
     return reading.document.body.decode()
 
@@ -160,7 +160,7 @@ def test_every_version_tells_a_value_without_a_trailing_newline(path: str, value
     ],
 )
 def test_what_does_not_exist_is_404(path: str) -> None:
-    assert read(path, FACTS, SERVED).status == 404
+    assert read(path, DESIRED, SERVED).status == 404
 
 
 def test_the_root_lists_the_versions() -> None:
@@ -176,13 +176,13 @@ def test_the_listing_of_meta_data_is_sorted_and_marks_categories_with_a_slash() 
 
 
 def test_meta_data_has_as_many_categories_as_it_lists() -> None:
-    categories = meta_data(FACTS, SERVED)
+    categories = meta_data(DESIRED, SERVED)
     assert len(categories) == len(list(categories)) > 10
 
 
 def test_every_entry_of_every_listing_can_be_read() -> None:
-    facts = msgspec.structs.replace(
-        FACTS,
+    instance = msgspec.structs.replace(
+        DESIRED,
         user_data=b"#!/bin/sh\n",
         tags=(InstanceTag(key="Name", value="web"),),
         metadata_options=msgspec.structs.replace(OPTIONS, instance_metadata_tags="enabled"),
@@ -191,11 +191,11 @@ def test_every_entry_of_every_listing_can_be_read() -> None:
     todo = ["/latest/meta-data/", "/latest/dynamic/"]
     while todo:
         path = todo.pop()
-        listing = body(path, facts)
+        listing = body(path, instance)
         for name in listing.split("\n"):
             seen += 1
             entry = f"{path}{name}"
-            assert read(entry, facts, SERVED).status == 200, entry
+            assert read(entry, instance, SERVED).status == 200, entry
             if name.endswith("/"):
                 todo.append(entry)
     assert seen > 50
@@ -203,17 +203,17 @@ def test_every_entry_of_every_listing_can_be_read() -> None:
 
 def test_a_public_key_is_listed_by_its_name_and_read_by_its_number() -> None:
     key = "ssh-ed25519 AAAA my key"
-    facts = msgspec.structs.replace(FACTS, key_name="my key", public_key=key)
-    assert "public-keys/" in body("/latest/meta-data/", facts).split("\n")
+    instance = msgspec.structs.replace(DESIRED, key_name="my key", public_key=key)
+    assert "public-keys/" in body("/latest/meta-data/", instance).split("\n")
     for slash in ("", "/"):
-        assert body(f"/latest/meta-data/public-keys{slash}", facts) == "0=my key"
-        assert body(f"/latest/meta-data/public-keys/0{slash}", facts) == "openssh-key"
-        assert body(f"/latest/meta-data/public-keys/0/openssh-key{slash}", facts) == key
-    assert read("/latest/meta-data/public-keys/1/openssh-key", facts, SERVED).status == 404
+        assert body(f"/latest/meta-data/public-keys{slash}", instance) == "0=my key"
+        assert body(f"/latest/meta-data/public-keys/0{slash}", instance) == "openssh-key"
+        assert body(f"/latest/meta-data/public-keys/0/openssh-key{slash}", instance) == key
+    assert read("/latest/meta-data/public-keys/1/openssh-key", instance, SERVED).status == 404
 
 
 def test_credentials_are_laid_out_as_ec2_does() -> None:
-    reading = read(ROLE_PATH, FACTS, SERVED)
+    reading = read(ROLE_PATH, DESIRED, SERVED)
     assert reading.document.content_type == "text/plain"
     assert reading.document.body.decode() == (
         "{\n"
@@ -238,10 +238,10 @@ def test_info_names_the_instance_profile() -> None:
 
 
 def test_without_an_instance_profile_there_is_no_iam_category() -> None:
-    facts = msgspec.structs.replace(FACTS, instance_profile=None)
+    instance = msgspec.structs.replace(DESIRED, instance_profile=None)
     for path in ("iam", "iam/", "iam/info", "iam/security-credentials/", "iam/security-credentials/web-role"):
-        assert read(f"/latest/meta-data/{path}", facts, SERVED).status == 404
-    assert "iam/" not in body("/latest/meta-data/", facts).split("\n")
+        assert read(f"/latest/meta-data/{path}", instance, SERVED).status == 404
+    assert "iam/" not in body("/latest/meta-data/", instance).split("\n")
 
 
 def removed_role(association_id: str = PROFILE.association_id) -> RemovedRole:
@@ -269,7 +269,7 @@ def test_an_instance_profile_that_never_held_a_role_has_no_iam_category(credenti
 
 
 def test_a_refusal_of_the_trust_policy_is_a_document_without_keys() -> None:
-    document = json.loads(body(ROLE_PATH, FACTS, refused("AssumeRoleUnauthorizedAccess")))
+    document = json.loads(body(ROLE_PATH, DESIRED, refused("AssumeRoleUnauthorizedAccess")))
     assert document == {
         "Code": "AssumeRoleUnauthorizedAccess",
         "Message": "EC2 cannot assume the role web-role.",
@@ -280,17 +280,17 @@ def test_a_refusal_of_the_trust_policy_is_a_document_without_keys() -> None:
 
 def test_a_deleted_instance_profile_is_told_by_info() -> None:
     gone = msgspec.structs.replace(PROFILE, role_name="", role_id="", is_deleted=True)
-    facts = msgspec.structs.replace(FACTS, instance_profile=gone)
-    info = json.loads(body("/latest/meta-data/iam/info", facts, None))
+    instance = msgspec.structs.replace(DESIRED, instance_profile=gone)
+    info = json.loads(body("/latest/meta-data/iam/info", instance, None))
     assert info["Code"] == "InstanceProfileNotFound"
     assert gone.instance_profile_arn in info["Message"]
-    assert body("/latest/meta-data/iam/", facts, None) == "info"
-    assert read(ROLE_PATH, facts, SERVED).status == 404
+    assert body("/latest/meta-data/iam/", instance, None) == "info"
+    assert read(ROLE_PATH, instance, SERVED).status == 404
 
 
 def test_nothing_valid_to_serve_is_503_while_the_role_is_listed() -> None:
-    assert read(ROLE_PATH, FACTS, None).status == 503
-    assert body("/latest/meta-data/iam/security-credentials/", FACTS, None) == "web-role"
+    assert read(ROLE_PATH, DESIRED, None).status == 503
+    assert body("/latest/meta-data/iam/security-credentials/", DESIRED, None) == "web-role"
 
 
 @pytest.mark.parametrize(
@@ -301,19 +301,19 @@ def test_nothing_valid_to_serve_is_503_while_the_role_is_listed() -> None:
     ],
 )
 def test_credentials_of_another_association_or_role_are_never_shown(profile: DesiredInstanceProfile) -> None:
-    facts = msgspec.structs.replace(FACTS, instance_profile=profile)
-    assert read(ROLE_PATH, facts, SERVED).status == 503
-    assert read(ROLE_PATH, facts, refused("AssumeRoleUnauthorizedAccess")).status == 503
+    instance = msgspec.structs.replace(DESIRED, instance_profile=profile)
+    assert read(ROLE_PATH, instance, SERVED).status == 503
+    assert read(ROLE_PATH, instance, refused("AssumeRoleUnauthorizedAccess")).status == 503
 
 
 def test_user_data_is_given_byte_for_byte() -> None:
-    facts = msgspec.structs.replace(FACTS, user_data=b"\x00\xff#!\n")
-    reading = read("/latest/user-data", facts, None)
+    instance = msgspec.structs.replace(DESIRED, user_data=b"\x00\xff#!\n")
+    reading = read("/latest/user-data", instance, None)
     assert (reading.document.body, reading.document.content_type) == (
         b"\x00\xff#!\n",
         "application/octet-stream",
     )
-    assert "user-data" in body("/latest/", facts).split("\n")
+    assert "user-data" in body("/latest/", instance).split("\n")
 
 
 def test_tags_are_told_only_where_enabled_and_only_where_a_path_can_hold_them() -> None:
@@ -322,14 +322,14 @@ def test_tags_are_told_only_where_enabled_and_only_where_a_path_can_hold_them() 
         for key in ("Name", "team:x", "a/b", "with space", "", ".", "..", "_index")
     )
     options = msgspec.structs.replace(OPTIONS, instance_metadata_tags="enabled")
-    facts = msgspec.structs.replace(FACTS, tags=tags, metadata_options=options)
-    assert body("/latest/meta-data/tags/", facts) == "instance/"
-    assert body("/latest/meta-data/tags/instance", facts) == "Name\nteam:x"
-    assert body("/latest/meta-data/tags/instance/team:x", facts) == "value of team:x"
+    instance = msgspec.structs.replace(DESIRED, tags=tags, metadata_options=options)
+    assert body("/latest/meta-data/tags/", instance) == "instance/"
+    assert body("/latest/meta-data/tags/instance", instance) == "Name\nteam:x"
+    assert body("/latest/meta-data/tags/instance/team:x", instance) == "value of team:x"
 
 
 def test_without_a_signed_document_the_identity_is_listed_and_503() -> None:
-    documents = documents_of(FACTS, SERVED, None)
+    documents = documents_of(DESIRED, SERVED, None)
     for name in ("document", "pkcs7", "rsa2048", "signature"):
         assert read_documents(f"/latest/dynamic/instance-identity/{name}", documents).status == 503
     listing = read_documents("/latest/dynamic/instance-identity/", documents)
@@ -355,17 +355,17 @@ AT = datetime(2026, 1, 31, 12, 2, 3, tzinfo=UTC)
 
 
 def announced(**events: object) -> DesiredInstance:
-    return msgspec.structs.replace(FACTS, events=DesiredEvents(**events))  # type: ignore[arg-type]
+    return msgspec.structs.replace(DESIRED, events=DesiredEvents(**events))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("action", ["terminate", "stop", "hibernate"])
 def test_a_spot_interruption_is_told(action: str) -> None:
     """AWS: termination-time "is present only if the Spot Instance has been marked for termination"."""
-    facts = announced(spot_action=action, spot_action_at=AT)
-    told = body("/latest/meta-data/spot/instance-action", facts)
+    instance = announced(spot_action=action, spot_action_at=AT)
+    told = body("/latest/meta-data/spot/instance-action", instance)
     assert told == f'{{"action": "{action}", "time": "2026-01-31T12:02:03Z"}}'
-    assert "spot/" in body("/latest/meta-data/", facts).split("\n")
-    termination = read("/latest/meta-data/spot/termination-time", facts, None)
+    assert "spot/" in body("/latest/meta-data/", instance).split("\n")
+    termination = read("/latest/meta-data/spot/termination-time", instance, None)
     if action == "terminate":
         assert termination.document.body == b"2026-01-31T12:02:03Z"
     else:
@@ -373,16 +373,16 @@ def test_a_spot_interruption_is_told(action: str) -> None:
 
 
 def test_a_rebalance_recommendation_is_told() -> None:
-    facts = announced(rebalance_noticed_at=AT)
-    told = body("/latest/meta-data/events/recommendations/rebalance", facts)
+    instance = announced(rebalance_noticed_at=AT)
+    told = body("/latest/meta-data/events/recommendations/rebalance", instance)
     assert told == '{"noticeTime": "2026-01-31T12:02:03Z"}'
-    assert body("/latest/meta-data/events/", facts) == "maintenance/\nrecommendations/"
+    assert body("/latest/meta-data/events/", instance) == "maintenance/\nrecommendations/"
 
 
 def test_the_target_lifecycle_state_is_told() -> None:
-    facts = announced(target_lifecycle_state="Terminated")
-    assert body("/latest/meta-data/autoscaling/target-lifecycle-state", facts) == "Terminated"
-    assert "autoscaling/" in body("/latest/meta-data/", facts).split("\n")
+    instance = announced(target_lifecycle_state="Terminated")
+    assert body("/latest/meta-data/autoscaling/target-lifecycle-state", instance) == "Terminated"
+    assert "autoscaling/" in body("/latest/meta-data/", instance).split("\n")
 
 
 def test_scheduled_events_are_told_until_they_are_over_and_then_are_history() -> None:
@@ -397,8 +397,8 @@ def test_scheduled_events_are_told_until_they_are_over_and_then_are_history() ->
     )
     stop = msgspec.structs.replace(reboot, code="instance-stop", not_after=None)
     over = [msgspec.structs.replace(reboot, state=state) for state in ("completed", "canceled")]
-    facts = announced(scheduled=(over[0], reboot, over[1], stop))
-    scheduled = json.loads(body("/latest/meta-data/events/maintenance/scheduled", facts))
+    instance = announced(scheduled=(over[0], reboot, over[1], stop))
+    scheduled = json.loads(body("/latest/meta-data/events/maintenance/scheduled", instance))
     assert scheduled[0] == {
         "NotBefore": "31 Jan 2026 12:02:03 GMT",
         "Code": "system-reboot",
@@ -411,7 +411,7 @@ def test_scheduled_events_are_told_until_they_are_over_and_then_are_history() ->
         ("system-reboot", True),
         ("instance-stop", False),
     ]
-    history = json.loads(body("/latest/meta-data/events/maintenance/history", facts))
+    history = json.loads(body("/latest/meta-data/events/maintenance/history", instance))
     assert [(event["State"], event["Description"]) for event in history] == [
         ("completed", "[Completed] scheduled reboot"),
         ("canceled", "[Canceled] scheduled reboot"),
@@ -419,16 +419,16 @@ def test_scheduled_events_are_told_until_they_are_over_and_then_are_history() ->
 
 
 def test_china_has_a_domain_of_its_own() -> None:
-    facts = msgspec.structs.replace(FACTS, partition="aws-cn")
-    assert body("/latest/meta-data/services/domain", facts) == "amazonaws.com.cn"
+    instance = msgspec.structs.replace(DESIRED, partition="aws-cn")
+    assert body("/latest/meta-data/services/domain", instance) == "amazonaws.com.cn"
 
 
 def test_no_secret_is_in_a_repr() -> None:
-    for value in (SERVED, read(ROLE_PATH, FACTS, SERVED)):
+    for value in (SERVED, read(ROLE_PATH, DESIRED, SERVED)):
         assert "wJalrXUtnFEMI" not in repr(value)
         assert "token/EXAMPLE" not in repr(value)
 
 
 def test_there_are_as_many_categories_as_are_listed() -> None:
-    categories = meta_data(FACTS, SERVED)
+    categories = meta_data(DESIRED, SERVED)
     assert len(categories) == len(body("/latest/meta-data/").split("\n"))

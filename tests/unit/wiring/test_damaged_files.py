@@ -326,8 +326,8 @@ def test_a_machines_damaged_enrollment_is_one_sentence(tmp_path: Path, name: str
     directory = HostDirectory(folder)
     read = {
         "enrollment.json": directory.enrollment,
-        "host.pem": directory.identified,
-        "ca-certificate.pem": directory.believing,
+        "host.pem": directory.host_context,
+        "ca-certificate.pem": directory.authority_context,
     }[name]
     if name == "host.pem":
         (folder / "ca-certificate.pem").write_text(_certificate(tmp_path))

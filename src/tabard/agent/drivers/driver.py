@@ -75,7 +75,7 @@ class Driver(Protocol):
     ) -> Running:
         """Start the instance in its network; `directory` is its folder. Raises CannotStart."""
 
-    def adopt(self, kept: RunningInstance, directory: Path) -> Running | None:
+    def adopt(self, handed_over: RunningInstance, directory: Path) -> Running | None:
         """Adopt an instance that a former agent started. Returns None if it has ended or is lost."""
 
     def not_started(self, instance_id: str, reason: str) -> None:

@@ -90,13 +90,13 @@ def instance_environment(
     Differs: SDKs make up to three attempts to read metadata (AWS_METADATA_SERVICE_NUM_ATTEMPTS), unless
     `base` sets another number.
     """
-    kept = {name: value for name, value in base.items() if not _is_removed(name)}
+    remaining = {name: value for name, value in base.items() if not _is_removed(name)}
     bypass = _without_proxy(base, metadata_endpoint or EC2_METADATA_ENDPOINT, edge_endpoint)
     if metadata_endpoint:
-        kept["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = metadata_endpoint
+        remaining["AWS_EC2_METADATA_SERVICE_ENDPOINT"] = metadata_endpoint
     return {
         "AWS_METADATA_SERVICE_NUM_ATTEMPTS": _METADATA_ATTEMPTS,
-        **kept,
+        **remaining,
         "AWS_ENDPOINT_URL": edge_endpoint,
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,

@@ -44,7 +44,7 @@ class MachineDriver:
             self.started.set_result(environment)
         return _Machine()
 
-    def adopt(self, kept: RunningInstance, directory: Path) -> Running | None:  # noqa: ARG002
+    def adopt(self, handed_over: RunningInstance, directory: Path) -> Running | None:  # noqa: ARG002
         """Return None: no agent hands a machine over."""
         return None
 

@@ -29,7 +29,7 @@ class UnavailableDriver:
     ) -> Running:
         raise CannotStart(self._sentence)
 
-    def adopt(self, kept: RunningInstance, directory: Path) -> Running | None:  # noqa: ARG002
+    def adopt(self, handed_over: RunningInstance, directory: Path) -> Running | None:  # noqa: ARG002
         return None
 
     def not_started(self, instance_id: str, reason: str) -> None:

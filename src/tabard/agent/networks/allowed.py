@@ -40,7 +40,7 @@ class AllowedAddress:
             address = ip_address(host)
         except ValueError:
             raise ValueError(
-                f"{host} is no address; instances have no name server, so names cannot be allowed"
+                f"{host} is not an IP address; instances have no name server, so names cannot be allowed"
             ) from None
         _guard(address)
         return cls(address, port)
@@ -48,7 +48,7 @@ class AllowedAddress:
 
 def _guard(address: IPv4Address | IPv6Address) -> None:
     if isinstance(address, IPv6Address) and (address.ipv4_mapped or address.scope_id):
-        raise ValueError(f"{address} is a form of another address; give that one")
+        raise ValueError(f"{address} is another form of an address; write the plain one")
     if address.is_link_local or address in _EC2_LINK_LOCAL:
         raise ValueError(
             f"{address} is link-local, where machines have metadata of their own; it is never allowed"
@@ -61,7 +61,7 @@ def parse_allowed(texts: Iterable[str]) -> tuple[AllowedAddress, ...]:
     """Parse addresses in their order, without duplicates. Raises ValueError."""
     allowed = tuple(dict.fromkeys(AllowedAddress.parse(text) for text in texts))
     if len(allowed) > MOST_ALLOWED:
-        raise ValueError(f"{len(allowed)} addresses are allowed; there may be {MOST_ALLOWED}")
+        raise ValueError(f"{len(allowed)} addresses are too many; the limit is {MOST_ALLOWED}")
     return allowed
 
 

@@ -19,9 +19,9 @@ class MachineNetwork:
 
     async def open(self) -> InstanceNetwork:
         """Listen. Later calls use the port of the first, which processes already know. Raises NoNetwork."""
-        metadata = _listener(*self._metadata, hint="--metadata-port takes another, or 0 for any")
+        metadata = _listener(*self._metadata, hint="choose another with --metadata-port (0: any free port)")
         try:
-            edge = _listener(*self._edge, hint="--port takes another, or 0 for any")
+            edge = _listener(*self._edge, hint="choose another with --port (0: any free port)")
         except NoNetwork:
             metadata.close()
             raise

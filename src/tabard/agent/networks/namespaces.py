@@ -123,7 +123,7 @@ def furnish(made: MadeNamespace, edge: InsideEdge, allowed: Sequence[AllowedAddr
 
 def _allowed(netlink: socket.socket, unbound: list[socket.socket], allowed: AllowedAddress) -> socket.socket:
     if not unbound:
-        raise OSError(errno.EAFNOSUPPORT, f"there is no IPv6 here for {allowed}")
+        raise OSError(errno.EAFNOSUPPORT, f"this machine has no IPv6 for {allowed}")
     _add(netlink, allowed.address)
     try:
         return _listening(unbound.pop(0), allowed.address, allowed.port)
@@ -306,7 +306,7 @@ async def best_networks(
 ) -> Networks:
     """Find the kind of namespace that this machine permits, by making one. Raises NoNetwork."""
     if platform != "linux":
-        raise NoNetwork("network namespaces exist on Linux alone")
+        raise NoNetwork("network namespaces exist only on Linux")
     candidates: list[Networks] = [RootlessNamespaces(edge, allowed)]
     if os.geteuid() == 0:
         candidates.insert(0, RootNamespaces(edge, allowed))

@@ -53,7 +53,7 @@ class AdoptingDriver:
         self._instance_id = desired.instance_id
         return _Watched(self._pidfd, self.ended)
 
-    def adopt(self, kept: RunningInstance, directory: Path) -> Running | None:  # noqa: ARG002
+    def adopt(self, handed_over: RunningInstance, directory: Path) -> Running | None:  # noqa: ARG002
         """Return None: the process was adopted for the lifetime of one agent."""
         return None
 

@@ -81,12 +81,12 @@ class ContainerDriver:
         held = await asyncio.to_thread(self._started, desired, network, environment, directory)
         return _running(desired.instance_id, held, directory)
 
-    def adopt(self, kept: RunningInstance, directory: Path) -> Running | None:
-        if not kept.process:
+    def adopt(self, handed_over: RunningInstance, directory: Path) -> Running | None:
+        if not handed_over.process:
             return NoProcess(outlives_agent=True)
-        if has_ended(kept.process[0]):
+        if has_ended(handed_over.process[0]):
             return None
-        return _running(kept.facts.instance_id, kept.process, directory)
+        return _running(handed_over.desired.instance_id, handed_over.process, directory)
 
     def not_started(self, instance_id: str, reason: str) -> None:
         """No-op: the agent reports the reason as the instance's."""
@@ -136,7 +136,7 @@ class ContainerDriver:
 
 
 def container_of(
-    facts: DesiredInstance,
+    desired: DesiredInstance,
     root: Root,
     command: Sequence[str],
     *,
@@ -148,8 +148,8 @@ def container_of(
     told = [directory / name for name in (EMPTY_FILE, TOKEN_FILE)]
     home = f"{INSIDE}/{HOME}"
     return Container(
-        name=container_name(facts.instance_id),
-        hostname=facts.private_dns_name.partition(".")[0],
+        name=container_name(desired.instance_id),
+        hostname=desired.private_dns_name.partition(".")[0],
         root=root,
         mounts=(
             Mount(source=directory / HOME, target=home, writable=True),
@@ -158,7 +158,7 @@ def container_of(
         environment={
             **{name: value.replace(str(directory), INSIDE) for name, value in environment.items()},
             "HOME": home,
-            INSTANCE_VARIABLE: facts.instance_id,
+            INSTANCE_VARIABLE: desired.instance_id,
         },
         user=user,
         folder=home,

@@ -121,13 +121,13 @@ class ProcessDriver:
         except OSError as error:
             raise CannotStart(f"the user data cannot be run: {error.strerror}") from error
 
-    def adopt(self, kept: RunningInstance, directory: Path) -> Running | None:
-        if not kept.process:
+    def adopt(self, handed_over: RunningInstance, directory: Path) -> Running | None:
+        if not handed_over.process:
             return NoProcess(outlives_agent=True)
-        pidfd, output = kept.process
+        pidfd, output = handed_over.process
         if has_ended(pidfd):
             return None
-        return adopt_grouped(kept, pidfd, output, ConsoleLog(directory / CONSOLE_LOG))
+        return adopt_grouped(handed_over, pidfd, output, ConsoleLog(directory / CONSOLE_LOG))
 
     def not_started(self, instance_id: str, reason: str) -> None:
         """No-op: the agent reports the reason as the instance's."""
@@ -142,11 +142,11 @@ def launch_command(
     hidden: Sequence[Path] = (),
     shown: Sequence[Path] = (),
     outlives_agent: bool = False,
-    kept_descriptors: Sequence[int] = (),
+    inherited_descriptors: Sequence[int] = (),
 ) -> list[str]:
     """Return the argument vector that starts `command` in a network, or in ours.
 
-    The child dies with this process, unless it must outlive it. The `kept_descriptors` stay open.
+    The child dies with this process, unless it must outlive it. The `inherited_descriptors` stay open.
     """
     owner = owner or Owner()
     options = ["--parent-pid", str(os.getpid()), *(network.launch_options() if network else ())]
@@ -158,7 +158,7 @@ def launch_command(
         options.append("--allow-new-privileges")
     if outlives_agent:
         options.append("--outlive-parent")
-    for descriptor in kept_descriptors:
+    for descriptor in inherited_descriptors:
         options += ["--keep-fd", str(descriptor)]
     if network is not None and network.network_namespace is not None:
         for folder in hidden:

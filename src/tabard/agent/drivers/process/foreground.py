@@ -38,7 +38,7 @@ def as_process(command: Sequence[str], *, hidden: Sequence[Path]) -> Invoke:
     """Run the command as a process. Args: hidden: folders that it does not see in a namespace."""
 
     def invoke(
-        _facts: DesiredInstance, network: InstanceNetwork, environment: Mapping[str, str], _directory: Path
+        _desired: DesiredInstance, network: InstanceNetwork, environment: Mapping[str, str], _directory: Path
     ) -> Invocation:
         argv = launch_command(command, network=network, allow_new_privileges=True, hidden=hidden)
         return Invocation(argv=argv, environment=environment)
@@ -53,12 +53,12 @@ def as_container(command: Sequence[str], *, root: Root, folder: Path, podmans: M
     """
 
     def invoke(
-        facts: DesiredInstance, network: InstanceNetwork, environment: Mapping[str, str], directory: Path
+        desired: DesiredInstance, network: InstanceNetwork, environment: Mapping[str, str], directory: Path
     ) -> Invocation:
         (directory / HOME).mkdir(mode=0o700, exist_ok=True)
         rootless = network.user_namespace is not None
         container = container_of(
-            facts,
+            desired,
             root,
             command,
             environment=environment,
@@ -68,10 +68,10 @@ def as_container(command: Sequence[str], *, root: Root, folder: Path, podmans: M
         argv = [*in_network(network), "run", "--rm", "--interactive", *container.options()]
         return Invocation(
             argv=launch_command(
-                argv, network=None, allow_new_privileges=True, kept_descriptors=network.namespaces
+                argv, network=None, allow_new_privileges=True, inherited_descriptors=network.namespaces
             ),
             environment=podmans,
-            end_rest=partial(remove_containers, [facts.instance_id]),
+            end_rest=partial(remove_containers, [desired.instance_id]),
         )
 
     return invoke
@@ -128,7 +128,7 @@ class ForegroundDriver:
             raise CannotStart(f"the command cannot be run: {error.strerror}") from error
         return _ForegroundProcess(process, self.ended, invocation.end_rest)
 
-    def adopt(self, kept: RunningInstance, directory: Path) -> Running | None:  # noqa: ARG002
+    def adopt(self, handed_over: RunningInstance, directory: Path) -> Running | None:  # noqa: ARG002
         """Return None: the command ends with the process in its terminal."""
         return None
 

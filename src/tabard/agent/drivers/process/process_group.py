@@ -62,12 +62,14 @@ async def start_grouped(
     )
 
 
-def adopt_grouped(kept: RunningInstance, pidfd: int, output: int, console: ConsoleLog) -> AdoptedProcess:
+def adopt_grouped(
+    handed_over: RunningInstance, pidfd: int, output: int, console: ConsoleLog
+) -> AdoptedProcess:
     """Adopt a main process that another agent started in its own group."""
-    network = kept.network.network_namespace
+    network = handed_over.network.network_namespace
 
     def at_end() -> ExitStatus:
-        end_leftovers([kept.facts.instance_id], network=network)
+        end_leftovers([handed_over.desired.instance_id], network=network)
         return ExitStatus(is_known=False)  # only the parent gets the status, and it has ended
 
     return AdoptedProcess(pidfd, output, console, at_end=at_end)

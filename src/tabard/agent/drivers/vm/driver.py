@@ -111,7 +111,7 @@ class VmDriver:
     ) -> "VirtualMachine":
         program = shutil.which(self._qemu)
         if program is None:
-            raise CannotStart(f"{self._qemu} is not there")
+            raise CannotStart(f"{self._qemu} is not installed")
         ours, of_qemu = socket.socketpair()
         disk = os.open(directory / DISK, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
         button = PowerButton(ours)
@@ -141,7 +141,7 @@ class VmDriver:
                         network=network,
                         hidden=self._hidden,
                         outlives_agent=self._outlives_agent,
-                        kept_descriptors=parts.descriptors,
+                        inherited_descriptors=parts.descriptors,
                     ),
                     network=network,
                     environment=self._base_environment,
@@ -167,7 +167,7 @@ class VmDriver:
         disk, noted = directory / DISK, directory / IMAGE_VERSION
         if disk.exists():
             if noted.read_text("ascii") != image.version:
-                raise NoImage(f"{image.disk} was changed since this instance's disk was made upon it")
+                raise NoImage(f"{image.disk} has changed since this instance's disk was made from it")
             return
         noted.write_text(image.version, "ascii")
         made = disk.with_name(f"{DISK}.new")
@@ -182,15 +182,15 @@ class VmDriver:
         )
         _, said = await making.communicate()
         if making.returncode != 0:
-            raise CannotStart(f"its disk cannot be made: {said.decode(errors='replace').strip()}")
+            raise CannotStart(f"the instance's disk cannot be made: {said.decode(errors='replace').strip()}")
         made.chmod(0o600)
         made.replace(disk)
 
-    def adopt(self, kept: RunningInstance, directory: Path) -> Running | None:
-        if len(kept.process) != 3 or has_ended(kept.process[0]):
+    def adopt(self, handed_over: RunningInstance, directory: Path) -> Running | None:
+        if len(handed_over.process) != 3 or has_ended(handed_over.process[0]):
             return None
-        pidfd, output, control = kept.process
-        process = adopt_grouped(kept, pidfd, output, ConsoleLog(directory / CONSOLE_LOG))
+        pidfd, output, control = handed_over.process
+        process = adopt_grouped(handed_over, pidfd, output, ConsoleLog(directory / CONSOLE_LOG))
         return VirtualMachine(process, PowerButton(socket.socket(fileno=control)))
 
     def not_started(self, instance_id: str, reason: str) -> None:

@@ -59,7 +59,7 @@ def read_image(folder: Path) -> VmImage:
     for part in (kernel, initrd):
         # QEMU opens these two by their paths, under its own uid. It inherits the disk as a descriptor.
         if part is not None and not part.stat().st_mode & stat.S_IROTH:
-            raise NoImage(f"{part} has to be readable by everybody: chmod a+r")
+            raise NoImage(f"{part} must be readable by everybody: chmod a+r")
     disk = disks[0]
     try:
         with disk.open("rb") as file:
@@ -69,12 +69,12 @@ def read_image(folder: Path) -> VmImage:
         raise NoImage(f"{disk} cannot be read: {error.strerror}") from error
     is_qcow2 = head.startswith(_QCOW2_MAGIC) and len(head) == _QCOW2_HEADER.size
     if is_qcow2 is not (disk.suffix == ".qcow2"):
-        raise NoImage(f"{disk} is not what its name says: a qcow2 file is one by its first bytes")
+        raise NoImage(f"{disk} has the wrong suffix: its first bytes decide whether it is a qcow2 file")
     size_bytes = status.st_size
     if is_qcow2:
         _, _, backing_file, _, _, size_bytes = _QCOW2_HEADER.unpack(head)
         if backing_file:
-            raise NoImage(f"{disk} is made upon another disk: make it one by qemu-img convert")
+            raise NoImage(f"{disk} has a backing file: merge both with qemu-img convert")
     return VmImage(
         disk=disk,
         disk_format="qcow2" if is_qcow2 else "raw",

@@ -56,7 +56,7 @@ class MachineParts:
 
 
 def qemu_arguments(
-    facts: DesiredInstance,
+    desired: DesiredInstance,
     parts: MachineParts,
     environment: Mapping[str, str],
     *,
@@ -67,17 +67,17 @@ def qemu_arguments(
 
     Args: environment: the guest gets those of its variables that TOLD_VARIABLES lists.
     """
-    uuid = smbios_uuid(facts.instance_id)
+    uuid = smbios_uuid(desired.instance_id)
     return [
         *("-nodefaults", "-no-user-config", "-display", "none", "-sandbox", _SANDBOX),
         *("-machine", "pc", *_PROCESSOR[accelerator]),
-        *("-smp", str(processors), "-m", str(memory_mebibytes(facts.instance_type))),
+        *("-smp", str(processors), "-m", str(memory_mebibytes(desired.instance_type))),
         *("-smbios", f"type=1,uuid={uuid},serial={uuid}"),
-        *("-smbios", f"type=2,asset={facts.instance_id}"),
+        *("-smbios", f"type=2,asset={desired.instance_id}"),
         *("-add-fd", f"set=1,fd={parts.disk}", "-add-fd", f"set=2,fd={parts.image_disk}"),
         *("-blockdev", _disk(parts.image_format), "-device", "virtio-blk-pci,drive=disk"),
-        *("-netdev", _network(facts)),
-        *("-device", f"virtio-net-pci,netdev=network,mac={facts.mac_address},romfile="),
+        *("-netdev", _network(desired)),
+        *("-device", f"virtio-net-pci,netdev=network,mac={desired.mac_address},romfile="),
         *("-device", "virtio-rng-pci"),
         *("-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"),
         *("-chardev", f"socket,id=control,fd={parts.control}", "-mon", "chardev=control,mode=control"),
@@ -110,18 +110,18 @@ def _disk(image_format: DiskFormat) -> str:
     return json.dumps(disk)
 
 
-def _network(facts: DesiredInstance) -> str:
+def _network(desired: DesiredInstance) -> str:
     """Give the guest the address from its metadata by DHCP.
 
     AWS: the router is at the network's base plus one, the name server plus two.
     https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html
     """
-    subnet = IPv4Network(facts.subnet_cidr_block)
+    subnet = IPv4Network(desired.subnet_cidr_block)
     return ",".join(
         (
             "user,id=network,ipv4=on,ipv6=on",
             f"net={subnet},host={subnet[1]},dns={subnet[2]}",
-            f"dhcpstart={facts.private_ip_address},hostname={facts.private_dns_name.partition('.')[0]}",
+            f"dhcpstart={desired.private_ip_address},hostname={desired.private_dns_name.partition('.')[0]}",
         )
     )
 
