@@ -64,8 +64,10 @@ def get_organization(permit: Permit, _: GetOrganizationRequest, snapshot: Snapsh
 
 
 def put_organization(permit: Permit, request: PutOrganizationRequest, tx: Transaction) -> Output:
-    """Put an organization in force; nothing is written where it is in force already.
+    """Put an organization in force; write nothing where it is in force already.
 
+    Differs: AWS's organization belongs to the management account; here a principal of the account may change
+    it, if its policies allow the action.
     Raises:
         InvalidOrganization (400).
     """
