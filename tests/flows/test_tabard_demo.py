@@ -83,9 +83,9 @@ def sdk_finds_its_role() -> tuple[str, str]:
     isolation = asyncio.run(instance_isolation("http://127.0.0.1:4580"))
     image, reason = demo_image(isolation, (Path(sys.executable), Path(boto3.__file__)))
     if image is NETNS_IMAGE:
-        return "driver            netns;", "iam-role at http://169.254.169.254, nothing configured"
+        return "driver            netns:", "iam-role at http://169.254.169.254, nothing configured"
     return (
-        f"driver            process; a network namespace does not work here: {reason}",
+        f"driver            process, because netns does not work here: {reason}",
         "at http://127.0.0.1:",
     )
 

@@ -236,9 +236,9 @@ class _Story:
         self._log = self.system.instances / instance_id / "console.log"
         self._tell(f"instance          {instance_id} ({instance['State']['Name']})")
         if reason:
-            self._tell(f"driver            process; a network namespace does not work here: {escape(reason)}")
+            self._tell(f"driver            process, because netns does not work here: {escape(reason)}")
         else:
-            self._tell("driver            netns; the instance has a network namespace of its own")
+            self._tell("driver            netns: the instance has its own network namespace")
         return instance_id
 
     def _credentials(self, instance_id: str) -> None:

@@ -23,7 +23,10 @@ def demo_image(isolation: InstanceIsolation, programs: Iterable[Path]) -> tuple[
         for program in programs:
             closed = _closed_to_others(program)
             if closed is not None:
-                return PROCESS_IMAGE, f"its user could not read {closed}, where Python is"
+                return (
+                    PROCESS_IMAGE,
+                    f"with netns, the instance's user could not read {closed}, where Python is",
+                )
     return NETNS_IMAGE, ""
 
 
