@@ -1,4 +1,4 @@
-"""A client of one system, as one principal: what commands and tests ask with, as any AWS client would.
+"""A client of one system, as one principal. Commands and tests use it, like any AWS client.
 
 INVARIANT: whatever the shell, a profile or a configuration file names, no request of ours leaves for another
 endpoint than the system's. Every botocore client is made with that endpoint, and a request to another one is

@@ -1,4 +1,4 @@
-"""Whom a command asks, and as whom: by the user's own AWS settings, or as the local admin."""
+"""The system that a command calls, and the principal: the user's AWS settings, or the local admin."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

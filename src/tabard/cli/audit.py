@@ -1,6 +1,7 @@
-"""`tabard audit`: who asked what, what was decided, and why."""
+"""`tabard audit`: the events of the audit, with the reason of each denial."""
 
 import json
+import re
 import signal
 import time
 from collections.abc import Callable
@@ -27,6 +28,7 @@ from tabard.model.audit_query import DENIED, EventFilter, NumberedEvents
 EXPLAINED = ("decisions", "explanation", "policies")
 """Fields of an event that only `tabard explain` shows: the statements on which a decision rests."""
 
+_INSTANCE_ID = re.compile("i-[0-9a-f]{17}")
 _POLL_SECONDS = 0.5
 _POLLING = frozenset(
     {("hosts", "DescribeHostInstances"), ("hosts", "ReportInstances"), ("tabard", "LookupEvents")}
@@ -130,7 +132,11 @@ def _filter(
     *,
     denied: bool,
 ) -> EventFilter:
-    """What the options describe; exits with a sentence where an option is wrong."""
+    """Read the options. Exit with a sentence where one is wrong."""
+    if instance and not _INSTANCE_ID.fullmatch(instance):
+        complain(
+            f"--instance {printable(instance)}: write the id of an instance, such as i-0123456789abcdef0"
+        )
     outcomes = [cast(Outcome, each.value.replace("-", "_")) for each in decisions]
     if denied:
         outcomes += DENIED
@@ -166,7 +172,7 @@ def _anything(_event: AuditEvent) -> bool:
 
 
 def _of_interest(event: AuditEvent) -> bool:
-    """Not an agent that says it is alive, or asks what is new; nor the reading of the audit itself."""
+    """Leave out the agents' polls and reports, and the reading of the audit itself."""
     return event.outcome != "allowed" or (event.service, event.operation) not in _POLLING
 
 
@@ -179,7 +185,7 @@ def _show(console: Console, events: NumberedEvents, *, as_json: bool) -> None:
 
 
 def _shown(text: str) -> str:
-    """As it can be shown: a key may hold line breaks and what a terminal obeys."""
+    """Escape line breaks and control characters: a key of S3 may hold them."""
     return escape(printable(text))
 
 

@@ -23,7 +23,7 @@ def statement_name(matched: MatchedStatement) -> str:
 
 
 def denial_record_text(evidence: Mapping[str, Any]) -> Iterator[str]:
-    """What of the statements applied, what came near, and the condition keys; line by line."""
+    """Yield the statements that applied, the near misses and the condition keys, line by line."""
     applying = [said for said in evidence["statements"] if said["applies"]]
     missing = [said for said in evidence["statements"] if not said["applies"]]
     yield from _statements_text("applies    ", applying)

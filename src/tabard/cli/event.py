@@ -1,4 +1,4 @@
-"""`tabard event`: announce to an instance what EC2 and its Auto Scaling would."""
+"""`tabard event`: announce events of EC2 and Auto Scaling to an instance."""
 
 from typing import Annotated, Any, get_args
 

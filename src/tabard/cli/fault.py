@@ -79,7 +79,7 @@ def _whole(option: str, text: str | None, unit: timedelta) -> int | None:
 
 
 def _shown(request: SetInstanceFaultsRequest, faults: DesiredFaults) -> str:
-    """What has been done at once, and what is in force from now on."""
+    """Describe what was done at once, and which faults are active."""
     parts = []
     if request.expire_now:
         parts.append("the old sessions are revoked, new keys come within two seconds")

@@ -1,4 +1,4 @@
-"""`tabard identity-certificate`: what the identity documents of instances are verified with."""
+"""`tabard identity-certificate`: the certificate that verifies instance identity documents."""
 
 import os
 

@@ -28,14 +28,14 @@ def system_or_stopped(
     profile: str | None,
     as_json: bool = False,
 ) -> "SystemClient | DataDir":
-    """The system to ask, or the data directory of one that is stopped, said on stderr.
+    """Return the system to call, or the data directory of a stopped one; print which on stderr.
 
     The owner of the files needs nobody's permission to read them, and no master key.
 
     Args:
         as_json: a program reads the output, perhaps with stderr in it: print no line on stderr.
     """
-    # Imported here: the SDK takes its time, and whoever asks for help does not need it.
+    # Imported here, because the SDK loads slowly and --help does not need it.
     from tabard.cli.acting import say_who_acts, shell_client
     from tabard.wiring.local_admin import as_admin
     from tabard.wiring.running import describe

@@ -70,7 +70,7 @@ def counted_events(audit: Audit, instance_id: str) -> Counted:
     outcomes: Counter[Outcome] = Counter()
     denials: list[AuditEvent] = []
     position: EventPosition | None = None
-    wanted = EventFilter(principal=f"arn:*:assumed-role/*/{instance_id}")  # the sessions of the instance
+    wanted = EventFilter(instance_id=instance_id)
     while True:
         page = audit.page(limit=PAGE, wanted=wanted, older_than=position)
         events = [event for _, event in page.events if event.service != _HOSTS or event.outcome in DENIED]

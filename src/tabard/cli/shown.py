@@ -2,5 +2,5 @@
 
 
 def printable(text: str) -> str:
-    """The text with line breaks, and what a terminal obeys, as escapes."""
+    """Return the text with line breaks and control characters as escapes."""
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)

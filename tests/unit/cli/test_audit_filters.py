@@ -80,6 +80,7 @@ def test_each_option_narrows_the_events_and_they_are_in_order_of_time(
     [
         (("--since", "soon"), "such as"),
         (("--action", "s3:*Object"), "--action s3:*Object: "),
+        (("--instance", "web"), "--instance web: write the id of an instance, such as i-"),
         (("--decision", "perhaps"), "not-offered"),
     ],
 )
