@@ -8,6 +8,7 @@ from tabard.administration.call_errors import ClientUnusable
 from tabard.administration.client import client_of_key
 from tabard.administration.long_term_key import LongTermKey
 from tabard.cli.acting import say_who_acts
+from tabard.cli.lazy_commands import PlainGroup
 from tabard.cli.running import DataDirOption, complain, running_system
 from tabard.cli.shown import printable
 from tabard.clock import SystemClock
@@ -17,8 +18,10 @@ from tabard.wiring.local_admin import as_admin
 admin = typer.Typer(
     name="admin",
     help="Manage the local admin's key. Commands use it unless you name credentials of your own.",
+    cls=PlainGroup,
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,
 )
 
 

@@ -73,7 +73,10 @@ def audit(
     ] = "",
     decision: Annotated[
         list[DecisionOption] | None,
-        typer.Option(help="Show events with this decision. Repeat the option for several."),
+        typer.Option(
+            metavar="|".join(DecisionOption),
+            help="Show events with this decision. Repeat the option for several.",
+        ),
     ] = None,
     denied: Annotated[
         bool, typer.Option("--denied", help="The same as --decision denied --decision not-offered.")

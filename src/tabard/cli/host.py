@@ -33,6 +33,7 @@ from tabard.agent.networks.machine import METADATA_ADDRESS
 from tabard.agent.retry_loop import HostRevoked
 from tabard.cli.acting import acting_client, call_failures
 from tabard.cli.durations import duration
+from tabard.cli.lazy_commands import PlainGroup
 from tabard.cli.listing import JsonOption, show_json, show_table
 from tabard.cli.running import DataDirOption, EndpointOption, ProfileOption, complain, running_system
 from tabard.clock import SystemClock, iso8601
@@ -57,8 +58,10 @@ _STDIN = "-"
 host = typer.Typer(
     name="host",
     help="Enroll, list and revoke other machines.",
+    cls=PlainGroup,
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,
 )
 
 

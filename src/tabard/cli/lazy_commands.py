@@ -1,6 +1,6 @@
-"""Commands that are listed by name and sentence, and imported only when they are run or asked for their help.
+"""Commands that are imported only when they run or print their own help, and the help of groups.
 
-`tabard env` in a shell's start-up shall not wait for what `tabard up` needs.
+`tabard env` in a shell's start-up must not wait for the modules that `tabard up` needs.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ _NO_SETTINGS: Mapping[str, object] = MappingProxyType({})
 
 
 class LazyCommand(TyperCommand):
-    """A command, or a group of them, that is somewhere else."""
+    """A command, or a group of commands, in a module that is imported later."""
 
     def __init__(
         self, name: str, place: str, sentence: str, *, settings: Mapping[str, object] = _NO_SETTINGS
@@ -26,12 +26,12 @@ class LazyCommand(TyperCommand):
         self._settings = settings
 
     def load(self) -> Any:  # noqa: ANN401 - a command of typer's, which has no public type
-        """Import it: the command itself, with its parameters and the whole of its help."""
+        """Import the command itself, with its parameters and its whole help."""
         module, _, attribute = self._place.partition(":")
         found = getattr(import_module(module), attribute)
         if isinstance(found, typer.Typer):
             return typer.main.get_command(found)
-        alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+        alone = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
         alone.command(self.name, context_settings=dict(self._settings))(found)
         return typer.main.get_command(alone)
 
@@ -42,12 +42,23 @@ class LazyCommand(TyperCommand):
         parent: Any = None,  # noqa: ANN401 - the same
         **extra: Any,  # noqa: ANN401 - the same
     ) -> Any:  # noqa: ANN401 - the same
-        """Leave to the command itself whatever follows its name."""
+        """Let the command itself read the arguments after its name."""
         return self.load().make_context(info_name, args, parent, **extra)
 
 
-class LazyGroup(TyperGroup):
-    """A group whose commands are listed."""
+class PlainGroup(TyperGroup):
+    """A group whose help lists its commands with whole sentences, however narrow the terminal is."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - typer's own
+        """Write a line, or several, for each command."""
+        commands = {name: self.get_command(ctx, name) for name in self.list_commands(ctx)}
+        rows = [(name, (each.help or "").partition("\n")[0]) for name, each in commands.items() if each]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+class LazyGroup(PlainGroup):
+    """A group whose commands are listed by name and sentence, and imported when they run."""
 
     LISTED: ClassVar[tuple[LazyCommand, ...]] = ()
 
@@ -57,5 +68,5 @@ class LazyGroup(TyperGroup):
 
 
 def loaded(command: Any) -> Any:  # noqa: ANN401 - the same
-    """The command itself, where only its listing is at hand."""
+    """Return the command itself for its listing."""
     return command.load() if isinstance(command, LazyCommand) else command

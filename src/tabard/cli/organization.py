@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tabard.cli.lazy_commands import PlainGroup
 from tabard.cli.reading import reading_failures, system_or_stopped
 from tabard.cli.running import DataDirOption, EndpointOption, ProfileOption, complain
 from tabard.cli.shown import printable
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
 organization = typer.Typer(
     name="organization",
     help="Apply, show or remove the account's organization and its control policies.",
+    cls=PlainGroup,
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,
 )
 
 

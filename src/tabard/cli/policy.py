@@ -22,7 +22,9 @@ class _Policy(LazyGroup):
     LISTED = _COMMANDS
 
 
-policy = typer.Typer(name="policy", cls=_Policy, no_args_is_help=True, add_completion=False)
+policy = typer.Typer(
+    name="policy", cls=_Policy, no_args_is_help=True, add_completion=False, rich_markup_mode=None
+)
 
 
 @policy.callback()

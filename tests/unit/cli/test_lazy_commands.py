@@ -48,3 +48,20 @@ def test_an_unknown_command_is_refused() -> None:
     told = CliRunner().invoke(app, ["polic"])
     assert told.exit_code == 2
     assert "policy" in told.stderr
+
+
+@pytest.mark.parametrize("group", [(), ("host",), ("policy",), ("organization",), ("admin",)])
+def test_the_help_of_a_group_cuts_no_sentence_on_a_narrow_terminal(group: tuple[str, ...]) -> None:
+    shown = CliRunner(env={"COLUMNS": "40", "TERMINAL_WIDTH": "40"}).invoke(app, [*group, "--help"]).stdout
+    joined = " ".join(shown.split())
+    command: Any = typer.main.get_command(app)
+    for name in group:
+        command = loaded(command.commands[name])
+    for name, each in command.commands.items():
+        assert f"{name} {' '.join(each.help.partition(chr(10))[0].split())}" in joined
+
+
+def test_the_help_of_a_command_cuts_no_option_on_a_narrow_terminal() -> None:
+    shown = CliRunner(env={"COLUMNS": "40", "TERMINAL_WIDTH": "40"}).invoke(app, ["up", "--help"]).stdout
+    for option in loaded(typer.main.get_command(app).commands["up"]).params:  # type: ignore[attr-defined]
+        assert max(option.opts, key=len) in shown
