@@ -1,4 +1,4 @@
-"""Where a child's output goes: one private file, kept within a bound at every start."""
+"""Where a child's output goes: one private file, kept within a bound at every start and while it runs."""
 
 import os
 from pathlib import Path
@@ -15,6 +15,31 @@ def open_log(path: Path) -> int:
     descriptor = os.open(path, flags, 0o600)
     os.fchmod(descriptor, 0o600)
     return descriptor
+
+
+def bound_log(path: Path, limit_bytes: int = LOG_LIMIT_BYTES) -> bool:
+    """Move what a log holds to `NAME.1` once it has grown past the limit; whether it had.
+
+    The child goes on writing through its own descriptor, which appends: its next line is the first of the
+    emptied file. What it writes between the copy and the emptying, some microseconds, is lost. `NAME.1` holds
+    the newest `limit_bytes`, and as much again at most of what came during the copy.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    with os.fdopen(descriptor, "r+b") as log:
+        size = os.fstat(descriptor).st_size
+        if size <= limit_bytes:
+            return False
+        log.seek(size - limit_bytes)
+        draft = path.with_name(path.name + ".draft")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+        with os.fdopen(os.open(draft, flags, 0o600), "wb") as former:
+            former.write(log.read(2 * limit_bytes))
+        draft.replace(path.with_name(path.name + ".1"))
+        os.ftruncate(descriptor, 0)
+    return True
 
 
 def last_lines(path: Path, *, count: int = 20) -> tuple[str, ...]:

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+import structlog
+
 from tabard.clock import Clock, SystemClock
 from tabard.processes.child import Child
-from tabard.processes.log_file import last_lines
+from tabard.processes.log_file import LOG_LIMIT_BYTES, bound_log, last_lines
 from tabard.processes.spec import (
     CHILD_EXITED,
     CHILD_RESTARTED,
@@ -25,6 +27,10 @@ from tabard.processes.spec import (
 
 PROBE_PAUSE_SECONDS = 0.05
 PROBE_TIMEOUT_SECONDS = 5.0
+LOG_LOOK_SECONDS = 1.0
+LOG_NOT_BOUNDED = "child_log_not_bounded"
+
+_log = structlog.get_logger()
 
 
 @dataclass(slots=True)
@@ -54,7 +60,13 @@ class Supervisor:
         backoff: Backoff | None = None,
         on_event: Callable[[ChildEvent], None] | None = None,
         on_progress: Callable[[str, float], None] | None = None,
+        log_limit_bytes: int = LOG_LIMIT_BYTES,
+        log_look_seconds: float = LOG_LOOK_SECONDS,
     ) -> None:
+        """Args: log_limit_bytes: a log that has grown past it is emptied, at the next look."""
+        self._log_limit_bytes = log_limit_bytes
+        self._log_look_seconds = log_look_seconds
+        self._bounding: asyncio.Task[None] | None = None
         self._clock = clock or SystemClock()
         self._backoff = backoff or Backoff()
         self._on_event = on_event
@@ -78,6 +90,8 @@ class Supervisor:
         """
         for spec in specs:
             self._place(spec)
+        if self._bounding is None:
+            self._bounding = asyncio.create_task(self._bound_logs(), name="bound logs")
         outcomes = await asyncio.gather(
             *(self._start_first(self._supervised[spec.name]) for spec in specs), return_exceptions=True
         )
@@ -121,6 +135,9 @@ class Supervisor:
                 if not supervised.beside:
                     await asyncio.gather(*(self._end(one) for one in (supervised, *beside)))
         finally:
+            if self._bounding is not None:
+                self._bounding.cancel()
+                self._bounding = None
             # Only when this task is itself cancelled on the way is anything left to do here.
             for supervised in self._supervised.values():
                 supervised.ending = True
@@ -142,6 +159,16 @@ class Supervisor:
     def last_log_lines(self, name: str, *, count: int = 20) -> tuple[str, ...]:
         """The end of a child's log."""
         return last_lines(self._supervised[name].spec.log_path, count=count)
+
+    async def _bound_logs(self) -> None:
+        """Look at every child's log now and then, for as long as there are children."""
+        while True:
+            await asyncio.sleep(self._log_look_seconds)
+            for path in {one.spec.log_path for one in self._supervised.values()}:
+                try:
+                    await asyncio.to_thread(bound_log, path, self._log_limit_bytes)
+                except OSError as error:
+                    _log.warning(LOG_NOT_BOUNDED, path=str(path), reason=error.strerror)
 
     def _place(self, spec: ChildSpec, *, beside: str = "") -> _Supervised:
         if spec.name in self._supervised:

@@ -9,12 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from tabard.processes.child import launch_argv
 from tabard.processes.isolation import network_isolation
-from tabard.processes.log_file import LOG_LIMIT_BYTES, last_lines, open_log
+from tabard.processes.log_file import LOG_LIMIT_BYTES, bound_log, last_lines, open_log
 from tabard.processes.spec import Backoff, ChildEvent, ChildFailed, ChildSpec
-from tabard.processes.supervisor import Supervisor
+from tabard.processes.supervisor import LOG_NOT_BOUNDED, Supervisor
+from tests.support.waiting import until
 
 NO_WAIT = Backoff(first_seconds=0.0, longest_seconds=0.0)
 OWN_NETWORK = str(Path("/proc/self/ns/net").readlink()) if network_isolation().available else ""
@@ -334,6 +336,52 @@ def test_a_log_is_private_and_bounded(tmp_path: Path) -> None:
     assert last_lines(path, count=2) == ("two", "three")
     assert (tmp_path / "child.log.1").stat().st_size == LOG_LIMIT_BYTES + 1
     assert last_lines(tmp_path / "nowhere.log") == ()
+
+
+def test_a_log_that_grows_past_its_limit_is_moved_while_its_child_writes_on(tmp_path: Path) -> None:
+    path, former = tmp_path / "child.log", tmp_path / "child.log.1"
+    assert bound_log(path, 10) is False
+    descriptor = open_log(path)
+    os.write(descriptor, b"0123456789")
+    assert bound_log(path, 10) is False
+    os.write(descriptor, b"abcde")
+    assert bound_log(path, 10) is True
+    os.write(descriptor, b"next\n")
+    os.close(descriptor)
+    assert (former.read_bytes(), path.read_bytes()) == (b"56789abcde", b"next\n")
+    assert (former.stat().st_mode & 0o777, path.stat().st_mode & 0o777) == (0o600, 0o600)
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["child.log", "child.log.1"]
+
+
+async def test_no_log_outgrows_its_limit_while_its_child_runs(make_spec: MakeSpec, tmp_path: Path) -> None:
+    """The child says how much it wrote; both files together never hold all of it."""
+    limit, written = 20_000, 400_000
+    half = f"yes 0123456789abcdef | head -c {written // 2}"
+    script = f"{half}; read line < go; {half}"
+    os.mkfifo(tmp_path / "go")
+    spec = make_spec(f"{script}; touch done; exec sleep 60")
+    log, former = tmp_path / "child.log", tmp_path / "child.log.1"
+    async with Supervisor(log_limit_bytes=limit, log_look_seconds=0.001) as supervisor:
+        await supervisor.start(spec)
+        await until(former.exists)
+        await until(lambda: log.stat().st_size <= limit)
+        await asyncio.to_thread((tmp_path / "go").write_text, "\n")
+        await until((tmp_path / "done").exists)
+        await until(lambda: log.stat().st_size <= limit)
+        assert former.stat().st_size <= 2 * limit
+        (status,) = supervisor.statuses()
+        assert (status.state, status.restarts) == ("running", 0)
+
+
+async def test_a_log_that_cannot_be_bounded_stops_nothing(make_spec: MakeSpec, tmp_path: Path) -> None:
+    spec = make_spec("yes | head -c 50; exec sleep 60")
+    with capture_logs() as logs:
+        async with Supervisor(log_limit_bytes=10, log_look_seconds=0.001) as supervisor:
+            (tmp_path / "child.log.1").mkdir()
+            await supervisor.start(spec)
+            await until(lambda: any(each["event"] == LOG_NOT_BOUNDED for each in logs))
+            (status,) = supervisor.statuses()
+            assert status.state == "running"
 
 
 def test_no_process_is_left_behind() -> None:
