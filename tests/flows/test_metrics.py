@@ -166,6 +166,9 @@ def test_an_edge_without_descriptors_shows_in_log_and_health(own: RunningSystem)
         )
         until(lambda: "descriptors_running_out" in own.log.read_text(), "the log says so")
     until(lambda: health(own)["status"] == "ok", "all is well again")
+    sts = own.client("sts")
+    for _ in range(20):
+        sts.get_caller_identity()
 
 
 def test_each_line_of_each_log_parses_and_holds_no_secret(own: RunningSystem, instance: Instance) -> None:

@@ -10,10 +10,16 @@ import asyncio
 import socket
 from collections.abc import Callable
 
+import structlog
+
 from tabard.imds.rate_limit import RateLimit
+
+CONNECTIONS_NOT_ACCEPTED = "connections_not_accepted"
 
 _PAUSE_SECONDS = 0.05
 _SILENT_SECONDS = 1
+
+_log = structlog.get_logger(__name__)
 
 OnConnection = Callable[[socket.socket, tuple[str, int]], None]
 
@@ -21,7 +27,7 @@ OnConnection = Callable[[socket.socket, tuple[str, int]], None]
 class Acceptor:
     """Accepts for one listener until it is closed. No task: an agent has three of these for each instance."""
 
-    __slots__ = ("_listener", "_loop", "_on_connection", "_pace", "_paused")
+    __slots__ = ("_is_failing", "_listener", "_loop", "_on_connection", "_pace", "_paused")
 
     def __init__(self, listener: socket.socket, on_connection: OnConnection, pace: RateLimit) -> None:
         """Args: on_connection: is given a connection and its peer's address."""
@@ -33,6 +39,7 @@ class Acceptor:
         self._on_connection = on_connection
         self._pace = pace
         self._paused: asyncio.TimerHandle | None = None
+        self._is_failing = False
         self._loop.add_reader(listener, self._accept)
 
     def close(self) -> None:
@@ -51,9 +58,15 @@ class Acceptor:
             connection, peer = self._listener.accept()
         except (BlockingIOError, ConnectionError):  # the peer is gone already
             return
-        except OSError:  # there are no descriptors left just now
+        except OSError as error:  # no descriptors are left: accept(2), EMFILE and ENFILE
+            if not self._is_failing:  # the beginning of a shortage, not every attempt in it
+                self._is_failing = True
+                _log.error(
+                    CONNECTIONS_NOT_ACCEPTED, listener=self._listener.getsockname()[:2], reason=str(error)
+                )
             self._pause(_PAUSE_SECONDS)
             return
+        self._is_failing = False
         connection.setblocking(False)
         self._on_connection(connection, peer[:2])
 

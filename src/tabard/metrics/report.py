@@ -10,7 +10,7 @@ from tabard.clock import Clock
 from tabard.metrics.page import MetricsPage
 
 REPORT_EVERY_SECONDS: Final = 1.0
-HUNG_AFTER_SECONDS: Final = 5.0
+HUNG_AFTER_SECONDS: Final = 10.0
 """A process that has not reported for so long does not answer. The machine's sleep does not count."""
 
 State = Literal["starting", "standing by", "serving", "stopping"]

@@ -32,7 +32,7 @@ _log = structlog.get_logger(__name__)
 _KEEP, _UPDATE, _DROP, _NEXT, _RECORD, _END = b"K", b"U", b"D", b"N", b"R", b"E"
 _HEAD = struct.Struct("!c8sH")  # kind, number of the question, length of the name; then name and content
 _NO_QUESTION = bytes(8)
-_CUT = "no room for its descriptors: see descriptor_limit in /health"
+_CUT = "the kernel left a part of it out: no descriptor was free, or it was too long"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +86,10 @@ class DescriptorStore:
             kind, question, record = _received(self._ours)
             if kind == _NEXT:
                 self._answer(question, after=record.name)
+                return
+            if kind == _UPDATE and record.is_cut:
+                _log.error(DESCRIPTORS_NOT_KEPT, name=record.name, reason=_CUT)
+                record.close()
                 return
             former = self._records.pop(record.name, None)
             if kind == _UPDATE:

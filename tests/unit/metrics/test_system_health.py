@@ -58,7 +58,7 @@ def test_all_is_well_and_there_are_no_reasons() -> None:
     assert (said["status"], said["reasons"]) == ("ok", [])
 
 
-HUNG = edge(at_monotonic_seconds=MONOTONIC_SECONDS - 6)
+HUNG = edge(at_monotonic_seconds=MONOTONIC_SECONDS - 11)
 
 
 @pytest.mark.parametrize(

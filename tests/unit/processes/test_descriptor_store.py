@@ -9,8 +9,6 @@ import struct
 import sys
 import termios
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Protocol
 
 import pytest
@@ -20,11 +18,13 @@ from tabard.processes.descriptor_store import (
     ANSWER_SECONDS,
     DESCRIPTORS_NOT_HANDED_OVER,
     DESCRIPTORS_NOT_KEPT,
+    MOST_BYTES,
     DescriptorStore,
     KeptDescriptors,
     Record,
 )
 from tabard.wiring.process import allow_many_descriptors
+from tests.support.few_descriptors import few_descriptors
 from tests.support.waiting import turns, until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="SOCK_SEQPACKET pairs are Linux's")
@@ -174,24 +174,6 @@ async def test_hundreds_are_kept_with_large_contents(store: DescriptorStore, chi
         record.close()
 
 
-@contextmanager
-def few_descriptors(free: int) -> Iterator[None]:
-    """This process may open only `free` more descriptors."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    highest = max(int(path.name) for path in Path("/proc/self/fd").iterdir())
-    holes = []
-    while (descriptor := os.dup(0)) < highest:
-        holes.append(descriptor)
-    os.close(descriptor)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (descriptor + free, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-        for descriptor in holes:
-            os.close(descriptor)
-
-
 async def test_what_does_not_fit_is_not_kept_and_is_logged(child_of: ChildOf) -> None:
     """recvmsg(2), MSG_CTRUNC: "some control data was discarded due to lack of space"."""
     store = DescriptorStore()
@@ -219,6 +201,20 @@ async def test_what_does_not_fit_into_the_successor_is_logged_and_the_rest_is_fo
             record.close()
     assert [(record.name, len(record.descriptors)) for record in found] == [("b", 1)]
     assert [(entry["event"], entry["name"]) for entry in logs] == [(DESCRIPTORS_NOT_HANDED_OVER, "a")]
+
+
+async def test_an_update_that_does_not_fit_leaves_the_content(
+    store: DescriptorStore, child_of: ChildOf
+) -> None:
+    """recv(2), MSG_TRUNC: "the trailing portion of a datagram was discarded"."""
+    child = child_of(store)
+    child.keep("a", b"content", [0])
+    with capture_logs() as logs:
+        child.update("a", bytes(MOST_BYTES + 1))
+        (found,) = await all_of(child)
+    assert (found.content, len(found.descriptors)) == (b"content", 1)
+    found.close()
+    assert [(entry["event"], entry["name"]) for entry in logs] == [(DESCRIPTORS_NOT_KEPT, "a")]
 
 
 async def test_a_record_that_cannot_be_sent_is_logged(store: DescriptorStore, child_of: ChildOf) -> None:

@@ -99,7 +99,7 @@ async def test_all_is_well(watched: Watched) -> None:
 async def test_a_hung_child_delays_nobody_and_shows(watched: Watched) -> None:
     """Nothing is asked of the child: its last report grows old."""
     watched.report()
-    watched.clock.advance(timedelta(seconds=4.9))
+    watched.clock.advance(timedelta(seconds=9.9))
     assert (await watched.status())[0] == "ok"
     watched.clock.advance(timedelta(seconds=0.2))
     assert await watched.status() == ("refusing", ["no edge serves requests", "edge-0: not answering"])
