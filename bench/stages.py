@@ -25,6 +25,7 @@ from tabard.edge.table_keys import TableKeys
 from tabard.http1.answer import Answer
 from tabard.http1.body_stream import BodyStream
 from tabard.http1.pool import Http1Pool, UnixTarget
+from tabard.processes.shared_mark import SharedMark
 from tabard.sigv4.sign import Credentials
 from tabard.store.snapshot import Snapshot
 from tabard.wire.request import RawRequest
@@ -133,7 +134,7 @@ def _pipeline(house: House) -> Pipeline:
             keyrings=keyrings,
             identity_keys=OpenedIdentityKeys(house.vault),
             upstreams={"dynamodb": dynamodb, "sqs": sqs, "s3": s3},
-            table_keys=TableKeys(dynamodb, clock),
+            table_keys=TableKeys(dynamodb, clock, SharedMark.private()),
             instance_session_lifetime=timedelta(hours=6),
         ),
         audit=AuditQueue(_nowhere, capacity=10**7),

@@ -32,6 +32,7 @@ from tabard.model.policies import InlinePolicy
 from tabard.model.role import Role
 from tabard.model.user import User
 from tabard.names import new_access_key_id, new_unique_id
+from tabard.processes.shared_mark import SharedMark
 from tabard.sigv4.sign import Credentials, sign_request
 from tabard.store.ports import StoreUnavailable
 from tabard.store.snapshot import Snapshot
@@ -320,7 +321,7 @@ async def edge_in_memory(
         keyrings=keyrings,
         identity_keys=OpenedIdentityKeys(vault),
         upstreams={"dynamodb": dynamodb, "sqs": sqs, "s3": s3_upstream},
-        table_keys=TableKeys(dynamodb, clock),
+        table_keys=TableKeys(dynamodb, clock, SharedMark.private()),
         instance_session_lifetime=timedelta(hours=6),
         metrics=metrics,
     )

@@ -214,5 +214,5 @@ class Performer:
                 reached_at=reached_at(parsed.authenticated.claimed.raw, endpoint=upstream.endpoint),
             )
         )
-        operation.after_success(call.input, permit, self.table_keys)
+        operation.after_success(self.table_keys)
         return answer

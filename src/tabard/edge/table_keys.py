@@ -6,6 +6,7 @@ from tabard.clock import Clock, Deadline, read_clocks
 from tabard.edge.forward_json import JsonUpstream
 from tabard.edge.readable_answer import readable_answer
 from tabard.errors import RelayedError
+from tabard.processes.shared_mark import SharedMark
 from tabard.services.dynamodb.errors import ResourceNotFoundException
 from tabard.services.operation import Table
 
@@ -16,12 +17,18 @@ _CAPACITY = 4096
 class TableKeys:
     """Asks the upstream once per table, and again when the table may have changed.
 
-    A key schema never changes while its table lives; a table deleted and made anew through another edge is
-    seen after `KEPT_SECONDS`.
+    A key schema never changes while its table lives. All edges of a machine share a mark, which one of them
+    changes before it acknowledges that a table was created or deleted. No request that begins after that is
+    decided by an older key.
+
+    Differs: an edge on another machine, and any edge where the one that deleted a table was killed before it
+        answered, can decide by the partition key of a deleted table for 30 seconds.
     """
 
-    def __init__(self, upstream: JsonUpstream, clock: Clock) -> None:
+    def __init__(self, upstream: JsonUpstream, clock: Clock, changes: SharedMark) -> None:
         self._upstream = upstream
+        self._changes = changes
+        self._seen = changes.value()
         self._clock = clock
         self._known: dict[tuple[str, str], tuple[Deadline, dict[str | None, str]]] = {}
 
@@ -34,12 +41,15 @@ class TableKeys:
                 found[(table, index)] = keys[index]
         return found
 
-    def forget(self, table: str, region: str) -> None:
-        """The table is made or deleted: look again."""
-        self._known.pop((region, table), None)
+    def forget(self) -> None:
+        """Let every edge of the machine ask again: a table was created or deleted."""
+        self._changes.change()
 
     async def _keys(self, table: str, *, region: str) -> dict[str | None, str]:
-        now = read_clocks(self._clock)
+        now, seen = read_clocks(self._clock), self._changes.value()
+        if seen != self._seen:
+            self._known.clear()
+            self._seen = seen
         known = self._known.get((region, table))
         if known is not None and not known[0].has_come(now):
             return known[1]
@@ -53,7 +63,9 @@ class TableKeys:
             keys = _partition_keys(described.get("Table"))
         if len(self._known) >= _CAPACITY:
             self._known.clear()
-        self._known[(region, table)] = (Deadline.after(now, KEPT_SECONDS), keys)
+        # INVARIANT: an answer that may be older than a change is not remembered.
+        if self._changes.value() == seen:
+            self._known[(region, table)] = (Deadline.after(now, KEPT_SECONDS), keys)
         return keys
 
 

@@ -128,11 +128,11 @@ def _nothing_to_validate(arguments: Mapping[str, Value], permit: Permit) -> None
 class TableKeysForgetter(Protocol):
     """The part of the edge that remembers the partition keys of tables."""
 
-    def forget(self, table: str, region: str) -> None:
-        """Ask the upstream for the table's keys again before the next decision about it."""
+    def forget(self) -> None:
+        """Ask the upstream again before the next decision about a table, in every edge of the machine."""
 
 
-def _no_effect(arguments: Mapping[str, Value], permit: Permit, table_keys: TableKeysForgetter) -> None:
+def _no_effect(table_keys: TableKeysForgetter) -> None:
     """No-op: the operation changes nothing that the edge remembers."""
 
 
@@ -160,7 +160,7 @@ class Forward:
     each_by_itself: bool = False
     actions: tuple[str, ...] | None = None
     tables: Callable[[Mapping[str, Value], Facts], frozenset[Table]] | None = None
-    after_success: Callable[[Mapping[str, Value], Permit, TableKeysForgetter], None] = _no_effect
+    after_success: Callable[[TableKeysForgetter], None] = _no_effect
     absence: Callable[[Mapping[str, Value], AwsError, Place], Check | None] = _absence_is_told
 
 

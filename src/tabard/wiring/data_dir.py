@@ -98,6 +98,11 @@ class DataDir:
         return self.path / "audit.lock"
 
     @property
+    def table_changes(self) -> Path:
+        """The mark by which an edge tells the others that a DynamoDB table was created or deleted."""
+        return self.path / "table-changes"
+
+    @property
     def files(self) -> tuple[Path, ...]:
         """Every file that lies in the directory itself."""
         return (
@@ -111,6 +116,7 @@ class DataDir:
             self.running,
             self.lock_file,
             self.audit_lock,
+            self.table_changes,
         )
 
     def prepare(self) -> None:

@@ -36,6 +36,7 @@ from tabard.metrics.page import inherited_page
 from tabard.metrics.report import report_forever, write_report
 from tabard.model.audit_event import AuditEvent
 from tabard.processes.leader_lock import LeaderLock
+from tabard.processes.shared_mark import SharedMark
 from tabard.processes.sleep_until import sleep_until
 from tabard.sigv4.sign import Credentials
 from tabard.store.snapshot_source import SqlSnapshotSource
@@ -109,7 +110,7 @@ async def run_edge(config: EdgeConfig) -> None:
             keyrings=keyrings,
             identity_keys=OpenedIdentityKeys(vault),
             upstreams={"dynamodb": dynamodb, "sqs": sqs, "s3": s3},
-            table_keys=TableKeys(dynamodb, clock),
+            table_keys=TableKeys(dynamodb, clock, SharedMark.at(data_dir.table_changes)),
             instance_session_lifetime=timedelta(seconds=config.session_lifetime_seconds),
             metrics=metrics,
         )

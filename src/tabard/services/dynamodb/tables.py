@@ -6,7 +6,6 @@ AWS: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks
 import re
 from collections.abc import Mapping
 
-from tabard.access.authorize import Permit
 from tabard.names import Arn, Place
 from tabard.services.dynamodb.errors import ResourceNotFoundException, ValidationException
 from tabard.services.operation import TableKeysForgetter
@@ -39,9 +38,9 @@ def table_name(value: Value | None, place: Place) -> str:
     return _checked("tableName", value)
 
 
-def forget_keys(arguments: Input, permit: Permit, table_keys: TableKeysForgetter) -> None:
-    """Let the edge ask again for the keys of a table that was created or deleted."""
-    table_keys.forget(table_name(arguments["TableName"], permit), permit.region)
+def forget_keys(table_keys: TableKeysForgetter) -> None:
+    """Let the edges ask again for the keys of tables, of which one was created or deleted."""
+    table_keys.forget()
 
 
 def index_name(value: Value | None) -> str | None:
