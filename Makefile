@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## Show this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-19s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
@@ -57,7 +57,7 @@ coverage: $(VENV)/.dev ## Every branch of policy, sigv4, access, credentials and
 	$(BIN)/coverage combine -q --data-file=$(VENV)/.coverage
 	$(BIN)/coverage report --data-file=$(VENV)/.coverage
 
-FUZZ_SECONDS ?= 120
+FUZZ_SECONDS ?= 60
 
 .PHONY: fuzz
 fuzz: $(VENV)/.dev ## Search for bytes that the policy engine stumbles over (installs atheris; FUZZ_SECONDS each)
@@ -86,13 +86,16 @@ $(VENV)/.bench: $(VENV)/.dev
 bench: $(VENV)/.bench ## Ratios measured side by side in one run (installs what they stand beside)
 	$(BIN)/python -m bench
 
+# --print-only: measure and print, and leave the documents as they are.
+BENCH_OPTIONS ?=
+
 .PHONY: bench-policies
 bench-policies: $(VENV)/.bench ## The policy engines alone; writes docs/performance.md and its picture
-	$(BIN)/python -m bench.policies
+	$(BIN)/python -m bench.policies $(BENCH_OPTIONS)
 
 .PHONY: bench-instances
 bench-instances: $(VENV)/.bench ## Metadata and instances alone; writes docs/performance.md
-	$(BIN)/python -m bench.instance_report
+	$(BIN)/python -m bench.instance_report $(BENCH_OPTIONS)
 
 .PHONY: conformance
 conformance: $(VENV)/.dev ## Check against reference data (TABARD_REFERENCE_DATA), where present
@@ -156,16 +159,22 @@ test-vm: $(VENV)/.dev ## A virtual machine with cloud-init and boto3, from first
 
 VM_PROGRAMS := qemu-system-x86_64 qemu-img mmdebstrap mke2fs
 
+.PHONY: test-root-if-root
+test-root-if-root: ## test-root where root runs make, else nothing
+	@[ "$$(id -u)" = 0 ] || { echo "no test-root: only root can run it"; exit 0; }; $(MAKE) --no-print-directory test-root
+
 .PHONY: test-vm-if-possible
-test-vm-if-possible:
+test-vm-if-possible: ## test-vm where its programs are installed, else nothing
 	@for program in $(VM_PROGRAMS); do command -v $$program >/dev/null || { echo "no test-vm: $$program is not installed"; exit 0; }; done; \
 	$(MAKE) --no-print-directory test-vm
 
-ALL := test wheel test-pythons test-long compatibility soak test-vm-if-possible
+ALL := test test-root-if-root wheel conformance test-pythons test-long compatibility soak fuzz \
+	bench-policies bench-instances bench test-vm-if-possible
 
 # One after the other, whatever fails: what failed is said at the end.
 .PHONY: test-all
-test-all: ## Everything: the gate, the wheel, each Python, client matrix, soak, machine (an hour; longer: SOAK_SECONDS, PYTHON_TESTS)
+test-all: export BENCH_OPTIONS = --print-only
+test-all: ## Everything: gate, wheel, each Python, clients, soak, fuzz, bench, machine (an hour; longer: SOAK_SECONDS, PYTHON_TESTS)
 	@failed=; for part in $(ALL); do \
 	  echo "== make $$part"; start=$$SECONDS; \
 	  $(MAKE) --no-print-directory $$part || failed="$$failed $$part"; \

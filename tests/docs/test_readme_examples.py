@@ -2,13 +2,12 @@
 
 import json
 import re
-import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import botocore.session
@@ -22,6 +21,7 @@ from tabard.edge.tables import OPERATIONS
 from tabard.policy import DocumentKind, parse_document
 from tabard.processes.isolation import network_isolation_available
 from tabard.services.ec2.launch.images import NETNS_IMAGE, PROCESS_IMAGE, SEEDED_IMAGES
+from tests.support.document_commands import command_lines
 from tests.support.repository_texts import blocks, markdown, read
 
 START_SECONDS = 90.0
@@ -39,16 +39,6 @@ def test_the_policy_allows_reading_and_nothing_else():
     else:
         raise AssertionError("it was allowed")
 """
-
-
-def command_lines(text: str) -> Iterator[list[str]]:
-    """The words of every command in the `sh` blocks, those within `$(…)` as well."""
-    for block in blocks(text, "sh"):
-        for line in block.replace("\\\n", " ").splitlines():
-            yield from (shlex.split(inner) for inner in re.findall(r"\$\(([^)]+)\)", line))
-            words = shlex.split(line, comments=True)
-            if words:
-                yield words
 
 
 @pytest.mark.parametrize("name", HANDWRITTEN)

@@ -150,7 +150,9 @@ def test_a_profile_acts_and_may_assume_a_role_of_the_system(
     }
     iam.create_role(RoleName=role, AssumeRolePolicyDocument=json.dumps(trust))
     iam.put_role_policy(
-        RoleName=role, PolicyName="list", PolicyDocument=json.dumps(allow("hosts:DescribeJoinTokens"))
+        RoleName=role,
+        PolicyName="list",
+        PolicyDocument=json.dumps(allow("hosts:DescribeJoinTokens", "hosts:DescribeHosts")),
     )
     config = tmp_path / "own-config"
     config.write_text(
@@ -162,8 +164,9 @@ def test_a_profile_acts_and_may_assume_a_role_of_the_system(
     )
     production |= {"AWS_CONFIG_FILE": str(config), "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
     del production["AWS_DEFAULT_REGION"]  # botocore heeds it before a profile's region
-    done = tabard(production, "host", "tokens", "--profile", "operator")
-    assert done.returncode == 0, done.stderr
+    for command in ("tokens", "list"):
+        done = tabard(production, "host", command, "--profile", "operator")
+        assert done.returncode == 0, done.stderr
     session = f"arn:aws:sts::{system.account_id}:assumed-role/{role}/ops"
     assert f"system {system.endpoint} ({system.region}), principal {session}\n" in done.stderr
     assert asked_beyond_loopback(notes) == set()
