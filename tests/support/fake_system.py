@@ -25,11 +25,15 @@ class Asked:
 
 @dataclass
 class FakeSystem:
-    """What came, and what is answered: `refusals` holds code and message by operation."""
+    """The requests that came, and the answers.
+
+    refusals: code and message by operation. answers: bodies of our own services by operation.
+    """
 
     endpoint: str = ""
     asked: list[Asked] = field(default_factory=list)
     refusals: dict[str, tuple[str, str]] = field(default_factory=dict)
+    answers: dict[str, str] = field(default_factory=dict)
 
     @property
     def operations(self) -> list[str]:
@@ -96,4 +100,4 @@ def _answer(system: FakeSystem, operation: str, *, is_json: bool) -> tuple[int, 
             f"<GetCallerIdentityResult><Arn>{ARN}</Arn><UserId>AIDAEXAMPLE</UserId>"
             "<Account>111122223333</Account></GetCallerIdentityResult></GetCallerIdentityResponse>"
         )
-    return 200, json.dumps({"Hosts": []})
+    return 200, system.answers.get(operation, json.dumps({"Hosts": []}))
