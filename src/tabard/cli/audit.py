@@ -26,7 +26,7 @@ from tabard.model.audit_event import AuditEvent, Outcome
 from tabard.model.audit_query import DENIED, EventFilter, NumberedEvents
 
 EXPLAINED = ("decisions", "explanation", "policies")
-"""Fields of an event that only `tabard explain` shows: the statements on which a decision rests."""
+"""Fields of an event that only `tabard explain` shows: the policies and statements behind a decision."""
 
 _INSTANCE_ID = re.compile("i-[0-9a-f]{17}")
 _POLL_SECONDS = 0.5
