@@ -31,7 +31,12 @@ every option of every command. A setting also takes a bare number, in the unit t
 _AFTER = """
 Other variables that Tabard reads: `XDG_DATA_HOME` (where the default data directory is) and
 `CREDENTIALS_DIRECTORY` (systemd's; a credential named `tabard-master-key` there takes the place of the file
-`master.key`). `TABARD_DATA_DIR` also selects the running system for `env`, `audit`, `run` and `reset`.
+`master.key`).
+
+`TABARD_DATA_DIR` and `--data-dir` mean the same for every command. A command uses the system that runs on that data
+directory, else the latest ephemeral system that was started for it, else none: `tabard run` then starts its own.
+`tabard up --ephemeral` neither reads nor makes the data directory. It writes a file beside it that says where its state
+is (`tabard-ephemeral.json` beside `tabard`), so the folder that holds the data directory has to be writable.
 """
 
 

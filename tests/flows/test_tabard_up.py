@@ -156,6 +156,21 @@ def test_an_ephemeral_system_is_found_reset_and_gone_at_the_end(tmp_path: Path) 
     assert "no tabard is running" in tabard("env", **mine).stderr
 
 
+def test_a_data_directory_means_the_same_for_an_ephemeral_system_and_for_every_command(
+    tmp_path: Path,
+) -> None:
+    """A script that sets TABARD_DATA_DIR finds the system that it started, an ephemeral one too."""
+    mine = {"TABARD_DATA_DIR": str(tmp_path / "ci")}
+    with ephemeral_tabard_up(tmp_path, name="ci", **mine) as system:
+        assert f"export AWS_ENDPOINT_URL={system.endpoint}\n" in tabard("env", **mine).stdout
+        ran = tabard("run", "--driver", "process", "--", "true", **mine)
+        assert ran.returncode == 0, ran.stderr
+        assert f"tabard: system {system.endpoint} " in ran.stderr
+        assert tabard("reset", **mine).returncode == 0
+        assert "no tabard is running" in tabard("env", TABARD_DATA_DIR=str(tmp_path / "other")).stderr
+    assert [entry.name for entry in tmp_path.iterdir()] == ["up.log"]  # ci was not made, and its file is gone
+
+
 def test_only_an_ephemeral_system_is_reset(system: RunningSystem) -> None:
     name = fresh("kept")
     system.client("s3").create_bucket(Bucket=name)

@@ -273,9 +273,14 @@ def tabard_up(
 
 
 @contextmanager
-def ephemeral_tabard_up(folder: Path, *options: str, **variables: str) -> Iterator[RunningSystem]:
-    """A `tabard up --ephemeral` of a user whose XDG_DATA_HOME and TMPDIR are `folder`."""
-    log, pointer = folder / "up.log", folder / "tabard-ephemeral.json"
+def ephemeral_tabard_up(
+    folder: Path, *options: str, name: str = "tabard", **variables: str
+) -> Iterator[RunningSystem]:
+    """A `tabard up --ephemeral` of a user whose XDG_DATA_HOME and TMPDIR are `folder`.
+
+    `name`: of its data directory in that folder, which is the default one unless `variables` say another.
+    """
+    log, pointer = folder / "up.log", folder / f"{name}-ephemeral.json"
     of_folder = {"XDG_DATA_HOME": str(folder), "TMPDIR": str(folder)}
     with _started(log, "--ephemeral", *options, **of_folder, **variables) as process:
         yield _once_running(

@@ -210,30 +210,29 @@ def _xdg_data_home() -> Path:
     return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
 
 
-def ephemeral_pointer() -> Path:
-    """Where the latest ephemeral system of this user says where its data directory is."""
-    return default_data_dir().with_name("tabard-ephemeral.json")
+def ephemeral_pointer(data_dir: Path) -> Path:
+    """The file that says where the latest ephemeral system for a data directory has its state."""
+    place = data_dir.expanduser().absolute()
+    return place.parent / f"{place.name}-ephemeral.json"
 
 
 def find_running(data_dir: Path | None) -> DataDir | None:
     """The data directory of the running system that a command means.
 
-    The one named; else the default one, if a system runs on it; else the latest ephemeral one.
+    The one given, or the default one, if a system runs on it; else that of the latest ephemeral system that
+    was started for it.
 
     Raises:
         DataFileUnusable.
     """
-    if data_dir is not None:
-        chosen = DataDir(data_dir)
-        return chosen if runs(chosen) else None
-    default = DataDir(default_data_dir())
-    if runs(default):
-        return default
-    pointer = read_own_object(ephemeral_pointer(), "data_dir", advice="remove it")
-    if pointer is not None:
-        latest = DataDir(Path(str(pointer["data_dir"])))
-        return latest if runs(latest) else None
-    return None
+    place = data_dir or default_data_dir()
+    if runs(DataDir(place)):
+        return DataDir(place)
+    pointer = read_own_object(ephemeral_pointer(place), "data_dir", advice="remove it")
+    if pointer is None:
+        return None
+    latest = DataDir(Path(str(pointer["data_dir"])))
+    return latest if runs(latest) else None
 
 
 def runs(data_dir: DataDir) -> bool:

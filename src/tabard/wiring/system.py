@@ -190,7 +190,7 @@ class System:
 
     def _take_back_pointer(self) -> None:
         """Unless a later ephemeral system has put its own there."""
-        pointer = ephemeral_pointer()
+        pointer = ephemeral_pointer(self._settings.data_dir)
         if (read_json(pointer) or {}).get("data_dir") == str(self.data_dir.path):
             pointer.unlink(missing_ok=True)
 
@@ -214,7 +214,8 @@ class System:
             upstream_isolation = f"none ({isolation.reason})"
         # What `find_running` finds without being told.
         default = DataDir(default_data_dir())
-        found = not runs(default) if settings.ephemeral else self.data_dir == default
+        is_default = settings.data_dir == default.path
+        found = is_default and not (settings.ephemeral and runs(default))
         return SystemFacts(
             endpoint=f"http://{authority_of(edge)}",
             health=monitoring.url,
@@ -352,7 +353,7 @@ class System:
             },
         )
         if facts.ephemeral and self._announced:
-            pointer = ephemeral_pointer()
+            pointer = ephemeral_pointer(self._settings.data_dir)
             pointer.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             write_secret_file(pointer, {"data_dir": str(facts.data_dir)})
 
