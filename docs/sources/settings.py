@@ -33,10 +33,11 @@ Other variables that Tabard reads: `XDG_DATA_HOME` (where the default data direc
 `CREDENTIALS_DIRECTORY` (systemd's; a credential named `tabard-master-key` there takes the place of the file
 `master.key`).
 
-`TABARD_DATA_DIR` and `--data-dir` mean the same for every command. A command uses the system that runs on that data
-directory, else the latest ephemeral system that was started for it, else none: `tabard run` then starts its own.
-`tabard up --ephemeral` neither reads nor makes the data directory. It writes a file beside it that says where its state
-is (`tabard-ephemeral.json` beside `tabard`), so the folder that holds the data directory has to be writable.
+`TABARD_DATA_DIR` and `--data-dir` mean the same for every command. A command uses the system that runs on
+that data directory, else the latest ephemeral system that was started for it. Where there is none, `tabard
+run` starts its own. `tabard up --ephemeral` neither reads nor makes the data directory. It writes a file
+beside it that says where its state is (`tabard-ephemeral.json` beside `tabard`), so it must be able to write
+there.
 """
 
 

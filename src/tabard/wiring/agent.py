@@ -15,7 +15,7 @@ from tabard.agent.drivers.container.images import ContainerImages
 from tabard.agent.drivers.process.driver import Owner
 from tabard.agent.edge_client import EdgeClient
 from tabard.agent.edge_relay import VouchingDoor
-from tabard.agent.networks.allowed import parse_allowed
+from tabard.agent.networks.allowed import parse_allowed_text
 from tabard.agent.settings import AgentSettings
 from tabard.agent.signed_exchange import SignedExchange
 from tabard.clock import SystemClock
@@ -68,7 +68,9 @@ async def run_agent(config: AgentConfig) -> None:
     agent = Agent(
         config.host_id,
         EdgeClient(config.host_id, exchange, clock=clock),
-        drivers_of(await instance_isolation(config.endpoint, parse_allowed(config.allowed)), choices),
+        drivers_of(
+            await instance_isolation(config.endpoint, parse_allowed_text(config.allow_address)), choices
+        ),
         AgentSettings(rotate_every=rotate_every),
         clock=clock,
         runtime_directory=Path(config.directory),

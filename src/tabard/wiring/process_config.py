@@ -1,8 +1,20 @@
-"""What `tabard up` tells the processes that it starts; free of what only they need."""
+"""What `tabard up` tells the processes that it starts; free of what only they need.
+
+A child receives each setting that its configuration names, by the setting's own name, and no other: the agent
+learns no secret of the edge's. These types import no pydantic, which would cost every child memory and time.
+"""
+
+from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
 from tabard.processes.process_log import LogFormat
+
+
+def settings_for(config: type[msgspec.Struct], settings: Mapping[str, object]) -> dict[str, Any]:
+    """The settings that a child's configuration names, by name."""
+    return {name: settings[name] for name in config.__struct_fields__ if name in settings}
 
 
 class EdgeConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +55,7 @@ class AgentConfig(msgspec.Struct, frozen=True, kw_only=True):
     directory: str
     edge_socket: str
     hidden: tuple[str, ...] = ()
-    allowed: tuple[str, ...] = ()
+    allow_address: str = ""
     store_fd: int | None = None
     metrics_fd: int | None = None
     log_format: LogFormat = "json"
@@ -52,8 +64,8 @@ class AgentConfig(msgspec.Struct, frozen=True, kw_only=True):
     rotate_every_seconds: float = 0
     launch_uid: int | None = None
     launch_gid: int | None = None
-    vm_image: str = ""
-    container_images: str = ""
+    vm_image: str | None = None
+    container_images: str | None = None
 
     def __repr__(self) -> str:
         return f"AgentConfig(host_id={self.host_id!r}, endpoint={self.endpoint!r})"

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from tabard.agent.networks.allowed import AllowedAddress, parse_allowed
+from tabard.agent.networks.allowed import AllowedAddress, parse_allowed_text
 from tabard.durations import parse_duration
 from tabard.names import ACCOUNT_ID
 from tabard.wiring.data_dir import default_data_dir
@@ -61,12 +61,8 @@ def _region(value: str) -> str:
 
 
 def _allowed(value: str) -> str:
-    parse_allowed(_listed(value))
+    parse_allowed_text(value)
     return value
-
-
-def _listed(value: str) -> list[str]:
-    return [one for one in re.split(r"[,\s]+", value) if one]
 
 
 def _metrics_address(value: str) -> str:
@@ -88,6 +84,7 @@ def _address_and_port(value: str) -> tuple[str, int]:
     return address, int(port)
 
 
+ResolvedPath = Annotated[Path, AfterValidator(lambda value: value.expanduser().resolve())]
 FilePath = Annotated[Path, AfterValidator(lambda value: value.expanduser().absolute())]
 
 
@@ -195,7 +192,7 @@ class Settings(BaseSettings):
     revoke_on_terminate: bool = Field(
         default=True, description="end an instance's sessions when it is terminated; EC2 does not"
     )
-    container_images: FilePath | None = Field(
+    container_images: ResolvedPath | None = Field(
         default=None,
         description="a folder of root file systems: each folder in it is an image to launch containers from",
     )
@@ -229,7 +226,7 @@ class Settings(BaseSettings):
 
     @property
     def allowed_addresses(self) -> tuple[AllowedAddress, ...]:
-        return parse_allowed(_listed(self.allow_address))
+        return parse_allowed_text(self.allow_address)
 
     @property
     def listens_beyond_loopback(self) -> bool:

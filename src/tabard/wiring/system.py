@@ -42,7 +42,7 @@ from tabard.wiring.key_files import read_key
 from tabard.wiring.listeners import addresses_of, authority_of, tcp_listener, unix_listener
 from tabard.wiring.monitor import Monitor
 from tabard.wiring.monitoring import Monitoring
-from tabard.wiring.process_config import AgentConfig, EdgeConfig
+from tabard.wiring.process_config import AgentConfig, EdgeConfig, settings_for
 from tabard.wiring.settings import Settings
 from tabard.wiring.start_store import start_store
 from tabard.wiring.system_facts import SystemFacts
@@ -254,19 +254,12 @@ class System:
         settings, facts = self._settings, self.facts
         edge, vouched = self._sockets[:2]
         config = EdgeConfig(
-            data_dir=str(self.data_dir.path),
-            log_format=settings.log_format,
+            **settings_for(EdgeConfig, self._child_settings),
             listen_fd=edge.fileno(),
             vouched_fd=vouched.fileno(),
             host_fd=None if self._host_socket is None else self._host_socket.fileno(),
             host_addresses=addresses_of(self._host_socket),
             endpoint=facts.endpoint,
-            region=facts.region,
-            session_lifetime_seconds=settings.session_lifetime_seconds,
-            store_outage_bound_seconds=settings.store_outage_bound_seconds,
-            audit_kept_days=settings.audit_kept_days,
-            audit_limit_megabytes=settings.audit_limit_megabytes,
-            upstream_timeout_seconds=settings.upstream_timeout_seconds,
             s3_socket=str(seaweedfs.socket_path),
             s3_access_key_id=seaweedfs.access_key_id,
             s3_secret_access_key=seaweedfs.secret_access_key,
@@ -288,31 +281,27 @@ class System:
             ready=partial(self._monitor.is_serving, name),
         )
 
+    @property
+    def _child_settings(self) -> dict[str, object]:
+        """Every setting as JSON has it, with the data directory that is in use."""
+        return {**self._settings.model_dump(mode="json"), "data_dir": str(self.data_dir.path)}
+
     def _agent(self, name: str) -> ChildSpec:
-        settings, facts = self._settings, self.facts
+        facts = self.facts
         key = read_key(self.data_dir.host_credentials)
         if key is None:
             raise DataDirUnsafe(f"{self.data_dir.host_credentials} was removed while tabard started")
         metrics_fd = self._monitor.page_descriptor(name)
         config = AgentConfig(
-            log_format=settings.log_format,
+            **settings_for(AgentConfig, self._child_settings),
             metrics_fd=metrics_fd,
             host_id=self._host_id,
             access_key_id=key.access_key_id,
             secret_access_key=key.secret_access_key,
             endpoint=facts.endpoint,
-            region=facts.region,
             directory=str(self._launch_folder.parent),
             edge_socket=str(self._edge_socket),
             hidden=(str(self.data_dir.path), str(self._runtime_folder)),
-            allowed=tuple(map(str, settings.allowed_addresses)),
-            rotate_every_seconds=settings.rotate_every_seconds,
-            launch_uid=settings.launch_uid,
-            launch_gid=settings.launch_gid,
-            vm_image="" if settings.vm_image is None else str(settings.vm_image.expanduser().absolute()),
-            container_images=""
-            if settings.container_images is None
-            else str(settings.container_images.resolve()),
             supervisor_pid=os.getpid(),
             store_fd=None if self._store is None else self._store.descriptor,
             turn_lock="" if self._store is None else str(self._runtime_folder / "agent.turn"),

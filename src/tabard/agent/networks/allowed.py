@@ -1,5 +1,6 @@
 """Addresses besides the edge that an operator allows to instances: TCP, by IP address, never by name."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
@@ -63,6 +64,11 @@ def parse_allowed(texts: Iterable[str]) -> tuple[AllowedAddress, ...]:
     if len(allowed) > MOST_ALLOWED:
         raise ValueError(f"{len(allowed)} addresses are too many; the limit is {MOST_ALLOWED}")
     return allowed
+
+
+def parse_allowed_text(text: str) -> tuple[AllowedAddress, ...]:
+    """The same of one text, in which commas or white space separate them. Raises ValueError."""
+    return parse_allowed(one for one in re.split(r"[,\s]+", text) if one)
 
 
 def counted_by_family(allowed: Iterable[AllowedAddress]) -> tuple[int, int]:
