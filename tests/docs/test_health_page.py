@@ -6,7 +6,7 @@ from dataclasses import replace
 from tabard.metrics.families import FAMILIES
 from tabard.metrics.processes_seen import ProcessUsage
 from tabard.metrics.system_health import system_health
-from tests.support.repository_texts import read
+from tests.support.repository_texts import markdown, read
 from tests.support.system_seen import EDGE, system_seen
 
 PAGE = read("docs/health.md")
@@ -24,6 +24,13 @@ def test_the_page_has_every_metric_and_no_other() -> None:
     rows = re.findall(r"^\| `(tabard_\w+)` \| (\w+) \| ([^|]*) \|", PAGE, re.MULTILINE)
     documented = {name: (kind, tuple(re.findall(r"`(\w+)`", labels))) for name, kind, labels in rows}
     assert documented == {family.name: (family.kind, family.labels) for family in FAMILIES}
+
+
+def test_no_page_names_a_metric_that_does_not_exist() -> None:
+    names = {family.name for family in FAMILIES}
+    for page in markdown():
+        named = set(re.findall(r"`(tabard_[a-z_]+)`", read(page)))
+        assert named <= names, page
 
 
 def test_names_follow_prometheus_conventions() -> None:
