@@ -1,4 +1,4 @@
-"""One running child: started, signalled and reaped by the process object that we hold, never by name."""
+"""One running child process: started, signaled and reaped by its own process object, never by name."""
 
 import asyncio
 import os
@@ -11,7 +11,7 @@ from tabard.processes.isolation import LAUNCH_FILE
 from tabard.processes.log_file import open_log
 from tabard.processes.spec import ChildSpec
 
-# Where there is no pidfd (macOS), the pause between two looks at the child.
+# The interval of polling the child where there is no pidfd (macOS).
 POLL_SECONDS = 0.1
 
 
@@ -19,7 +19,7 @@ class Child:
     """A started process. `ended` is the future of its exit status, or of minus the signal that killed it."""
 
     def __init__(self, spec: ChildSpec) -> None:
-        """Start it. The running loop learns of its end.
+        """Start it, and watch for its end in the running loop.
 
         INVARIANT: called in the main thread. PR_SET_PDEATHSIG fires at the end of the *thread* that started
         the child: PR_SET_PDEATHSIG(2const). A child started by a pool's thread would be killed with it.
@@ -40,17 +40,17 @@ class Child:
         return self._process.pid
 
     def send_signal(self, number: int) -> None:
-        """Signal it if it still runs. It is not reaped elsewhere, so its pid cannot be another's yet."""
+        """Signal it if it still runs. Nobody else reaps it, so its pid cannot be reused yet."""
         self._process.send_signal(number)
 
     async def end(self, *, grace_seconds: float) -> int:
-        """Ask it to end (SIGTERM), kill it after the grace, at once where there is none; its exit status."""
+        """Ask it to end (SIGTERM), kill it after the grace (0: at once), and return its exit status."""
         try:
             if grace_seconds > 0:
                 self._process.terminate()
                 await asyncio.wait({self.ended}, timeout=grace_seconds)
         finally:
-            self._process.kill()  # does nothing to one that has ended
+            self._process.kill()  # no effect on an ended process
         return await asyncio.shield(self.ended)
 
     def _reap(self) -> None:
@@ -84,7 +84,7 @@ def _spawn(spec: ChildSpec) -> "subprocess.Popen[bytes]":
     try:
         log = open_log(spec.log_path)
         try:
-            # In a session of its own: Ctrl-C reaches the supervisor alone, which ends its children in order.
+            # In its own session: Ctrl-C reaches only the supervisor, which ends its children in order.
             return subprocess.Popen(  # noqa: S603 - the argument vector comes from our own specs
                 launch_argv(spec),
                 stdin=stdin,
@@ -113,7 +113,7 @@ def _stdin_of(spec: ChildSpec) -> int:
 
 
 def launch_argv(spec: ChildSpec) -> list[str]:
-    """The command line that starts a child through the launch stage; it holds no secret."""
+    """Return the command line that starts a child through the launcher. It contains no secret."""
     argv = [sys.executable, "-I", "-S", LAUNCH_FILE, "--parent-pid", str(os.getpid())]
     argv += ["--umask", f"{spec.umask:o}"]
     if spec.isolate_network:

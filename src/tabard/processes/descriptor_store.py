@@ -1,8 +1,9 @@
-"""Open files that outlive the process that opened them: a supervisor keeps them for its child's successor.
+"""Descriptor store: a supervisor stores open files of a child for the child's successor.
 
-As systemd's file descriptor store (sd_pid_notify_with_fds(3)): while a child is being restarted its listening
-sockets stay open, so that whoever connects meanwhile waits and is not refused. One SOCK_SEQPACKET pair, whose
-other end every incarnation of the child inherits; a message is a record under a name, with descriptors.
+It works like systemd's file descriptor store (sd_pid_notify_with_fds(3)). While a child restarts, its
+listening sockets stay open, so that new connections wait and are not refused. The channel is one
+SOCK_SEQPACKET pair, whose other end every start of the child inherits. A message is a record with a name and
+descriptors.
 """
 
 import asyncio
@@ -22,7 +23,7 @@ MOST_BYTES = 128 * 1024
 MOST_RECORDS = 4096
 ANSWER_SECONDS = 5.0
 MOST_QUESTIONS = 120
-"""How often the next record is asked for: a supervisor may be stopped (Ctrl-Z); what it keeps is alive."""
+"""How often the child repeats a request: a supervisor may be stopped (Ctrl-Z), with its records intact."""
 
 DESCRIPTORS_NOT_KEPT = "descriptors_not_kept"
 DESCRIPTORS_NOT_HANDED_OVER = "descriptors_not_handed_over"
@@ -37,9 +38,9 @@ _CUT = "the kernel left a part of it out: no descriptor was free, or it was too 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """What is kept under a name; the descriptors are the holder's to close.
+    """The record of one name. Its holder must close the descriptors.
 
-    `is_cut`: the kernel left a part of it out, because the receiver had no room for more descriptors.
+    `is_cut`: the kernel dropped a part of it, because the receiver had no room for more descriptors.
     """
 
     name: str
@@ -55,7 +56,7 @@ class Record:
 
 
 class DescriptorStore:
-    """The supervisor's side. Linux alone: elsewhere such sockets do not exist."""
+    """The supervisor's side. Only on Linux: other systems lack such sockets."""
 
     def __init__(self) -> None:
         self._ours, self._theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -64,15 +65,15 @@ class DescriptorStore:
 
     @property
     def descriptor(self) -> int:
-        """For the child to inherit."""
+        """The descriptor that the child inherits."""
         return self._theirs.fileno()
 
     def start(self) -> None:
-        """Serve in the running loop."""
+        """Serve requests in the running loop."""
         asyncio.get_running_loop().add_reader(self._ours, self.receive)
 
     def stop(self) -> None:
-        """Close everything that is kept."""
+        """Close all stored descriptors."""
         asyncio.get_running_loop().remove_reader(self._ours)
         for record in self._records.values():
             record.close()
@@ -122,7 +123,7 @@ class DescriptorStore:
 
 
 class KeptDescriptors:
-    """The child's side. What cannot be said is left unsaid: the store makes restarts smooth, no more."""
+    """The child's side. It ignores failures: the store only makes restarts smooth."""
 
     def __init__(self, descriptor: int, *, answer_seconds: float = ANSWER_SECONDS) -> None:
         self._store = socket.socket(fileno=descriptor)
@@ -132,11 +133,11 @@ class KeptDescriptors:
         self._unsaid: dict[str, bytes] = {}
 
     def close(self) -> None:
-        """Ask nothing more; what is kept stays."""
+        """Close the channel. The stored records stay."""
         self._store.close()
 
     def keep(self, name: str, content: bytes, descriptors: Sequence[int]) -> None:
-        """Keep this under `name`, in place of what was there."""
+        """Store a record under `name`, in place of any former one."""
         self._unsaid.pop(name, None)
         try:
             _send(self._store, _KEEP, _NO_QUESTION, name, content, descriptors)
@@ -144,10 +145,10 @@ class KeptDescriptors:
             _log.error(DESCRIPTORS_NOT_KEPT, name=name, reason=str(error))
 
     def update(self, name: str, content: bytes) -> None:
-        """Put this content in place of what is kept under `name`, and leave the descriptors as they are.
+        """Replace the content of the record `name`, and leave its descriptors.
 
-        Never waits for a supervisor that is slow or stopped: then the newest content is said with whatever
-        comes next.
+        It never waits for a slow or stopped supervisor. In that case the next message carries the newest
+        content.
         """
         self._unsaid[name] = content
         # A socket with room takes a whole message at once: unix(7), SOCK_SEQPACKET.
@@ -157,7 +158,7 @@ class KeptDescriptors:
                 _send(self._store, _UPDATE, _NO_QUESTION, name, self._unsaid.pop(name))
 
     def drop(self, name: str) -> None:
-        """Close what is kept under `name`."""
+        """Remove the record `name` and close its descriptors."""
         self._unsaid.pop(name, None)
         with suppress(OSError):
             _send(self._store, _DROP, _NO_QUESTION, name)
@@ -185,7 +186,7 @@ class KeptDescriptors:
         _send(self._store, _NEXT, question, after)
         while True:
             kind, answered, record = _received(self._store)
-            # A predecessor may have been killed between its question and the answer.
+            # This may be the answer to a predecessor that was killed after its request.
             if answered == question:
                 return record if kind == _RECORD else None
             record.close()

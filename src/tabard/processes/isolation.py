@@ -1,4 +1,4 @@
-"""Can a child have a network of its own here? Found out by trying, since every rule has exceptions."""
+"""Check for network isolation: only an attempt shows whether this machine permits it."""
 
 import functools
 import subprocess
@@ -14,7 +14,7 @@ LAUNCH_FILE = str(Path(launch.__file__))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkIsolation:
-    """Whether a child can be given a network namespace and a /tmp of its own; if not, why not."""
+    """Whether a child can get its own network namespace and /tmp; if not, the reason."""
 
     available: bool
     reason: str = ""
@@ -22,7 +22,7 @@ class NetworkIsolation:
 
 @functools.cache
 def network_isolation() -> NetworkIsolation:
-    """Try once, with a child that does nothing; user namespaces may be off, or AppArmor may forbid them."""
+    """Try once, with an idle child. User namespaces may be off, or AppArmor may forbid them."""
     if sys.platform != "linux":
         return NetworkIsolation(available=False, reason="network namespaces exist only on Linux")
     argv = [sys.executable, "-I", "-S", LAUNCH_FILE, "--isolate-network", "--private-tmp"]
@@ -40,5 +40,5 @@ def network_isolation() -> NetworkIsolation:
 
 
 def network_isolation_available() -> bool:
-    """Whether `ChildSpec.isolate_network` can be had on this machine."""
+    """Return whether this machine supports `ChildSpec.isolate_network`."""
     return network_isolation().available

@@ -1,16 +1,16 @@
-"""Become a child that never outlives its parent: the stage between fork and exec.
+"""The launcher: the stage between fork and exec, which makes a child that never outlives its parent.
 
-Run as `python -I -S launch.py OPTIONS -- CMD ARG…` (or `python -m tabard.processes.launch`); the options are
-the annotations of `Options`. Every child pays for this stage, so it imports next to nothing: argparse,
-pathlib or socket would double its 20 ms. And nothing is imported once credentials have changed: the new
-uid may not be able to read the interpreter's library.
+Run it as `python -I -S launch.py OPTIONS -- CMD ARG…` (or `python -m tabard.processes.launch`). The options
+are the annotations of `Options`. It runs before every child, so it imports almost nothing: argparse, pathlib
+or socket would double its 20 ms. It imports nothing after a change of credentials: the new uid may be unable
+to read the interpreter's library.
 
-Linux only in what it promises: macOS has neither `prctl` nor network namespaces. There it changes
-credentials, closes inherited descriptors and executes the command; a child may outlive a killed parent, and
+Its promises hold only on Linux: macOS has neither `prctl` nor network namespaces. There it changes
+credentials, closes inherited descriptors and executes the command. A child may outlive a killed parent, and
 `--isolate-network` and `--private-tmp` are refused.
 
-Exit status: 126 when the command or its surroundings cannot be set up, 127 when it is not found; one
-sentence on stderr says why.
+Exit status: 126 if the command or its environment cannot be set up, 127 if it is not found. One sentence on
+stderr says why.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ AF_INET = 2
 SOCK_DGRAM = 2
 CAP_LAST_POSSIBLE = 63
 CAPS_OF_A_CONTAINER = frozenset((0, 1, 3, 4, 5, 6, 7, 8, 10, 18, 29, 31))
-"""What root of a container commonly has: files and users, but no network, no namespaces, no other processes.
+"""The usual capabilities of root in a container: files and users, but no network and no namespaces.
 
 CHOWN, DAC_OVERRIDE, FOWNER, FSETID, KILL, SETGID, SETUID, SETPCAP, NET_BIND_SERVICE, SYS_CHROOT, AUDIT_WRITE,
 SETFCAP: capabilities(7). """
@@ -58,31 +58,33 @@ NOT_FOUND = 127
 
 
 class CannotLaunch(Exception):
-    """The child cannot be set up as asked; the message is the one sentence for stderr."""
+    """The child cannot be set up as requested; the message is the sentence for stderr."""
 
 
 class Options:
-    """What the command line asks for; `--keep-fd` and `--keep-folder` may be given several times."""
+    """The options of the command line. `--keep-fd` and `--keep-folder` may occur several times."""
 
     def __init__(self) -> None:
         self.parent_pid: int | None = None  # --parent-pid N: refuse to start under another parent
         self.isolate_network = False  # --isolate-network: a network namespace with only lo
         self.private_tmp = False  # --private-tmp: a /tmp of its own; needs --isolate-network
-        self.keep_folders: list[str] = []  # --keep-folder PATH: stays visible in what is hidden
+        self.keep_folders: list[str] = []  # --keep-folder PATH: stays visible in hidden folders
         self.enter_user: int | None = None  # --enter-user FD: an existing user namespace
         self.enter_network: int | None = None  # --enter-network FD: an existing network namespace
-        self.hide_folders: list[str] = []  # --hide-folder PATH: is empty for the child; needs --enter-network
+        self.hide_folders: list[
+            str
+        ] = []  # --hide-folder PATH: looks empty to the child; needs --enter-network
         self.uid: int | None = None  # --uid N
         self.gid: int | None = None  # --gid N
         self.umask: int | None = None  # --umask OCTAL
-        self.keep_fds: list[int] = []  # --keep-fd N: stays open besides 0, 1 and 2
-        self.allow_new_privileges = False  # --allow-new-privileges: leave set-uid programs working
+        self.keep_fds: list[int] = []  # --keep-fd N: stays open, besides 0, 1 and 2
+        self.allow_new_privileges = False  # --allow-new-privileges: set-uid programs keep working
         self.outlive_parent = False  # --outlive-parent: do not end with the parent
-        self.command: list[str] = []  # what follows --
+        self.command: list[str] = []  # the words after --
 
     @classmethod
     def parse(cls, argv: Sequence[str]) -> Options:
-        """The options of a command line; CannotLaunch where it is not one."""
+        """Parse a command line. Raises CannotLaunch if it is invalid."""
         options = cls()
         words = iter(argv)
         try:
@@ -133,7 +135,7 @@ class Options:
 
 
 class LibC:
-    """The few calls that the standard library lacks, with errno turned into OSError."""
+    """System calls that the standard library lacks. They raise OSError for errno."""
 
     def __init__(self) -> None:
         self._c = ctypes.CDLL(None, use_errno=True)
@@ -174,7 +176,7 @@ def _write(path: str, text: bytes) -> None:
 
 
 def _change_credentials(libc: LibC | None, *, uid: int | None, gid: int | None) -> None:
-    """Become uid and gid for good, without supplementary groups."""
+    """Change to uid and gid permanently, without supplementary groups."""
     if uid is None and gid is None:
         return
     try:
@@ -187,12 +189,12 @@ def _change_credentials(libc: LibC | None, *, uid: int | None, gid: int | None) 
     except OSError as error:
         raise CannotLaunch(f"cannot become uid {uid} and gid {gid}: {error.strerror}") from error
     if libc is not None:
-        # A change of uid makes /proc/self root's own, and with it the uid_map to be written.
+        # After a change of uid, root owns /proc/self and its uid_map, which we must write.
         libc.prctl(PR_SET_DUMPABLE, 1)
 
 
 def enter_namespaces(libc: LibC, flags: int) -> None:
-    """Make the namespaces, with a user namespace around them wherever the kernel lets us.
+    """Make the namespaces, inside a user namespace if the kernel permits one.
 
     INVARIANT: this process has one thread; unshare(CLONE_NEWUSER) fails with EINVAL otherwise.
     """
@@ -208,7 +210,7 @@ def enter_namespaces(libc: LibC, flags: int) -> None:
             raise CannotLaunch(f"network namespaces are not available: {plain.strerror}") from plain
         return
     try:
-        # "deny" is what lets an unprivileged process write its own gid_map: user_namespaces(7).
+        # An unprivileged process may write its own gid_map only after "deny": user_namespaces(7).
         _write("/proc/self/setgroups", b"deny")
         _write("/proc/self/uid_map", b"%d %d 1\n" % (uid, uid))
         _write("/proc/self/gid_map", b"%d %d 1\n" % (gid, gid))
@@ -217,7 +219,7 @@ def enter_namespaces(libc: LibC, flags: int) -> None:
 
 
 def _join_namespaces(libc: LibC, *, user: int | None, network: int | None) -> None:
-    """Enter namespaces that somebody made; the user namespace first, which gives the right to the other.
+    """Enter existing namespaces: first the user namespace, which gives the right to enter the other.
 
     INVARIANT: this process has one thread; setns(CLONE_NEWUSER) fails with EINVAL otherwise.
     """
@@ -245,7 +247,7 @@ def _bring_up_loopback(libc: LibC) -> None:
 
 
 def _entry_below_tmp(folder: str) -> str | None:
-    """The entry directly below /tmp that holds `folder`, or None for what lies elsewhere."""
+    """Return the entry directly below /tmp that contains `folder`, or None for any other folder."""
     inside = os.path.realpath(folder)
     if inside == TMP:
         raise CannotLaunch(f"{TMP} itself cannot stay visible: use a folder below it")
@@ -253,7 +255,7 @@ def _entry_below_tmp(folder: str) -> str | None:
 
 
 def _hide_tmp(libc: LibC, keep: Sequence[str]) -> None:
-    """Put an empty file system over /tmp, with the entries that hold the kept folders where they were."""
+    """Mount an empty file system on /tmp, with the entries that contain the folders of `keep`."""
     if os.path.realpath(TMP) != TMP:
         raise CannotLaunch(f"{TMP} is a symbolic link: it cannot be hidden")
     entries = sorted({entry for entry in map(_entry_below_tmp, keep) if entry is not None})
@@ -270,7 +272,7 @@ def _hide_tmp(libc: LibC, keep: Sequence[str]) -> None:
 
 
 def _hide_folders(libc: LibC, folders: Sequence[str], keep: Sequence[str]) -> None:
-    """Put an empty folder over each of them, with what is kept where it was. pathlib costs 10 ms."""
+    """Mount an empty folder on each of them, with the folders of `keep`. (pathlib would cost 10 ms.)"""
     try:
         libc.unshare(CLONE_NEWNS)
         libc.mount("none", "/", None, MS_REC | MS_PRIVATE)
@@ -289,14 +291,14 @@ def _hide_folders(libc: LibC, folders: Sequence[str], keep: Sequence[str]) -> No
 
 
 def _drop_capabilities(libc: LibC, *, but: frozenset[int] = frozenset()) -> None:
-    """Leave nothing else that exec could grant: root of its own namespace has no business changing it."""
+    """Drop all other capabilities that exec could grant: the child must not change its own namespace."""
     for capability in range(CAP_LAST_POSSIBLE + 1):
         if capability in but:
             continue
         try:
             libc.prctl(PR_CAPBSET_DROP, capability)
         except OSError:
-            return  # EINVAL behind the last one the kernel knows
+            return  # EINVAL: beyond the last capability of this kernel
 
 
 def _bind_life_to_parent(libc: LibC, parent_pid: int | None, *, outlive: bool) -> None:
@@ -317,7 +319,7 @@ def _close_descriptors(keep: Sequence[int]) -> None:
 
 
 def launch(argv: Sequence[str]) -> NoReturn:
-    """Set this process up as the options ask, and execute the command in it."""
+    """Set this process up by the options, and execute the command in it."""
     options = Options.parse(argv)
     libc = LibC() if sys.platform == "linux" else None
     enters = options.enter_user is not None or options.enter_network is not None
@@ -342,14 +344,14 @@ def launch(argv: Sequence[str]) -> NoReturn:
             libc.prctl(PR_SET_NO_NEW_PRIVS, 1)
         _bind_life_to_parent(libc, options.parent_pid, outlive=options.outlive_parent)
     _close_descriptors(options.keep_fds)
-    # The interpreter ignores these two signals, and exec would hand that on.
+    # The interpreter ignores these two signals, and the command would inherit that.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
     os.execvp(options.command[0], options.command)  # noqa: S606 - no shell: the argument vector as given
 
 
 def main() -> NoReturn:
-    """Launch, or say in one sentence why not: 127 for a command that is not there, else 126."""
+    """Launch, or print the reason in one sentence. Exit status 127: command not found; else 126."""
     status, sentence = CANNOT_START, ""
     try:
         launch(sys.argv[1:])

@@ -1,4 +1,4 @@
-"""One of several processes works, and the others stand by: they wait for a lock that ends with its holder."""
+"""Leader lock: one of several processes works; the others wait for a lock that ends with its holder."""
 
 import fcntl
 import os
@@ -7,15 +7,15 @@ from pathlib import Path
 
 
 def acquire_leader_lock(path: Path) -> int:
-    """Return once no other process has the turn; this one has it until it ends, however it ends.
+    """Return once this process is the leader. It stays the leader until it ends in any way.
 
-    The kernel hands it on: nobody has to notice that the former holder is gone.
+    The kernel passes the lock on: no process has to detect the end of the former leader.
 
-    INVARIANT: a record lock. A lock of flock(2) is shared by forked children, and one of theirs could hold it
-    on. And nothing else in this process opens the file: closing it would give the turn away (fcntl(2)).
+    INVARIANT: it is a record lock. Forked children share a lock of flock(2) and could hold it longer. Nothing
+    else in this process opens the file: closing it would release the lock (fcntl(2)).
 
     Returns:
-        The descriptor that holds the turn.
+        The descriptor that holds the lock.
     """
     descriptor = _open(path)
     fcntl.lockf(descriptor, fcntl.LOCK_EX)

@@ -1,4 +1,4 @@
-"""Where a child's output goes: one private file, kept within a bound at every start and while it runs."""
+"""The log file of a child's output: private, and bounded at every start and while the child runs."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,7 @@ TAIL_BYTES = 16 * 1024
 
 
 def open_log(path: Path) -> int:
-    """Open a log for appending, mode 0600; one that has grown past 8 MiB becomes `NAME.1` first."""
+    """Open a log for appending, mode 0600. A log above 8 MiB is first renamed to `NAME.1`."""
     if path.is_file() and path.stat().st_size > LOG_LIMIT_BYTES:
         path.replace(path.with_name(path.name + ".1"))
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -18,11 +18,11 @@ def open_log(path: Path) -> int:
 
 
 def bound_log(path: Path, limit_bytes: int = LOG_LIMIT_BYTES) -> bool:
-    """Move what a log holds to `NAME.1` once it has grown past the limit; whether it had.
+    """Move the content of a log above the limit to `NAME.1`; return whether it was above the limit.
 
-    The child goes on writing through its own descriptor, which appends: its next line is the first of the
-    emptied file. What it writes between the copy and the emptying, some microseconds, is lost. `NAME.1` holds
-    the newest `limit_bytes`, and as much again at most of what came during the copy.
+    The child continues to append through its own descriptor: its next line is the first of the emptied file.
+    Output between the copy and the truncation, some microseconds, is lost. `NAME.1` contains the newest
+    `limit_bytes`, and at most as much again from the time of the copy.
     """
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -43,7 +43,7 @@ def bound_log(path: Path, limit_bytes: int = LOG_LIMIT_BYTES) -> bool:
 
 
 def last_lines(path: Path, *, count: int = 20) -> tuple[str, ...]:
-    """The last lines of a log, oldest first; none where there is no log."""
+    """Return the last lines of a log, oldest first; none if there is no log."""
     try:
         with path.open("rb") as log:
             log.seek(0, os.SEEK_END)

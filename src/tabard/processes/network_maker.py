@@ -1,18 +1,18 @@
-"""Makes or enters network namespaces for whoever asks over a socket: one process, which forks for each.
+"""The process that makes or enters network namespaces. It serves requests on a socket, and forks for each.
 
-unshare(CLONE_NEWUSER) wants a process of one thread, and it moves that process for good; so a network takes
-a process of its own. An interpreter takes 20 ms to start, a fork of this one takes 1. It is started afresh,
-with no environment and one descriptor, and never forked from an agent: it holds no key, as it never had one.
+unshare(CLONE_NEWUSER) requires a process with one thread and moves it permanently. So each network needs its
+own process. An interpreter takes 20 ms to start, a fork of this one 1 ms. This process is never forked from
+an agent: it starts without environment and with one descriptor. So it never contains a key.
 
-Run as `python -I -S -c PROGRAM FOLDER FD MODE MORE_IPV4 MORE_IPV6`: FD is a socket whose messages carry a
-descriptor, a socket to answer by, and may carry a second: a network namespace to enter; else one is made.
-MODE is `own`, with a user namespace around each, or `here`, in the one that this process was started in. The
-last two are how many sockets of each family are offered beside an instance's own. Answers are `offered` with
-descriptors of the two namespaces and of sockets made inside, or `!` and one sentence. It ends when the last
-other end of FD is closed, be it by the death of who held it.
+Run it as `python -I -S -c PROGRAM FOLDER FD MODE MORE_IPV4 MORE_IPV6`. FD is a socket. Each message on it
+carries a descriptor: a socket for the answer. It may carry a second: a network namespace to enter; without it
+the process makes a new one. MODE is `own` (each in its own user namespace) or `here` (in the user namespace
+of this process). The last two are the numbers of extra sockets of each family. An answer is `offered` with
+descriptors of the two namespaces and of sockets inside, or `!` and one sentence. The process ends when the
+last other end of FD closes, also when its holder dies.
 
-Whoever started it may use what it makes as if inside: they own the user namespaces, as their creator's parent
-with the same uid (user_namespaces(7)). Imports next to nothing: `socket` alone costs 8 ms.
+The parent of this process may use the namespaces like a process inside: a parent with the same uid owns the
+user namespaces (user_namespaces(7)). This module imports almost nothing: `socket` alone costs 8 ms.
 """
 
 import _socket
@@ -38,7 +38,7 @@ main(*sys.argv[2:])
 """
 HERE, OWN = "here", "own"
 NS_GET_USERNS = 0xB701
-"""The user namespace that owns a namespace: ioctl_ns(2)."""
+"""Returns the user namespace that owns a namespace: ioctl_ns(2)."""
 
 AF_INET, AF_INET6, AF_NETLINK = 2, 10, 16
 SOCK_STREAM, SOCK_RAW = 1, 3
@@ -46,7 +46,7 @@ Offered = tuple[tuple[int, int], ...]
 
 
 def offered_sockets(more_ipv4: int = 0, more_ipv6: int = 0) -> Offered:
-    """What an instance's network is made of: one to give addresses by, then those to listen by."""
+    """Return the sockets of an instance's network: one to add addresses, then those that listen."""
     ipv4, ipv6 = ((AF_INET, SOCK_STREAM),), ((AF_INET6, SOCK_STREAM),)
     return ((AF_NETLINK, SOCK_RAW),) + (4 + more_ipv4) * ipv4 + (2 + more_ipv6) * ipv6
 
@@ -59,11 +59,11 @@ _RIGHTS_BYTES = _socket.CMSG_SPACE(2 * _DESCRIPTOR_BYTES)
 
 
 def main(descriptor: str, mode: str, more_ipv4: str, more_ipv6: str) -> None:
-    """Serve until nobody can ask any more."""
+    """Serve requests until the last client has closed its end."""
     requests = _socket.socket(fileno=int(descriptor))
     offered = offered_sockets(int(more_ipv4), int(more_ipv6))
     libc = LibC()
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps what is forked
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps the forked children
     while True:
         message, rights, _, _ = requests.recvmsg(1, _RIGHTS_BYTES)
         if not message:
@@ -87,7 +87,7 @@ def _fork_for(
         _refuse(reply, f"no process can be started: {error.strerror}")
         return
     try:
-        os.close(requests)  # or it would keep the maker alive
+        os.close(requests)  # otherwise it would keep this process alive
         libc.prctl(PR_SET_PDEATHSIG, int(signal.SIGKILL))
         if os.getppid() == maker_pid:
             user = _enter(libc, mode) if network is None else _enter_existing(libc, network)
@@ -101,7 +101,7 @@ def _fork_for(
 
 
 def _enter(libc: LibC, mode: str) -> int:
-    """Make a network namespace around this process; a descriptor of the user namespace that owns it."""
+    """Move this process into a new network namespace; return a descriptor of its user namespace."""
     if mode == HERE:
         libc.unshare(CLONE_NEWNET)
     else:
@@ -110,9 +110,9 @@ def _enter(libc: LibC, mode: str) -> int:
 
 
 def _enter_existing(libc: LibC, network: int) -> int:
-    """Enter a network namespace by way of its owner; a descriptor of that user namespace.
+    """Enter a network namespace through its owner; return a descriptor of that user namespace.
 
-    INVARIANT: its owner, not the user namespace of a process in it: a sandbox's has entered a further one.
+    INVARIANT: enter the owner, not the user namespace of a process inside: a sandbox has a nested one.
     """
     try:
         user = fcntl.ioctl(network, NS_GET_USERNS)
@@ -124,7 +124,7 @@ def _enter_existing(libc: LibC, network: int) -> int:
 
 
 def _offer(reply: int, user: int, sockets: Offered) -> None:
-    """Send both namespaces, with sockets made inside."""
+    """Send both namespaces, with sockets from inside."""
     offered = [user, os.open("/proc/self/ns/net", os.O_RDONLY)]
     for family, kind in sockets:
         try:

@@ -1,4 +1,4 @@
-"""Waits for a deadline on a machine that may sleep meanwhile, or whose wall clock somebody sets."""
+"""Waiting for a deadline on a machine that may sleep, or whose wall clock somebody sets."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -11,9 +11,9 @@ LONGEST_NAP_SECONDS = 60.0
 async def sleep_until(
     deadline: Deadline, clock: Clock, *, nap: Callable[[float], Awaitable[None]] = asyncio.sleep
 ) -> None:
-    """Return once `deadline` has come, a minute late at most.
+    """Return once `deadline` has come, at most a minute late.
 
-    asyncio's timers stand still while the machine sleeps: one of a day set on a laptop may take a month.
+    asyncio's timers stop while the machine sleeps: a timer of a day on a laptop may take a month.
     """
     while (seconds_left := deadline.seconds_left(read_clocks(clock))) > 0:
         await nap(min(seconds_left, LONGEST_NAP_SECONDS))

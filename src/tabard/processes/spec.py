@@ -1,4 +1,4 @@
-"""What a supervised child is, what happens to it, and how it fails."""
+"""The specification, events, status and failures of a supervised child."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,25 +14,24 @@ EventName = Literal["child_started", "child_exited", "child_restarted"]
 
 ChildState = Literal["starting", "running", "restarting", "stopped"]
 
-# A pipe takes this much without a reader, on every system: PIPE_BUF and more.
+# Every system's pipe accepts this much without a reader: PIPE_BUF or more.
 SECRET_LIMIT_BYTES = 4096
 
 
 async def ready_at_once() -> bool:
-    """The readiness of a child that has nothing to open first."""
+    """Report ready at once, for a child that opens nothing first."""
     return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildSpec:
-    """One child process: what runs, in which surroundings, and when it counts as ready.
+    """One child process: its command, its environment and its test of readiness.
 
-    `env` is the whole environment; nothing is inherited. `stdin_secret` (at most 4,096 bytes) arrives on
-    stdin, which is then at its end; without one stdin is /dev/null. stdout and stderr are appended to
-    `log_path`, made with mode 0600; without `logs_stdout` only stderr. `isolate_network` gives a network
-    namespace and a /tmp of its own, in which the working directory, the program's folder and `keep_folders`
-    stay visible. `keep_fds` stay open in the child under their numbers. `ready` is asked until it answers
-    True; an OSError means "not yet".
+    `env` is the whole environment; nothing is inherited. `stdin_secret` (at most 4,096 bytes) is the whole
+    content of stdin; without it stdin is /dev/null. stdout and stderr are appended to `log_path` (mode 0600);
+    without `logs_stdout` only stderr. `isolate_network` gives the child its own network namespace and /tmp.
+    The working directory, the program's folder and `keep_folders` stay visible there. `keep_fds` stay open in
+    the child under their numbers. `ready` is called until it returns True; an OSError means "not yet".
     """
 
     name: str
@@ -63,9 +62,9 @@ class ChildSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildEvent:
-    """Something that happened to a child.
+    """An event of a child.
 
-    `exit_status` is the status it ended with, or minus the signal; `expected` says that we ended it.
+    `exit_status` is its exit status, or minus the signal; `expected` means that the supervisor ended it.
     """
 
     event: EventName
@@ -78,7 +77,7 @@ class ChildEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChildStatus:
-    """How a child is just now; `pid` is None while none runs."""
+    """The present status of a child; `pid` is None while it does not run."""
 
     name: str
     state: ChildState
@@ -88,20 +87,20 @@ class ChildStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backoff:
-    """How long to wait before a restart: doubling up to a bound; a calm time makes it short again."""
+    """The delay before a restart. It doubles up to a bound; a calm period resets it."""
 
     first_seconds: float = 0.2
     longest_seconds: float = 10.0
     calm_seconds: float = 30.0
 
     def delay_seconds(self, failures: int) -> float:
-        """The wait before the restart that follows the n-th failure in a row (n ≥ 1)."""
+        """Return the delay before the restart after the n-th failure in a row (n ≥ 1)."""
         doublings = min(failures - 1, 32)
         return min(self.first_seconds * float(2**doublings), self.longest_seconds)
 
 
 class ChildFailed(Exception):
-    """A child ended, or was not ready in time; carries the last lines of its log."""
+    """A child ended, or was not ready in time. Contains the last lines of its log."""
 
     def __init__(self, *, name: str, reason: str, last_log_lines: tuple[str, ...]) -> None:
         self.name = name

@@ -1,4 +1,4 @@
-"""Starts children, waits until they are ready, restarts those that end unasked, and ends them in order."""
+"""The supervisor: starts children, waits until they are ready, restarts failed ones, ends them in order."""
 
 import asyncio
 import contextlib
@@ -35,7 +35,7 @@ _log = structlog.get_logger()
 
 @dataclass(slots=True)
 class _Supervised:
-    """One child's place in the supervisor: it outlives the processes that fill it."""
+    """One child's place in the supervisor. It outlives the processes that occupy it."""
 
     spec: ChildSpec
     child: Child | None = None
@@ -49,8 +49,8 @@ class _Supervised:
 class Supervisor:
     """The children of this process.
 
-    Leaving `async with Supervisor(…)` ends them all. Should this process be killed, the kernel ends them
-    (Linux: `launch`). `on_event` and `on_progress(name, waited_seconds)` are called in the loop's thread.
+    Leaving `async with Supervisor(…)` ends them all. If this process is killed, the kernel ends them (Linux:
+    `launch`). `on_event` and `on_progress(name, waited_seconds)` are called in the loop's thread.
     """
 
     def __init__(
@@ -85,8 +85,8 @@ class Supervisor:
         """Start these children at once, and return when all are ready.
 
         Raises:
-            ChildFailed: one ended, or was not ready in time. It is ended; the others run on until `stop`.
-            ValueError: a child of that name is there already.
+            ChildFailed: one ended, or was not ready in time. That one is ended; the others run until `stop`.
+            ValueError: a child with that name exists already.
         """
         for spec in specs:
             self._place(spec)
@@ -100,7 +100,7 @@ class Supervisor:
                 raise outcome
 
     def start_later(self, spec: ChildSpec, *, beside: str, after_seconds: float) -> None:
-        """Start a child some time after this, and do not wait for it. It ends together with `beside`.
+        """Start a child after a delay, without waiting for it. It ends together with `beside`.
 
         Raises:
             ValueError: a child of that name is there already.
@@ -110,10 +110,10 @@ class Supervisor:
         supervised.watch = asyncio.create_task(late, name=f"watch {spec.name}")
 
     async def replace(self, name: str, *, between: Callable[[], None] | None = None) -> None:
-        """End a child and start it anew, which empties what it kept in memory.
+        """Restart a child, which empties its memory.
 
         Args:
-            between: called while the child does not run, to put away what it kept on disk.
+            between: called while the child does not run, to remove its files.
         Raises:
             ChildFailed: the new one ended, or was not ready in time.
         """
@@ -127,7 +127,7 @@ class Supervisor:
     async def stop(self) -> None:
         """End every child, the last started first: SIGTERM, its grace, SIGKILL; all are reaped.
 
-        One that was started beside another is asked at once with that one.
+        A child that was started beside another gets its SIGTERM together with that one.
         """
         try:
             for name, supervised in reversed(self._supervised.items()):
@@ -138,14 +138,14 @@ class Supervisor:
             if self._bounding is not None:
                 self._bounding.cancel()
                 self._bounding = None
-            # Only when this task is itself cancelled on the way is anything left to do here.
+            # Something is left to do here only if this task itself was canceled.
             for supervised in self._supervised.values():
                 supervised.ending = True
                 if supervised.child is not None and not supervised.child.ended.done():
                     supervised.child.send_signal(9)
 
     def statuses(self) -> tuple[ChildStatus, ...]:
-        """How each child is just now, in the order of their start."""
+        """Return the status of each child, in the order of their start."""
         return tuple(
             ChildStatus(
                 name=name,
@@ -157,11 +157,11 @@ class Supervisor:
         )
 
     def last_log_lines(self, name: str, *, count: int = 20) -> tuple[str, ...]:
-        """The end of a child's log."""
+        """Return the last lines of a child's log."""
         return last_lines(self._supervised[name].spec.log_path, count=count)
 
     async def _bound_logs(self) -> None:
-        """Look at every child's log now and then, for as long as there are children."""
+        """Bound every child's log at intervals, while there are children."""
         while True:
             await asyncio.sleep(self._log_look_seconds)
             for path in {one.spec.log_path for one in self._supervised.values()}:
@@ -212,7 +212,7 @@ class Supervisor:
             await asyncio.wait({child.ended}, timeout=PROBE_PAUSE_SECONDS)
 
     async def _watch(self, supervised: _Supervised) -> None:
-        """Hold one place filled until it is to be empty."""
+        """Restart the child of one place until it is stopped."""
         spec, failures = supervised.spec, 0
         while (child := supervised.child) is not None:
             began = self._clock.monotonic_seconds()
@@ -227,7 +227,7 @@ class Supervisor:
             failures = await self._refill(supervised, failures=0 if calm else failures)
 
     async def _refill(self, supervised: _Supervised, *, failures: int) -> int:
-        """Start until one is ready; the failures in a row so far."""
+        """Start until one is ready; return the failures in a row so far."""
         while True:
             failures += 1
             await asyncio.sleep(self._backoff.delay_seconds(failures))
@@ -256,7 +256,7 @@ class Supervisor:
         supervised.ending = True
         watch, child = supervised.watch, supervised.child
         if watch is not None and supervised.state in ("starting", "restarting"):
-            watch.cancel()  # it waits out a backoff, or for a child that is not ready
+            watch.cancel()  # it waits for a backoff, or for a child that is not ready
         if child is not None and not child.ended.done():
             await child.end(grace_seconds=supervised.spec.stop_grace_seconds)
         if watch is not None:
@@ -292,7 +292,7 @@ class Supervisor:
 
 
 async def _answers(spec: ChildSpec, child: Child) -> bool:
-    """Whether the child says it is ready; what has not opened its socket yet says nothing."""
+    """Return whether the child is ready. A child that has not opened its socket is not."""
     if child.ended.done():
         return False
     try:
@@ -302,5 +302,5 @@ async def _answers(spec: ChildSpec, child: Child) -> bool:
 
 
 def describe_exit(status: int) -> str:
-    """An exit status in words: `status 1`, or `signal 9`."""
+    """Describe an exit status in words: `status 1`, or `signal 9`."""
     return f"signal {-status}" if status < 0 else f"status {status}"
