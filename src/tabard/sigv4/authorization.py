@@ -1,4 +1,4 @@
-"""The Authorization header of Signature Version 4, taken apart strictly.
+"""Strict parser of the Authorization header of Signature Version 4.
 
 AWS: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-auth-using-authorization-header.html
 """
@@ -30,7 +30,7 @@ _PARTS = ("Credential", "Signature", "SignedHeaders")
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a signing key is good for: one day (`YYYYMMDD`), one region, one service."""
+    """The scope of a signing key: one day (`YYYYMMDD`), one region, one service."""
 
     date: str
     region: str
@@ -41,11 +41,11 @@ class Scope:
 
 
 class Authorization(NamedTuple):
-    """What a request claims: who signed it, for which scope, over which headers, with what result.
+    """The claim of a request: its signer, the scope, the signed headers and the signature.
 
-    Nothing in it is proven. `layout` is the list of signed headers, read; `signature` is 64 hex digits. Where
-    the claim came from does not matter here: presigned URLs, once they are read, end in the same value.
-    `claim` is the text up to the signature, by which a verified one is known again.
+    Nothing in it is verified. `layout` is the parsed list of signed headers; `signature` is 64 hex digits.
+    Presigned URLs give the same value. `claim` is the text before the signature: the key of a verified claim
+    in the cache.
     """
 
     access_key_id: str
@@ -56,19 +56,19 @@ class Authorization(NamedTuple):
 
     @property
     def signed_headers(self) -> tuple[str, ...]:
-        """Names in lower case, sorted and unique."""
+        """The names in lower case, sorted and unique."""
         return self.layout.names
 
 
 CLAIMS = VerifiedMemory[str, tuple[str, Scope, HeaderLayout]](capacity=4096)
-"""What the text of an Authorization up to its signature means."""
+"""Parsed Authorization values by their text before the signature."""
 
 
 def remember_claim(authorization: Authorization) -> None:
-    """Keep what the text before the signature means, for the next request of the same client.
+    """Cache the parsed text before the signature, for the next request of the same client.
 
-    INVARIANT: called only after a signature verified, so that a stranger can neither fill nor flush it. It
-    spares the reading, no check: the next request's signature is verified like every other.
+    INVARIANT: called only after a signature was verified, so that a stranger can neither fill nor flush the
+    cache. It saves the parsing, not a check: the next request's signature is verified like every other.
     """
     claim = authorization.claim
     if claim and claim not in CLAIMS:
@@ -76,13 +76,13 @@ def remember_claim(authorization: Authorization) -> None:
 
 
 def parse_authorization(value: str | None) -> Authorization:
-    """Read the value of an Authorization header.
+    """Parse the value of an Authorization header.
 
-    Each part once, in any order, separated by a comma with or without a space; at most 8,192 bytes.
+    Each part occurs once, in any order, separated by a comma with or without a space. At most 8,192 bytes.
 
     Raises:
         MissingAuthenticationToken (403): there is no Authorization.
-        IncompleteSignature (400): it is not a complete AWS4-HMAC-SHA256 authorization; the sentence says why.
+        IncompleteSignature (400): it is not a complete AWS4-HMAC-SHA256 authorization; the message says why.
         RequestTooLarge (413)
     AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-authentication-methods.html
     """

@@ -1,6 +1,6 @@
-"""The canonical request and the string to sign: one spelling for all spellings of a request.
+"""The canonical request and the string to sign: one form for all spellings of a request.
 
-Tested first is whether a part is already canonical, because what SDKs send nearly always is.
+Each function first tests whether a part is already canonical: SDKs nearly always send canonical requests.
 AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
 
@@ -18,8 +18,8 @@ from tabard.sigv4.layout import HeaderLayout, layout_of_names
 
 # A percent triplet in upper-case hex, of a byte that is not unreserved (A-Z a-z 0-9 - . _ ~).
 _TRIPLET = "%(?:[0189A-F][0-9A-F]|2[0-9A-CF]|3[A-F]|40|5[B-E]|60|7[BCDF])"
-# INVARIANT: what may follow a repeat never begins with a character of the repeat. So a text matches in one
-# way only, in linear time. CPython before 3.11.5 matches possessive quantifiers wrongly.
+# INVARIANT: the part after a repeat never begins with a character of the repeat. So a text matches in only
+# one way, in linear time. CPython before 3.11.5 matches possessive quantifiers wrongly.
 _TEXT = rf"[A-Za-z0-9._~-]*(?:{_TRIPLET}[A-Za-z0-9._~-]*)*"
 _CANONICAL_PATH = re.compile(rf"/[A-Za-z0-9._~/-]*(?:{_TRIPLET}[A-Za-z0-9._~/-]*)*")
 _CANONICAL_QUERY = re.compile(rf"{_TEXT}={_TEXT}(?:&{_TEXT}={_TEXT})*")
@@ -28,11 +28,11 @@ _BLANKS = " \t\n\r\v\f"
 
 
 class Signable(Protocol):
-    """One request as its signature sees it, whatever else it is.
+    """The parts of a request that its signature covers.
 
     `raw_path` and `raw_query` (without the question mark) are as on the wire, percent-encoded. Text that is
-    not ASCII is UTF-8 decoded with `surrogateescape`. `values` are the header values by name in lower case,
-    as `values_by_name` makes them of all headers in the order of their arrival.
+    not ASCII is UTF-8 decoded with `surrogateescape`. `values` are the header values by lower-case name,
+    the result of `values_by_name` for all headers in their order.
     """
 
     @property
@@ -47,7 +47,7 @@ class Signable(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SignedRequest:
-    """A `Signable` and nothing more; header names are in lower case, in the order of arrival."""
+    """A plain `Signable`; header names are in lower case, in the order of arrival."""
 
     method: str
     raw_path: str
@@ -60,7 +60,7 @@ class SignedRequest:
 
 
 def values_by_name(headers: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """Header values by name; of a repeated header, its values joined by commas in their order."""
+    """Map names to header values; the values of a repeated header are joined by commas in their order."""
     values = dict(headers)
     if len(values) != len(headers):
         values = {}
@@ -71,7 +71,7 @@ def values_by_name(headers: Sequence[tuple[str, str]]) -> dict[str, str]:
 
 
 def canonical_path(raw_path: str, *, normalize_path: bool) -> str:
-    """The canonical URI.
+    """Build the canonical URI.
 
     AWS: "You do not normalize URI paths for requests to Amazon S3". S3's paths are encoded once. This
     function decodes and encodes them again, so that every spelling of a byte gives the same path. An encoded
@@ -103,7 +103,7 @@ def canonical_query(raw_query: str) -> str:
     if _CANONICAL_QUERY.fullmatch(raw_query) is not None:
         if "&" not in raw_query:
             return raw_query
-        # `=` stands once in each part; a lower sign in its place makes the parts sort as (name, value) do.
+        # Each part contains `=` once. A lower character in its place sorts the parts as (name, value) pairs.
         parts = raw_query.replace("=", "\0").split("&")
         parts.sort()
         return "&".join(parts).replace("\0", "=")
@@ -117,10 +117,10 @@ def canonical_query(raw_query: str) -> str:
 
 
 def canonical_headers(values: Mapping[str, str], layout: HeaderLayout) -> str:
-    """The canonical headers, an empty line and the list of signed headers, with its line end.
+    """Build the canonical headers, an empty line and the list of signed headers, with its line end.
 
     Raises:
-        SignatureDoesNotMatch (403): a header that is said to be signed is not there.
+        SignatureDoesNotMatch (403): the request lacks a header that it lists as signed.
     """
     try:
         picked = layout.pick(values)
@@ -138,16 +138,16 @@ def canonical_headers(values: Mapping[str, str], layout: HeaderLayout) -> str:
 def canonical_request(
     request: Signable, signed_headers: tuple[str, ...], payload_hash: str, *, normalize_path: bool
 ) -> bytes:
-    """The canonical request.
+    """Build the canonical request.
 
     Args:
         signed_headers: names in lower case, sorted.
         payload_hash: SHA-256 of the body in hex, or the literal that `x-amz-content-sha256` may hold instead.
         normalize_path: False for S3, True for every other service.
     Raises:
-        SignatureDoesNotMatch (403): a header that is said to be signed is not there.
+        SignatureDoesNotMatch (403): the request lacks a header that it lists as signed.
         MalformedRequest (400): the method is not a word, or the path does not begin with a slash.
-        IncompleteSignature (400): signed_headers are not as they must be.
+        IncompleteSignature (400): signed_headers are malformed or unsorted.
     """
     return filled_canonical_request(
         request, layout_of_names(signed_headers), payload_hash, normalize_path=normalize_path
@@ -157,7 +157,7 @@ def canonical_request(
 def filled_canonical_request(
     request: Signable, layout: HeaderLayout, payload_hash: str, *, normalize_path: bool
 ) -> bytes:
-    """The same with the signed headers already compiled."""
+    """Build the canonical request from a compiled layout of the signed headers."""
     method = request.method
     if not method.isalpha():
         raise MalformedRequest(reason="The HTTP method is not a word.")
@@ -168,7 +168,7 @@ def filled_canonical_request(
 
 
 def string_to_sign(amz_date: str, scope: Scope, canonical: bytes) -> bytes:
-    """What is signed: algorithm, time (`YYYYMMDDTHHMMSSZ`), scope, hash of the canonical request."""
+    """Build the string to sign: algorithm, time (`YYYYMMDDTHHMMSSZ`), scope, canonical request's hash."""
     return (
         f"{ALGORITHM}\n{amz_date}\n{scope.date}/{scope.region}/{scope.service}/aws4_request\n"
         f"{sha256(canonical).hexdigest()}"
@@ -176,11 +176,11 @@ def string_to_sign(amz_date: str, scope: Scope, canonical: bytes) -> bytes:
 
 
 def _are_untidy(values: tuple[str, ...]) -> bool:
-    """Whether a header value has blanks to remove."""
+    """Return whether a header value has blanks to remove."""
     text = "\0".join(("", *values, ""))
     if "\n" in text or "\t" in text or "\r" in text or "\v" in text or "\f" in text:
         return True
-    # Spaces are few and a session token is long: jump from one to the next.
+    # Spaces are rare and a session token is long: jump from one space to the next.
     at = text.find(" ")
     while at >= 0:
         if text[at - 1] in "\0 " or text[at + 1] == "\0":

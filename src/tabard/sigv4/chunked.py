@@ -1,7 +1,7 @@
-"""Bodies in `aws-chunked` framing, decoded as they arrive, without I/O: bytes in, verified content out.
+"""Streaming decoder for bodies in `aws-chunked` framing, without I/O: bytes in, verified content out.
 
-`size[;chunk-signature=…]CRLF data CRLF` for every chunk, one of size 0 at the end, then the trailers, if the
-kind of payload has them, then an empty line.
+Every chunk is `size[;chunk-signature=…]CRLF data CRLF`. A chunk of size 0 is the last. Trailers follow, if
+the kind of payload has them, then an empty line.
 AWS: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html and
 https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming-trailers.html
 """
@@ -27,7 +27,7 @@ from tabard.sigv4.payload import PayloadKind, SignatureChain, payload_kind
 from tabard.sigv4.verify import SigningKey
 
 SIGNED_CHUNK_LIMIT_BYTES = 8 * 1024 * 1024 + 64 * 1024
-"""A signed chunk is held in memory until its signature is checked. SDKs send 64 KiB to 1 MiB."""
+"""A signed chunk stays in memory until its signature is verified. SDKs send 64 KiB to 1 MiB."""
 
 LEAST_CHUNK_BYTES = 8192
 CHUNK_LINE_LIMIT_BYTES = 128
@@ -50,10 +50,10 @@ class _Expects(Enum):
 
 
 class AwsChunkedDecoder:
-    """Decodes one body. After an error it stays refused: every further call raises.
+    """Decodes one body. After an error, every further call raises.
 
-    A signed chunk's bytes are given out only once its signature was checked; an unsigned chunk's at once.
-    Whether trailing checksums fit the content is for the caller to compare.
+    It returns a signed chunk's bytes only after its signature was verified; an unsigned chunk's at once.
+    The caller must compare trailing checksums with the content.
 
     Differs: a signed chunk of more than 8 MiB + 64 KiB is refused with RequestEntityTooLarge.
     """
@@ -70,9 +70,9 @@ class AwsChunkedDecoder:
         """Expect a body of this kind.
 
         Args:
-            decoded_length: bytes of content, as `x-amz-decoded-content-length` said.
-            trailer_names: what `x-amz-trailer` declared, in lower case.
-            chain: present exactly where the kind is signed.
+            decoded_length: bytes of content, from `x-amz-decoded-content-length`.
+            trailer_names: the names that `x-amz-trailer` declared, in lower case.
+            chain: present exactly if the kind is signed.
         """
         if kind.signed != (chain is not None) or (trailer_names and not kind.trailing):
             raise ValueError("a signed payload has a chain, a trailing one may have trailers, no other does")
@@ -95,13 +95,13 @@ class AwsChunkedDecoder:
         self._refused: AwsError | None = None
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Take the next bytes of the body.
+        """Decode the next bytes of the body.
 
         Returns:
-            The content that they complete, in order; often none.
+            The content that these bytes complete, in order; often none.
         Raises:
             SignatureDoesNotMatch (403), InvalidChunkSizeError (403), MalformedTrailerError (400),
-            IncompleteBody (400: the framing is broken, or the content is not as long as was said),
+            IncompleteBody (400: the framing is broken, or the content has another length than declared),
             RequestTooLarge (413)
         """
         if self._refused is not None:
@@ -120,12 +120,12 @@ class AwsChunkedDecoder:
         return content
 
     def finish(self) -> dict[str, str]:
-        """Say that the body is over.
+        """End the body.
 
         Returns:
-            The trailers by name in lower case, without the signature: exactly those that were declared.
+            The trailers by lower-case name, without the signature: exactly the declared ones.
         Raises:
-            IncompleteBody (400): it is not; or what `feed` has raised before.
+            IncompleteBody (400): the body is not complete; or the error that `feed` raised before.
         """
         if self._refused is None and self._expects is not _Expects.NOTHING:
             self._refused = IncompleteBody(reason="the last chunk, or what must follow it, is missing.")
@@ -170,7 +170,7 @@ class AwsChunkedDecoder:
         return end + 1
 
     def _ends_line(self, data: bytes, at: int, end: int) -> bool:
-        """Whether a carriage return stands before the line feed at `end`, here or in what came before."""
+        """Return whether a carriage return precedes the line feed at `end`, here or in earlier bytes."""
         return data[end - 1] == 13 if end > at else self._line.endswith(b"\r")
 
     def _read_line(self, line: bytes) -> None:
@@ -214,7 +214,7 @@ class AwsChunkedDecoder:
         self._previous = signature
 
     def _read_trailer(self, line: bytes) -> None:
-        # Some clients send a line feed before the carriage return, as one of AWS's examples shows it.
+        # Some clients send a line feed before the carriage return, as in one of AWS's examples.
         line = line.removesuffix(b"\n")
         if not line:
             self._check_trailers()
@@ -249,13 +249,13 @@ class AwsChunkedDecoder:
 def chunked_decoder(
     request: Signable, authorization: Authorization, key: SigningKey
 ) -> AwsChunkedDecoder | None:
-    """Make the decoder for a request whose signature has been verified with `key`.
+    """Make the decoder for a request whose signature `key` has verified.
 
     Returns:
-        None where the payload is not chunked.
+        None if the payload is not chunked.
     Raises:
         PayloadNotImplemented (501), MissingContentLength (411: x-amz-decoded-content-length),
-        MalformedTrailerError (400: x-amz-trailer missing, or present where there can be none)
+        MalformedTrailerError (400: x-amz-trailer is missing, or the kind has no trailers)
     """
     values = request.values
     kind = payload_kind(values.get("x-amz-content-sha256", ""))

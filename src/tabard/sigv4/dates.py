@@ -1,4 +1,4 @@
-"""Time of signing that a request claims.
+"""The time of signing that a request claims.
 
 AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-signing-elements.html#date
 """
@@ -15,7 +15,7 @@ _AMZ_DATE = re.compile(r"[0-9]{8}T[0-9]{6}Z")
 
 
 def parse_amz_date(text: str) -> datetime:
-    """Read an `x-amz-date`, `YYYYMMDD'T'HHMMSS'Z'`, as an aware datetime in UTC.
+    """Parse an `x-amz-date`, `YYYYMMDD'T'HHMMSS'Z'`, as an aware datetime in UTC.
 
     Raises:
         IncompleteSignature (400)
@@ -26,7 +26,7 @@ def parse_amz_date(text: str) -> datetime:
 
 
 def moment_of(amz_date: str) -> datetime:
-    """The moment of a text that has the form, as `signing_date` has made sure.
+    """Convert a text of this form, which `signing_date` has checked, to an aware time.
 
     Raises:
         IncompleteSignature (400): there is no such day or time.
@@ -38,19 +38,20 @@ def moment_of(amz_date: str) -> datetime:
 
 
 def amz_date_text(moment: datetime) -> str:
-    """The form that `x-amz-date` has, to the second."""
+    """Format a time as `x-amz-date`, to the second."""
     return moment.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
 def signing_date(values: Mapping[str, str]) -> str:
-    """The time of signing, as the string to sign has it.
+    """Return the time of signing in the form of the string to sign.
 
-    AWS: "If you use x-amz-date, it overrides the Date header": which may hold the same form, or an HTTP date.
+    AWS: "If you use x-amz-date, it overrides the Date header". `Date` may contain the same form, or an HTTP
+    date.
 
     Args:
         values: header values by name in lower case.
     Raises:
-        IncompleteSignature (400): there is neither, or the one that counts is not a date.
+        IncompleteSignature (400): both are missing, or the one that counts is not a date.
     """
     text = values.get("x-amz-date")
     if text is None:
@@ -66,12 +67,12 @@ def signing_date(values: Mapping[str, str]) -> str:
 
 
 def request_moment(headers: Sequence[tuple[str, str]]) -> datetime:
-    """The time at which a request says it was signed, aware, in UTC.
+    """Return the time at which a request claims to be signed, aware, in UTC.
 
     Args:
-        headers: name in lower case and value, in the order of arrival.
+        headers: lower-case name and value, in the order of arrival.
     Raises:
-        IncompleteSignature (400): there is neither `x-amz-date` nor `date`, or it is not a date.
+        IncompleteSignature (400): `x-amz-date` and `date` are missing, or the value is not a date.
     """
     return parse_amz_date(signing_date(values_by_name(headers)))
 
@@ -84,10 +85,10 @@ def _not_a_date(text: str) -> IncompleteSignature:
 
 
 def _from_http_date(text: str) -> str:
-    """`Fri, 24 May 2013 00:00:00 GMT` (or `-0000`) as an `x-amz-date`; anything else as it is."""
+    """Convert `Fri, 24 May 2013 00:00:00 GMT` (or `-0000`) to an `x-amz-date`; keep any other text."""
     try:
         moment = parsedate_to_datetime(text)
-        # The reader is lenient: what it read must be what was written. botocore writes `-0000`: no zone.
+        # The parser is lenient, so its result must format to the same text. botocore writes `-0000`: no zone.
         if moment.tzinfo is not None:
             moment = moment.astimezone(UTC)
     except (ValueError, OverflowError):

@@ -10,7 +10,7 @@ MISMATCH = (
     "The request signature we calculated does not match the signature you provided. Check your AWS Secret "
     "Access Key and signing method. Consult the service documentation for details."
 )
-"""AWS's sentence for a signature that is not the one the key makes of the request."""
+"""AWS's sentence for a signature that differs from the calculated one."""
 
 
 class IncompleteSignature(AwsError):
@@ -30,7 +30,7 @@ class MissingAuthenticationToken(AwsError):
 
 
 class SignatureDoesNotMatch(AwsError):
-    """The signature is not what the key makes of this request, or it leaves out what it must cover."""
+    """The signature differs from the calculated one, or does not cover a required header."""
 
     code = "SignatureDoesNotMatch"
     status = 403
@@ -38,7 +38,7 @@ class SignatureDoesNotMatch(AwsError):
 
 
 class HeadersNotSigned(AwsError):
-    """S3: the request has `x-amz-*` headers that its signature does not cover; `names` says which."""
+    """S3: the request has `x-amz-*` headers that its signature does not cover: those in `names`."""
 
     code = "AccessDenied"
     status = 403
@@ -50,7 +50,7 @@ class HeadersNotSigned(AwsError):
 
 
 class PayloadNotImplemented(AwsError):
-    """A `STREAMING-…` payload that is not decoded here: its framing must never become content."""
+    """A `STREAMING-…` payload without a decoder here. Its framing must never become content."""
 
     code = "NotImplemented"
     status = 501
@@ -58,7 +58,7 @@ class PayloadNotImplemented(AwsError):
 
 
 class MissingContentLength(AwsError):
-    """S3: a chunked upload must say how long its content is, in `x-amz-decoded-content-length`."""
+    """S3: a chunked upload must declare the length of its content in `x-amz-decoded-content-length`."""
 
     code = "MissingContentLength"
     status = 411
@@ -66,7 +66,7 @@ class MissingContentLength(AwsError):
 
 
 class IncompleteBody(AwsError):
-    """S3: the framing of the body is broken, or its content is not as long as was said."""
+    """S3: the framing of the body is broken, or its content has another length than declared."""
 
     code = "IncompleteBody"
     status = 400
@@ -74,7 +74,7 @@ class IncompleteBody(AwsError):
 
 
 class InvalidChunkSizeError(AwsError):
-    """S3: a chunk that is not the last has less than 8,192 bytes. `chunk` counts from 1: where it showed."""
+    """S3: a chunk before the last has less than 8,192 bytes. `chunk` is its number, from 1."""
 
     code = "InvalidChunkSizeError"
     status = 403
@@ -85,7 +85,7 @@ class InvalidChunkSizeError(AwsError):
 
 
 class MalformedTrailerError(AwsError):
-    """S3: the trailers are not those that `x-amz-trailer` declared, or not well-formed."""
+    """S3: the trailers are not well-formed, or differ from those that `x-amz-trailer` declared."""
 
     code = "MalformedTrailerError"
     status = 400

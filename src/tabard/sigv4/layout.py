@@ -11,15 +11,15 @@ from tabard.sigv4.verified_memory import VerifiedMemory
 SIGNED_HEADERS_LIMIT = 128
 
 _NAME = re.compile(r"[a-z0-9!#$&'*+.^_`|~-]{1,256}")
-"""A header name of RFC 9110 in lower case, without `%`, which would speak to the template."""
+"""A header name of RFC 9110 in lower case, without `%`, which is special in the template."""
 
 
 @dataclass(frozen=True, slots=True)
 class HeaderLayout:
-    """The signed headers of a client, ready to be filled with one request's values.
+    """The signed headers of a client, as a template for one request's values.
 
     `template % pick(values)` is the part of the canonical request from the headers to the line that lists
-    them; `pick` raises KeyError where the request lacks a header that it claims to have signed.
+    them. `pick` raises KeyError if the request lacks a header that it lists as signed.
     """
 
     text: str
@@ -33,11 +33,11 @@ LAYOUTS = VerifiedMemory[str, HeaderLayout](capacity=1024)
 """Layouts by their text."""
 
 COVERING = VerifiedMemory[tuple[str, ...], str](capacity=1024)
-"""The names of all headers of a request, and the signed ones that covered those that must be signed."""
+"""Verified pairs: the names of all headers of a request, and the signed headers, which covered enough."""
 
 
 def layout_of_text(text: str) -> HeaderLayout:
-    """Read a `SignedHeaders` list: names in lower case, sorted, unique, separated by semicolons.
+    """Parse a `SignedHeaders` list: names in lower case, sorted, unique, separated by semicolons.
 
     Raises:
         IncompleteSignature (400)
@@ -46,7 +46,7 @@ def layout_of_text(text: str) -> HeaderLayout:
 
 
 def layout_of_names(names: tuple[str, ...]) -> HeaderLayout:
-    """The layout of header names that are already apart.
+    """Return the layout of header names that are already split.
 
     Raises:
         IncompleteSignature (400)
@@ -55,7 +55,7 @@ def layout_of_names(names: tuple[str, ...]) -> HeaderLayout:
 
 
 def is_known_to_cover(layout: HeaderLayout, header_names: tuple[str, ...]) -> bool:
-    """Whether a verified request had just these headers and this layout: then all is signed that must be.
+    """Return whether a verified request had exactly these headers and this layout, and so signed enough.
 
     False means only that the caller must check the headers.
     """
@@ -63,9 +63,9 @@ def is_known_to_cover(layout: HeaderLayout, header_names: tuple[str, ...]) -> bo
 
 
 def remember_layout(layout: HeaderLayout, header_names: tuple[str, ...]) -> None:
-    """Keep a layout for the next request of its kind, and that it covered a request with these headers.
+    """Cache a layout, and the fact that it covered a request with these headers.
 
-    INVARIANT: called only after a signature verified, so that a stranger can neither fill nor flush it.
+    INVARIANT: called only after a signature was verified, so that a stranger can neither fill nor flush it.
     """
     LAYOUTS.remember(layout.text, layout)
     COVERING.remember(header_names, layout.text)
@@ -87,5 +87,5 @@ def _compiled(text: str, names: tuple[str, ...]) -> HeaderLayout:
 def _picker(names: tuple[str, ...]) -> Callable[[Mapping[str, str]], tuple[str, ...]]:
     if len(names) == 1:
         only = names[0]
-        return lambda values: (values[only],)  # of one name, itemgetter gives no tuple
+        return lambda values: (values[only],)  # for one name, itemgetter returns no tuple
     return itemgetter(*names)

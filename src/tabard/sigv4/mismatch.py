@@ -13,9 +13,9 @@ from tabard.sigv4.dates import signing_date
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MismatchDetails:
-    """What Tabard made of a request whose signature was wrong; the caller compares it with its own.
+    """Tabard's string to sign and canonical request for a wrong signature, to compare with the caller's.
 
-    It holds the caller's own headers, the session token among them: for the answer alone, never for a log.
+    It contains the caller's own headers, including the session token: only for the answer, never for a log.
     """
 
     access_key_id: str
@@ -24,7 +24,7 @@ class MismatchDetails:
     string_to_sign: bytes = field(repr=False)
 
     def members(self) -> Mapping[str, str]:
-        """The further members of S3's SignatureDoesNotMatch answer."""
+        """Return the extra members of S3's SignatureDoesNotMatch answer."""
         return {
             "AWSAccessKeyId": self.access_key_id,
             "StringToSign": self.string_to_sign.decode(),
@@ -38,10 +38,10 @@ class MismatchDetails:
 def mismatch_details(
     request: Signable, authorization: Authorization, payload_hash: str, *, normalize_path: bool
 ) -> MismatchDetails:
-    """Say what the signature should have been made of; no key is needed, and none is revealed.
+    """Calculate the inputs of the correct signature. This needs no key and reveals none.
 
     Raises:
-        SignatureDoesNotMatch (403): a header that is said to be signed is not there.
+        SignatureDoesNotMatch (403): the request lacks a header that it lists as signed.
         MalformedRequest (400), IncompleteSignature (400): the request cannot be put in canonical form.
     """
     canonical = filled_canonical_request(

@@ -1,4 +1,4 @@
-"""The chunked payloads of S3, and how their signatures hang on one another.
+"""The chunked payloads of S3, and the chain of their signatures.
 
 AWS: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-auth-using-authorization-header.html
 """
@@ -15,7 +15,7 @@ _EMPTY_HASH = sha256(b"").hexdigest()
 
 
 class PayloadKind(StrEnum):
-    """The chunked payloads that are decoded here, by their `x-amz-content-sha256`."""
+    """The chunked payloads that Tabard decodes, by their `x-amz-content-sha256`."""
 
     SIGNED = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
     SIGNED_TRAILER = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"
@@ -31,7 +31,7 @@ class PayloadKind(StrEnum):
 
 
 def payload_kind(content_sha256: str) -> PayloadKind | None:
-    """The chunked payload that an `x-amz-content-sha256` announces; None where it announces none.
+    """Return the chunked payload that an `x-amz-content-sha256` announces, or None.
 
     Raises:
         PayloadNotImplemented (501): any other `STREAMING-…`.
@@ -47,7 +47,7 @@ def payload_kind(content_sha256: str) -> PayloadKind | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignatureChain:
-    """Where the signatures of chunks begin: the verified signature of the request, and its key."""
+    """The start of the chunks' signatures: the verified signature of the request, and its key."""
 
     key: SigningKey
     scope: Scope
@@ -55,11 +55,11 @@ class SignatureChain:
     seed_signature: str = field(repr=False)
 
     def chunk_signature(self, previous: str, content_hash: str) -> str:
-        """The signature of a chunk, from the one before it and the SHA-256 of its content in hex."""
+        """Sign a chunk, from the previous signature and the SHA-256 of its content in hex."""
         return self._signature("PAYLOAD", previous, f"{_EMPTY_HASH}\n{content_hash}")
 
     def trailer_signature(self, previous: str, trailers: dict[str, str]) -> str:
-        """The signature of the trailers: `name:value` and a line feed each, sorted by name."""
+        """Sign the trailers: `name:value` and a line feed each, sorted by name."""
         text = "".join([f"{name}:{value}\n" for name, value in sorted(trailers.items())])
         return self._signature("TRAILER", previous, sha256(text.encode()).hexdigest())
 

@@ -1,4 +1,4 @@
-"""Signing requests of our own: the agent's to the edge, and probes.
+"""Signatures of Tabard's own requests: those of agents to the edge, and probes.
 
 AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
@@ -16,9 +16,9 @@ from tabard.sigv4.layout import layout_of_names
 from tabard.sigv4.verify import SigningKey, signing_key
 
 _NEVER_SIGNED = frozenset({"authorization", "expect", "transfer-encoding", "user-agent", "x-amzn-trace-id"})
-"""Headers that a hop on the way may change, as the SDKs have it."""
+"""Headers that a hop on the way may change; the SDKs do not sign them either."""
 
-# What is signed here is this process's own: few keys, the same all day long, and few sets of headers.
+# This process signs only its own requests: it needs few keys a day, and few sets of headers.
 _own_layout = lru_cache(maxsize=256)(layout_of_names)
 
 
@@ -26,7 +26,7 @@ _own_layout = lru_cache(maxsize=256)(layout_of_names)
 def _own_claim(
     access_key_id: str, secret_access_key: str, epoch_seconds: int, region: str, service: str
 ) -> tuple[str, SigningKey, str]:
-    """The date, the key and the credential of everything that is signed within one second."""
+    """Return the date, the key and the credential for all requests within one second."""
     amz_date = amz_date_text(datetime.fromtimestamp(epoch_seconds, UTC))
     key = _own_key(secret_access_key, amz_date[:8], region, service)
     return amz_date, key, f"{ALGORITHM} Credential={access_key_id}/{key.scope}"
@@ -39,7 +39,7 @@ def _own_key(secret_access_key: str, date: str, region: str, service: str) -> Si
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """What a request is signed with; `session_token` only with temporary credentials."""
+    """The keys that sign a request; `session_token` only for temporary credentials."""
 
     access_key_id: str
     secret_access_key: str = field(repr=False)
@@ -60,16 +60,16 @@ def sign_request(
     now: datetime,
     normalize_path: bool,
 ) -> list[tuple[str, str]]:
-    """Make the headers that a request needs to be believed.
+    """Make the headers that sign a request.
 
     Args:
-        host: the value that the Host header will have.
+        host: the value of the Host header.
         raw_path, raw_query: percent-encoded, as they will be on the wire, without the question mark.
-        headers: those that will be sent beside Host; all are signed except what a hop may change.
+        headers: those sent besides Host. All are signed, except those that a hop may change.
         payload_hash: SHA-256 of the body in hex, or the literal that `x-amz-content-sha256` may hold instead.
         normalize_path: False for S3, True for every other service.
     Returns:
-        The headers to send in addition: x-amz-date, x-amz-security-token with temporary credentials,
+        The additional headers: x-amz-date, x-amz-security-token for temporary credentials,
         x-amz-content-sha256 for S3, authorization. They replace those of the same name in `headers`.
     """
     amz_date, key, claim = _own_claim(

@@ -20,7 +20,7 @@ class VerifiedMemory(dict[_Key, _Value]):
         self.capacity = capacity
 
     def remember(self, key: _Key, value: _Value) -> None:
-        """Keep this value, in place of the one that this key had."""
+        """Store the value, in place of the former value of this key."""
         if key not in self and len(self) >= self.capacity:
             self.clear()
         self[key] = value

@@ -20,9 +20,9 @@ _PROOF = object()
 
 
 class SigningKey:
-    """The key of one secret for one scope, as the two hash states that HMAC begins with.
+    """The key of one secret for one scope, as the two hash states with which HMAC begins.
 
-    Each signature copies them: the key's own two blocks are hashed once, not once per request.
+    Each signature copies them, so that the key's two blocks are hashed once, not once per request.
     """
 
     __slots__ = ("_inner", "_outer", "scope")
@@ -38,7 +38,7 @@ class SigningKey:
         return f"SigningKey(scope={str(self.scope)!r})"
 
     def signature(self, text: bytes) -> str:
-        """HMAC-SHA256 of `text`, as 64 hex digits."""
+        """Return the HMAC-SHA256 of `text`, as 64 hex digits."""
         inner, outer = self._inner.copy(), self._outer.copy()
         inner.update(text)
         outer.update(inner.digest())
@@ -54,14 +54,14 @@ def signing_key(secret_access_key: str, scope: Scope) -> SigningKey:
 
 
 def check_signed_headers(request: Signable, authorization: Authorization) -> str:
-    """Refuse a request whose signature leaves out what AWS requires it to cover.
+    """Refuse a request whose signature does not cover every header that AWS requires.
 
     AWS: "You must include the host header (HTTP/1.1) […] and any x-amz-* headers in the signature. You can
-    optionally include other standard headers in the signature, such as content-type." A `date` that stands in
-    for `x-amz-date` must be signed as well. S3's page asks for content-type too, S3 itself does not insist.
+    optionally include other standard headers in the signature, such as content-type." A `date` that replaces
+    `x-amz-date` must be signed as well. S3's page requires content-type too; S3 itself does not.
 
     Returns:
-        When the request says it was signed, `YYYYMMDDTHHMMSSZ`; not yet whether there is such a day and time.
+        The claimed time of signing, `YYYYMMDDTHHMMSSZ`. Whether that day and time exist is not checked yet.
     Raises:
         HeadersNotSigned (403, S3), SignatureDoesNotMatch (403, every other service)
         IncompleteSignature (400): there is no date.
@@ -88,16 +88,16 @@ def signature_matches(
     *,
     normalize_path: bool,
 ) -> bool:
-    """Tell whether `key` makes the claimed signature of this request, in constant time.
+    """Return whether `key` makes the claimed signature of this request, in constant time.
 
-    False as well where required headers are unsigned, a signed one is missing, or the scope's date is not
-    the request's day. It says nothing about the age of the request, nor whether `payload_hash` is the body's.
+    Also returns False if a required header is unsigned, a signed one is missing, or the scope's date is not
+    the request's day. It checks neither the age of the request nor whether `payload_hash` is the body's.
 
     Args:
         payload_hash: SHA-256 of the body in hex, or the literal that `x-amz-content-sha256` may hold instead.
         normalize_path: False for S3, True for every other service.
     Raises:
-        MalformedRequest (400), IncompleteSignature (400): the request cannot be put in canonical form.
+        MalformedRequest (400), IncompleteSignature (400): the request has no canonical form.
     """
     values, scope, layout = request.values, authorization.scope, authorization.layout
     header_names = tuple(values)
@@ -121,7 +121,7 @@ def signature_matches(
 
 
 def _unsigned_headers(values: Mapping[str, str], layout: HeaderLayout) -> tuple[str, ...]:
-    """The headers that must be signed and are not, sorted."""
+    """Return the unsigned headers that must be signed, sorted."""
     names = layout.name_set
     others = values.keys() - names
     unsigned = []
