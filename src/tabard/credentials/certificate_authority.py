@@ -31,10 +31,10 @@ from tabard.model.messages import EDGE_NAME
 from tabard.store.ports import Vault
 
 CA_CERTIFICATE = "ca_certificate"
-"""The installation's fact of this name is the authority's certificate, as PEM."""
+"""The installation setting with the authority's certificate, as PEM."""
 
 CA_SEALED_KEY = "ca_sealed_key"
-"""The installation's fact of this name is the authority's private key, sealed, in base64."""
+"""The installation setting with the authority's private key, sealed, in base64."""
 
 HOST_CERTIFICATE_LIVES = timedelta(days=30)
 EDGE_CERTIFICATE_LIVES = timedelta(days=30)
@@ -42,16 +42,16 @@ MAX_REQUEST_BYTES = 4096
 
 _CA_LIVES = timedelta(days=30 * 365)
 _SLOW_CLOCK = timedelta(hours=1)
-"""A certificate is valid from a little earlier: the clock of the machine that checks it may be behind."""
+"""A certificate is valid from a little earlier: the clock of the verifying machine may be behind."""
 
 
 class CertificateRequestUnusable(Exception):
-    """A certificate signing request that proves nothing, or asks for a key of another kind."""
+    """A certificate signing request without a valid proof, or with another kind of key."""
 
 
 @dataclass(frozen=True, slots=True)
 class CertificateRequest:
-    """A public key on the P-256 curve, whose private half the sender has proven to hold."""
+    """A public key on the P-256 curve. The sender has proved that it has the private key."""
 
     public_key: ec.EllipticCurvePublicKey
     fingerprint: str
@@ -59,7 +59,7 @@ class CertificateRequest:
 
 @dataclass(frozen=True, slots=True)
 class CertificateAuthority:
-    """Issues certificates for keys that others hold."""
+    """Issues certificates for the keys of edges and hosts."""
 
     certificate: x509.Certificate
     _key: ec.EllipticCurvePrivateKey = field(repr=False)
@@ -70,11 +70,11 @@ class CertificateAuthority:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of the certificate, in hex: what a machine is told to trust."""
+        """Return the SHA-256 of the certificate, in hex: join tokens tell machines to trust it."""
         return hashlib.sha256(self.certificate.public_bytes(serialization.Encoding.DER)).hexdigest()
 
     def issue_to_host(self, host: Host, request: CertificateRequest, *, now: datetime) -> str:
-        """A certificate (PEM) that says whose the key is. It is good for nothing but a client's side."""
+        """Issue a certificate (PEM) that binds a key to its host. It is valid only for TLS clients."""
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host.host_id)])
         builder = self._builder(subject, request.public_key, now, HOST_CERTIFICATE_LIVES)
         return self._signed(builder, ExtendedKeyUsageOID.CLIENT_AUTH)
@@ -82,7 +82,7 @@ class CertificateAuthority:
     def issue_to_edge(
         self, public_key: ec.EllipticCurvePublicKey, *, addresses: Sequence[str], now: datetime
     ) -> str:
-        """A certificate (PEM) of the name that all edges have, and of these names and addresses."""
+        """Issue a certificate (PEM) for the common name of all edges, and these names and addresses."""
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, EDGE_NAME)])
         names = x509.SubjectAlternativeName([_general_name(each) for each in (EDGE_NAME, *addresses)])
         builder = self._builder(subject, public_key, now, EDGE_CERTIFICATE_LIVES)
@@ -107,14 +107,14 @@ class CertificateAuthority:
         )
 
     def _signed(self, builder: x509.CertificateBuilder, purpose: x509.ObjectIdentifier) -> str:
-        # INVARIANT: a host's certificate never passes for an edge's, nor an edge's for a host's.
+        # INVARIANT: a host's certificate is never valid for an edge, nor an edge's for a host.
         builder = builder.add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
         certificate = builder.sign(self._key, hashes.SHA256())
         return as_pem(certificate)
 
 
 def new_certificate_authority(vault: Vault, *, account_id: str, now: datetime) -> Mapping[str, str]:
-    """Make a key and a certificate of its own; the installation's facts that hold them."""
+    """Make a key and its self-signed certificate; return the installation settings that store both."""
     key = ec.generate_private_key(ec.SECP256R1())
     certificate = (
         of_the_installation(
@@ -135,7 +135,7 @@ def new_certificate_authority(vault: Vault, *, account_id: str, now: datetime) -
 
 
 def open_certificate_authority(fact: Mapping[str, str | None], vault: Vault) -> CertificateAuthority:
-    """Decrypt the key. Raises ValueError where there is none, or the master key is another."""
+    """Decrypt the key. Raises ValueError if it is missing, or the master key is another one."""
     certificate, sealed_key = fact.get(CA_CERTIFICATE), fact.get(CA_SEALED_KEY)
     if not certificate or not sealed_key:
         raise ValueError("the installation has no certificate authority")
@@ -146,10 +146,10 @@ def open_certificate_authority(fact: Mapping[str, str | None], vault: Vault) -> 
 
 
 def read_certificate_request(pem: str) -> CertificateRequest:
-    """The key of a certificate signing request (PKCS #10, PEM). Nothing else in it is believed.
+    """Return the key of a certificate signing request (PKCS #10, PEM); ignore its other content.
 
     Raises:
-        CertificateRequestUnusable: it is none, is not signed by its own key, or the key is not on P-256.
+        CertificateRequestUnusable: malformed, not signed by its own key, or the key is not on P-256.
     """
     try:
         request = x509.load_pem_x509_csr(pem.encode("ascii")) if len(pem) <= MAX_REQUEST_BYTES else None
@@ -165,7 +165,7 @@ def read_certificate_request(pem: str) -> CertificateRequest:
 
 
 def key_fingerprint(public_key: PublicKeyTypes) -> str:
-    """SHA-256 of the public key (SubjectPublicKeyInfo, DER), in hex."""
+    """Return the SHA-256 of the public key (SubjectPublicKeyInfo, DER), in hex."""
     material = public_key.public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     )
@@ -173,9 +173,9 @@ def key_fingerprint(public_key: PublicKeyTypes) -> str:
 
 
 def read_host_certificate(der: bytes) -> ClientCertificate | None:
-    """What a certificate that TLS has verified says of its host; None where it names none.
+    """Read the host from a certificate that TLS has verified; None if it names no host.
 
-    INVARIANT: only what the listener's own TLS layer has verified against this authority may come here.
+    INVARIANT: pass only certificates that the listener's TLS layer has verified against this authority.
     """
     certificate = x509.load_der_x509_certificate(der)
     names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)

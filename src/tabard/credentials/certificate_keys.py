@@ -1,4 +1,4 @@
-"""What the installation's own certificates have in common: keys at rest, their use, how they are made."""
+"""Shared parts of the installation's own certificates: stored keys, key usage, construction."""
 
 import base64
 import secrets
@@ -14,7 +14,7 @@ from tabard.store.ports import Vault
 
 
 def seal_private_key(key: PrivateKeyTypes, vault: Vault, *, label: str) -> str:
-    """The key (PKCS #8 DER), encrypted under the master key, in base64: a fact of the installation."""
+    """Encrypt the key (PKCS #8 DER) under the master key; return base64 for an installation setting."""
     material = key.private_bytes(
         serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
@@ -22,13 +22,13 @@ def seal_private_key(key: PrivateKeyTypes, vault: Vault, *, label: str) -> str:
 
 
 def open_private_key(sealed: str, vault: Vault, *, label: str) -> PrivateKeyTypes:
-    """The key of `seal_private_key`. Raises ValueError where the master key is another."""
+    """Decrypt the result of `seal_private_key`. Raises ValueError if the master key is another one."""
     material = vault.open(base64.b64decode(sealed), label=label)
     return serialization.load_der_private_key(material, password=None)
 
 
 def key_usage(*, signs_certificates: bool = False) -> x509.KeyUsage:
-    """The key signs: certificates, or else everything but certificates."""
+    """Return the usage of a key that signs either certificates, or anything except certificates."""
     return x509.KeyUsage(
         digital_signature=not signs_certificates,
         content_commitment=False,
@@ -51,7 +51,7 @@ def of_the_installation(
     ends: datetime,
     is_authority: bool = False,
 ) -> x509.CertificateBuilder:
-    """A certificate of the installation's own that nobody else vouches for, to be signed by its own key."""
+    """Begin a self-signed certificate of the installation."""
     name = x509.Name(
         [
             x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Tabard"),
@@ -74,5 +74,5 @@ def of_the_installation(
 
 
 def as_pem(certificate: x509.Certificate) -> str:
-    """The certificate as text."""
+    """Return the certificate as PEM."""
     return certificate.public_bytes(serialization.Encoding.PEM).decode("ascii")

@@ -1,7 +1,7 @@
 """Sealed envelopes that callers carry: session tokens, and EC2's encoded authorization messages.
 
 `version (1 byte) ‖ key id (4) ‖ nonce (12) ‖ AES-256-GCM(plaintext)` in URL-safe base64 without padding.
-Version and key id are authenticated, so that nothing sealed as one thing opens as another.
+Version and key id are authenticated, so that an envelope of one kind never opens as another.
 """
 
 import base64
@@ -19,28 +19,28 @@ _SHORTEST = _HEAD.size + _NONCE_BYTES + _TAG_BYTES
 
 
 class NotSealedHere(Exception):
-    """The text is not what this installation's keyring sealed."""
+    """The text is not an envelope that this installation's keyring sealed."""
 
 
 def seal_envelope(plaintext: bytes, keyring: Keyring, *, version: int) -> str:
-    """Seal under the newest key and a fresh nonce."""
+    """Seal the plaintext under the newest key and a new nonce."""
     head = _HEAD.pack(version, keyring.newest_key_id)
     nonce = secrets.token_bytes(_NONCE_BYTES)
     return _text(head + nonce + keyring.newest.encrypt(nonce, plaintext, head))
 
 
 def open_envelope(text: str, keyring: Keyring, *, version: int) -> bytes:
-    """What was sealed.
+    """Open an envelope and return its plaintext.
 
     Raises:
-        NotSealedHere: altered, of another version, sealed under a key the keyring does not hold, or spelled
-            in any other way than `seal_envelope` does.
+        NotSealedHere: altered, of another version, sealed under a key that is not in the keyring, or not in
+            the canonical spelling of `seal_envelope`.
     """
     try:
         sealed = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
     except ValueError:
         raise NotSealedHere from None
-    # base64 has several spellings of the same bytes, and its reader skips what it does not know.
+    # base64 has several spellings of the same bytes, and its decoder skips unknown characters.
     if len(sealed) < _SHORTEST or _text(sealed) != text:
         raise NotSealedHere
     head, nonce = sealed[: _HEAD.size], sealed[_HEAD.size : _HEAD.size + _NONCE_BYTES]

@@ -1,6 +1,6 @@
-"""The installation's own certificate: what instance identity documents are signed with.
+"""The installation's identity certificate: its key signs instance identity documents.
 
-Its private key is encrypted under the master key like the keyring; the certificate is for everybody.
+The master key encrypts its private key, like the keyring. The certificate is public.
 """
 
 import base64
@@ -23,10 +23,10 @@ from tabard.store.ports import Vault
 from tabard.store.snapshot import Snapshot
 
 CERTIFICATE = "identity_certificate"
-"""The installation's fact of this name is the certificate, as PEM."""
+"""The installation setting with the certificate, as PEM."""
 
 SEALED_KEY = "identity_certificate_sealed_key"
-"""The installation's fact of this name is the private key (PKCS #8 DER), sealed, in base64."""
+"""The installation setting with the private key (PKCS #8 DER), sealed, in base64."""
 
 _KEY_BITS = 2048
 _EXPONENT = 65537
@@ -36,7 +36,7 @@ _LINE_CHARACTERS = 64
 
 @dataclass(frozen=True, slots=True)
 class SignedDocument:
-    """The signatures of one document, in base64, a line at most 64 characters long."""
+    """The signatures of one document, in base64, in lines of at most 64 characters."""
 
     signature: str
     pkcs7: str
@@ -44,13 +44,13 @@ class SignedDocument:
 
 @dataclass(frozen=True, slots=True)
 class IdentityKey:
-    """Signs identity documents; the same document always gets the same signatures."""
+    """Signs identity documents. The same document always gets the same signatures."""
 
     certificate: x509.Certificate
     _key: rsa.RSAPrivateKey = field(repr=False)
 
     def sign(self, document: bytes) -> SignedDocument:
-        """RSA over SHA-256, bare and as PKCS #7 that holds the document and no certificate, as AWS's."""
+        """Sign by RSA with SHA-256: bare, and as PKCS #7 with the document but no certificate, like AWS."""
         bare = self._key.sign(document, padding.PKCS1v15(), hashes.SHA256())
         enveloped = (
             pkcs7.PKCS7SignatureBuilder()
@@ -65,7 +65,7 @@ class IdentityKey:
 
 
 def new_identity_certificate(vault: Vault, *, account_id: str, now: datetime) -> Mapping[str, str]:
-    """Make a key and a certificate of its own; the installation's facts that hold them."""
+    """Make a key and its self-signed certificate; return the installation settings that store both."""
     key = rsa.generate_private_key(public_exponent=_EXPONENT, key_size=_KEY_BITS)
     certificate = of_the_installation(
         key,
@@ -81,7 +81,7 @@ def new_identity_certificate(vault: Vault, *, account_id: str, now: datetime) ->
 
 
 def open_identity_key(facts: Mapping[str, str], vault: Vault) -> IdentityKey:
-    """Decrypt the key. Raises ValueError where there is none, or the master key is another."""
+    """Decrypt the key. Raises ValueError if it is missing, or the master key is another one."""
     if CERTIFICATE not in facts or SEALED_KEY not in facts:
         raise ValueError("the installation has no identity certificate")
     key = open_private_key(facts[SEALED_KEY], vault, label=SEALED_KEY)
@@ -92,13 +92,13 @@ def open_identity_key(facts: Mapping[str, str], vault: Vault) -> IdentityKey:
 
 @dataclass(slots=True)
 class OpenedIdentityKeys:
-    """The opened key of each snapshot, opened once: it never changes."""
+    """Cache of the decrypted identity key, which never changes."""
 
     vault: Vault = field(repr=False)
     _key: IdentityKey | None = field(default=None, repr=False)
 
     def of(self, snapshot: Snapshot) -> IdentityKey:
-        """The key of this snapshot's installation. Raises ValueError where the master key is another's."""
+        """Return the key of this snapshot's installation. Raises ValueError for another master key."""
         if self._key is None:
             self._key = open_identity_key(snapshot.installation, self.vault)
         return self._key

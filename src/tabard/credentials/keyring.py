@@ -18,15 +18,15 @@ from tabard.store.ports import Vault
 ROTATE_AFTER = timedelta(days=1)
 LONGEST_SESSION = timedelta(hours=12)
 LONGEST_STALENESS = timedelta(hours=12)
-"""How long an edge that cannot reach the store may continue to seal under its newest key."""
+"""How long an edge without the store may continue to seal under its newest key."""
 
 FORGET_AFTER_SUCCESSOR = LONGEST_SESSION + LONGEST_STALENESS
-"""A key may seal until every edge has its successor, and its last session lives 12 hours from there."""
+"""A key may seal until every edge has its successor. Its last session then lives 12 hours."""
 
 
 @dataclass(frozen=True, slots=True)
 class Keyring:
-    """Opened keys by id, and the id of the newest, which seals."""
+    """Decrypted keys by id, and the id of the newest, which seals."""
 
     ciphers: Mapping[int, AESGCM] = field(repr=False)
     newest_key_id: int
@@ -37,7 +37,7 @@ class Keyring:
 
 
 def open_keyring(keys: Iterable[SealingKey], vault: Vault) -> Keyring:
-    """Decrypt every key. Raises ValueError where there is none, or the master key is another."""
+    """Decrypt every key. Raises ValueError if there is none, or the master key is another one."""
     ordered = _oldest_first(keys)
     if not ordered:
         raise ValueError("the keyring is empty")
@@ -58,13 +58,13 @@ def new_sealing_key(vault: Vault, *, now: datetime) -> SealingKey:
 
 
 def rotation_is_due(keys: Iterable[SealingKey], *, now: datetime) -> bool:
-    """Whether the newest key has sealed for a day, or there is none."""
+    """Return whether the newest key is a day old, or there is none."""
     newest = max((key.created_at for key in keys), default=None)
     return newest is None or now - newest >= ROTATE_AFTER
 
 
 def forgettable(keys: Iterable[SealingKey], *, now: datetime) -> tuple[SealingKey, ...]:
-    """The keys that no living session can need; never the newest."""
+    """Return the keys that no valid session can need; never the newest."""
     return tuple(
         key
         for key, successor in pairwise(_oldest_first(keys))
@@ -73,7 +73,7 @@ def forgettable(keys: Iterable[SealingKey], *, now: datetime) -> tuple[SealingKe
 
 
 def _oldest_first(keys: Iterable[SealingKey]) -> list[SealingKey]:
-    """The one order of a keyring: its last key is the one that seals."""
+    """Sort the keys of a keyring by age: the last one seals."""
     return sorted(keys, key=lambda key: (key.created_at, key.key_id))
 
 

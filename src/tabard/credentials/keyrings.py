@@ -1,4 +1,4 @@
-"""The opened keyring of each snapshot, opened once."""
+"""Cache of the decrypted keyring."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,14 +11,14 @@ from tabard.store.snapshot import Snapshot
 
 @dataclass(slots=True)
 class OpenedKeyrings:
-    """Remembers the keyring of the sealing keys seen last: they change once a day."""
+    """Caches the keyring of the latest sealing keys, which change once a day."""
 
     vault: Vault = field(repr=False)
     _keys: Mapping[int, SealingKey] | None = field(default=None, repr=False)
     _keyring: Keyring | None = field(default=None, repr=False)
 
     def of(self, snapshot: Snapshot) -> Keyring:
-        """The keyring of this snapshot. Raises ValueError where the master key is another's."""
+        """Return the keyring of this snapshot. Raises ValueError for another master key."""
         if self._keyring is None or self._keys is not snapshot.sealing_keys:
             self._keyring = open_keyring(snapshot.sealing_keys.values(), self.vault)
             self._keys = snapshot.sealing_keys

@@ -1,7 +1,7 @@
 """The master key, which encrypts the keyring and every long-term secret in the store.
 
-It is kept outside the store, in a file only its owner reads or as a systemd credential, so that a
-stolen database or dump mints nothing and signs nothing.
+It stays outside the store, in a file that only its owner can read or as a systemd credential. So nobody can
+mint sessions or sign requests with a stolen database or dump.
 """
 
 import hmac
@@ -32,7 +32,7 @@ class MasterKeyUnusable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class MasterKey:
-    """An AES-256-GCM key; satisfies the store's `Vault`."""
+    """An AES-256-GCM key. It implements the store's `Vault`."""
 
     _cipher: AESGCM = field(repr=False)
 
@@ -44,12 +44,12 @@ class MasterKey:
         return cls(AESGCM(material))
 
     def seal(self, plaintext: bytes, *, label: str) -> bytes:
-        """Encrypt under a fresh nonce; the ciphertext opens only with the same label."""
+        """Encrypt under a new nonce. The ciphertext opens only with the same label."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
         return nonce + self._cipher.encrypt(nonce, plaintext, label.encode())
 
     def open(self, ciphertext: bytes, *, label: str) -> bytes:
-        """Decrypt. Raises ValueError where ciphertext, label and key do not belong together."""
+        """Decrypt. Raises ValueError if ciphertext, label and key do not belong together."""
         try:
             return self._cipher.decrypt(ciphertext[:_NONCE_BYTES], ciphertext[_NONCE_BYTES:], label.encode())
         except (InvalidTag, ValueError):
@@ -57,15 +57,15 @@ class MasterKey:
 
 
 def read_master_key(path: Path) -> MasterKey:
-    """The key in `path`, as `read_master_key_bytes` reads it. Raises MasterKeyUnusable."""
+    """Read the key in `path` by `read_master_key_bytes`. Raises MasterKeyUnusable."""
     return MasterKey.from_bytes(read_master_key_bytes(path))
 
 
 def read_master_key_bytes(path: Path) -> bytes:
-    """The 32 bytes of `path`, a file of this user's (or root's) own that nobody else may read.
+    """Read the 32 bytes of `path`, a file of this user (or root) that nobody else can read.
 
     Raises:
-        MasterKeyUnusable: no such file, no plain file, another size or owner, or open to group or others.
+        MasterKeyUnusable: missing, not a plain file, another size or owner, or readable by group or others.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -90,7 +90,7 @@ def read_master_key_bytes(path: Path) -> bytes:
 
 
 def read_systemd_master_key_bytes(path: Path) -> bytes:
-    """The key in a credential that systemd has put there: its mode and owner are systemd's.
+    """Read the key from a systemd credential, whose mode and owner systemd sets.
 
     Raises:
         MasterKeyUnusable: it cannot be read, or has another size.
@@ -112,26 +112,26 @@ def _of_right_size(path: Path, material: bytes) -> bytes:
 
 
 def refuse_other_master_key(store: str) -> MasterKeyUnusable:
-    """What to say where a whole and readable key opens nothing in `store`."""
+    """Make the error for a readable key that decrypts nothing in `store`."""
     return MasterKeyUnusable(
         f"the master key does not open {store}: it is another installation's; {_PUT_BACK}"
     )
 
 
 def create_master_key(path: Path) -> MasterKey:
-    """Write a new random key to `path` (mode 0600, durable before it is used) and return it.
+    """Write a new random key to `path` (mode 0600, on disk before its first use) and return it.
 
-    A key that is there already is never replaced: of two creators one wins and both read the same key.
+    An existing key is never replaced: of two creators one wins, and both read the same key.
     """
     keep_master_key(path, secrets.token_bytes(_KEY_BYTES))
     return read_master_key(path)
 
 
 def keep_master_key(path: Path, material: bytes) -> bool:
-    """Write a key to `path` (mode 0600, durable on return), unless one is there.
+    """Write a key to `path` (mode 0600, on disk on return), unless a key exists there.
 
     Returns:
-        Whether this key is there now. Raises MasterKeyUnusable.
+        Whether `path` now contains this key. Raises MasterKeyUnusable.
     """
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -151,7 +151,7 @@ def keep_master_key(path: Path, material: bytes) -> bool:
 
 
 def systemd_master_key_path() -> Path | None:
-    """Where systemd put the credential `tabard-master-key`, if it did (LoadCredentialEncrypted=).
+    """Return the path of the systemd credential `tabard-master-key`, if any (LoadCredentialEncrypted=).
 
     Reference: https://systemd.io/CREDENTIALS/
     """

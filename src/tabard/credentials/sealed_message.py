@@ -1,4 +1,4 @@
-"""Messages that travel through a caller's hands sealed: EC2's encoded authorization messages."""
+"""Sealed messages that callers carry: EC2's encoded authorization messages."""
 
 import zlib
 
@@ -14,14 +14,14 @@ class MessageNotOurs(Exception):
 
 
 def seal_message(text: str, keyring: Keyring) -> str:
-    """Seal `text` under the newest key; what is longer than 64 KiB is cut there."""
+    """Seal `text` under the newest key, cut at 64 KiB."""
     return seal_envelope(zlib.compress(text.encode()[:MAX_TEXT_BYTES]), keyring, version=_VERSION)
 
 
 def open_message(message: str, keyring: Keyring) -> str:
-    """The text of a sealed message. Raises MessageNotOurs."""
+    """Open a sealed message and return its text. Raises MessageNotOurs."""
     try:
         deflated = open_envelope(message, keyring, version=_VERSION)
     except NotSealedHere:
         raise MessageNotOurs from None
-    return zlib.decompress(deflated).decode(errors="ignore")  # a cut may go through a character
+    return zlib.decompress(deflated).decode(errors="ignore")  # the cut may split a character

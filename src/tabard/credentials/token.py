@@ -18,7 +18,7 @@ _VERSION = 1
 
 
 class PackedPolicyTooLarge(AwsError):
-    """AWS: the session policies and tags together exceed what a session token can carry.
+    """AWS: the session policies and tags together exceed the capacity of a session token.
 
     AWS: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html#API_AssumeRole_Errors
     """
@@ -94,7 +94,7 @@ def open_token(token: str, keyring: Keyring) -> Session:
     """Open a token and return its session. The caller must check expiry and revocation every time.
 
     Raises:
-        TokenNotOurs: not a token, altered, or sealed under a key the keyring does not hold.
+        TokenNotOurs: not a token, altered, or sealed under a key that is not in the keyring.
     """
     if len(token) > MAX_TOKEN_CHARACTERS:
         raise TokenNotOurs
