@@ -1,4 +1,4 @@
-"""The head of an answer as bytes, and how its body is framed. RFC 9112, 6."""
+"""The head of an answer as bytes, and the framing of its body. RFC 9112, 6."""
 
 from datetime import datetime
 from http import HTTPStatus
@@ -8,7 +8,7 @@ import msgspec
 from tabard.http1.answer import Answer
 from tabard.http1.dates import http_date
 
-# INVARIANT: the names of an answer's headers are in lower case here, or as they stand on the wire.
+# INVARIANT: the names of an answer's headers are in lower case here, or as on the wire.
 _OURS = frozenset(
     spelling
     for name in ("connection", "content-length", "date", "server", "transfer-encoding")
@@ -19,7 +19,7 @@ _WITHOUT_BODY = frozenset((204, 304))
 
 
 class AnswerHead(msgspec.Struct, frozen=True):
-    """`length` of the body that follows, in bytes; None where it is chunked, or ends with the connection."""
+    """`length` of the following body, in bytes; None if it is chunked, or ends with the connection."""
 
     content: bytes
     length: int | None
@@ -30,10 +30,10 @@ class AnswerHead(msgspec.Struct, frozen=True):
 def answer_head(
     answer: Answer, *, is_head: bool, is_http_1_0: bool, must_close: bool, now: datetime
 ) -> AnswerHead:
-    """Frame an answer: by its length where that is known, else in chunks.
+    """Frame an answer: by its length if that is known, else in chunks.
 
     Raises:
-        ValueError: a header holds what would begin another one.
+        ValueError: a header contains a character that would begin another header.
     """
     length: int | None
     is_chunked = False
@@ -62,7 +62,7 @@ def answer_head(
     lines = [f"{name}: {value}\r\n" for name, value in answer.headers if name not in _OURS]
     own = f"{framing}{connection}Date: {http_date(now)}\r\nServer: Tabard\r\n"
     text = f"HTTP/1.1 {answer.status} {_PHRASES.get(answer.status, '')}\r\n{''.join(lines)}{own}\r\n"
-    # INVARIANT: nothing in a value can begin a header or an answer of its own.
+    # INVARIANT: no value can begin another header or another answer.
     line_count = 2 + len(lines) + own.count("\n")
     if text.count("\n") != line_count or text.count("\r") != line_count or "\0" in text:
         raise ValueError("a header of the answer holds a character that HTTP does not allow there")
@@ -70,12 +70,12 @@ def answer_head(
 
 
 def bare_answer(status: int) -> Answer:
-    """An answer of HTTP alone, after which the connection ends."""
+    """Make a plain HTTP answer, after which the connection closes."""
     text = f"{_PHRASES[status]}\n".encode()
     return Answer(status=status, headers=(("Content-Type", "text/plain; charset=utf-8"),), body=text)
 
 
 def _told_length(answer: Answer) -> str | None:
-    """What the answer itself says of its length."""
+    """Return the Content-Length header of the answer, if any."""
     values = dict(answer.headers)
     return values["content-length"] if "content-length" in values else values.get("Content-Length")

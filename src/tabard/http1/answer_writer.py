@@ -1,4 +1,4 @@
-"""One answer on its way to the client, as fast as the client takes it."""
+"""The writer of answers, with back-pressure from the client."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -10,12 +10,12 @@ PIECE_BYTES = 256 * 1024
 
 
 class AnswerWriter:
-    """Writes to one connection. The connection tells it when to pause, to go on, and that it is over."""
+    """Writes to one connection. The connection calls it to pause, resume and end."""
 
     __slots__ = ("_drained", "_idle_seconds", "_is_lost", "_is_paused", "_transport")
 
     def __init__(self, transport: asyncio.Transport, *, idle_seconds: float) -> None:
-        """`idle_seconds`: how long a client may take nothing."""
+        """`idle_seconds`: how long a client may read nothing."""
         self._transport = transport
         self._idle_seconds = idle_seconds
         self._is_lost = False
@@ -26,8 +26,8 @@ class AnswerWriter:
         """Send a whole answer.
 
         Raises:
-            ConnectionError: the client went away. TimeoutError: it takes nothing.
-            UpstreamUnavailable: the body is not as long as its head says.
+            ConnectionError: the client disconnected. TimeoutError: it reads nothing.
+            UpstreamUnavailable: the body's length differs from its head.
         """
         if isinstance(body, bytes):
             if not head.length:
@@ -47,7 +47,7 @@ class AnswerWriter:
             if isinstance(body, AsyncGenerator):
                 await body.aclose()
 
-    # What the connection tells.
+    # Called by the connection.
 
     def pause(self) -> None:
         self._is_paused = True
@@ -60,10 +60,10 @@ class AnswerWriter:
         self._is_lost = True
         self.resume()
 
-    # Within
+    # Private
 
     async def _stream(self, head: AnswerHead, pieces: AsyncIterator[bytes]) -> None:
-        """Nothing but the end of the connection can say that the rest of an answer will not come."""
+        """Send a body in pieces. Only closing the connection can signal that the rest will not come."""
         sent = 0
         async for piece in pieces:
             sent += len(piece)

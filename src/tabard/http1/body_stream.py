@@ -1,4 +1,4 @@
-"""The bytes of one request's body on their way from the connection to who reads them."""
+"""The stream of one request's body, from the connection to its reader."""
 
 import asyncio
 from collections import deque
@@ -9,14 +9,14 @@ LOW_WATER_BYTES = 64 * 1024
 
 
 class BodySource(Protocol):
-    """What a stream asks of the connection that feeds it."""
+    """The calls of a stream to the connection that feeds it."""
 
     def resume_reading(self) -> None:
-        """Take more of the body."""
+        """Read more of the body."""
 
 
 class BodyStream:
-    """Pieces in the order of their arrival; its source is told when enough of them wait."""
+    """Pieces in the order of their arrival. Its source pauses when enough of them wait."""
 
     __slots__ = ("_failure", "_pieces", "_source", "_waiter", "buffered_bytes", "is_complete", "is_discarded")
 
@@ -34,7 +34,7 @@ class BodyStream:
         return self.buffered_bytes >= HIGH_WATER_BYTES
 
     async def readany(self) -> bytes:
-        """The next piece; nothing at the end. ConnectionError where the end will never come."""
+        """Return the next piece; empty at the end. ConnectionError if the end will never come."""
         while not self._pieces:
             if self.is_complete:
                 return b""
@@ -52,7 +52,7 @@ class BodyStream:
         return piece
 
     async def discard(self) -> None:
-        """Throw the rest away, and wait for its end. ConnectionError where it will never come."""
+        """Discard the rest, and wait for its end. ConnectionError if that will never come."""
         self.is_discarded = True
         self._pieces.clear()
         self.buffered_bytes = 0
@@ -60,7 +60,7 @@ class BodyStream:
         while await self.readany():
             pass
 
-    # What the connection tells the stream.
+    # Called by the connection.
 
     def feed(self, piece: bytes) -> None:
         if not self.is_discarded:

@@ -1,13 +1,16 @@
-"""How large, how many and how slow what a client sends, or takes, may be."""
+"""Bounds on a client's requests and reads: their size, number and speed."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpBounds:
-    """`idle_connection_seconds` is also the time in which the whole head of a request has to come;
-    `body_idle_seconds` the longest silence within a body; `whole_body_seconds` the time in which a body that
-    is held in memory has to be here; `write_idle_seconds` how long a client may take nothing of its answer.
+    """The bounds of one listener.
+
+    idle_connection_seconds: also the time limit for the whole head of a request.
+    body_idle_seconds: the longest silence within a body.
+    whole_body_seconds: the time limit for a body that is read into memory.
+    write_idle_seconds: how long a client may read nothing of its answer.
     """
 
     request_line_bytes: int = 16 * 1024

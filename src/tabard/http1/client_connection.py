@@ -9,7 +9,7 @@ from tabard.http1.upstream_answer import Http1Answer, UpstreamTimeout, UpstreamU
 
 MAX_ANSWER_HEADER_BYTES: Final = 64 * 1024
 HEADER_OVERHEAD_BYTES: Final = 32
-"""What each header counts besides its own bytes, so that the bound holds for their number too."""
+"""The overhead that each header counts besides its own bytes, so that the bound also limits their number."""
 
 
 _FRAMING: Final = frozenset({"content-length", "transfer-encoding"})
@@ -18,7 +18,7 @@ _KNOWN_NAMES_LIMIT: Final = 512
 
 
 def _remember(name: bytes) -> str:
-    """A header's name in lower case; the first few hundred spellings are kept."""
+    """Return a header's name in lower case, and cache the first few hundred spellings."""
     lower = name.decode("utf-8", "surrogateescape").lower()
     if len(_KNOWN_NAMES) < _KNOWN_NAMES_LIMIT:
         _KNOWN_NAMES[name] = lower
@@ -26,13 +26,13 @@ def _remember(name: bytes) -> str:
 
 
 class ConnectionOwner(Protocol):
-    """What a connection tells the pool it belongs to."""
+    """The calls of a connection to its pool."""
 
     def on_connection_idle(self, connection: "Http1Connection") -> None:
-        """The exchange is over and the connection may carry another."""
+        """The exchange has ended, and the connection can carry another."""
 
     def on_connection_lost(self, connection: "Http1Connection") -> None:
-        """The connection is gone; called exactly once."""
+        """The connection has closed; called exactly once."""
 
 
 class Http1Connection(asyncio.Protocol):
@@ -85,8 +85,8 @@ class Http1Connection(asyncio.Protocol):
 
     def _reset(self, *, is_head: bool) -> None:
         self._is_head = is_head
-        # One list for each exchange: who waits for the head looks only into that of its own exchange, because
-        # the connection may already carry the next one when it wakes.
+        # One list for each exchange: a task that waits for the head reads only its own list, because the
+        # connection may already carry the next exchange when it wakes.
         self._answers: list[Http1Answer] = []
         self._headers: list[tuple[str, str]] = []
         self._header_bytes = 0
@@ -94,21 +94,21 @@ class Http1Connection(asyncio.Protocol):
         self._received = False
         self._request_sent = False
 
-    # What the pool asks of a connection.
+    # Called by the pool.
 
     @property
     def usable(self) -> bool:
-        """Whether another exchange may begin."""
+        """Whether another exchange can begin."""
         return not (self._lost or self._busy or self._transport is None or self._transport.is_closing())
 
     @property
     def answered(self) -> bool:
-        """Whether the head of the answer, or the end of the connection, has come: sending on is pointless."""
+        """Whether the answer's head or the end of the connection has come: further sending is useless."""
         return bool(self._answers) or self._failure is not None
 
     @property
     def silent(self) -> bool:
-        """Whether not one byte of an answer has come in this exchange."""
+        """Whether no byte of an answer has come in this exchange."""
         return not self._received
 
     def begin(self, *, is_head: bool) -> None:
@@ -120,7 +120,7 @@ class Http1Connection(asyncio.Protocol):
             self._transport.write(pieces[0] if len(pieces) == 1 else b"".join(pieces))
 
     async def drain(self) -> None:
-        """Wait until the transport takes more, or an answer or the end has come."""
+        """Wait until the transport accepts more, or an answer or the end has come."""
         while self._write_paused and not self.answered:
             await self.wait()
 
@@ -128,7 +128,7 @@ class Http1Connection(asyncio.Protocol):
         self._request_sent = True
 
     async def head(self) -> Http1Answer:
-        """The answer, once its head is here."""
+        """Return the answer once its head has come."""
         answers = self._answers
         while not answers:
             if self._failure is not None:
@@ -137,7 +137,7 @@ class Http1Connection(asyncio.Protocol):
         return answers[0]
 
     async def wait(self) -> None:
-        """Until something happens; at most `silence_seconds`, after which the connection is aborted."""
+        """Wait for the next event. After `silence_seconds` the connection is aborted."""
         if self._failure is not None:
             return
         waiter = self._waiter = self.loop.create_future()
@@ -147,7 +147,7 @@ class Http1Connection(asyncio.Protocol):
         try:
             await waiter
         finally:
-            if self._waiter is waiter:  # cancelled: nobody woke it
+            if self._waiter is waiter:  # canceled: nobody woke it
                 self._waiter = None
 
     def resume_reading(self) -> None:
@@ -156,7 +156,7 @@ class Http1Connection(asyncio.Protocol):
             self._transport.resume_reading()
 
     def abort(self, reason: Exception) -> None:
-        """Close at once, sending nothing more; whoever waits gets `reason`."""
+        """Close at once, without sending more. Waiting tasks get `reason`."""
         self._fail(reason)
         if self._transport is not None:
             self._transport.abort()
@@ -240,7 +240,7 @@ class Http1Connection(asyncio.Protocol):
             self._framed = True
         self._answers.append(Http1Answer(status=status, headers=tuple(self._headers), connection=self))
         if self._is_head:
-            # The parser cannot know that no body follows; the next exchange needs a fresh one.
+            # The parser cannot know that no body follows; the next exchange needs a new parser.
             reusable = self._parser.should_keep_alive() and self._framed
             self._parser = HttpResponseParser(self)
             self._complete(reusable=reusable)
@@ -260,18 +260,18 @@ class Http1Connection(asyncio.Protocol):
         if self._busy and self._answers:
             self._complete(reusable=self._parser.should_keep_alive())
 
-    # Within
+    # Private
 
     def _complete(self, *, reusable: bool) -> None:
         self._answers[0].end()
-        # An answer to a request that was not sent to its end leaves the rest of it undefined.
+        # After an answer to an incomplete request, the state of the connection is undefined.
         if not (reusable and self._request_sent):
             self._surplus = True
         self._busy = False
         self._wake()
 
     def _after_exchange(self) -> None:
-        """The bytes at hand are digested: keep the connection only if nothing but the answer was in them."""
+        """Keep the connection only if the received bytes contained nothing but the answer."""
         if self._surplus:
             self.abort(UpstreamUnavailable("the upstream closes the connection"))
             return
@@ -286,7 +286,7 @@ class Http1Connection(asyncio.Protocol):
             self._wake()
 
     def _watch(self) -> None:
-        """Abort what has waited too long. One timer outlives many waits: setting one for each costs more."""
+        """Abort the connection after a too long wait. One timer serves many waits, which costs less."""
         self._timer = None
         if self._waiter is None or self._lost:
             return

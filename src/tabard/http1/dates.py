@@ -1,4 +1,4 @@
-"""The date of an answer, as HTTP writes it. RFC 9110, 5.6.7."""
+"""The date of an answer in HTTP's format. RFC 9110, 5.6.7."""
 
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -6,7 +6,7 @@ from functools import lru_cache
 
 
 def http_date(moment: datetime) -> str:
-    """Write a moment to the second, in GMT; what was written last is remembered."""
+    """Format a time to the second, in GMT, and cache the last result."""
     return _http_date(int(moment.timestamp()))
 
 

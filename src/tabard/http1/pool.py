@@ -1,7 +1,7 @@
-"""The pooled HTTP/1.1 client that speaks to upstreams, over TCP or a UNIX socket.
+"""The pooled HTTP/1.1 client for upstreams, over TCP or a UNIX socket.
 
-RFC 9112. No redirects, cookies, proxies, decompression or pipelining: an upstream is asked exactly what was
-authorized and its answer is handed on as it is.
+RFC 9112. No redirects, cookies, proxies, decompression or pipelining: the upstream gets exactly the
+authorized request, and its answer is passed on unchanged.
 """
 
 import asyncio
@@ -30,9 +30,9 @@ BODYLESS_METHODS: Final = frozenset({"GET", "HEAD", "DELETE", "OPTIONS"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TcpTarget:
-    """An upstream at a host and port; with TLS where a context is given.
+    """An upstream at a host and port; with TLS if it has a context.
 
-    `server_name` is what its certificate must name; the host where it is empty.
+    `server_name` is the name that its certificate must contain; empty: the host.
     """
 
     host: str
@@ -53,13 +53,13 @@ Body: TypeAlias = bytes | AsyncIterator[bytes] | None
 
 
 class Http1Pool:
-    """Connections to one upstream, reused; belongs to one event loop.
+    """A pool of reusable connections to one upstream; it belongs to one event loop.
 
-    max_connections: open at once; further requests wait their turn for at most `answer_timeout_seconds`.
+    max_connections: open at once; further requests wait for at most `answer_timeout_seconds`.
     connect_timeout_seconds: to open one connection.
-    idle_timeout_seconds: how long an unused connection is kept.
+    idle_timeout_seconds: how long an unused connection stays open.
     answer_timeout_seconds: the longest silence of the upstream: before its answer, within it, or while it
-    takes no more of the request.
+    does not read the request.
     """
 
     def __init__(
@@ -91,16 +91,16 @@ class Http1Pool:
         body: Body = None,
         content_length: int | None = None,
     ) -> Http1Answer:
-        """Send one request and return once the head of its answer is here.
+        """Send one request and return once the head of its answer has come.
 
         Args:
-            raw_target: path and query as they go on the wire.
-            headers: with Host; Content-Length, Transfer-Encoding and Connection are the pool's and left out.
-            body: an iterator is sent as it comes, with at most one piece held back; if it raises, the request
-                is left incomplete, its connection closed, and the exception passed on.
+            raw_target: path and query as on the wire.
+            headers: with Host. The pool ignores Content-Length, Transfer-Encoding and Connection.
+            body: an iterator is streamed, with at most one piece held back. If it raises, the request stays
+                incomplete, its connection closes, and the exception propagates.
             content_length: of an iterator, in bytes; without it the body is sent chunked.
         Raises:
-            UpstreamUnavailable; UpstreamTimeout (a kind of it); ValueError where the head would not be one
+            UpstreamUnavailable; UpstreamTimeout (a kind of it); ValueError if the head would not be one
             request, or the iterator's length is not `content_length`.
         """
         if body is None or isinstance(body, bytes):
@@ -115,12 +115,12 @@ class Http1Pool:
         pieces = _Pieces(body, content_length)
         first = await pieces.next()
         head = _head(method, raw_target, headers, framing)
-        if pieces.exhausted:  # the iterator ended well before a byte was sent: its whole body is at hand
+        if pieces.exhausted:  # the iterator ended before a byte was sent: the whole body is in memory
             return await self._send_whole(method, head, first)
         return await self._send_pieces(method, head + first, pieces)
 
     def close(self) -> None:
-        """Close every connection; what is under way fails with UpstreamUnavailable."""
+        """Close every connection. Requests in progress fail with UpstreamUnavailable."""
         self._closed = True
         if self._sweep is not None:
             self._sweep.cancel()
@@ -146,7 +146,7 @@ class Http1Pool:
             except UpstreamTimeout:
                 raise
             except UpstreamUnavailable:
-                # RFC 9110, 9.2.2: a request may be repeated where a kept connection turned out to be closed.
+                # RFC 9110, 9.2.2: a request may be retried if a pooled connection turned out to be closed.
                 if not (may_retry and reused and connection.silent) or self._closed:
                     raise
                 may_retry = False
@@ -175,7 +175,7 @@ class Http1Pool:
             connection.abort(UpstreamUnavailable("the request was left incomplete"))
             raise
         if not whole and answer.status < 300:
-            # INVARIANT: no success is passed on for a body that was not sent, and verified, to its end.
+            # INVARIANT: no success is passed on for a body that was not sent and verified to its end.
             connection.abort(UpstreamUnavailable("the request was left incomplete"))
             raise UpstreamUnavailable("the upstream answered before it had the whole request")
         return answer
@@ -183,7 +183,7 @@ class Http1Pool:
     # The pool
 
     async def _acquire(self) -> tuple[Http1Connection, bool]:
-        """A connection that is not in use, and whether it has served before."""
+        """Return a free connection, and whether it was used before."""
         if not self._waiters or self._closed:
             connection = self._take_idle()
             if connection is not None:
@@ -214,7 +214,7 @@ class Http1Pool:
             if waiter in self._waiters:
                 self._waiters.remove(waiter)
             elif waiter.done() and not waiter.cancelled():
-                self._wake_one()  # the turn was given but not taken
+                self._wake_one()  # pass the unused wake-up on
             if isinstance(failure, TimeoutError):
                 raise UpstreamTimeout("no connection to the upstream became free in time") from None
             raise
@@ -267,7 +267,7 @@ class Http1Pool:
             self._sweep = loop.call_later(self._idle_timeout_seconds, self._close_idle, loop)
 
     def on_connection_lost(self, connection: Http1Connection) -> None:
-        """Forget a connection; whoever waits may open another."""
+        """Remove a connection; a waiting request may open another."""
         self._connections.discard(connection)
         if connection in self._idle:
             self._idle.remove(connection)
@@ -281,7 +281,7 @@ class Http1Pool:
                 return
 
     def _close_idle(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Close what has been idle for too long; the longest idle stand first."""
+        """Close connections that were idle for too long; the longest idle ones come first."""
         self._sweep = None
         oldest_kept = loop.time() - self._idle_timeout_seconds
         while self._idle and self._idle[0].idle_since <= oldest_kept:
@@ -292,10 +292,10 @@ class Http1Pool:
 
 
 class _Pieces:
-    """A body's pieces on the wire, the last one withheld until the iterator has ended without raising.
+    """A body's pieces on the wire. The last one is held back until the iterator has ended without raising.
 
-    INVARIANT: whatever the framing, the upstream cannot see a complete body before then, because the iterator
-    may verify what it yields and raise at the very end.
+    INVARIANT: with any framing, the upstream cannot see a complete body earlier. The iterator may verify its
+    content and raise at the very end.
     """
 
     __slots__ = ("_body", "_chunked", "_held", "_remaining_bytes", "exhausted")
@@ -308,7 +308,7 @@ class _Pieces:
         self.exhausted = False
 
     async def next(self) -> bytes:
-        """The next piece to send, framed; `exhausted` is set with the last."""
+        """Return the next framed piece to send; the last one sets `exhausted`."""
         if self._held is None:
             self._held = await self._pull()
         following = b"" if self._held == b"" else await self._pull()
@@ -323,7 +323,7 @@ class _Pieces:
         return framed + b"0\r\n\r\n" if self.exhausted else framed
 
     async def _pull(self) -> bytes:
-        """The next piece that is not empty, or nothing at the end."""
+        """Return the next non-empty piece, or nothing at the end."""
         async for piece in self._body:
             if piece:
                 if not self._chunked:
@@ -338,7 +338,7 @@ def _head(method: str, raw_target: str, headers: Iterable[tuple[str, str]], fram
     lines = [f"{name}: {value}\r\n" for name, value in headers if name.lower() not in FRAMING_HEADERS]
     text = f"{method} {raw_target} HTTP/1.1\r\n{''.join(lines)}{framing}\r\n"
     line_count = len(lines) + (3 if framing else 2)
-    # INVARIANT: nothing in a target or a value can begin a header or a request of its own.
+    # INVARIANT: no target or value can begin another header or another request.
     if (
         text.count("\n") != line_count
         or text.count("\r") != line_count

@@ -1,4 +1,4 @@
-"""The head of a request, as the parser hands it on: one unambiguous HTTP/1.1 request, or none.
+"""The head of a parsed request: one unambiguous HTTP/1.1 request, or none.
 
 RFC 9112, 3.2 (the request target, Host) and 6.3 (the length of a body).
 """
@@ -12,7 +12,7 @@ from tabard.http1.answer import Headers
 from tabard.http1.bounds import HttpBounds
 
 METHODS = frozenset((b"GET", b"HEAD", b"PUT", b"POST", b"DELETE", b"PATCH", b"OPTIONS", b"TRACE"))
-"""All others are refused; CONNECT above all, after which every byte means something else."""
+"""All other methods are refused, above all CONNECT, after which the bytes are not HTTP."""
 
 VERSIONS = frozenset(("1.0", "1.1"))
 
@@ -21,9 +21,9 @@ _FRAMING_ONCE = frozenset(("host", "content-length", "transfer-encoding", "expec
 
 @dataclass(frozen=True, slots=True)
 class HeaderNames:
-    """`lower` of the spellings that need not be decoded anew; `once`: what is refused where it is repeated.
+    """`lower`: the decoded names by spelling; `once`: the headers that must not be repeated.
 
-    A table that grows could be filled by a stranger.
+    The table is fixed: a stranger could fill one that grows.
     """
 
     lower: Mapping[bytes, str]
@@ -41,10 +41,10 @@ class HeaderNames:
 
 
 class RequestHead(msgspec.Struct, frozen=True, kw_only=True):
-    """A request without its body, and what its head says of the body and the connection.
+    """A request without its body, and its framing.
 
     `raw_path` and `raw_query` (without the question mark) are as on the wire; header names are in lower case.
-    `length` of the body in bytes, None where it is chunked.
+    `length` of the body in bytes; None if it is chunked.
     """
 
     method: str
@@ -64,7 +64,7 @@ def read_head(
     names: HeaderNames,
     bounds: HttpBounds,
 ) -> RequestHead | None:
-    """The head as it arrived; None where framing or identity is ambiguous, or it is too large."""
+    """Build the head; None if framing or identity is ambiguous, or the head is too large."""
     if method not in METHODS or not target.startswith(b"/") or len(target) > bounds.request_line_bytes:
         return None
     if not target.isascii() or b"#" in target:
@@ -73,7 +73,7 @@ def read_head(
     if headers is None:
         return None
     raw_path, _, raw_query = target.decode("ascii").partition("?")
-    framing = _framing(dict(headers))  # none of the headers that it looks for is there twice
+    framing = _framing(dict(headers))  # none of the framing headers is repeated
     if framing is None:
         return None
     length, expects_continue, asks_upgrade = framing
@@ -89,7 +89,7 @@ def read_head(
 
 
 def _framing(values: Mapping[str, str]) -> tuple[int | None, bool, bool] | None:
-    """The length of the body; whether the client waits for 100, or asks for another protocol."""
+    """Return the length of the body, and whether the client waits for 100 or requests another protocol."""
     if "host" not in values:
         return None
     length: int | None = 0
@@ -111,8 +111,10 @@ def _framing(values: Mapping[str, str]) -> tuple[int | None, bool, bool] | None:
 def _headers(
     raw_headers: list[tuple[bytes, bytes]], known: HeaderNames, bounds: HttpBounds
 ) -> Headers | None:
-    """Names in lower case, with their values; None where one would mean different things to two readers."""
-    joined = b"\n".join([value for _, value in raw_headers])  # no value has a line feed: the parser saw to it
+    """Decode names and values; None if two programs could read one differently."""
+    joined = b"\n".join(
+        [value for _, value in raw_headers]
+    )  # the parser guarantees that no value has a line feed
     if len(raw_headers) > bounds.header_count or len(joined) > bounds.all_headers_bytes:
         return None
     if sum([len(name) for name, _ in raw_headers]) > bounds.header_bytes:
@@ -120,7 +122,7 @@ def _headers(
     if len(joined) > bounds.header_bytes and max(map(len, joined.split(b"\n"))) > bounds.header_bytes:
         return None
     try:
-        # What is no text cannot be audited, nor compared with a policy's values.
+        # A value that is not text can neither be audited nor compared with a policy's values.
         values = joined.decode("utf-8").split("\n")
         lower = known.lower
         names = [lower[name] if name in lower else name.decode("ascii").lower() for name, _ in raw_headers]

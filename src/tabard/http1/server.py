@@ -1,7 +1,7 @@
-"""An HTTP/1.1 server: its connections, and how they end.
+"""The HTTP/1.1 server: its connections and their shutdown.
 
-On httptools, because it keeps the raw request target that signatures need. What is not one unambiguous
-HTTP/1.1 request gets a bare 400, and its connection ends: RFC 9112, 3.2 and 6.3.
+It uses httptools, which keeps the raw request target that signatures need. Anything but one unambiguous
+HTTP/1.1 request gets a bare 400, and its connection closes: RFC 9112, 3.2 and 6.3.
 """
 
 import asyncio
@@ -17,16 +17,16 @@ class HttpServer:
         self._surroundings = surroundings
 
     def connection(self, client_of: ClientOf) -> ServerConnection:
-        """A connection, whose requests go to the client that `client_of` makes of its transport."""
+        """Make a connection. Its requests go to the client that `client_of` makes for its transport."""
         return ServerConnection(self._surroundings, client_of)
 
     def pre_shutdown(self) -> None:
-        """End idle connections now, the others once they have answered."""
+        """Close idle connections now, the others after their answers."""
         for connection in tuple(self._surroundings.connections):
             connection.end_when_idle()
 
     async def shutdown(self, grace_seconds: float) -> None:
-        """End every connection; requests under way have so long to be answered."""
+        """Close every connection. Requests in progress have this long to complete."""
         self.pre_shutdown()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(grace_seconds):

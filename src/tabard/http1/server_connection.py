@@ -1,4 +1,4 @@
-"""One client's connection: requests in, answers out, one after the other, with bounds on size and time."""
+"""One client's connection: it answers requests in their order, with bounds on size and time."""
 
 import asyncio
 from collections import deque
@@ -24,18 +24,18 @@ from tabard.http1.upstream_answer import UpstreamUnavailable
 ANSWER_BROKE_OFF = "answer_broke_off"
 CONNECTION_FAILED = "connection_failed"
 MOST_WAITING = 8
-"""Requests of one connection that wait for their answers; beyond them no more is read for now."""
+"""The number of waiting requests of one connection; above it, reading pauses."""
 MOST_PIPELINED = 64
-"""More of them in what was read at once are not taken: to read thousands would keep all others waiting."""
+"""The limit of requests in one read: parsing thousands would delay all other connections."""
 
 _log = structlog.get_logger()
 
 
 class Arriving(msgspec.Struct):
-    """The body of one request on its way here.
+    """The body of one request while it arrives.
 
-    `invite` sends `100 Continue`, where the client waits for it; None where it does not. `is_last`: whoever
-    answers may set it, and the connection ends with the answer.
+    `invite` sends `100 Continue` if the client waits for it; otherwise None. `is_last`: the handler may set
+    it; the connection then closes after the answer.
     """
 
     stream: BodyStream
@@ -47,13 +47,13 @@ Answering = Callable[[Arriving], Awaitable[Answer]]
 
 
 class Client(Protocol):
-    """Who is at the other end of one connection."""
+    """The handler of one connection's requests."""
 
     async def begin(self) -> None:
-        """Learn what has to be known before the first request is answered."""
+        """Prepare, before the first request is answered."""
 
     def take(self, head: RequestHead) -> Answering:
-        """Take a request in, as soon as its head is whole; each is answered after the one before it."""
+        """Begin a request as soon as its head is complete. Answers keep the order of the requests."""
 
 
 ClientOf = Callable[[asyncio.Transport], Client]
@@ -61,7 +61,7 @@ ClientOf = Callable[[asyncio.Transport], Client]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What every connection of a listener shares; `secure`: they are TLS."""
+    """Settings and state that all connections of a listener share; `secure`: they use TLS."""
 
     clock: Clock
     secure: bool
@@ -72,7 +72,7 @@ class Surroundings:
 
 @dataclass(slots=True)
 class _Incoming:
-    """One request: None for its head where it is not one."""
+    """One request. Its head is None if it is invalid."""
 
     head: RequestHead | None
     stream: BodyStream
@@ -82,7 +82,7 @@ class _Incoming:
 
 
 class ServerConnection(asyncio.Protocol):
-    """INVARIANT: what a malformed request holds is neither answered nor logged: it may be a session token."""
+    """One connection. INVARIANT: neither answers nor logs quote a malformed request: it may be a token."""
 
     def __init__(self, surroundings: Surroundings, client_of: ClientOf) -> None:
         self._around = surroundings
@@ -109,16 +109,16 @@ class ServerConnection(asyncio.Protocol):
         self._is_answering = False
         self.closed = asyncio.Event()
 
-    # What the server asks of a connection.
+    # Called by the server.
 
     def end_when_idle(self) -> None:
-        """Close now, or once the request under way is answered."""
+        """Close now, or after the answer to the present request."""
         self._ends_after_answer = True
         if not self._is_answering:
             self._transport.close()
 
     def abort(self) -> None:
-        """Close at once; whatever is under way is cut off."""
+        """Close at once, and cut off the present request."""
         self._transport.abort()
         if self._task is not None:
             self._task.cancel()
@@ -142,10 +142,10 @@ class ServerConnection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except HttpParserUpgrade:
-            self._is_deaf = True  # what follows is of another protocol
+            self._is_deaf = True  # the following bytes belong to another protocol
         except HttpParserError:
             self._refuse()
-        # A head comes in one piece or a few; one that does not end is not kept.
+        # A head comes in one piece or a few; one that does not end is dropped.
         self._unfinished = self._seen if self._arriving is None else b""
         if len(self._unfinished) > self._most_head_bytes or self._is_endless_framing():
             self._refuse()
@@ -158,10 +158,10 @@ class ServerConnection(asyncio.Protocol):
         self._is_deaf = True
         self._break_off(ConnectionResetError("the client closed the connection"))
         self._ends_after_answer = True
-        # TLS has no half of a connection: with the client's end the whole of it ends.
+        # TLS has no half-closed connections: the client's end closes all of it.
         return not self._around.secure and (self._is_answering or bool(self._waiting))
 
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - nothing depends on why
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the reason does not matter
         self._is_lost = self._is_deaf = True
         self._deadline = None
         if self._timer is not None:
@@ -190,21 +190,21 @@ class ServerConnection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._arriving is not None:
-            return  # a trailer: nothing of it is understood, so nothing of it is believed
+            return  # a trailer: ignored
         self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         parser = self._parser
         version = parser.get_http_version()
         head = None
-        # The parser knows two other protocols with such heads, and does not say which one it has read.
+        # The parser accepts two other protocols with such heads, and does not report which one it read.
         method = parser.get_method()
         if version in VERSIONS and b"%b %b HTTP/" % (method, self._target) in self._seen:
             head = read_head(
                 method, self._target, self._headers, names=self._around.names, bounds=self._bounds
             )
         # RFC 9112, 6.1: an HTTP/1.0 message with a Transfer-Encoding is to be treated "as if the framing is
-        # faulty": who passed it on may have framed it otherwise.
+        # faulty": a proxy may have framed it differently.
         if head is None or (head.length is None and version == "1.0"):
             raise ValueError("this is not one HTTP/1.1 request")
         if len(self._waiting) >= MOST_PIPELINED:
@@ -226,7 +226,7 @@ class ServerConnection(asyncio.Protocol):
         if self._arriving is not None:
             self._arriving.stream.end()
 
-    # Within
+    # Private
 
     def resume_reading(self) -> None:
         if self._reading_paused and not self._is_lost and len(self._waiting) <= MOST_WAITING:
@@ -239,7 +239,7 @@ class ServerConnection(asyncio.Protocol):
             self._transport.pause_reading()
 
     def _is_endless_framing(self) -> bool:
-        """Whether a body's chunk extensions or trailers, which the parser keeps, do not come to their end."""
+        """Return whether a body's chunk extensions or trailers, which the parser buffers, are too long."""
         arriving = self._arriving
         return (
             arriving is not None
@@ -248,12 +248,12 @@ class ServerConnection(asyncio.Protocol):
         )
 
     def _refuse(self) -> None:
-        """No request is to be found in what comes from here on."""
+        """Stop parsing: no later byte can belong to a valid request."""
         if self._is_deaf:
             return
         self._is_deaf = True
         if self._waiting and not self._waiting[-1].stream.is_complete:
-            self._waiting.pop()  # nobody has begun with it, and it will never be whole
+            self._waiting.pop()  # it has not begun, and will never be complete
         self._break_off(ConnectionAbortedError("the body's framing is broken"))
         self._waiting.append(_Incoming(None, BodyStream(self)))
         self._wake()
@@ -266,7 +266,7 @@ class ServerConnection(asyncio.Protocol):
         self._end_by(self._bounds.idle_connection_seconds)
 
     def _end_by(self, seconds: float) -> None:
-        """Abort the connection then, unless something else is set before; one timer outlives many."""
+        """Abort the connection at that time, unless another time is set before. One timer serves many."""
         self._deadline = self._loop.time() + seconds
         if self._timer is None:
             self._timer = self._loop.call_later(seconds, self._watch)
@@ -282,7 +282,7 @@ class ServerConnection(asyncio.Protocol):
             self._transport.abort()
 
     async def _serve(self) -> None:
-        """Answer one request after the other, until one of the sides has enough."""
+        """Answer requests in order, until one side closes the connection."""
         try:
             await self._client.begin()
             while True:
@@ -302,10 +302,10 @@ class ServerConnection(asyncio.Protocol):
                 if self._reading_paused:
                     self.resume_reading()
                 if self._waiting:
-                    await asyncio.sleep(0)  # each connection in its turn: a refusal never waits for anything
+                    await asyncio.sleep(0)  # let other connections run: a refusal waits for nothing
             await self._end(incoming.stream)
         except (ConnectionError, TimeoutError, UpstreamUnavailable) as failure:
-            # That one of an exchange's ends went away is nobody's mistake.
+            # It is no error if one side disconnects.
             _log.info(ANSWER_BROKE_OFF, failure=type(failure).__name__)
             self._transport.abort()
         except Exception as failure:  # noqa: BLE001 - the last resort: the log has it all
@@ -313,7 +313,7 @@ class ServerConnection(asyncio.Protocol):
             self._transport.abort()
 
     async def _exchange(self, incoming: _Incoming) -> bool:
-        """Answer one request; whether the connection may carry another."""
+        """Answer one request; return whether the connection can carry another."""
         head = incoming.head
         if head is None or incoming.answer is None:
             await self._send_bare(400)
@@ -327,7 +327,7 @@ class ServerConnection(asyncio.Protocol):
             _log.error(CONNECTION_FAILED, exc_info=failure)
             await self._send_bare(500)
             return False
-        # A refused body is not waited for; behind what asked for another protocol nobody knows what comes.
+        # A refused body is not awaited. After a request for another protocol, the next bytes are unknown.
         must_close = (
             not incoming.keeps_alive
             or self._ends_after_answer
@@ -362,7 +362,7 @@ class ServerConnection(asyncio.Protocol):
         await self._writer.send(written, answer.body)
 
     async def _end(self, stream: BodyStream) -> None:
-        """Close so that the answer is read: what the client still sends is taken, and thrown away."""
+        """Close so that the client can read the answer: read and discard its remaining bytes."""
         if self._is_lost:
             return
         if stream.is_complete and not self._is_deaf:
@@ -375,7 +375,7 @@ class ServerConnection(asyncio.Protocol):
             self._reading_paused = False
             self._transport.resume_reading()
         if self._transport.can_write_eof():
-            with suppress(OSError):  # the client has gone already
+            with suppress(OSError):  # the client has already disconnected
                 self._transport.write_eof()
 
     def _wake(self) -> None:

@@ -1,4 +1,4 @@
-"""An upstream's answer, whole or in pieces, with back-pressure on the connection that brings it."""
+"""An upstream's answer, whole or in pieces, with back-pressure on its connection."""
 
 from collections import deque
 from collections.abc import AsyncIterator
@@ -9,28 +9,28 @@ LOW_WATER_BYTES: Final = 128 * 1024
 
 
 class UpstreamUnavailable(Exception):
-    """The upstream cannot be reached, hung up, or does not speak HTTP/1.1."""
+    """The upstream is unreachable, closed the connection, or does not speak HTTP/1.1."""
 
 
 class UpstreamTimeout(UpstreamUnavailable):
-    """The upstream said nothing for longer than it may."""
+    """The upstream was silent for too long."""
 
 
 class AnswerSource(Protocol):
-    """What an answer asks of the connection it arrives on."""
+    """The calls of an answer to its connection."""
 
     async def wait(self) -> None:
-        """Until something happens, within the bound on the upstream's silence."""
+        """Wait for the next event, within the bound on the upstream's silence."""
 
     def resume_reading(self) -> None:
-        """Take more of the answer."""
+        """Read more of the answer."""
 
     def abort(self, reason: Exception) -> None:
         """Close at once."""
 
 
 class Http1Answer:
-    """An answer whose head has arrived. Read it to the end or `release` it: its connection depends on it."""
+    """An answer whose head has come. Read it to the end or `release` it, to free its connection."""
 
     __slots__ = ("_buffered", "_by_name", "_chunks", "_connection", "_ended", "_failure", "headers", "status")
 
@@ -47,13 +47,13 @@ class Http1Answer:
         self._connection: AnswerSource | None = connection
 
     def header(self, name: str) -> str | None:
-        """The value of the header `name` (lower case), or None; the last one where it is repeated."""
+        """Return the last value of the header `name` (lower case), or None."""
         if self._by_name is None:
             self._by_name = dict(self.headers)
         return self._by_name.get(name)
 
     async def read(self, limit_bytes: int) -> bytes:
-        """The whole body. UpstreamUnavailable where it is longer than `limit_bytes` or cut short."""
+        """Read the whole body. UpstreamUnavailable if it is longer than `limit_bytes` or incomplete."""
         parts: list[bytes] = []
         total = 0
         try:
@@ -67,7 +67,7 @@ class Http1Answer:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     async def stream(self) -> AsyncIterator[bytes]:
-        """The body in pieces, in constant memory. UpstreamUnavailable where it is cut short."""
+        """Yield the body in pieces, in constant memory. UpstreamUnavailable if it is incomplete."""
         try:
             while (chunk := await self._next()) is not None:
                 yield chunk
@@ -75,7 +75,7 @@ class Http1Answer:
             self.release()
 
     def release(self) -> None:
-        """Be done with the answer: the connection is kept if the body had ended, and closed otherwise."""
+        """Finish with the answer. The connection stays open only if the body has ended."""
         if not self._ended:
             self.abort()
 
@@ -100,10 +100,10 @@ class Http1Answer:
             self._connection.resume_reading()
         return chunk
 
-    # What the connection tells the answer.
+    # Called by the connection.
 
     def feed(self, chunk: bytes) -> bool:
-        """Take a piece of the body; False once the reader is too far behind."""
+        """Add a piece of the body; return False once the reader is too far behind."""
         self._chunks.append(chunk)
         self._buffered += len(chunk)
         return self._buffered < HIGH_WATER_BYTES
