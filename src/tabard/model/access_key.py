@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class AccessKeyStatus(StrEnum):
-    """Whether a long-term key may sign."""
+    """Whether a long-term key can sign requests."""
 
     ACTIVE = "Active"
     INACTIVE = "Inactive"

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class AssociationState(StrEnum):
-    """How far the link has come: EC2's states of an association.
+    """EC2's states of an association.
 
     AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_IamInstanceProfileAssociation.html
     """
@@ -19,7 +19,7 @@ class AssociationState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Association:
-    """One instance has at most one that is not `disassociated`; `association_id` is `iip-assoc-…`."""
+    """An instance has at most one that is not `disassociated`; `association_id` is `iip-assoc-…`."""
 
     association_id: str
     instance_id: str

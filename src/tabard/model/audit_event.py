@@ -11,10 +11,10 @@ Outcome = Literal["allowed", "denied", "not_offered", "refused", "failed"]
 
 
 class DecidedCheck(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What was decided of one action on one resource, by which layer, and on which statements it rests.
+    """The decision on one action and one resource: its effect, its layer and its statements.
 
-    `context` has the condition values that the decision could use: of every key, in lower case, that a
-    statement about this action names, as far as the request had it. Long ones are cut, see `denial_record`.
+    `context` has the condition values that the decision could use: those of every key, in lower case, that a
+    statement about this action names and the request had. Long ones are cut, see `denial_record`.
     """
 
     action: str
@@ -39,15 +39,17 @@ class ConsideredPolicies(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class AuditEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """`outcome`: allowed and answered; denied by policy; not offered, because Tabard has no such service,
-    operation or parameter; refused before a decision (signature, syntax); failed after it was allowed (an
-    upstream or the handler answered an error).
+    """One audit event. `outcome` is one of five.
 
-    Names are empty strings where they are not known. `resources` are ARNs; `reason` is the sentence.
+    Allowed and answered. Denied by policy. Not offered: Tabard has no such service, operation or parameter.
+    Refused before a decision (signature, syntax). Failed after it was allowed: an upstream or the handler
+    answered an error.
+
+    Unknown names are empty strings. `resources` are ARNs; `reason` is the sentence.
     `decisions` are the first of those that were made, each about one of `resources`. `explanation` is JSON,
-    of a denial alone: the condition keys it saw and what became of the statements; empty where there is none.
+    only for a denial: its condition keys, and the result of each statement; otherwise empty.
     `policies` are those that the decisions considered.
-    `account_id` is the account whose audit the event is in: the installation's own where it is empty.
+    `account_id` is the account whose audit contains the event; empty: the installation's own.
     `principal_id` is the unique id of the user, role, host or join token, never used twice. `instance_id` is
     the instance that caused the request, or whose session a host asked for.
     """
@@ -76,6 +78,6 @@ class AuditEvent(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def actions(self) -> tuple[str, ...]:
-        """The IAM actions that were decided, and the operation: `s3:ListBucket`, `s3:ListObjectsV2`."""
+        """Return the decided IAM actions, and the operation: `s3:ListBucket`, `s3:ListObjectsV2`."""
         named = (f"{self.service}:{self.operation}",) if self.operation else ()
         return tuple(dict.fromkeys((*(decided.action for decided in self.decisions), *named)))

@@ -1,4 +1,4 @@
-"""Which events of the audit a reader wants, and in which pages it gets them."""
+"""Queries of the audit: the filter of events, and their pages."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,16 +13,16 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 NumberedEvents = Sequence[tuple[int, AuditEvent]]
-"""Events, each with its number: the order in which the store wrote them."""
+"""Events, each with its number; numbers follow the order of the store's writes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventFilter:
-    """The events that a reader wants. A field that is left out excludes no event.
+    """A filter of events. An absent field excludes no event.
 
-    since, until: the event's own time, from `since` up to but not including `until`.
-    instance_id: events that the instance caused, and events about its session.
-    action: an IAM action or an operation, in any case: `s3:GetObject`, or `s3:Get*` for all that begin so.
+    since, until: the event's own time, from `since` inclusive to `until` exclusive.
+    instance_id: events that the instance caused, or that are about its session.
+    action: an IAM action or an operation, in any case: `s3:GetObject`, or `s3:Get*` for a prefix.
     principal: an ARN, `role/NAME` or `user/NAME`. A role stands for its sessions.
     """
 
@@ -43,7 +43,7 @@ class EventFilter:
         return f'*"action":"{action}'
 
     def principal_globs(self) -> tuple[str, ...]:
-        """The event's principal ARN must match one of these."""
+        """Return the patterns for the event's principal ARN; one must match."""
         kind, _, name = self.principal.partition("/")
         if kind == "role":
             return (f"arn:*:assumed-role/{name}/*",)
@@ -69,12 +69,12 @@ class EventPosition:
     number: int
 
     def token(self) -> str:
-        """The position as text, for a client to hand back."""
+        """Return the position as text, for a client to send back."""
         return f"{(self.at - _EPOCH) // _MICROSECOND}-{self.number}"
 
     @classmethod
     def of_token(cls, token: str) -> "EventPosition":
-        """Read a position from its text. Raises ValueError."""
+        """Parse a position from its text. Raises ValueError."""
         microseconds, _, number = token.partition("-")
         try:
             return cls(_EPOCH + int(microseconds) * _MICROSECOND, int(number))
@@ -84,9 +84,9 @@ class EventPosition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventPage:
-    """Events in order of time, oldest first. `next` is where older ones begin; None where there are none.
+    """Events in the order of time, oldest first. `next` is the start of older ones; None if there are none.
 
-    A page may hold no event and still have a `next`: a store looks through a bounded number of events for it.
+    A page may be empty and still have a `next`: the store searches a bounded number of events for each page.
     """
 
     events: NumberedEvents

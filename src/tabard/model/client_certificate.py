@@ -1,4 +1,4 @@
-"""What a client's certificate says, once TLS has verified it against the installation's own authority."""
+"""The content of a client's certificate that TLS has verified against the installation's own authority."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,7 +6,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClientCertificate:
-    """`key_fingerprint` is the SHA-256 (hex) of the public key whose private half the client has proven."""
+    """`key_fingerprint` is the SHA-256 (hex) of the public key. The client has proved its private key."""
 
     host_id: str
     key_fingerprint: str

@@ -1,4 +1,4 @@
-"""What an instance has written to its console, as its host last told."""
+"""The console output of an instance, from its host's latest report."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,7 +9,7 @@ MAX_CONSOLE_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsoleOutput:
-    """The end of it, at most 64 KiB."""
+    """The end of the output, at most 64 KiB."""
 
     instance_id: str
     output: bytes = field(repr=False)

@@ -1,4 +1,4 @@
-"""What is to go wrong with one instance, on purpose: so that its application can be seen to bear it."""
+"""Injected faults of one instance, to test how its application handles them."""
 
 from dataclasses import dataclass
 
@@ -8,11 +8,11 @@ LARGEST_SKEW_SECONDS = 86_400
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Faults:
-    """The faults of one instance's metadata service; all are zero or empty where nothing goes wrong.
+    """The faults of one instance's metadata service; zero or empty fields inject nothing.
 
-    `metadata_status` is 500 to 599, answered in place of everything. `credentials_code` is shown in place of
-    keys. `clock_skew_seconds` is added to every time that is told. `rotations` counts the rotations that were
-    asked for: its host makes new keys when it grows.
+    `metadata_status` is 500 to 599, answered to every request. `credentials_code` replaces the keys.
+    `clock_skew_seconds` is added to every time in the metadata. `rotations` counts the requested rotations:
+    the host gets new keys when it grows.
     """
 
     metadata_delay_milliseconds: int = 0

@@ -11,7 +11,7 @@ from tabard.names import iam_arn
 class Group:
     """A collection of users who share its policies: `group_id` is `AGPA…`, `path` begins and ends with `/`.
 
-    A user says which groups it is in. A group is no principal: it neither signs nor is named in policies.
+    A user lists its groups. A group is no principal: it signs no requests, and policies cannot name it.
 
     AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_groups.html
     """

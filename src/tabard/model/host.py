@@ -1,4 +1,4 @@
-"""Hosts: machines that run instances, each a principal of its own."""
+"""Hosts: machines that run instances. Each is a principal."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,12 +6,12 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
-    """A registered host. `ephemeral` hosts are removed, with their instances, when unseen for long.
+    """A registered host. `ephemeral` hosts are removed, with their instances, after a long silence.
 
-    `registered_by` is the id of the user, role or account whose RegisterHost made it; empty for the
-    installation's own host; for an enrolled one the id of its join token. An enrolled host is known by its
-    key: `key_fingerprint` is the SHA-256 (hex) of the public key that its certificate is for,
-    `next_key_fingerprint` that of the key which is to follow, until it is first used.
+    `registered_by` is the id of the user, role or account that called RegisterHost. It is empty for the
+    installation's own host, and the id of the join token for an enrolled host. The key identifies an enrolled
+    host: `key_fingerprint` is the SHA-256 (hex) of its certificate's public key. `next_key_fingerprint` is
+    that of the next key, until its first use.
     """
 
     host_id: str
@@ -28,7 +28,7 @@ class Host:
 
     @property
     def is_enrolled(self) -> bool:
-        """Whether it is a machine that enrolled itself, and runs nothing that is sent to it."""
+        """Whether it is a machine that enrolled itself. No instances are placed on it."""
         return bool(self.key_fingerprint)
 
     @property

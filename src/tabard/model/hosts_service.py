@@ -1,4 +1,4 @@
-"""The `hosts` service, by which agents work: its messages, and its errors."""
+"""The `hosts` service, which agents use: its messages and its errors."""
 
 from types import MappingProxyType
 from typing import Final

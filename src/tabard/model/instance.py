@@ -1,4 +1,4 @@
-"""Instances, and how their metadata service may be used."""
+"""Instances, and the options of their metadata service."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -56,7 +56,7 @@ class MetadataOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetadataDefaults:
-    """What an account prefers for the metadata options of new launches in one region; None: no preference.
+    """An account's defaults for the metadata options of new launches in one region; None: no default.
 
     AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InstanceMetadataDefaultsResponse.html
     """
@@ -75,7 +75,7 @@ class MetadataDefaults:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShutdownOptions:
-    """Who may end an instance through the API, and what becomes of it when it ends by itself.
+    """Protection against API termination and stop, and the behavior when an instance ends by itself.
 
     AWS: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_ChangingDisableAPITermination.html
     """
@@ -87,12 +87,12 @@ class ShutdownOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instance:
-    """One machine, placed on one host for life. `user_data` is decoded (at most 16 KiB).
+    """One machine, placed on one host permanently. `user_data` is decoded (at most 16 KiB).
 
-    `public_key` is that of the key pair `key_name` when it was launched, both empty without one.
+    `public_key` is that of the key pair `key_name` at the launch; both are empty without one.
 
-    `state_reason` is EC2's pair of code and message, empty where there is none. `boot_number` counts the
-    starts and reboots that were asked for since the launch: what a host reports is about one of them.
+    `state_reason` is EC2's pair of code and message, or empty. `boot_number` counts the requested starts and
+    reboots since the launch. Each report of a host is about one of them.
     """
 
     instance_id: str
@@ -130,7 +130,7 @@ class Instance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """What an instance is started from; it chooses the driver that starts it."""
+    """An image: the source of an instance. It selects the driver."""
 
     image_id: str
     name: str

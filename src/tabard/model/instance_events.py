@@ -1,4 +1,4 @@
-"""What an instance is told of its future: interruption, maintenance, its place in an Auto Scaling group."""
+"""Announcements to an instance: interruption, maintenance, its state in an Auto Scaling group."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,7 +23,7 @@ ScheduledEventState = Literal["active", "completed", "canceled"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduledEvent:
-    """Maintenance that is announced, or was; `event_id` is `instance-event-…`.
+    """Announced maintenance, pending or past; `event_id` is `instance-event-…`.
 
     AWS: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/monitoring-instances-status-check_sched.html
     """
@@ -38,7 +38,7 @@ class ScheduledEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceEvents:
-    """Everything that the metadata service announces to one instance; by default nothing."""
+    """All announcements of the metadata service to one instance; by default none."""
 
     spot_action: SpotAction = "terminate"
     spot_action_at: datetime | None = None

@@ -1,4 +1,4 @@
-"""Instance profiles: what an instance is given; it holds at most one role."""
+"""Instance profiles: the container that gives an instance its role, at most one."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""A join token as it is handed to a machine: where to go, whom to trust, and the secret. One line of text."""
+"""The text of a join token, in one line: the endpoint, the trusted authority and the secret."""
 
 import base64
 import binascii
@@ -13,7 +13,7 @@ _TEXT_CHARACTERS = 2048
 
 
 class JoinOffer(msgspec.Struct, frozen=True, kw_only=True):
-    """`endpoint` is `https://HOST:PORT`; `ca_fingerprint` the authority's, SHA-256 in hex."""
+    """`endpoint` is `https://HOST:PORT`; `ca_fingerprint` is the authority's SHA-256 in hex."""
 
     endpoint: str
     ca_fingerprint: str
@@ -24,7 +24,7 @@ class JoinOffer(msgspec.Struct, frozen=True, kw_only=True):
         return f"JoinOffer(endpoint={self.endpoint!r}, token_id={self.token_id!r})"
 
     def checked(self) -> "JoinOffer":
-        """Itself. Raises ValueError where it leads nowhere, or to anybody."""
+        """Return itself. Raises ValueError for an invalid endpoint or fingerprint."""
         parts = urlsplit(self.endpoint)
         if parts.scheme != "https" or not parts.hostname or parts.path not in ("", "/"):
             raise ValueError("the endpoint is https://HOST:PORT")
@@ -34,16 +34,16 @@ class JoinOffer(msgspec.Struct, frozen=True, kw_only=True):
 
     @staticmethod
     def is_like(text: str) -> bool:
-        """Whether a word is meant to be a join token."""
+        """Return whether a word looks like a join token."""
         return text.startswith(_PREFIX)
 
     def to_text(self) -> str:
-        """One word of base64url."""
+        """Encode it as one word of base64url."""
         return _PREFIX + base64.urlsafe_b64encode(msgspec.json.encode(self)).decode("ascii").rstrip("=")
 
     @classmethod
     def from_text(cls, text: str) -> "JoinOffer":
-        """Raises ValueError, with a sentence that holds nothing of the text."""
+        """Decode it. Raises ValueError with a sentence that does not quote the text."""
         text = text.strip()
         encoded = text.removeprefix(_PREFIX)
         if encoded == text or len(text) > _TEXT_CHARACTERS:
@@ -52,6 +52,6 @@ class JoinOffer(msgspec.Struct, frozen=True, kw_only=True):
             content = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
             offer = msgspec.json.decode(content, type=cls)
         except (binascii.Error, UnicodeError, msgspec.DecodeError):
-            # Without its cause: a decoder's words may quote the secret.
+            # Without its cause: a decoder's message may quote the secret.
             raise ValueError("this join token is not whole; copy all of it") from None
         return offer.checked()

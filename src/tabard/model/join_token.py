@@ -1,4 +1,4 @@
-"""Join tokens: each lets one machine, of one name, become a host, once and within its time."""
+"""Join tokens: each lets one machine with one name become a host, once, before the token expires."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -6,10 +6,10 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JoinToken:
-    """What is kept of a join token: the SHA-256 of its secret, never the secret.
+    """The stored part of a join token: the SHA-256 of its secret, never the secret.
 
-    `instance_profile_id` is of what the machine's instance will be given, empty for none. `claimed_by` is the
-    fingerprint of the key that has used it, and `host_id` the host that came of it; both empty before.
+    `instance_profile_id` is the instance profile of the machine's instance, or empty. `claimed_by` is the
+    fingerprint of the key that used the token, and `host_id` its host; both are empty before.
     """
 
     token_id: str

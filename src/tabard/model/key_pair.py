@@ -1,4 +1,4 @@
-"""Key pairs: the public half of a key that somebody holds, by a name that launches give."""
+"""Key pairs: a public key under a name. Launches refer to the name."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,9 +11,9 @@ KeyType = Literal["rsa", "ed25519"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyPair:
-    """One key pair of a region. `public_key` is one line of OpenSSH's format, which ends with the name.
+    """One key pair of a region. `public_key` is one line in OpenSSH's format, which ends with the name.
 
-    INVARIANT: the private key is not here, nor anywhere else: who created the key pair was told it once.
+    INVARIANT: the private key is not stored: only its creator got it, once.
     """
 
     key_pair_id: str

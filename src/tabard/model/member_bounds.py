@@ -1,4 +1,4 @@
-"""What members of the `hosts` service may hold, stated beside their types: the edge checks it as AWS does."""
+"""Bounds on members of the `hosts` service, stated beside their types. The edge checks them like AWS."""
 
 from typing import Annotated, TypeAlias
 
@@ -6,10 +6,10 @@ import msgspec
 
 
 class Bound(msgspec.Struct, frozen=True, kw_only=True):
-    """A shape of botocore's: its name, and what limits its values.
+    """A shape of botocore's: its name, and the limits of its values.
 
-    least, most: of a number, or of the length of a text, of bytes or of a list. is_long: of 64 bits.
-    is_secret: never shown. msgspec itself ignores all of it.
+    least, most: of a number, or of the length of a text, of bytes or of a list. is_long: 64 bits.
+    is_secret: never shown. msgspec itself ignores all of them.
     """
 
     name: str
@@ -20,7 +20,7 @@ class Bound(msgspec.Struct, frozen=True, kw_only=True):
     is_secret: bool = False
 
     def traits(self) -> dict[str, object]:
-        """As botocore's models state them."""
+        """Return the traits as in botocore's models."""
         stated = {
             "pattern": self.pattern or None,
             "min": self.least,

@@ -1,4 +1,4 @@
-"""Messages as json 1.1, AWS's protocol: what a client of our own services sends, and reads back."""
+"""Messages in json 1.1, AWS's protocol: requests and answers of Tabard's own services."""
 
 from datetime import datetime
 from typing import TypeVar
@@ -14,7 +14,7 @@ M = TypeVar("M", bound=Message)
 
 
 class MessageUnreadable(Exception):
-    """An answer is not what its operation answers. The message never quotes it: it may hold a secret."""
+    """An answer does not have its operation's shape. The message never quotes it: it may contain a secret."""
 
 
 class _ErrorBody(msgspec.Struct, frozen=True):
@@ -26,7 +26,7 @@ class _ErrorBody(msgspec.Struct, frozen=True):
 
 
 def encode_message(request: Message) -> bytes:
-    """json 1.1: times as seconds since 1970."""
+    """Encode as json 1.1, with times as seconds since 1970."""
     members = msgspec.to_builtins(request, builtin_types=(datetime,))
     return msgspec.json.encode(
         {name: value.timestamp() if isinstance(value, datetime) else value for name, value in members.items()}
@@ -34,19 +34,19 @@ def encode_message(request: Message) -> bytes:
 
 
 def decode_message(body: bytes, kind: type[M]) -> M:
-    """Read an answer. Raises MessageUnreadable."""
+    """Decode an answer. Raises MessageUnreadable."""
     try:
-        # Not strict: json 1.1 writes times as seconds since 1970, msgspec as ISO 8601. Both are read.
+        # Not strict: json 1.1 writes times as seconds since 1970, msgspec as ISO 8601. Both are accepted.
         return msgspec.json.decode(body, type=kind, strict=False)
     except msgspec.ValidationError as error:
         raise MessageUnreadable(f"the answer is not of its shape: {error}") from error
     except msgspec.DecodeError as error:
-        # Without its cause: a decoder's words may quote the body, and the body may hold a secret.
+        # Without its cause: a decoder's message may quote the body, which may contain a secret.
         raise MessageUnreadable("the answer is not JSON") from error
 
 
 def decode_error(body: bytes) -> tuple[str, str]:
-    """Code and message of an error; an empty code where it is none of AWS's."""
+    """Return the code and message of an error; an empty code if the body is not an AWS error."""
     try:
         found = msgspec.json.decode(body, type=_ErrorBody)
     except msgspec.DecodeError:

@@ -1,4 +1,4 @@
-"""What agent and edge say to each other: the shapes of the `hosts` service, in its own JSON names."""
+"""The messages between agents and the edge: the shapes of the `hosts` service, in its JSON names."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -11,14 +11,14 @@ from tabard.model.instance_events import LifecycleState, ScheduledEventCode, Sch
 DriverName = Literal["process", "netns", "container", "vm", "machine"]
 
 EDGE_NAME = "edge.tabard.internal"
-"""The name in every edge's certificate: a machine asks for it, by whatever address it reaches an edge."""
+"""The name in every edge's certificate. A machine verifies it for any address of an edge."""
 
 JOIN_TOKEN_SECRET_BYTES = 32
 DesiredRunState = Literal["running", "stopped", "terminated"]
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, rename="pascal", omit_defaults=True):
-    """Members are written `InstanceId`, as AWS writes them."""
+    """A message. Its members are written like AWS's: `InstanceId`."""
 
 
 class DesiredMetadataOptions(Message, frozen=True):
@@ -32,9 +32,9 @@ class DesiredMetadataOptions(Message, frozen=True):
 
 
 class DesiredInstanceProfile(Message, frozen=True):
-    """The association an instance should have; no `role_name` where the instance profile holds no role.
+    """The desired association of an instance; `role_name` is empty if the instance profile has no role.
 
-    is_deleted: whether the instance profile is gone, though the association is not.
+    is_deleted: whether the instance profile was deleted while the association remains.
     """
 
     association_id: bounds.AssociationId
@@ -53,7 +53,7 @@ class InstanceTag(Message, frozen=True):
 
 
 class DesiredFaults(Message, frozen=True):
-    """What is to go wrong with the metadata service, as `Faults` has it."""
+    """The faults to inject into the metadata service, as in `Faults`."""
 
     metadata_delay_milliseconds: int = 0
     metadata_status: int = 0
@@ -63,7 +63,7 @@ class DesiredFaults(Message, frozen=True):
 
 
 class DesiredScheduledEvent(Message, frozen=True):
-    """Maintenance that an instance is told of."""
+    """Announced maintenance of an instance."""
 
     event_id: str
     code: ScheduledEventCode
@@ -74,7 +74,7 @@ class DesiredScheduledEvent(Message, frozen=True):
 
 
 class DesiredEvents(Message, frozen=True):
-    """What an instance is told of its future; by default nothing."""
+    """The announcements to an instance; by default none."""
 
     spot_action: SpotAction = "terminate"
     spot_action_at: datetime | None = None
@@ -84,7 +84,7 @@ class DesiredEvents(Message, frozen=True):
 
 
 class DesiredInstance(Message, frozen=True):
-    """What a host should make true of one instance, and everything its metadata service tells."""
+    """The desired state of one instance, and all values of its metadata service."""
 
     instance_id: bounds.InstanceId
     run_state: DesiredRunState
@@ -126,8 +126,8 @@ class DesiredInstance(Message, frozen=True):
 
 
 class DescribeHostInstancesRequest(Message, frozen=True):
-    """Ask for a host's desired state; answered at once when it is not `known_version`, else after a change or
-    `wait_seconds` (0 to 60)."""
+    """Ask for a host's desired state. The answer comes at once if its version is not `known_version`,
+    otherwise after a change or `wait_seconds` (0 to 60)."""
 
     host_id: bounds.HostId
     known_version: bounds.Version = -1
@@ -142,7 +142,7 @@ class DescribeHostInstancesResult(Message, frozen=True):
 
 
 class GetInstanceSessionRequest(Message, frozen=True):
-    """Ask for a session of the role that the instance's instance profile holds."""
+    """Ask for a session of the role in the instance's instance profile."""
 
     instance_id: bounds.InstanceId
     role_delivery: Literal["1.0", "2.0"]
@@ -188,7 +188,7 @@ InstanceEventKind = Literal[
 
 
 class PutInstanceEventRequest(Message, frozen=True):
-    """Announce something to an instance: what `event` says, with the members that it has."""
+    """Announce an event to an instance. `event` selects the kind and the used members."""
 
     instance_id: bounds.InstanceId
     event: InstanceEventKind
@@ -207,7 +207,7 @@ class PutInstanceEventResult(Message, frozen=True):
 
 
 class CancelInstanceEventsRequest(Message, frozen=True):
-    """Take announcements back, of one kind or all; scheduled events stay in the history."""
+    """Withdraw announcements, of one kind or all. Scheduled events stay in the history."""
 
     instance_id: bounds.InstanceId
     event: InstanceEventKind | None = None
@@ -215,7 +215,7 @@ class CancelInstanceEventsRequest(Message, frozen=True):
 
 
 class PutConsoleOutputRequest(Message, frozen=True):
-    """Tell what an instance has written to its console: the last 64 KiB of it."""
+    """Send the last 64 KiB of an instance's console output."""
 
     instance_id: bounds.InstanceId
     output: bounds.ConsoleOutput
@@ -225,7 +225,7 @@ class PutConsoleOutputRequest(Message, frozen=True):
 
 
 class InstanceReport(Message, frozen=True):
-    """What a host has seen of one instance, of one boot of it; `association_id` is the one it now serves."""
+    """A host's report on one boot of one instance. The instance now serves `association_id`."""
 
     instance_id: bounds.InstanceId
     boot_number: int
@@ -236,21 +236,21 @@ class InstanceReport(Message, frozen=True):
 
 
 class ReportInstancesRequest(Message, frozen=True):
-    """Tell what is; also says that the host is alive."""
+    """Report the state of instances. It also shows that the host is alive."""
 
     host_id: bounds.HostId
     reports: Annotated[tuple[InstanceReport, ...], bounds.Bound(name="InstanceReportList", most=1000)] = ()
 
 
 class RegisterHostRequest(Message, frozen=True):
-    """Make a host, with a key of its own. `ephemeral` hosts live as long as they report."""
+    """Make a host with its own key. An `ephemeral` host exists as long as it reports."""
 
     name: bounds.HostName
     ephemeral: bool = False
 
 
 class RegisterHostResult(Message, frozen=True):
-    """The host's own key: shown once."""
+    """The host's own key, shown once."""
 
     host_id: bounds.HostId
     arn: str
@@ -262,7 +262,7 @@ class RegisterHostResult(Message, frozen=True):
 
 
 class CreateJoinTokenRequest(Message, frozen=True):
-    """Let one machine of this name enroll within `lifetime_seconds` (60 to 604800)."""
+    """Let one machine with this name enroll within `lifetime_seconds` (60 to 604800)."""
 
     host_name: bounds.HostName
     instance_profile_name: bounds.InstanceProfileName | None = None
@@ -270,7 +270,7 @@ class CreateJoinTokenRequest(Message, frozen=True):
 
 
 class CreateJoinTokenResult(Message, frozen=True):
-    """Its secret is shown this once. `ca_fingerprint` is the SHA-256 (hex) of the CA's certificate."""
+    """Its secret is shown only here. `ca_fingerprint` is the SHA-256 (hex) of the CA's certificate."""
 
     join_token_id: bounds.JoinTokenId
     arn: str
@@ -283,11 +283,11 @@ class CreateJoinTokenResult(Message, frozen=True):
 
 
 class DescribeJoinTokensRequest(Message, frozen=True):
-    """Ask which join tokens there are."""
+    """List the join tokens."""
 
 
 class JoinTokenDescription(Message, frozen=True):
-    """One join token, without its secret. `host_id` is of the host that came of it; empty while unused."""
+    """One join token, without its secret. `host_id` is the host that used it; empty while unused."""
 
     join_token_id: bounds.JoinTokenId
     arn: str
@@ -299,19 +299,19 @@ class JoinTokenDescription(Message, frozen=True):
 
 
 class DescribeJoinTokensResult(Message, frozen=True):
-    """The join tokens of the account in the request's region, used ones too until they expire."""
+    """The account's join tokens in the request's region; used ones stay until they expire."""
 
     join_tokens: tuple[JoinTokenDescription, ...]
 
 
 class DeleteJoinTokenRequest(Message, frozen=True):
-    """Remove a join token; the host that came of it stays."""
+    """Remove a join token. Its host stays."""
 
     join_token_id: bounds.JoinTokenId
 
 
 class EnrollHostRequest(Message, frozen=True):
-    """Become a host, by the right of a join token, with the key of a certificate signing request (PEM)."""
+    """Enroll as a host with a join token and the key of a certificate signing request (PEM)."""
 
     join_token_id: bounds.JoinTokenId
     join_token_secret: bounds.JoinTokenSecret
@@ -323,7 +323,7 @@ class EnrollHostRequest(Message, frozen=True):
 
 
 class EnrollHostResult(Message, frozen=True):
-    """Host, instance and certificate (PEM); no secret: the machine made its key itself."""
+    """Host, instance and certificate (PEM). It contains no secret: the machine made its own key."""
 
     host_id: bounds.HostId
     arn: str
@@ -346,11 +346,11 @@ class RenewHostCertificateResult(Message, frozen=True):
 
 
 class DescribeHostsRequest(Message, frozen=True):
-    """Ask which hosts there are."""
+    """List the hosts."""
 
 
 class HostDescription(Message, frozen=True):
-    """One host. `enrolled`: a machine that enrolled itself, with a certificate of the key of this print."""
+    """One host. `enrolled`: a machine that enrolled itself, with a certificate for the fingerprint's key."""
 
     host_id: bounds.HostId
     arn: str
@@ -371,13 +371,13 @@ class DescribeHostsResult(Message, frozen=True):
 
 
 class DeregisterHostRequest(Message, frozen=True):
-    """Remove a host; its instances are terminated and its sessions revoked."""
+    """Remove a host, terminate its instances and revoke its sessions."""
 
     host_id: bounds.HostId
 
 
 class SetInstanceFaultsRequest(Message, frozen=True):
-    """Let something go wrong with one instance. What is not named stays as it is, or ends where `clear`."""
+    """Inject faults into one instance. Absent faults do not change, or end with `clear`."""
 
     instance_id: bounds.InstanceId
     metadata_delay_milliseconds: int | None = None
@@ -390,6 +390,6 @@ class SetInstanceFaultsRequest(Message, frozen=True):
 
 
 class SetInstanceFaultsResult(Message, frozen=True):
-    """The faults that are in force."""
+    """The active faults."""
 
     faults: DesiredFaults

@@ -1,7 +1,7 @@
-"""The way a request came: from which VPC and from which address in it, as a listener vouches.
+"""The network path of a request: the VPC and the address from which it came, as a listener reports.
 
-A listener in an instance's network connects to the edge over a UNIX socket that other users cannot open, and
-says this before anything else. The edge believes it there and nowhere else: never in an HTTP header.
+A listener in an instance's network connects to the edge over a UNIX socket that other users cannot open. It
+sends the network path first. The edge trusts it only there, never in an HTTP header.
 """
 
 from ipaddress import IPv4Address
@@ -11,14 +11,14 @@ import msgspec
 PREAMBLE_BYTES = 256
 
 RELAY_PROTOCOL = "tabard-relay"
-"""What an enrolled machine calls, in the TLS handshake (ALPN), a connection of its applications'.
+"""The protocol name (ALPN) with which an enrolled machine marks connections of its applications.
 
-On such a connection its certificate says where the requests come from, and never who sends them.
+On such a connection its certificate identifies the network path of the requests, never their sender.
 """
 
 
 class NetworkPath(msgspec.Struct, frozen=True, kw_only=True, rename="pascal", forbid_unknown_fields=True):
-    """What becomes `aws:SourceVpc` and `aws:VpcSourceIp`."""
+    """The values of `aws:SourceVpc` and `aws:VpcSourceIp`."""
 
     vpc_id: str
     private_ip_address: str
@@ -30,10 +30,10 @@ class NetworkPath(msgspec.Struct, frozen=True, kw_only=True, rename="pascal", fo
 
 
 def to_preamble(path: NetworkPath) -> bytes:
-    """The line that comes before the first request of a connection."""
+    """Encode the line that precedes the first request of a connection."""
     return msgspec.json.encode(path) + b"\n"
 
 
 def from_preamble(line: bytes) -> NetworkPath:
-    """Raises ValueError for anything else."""
+    """Decode such a line. Raises ValueError for anything else."""
     return msgspec.json.decode(line, type=NetworkPath)

@@ -1,4 +1,4 @@
-"""The organization that the account is in: its units, its accounts and their control policies.
+"""The account's organization: its units, its accounts and their control policies.
 
 AWS: https://docs.aws.amazon.com/organizations/latest/userguide/orgs_getting-started_concepts.html
 """
@@ -10,8 +10,8 @@ from enum import StrEnum
 from tabard.names import ACCOUNT_ID
 
 FULL_ACCESS = "FullAWSAccess"
-"""AWS's service control policy that allows everything; every root, unit and account has it until it is taken
-off. Its like among resource control policies is always there, and never named."""
+"""AWS's service control policy that allows everything. Every root, unit and account has it until it is
+detached. The corresponding resource control policy is always attached, and never named."""
 
 MOST_POLICIES_PER_NODE = 5
 """AWS: five of each type attached to a root, unit or account; of resource control policies, AWS's own is one.
@@ -27,14 +27,14 @@ _POLICY_NAME = re.compile(r"[\w+=,.@ -]{1,128}")
 
 
 class ControlType(StrEnum):
-    """Which of the two kinds of control policy."""
+    """The two kinds of control policy."""
 
     SERVICE = "service-control"
     RESOURCE = "resource-control"
 
 
 class NodeKind(StrEnum):
-    """What a control policy is attached to."""
+    """The kinds of nodes to which control policies are attached."""
 
     ROOT = "root"
     UNIT = "unit"
@@ -47,7 +47,7 @@ _IDS = {NodeKind.ROOT: _ROOT_ID, NodeKind.UNIT: _UNIT_ID, NodeKind.ACCOUNT: ACCO
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlPolicy:
-    """A service or resource control policy, by its name."""
+    """A service or resource control policy with its name."""
 
     name: str
     control_type: ControlType
@@ -56,9 +56,9 @@ class ControlPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrganizationNode:
-    """The root, a unit or an account, and the names of the control policies attached to it.
+    """The root, a unit or an account, with the names of its attached control policies.
 
-    `parent_id` is empty for the root alone.
+    `parent_id` is empty only for the root.
     """
 
     node_id: str
@@ -73,8 +73,7 @@ class OrganizationNode:
 class Organization:
     """One organization. Its nodes are in order: each comes after its parent, the root first.
 
-    INVARIANT: every parent and every policy that is named is there; ids and names are unique. ValueError says
-    what is not so.
+    INVARIANT: every named parent and policy exists; ids and names are unique. ValueError names the violation.
     """
 
     organization_id: str
@@ -93,13 +92,13 @@ class Organization:
             self._check_attachments(node)
 
     def policy(self, name: str, control_type: ControlType) -> ControlPolicy | None:
-        """The control policy of this name and type; None for AWS's own."""
+        """Return the control policy with this name and type; None for AWS's own."""
         return next(
             (each for each in self.policies if each.name == name and each.control_type is control_type), None
         )
 
     def path_to(self, account_id: str) -> tuple[OrganizationNode, ...]:
-        """The root, each unit and the account itself, in this order; empty where it is in no such place."""
+        """Return the root, each unit and the account itself, in this order; empty for another account."""
         by_id = {node.node_id: node for node in self.nodes}
         node = by_id.get(account_id)
         path: list[OrganizationNode] = []

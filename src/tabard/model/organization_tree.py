@@ -1,4 +1,4 @@
-"""An organization as a tree: what a TOML or JSON file holds, and what goes over the wire.
+"""An organization as a tree: the content of a TOML or JSON file, and the form on the wire.
 
 AWS: https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps.html
 """
@@ -31,7 +31,7 @@ https://docs.aws.amazon.com/organizations/latest/userguide/orgs_reference_limits
 
 
 class _Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is misspelt is refused: a control policy must never be left out in silence."""
+    """Misspelled names are refused: a control policy must never be ignored silently."""
 
 
 class _Account(_Strict, frozen=True, kw_only=True):
@@ -51,7 +51,7 @@ class _Unit(_Strict, frozen=True, kw_only=True):
 
 
 class _Policy(_Strict, frozen=True, kw_only=True):
-    """`document` is JSON text, or in a JSON file the object itself."""
+    """`document` is JSON text, or the object itself in a JSON file."""
 
     name: str
     type: ControlType
@@ -66,7 +66,7 @@ class _File(_Strict, frozen=True, kw_only=True):
 
 
 def organization_of(tree: object) -> Organization:
-    """The organization that a tree describes. Raises ValueError, with the place where there is one."""
+    """Convert a tree to an organization. Raises ValueError, with the place if it is known."""
     try:
         file = msgspec.convert(tree, _File)
     except msgspec.ValidationError as error:
@@ -80,7 +80,7 @@ def organization_of(tree: object) -> Organization:
 
 
 def refuse_other_account(organization: Organization, account_id: str) -> None:
-    """Raises ValueError where the installation's account is not in the organization."""
+    """Raise ValueError if the installation's account is not in the organization."""
     if account_id != organization.management_account_id and not organization.path_to(account_id):
         raise ValueError(
             f"account {account_id}, which this installation is, is not in {organization.organization_id}"
@@ -88,7 +88,7 @@ def refuse_other_account(organization: Organization, account_id: str) -> None:
 
 
 def as_tree(organization: Organization) -> dict[str, object]:
-    """The organization as a JSON file has it."""
+    """Convert the organization to the form of a JSON file."""
     return {
         "id": organization.organization_id,
         "management_account": organization.management_account_id,
@@ -130,7 +130,7 @@ def _control_policy(policy: _Policy) -> ControlPolicy:
 
 
 def _nodes(unit: _Unit, kind: NodeKind, *, parent_id: str) -> Iterator[OrganizationNode]:
-    """The unit, its accounts and what is below it: parents first."""
+    """Yield the unit, its accounts and all nodes below: parents first."""
     yield _node(unit, kind, parent_id)
     for account in unit.accounts:
         yield _node(account, NodeKind.ACCOUNT, unit.id)

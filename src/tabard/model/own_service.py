@@ -1,6 +1,6 @@
-"""A service of Tabard's own in botocore's format, made of its messages: they are its one description.
+"""A service of Tabard's own in botocore's format. Its message classes are its only description.
 
-`XRequest` and, where it answers anything, `XResult` are the operation X. A member's shape is that of its
+`XRequest` and `XResult` (absent for an empty answer) make the operation X. A member has the shape of its
 type, within the bounds stated beside the type (`member_bounds.py`).
 """
 
@@ -30,9 +30,9 @@ _REQUEST: Final = "Request"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnService:
-    """A service by the name that policies, signatures and the endpoint have for it.
+    """A service, by its name in policies, signatures and the endpoint.
 
-    messages: the module of its messages. errors: code → status.
+    messages: the module with its messages. errors: code → status.
     """
 
     name: str
@@ -42,11 +42,11 @@ class OwnService:
     errors: Mapping[str, int]
 
     def operation_names(self) -> Iterator[str]:
-        """The name of every operation."""
+        """Yield the name of every operation."""
         return (name.removesuffix(_REQUEST) for name in self._messages() if name.endswith(_REQUEST))
 
     def model(self) -> dict[str, object]:
-        """The whole model, as botocore would load it from a file."""
+        """Return the whole model, as botocore would load it from a file."""
         shapes: dict[str, Mapping[str, object]] = {}
         known = self._messages()
         for name, message in known.items():
@@ -115,7 +115,7 @@ def _structure(message: type[Message], shapes: dict[str, Mapping[str, object]]) 
 
 
 def _shape(hint: Any, place: str, shapes: dict[str, Mapping[str, object]]) -> str:  # noqa: ANN401 - a type
-    """The name of a type's shape, which is put among the others; `place` names what has no name itself."""
+    """Add a type's shape to the others and return its name; `place` names an anonymous type."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is Annotated:
         bound = next(each for each in arguments[1:] if isinstance(each, Bound))

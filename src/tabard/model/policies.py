@@ -1,4 +1,4 @@
-"""Policy documents as they are attached: inline, and managed with versions."""
+"""Attached policy documents: inline policies, and managed policies with versions."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +9,7 @@ from tabard.names import iam_arn
 
 @dataclass(frozen=True, slots=True)
 class InlinePolicy:
-    """A document that lives and dies with its user, group or role."""
+    """A document that is deleted with its user, group or role."""
 
     name: str
     document: str
@@ -26,7 +26,7 @@ class PolicyVersion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ManagedPolicy:
-    """A policy with an ARN of its own. `account_id` is `aws` for those that AWS names.
+    """A policy with its own ARN. `account_id` is `aws` for AWS's own policies.
 
     AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_managed-vs-inline.html
     """

@@ -11,8 +11,8 @@ RevocationSubject = Literal["session", "instance", "host", "role"]
 class Revocation:
     """Sessions of `subject_id` issued at or before `not_before` are refused.
 
-    `subject_id` is the session's access key id, the instance's, host's or role's id. Kept until
-    `forget_after`: the mark outlives every session it ends.
+    `subject_id` is the session's access key id, or the instance's, host's or role's id. It is stored until
+    `forget_after`: the mark outlives every session that it ends.
     """
 
     subject: RevocationSubject

@@ -12,10 +12,10 @@ from tabard.names import iam_arn
 class Role:
     """The identity that policies are attached to and that instances and callers assume.
 
-    `role_id` is `AROA…` and never used twice: a role made anew under an old name is another role.
+    `role_id` is `AROA…` and never used twice: a new role with an old name is another role.
     `max_session_duration_seconds` (3,600 to 43,200) bounds AssumeRole only. `permissions_boundary_arn` names
-    the managed policy that is its permissions boundary. `trusted` holds, of the trust policy's principals
-    that are of this account, the ARN as it is written there and whose unique id it was when it was saved.
+    the managed policy that is its permissions boundary. `trusted` contains, for each principal of this
+    account in the trust policy, the ARN as written and the unique id that it had when the policy was saved.
     """
 
     role_id: str

@@ -1,4 +1,4 @@
-"""The keys that seal session tokens, as they are stored."""
+"""The stored keys that seal session tokens."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -6,9 +6,9 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SealingKey:
-    """An AES-256 key under which tokens are sealed; stored encrypted under the master key.
+    """An AES-256 key that seals tokens; the master key encrypts it in the store.
 
-    `key_id` is 0 to 2³²−1 and travels in clear at the head of each token.
+    `key_id` is 0 to 2³²−1 and stands in clear at the head of each token.
     """
 
     key_id: int

@@ -9,7 +9,7 @@ RoleDelivery = Literal["1.0", "2.0"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceFacts:
-    """What a session minted for an instance says about that instance."""
+    """The instance for which a session was minted: inputs of condition keys."""
 
     instance_id: str
     host_id: str
@@ -20,12 +20,12 @@ class InstanceFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """What a sealed session token says. Times are whole seconds, aware, UTC.
+    """The content of a sealed session token. Times are whole seconds, aware, UTC.
 
-    `session_policies` are documents; `session_policy_arns` name managed policies, taken as they are at each
-    request. `transitive_tag_keys` are those of `tags` that pass to the sessions which this one makes.
-    `instance` is None for a session that AssumeRole made. `secret_access_key` signs; it leaves the process
-    only inside the sealed token and in the one answer that hands the session out.
+    `session_policies` are documents; `session_policy_arns` name managed policies, read anew at each request.
+    `transitive_tag_keys` are those of `tags` that later sessions of this one inherit. `instance` is None for
+    a session of AssumeRole. `secret_access_key` signs requests. It leaves the process only inside the sealed
+    token and in the one answer that contains the new session.
     """
 
     access_key_id: str
@@ -45,7 +45,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MintedSession:
-    """A session as it is handed out, with the token that carries it."""
+    """A new session with its token."""
 
     session: Session
     session_token: str = field(repr=False)

@@ -1,4 +1,4 @@
-"""What an administrator and the edge say to each other: the shapes of the `tabard` service."""
+"""The messages between an administrator and the edge: the shapes of the `tabard` service."""
 
 from datetime import datetime
 from typing import Annotated, TypeAlias
@@ -24,14 +24,14 @@ OrganizationDocument: TypeAlias = Annotated[str, Bound(name="OrganizationDocumen
 
 
 class NumberedEvent(Message, frozen=True):
-    """One event of the audit; `event` is JSON, as CloudTrail's LookupEvents answers it."""
+    """One event of the audit; `event` is JSON, as in CloudTrail's LookupEvents."""
 
     number: EventNumber
     event: str
 
 
 class LookupEventsRequest(Message, frozen=True):
-    """Answers a page of the audit: the events after a number, or with `newest` the newest, by their time.
+    """Returns a page of the audit: the events after a number, or with `newest` the newest, by their time.
 
     `next_token`, of the answer before, continues a search for the newest with older events. Every other
     member restricts the events; one that is left out excludes none. `denied_only`: denied and not offered.
@@ -53,7 +53,7 @@ class LookupEventsRequest(Message, frozen=True):
 
 
 class LookupEventsResult(Message, frozen=True):
-    """`last_number` is that of the newest event; 0 where there is none.
+    """`last_number` is the number of the newest event; 0 if there is none.
 
     `next_token` is there where older events may match. A page that holds no event may have one.
     """
@@ -64,7 +64,7 @@ class LookupEventsResult(Message, frozen=True):
 
 
 class ExplainEventRequest(Message, frozen=True):
-    """Explains one request: its event, and what was written since of all that its decision rested on."""
+    """Explains one request: its event, and the later changes to the inputs of its decision."""
 
     request_id: RequestId
 
@@ -77,33 +77,33 @@ class ExplainEventResult(Message, frozen=True):
 
 
 class GetOrganizationRequest(Message, frozen=True):
-    """Answers the organization that the account is in."""
+    """Returns the account's organization."""
 
 
 class GetOrganizationResult(Message, frozen=True):
-    """`organization` is JSON, as a file of `tabard organization apply` has it."""
+    """`organization` is JSON, in the form of a file of `tabard organization apply`."""
 
     organization: OrganizationDocument
 
 
 class PutOrganizationRequest(Message, frozen=True):
-    """Puts an organization in force, in place of the one before."""
+    """Replaces the organization."""
 
     organization: OrganizationDocument
 
 
 class DeleteOrganizationRequest(Message, frozen=True):
-    """Takes the account out of its organization: its control policies bind nobody any more."""
+    """Removes the account from its organization: the control policies no longer apply."""
 
 
 class DeleteOrganizationResult(Message, frozen=True):
-    """The organization that it was in."""
+    """The former organization."""
 
     organization_id: str
 
 
 class GetPrincipalPoliciesRequest(Message, frozen=True):
-    """Answers what a simulation of a principal needs: its policies, and the keys of the caller.
+    """Returns the inputs of a simulation of a principal: its policies, and the caller's condition keys.
 
     `principal`: role/NAME, user/NAME, group/NAME or an ARN. `caller_arn`: who would ask, if another.
     """
@@ -113,9 +113,9 @@ class GetPrincipalPoliciesRequest(Message, frozen=True):
 
 
 class PrincipalPolicy(Message, frozen=True):
-    """One policy: `name` is its own among those of its layer, `source_id` what AWS calls it.
+    """One policy: `name` is unique in its layer, `source_id` is AWS's identifier.
 
-    `holder` is the name of the user, group or role that an inline policy belongs to.
+    `holder` is the name of the user, group or role of an inline policy.
     """
 
     name: str
@@ -126,7 +126,7 @@ class PrincipalPolicy(Message, frozen=True):
 
 
 class CallerKey(Message, frozen=True):
-    """A condition key that follows from who calls."""
+    """A condition key that depends on the caller."""
 
     key: str
     values: tuple[str, ...]
@@ -134,7 +134,7 @@ class CallerKey(Message, frozen=True):
 
 
 class GetPrincipalPoliciesResult(Message, frozen=True):
-    """`organization` is JSON; empty where the account is in none."""
+    """`organization` is JSON; empty if the account has none."""
 
     principal_arn: str
     account_id: str
@@ -145,7 +145,7 @@ class GetPrincipalPoliciesResult(Message, frozen=True):
 
 
 class GetIdentityCertificateRequest(Message, frozen=True):
-    """Answers the certificate with which instance identity documents are signed; it is no secret."""
+    """Returns the certificate of the key that signs instance identity documents; it is public."""
 
 
 class GetIdentityCertificateResult(Message, frozen=True):

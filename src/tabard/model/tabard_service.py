@@ -1,4 +1,4 @@
-"""The `tabard` service, by which an administrator reads the audit and governs the account."""
+"""The `tabard` service: with it an administrator reads the audit and governs the account."""
 
 from types import MappingProxyType
 from typing import Final

@@ -1,4 +1,4 @@
-"""Key and value pairs that the operator puts on things."""
+"""Tags: pairs of key and value on resources."""
 
 from dataclasses import dataclass
 

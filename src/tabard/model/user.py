@@ -12,7 +12,7 @@ from tabard.names import iam_arn
 class User:
     """An IAM user: `user_id` is `AIDA…`, `path` begins and ends with `/`.
 
-    `group_ids` are the groups it is in, whose policies are granted to it beside its own.
+    `group_ids` are its groups. It has their policies besides its own.
     `permissions_boundary_arn` names the managed policy that is its permissions boundary.
     """
 
