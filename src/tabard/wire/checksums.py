@@ -1,4 +1,4 @@
-"""Streaming digests under the names that S3 gives them.
+"""Streaming digests under S3's names.
 
 AWS: https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html
 """
@@ -14,13 +14,13 @@ from awscrt import checksums as crt
 
 
 class Checksum(Protocol):
-    """A digest of what was fed so far."""
+    """A digest of the data so far."""
 
     def update(self, data: bytes) -> None:
-        """Take the next piece."""
+        """Add the next piece."""
 
     def base64(self) -> str:
-        """The digest, big-endian, in base64: the form of the headers."""
+        """Return the digest, big-endian, in base64: the form in headers."""
 
 
 class _Crc:
@@ -81,7 +81,7 @@ _SIZES_BYTES: Final[Mapping[str, int]] = MappingProxyType(
 
 
 def is_digest(algorithm: str, value: str) -> bool:
-    """Whether `value` is base64 of a digest that is as long as the algorithm's."""
+    """Return whether `value` is base64 of a digest with the algorithm's length."""
     try:
         return len(base64.b64decode(value, validate=True)) == _SIZES_BYTES[algorithm]
     except ValueError:
@@ -89,5 +89,5 @@ def is_digest(algorithm: str, value: str) -> bool:
 
 
 def checksum(algorithm: str) -> Checksum:
-    """A fresh digest by its lower-case name; KeyError where S3 has none of that name here."""
+    """Make a new digest by its lower-case name. Raises KeyError for an unknown name."""
     return _MAKERS[algorithm]()

@@ -1,7 +1,7 @@
-"""The rules that a model states about values — required, length, range, pattern, enum — and AWS's sentences.
+"""The constraints of a model's values (required, length, range, pattern, enum), and AWS's sentences for them.
 
-AWS answers every violation at once: "2 validation errors detected: Value null at 'roleName' failed to satisfy
-constraint: Member must not be null; …".
+AWS reports all violations in one error: "2 validation errors detected: Value null at 'roleName' failed to
+satisfy constraint: Member must not be null; …".
 """
 
 from collections.abc import Callable, Iterable
@@ -17,11 +17,11 @@ MAX_QUOTED_CHARACTERS: Final = 1024
 MAX_MATCHED_CHARACTERS: Final = 4096
 
 Checker: TypeAlias = Callable[[object, str, list[str]], None]
-"""Appends a sentence for each violation in a value found at a path."""
+"""Appends a sentence for each violation in a value at a path."""
 
 
 class RequestRules:
-    """What one input shape demands."""
+    """The constraints of one input shape."""
 
     __slots__ = ("_check",)
 
@@ -29,7 +29,7 @@ class RequestRules:
         self._check = _Compiler().compile(shape)
 
     def violations(self, members: object) -> list[str]:
-        """A sentence for each rule that is broken; none of them quotes a sensitive value."""
+        """Return a sentence for each broken rule; none of them quotes a sensitive value."""
         found: list[str] = []
         if self._check is not None:
             self._check(members, "", found)
@@ -37,21 +37,21 @@ class RequestRules:
 
 
 def validation_sentence(violations: list[str]) -> str:
-    """All violations, as AWS puts them."""
+    """Join all violations in AWS's form."""
     count = len(violations)
     noun = "error" if count == 1 else "errors"
     return f"{count} validation {noun} detected: {'; '.join(violations[:MAX_REPORTED])}"
 
 
 class _Compiler:
-    """Checkers by shape; None where a shape and all within it are free of rules."""
+    """Checkers by shape; None if a shape and all its members have no rules."""
 
     def __init__(self) -> None:
         self._open: set[str] = set()
 
     def compile(self, shape: Shape) -> Checker | None:
         if shape.name in self._open:
-            return None  # a shape within itself (AttributeValue): its rules are the upstream's to check
+            return None  # a recursive shape (AttributeValue): the upstream checks its rules
         self._open.add(shape.name)
         try:
             if isinstance(shape, StructureShape):
@@ -155,7 +155,7 @@ def _scalar(shape: Shape) -> Checker | None:
 
 
 def _length(shape: Shape, quote: Callable[[object], str | None]) -> Checker | None:
-    """Length of strings, blobs, lists and maps; the value itself of numbers."""
+    """Check the length of strings, blobs, lists and maps, and the value of numbers."""
     low, high = shape.metadata.get("min"), shape.metadata.get("max")
     if low is None and high is None:
         return None
@@ -185,7 +185,7 @@ def _pattern(shape: Shape, quote: Callable[[object], str | None]) -> Checker | N
     def check(value: object, path: str, found: list[str]) -> None:
         text = str(value)
         if len(text) > max(longest, MAX_MATCHED_CHARACTERS):
-            return  # too long by the shape's own rule: not worth a pattern's time
+            return  # the shape's own length rule refuses it: skip the pattern
         if not matches(pattern, text):
             found.append(
                 _violation(quote(value), path, f"Member must satisfy regular expression pattern: {pattern}")

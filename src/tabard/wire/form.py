@@ -1,4 +1,4 @@
-"""Form-encoded parameters of the query and ec2 protocols, and the tree that their dotted names spell."""
+"""Form-encoded parameters of the query and ec2 protocols, and the tree of their dotted names."""
 
 from collections.abc import Mapping
 from typing import Final, TypeAlias
@@ -10,17 +10,17 @@ MAX_PARAMETERS: Final = 10_000
 MAX_DEPTH: Final = 32
 
 _NAMELESS: Final = "\0"
-"""Stands for an empty part of a name, as in `A..B`, which no model knows."""
+"""The key for an empty part of a name, as in `A..B`, which no model has."""
 
 Node: TypeAlias = "dict[str, Node | str]"
-"""`A.1.B=x` is {"A": {"1": {"B": {"": "x"}}}}: a node's own value stands under the empty name."""
+"""`A.1.B=x` is {"A": {"1": {"B": {"": "x"}}}}: a node's own value has the empty name."""
 
 
 def parse_form(content: bytes) -> Mapping[str, str]:
-    """The parameters, decoded once.
+    """Decode the parameters, once.
 
     Raises:
-        InvalidQueryParameter (400): not a form, not UTF-8, too many, or a name given twice.
+        InvalidQueryParameter (400): not a form, not UTF-8, too many, or a duplicate name.
     """
     if not content:
         return {}
@@ -43,7 +43,7 @@ def parse_form(content: bytes) -> Mapping[str, str]:
 
 
 def spell_tree(parameters: Mapping[str, str], *, without: frozenset[str]) -> Node:
-    """The tree of all parameters but those named `without`."""
+    """Build the tree of all parameters except those named in `without`."""
     root: Node = {}
     for name, value in parameters.items():
         if name in without:

@@ -1,7 +1,7 @@
-"""Which service, protocol and operation a request is for.
+"""Identification of a request's service, protocol and operation.
 
-JSON services by `X-Amz-Target`, query services by `Action` and `Version`, everything else is S3. A request
-has one reading: whatever the signature's scope names must be the service that the request itself names.
+`X-Amz-Target` identifies JSON services; `Action` and `Version` identify query services; all other requests
+are S3. A request has only one reading: the signature's scope must name the same service as the request.
 """
 
 from collections.abc import Mapping
@@ -38,7 +38,7 @@ _NO_PARAMETERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class Identified(msgspec.Struct, frozen=True, kw_only=True):
-    """What a request is for. `operation` is None where only the body, not read yet, can tell."""
+    """The service, protocol and operation. `operation` is None if only the unread body names it."""
 
     service: ServiceName
     protocol: Protocol
@@ -47,15 +47,15 @@ class Identified(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def identify(raw: RawRequest, scope_service: str | None) -> Identified:
-    """Say what the request is for, before its body is read.
+    """Identify the request before its body is read.
 
     Args:
-        scope_service: the service in the signature's scope; None for a request without one, which can only be
-            refused, but in its own protocol.
+        scope_service: the service in the signature's scope; None for an unsigned request, which the edge then
+            refuses in its own protocol.
     Raises:
         ServiceNotOffered: the scope or, without one, a header names a service that Tabard does not have.
         WrongServiceScope (403): scope and request differ. UnknownOperationException, MissingAction (400).
-        S3: NotImplemented (501) or MethodNotAllowed (405) for what is no operation; InvalidURI and its kind.
+        S3: NotImplemented (501) or MethodNotAllowed (405) without an operation; InvalidURI and the like.
     """
     service, protocol = identify_service(raw, scope_service)
     foreign = foreign_service(raw, scope_service) if protocol != "json" else None
@@ -86,9 +86,9 @@ def identify(raw: RawRequest, scope_service: str | None) -> Identified:
 
 
 def identify_service(raw: RawRequest, scope_service: str | None) -> tuple[ServiceName, Protocol]:
-    """Service and protocol alone, never raising: the protocol in which any refusal is answered."""
+    """Identify only service and protocol, for the answer to a refused request. Never raises."""
     target = raw.header("x-amz-target")
-    if target is None and scope_service == "s3":  # nothing of what follows is about it
+    if target is None and scope_service == "s3":  # the rules below do not concern S3
         return "s3", "rest-xml"
     if target is not None:
         prefix = target.partition(".")[0]
@@ -113,7 +113,7 @@ def identify_service(raw: RawRequest, scope_service: str | None) -> tuple[Servic
 
 
 def operation_of(identified: Identified, raw: RawRequest, body: bytes) -> str:
-    """The operation's name, now that the body is here.
+    """Return the operation's name, from the body.
 
     Raises:
         MissingAction, InvalidAction, InvalidQueryParameter (400).

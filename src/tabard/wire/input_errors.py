@@ -1,4 +1,4 @@
-"""What AWS answers to a request that it cannot read or that breaks its model's rules.
+"""AWS's errors for a request that is unreadable or violates its model.
 
 AWS: https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html,
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html,
@@ -18,7 +18,7 @@ class MissingAction(AwsError):
 
 
 class UnknownOperationException(AwsError):
-    """A JSON request whose target is no operation of the service."""
+    """The target of a JSON request is not an operation of the service."""
 
     code = "UnknownOperationException"
     status = 400
@@ -26,7 +26,7 @@ class UnknownOperationException(AwsError):
 
 
 class WrongServiceScope(AwsError):
-    """The signature's scope is another service than the request is for."""
+    """The signature's scope names another service than the request."""
 
     code = "SignatureDoesNotMatch"
     status = 403
@@ -42,7 +42,7 @@ class InvalidQueryParameter(AwsError):
 
 
 class MalformedInput(AwsError):
-    """A value of a query request that is not of its type (IAM, STS, SQS)."""
+    """A value in a query request does not have its type (IAM, STS, SQS)."""
 
     code = "MalformedInput"
     status = 400
@@ -82,7 +82,7 @@ class ValidationException(AwsError):
 
 
 class SerializationException(AwsError):
-    """A JSON body that is not what the operation's model says."""
+    """A JSON body does not match the operation's model."""
 
     code = "SerializationException"
     status = 400

@@ -1,6 +1,6 @@
-"""Patterns as AWS's models write them, for Java, in the terms of Python's `re`.
+"""Java patterns of AWS's models, translated for Python's `re`.
 
-Java's `\\w` and `\\d` are ASCII; `\\p{L}` and its kind are Unicode categories, which `re` does not know.
+Java's `\\w` and `\\d` are ASCII; `\\p{L}` and the like are Unicode categories, which `re` lacks.
 """
 
 import re
@@ -15,13 +15,13 @@ _SUPPLEMENTARY: Final = re.compile(r"\\u(10[0-9A-F]{4}|[1-9A-F][0-9A-F]{4})(?=[-
 _ASCII_LIMIT: Final = 128
 _UNICODE_LIMIT: Final = sys.maxunicode + 1
 _PRINTABLE: Final = r"\x20-\x7E"
-# Surrogate pairs as Java's UTF-16 spells the characters beyond the BMP; Python has them as characters.
+# Java's UTF-16 uses surrogate pairs for characters beyond the BMP; Python has them as characters.
 _SURROGATES: Final = r"\uD800\uDC00-\uDBFF\uDFFF"
 
 
 def matches(pattern: str, text: str) -> bool:
-    """Whether the whole of `text` is as `pattern` says: Java's `matches()`."""
-    # Nearly every value is ASCII, and the Unicode categories take a while to collect.
+    """Return whether the whole `text` matches `pattern`, like Java's `matches()`."""
+    # Nearly every value is ASCII, and collecting the Unicode categories takes long.
     limit = _ASCII_LIMIT if text.isascii() else _UNICODE_LIMIT
     return _compile(pattern, limit).fullmatch(text) is not None
 
@@ -35,7 +35,7 @@ def _compile(pattern: str, limit: int) -> re.Pattern[str]:
 
 
 def _ranges(name: str, limit: int) -> str:
-    """The inside of a character class that holds a Unicode general category such as `L` or `Nd`."""
+    """Return the inside of a character class for a Unicode general category such as `L` or `Nd`."""
     if name == "Print":
         return _PRINTABLE
     return "".join(
@@ -45,7 +45,7 @@ def _ranges(name: str, limit: int) -> str:
 
 @cache
 def _runs(limit: int) -> tuple[tuple[str, int, int], ...]:
-    """Runs of characters of one category below `limit`."""
+    """Return runs of characters of one category below `limit`."""
     runs: list[tuple[str, int, int]] = []
     end = 0
     for category, run in groupby(map(unicodedata.category, map(chr, range(limit)))):

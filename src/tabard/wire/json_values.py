@@ -1,7 +1,7 @@
 """JSON bodies of the json protocols ⇄ typed values: compiled readers and writers for each shape.
 
 AWS: https://smithy.io/2.0/aws/protocols/aws-json-1_0-protocol.html
-A key that an object holds twice counts as its last value; only that one is ever seen, checked or sent on.
+For a duplicate key, the last value counts; only that one is checked and forwarded.
 """
 
 from collections.abc import Callable
@@ -25,14 +25,14 @@ MAX_DEPTH: Final = 100
 
 Json: TypeAlias = Any  # what a JSON document may be; the readers make it typed
 Reader: TypeAlias = Callable[[Json, int], Value]
-"""From decoded JSON, and the depth it lies at, to a typed value."""
+"""Converts decoded JSON at a depth to a typed value."""
 Writer: TypeAlias = Callable[[Any], Json]
 
 _DECODE: Final = msgspec.json.Decoder().decode
 
 
 def decode_object(body: bytes) -> dict[str, Json]:
-    """A JSON object; SerializationException (400) where the body is anything else."""
+    """Decode a JSON object. Raises SerializationException (400) for any other body."""
     try:
         document = _DECODE(body) if body else {}
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -193,7 +193,7 @@ def _unexpected(value: Json, wanted: str) -> SerializationException:
 
 
 class JsonWriters:
-    """Writers by shape; None where msgspec writes the value as it is (bytes become base64 by themselves)."""
+    """Writers by shape; None if msgspec writes the value unchanged (it writes bytes as base64)."""
 
     def __init__(self) -> None:
         self._writers: dict[str, Writer | None] = {}
@@ -209,7 +209,7 @@ class JsonWriters:
         return self._writers[name]
 
     def structure(self, shape: StructureShape) -> Writer:
-        """A writer that lets through known members only, and leaves out those that are None."""
+        """Make a writer that omits unknown members and those that are None."""
         known = {
             member: (str(inner.serialization.get("name", member)), self.compile(inner))
             for member, inner in shape.members.items()
@@ -246,7 +246,7 @@ class JsonWriters:
 
 
 def encode(document: Json) -> bytes:
-    """The JSON of what the writers made."""
+    """Encode the writers' result as JSON."""
     return msgspec.json.encode(document, enc_hook=_refuse)
 
 
@@ -255,12 +255,12 @@ def _refuse(value: object) -> object:
 
 
 def _needs_writing(shape: Shape, seen: set[str]) -> bool:
-    """Whether a value of the shape may hold a timestamp, another name on the wire, or a stray member."""
+    """Return whether a value may contain a timestamp, another wire name, or an unknown member."""
     if shape.name in seen:
         return False
     seen.add(shape.name)
     if isinstance(shape, StructureShape):
-        # A structure that contains itself (AttributeValue) is data, walked only where it must be.
+        # A recursive structure (AttributeValue) is data: walk it only if necessary.
         return not _contains_itself(shape) or any(
             _needs_writing(inner, seen) for inner in shape.members.values()
         )

@@ -1,4 +1,4 @@
-"""From a request to the typed input of its operation, by plans compiled once for each operation."""
+"""Parser of requests: typed input of an operation, by a plan that is compiled once for each operation."""
 
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -18,7 +18,7 @@ from tabard.wire.rest_xml_input import RestXmlInput
 _Plan: TypeAlias = Callable[[RawRequest, bytes, Mapping[str, str]], dict[str, Value]]
 _Check: TypeAlias = Callable[[dict[str, Value]], None]
 
-# Services whose every rule AWS states as "N validation errors detected: …", and the error it does so with.
+# Services that report all violations as "N validation errors detected: …", and the error that they use.
 _VALIDATING: Final[Mapping[str, Callable[[str], AwsError]]] = {
     "iam": lambda reason: ValidationError(reason=reason),
     "sts": lambda reason: ValidationError(reason=reason),
@@ -36,14 +36,14 @@ def parse_input(
     uri_params: Mapping[str, str],
     protocol: Protocol | None = None,
 ) -> dict[str, Value]:
-    """The input of an operation: only members that the model knows, of the types that it states.
+    """Parse the input of an operation: only members of the model, with the model's types.
 
     Args:
         body: bounded and already verified; empty for a streamed object, whose content is read elsewhere.
-        uri_params: what the path names, of a REST operation.
-        protocol: the one the caller used; by default what the request's headers say.
+        uri_params: the parameters in the path of a REST operation.
+        protocol: the caller's protocol; by default from the request's headers.
     Raises:
-        The service's own error (400) for what is malformed, missing or against the model's rules.
+        The service's own error (400) for malformed, missing or invalid input.
     """
     if protocol is None:
         protocol = model.protocol
@@ -68,7 +68,7 @@ def _plan(model: ServiceModel, operation_name: str, protocol: Protocol) -> _Plan
         del uri_params
         members = query.read(raw, body)
         if takes_queue_url and "QueueUrl" not in members and raw.raw_path != "/":
-            # The older protocol is also spoken at the queue's own URL.
+            # Requests in the older protocol may also use the queue's own URL.
             scheme = "https" if raw.secure else "http"
             members["QueueUrl"] = f"{scheme}://{raw.header('host')}{raw.raw_path}"
         if check is not None:
@@ -116,7 +116,7 @@ def _check(operation: OperationModel, protocol: Protocol) -> _Check | None:
 
 
 def _required_check(shape: StructureShape, service: str, protocol: Protocol) -> _Check:
-    """EC2 and SQS name the first parameter that is missing."""
+    """Check required members; EC2 and SQS name only the first missing parameter."""
     required = RequiredMembers(shape, service, protocol)
     end = "." if service == "sqs" else ""
 

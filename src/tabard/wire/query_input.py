@@ -1,4 +1,4 @@
-"""Input of the query protocol and of its EC2 flavor: a compiled reader for each shape.
+"""Input of the query protocol and its EC2 variant: a compiled reader for each shape.
 
 AWS: https://smithy.io/2.0/aws/protocols/aws-query-protocol.html, …/aws-ec2-query-protocol.html
 """
@@ -21,11 +21,11 @@ _NOT_MEMBERS: Final = PRESIGNED_QUERY_KEYS | {"Action", "Version"}
 _MAX_INDEX_DIGITS: Final = 6
 
 Reader: TypeAlias = Callable[[Node, str], Value]
-"""From a node of the tree, and the name it is reached by, to a typed value."""
+"""Converts a node of the tree, with its name, to a typed value."""
 
 
 class QueryInput:
-    """How one operation's parameters become typed input."""
+    """The reader of one operation's parameters."""
 
     __slots__ = ("_is_ec2", "_read")
 
@@ -36,7 +36,7 @@ class QueryInput:
         self._read: Reader | None = compiler.compile(shape) if shape is not None else None
 
     def read(self, raw: RawRequest, body: bytes) -> dict[str, Value]:
-        """Typed members; UnknownParameter, InvalidParameterValue (EC2) or MalformedInput (400)."""
+        """Return typed members. UnknownParameter, InvalidParameterValue (EC2) or MalformedInput (400)."""
         parameters = parse_form(body if raw.method == "POST" else raw.raw_query.encode())
         tree = spell_tree(parameters, without=_NOT_MEMBERS)
         if self._read is None:
@@ -48,7 +48,7 @@ class QueryInput:
 
 
 class _Compiler(ABC):
-    """Readers by shape; a shape that contains itself finds its own reader when it runs."""
+    """Readers by shape; a recursive shape looks up its own reader at run time."""
 
     def __init__(self) -> None:
         self._readers: dict[str, Reader] = {}
@@ -71,30 +71,30 @@ class _Compiler(ABC):
             return self._map(shape)
         return self._scalar(shape)
 
-    # What the two flavors differ in.
+    # The differences between the variants.
 
     @abstractmethod
     def wire_name(self, member: str, shape: Shape) -> str:
-        """What a member of a structure is called."""
+        """Return the wire name of a structure's member."""
 
     @abstractmethod
     def list_infix(self, shape: ListShape) -> str | None:
-        """The part of the name between a list and its index."""
+        """Return the part of the name between a list and its index."""
 
     def entry_names(self, shape: MapShape) -> tuple[str, str]:
-        """What an entry of a map calls its key and its value."""
+        """Return the names of the key and the value in a map's entry."""
         key, value = shape.key.serialization, shape.value.serialization
         return str(key.get("name", "key")), str(value.get("name", "value"))
 
     @abstractmethod
     def refuse_unknown(self, path: str) -> None:
-        """What an unknown parameter leads to."""
+        """Handle an unknown parameter."""
 
     @abstractmethod
     def bad_value(self, path: str, value: str, kind: str) -> AwsError:
-        """The error for a value that is not of its kind."""
+        """Return the error for a value of the wrong kind."""
 
-    # What they share.
+    # The shared part.
 
     def _structure(self, shape: StructureShape) -> Reader:
         known = {
@@ -205,7 +205,7 @@ class _QueryCompiler(_Compiler):
 
 
 class _SqsCompiler(_QueryCompiler):
-    """SQS: every list and map is flattened, under a name that its model does not tell."""
+    """SQS: every list and map is flattened, under a name that its model lacks."""
 
     def wire_name(self, member: str, shape: Shape) -> str:
         if shape.name in MAP_NAMES:
@@ -244,7 +244,7 @@ def _compiler(service: str, protocol: Protocol) -> _Compiler:
 
 
 class ParameterNames:
-    """How the caller's protocol calls members and values, for sentences that name a parameter."""
+    """The names of members and values in the caller's protocol, for sentences that name a parameter."""
 
     __slots__ = ("_compiler",)
 
@@ -252,14 +252,14 @@ class ParameterNames:
         self._compiler = compiler
 
     def member(self, member: str, shape: Shape) -> str:
-        """The name of a structure's member."""
+        """Return the name of a structure's member."""
         return member if self._compiler is None else self._compiler.wire_name(member, shape)
 
     def map_value(self, shape: MapShape) -> str | None:
-        """The name of the value of a map's entry; None where an entry goes by its key."""
+        """Return the name of the value in a map's entry; None if an entry is named by its key."""
         return None if self._compiler is None else self._compiler.entry_names(shape)[1]
 
 
 def parameter_names(service: str, protocol: Protocol) -> ParameterNames:
-    """The names of a form's parameters; those of the model where the input is JSON."""
+    """Return the names of a form's parameters, or the model's names for JSON input."""
     return ParameterNames(None if protocol == "json" else _compiler(service, protocol))

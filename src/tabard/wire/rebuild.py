@@ -1,6 +1,6 @@
-"""The client direction: a request to an upstream, made anew from typed input, and what the upstream answered.
+"""The client direction: requests to an upstream, built from typed input, and parsing of its answers.
 
-INVARIANT: nothing of the caller's request reaches an upstream but the typed input that was authorized.
+INVARIANT: only the authorized typed input of the caller's request reaches an upstream.
 """
 
 import re
@@ -23,7 +23,7 @@ from tabard.wire.xml_input import local_name, parse_xml
 
 
 class UpstreamRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """A request for an upstream, without Host, framing and signature, which are added by who sends it."""
+    """A request for an upstream, without Host, framing and signature, which the sender adds."""
 
     method: str
     raw_path: str
@@ -38,7 +38,7 @@ class UpstreamRequest(msgspec.Struct, frozen=True, kw_only=True):
 _Plan: TypeAlias = Callable[[Mapping[str, Value]], UpstreamRequest]
 _OutputReader: TypeAlias = Callable[[bytes, Sequence[tuple[str, str]]], dict[str, object]]
 
-# Some emulators answer what an SDK would make of their answer.
+# Some emulators answer with the sentence that an SDK would build.
 _AS_SDK_TELLS_IT: Final = re.compile(r"An error occurred \(\w+\) when calling the \w+ operation: ")
 _NOT_DETAILS: Final = frozenset({"Code", "Message", "RequestId", "HostId", "Resource"})
 
@@ -48,9 +48,9 @@ def rebuild_request(
     operation_name: str,
     input: Mapping[str, Value],  # noqa: A002  botocore's word
 ) -> UpstreamRequest:
-    """The request of an operation in the service's own protocol: known members, and nothing else.
+    """Build the request of an operation in the service's own protocol, from known members only.
 
-    A streamed body is left out; it is sent by who streams it. ValueError where the wire cannot hold a value.
+    A streamed body is not included; its streamer sends it. Raises ValueError if a value has no wire form.
     """
     return _plan(model, operation_name)(input)
 
@@ -91,10 +91,10 @@ def parse_upstream_output(
     headers: Sequence[tuple[str, str]],
     body: bytes,
 ) -> dict[str, object] | RelayedError:
-    """What an upstream answered, by member names; for answers that are not streamed.
+    """Parse an upstream's answer that is not streamed, into members by name.
 
     Returns:
-        The output; or the upstream's error, as one to raise; an answer that cannot be read is one too.
+        The output, or the upstream's error to raise. An unreadable answer is such an error too.
     """
     is_json = model.protocol == "json"
     if status >= 300:
@@ -102,7 +102,7 @@ def parse_upstream_output(
     try:
         if is_json:
             return _json_output(model, operation_name, headers, body)
-        # CopyObject and its kind begin with 200 before they know how it ends.
+        # CopyObject and similar operations send 200 before they know the result.
         body = body.lstrip()
         if b"<Error" in body[:1024] and local_name(parse_xml(body)) == "Error":
             return _xml_error(500, body)
@@ -119,7 +119,7 @@ def parse_upstream_output(
 def _parsed(
     model: ServiceModel, operation_name: str, status: int, headers: Sequence[tuple[str, str]], body: bytes
 ) -> dict[str, object]:
-    """By botocore's own parser, as an SDK would read it."""
+    """Parse by botocore's own parser, like an SDK."""
     shape = model.operation_model(operation_name).output_shape
     response = {"status_code": status, "headers": HeadersDict(headers), "body": body}
     parsed: dict[str, object] = create_parser(model.protocol).parse(response, shape)
@@ -137,7 +137,7 @@ def _json_output(
     try:
         members = reader(document, 0)
     except SerializationException:
-        # An emulator that is lax about types: botocore's parser is as lax.
+        # An emulator may be lax about types; botocore's parser accepts that.
         return _parsed(model, operation_name, 200, headers, body)
     return dict(members) if isinstance(members, dict) else {}
 
@@ -200,7 +200,7 @@ def _xml_error(status: int, body: bytes) -> RelayedError:
 
 
 def _unreadable(status: int) -> RelayedError:
-    """An error by its status alone, as the answer to HEAD has it."""
+    """Make an error from the status alone, as in an answer to HEAD."""
     try:
         phrase = HTTPStatus(status).phrase
     except ValueError:

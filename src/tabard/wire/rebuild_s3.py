@@ -1,4 +1,4 @@
-"""S3 requests for an upstream, path-style, from typed input; compiled once for each operation."""
+"""Path-style S3 requests for an upstream, from typed input; compiled once for each operation."""
 
 import base64
 import hashlib
@@ -21,7 +21,7 @@ _PLAIN: Final = {safe: re.compile(f"[A-Za-z0-9{re.escape(safe)}]*") for safe in 
 
 
 class RestXmlRequest:
-    """How the typed input of one S3 operation becomes a request."""
+    """The builder of requests for one S3 operation."""
 
     __slots__ = (
         "_has_bucket",
@@ -67,7 +67,7 @@ class RestXmlRequest:
             self._write_payload = _payload_writer(shape.members[self._payload])
 
     def build(self, members: Mapping[str, Value]) -> tuple[str, str, list[tuple[str, str]], bytes]:
-        """Raw path, raw query, headers and body. KeyError where the bucket or the key is missing."""
+        """Return raw path, raw query, headers and body. Raises KeyError without bucket or key."""
         raw_path = "/"
         if self._has_bucket:
             raw_path = f"/{_quoted(str(members['Bucket']), _SAFE)}"
@@ -124,12 +124,12 @@ def _payload_writer(shape: Shape) -> Callable[[Any], bytes] | None:
 
 
 def _quoted(text: str, safe: str) -> str:
-    """Percent-encoded, where there is anything to encode."""
+    """Percent-encode the text if necessary."""
     return text if _PLAIN[safe].fullmatch(text) is not None else quote(text, safe=safe)
 
 
 def copy_source(value: object) -> str:
-    """`bucket/key?versionId=…`, decoded once and encoded anew: an upstream can read it one way only."""
+    """Decode and re-encode `bucket/key?versionId=…`, so that an upstream has only one reading."""
     path, mark, version = str(value).partition("?versionId=")
     name = unquote_to_bytes(path).decode("utf-8").removeprefix("/")
     encoded = quote(name, safe=_SAFE_IN_PATH)

@@ -1,4 +1,4 @@
-"""From an operation's typed output to its HTTP answer, by plans compiled once for each operation."""
+"""Renderer of an operation's typed output as its HTTP answer, by a plan compiled once for each operation."""
 
 import zlib
 from collections.abc import Callable, Mapping
@@ -29,9 +29,9 @@ def render_output(
     request_id: str,
     protocol: Protocol | None = None,
 ) -> Answer:
-    """The answer that carries `output`, which goes by botocore's member names.
+    """Render the answer for `output`, which has botocore's member names.
 
-    Members unknown to the model, and those that are None, are left out; an empty list stays an empty element.
+    It omits unknown members and those that are None; an empty list stays an empty element.
     """
     return _plan(model, operation_name, protocol or model.protocol)(output, request_id)
 

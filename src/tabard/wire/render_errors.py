@@ -1,4 +1,4 @@
-"""Errors in the caller's protocol, as each service puts them on the wire.
+"""Renderer of errors in the caller's protocol, in each service's form.
 
 AWS: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html,
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html,
@@ -44,11 +44,11 @@ def render_error(
     head: bool = False,
     resource: str = "",
 ) -> Answer:
-    """The answer that carries an error.
+    """Render the answer for an error.
 
     Args:
-        head: to a HEAD request, whose answer has no body.
-        resource: the path that S3 names in its errors.
+        head: whether it answers a HEAD request, without a body.
+        resource: the path in S3's errors.
     """
     if protocol == "json":
         return _json(service_model(service), error, request_id)

@@ -1,4 +1,4 @@
-"""What came over the wire, and what was asked: the values between the rooms."""
+"""A raw HTTP request, and the API call that it contains: the values that the packages exchange."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -17,20 +17,20 @@ Protocol: TypeAlias = Literal["query", "ec2", "json", "rest-xml"]
 
 # Recursive, and usable at run time.
 Value: TypeAlias = Union[str, int, float, bool, bytes, datetime, "list[Value]", "dict[str, Value]"]
-"""One typed input value, named and typed as botocore's model has it."""
+"""One typed input value, with name and type of botocore's model."""
 
 _MADE_OF_HEADERS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class RawRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """One HTTP request as it arrived, without its body. It is a `sigv4` Signable.
+    """One received HTTP request without its body. It is a `sigv4` Signable.
 
     `raw_path` and `raw_query` (without the question mark) are as on the wire; header names are in lower case,
-    in the order of arrival. `values` are always those of `headers` by name, repeated ones joined by commas,
-    as they are signed. `network_path` is what the listener vouches for, None where it knows nothing.
-    `client_certificate` is what the listener's TLS layer has verified. `relayed`: an enrolled machine has led
-    it here, from an application of its own that asked in plain HTTP there.
-    The repr leaves out what may hold a signature or a session token.
+    in the order of arrival. `values` are always those of `headers` by name; repeated ones are joined by
+    commas, as for the signature. `network_path` comes from the listener, or is None. The listener's TLS layer
+    has verified `client_certificate`. `relayed`: an enrolled machine forwarded it from a local application,
+    which sent plain HTTP.
+    The repr omits every part that may contain a signature or a session token.
     """
 
     method: str
@@ -55,16 +55,16 @@ class RawRequest(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def header(self, name: str) -> str | None:
-        """The value of the header `name` (lower case); repeated ones joined by commas, as they are signed."""
+        """Return the value of the header `name` (lower case); repeated ones are joined by commas."""
         return self.values.get(name)
 
     def header_values(self, name: str) -> tuple[str, ...]:
-        """Every value of the header `name` (lower case), in order."""
+        """Return every value of the header `name` (lower case), in order."""
         return tuple([value for candidate, value in self.headers if candidate == name])
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
-    """One API operation that a caller asks for, with typed input under botocore's member names."""
+    """One requested API operation, with typed input under botocore's member names."""
 
     service: ServiceName
     operation: str

@@ -1,4 +1,4 @@
-"""Which required member of an input is missing first, at any depth, for services that name one parameter.
+"""Search for the first missing required member, at any depth, for services that name one parameter.
 
 AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html and
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/CommonErrors.html (MissingParameter)
@@ -13,11 +13,11 @@ from tabard.wire.query_input import parameter_names
 from tabard.wire.request import Protocol, Value
 
 _Finder: TypeAlias = Callable[[Value, str], str | None]
-"""From a value, and the name it goes by, to the name of a member that is missing within."""
+"""Returns the name of a missing member within a value with this name, or None."""
 
 
 class RequiredMembers:
-    """What one input shape demands to be there."""
+    """The required members of one input shape."""
 
     __slots__ = ("_find",)
 
@@ -25,12 +25,12 @@ class RequiredMembers:
         self._find = _Compiler(service, protocol).compile(shape)
 
     def first_missing(self, members: Mapping[str, Value]) -> str | None:
-        """The parameter's name as the caller would write it, such as `Entries.2.Id`."""
+        """Return the parameter's name in the caller's spelling, such as `Entries.2.Id`."""
         return self._find(dict(members), "") if self._find is not None else None
 
 
 class _Compiler:
-    """Finders by shape; None where nothing within a shape is required."""
+    """Finders by shape; None if a shape has no required members."""
 
     def __init__(self, service: str, protocol: Protocol) -> None:
         self._names = parameter_names(service, protocol)
@@ -38,7 +38,7 @@ class _Compiler:
 
     def compile(self, shape: Shape) -> _Finder | None:
         if shape.name in self._open:
-            return None  # within itself: no model requires a member there
+            return None  # recursive: no model requires a member there
         self._open.add(shape.name)
         try:
             if isinstance(shape, StructureShape):
@@ -94,7 +94,7 @@ def _each(finder: _Finder | None) -> _Finder | None:
 
 
 def _every(finder: _Finder | None, value_name: str | None) -> _Finder | None:
-    """`value_name`: how a form calls an entry's value, which it reaches by number; JSON goes by the key."""
+    """Search a map. `value_name`: the name of an entry's value in a form; JSON uses the key instead."""
     if finder is None:
         return None
 

@@ -1,4 +1,4 @@
-"""Input of S3's REST protocol: from path, query, headers and XML body, by tables compiled once.
+"""Input of S3's REST protocol, from path, query, headers and XML body, by tables compiled once.
 
 AWS: https://docs.aws.amazon.com/AmazonS3/latest/API/RESTAPI.html
 """
@@ -24,7 +24,7 @@ _REQUIRED_ELSEWHERE: Final = frozenset({"uri", "querystring"})
 
 
 class RestXmlInput:
-    """How one S3 operation's request becomes typed input. A streamed body is not read here."""
+    """The reader of one S3 operation's input. It does not read a streamed body."""
 
     __slots__ = (
         "_from_headers",
@@ -90,7 +90,7 @@ class RestXmlInput:
             self._read_text = inner.type_name == "string"
 
     def read(self, raw: RawRequest, body: bytes, uri_params: Mapping[str, str]) -> dict[str, Value]:
-        """Typed members; S3's InvalidArgument, InvalidRequest, MalformedXML, MissingRequestBodyError."""
+        """Return typed members. InvalidArgument, InvalidRequest, MalformedXML, MissingRequestBodyError."""
         found: dict[str, Value] = dict(uri_params)
         from_headers, prefixes = self._from_headers, self._prefixes
         for name, text in raw.headers:
@@ -148,7 +148,7 @@ def _convert(reader: _TextReader, text: str, name: str) -> Value:
 
 
 def _collect(found: dict[str, Value], member: str, name: str, text: str) -> None:
-    """S3 joins the values of a metadata header that is given more than once."""
+    """Add a value; like S3, join the values of a repeated metadata header."""
     metadata = found.setdefault(member, {})
     if isinstance(metadata, dict):
         before = metadata.get(name)
@@ -156,7 +156,7 @@ def _collect(found: dict[str, Value], member: str, name: str, text: str) -> None
 
 
 def _required_in(shape: Shape) -> Callable[[Value], None]:
-    """A check that every required member of an XML document is there: MalformedXML (400)."""
+    """Make a check for the required members of an XML document: MalformedXML (400)."""
 
     def check_structure(inner: StructureShape, value: Value) -> None:
         if not isinstance(value, dict):

@@ -19,7 +19,7 @@ S3_NAMESPACE: Final = "http://s3.amazonaws.com/doc/2006-03-01/"
 
 _TextWriter: TypeAlias = Callable[[Any], str]
 
-# The root elements of S3's answers, from its API reference; botocore's model does not name them.
+# The root elements of S3's answers, from its API reference; botocore's model lacks them.
 _ROOTS: Final = MappingProxyType(
     {
         "CompleteMultipartUpload": "CompleteMultipartUploadResult",
@@ -50,12 +50,12 @@ _ROOTS: Final = MappingProxyType(
 
 
 def s3_host_id(request_id: str) -> str:
-    """The value of `x-amz-id-2`: opaque, and the same for the same request."""
+    """Return the value of `x-amz-id-2`: opaque, and constant for one request."""
     return base64.b64encode(hashlib.sha256(request_id.encode()).digest()).decode("ascii")
 
 
 class RestXmlOutput:
-    """How one S3 operation's output becomes an answer."""
+    """The renderer of one S3 operation's output."""
 
     __slots__ = ("_headers", "_payload", "_prefixes", "_status", "_status_member", "_write_body")
 
@@ -102,7 +102,7 @@ class RestXmlOutput:
             self._write_body = _document(name, writers.structure(shape, in_body))
 
     def render(self, output: Mapping[str, object], request_id: str) -> Answer:
-        """The answer; `Body` may be bytes, text, or an iterator that is streamed."""
+        """Render the answer. `Body` may be bytes, text, or an iterator, which is streamed."""
         headers = [("x-amz-id-2", s3_host_id(request_id)), ("x-amz-request-id", request_id)]
         table = self._headers
         for member, value in output.items():
@@ -140,7 +140,7 @@ def _document(name: str, write: Callable[[Any, list[str]], None]) -> Callable[[M
 
 
 def _location(output: Mapping[str, object]) -> bytes:
-    """GetBucketLocation: the root itself holds the region, and us-east-1 is nothing.
+    """Render GetBucketLocation: the root element contains the region, and is empty for us-east-1.
 
     AWS: https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketLocation.html
     """
@@ -159,7 +159,7 @@ def _header_writer(shape: Shape) -> _TextWriter:
 
 
 def _one_line(text: str) -> str:
-    """A header's value, which cannot hold the ends of lines."""
+    """Return a header's value without line breaks."""
     if "\r" in text or "\n" in text or "\0" in text:
         return text.replace("\r", " ").replace("\n", " ").replace("\0", " ")
     return text

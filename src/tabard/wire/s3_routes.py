@@ -1,7 +1,7 @@
-"""Which S3 operation a method, a path and a query ask for, read off botocore's model.
+"""Routing of S3 requests: method, path and query select an operation, by botocore's model.
 
-Every key of the query must be one that the operation knows. An unknown subresource therefore is no operation
-at all; it never falls through to plain GetObject, PutObject or ListObjects.
+The operation must know every key of the query. An unknown subresource is therefore no operation: it never
+falls through to plain GetObject, PutObject or ListObjects.
 """
 
 import re
@@ -20,7 +20,7 @@ from tabard.wire.service_model import service_model
 
 KEY_LIMIT_BYTES: Final = 1024
 IGNORED_QUERY_KEYS: Final = frozenset({"x-id"})
-"""Names of the operation that some SDKs add for the reader of a log."""
+"""Query keys with the operation's name, which some SDKs add for logs."""
 PRESIGNED_QUERY_KEYS: Final = frozenset(
     {
         "X-Amz-Algorithm",
@@ -45,7 +45,7 @@ _BAD_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 class S3Route(msgspec.Struct, frozen=True, kw_only=True):
-    """The operation, and what the path names: `Bucket`, or `Bucket` and `Key`, decoded once."""
+    """The operation, and the path's parameters: `Bucket`, or `Bucket` and `Key`, decoded once."""
 
     operation: str
     uri_params: Mapping[str, str]
@@ -71,11 +71,11 @@ _Table: TypeAlias = Mapping[tuple[str, str], tuple[_Candidate, ...]]
 
 
 def match_s3_operation(raw: RawRequest) -> S3Route | UnknownOperation:
-    """The operation of a path-style request, and what its path names.
+    """Find the operation of a path-style request, and the path's parameters.
 
     Raises:
-        InvalidURI (400): a bad percent escape, bytes that are not UTF-8, a path not beginning with a slash.
-        InvalidBucketName, KeyTooLongError (400). InvalidArgument (400): a query parameter given twice.
+        InvalidURI (400): an invalid percent escape, bytes that are not UTF-8, or a path without first slash.
+        InvalidBucketName, KeyTooLongError (400). InvalidArgument (400): a duplicate query parameter.
     """
     uri_params = parse_s3_path(raw.raw_path)
     level = _LEVELS[len(uri_params)]
@@ -100,7 +100,7 @@ _LEVELS: Final = ("the service", "a bucket", "an object")
 
 
 def parse_s3_path(raw_path: str) -> dict[str, str]:
-    """Bucket and key of a path-style path, percent-decoded exactly once. A key may hold anything."""
+    """Split a path-style path into bucket and key, percent-decoded exactly once. A key has any characters."""
     if not raw_path.startswith("/"):
         raise InvalidURI
     raw_bucket, slash, raw_key = raw_path[1:].partition("/")
@@ -120,7 +120,7 @@ def parse_s3_path(raw_path: str) -> dict[str, str]:
 
 
 def parse_s3_query(raw_query: str) -> dict[str, str]:
-    """The query's parameters, decoded once; `+` is a space. A name given twice is refused."""
+    """Parse the query's parameters, decoded once; `+` is a space. A duplicate name is refused."""
     parameters: dict[str, str] = {}
     for part in raw_query.split("&"):
         if not part:
@@ -156,7 +156,7 @@ def _table() -> _Table:
             continue
         candidate, level = _candidate(operation)
         table.setdefault((operation.http["method"], level), []).append(candidate)
-    # The most specific comes first: what demands more keys wins over what merely knows them.
+    # The most specific comes first: an operation that requires more keys wins over one that permits them.
     return {
         key: tuple(sorted(found, key=lambda candidate: -len(candidate.required)))
         for key, found in table.items()
@@ -165,7 +165,7 @@ def _table() -> _Table:
 
 @cache
 def _plain_table() -> Mapping[tuple[str, str, bool], str]:
-    """The operations that need no query: what nearly every request asks for."""
+    """Return the operations without a query, which nearly every request uses."""
     return {
         (*key, is_copy): candidate.operation
         for key, found in _table().items()

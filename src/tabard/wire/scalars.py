@@ -1,4 +1,4 @@
-"""Scalars on the wire: text of query strings, XML and headers ⇄ typed values, and AWS's forms of time."""
+"""Scalars on the wire: text of query strings, XML and headers ⇄ typed values, and AWS's time formats."""
 
 import base64
 import binascii
@@ -24,13 +24,13 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def timestamp_format(shape: Shape, default: TimestampFormat) -> TimestampFormat:
-    """How a timestamp shape goes over the wire."""
+    """Return the wire format of a timestamp shape."""
     stated = shape.serialization.get("timestampFormat")
     return stated if stated in ("iso8601", "unixTimestamp", "rfc822") else default
 
 
 def text_reader(shape: Shape, default_format: TimestampFormat) -> Callable[[str], Scalar]:
-    """A function from the wire's text to the value of a scalar shape; it raises ValueError."""
+    """Return a function that converts wire text to a scalar shape's value; it raises ValueError."""
     kind = shape.type_name
     if kind == "timestamp":
         return _TIMESTAMP_READERS[timestamp_format(shape, default_format)]
@@ -38,7 +38,7 @@ def text_reader(shape: Shape, default_format: TimestampFormat) -> Callable[[str]
 
 
 def text_writer(shape: Shape, default_format: TimestampFormat) -> Callable[[object], str]:
-    """A function from the value of a scalar shape to the wire's text."""
+    """Return a function that converts a scalar shape's value to wire text."""
     kind = shape.type_name
     if kind == "timestamp":
         return _TIMESTAMP_WRITERS[timestamp_format(shape, default_format)]
@@ -46,7 +46,7 @@ def text_writer(shape: Shape, default_format: TimestampFormat) -> Callable[[obje
 
 
 def epoch_seconds(moment: object) -> float | int:
-    """Seconds since 1970 as JSON has them: whole where they are whole."""
+    """Return seconds since 1970 for JSON: an integer if they are whole."""
     if not isinstance(moment, datetime):
         raise TypeError(f"not a datetime: {type(moment).__name__}")
     seconds = moment.timestamp()
@@ -54,7 +54,7 @@ def epoch_seconds(moment: object) -> float | int:
 
 
 def from_epoch_seconds(seconds: float) -> datetime:
-    """An aware UTC datetime; ValueError beyond the years 1 to 9999."""
+    """Return an aware UTC datetime. Raises ValueError beyond the years 1 to 9999."""
     try:
         return _EPOCH + timedelta(seconds=seconds)
     except OverflowError as error:
@@ -62,14 +62,14 @@ def from_epoch_seconds(seconds: float) -> datetime:
 
 
 def read_iso8601(text: str) -> datetime:
-    """`2026-01-31T12:00:00Z`, with or without seconds, fraction and offset; UTC unless it says otherwise."""
+    """Parse `2026-01-31T12:00:00Z`; seconds, fraction and offset are optional; the default is UTC."""
     if not _ISO8601.fullmatch(text):
         raise ValueError("not an ISO 8601 time")
     return _in_utc(datetime.fromisoformat(text))
 
 
 def write_iso8601_millis(moment: object) -> str:
-    """`2026-01-31T12:00:00.000Z`: EC2's and S3's form."""
+    """Format as `2026-01-31T12:00:00.000Z`, like EC2 and S3."""
     if not isinstance(moment, datetime):
         raise TypeError(f"not a datetime: {type(moment).__name__}")
     utc = moment.astimezone(UTC)
@@ -77,7 +77,7 @@ def write_iso8601_millis(moment: object) -> str:
 
 
 def write_iso8601(moment: object) -> str:
-    """`2026-01-31T12:00:00Z`: IAM's and STS's form."""
+    """Format as `2026-01-31T12:00:00Z`, like IAM and STS."""
     if not isinstance(moment, datetime):
         raise TypeError(f"not a datetime: {type(moment).__name__}")
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -92,7 +92,7 @@ def _read_rfc822(text: str) -> datetime:
 
 
 def _in_utc(moment: datetime) -> datetime:
-    """The same moment in UTC; ValueError beyond the years 1 to 9999."""
+    """Convert a time to UTC. Raises ValueError beyond the years 1 to 9999."""
     try:
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except OverflowError as error:
@@ -138,7 +138,7 @@ def _read_float(text: str) -> float:
 
 
 def read_blob(text: str) -> bytes:
-    """Strict base64; ValueError."""
+    """Decode strict base64. Raises ValueError."""
     try:
         return base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as error:

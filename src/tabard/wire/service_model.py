@@ -8,7 +8,7 @@ from botocore.model import ServiceModel
 
 from tabard.model.own_services import OWN_SERVICES
 
-# Only what botocore ships: a customer's ~/.aws/models must not decide what the edge understands.
+# Only botocore's own models: a customer's ~/.aws/models must not change the edge's parsing.
 _LOADER: Final = Loader(
     extra_search_paths=[Loader.BUILTIN_DATA_PATH],
     include_default_search_paths=False,
@@ -17,7 +17,7 @@ _LOADER: Final = Loader(
 
 @cache
 def service_model(name: str) -> ServiceModel:
-    """The model of `iam`, `sts`, `ec2`, `s3`, `dynamodb`, `sqs`, or of our own `hosts` and `tabard`."""
+    """Load the model of `iam`, `sts`, `ec2`, `s3`, `dynamodb`, `sqs`, or of our own `hosts` and `tabard`."""
     if name in OWN_SERVICES:
         return ServiceModel(OWN_SERVICES[name].model(), name)
     return ServiceModel(_LOADER.load_service_model(name, "service-2"), name)

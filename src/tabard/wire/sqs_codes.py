@@ -35,10 +35,10 @@ _SHAPE_NAMES: Final[Mapping[str, str]] = MappingProxyType({code: name for name, 
 
 
 def sqs_query_code(code: str) -> str:
-    """The code of the query protocol, of either name."""
+    """Convert either name to the code of the query protocol."""
     return _QUERY_CODES.get(code, code)
 
 
 def sqs_shape_name(code: str) -> str:
-    """The shape of the JSON protocol, of either name."""
+    """Convert either name to the shape of the JSON protocol."""
     return _SHAPE_NAMES.get(code, code)

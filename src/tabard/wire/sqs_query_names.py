@@ -1,4 +1,4 @@
-"""What SQS's query protocol calls its lists and maps; botocore's model, made for JSON, no longer says.
+"""The names of lists and maps in SQS's query protocol; botocore's JSON model no longer contains them.
 
 AWS: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-making-api-requests-xml.html
 """

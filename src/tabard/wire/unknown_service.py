@@ -1,6 +1,6 @@
-"""A request for a service that Tabard does not have, answered as that service's own SDK can read it.
+"""Answers to requests for a service that Tabard does not have, in a form that the service's SDK can read.
 
-AWS: https://smithy.io/2.0/aws/protocols/index.html says where each protocol's errors stand.
+AWS: https://smithy.io/2.0/aws/protocols/index.html describes each protocol's errors.
 """
 
 import re
@@ -36,7 +36,7 @@ _CODES: Final[Mapping[ForeignProtocol, tuple[str, int]]] = MappingProxyType(
 
 
 class ServiceNotOffered(CodedError):
-    """The signature is for a service that Tabard does not have. Nothing was verified and no policy asked."""
+    """The signature is for a service that Tabard does not have. No signature or policy was checked."""
 
     not_offered = True
 
@@ -53,7 +53,7 @@ class ServiceNotOffered(CodedError):
 
 
 def foreign_service(raw: RawRequest, scope_service: str | None) -> str | None:
-    """Return the name of a service that Tabard does not have; None where the request names none.
+    """Return the name of a service that Tabard does not have; None if the request names none.
 
     Args: scope_service: the service in the scope; headers name the service of an unsigned request.
     """
@@ -67,7 +67,7 @@ def foreign_service(raw: RawRequest, scope_service: str | None) -> str | None:
 
 
 def foreign_protocol(raw: RawRequest, service: str) -> ForeignProtocol:
-    """The protocol that a request speaks, by its headers; by the service's name where they are silent."""
+    """Return a request's protocol: from its headers, or otherwise from the service's name."""
     if raw.header("smithy-protocol") == "rpc-v2-cbor":
         return "cbor"
     if raw.header("x-amz-target") is not None:
@@ -81,7 +81,7 @@ def foreign_protocol(raw: RawRequest, service: str) -> ForeignProtocol:
 
 
 def render_unknown_service(raw: RawRequest, error: ServiceNotOffered) -> Answer:
-    """The error in the protocol of the service that was asked for."""
+    """Render the error in the protocol of the requested service."""
     code, message = error.error_code, error.message
     headers = [("x-amzn-requestid", raw.request_id), ("x-amzn-errortype", code)]
     if error.protocol == "cbor":
@@ -107,6 +107,6 @@ def render_unknown_service(raw: RawRequest, error: ServiceNotOffered) -> Answer:
 
 
 def _cbor_text(text: str) -> bytes:
-    """RFC 8949, section 3.1: major type 3, a length of 16 bits."""
+    """Encode a text by RFC 8949, section 3.1: major type 3, a length of 16 bits."""
     content = text.encode()
     return b"\x79" + len(content).to_bytes(2, "big") + content

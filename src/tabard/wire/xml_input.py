@@ -1,6 +1,6 @@
 """XML bodies → typed values: a hardened parser, and compiled readers for each shape.
 
-No document type, no entities, bounded depth and size. Elements that the model does not know are refused.
+No document type, no entities, bounded depth and size. Elements that are not in the model are refused.
 """
 
 from collections.abc import Callable
@@ -42,7 +42,7 @@ class _BoundedTreeBuilder(TreeBuilder):
 
 
 def parse_xml(body: bytes) -> Element:
-    """The root element; MalformedXML (400)."""
+    """Parse a body and return its root element. Raises MalformedXML (400)."""
     parser = DefusedXMLParser(
         target=_BoundedTreeBuilder(), forbid_dtd=True, forbid_entities=True, forbid_external=True
     )
@@ -57,7 +57,7 @@ def parse_xml(body: bytes) -> Element:
 
 
 def local_name(element: Element) -> str:
-    """An element's name without its namespace."""
+    """Return an element's name without its namespace."""
     return element.tag.rpartition("}")[2]
 
 
@@ -68,7 +68,7 @@ class XmlReaders:
         self._readers: dict[str, Reader] = {}
 
     def compile(self, shape: Shape) -> Reader:
-        # Names on the wire come with the reference to a shape, so only what has none is shared.
+        # The reference to a shape contains its wire name, so that only shapes without names share readers.
         if not isinstance(shape, StructureShape):
             return self._compile(shape)
         name = shape.name
@@ -95,7 +95,7 @@ class XmlReaders:
         return read
 
     def _list(self, shape: ListShape) -> Reader:
-        """A list within an element of its own; flattened ones are the structure's affair."""
+        """Make a reader of a list in its own element; the structure's reader handles flattened lists."""
         read_member = self.compile(shape.member)
         item_name = str(shape.member.serialization.get("name", "member"))
 

@@ -1,4 +1,4 @@
-"""Typed values → XML text: compiled writers for each shape, and escaping that never emits invalid XML."""
+"""Typed values → XML text: compiled writers for each shape, and escaping that always gives valid XML."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -10,20 +10,20 @@ from tabard.wire.scalars import text_writer, timestamp_format, write_iso8601, wr
 from tabard.wire.sqs_query_names import LIST_NAMES, MAP_NAMES
 
 Writer: TypeAlias = Callable[[Any, list[str]], None]
-"""Appends the inside of an element that holds a value."""
+"""Appends the content of an element for a value."""
 
 DECLARATION: Final = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
-# XML 1.0, 2.2: what is no character may not stand in a document, not even as a reference.
+# XML 1.0, 2.2: a code point that is no character may not occur in a document, not even as a reference.
 _NO_CHARACTER: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _SPECIAL: Final = re.compile('[&<>"\r]|[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]')
 _SECONDS_SERVICES: Final = frozenset({"iam"})
 
 
 def escape(text: str) -> str:
-    """`text` for an element or an attribute.
+    """Escape `text` for an element or an attribute.
 
-    Differs: control characters, which AWS writes as references that no parser accepts, become U+FFFD.
+    Differs: control characters become U+FFFD. AWS writes them as references, which no parser accepts.
     """
     if not _SPECIAL.search(text):
         return text
@@ -38,14 +38,14 @@ def escape(text: str) -> str:
 
 
 def escape_or_refuse(text: str) -> str:
-    """`text` for an element of a request, which must arrive as it is: ValueError where XML cannot hold it."""
+    """Escape `text` for a request, which must arrive unchanged. ValueError if XML cannot express it."""
     if _NO_CHARACTER.search(text):
         raise ValueError("a value holds a character that XML cannot")
     return escape(text)
 
 
 class XmlWriters:
-    """Writers by shape, for one service; `ec2` in the EC2 flavor."""
+    """Writers by shape, for one service; `ec2` uses the EC2 variant."""
 
     def __init__(self, service: str, *, write_text: Callable[[str], str] = escape) -> None:
         self._write_text = write_text
@@ -64,7 +64,7 @@ class XmlWriters:
         return self._writers[name]
 
     def structure(self, shape: StructureShape, members: Mapping[str, Shape]) -> Writer:
-        """A writer of the given members; unknown ones and those that are None are left out."""
+        """Make a writer of the given members; it omits unknown ones and those that are None."""
         writers = {
             member: self._member(member, inner)
             for member, inner in members.items()
@@ -81,7 +81,7 @@ class XmlWriters:
         return write
 
     def element(self, name: str, shape: Shape) -> Writer:
-        """A writer of a whole element."""
+        """Make a writer of a whole element."""
         inner = self.compile(shape)
         start, end, empty = self._tags(name, shape)
         attributes = _attributes(shape)
@@ -160,7 +160,7 @@ class XmlWriters:
 
 
 def _attributes(shape: Shape) -> Callable[[str, Any], str] | None:
-    """How members that are attributes (S3's `xsi:type`) enter the start tag."""
+    """Make the start tag with members that are attributes (S3's `xsi:type`)."""
     if not isinstance(shape, StructureShape):
         return None
     names = {
