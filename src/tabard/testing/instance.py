@@ -1,4 +1,4 @@
-"""An instance for a test: what runs as it, and what it was denied."""
+"""An instance for a test: code runs as it, and the test reads its denials."""
 
 import os
 import subprocess
@@ -20,15 +20,15 @@ from tabard.wiring.local_admin import as_admin
 from tabard.wiring.running import RunningSystem
 
 Document: TypeAlias = Mapping[str, Any]
-"""A policy document as JSON has it."""
+"""A policy document as a JSON object."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Denial:
-    """A request of the instance that was denied, and the sentence it got.
+    """A denied request of the instance, and the sentence of its answer.
 
     `action`: the IAM action that a policy must allow: `s3:ListBucket` for ListObjectsV2.
-    `not_offered`: Tabard does not have the operation or parameter, so no policy denied it; AWS may allow it.
+    `not_offered`: Tabard lacks the operation or parameter, so that no policy denied it; AWS may allow it.
     """
 
     action: str
@@ -39,22 +39,22 @@ class Denial:
 
 
 class System(Protocol):
-    """What an instance asks of the system that it runs in."""
+    """The system in which an instance runs."""
 
     @property
     def running(self) -> RunningSystem:
-        """Where the system is, and the key of its user `admin`."""
+        """The system's endpoint, and the key of its user `admin`."""
 
     def client(self, service: str) -> BaseClient:
-        """A client of the user `admin`."""
+        """Make a boto3 client of the user `admin`."""
 
     def audit(self) -> Sequence[AuditEvent]:
-        """Every event so far, oldest first."""
+        """Return every event so far, oldest first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TabardInstance:
-    """A running instance. Its role and its instance profile have the same name, unless a test chose one."""
+    """A running instance. Its role and instance profile share a name, unless the test chose another."""
 
     instance_id: str
     instance_profile: str
@@ -63,12 +63,12 @@ class TabardInstance:
 
     @property
     def metadata_endpoint(self) -> str:
-        """Where the instance's metadata service listens."""
+        """The endpoint of the instance's metadata service."""
         return self.said_environment["AWS_EC2_METADATA_SERVICE_ENDPOINT"]
 
     @property
     def environment(self) -> dict[str, str]:
-        """The test's own environment as a process of the instance has it: no other source of credentials."""
+        """Return the test's environment for a process of the instance: without other credentials."""
         return instance_environment(
             os.environ,
             metadata_endpoint=self.metadata_endpoint,
@@ -79,11 +79,11 @@ class TabardInstance:
 
     @contextmanager
     def inside(self) -> Iterator[None]:
-        """Let the code in this block act as the instance, in this process: plain boto3 finds its role."""
+        """Run the code of this block as the instance, in this process: plain boto3 finds its role."""
         before = dict(os.environ)
         session = boto3.DEFAULT_SESSION
         _become(self.environment)
-        boto3.DEFAULT_SESSION = None  # it remembers credentials
+        boto3.DEFAULT_SESSION = None  # it caches credentials
         try:
             yield
         finally:
@@ -91,19 +91,19 @@ class TabardInstance:
             _become(before)
 
     def client(self, service: str, **options: object) -> BaseClient:
-        """A client of plain boto3 that acts as the instance, also outside of `inside`."""
+        """Make a plain boto3 client that acts as the instance, also outside of `inside`."""
         with self.inside():
             session = boto3.Session()
-            session.get_credentials()  # read now, for the environment is not the instance's later
+            session.get_credentials()  # read now: later the environment is not the instance's
             return session.client(service, **options)
 
     def run(self, *command: str, **options: object) -> "subprocess.CompletedProcess[str]":
-        """Run a program as the instance; `options` as `subprocess.run` takes them, its output as text."""
+        """Run a program as the instance and capture its output; `options` are those of `subprocess.run`."""
         given: dict[str, Any] = {"capture_output": True, "text": True, "check": False, **options}
         return subprocess.run(command, env=self.environment, **given)  # noqa: S603 - the test's own
 
     def denials(self) -> Sequence[Denial]:
-        """What the instance was denied so far, oldest first; what is not offered here is marked as such."""
+        """Return the instance's denials so far, oldest first; requests that are not offered are marked."""
         return tuple(
             Denial(
                 action=_denied_action(event),
@@ -128,15 +128,15 @@ class TabardInstance:
         expire_now: bool = False,
         clear: bool = False,
     ) -> None:
-        """Let something go wrong, as `tabard fault` does; what is not named stays as it is.
+        """Inject faults, like `tabard fault`. Faults that are not named do not change.
 
         Args:
-            metadata_delay: each answer of the metadata service comes so much later, at most a minute.
+            metadata_delay: delays each answer of the metadata service, by at most a minute.
             metadata_status: 500 to 599, in place of every answer; 0 ends it.
-            credentials_code: shown in place of keys; "" ends it.
-            clock_skew: added to every time that the metadata service tells, at most a day.
-            rotate_now: new keys now; the old ones stay valid. expire_now: the old ones end at once.
-            clear: ends every fault that is not named.
+            credentials_code: replaces the keys; "" ends it.
+            clock_skew: added to every time in the metadata, at most a day.
+            rotate_now: get new keys now; the old ones stay valid. expire_now: revoke the old keys.
+            clear: end every fault that is not named.
         """
         request = SetInstanceFaultsRequest(
             instance_id=self.instance_id,
@@ -151,7 +151,7 @@ class TabardInstance:
         set_instance_faults(as_admin(self.system.running), request)
 
     def terminate(self) -> None:
-        """End the instance; its sessions are refused from then on."""
+        """Terminate the instance. Its sessions are refused from then on."""
         self.system.client("ec2").terminate_instances(InstanceIds=[self.instance_id])
 
 

@@ -1,4 +1,4 @@
-"""The pytest plugin: instances with a policy as fixtures, what they may do and what they are denied.
+"""The pytest plugin: fixtures for instances with policies, whose denials a test can read.
 
 def test_reports_are_read_and_never_written(tabard_instance):
     instance = tabard_instance(policy=READ_REPORTS)
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from tabard.testing.instance import Document, TabardInstance
     from tabard.testing.system import TabardSystem
 
-# Imported where it is used: a test session that asks for no instance does not pay for one.
+# Imported at first use: a test session without instances does not pay for the import.
 
 
 class Launch(Protocol):
-    """Launches an instance; it ends with the test."""
+    """Launches an instance that ends with the test."""
 
     def __call__(
         self,
@@ -29,12 +29,12 @@ class Launch(Protocol):
         instance_profile: str | None = None,
         run_instances: Mapping[str, object] = {},
     ) -> "TabardInstance":
-        """As `TabardSystem.instance`: with these identity policies, or with a given instance profile."""
+        """Like `TabardSystem.instance`: with these identity policies, or with a given instance profile."""
 
 
 @pytest.fixture(scope="session")
 def tabard_system(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[TabardSystem]":
-    """A Tabard of this test session's own, with nothing in it but its IAM user `admin`."""
+    """A Tabard system of this test session. At first it contains only its IAM user `admin`."""
     from tabard.edge.upstreams.embedded_stores import EmbeddedStoresNotInstalled, require_embedded_stores
 
     try:

@@ -1,4 +1,4 @@
-"""A Tabard of a test session's own: started once, ended with it."""
+"""A Tabard system for one test session: started once, stopped at its end."""
 
 import json
 import os
@@ -33,7 +33,7 @@ STOP_SECONDS = 30.0
 _LOOK_SECONDS = 0.05
 _SHOWN_CHARACTERS = 2000
 
-# Says in one line what its environment is, and waits to be ended.
+# Prints its environment in one line, and waits for its end.
 _IDLE = f"""#!{sys.executable}
 import json, os, signal
 print(json.dumps(dict(os.environ)), flush=True)
@@ -47,12 +47,12 @@ Found = TypeVar("Found")
 
 
 class TabardNotStarted(Exception):
-    """The system did not come up; the message holds what it said last."""
+    """The system did not start. The message contains its last output."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TabardSystem:
-    """A running Tabard, asked as its IAM user `admin`: a test prepares with it what its instances need."""
+    """A running Tabard. A test prepares resources for its instances, as the IAM user `admin`."""
 
     running: RunningSystem = field(repr=False)
 
@@ -63,11 +63,11 @@ class TabardSystem:
 
     @property
     def region(self) -> str:
-        """The region that the instances are in."""
+        """The region of the instances."""
         return self.running.region
 
     def client(self, service: str, **options: object) -> BaseClient:
-        """A boto3 client of the user `admin`; `options` as `boto3.client` takes them."""
+        """Make a boto3 client of the user `admin`; `options` are those of `boto3.client`."""
         given: dict[str, Any] = {
             "endpoint_url": self.endpoint,
             "region_name": self.region,
@@ -85,11 +85,11 @@ class TabardSystem:
         trust_policy: Document = TRUST_EC2,
         run_instances: Mapping[str, object] = _NOTHING,
     ) -> TabardInstance:
-        """Launch an instance that waits, for the test to act as it.
+        """Launch an idle instance, so that the test can act as it.
 
         Args:
-            policy: one identity policy of its role, or several; none allows nothing.
-            instance_profile: one that the test has made, in place of `policy`.
+            policy: one identity policy of its role, or several; without one the role has no permissions.
+            instance_profile: an existing instance profile, in place of `policy`.
             run_instances: more arguments of EC2's RunInstances, such as MetadataOptions.
         """
         profile = instance_profile or self.instance_profile(policy, trust_policy=trust_policy)
@@ -111,7 +111,7 @@ class TabardSystem:
     def instance_profile(
         self, policy: Document | Sequence[Document] = (), *, trust_policy: Document = TRUST_EC2
     ) -> str:
-        """Make an instance profile and its role, both of the returned name, with these inline policies."""
+        """Make an instance profile and its role with these inline policies; return their common name."""
         name = f"test-{secrets.token_hex(6)}"
         iam = self.client("iam")
         iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust_policy))
@@ -124,7 +124,7 @@ class TabardSystem:
         return name
 
     def audit(self) -> Sequence[AuditEvent]:
-        """Every event so far, oldest first; what was answered before this call is among them."""
+        """Return every event so far, oldest first, including all requests answered before this call."""
         mark = self.client("sts").get_caller_identity()["ResponseMetadata"]["RequestId"]
 
         def written() -> Sequence[AuditEvent] | None:
@@ -140,7 +140,7 @@ def tabard_system(folder: Path) -> Iterator[TabardSystem]:
     """Run a Tabard with its state in `folder`, on free ports, until the block ends.
 
     Raises:
-        TabardNotStarted: with what it said.
+        TabardNotStarted: with its output.
     """
     log = folder / "tabard.log"
     data_dir = DataDir(folder / "data")
@@ -175,7 +175,7 @@ def _running(process: "subprocess.Popen[bytes]", data_dir: DataDir, log: Path) -
 
 
 def _without_settings(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment without settings of AWS's or Tabard's: the system of a test is at its defaults."""
+    """Remove AWS's and Tabard's settings from the environment: a test's system has its defaults."""
     return {
         name: value for name, value in environment.items() if not name.upper().startswith(("AWS_", "TABARD_"))
     }
