@@ -83,7 +83,7 @@ def counted_events(audit: Audit, instance_id: str) -> Counted:
 
 def _wait_until_written(client: SystemClient, audit: Audit) -> None:
     """Wait until the audit holds a request of ours: edges write events within a second, in order."""
-    mark = client.client("sts").get_caller_identity()["ResponseMetadata"]["RequestId"]
+    mark = client.client("sts").get_caller_identity()["ResponseMetadata"].get("RequestId")
     wanted = EventFilter(action="sts:GetCallerIdentity")
     for _ in range(_ATTEMPTS):
         if any(event.request_id == mark for _, event in audit.page(limit=PAGE, wanted=wanted).events):

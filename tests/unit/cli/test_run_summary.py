@@ -3,10 +3,12 @@
 import msgspec
 
 from tabard.administration.audit_pages import PAGE, Explained
-from tabard.cli.run_summary import MOST_DENIALS, MOST_EVENTS, counted_events
+from tabard.administration.client import client_of_key
+from tabard.cli.run_summary import MOST_DENIALS, MOST_EVENTS, counted_events, summary_lines
 from tabard.model.audit_event import AuditEvent
 from tabard.model.audit_query import EVERY_EVENT, EventFilter, EventPage, EventPosition, NumberedEvents
 from tests.support.aggregates import audit_event
+from tests.support.fake_system import fake_system
 
 INSTANCE_ID = "i-00000000000000001"
 
@@ -63,3 +65,19 @@ def test_the_last_denials_are_kept() -> None:
     counted = counted_events(Trail([audit_event(n, outcome="denied") for n in range(15)]), INSTANCE_ID)
     kept = [event.request_id for event in counted.denials]
     assert kept == [f"request-{n}" for n in range(15 - MOST_DENIALS, 15)]
+
+
+def test_who_may_not_read_the_audit_is_told_so_in_one_line() -> None:
+    with fake_system() as system:
+        system.refusals["LookupEvents"] = ("AccessDenied", "not authorized to perform: tabard:LookupEvents")
+        client = client_of_key(system.endpoint, "us-east-1", lambda: ("AKIAIOSFODNN7EXAMPLE", "secret"))
+        lines = list(summary_lines(client, INSTANCE_ID, audit_options=""))
+    refused = "LookupEvents: AccessDenied: not authorized to perform: tabard:LookupEvents"
+    assert lines == [f"no summary of the requests: {refused}"]
+
+
+def test_a_system_that_is_gone_leaves_one_line() -> None:
+    with fake_system() as system:
+        client = client_of_key(system.endpoint, "us-east-1", lambda: ("AKIAIOSFODNN7EXAMPLE", "secret"))
+    (line,) = summary_lines(client, INSTANCE_ID, audit_options="")
+    assert line.startswith("no summary of the requests: ")
