@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol, assert_never
 
+from tabard.access.authorize import Permit
 from tabard.access.mint import Mint
 from tabard.credentials.identity_certificate import IdentityKey
 from tabard.credentials.keyring import Keyring
@@ -33,7 +34,7 @@ from tabard.services.operation import (
 from tabard.store.ports import AlreadyStored, Store, StoreUnavailable
 from tabard.store.snapshot import Snapshot
 from tabard.wire.render import render_output
-from tabard.wire.request import ServiceName
+from tabard.wire.request import ServiceName, Value
 from tabard.wire.service_model import service_model
 
 WRITE_QUEUE_SECONDS = 4.0
@@ -106,7 +107,7 @@ class Performer:
         output: Output
         match operation:
             case Forward():
-                operation.validate(parsed.call.input, authorized.permit)
+                await self._validate(operation, parsed.call.input, authorized.permit)
                 return await self._measured(authorized, operation)
             case Read():
                 output = operation.perform(authorized.permit, request, await self.snapshots.newest())
@@ -187,6 +188,14 @@ class Performer:
             )
             tx.audit.append([record.event()])
         return output
+
+    async def _validate(self, operation: Forward, arguments: Mapping[str, Value], permit: Permit) -> None:
+        """Refuse what the upstream would not check, now that the caller may learn of it."""
+        operation.validate(arguments, permit)
+        if operation.check_keys is not None and operation.tables is not None:
+            tables = operation.tables(arguments, permit)
+            schemas = await self.table_keys.schemas(tables, region=permit.region)
+            operation.check_keys(arguments, permit, schemas)
 
     async def _measured(self, authorized: Authorized, operation: Forward) -> Answer:
         """Forward a call, and count how long the store behind the service took."""

@@ -1,4 +1,4 @@
-"""The partition keys of DynamoDB tables, which `dynamodb:LeadingKeys` is read with."""
+"""The key schemas of DynamoDB tables, for `dynamodb:LeadingKeys` and to check items and keys."""
 
 from collections.abc import Mapping
 
@@ -8,6 +8,7 @@ from tabard.edge.readable_answer import readable_answer
 from tabard.errors import RelayedError
 from tabard.processes.shared_mark import SharedMark
 from tabard.services.dynamodb.errors import ResourceNotFoundException
+from tabard.services.dynamodb.key_schema import KeyAttribute, KeySchema, TableSchema
 from tabard.services.operation import Table
 
 KEPT_SECONDS = 30.0
@@ -30,22 +31,27 @@ class TableKeys:
         self._changes = changes
         self._seen = changes.value()
         self._clock = clock
-        self._known: dict[tuple[str, str], tuple[Deadline, dict[str | None, str]]] = {}
+        self._known: dict[tuple[str, str], tuple[Deadline, TableSchema]] = {}
 
     async def of(self, tables: frozenset[Table], *, region: str) -> Mapping[Table, str]:
         """The partition key of each table or index that exists. Raises RelayedError, ServiceUnavailable."""
         found: dict[Table, str] = {}
         for table, index in tables:
-            keys = await self._keys(table, region=region)
-            if index in keys:
-                found[(table, index)] = keys[index]
+            schema = await self._schema(table, region=region)
+            if index in schema:
+                found[(table, index)] = schema[index][0].name
         return found
+
+    async def schemas(self, tables: frozenset[Table], *, region: str) -> Mapping[str, TableSchema]:
+        """The key schema of each table that exists. Raises RelayedError, ServiceUnavailable."""
+        found = {table: await self._schema(table, region=region) for table, _ in tables}
+        return {table: schema for table, schema in found.items() if None in schema}
 
     def forget(self) -> None:
         """Let every edge of the machine ask again: a table was created or deleted."""
         self._changes.change()
 
-    async def _keys(self, table: str, *, region: str) -> dict[str | None, str]:
+    async def _schema(self, table: str, *, region: str) -> TableSchema:
         now, seen = read_clocks(self._clock), self._changes.value()
         if seen != self._seen:
             self._known.clear()
@@ -60,28 +66,30 @@ class TableKeys:
                 raise  # what the key is cannot be known, so nothing can be decided
             return {}  # there is no such table: the operation itself will say so
         with readable_answer("dynamodb", "DescribeTable"):
-            keys = _partition_keys(described.get("Table"))
+            schema = _table_schema(described.get("Table"))
         if len(self._known) >= _CAPACITY:
             self._known.clear()
         # INVARIANT: an answer that may be older than a change is not remembered.
         if self._changes.value() == seen:
-            self._known[(region, table)] = (Deadline.after(now, KEPT_SECONDS), keys)
-        return keys
+            self._known[(region, table)] = (Deadline.after(now, KEPT_SECONDS), schema)
+        return schema
 
 
-def _partition_keys(table: object) -> dict[str | None, str]:
+def _table_schema(table: object) -> TableSchema:
     if not isinstance(table, dict):
         return {}
-    keys: dict[str | None, str] = {}
-    _add(keys, None, table)
+    defined = table.get("AttributeDefinitions") or ()
+    kinds = {str(one["AttributeName"]): str(one["AttributeType"]) for one in defined}
+    schemas: dict[str | None, KeySchema] = {None: _key_schema(table, kinds)}
     for listing in ("GlobalSecondaryIndexes", "LocalSecondaryIndexes"):
         for index in table.get(listing) or ():
-            _add(keys, str(index["IndexName"]), index)
-    return keys
+            schemas[str(index["IndexName"])] = _key_schema(index, kinds)
+    return {name: schema for name, schema in schemas.items() if schema}
 
 
-def _add(keys: dict[str | None, str], name: str | None, described: Mapping[str, object]) -> None:
-    schema = described.get("KeySchema")
-    for element in schema if isinstance(schema, list) else ():
-        if element["KeyType"] == "HASH":
-            keys[name] = str(element["AttributeName"])
+def _key_schema(described: Mapping[str, object], kinds: Mapping[str, str]) -> KeySchema:
+    listed = described.get("KeySchema")
+    elements = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+    elements.sort(key=lambda element: element["KeyType"] != "HASH")
+    names = [str(element["AttributeName"]) for element in elements]
+    return tuple(KeyAttribute(name, kinds.get(name, "")) for name in names)

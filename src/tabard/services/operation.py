@@ -16,6 +16,7 @@ from tabard.credentials.identity_certificate import IdentityKey
 from tabard.errors import AwsError
 from tabard.names import Place
 from tabard.services.accepted_members import AcceptedMembers
+from tabard.services.dynamodb.key_schema import TableSchema
 from tabard.store.ports import Transaction
 from tabard.store.snapshot import Snapshot
 from tabard.wire.request import Value
@@ -149,6 +150,7 @@ class Forward:
     `actions`: the IAM actions that `checks` and `absence` may check, as above.
     `each_by_itself`: a denied check refuses its own part of the request, not the whole (DeleteObjects).
     `tables`: the DynamoDB tables whose partition keys `checks` needs in its facts.
+    `check_keys`: raises an AwsError where an allowed request does not match the key schemas of its tables.
     `after_success`: what the edge does once the upstream has succeeded.
     `absence`: the check that a caller must pass to learn that the upstream found nothing (an error 404).
     """
@@ -159,7 +161,8 @@ class Forward:
     validate: Callable[[Mapping[str, Value], Permit], None] = _nothing_to_validate
     each_by_itself: bool = False
     actions: tuple[str, ...] | None = None
-    tables: Callable[[Mapping[str, Value], Facts], frozenset[Table]] | None = None
+    tables: Callable[[Mapping[str, Value], Place], frozenset[Table]] | None = None
+    check_keys: Callable[[Mapping[str, Value], Place, Mapping[str, TableSchema]], None] | None = None
     after_success: Callable[[TableKeysForgetter], None] = _no_effect
     absence: Callable[[Mapping[str, Value], AwsError, Place], Check | None] = _absence_is_told
 

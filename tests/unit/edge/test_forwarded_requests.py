@@ -11,7 +11,14 @@ from tabard.wire.request import RawRequest
 from tests.support.edge_in_memory import ACCOUNT_ID, HOST, NOW, REGION, EdgeInMemory, allow, text_of
 
 TABLE = f"arn:aws:dynamodb:{REGION}:{ACCOUNT_ID}:table/notes"
-DESCRIBED = json.dumps({"Table": {"KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}]}}).encode()
+DESCRIBED = json.dumps(
+    {
+        "Table": {
+            "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+            "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+        }
+    }
+).encode()
 KEY = {"pk": {"S": "mine"}}
 
 

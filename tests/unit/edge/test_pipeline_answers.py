@@ -359,7 +359,12 @@ async def test_a_table_is_described_once_for_its_key(edge: EdgeInMemory) -> None
             "Condition": {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["mine"]}},
         }
     )
-    described = {"Table": {"KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}]}}
+    described = {
+        "Table": {
+            "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+            "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+        }
+    }
     edge.json.say(200, json.dumps(described).encode())
     edge.json.say(200, b"{}")
 

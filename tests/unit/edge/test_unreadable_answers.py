@@ -16,7 +16,14 @@ from tabard.wire.service_model import service_model
 from tests.support.edge_in_memory import ACCOUNT_ID, EdgeInMemory, text_of
 
 KEY = {"pk": {"S": "a"}}
-DESCRIBED = json.dumps({"Table": {"KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}]}}).encode()
+DESCRIBED = json.dumps(
+    {
+        "Table": {
+            "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+            "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
+        }
+    }
+).encode()
 URL = {"QueueUrl": f"http://edge.test/{ACCOUNT_ID}/jobs"}
 ENTRY = {"Id": "a", "ReceiptHandle": "h", "VisibilityTimeout": 1}
 GET = {"TableName": "notes", "Key": KEY}

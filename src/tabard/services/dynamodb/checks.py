@@ -7,6 +7,7 @@ access control", https://docs.aws.amazon.com/amazondynamodb/latest/developerguid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from tabard.access.check import Check
+from tabard.names import Place
 from tabard.policy import Multivalued
 from tabard.services.dynamodb.errors import ValidationException
 from tabard.services.dynamodb.expressions import EXPRESSIONS, attributes_named, placeholders_of
@@ -148,15 +149,15 @@ def refuse_unreadable_keys(allowed: Iterable[Check]) -> None:
         )
 
 
-def tables_in(arguments: Input, facts: Facts) -> frozenset[Table]:
+def tables_in(arguments: Input, place: Place) -> frozenset[Table]:
     """The tables (and the index, for a Query) whose partition keys the checks need to know."""
     named: list[Value | None] = [arguments["TableName"]] if "TableName" in arguments else []
     if "RequestItems" in arguments:
-        named.extend(requests_by_table(arguments, facts))
+        named.extend(requests_by_table(arguments, place))
     if "TransactItems" in arguments:
         named.extend(request.get("TableName") for _, request in _transacted(arguments))
     index = index_name(arguments.get("IndexName"))
-    return frozenset((table_name(name, facts), index) for name in named)
+    return frozenset((table_name(name, place), index) for name in named)
 
 
 def _transacted(arguments: Input) -> Iterator[tuple[str, Input]]:

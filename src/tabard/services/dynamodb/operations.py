@@ -24,6 +24,7 @@ from tabard.services.dynamodb.checks import (
     transacting,
     writing_batch,
 )
+from tabard.services.dynamodb.key_checks import check_keys
 from tabard.services.dynamodb.tables import forget_keys
 from tabard.services.dynamodb.validation import validate
 from tabard.services.operation import Forward
@@ -49,7 +50,7 @@ _ADVICE = MappingProxyType(
 
 def _forward(name: str, checks: Checks, *members: str, actions: tuple[str, ...] | None = None) -> Forward:
     accepts = accepted(*members, advice=_ADVICE)
-    return Forward(name, checks, accepts, validate, actions=actions, tables=tables_in)
+    return Forward(name, checks, accepts, validate, actions=actions, tables=tables_in, check_keys=check_keys)
 
 
 def _changing_table(name: str, *members: str) -> Forward:

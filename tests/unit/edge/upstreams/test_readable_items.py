@@ -88,3 +88,36 @@ async def test_a_message_that_could_not_be_handed_out_is_not_taken(measured: Mea
     )
     assert refused["code"] == "InvalidParameterValue"
     assert "Messages" not in await measured.sqs("ReceiveMessage", QueueUrl=url, MessageAttributeNames=["All"])
+
+
+INDEXED: dict[str, Any] = {
+    "AttributeDefinitions": [
+        {"AttributeName": "pk", "AttributeType": "S"},
+        {"AttributeName": "sk", "AttributeType": "N"},
+        {"AttributeName": "g", "AttributeType": "S"},
+    ],
+    "GlobalSecondaryIndexes": [
+        {
+            "IndexName": "by-g",
+            "KeySchema": [{"AttributeName": "g", "KeyType": "HASH"}],
+            "Projection": {"ProjectionType": "ALL"},
+        }
+    ],
+}
+
+
+async def test_an_index_stays_readable(measured: MeasuredEdge) -> None:
+    await table(measured, **INDEXED)
+    await measured.dynamodb("PutItem", TableName="songs", Item={**KEY, "g": text("x")})
+    poison = {"pk": text("b"), "sk": KEY["sk"], "g": {"L": []}}
+    for operation, request in (
+        ("PutItem", {"TableName": "songs", "Item": poison}),
+        ("BatchWriteItem", {"RequestItems": {"songs": [{"PutRequest": {"Item": poison}}]}}),
+        ("TransactWriteItems", {"TransactItems": [{"Put": {"TableName": "songs", "Item": poison}}]}),
+        (
+            "UpdateItem",
+            {"TableName": "songs", "Key": KEY, "UpdateExpression": "SET g = :g", VALUES: {":g": {"L": []}}},
+        ),
+    ):
+        assert (await measured.refused("dynamodb", operation, **request))["code"] == "ValidationException"
+    assert (await measured.dynamodb("Scan", TableName="songs", IndexName="by-g"))["Count"] == 1

@@ -1,0 +1,19 @@
+"""The key schema of a DynamoDB table and of its indexes."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+
+class KeyAttribute(msgspec.Struct, frozen=True):
+    """One attribute of a key. `kind`: S, N or B."""
+
+    name: str
+    kind: str
+
+
+KeySchema = tuple[KeyAttribute, ...]
+"""The partition key, then the sort key, where there is one."""
+
+TableSchema = Mapping[str | None, KeySchema]
+"""By index; None is the table itself."""
