@@ -62,12 +62,18 @@ class _Performed(Generic[R]):
     """An operation that Tabard performs.
 
     `actions`: the IAM actions that `checks` may check, where they are not just the one of the same name.
+    `name`: the operation's name at AWS; that of `perform` in AWS's spelling where it is left out.
     """
 
-    name: str
     request: type[R]
     checks: Callable[[R, Facts], Sequence[Check]]
+    perform: Callable[..., object]
     actions: tuple[str, ...] | None = field(default=None, kw_only=True)
+    name: str = field(default="", kw_only=True)
+
+    def __post_init__(self) -> None:
+        words = self.perform.__name__.split("_")
+        object.__setattr__(self, "name", self.name or "".join(word.capitalize() for word in words))
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,5 +28,5 @@ def put_console_output(permit: Permit, request: PutConsoleOutputRequest, tx: Tra
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    Write("PutConsoleOutput", PutConsoleOutputRequest, put_console_output_checks, put_console_output),
+    Write(PutConsoleOutputRequest, put_console_output_checks, put_console_output),
 )

@@ -213,11 +213,6 @@ def _enrolled_before(token_id: str, asked: CertificateRequest, tx: Transaction) 
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    Write("EnrollHost", EnrollHostRequest, enroll_host_checks, enroll_host),
-    Write(
-        "RenewHostCertificate",
-        RenewHostCertificateRequest,
-        renew_host_certificate_checks,
-        renew_host_certificate,
-    ),
+    Write(EnrollHostRequest, enroll_host_checks, enroll_host),
+    Write(RenewHostCertificateRequest, renew_host_certificate_checks, renew_host_certificate),
 )

@@ -81,5 +81,5 @@ def _changed(before: Faults, request: SetInstanceFaultsRequest) -> Faults:
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    Write("SetInstanceFaults", SetInstanceFaultsRequest, set_instance_faults_checks, set_instance_faults),
+    Write(SetInstanceFaultsRequest, set_instance_faults_checks, set_instance_faults),
 )

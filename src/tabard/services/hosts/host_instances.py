@@ -192,11 +192,6 @@ def _reason(report: InstanceReport, instance: Instance, state: InstanceState) ->
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    Watch(
-        "DescribeHostInstances",
-        DescribeHostInstancesRequest,
-        describe_host_instances_checks,
-        describe_host_instances,
-    ),
-    Write("ReportInstances", ReportInstancesRequest, report_instances_checks, report_instances),
+    Watch(DescribeHostInstancesRequest, describe_host_instances_checks, describe_host_instances),
+    Write(ReportInstancesRequest, report_instances_checks, report_instances),
 )

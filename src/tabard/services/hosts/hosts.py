@@ -136,7 +136,7 @@ def _remove(host: Host, tx: Transaction, now: datetime) -> None:
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    Write("RegisterHost", RegisterHostRequest, register_host_checks, register_host),
-    Read("DescribeHosts", DescribeHostsRequest, describe_hosts_checks, describe_hosts),
-    Write("DeregisterHost", DeregisterHostRequest, deregister_host_checks, deregister_host),
+    Write(RegisterHostRequest, register_host_checks, register_host),
+    Read(DescribeHostsRequest, describe_hosts_checks, describe_hosts),
+    Write(DeregisterHostRequest, deregister_host_checks, deregister_host),
 )

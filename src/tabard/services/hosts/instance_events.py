@@ -143,11 +143,6 @@ def _scheduled(
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    Write("PutInstanceEvent", PutInstanceEventRequest, put_instance_event_checks, put_instance_event),
-    Write(
-        "CancelInstanceEvents",
-        CancelInstanceEventsRequest,
-        cancel_instance_events_checks,
-        cancel_instance_events,
-    ),
+    Write(PutInstanceEventRequest, put_instance_event_checks, put_instance_event),
+    Write(CancelInstanceEventsRequest, cancel_instance_events_checks, cancel_instance_events),
 )

@@ -68,7 +68,5 @@ def identity_document(instance: Instance, image: Image) -> str:
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    Vouching(
-        "GetInstanceIdentity", GetInstanceIdentityRequest, get_instance_identity_checks, get_instance_identity
-    ),
+    Vouching(GetInstanceIdentityRequest, get_instance_identity_checks, get_instance_identity),
 )

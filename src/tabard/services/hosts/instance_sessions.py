@@ -84,7 +84,5 @@ def _role_held(association: Association, snapshot: Snapshot) -> Role:
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    Minting(
-        "GetInstanceSession", GetInstanceSessionRequest, get_instance_session_checks, get_instance_session
-    ),
+    Minting(GetInstanceSessionRequest, get_instance_session_checks, get_instance_session),
 )

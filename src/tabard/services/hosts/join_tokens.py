@@ -163,12 +163,11 @@ def _specification(request: CreateJoinTokenRequest) -> IamInstanceProfileSpecifi
 
 OPERATIONS: tuple[Operation, ...] = (
     Write(
-        "CreateJoinToken",
         CreateJoinTokenRequest,
         create_join_token_checks,
         create_join_token,
         actions=("hosts:CreateJoinToken", "iam:PassRole"),
     ),
-    Read("DescribeJoinTokens", DescribeJoinTokensRequest, describe_join_tokens_checks, describe_join_tokens),
-    Write("DeleteJoinToken", DeleteJoinTokenRequest, delete_join_token_checks, delete_join_token),
+    Read(DescribeJoinTokensRequest, describe_join_tokens_checks, describe_join_tokens),
+    Write(DeleteJoinTokenRequest, delete_join_token_checks, delete_join_token),
 )

@@ -67,17 +67,7 @@ def list_account_aliases(_permit: Permit, request: PagedRequest, snapshot: Snaps
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    Write(
-        "CreateAccountAlias",
-        AccountAliasRequest,
-        on_everything("iam:CreateAccountAlias"),
-        create_account_alias,
-    ),
-    Write(
-        "DeleteAccountAlias",
-        AccountAliasRequest,
-        on_everything("iam:DeleteAccountAlias"),
-        delete_account_alias,
-    ),
-    Read("ListAccountAliases", PagedRequest, on_everything("iam:ListAccountAliases"), list_account_aliases),
+    Write(AccountAliasRequest, on_everything("iam:CreateAccountAlias"), create_account_alias),
+    Write(AccountAliasRequest, on_everything("iam:DeleteAccountAlias"), delete_account_alias),
+    Read(PagedRequest, on_everything("iam:ListAccountAliases"), list_account_aliases),
 )

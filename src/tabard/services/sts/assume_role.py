@@ -211,7 +211,6 @@ def _refuse_unsupported(request: AssumeRoleRequest) -> None:
 
 OPERATIONS: tuple[Operation, ...] = (
     Minting(
-        "AssumeRole",
         AssumeRoleRequest,
         assume_role_checks,
         assume_role,

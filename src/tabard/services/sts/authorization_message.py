@@ -42,9 +42,6 @@ def decode_authorization_message(
 
 OPERATIONS: tuple[Operation, ...] = (
     Minting(
-        "DecodeAuthorizationMessage",
-        DecodeAuthorizationMessageRequest,
-        decode_authorization_message_checks,
-        decode_authorization_message,
+        DecodeAuthorizationMessageRequest, decode_authorization_message_checks, decode_authorization_message
     ),
 )

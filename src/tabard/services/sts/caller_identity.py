@@ -60,8 +60,6 @@ def get_access_key_info(_permit: Permit, request: GetAccessKeyInfoRequest, _snap
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    Read("GetAccessKeyInfo", GetAccessKeyInfoRequest, get_access_key_info_checks, get_access_key_info),
-    Read(
-        "GetCallerIdentity", GetCallerIdentityRequest, no_permission_needed, get_caller_identity, actions=()
-    ),
+    Read(GetAccessKeyInfoRequest, get_access_key_info_checks, get_access_key_info),
+    Read(GetCallerIdentityRequest, no_permission_needed, get_caller_identity, actions=()),
 )

@@ -89,6 +89,6 @@ def explain_event(permit: Permit, request: ExplainEventRequest, tx: Transaction)
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    StoreRead("LookupEvents", LookupEventsRequest, lookup_events_checks, lookup_events),
-    StoreRead("ExplainEvent", ExplainEventRequest, explain_event_checks, explain_event),
+    StoreRead(LookupEventsRequest, lookup_events_checks, lookup_events),
+    StoreRead(ExplainEventRequest, explain_event_checks, explain_event),
 )

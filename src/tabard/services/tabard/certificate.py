@@ -29,10 +29,5 @@ def get_identity_certificate(permit: Permit, _: GetIdentityCertificateRequest, s
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    Read(
-        "GetIdentityCertificate",
-        GetIdentityCertificateRequest,
-        get_identity_certificate_checks,
-        get_identity_certificate,
-    ),
+    Read(GetIdentityCertificateRequest, get_identity_certificate_checks, get_identity_certificate),
 )

@@ -97,7 +97,7 @@ def delete_organization(permit: Permit, _: DeleteOrganizationRequest, tx: Transa
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    Read("GetOrganization", GetOrganizationRequest, get_organization_checks, get_organization),
-    Write("PutOrganization", PutOrganizationRequest, put_organization_checks, put_organization),
-    Write("DeleteOrganization", DeleteOrganizationRequest, delete_organization_checks, delete_organization),
+    Read(GetOrganizationRequest, get_organization_checks, get_organization),
+    Write(PutOrganizationRequest, put_organization_checks, put_organization),
+    Write(DeleteOrganizationRequest, delete_organization_checks, delete_organization),
 )

@@ -109,10 +109,5 @@ def _arn_of(text: str, snapshot: Snapshot) -> str:
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    Read(
-        "GetPrincipalPolicies",
-        GetPrincipalPoliciesRequest,
-        get_principal_policies_checks,
-        get_principal_policies,
-    ),
+    Read(GetPrincipalPoliciesRequest, get_principal_policies_checks, get_principal_policies),
 )

@@ -268,27 +268,23 @@ def _view(association: Association) -> Output:
 
 OPERATIONS: tuple[Operation, ...] = (
     Write(
-        "AssociateIamInstanceProfile",
         AssociateIamInstanceProfileRequest,
         associate_iam_instance_profile_checks,
         associate_iam_instance_profile,
         actions=("ec2:AssociateIamInstanceProfile", "iam:PassRole"),
     ),
     Write(
-        "ReplaceIamInstanceProfileAssociation",
         ReplaceIamInstanceProfileAssociationRequest,
         replace_iam_instance_profile_association_checks,
         replace_iam_instance_profile_association,
         actions=("ec2:ReplaceIamInstanceProfileAssociation", "iam:PassRole"),
     ),
     Write(
-        "DisassociateIamInstanceProfile",
         DisassociateIamInstanceProfileRequest,
         disassociate_iam_instance_profile_checks,
         disassociate_iam_instance_profile,
     ),
     Read(
-        "DescribeIamInstanceProfileAssociations",
         DescribeIamInstanceProfileAssociationsRequest,
         on_everything("ec2:DescribeIamInstanceProfileAssociations"),
         describe_iam_instance_profile_associations,

@@ -200,16 +200,6 @@ _VIEWS: Mapping[str, Callable[[Instance], Output]] = {
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    Read(
-        "DescribeInstanceAttribute",
-        DescribeInstanceAttributeRequest,
-        describe_instance_attribute_checks,
-        describe_instance_attribute,
-    ),
-    Write(
-        "ModifyInstanceAttribute",
-        ModifyInstanceAttributeRequest,
-        modify_instance_attribute_checks,
-        modify_instance_attribute,
-    ),
+    Read(DescribeInstanceAttributeRequest, describe_instance_attribute_checks, describe_instance_attribute),
+    Write(ModifyInstanceAttributeRequest, modify_instance_attribute_checks, modify_instance_attribute),
 )

@@ -52,5 +52,5 @@ def get_console_output(permit: Permit, request: GetConsoleOutputRequest, tx: Tra
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    StoreRead("GetConsoleOutput", GetConsoleOutputRequest, get_console_output_checks, get_console_output),
+    StoreRead(GetConsoleOutputRequest, get_console_output_checks, get_console_output),
 )

@@ -62,7 +62,6 @@ def describe_instance_credit_specifications(
 
 OPERATIONS: tuple[Operation, ...] = (
     Read(
-        "DescribeInstanceCreditSpecifications",
         DescribeInstanceCreditSpecificationsRequest,
         on_everything("ec2:DescribeInstanceCreditSpecifications"),
         describe_instance_credit_specifications,

@@ -129,11 +129,6 @@ def _by_reservation(instances: Sequence[Instance], snapshot: Snapshot) -> list[O
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    Read(
-        "DescribeInstances",
-        DescribeInstancesRequest,
-        on_everything("ec2:DescribeInstances"),
-        describe_instances,
-    ),
-    Write("TerminateInstances", TerminateInstancesRequest, terminate_instances_checks, terminate_instances),
+    Read(DescribeInstancesRequest, on_everything("ec2:DescribeInstances"), describe_instances),
+    Write(TerminateInstancesRequest, terminate_instances_checks, terminate_instances),
 )

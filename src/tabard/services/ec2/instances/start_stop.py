@@ -165,7 +165,7 @@ def _transition(instance: Instance, after: InstanceState) -> Output:
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    Write("StartInstances", StartInstancesRequest, start_instances_checks, start_instances),
-    Write("StopInstances", StopInstancesRequest, stop_instances_checks, stop_instances),
-    Write("RebootInstances", RebootInstancesRequest, reboot_instances_checks, reboot_instances),
+    Write(StartInstancesRequest, start_instances_checks, start_instances),
+    Write(StopInstancesRequest, stop_instances_checks, stop_instances),
+    Write(RebootInstancesRequest, reboot_instances_checks, reboot_instances),
 )

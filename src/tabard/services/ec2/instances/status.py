@@ -119,9 +119,6 @@ def _event_view(event: ScheduledEvent) -> Output:
 
 OPERATIONS: tuple[Operation, ...] = (
     Read(
-        "DescribeInstanceStatus",
-        DescribeInstanceStatusRequest,
-        on_everything("ec2:DescribeInstanceStatus"),
-        describe_instance_status,
+        DescribeInstanceStatusRequest, on_everything("ec2:DescribeInstanceStatus"), describe_instance_status
     ),
 )

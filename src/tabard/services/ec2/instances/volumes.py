@@ -35,5 +35,5 @@ def describe_volumes(_permit: Permit, request: DescribeVolumesRequest, _: Snapsh
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    Read("DescribeVolumes", DescribeVolumesRequest, on_everything("ec2:DescribeVolumes"), describe_volumes),
+    Read(DescribeVolumesRequest, on_everything("ec2:DescribeVolumes"), describe_volumes),
 )

@@ -201,21 +201,17 @@ def _not_among(parameter: str, value: str, allowed: Sequence[str]) -> InvalidPar
 
 OPERATIONS: tuple[Operation, ...] = (
     Write(
-        "CreateKeyPair",
         CreateKeyPairRequest,
         create_key_pair_checks,
         create_key_pair,
         actions=("ec2:CreateKeyPair", "ec2:CreateTags"),
     ),
     Write(
-        "ImportKeyPair",
         ImportKeyPairRequest,
         import_key_pair_checks,
         import_key_pair,
         actions=("ec2:ImportKeyPair", "ec2:CreateTags"),
     ),
-    Read(
-        "DescribeKeyPairs", DescribeKeyPairsRequest, on_everything("ec2:DescribeKeyPairs"), describe_key_pairs
-    ),
-    Write("DeleteKeyPair", DeleteKeyPairRequest, delete_key_pair_checks, delete_key_pair),
+    Read(DescribeKeyPairsRequest, on_everything("ec2:DescribeKeyPairs"), describe_key_pairs),
+    Write(DeleteKeyPairRequest, delete_key_pair_checks, delete_key_pair),
 )

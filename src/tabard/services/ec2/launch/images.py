@@ -186,5 +186,5 @@ def _image_view(image: Image, account_id: str) -> Output:
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    Read("DescribeImages", DescribeImagesRequest, on_everything("ec2:DescribeImages"), describe_images),
+    Read(DescribeImagesRequest, on_everything("ec2:DescribeImages"), describe_images),
 )

@@ -118,10 +118,5 @@ def _instance_types() -> frozenset[str]:
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    Read(
-        "DescribeInstanceTypes",
-        DescribeInstanceTypesRequest,
-        on_everything("ec2:DescribeInstanceTypes"),
-        describe_instance_types,
-    ),
+    Read(DescribeInstanceTypesRequest, on_everything("ec2:DescribeInstanceTypes"), describe_instance_types),
 )

@@ -262,7 +262,6 @@ def _reservation_view(instances: Sequence[Instance], tx: Transaction) -> Output:
 
 OPERATIONS: tuple[Operation, ...] = (
     Write(
-        "RunInstances",
         RunInstancesRequest,
         run_instances_checks,
         run_instances,

@@ -159,13 +159,11 @@ def _preference(name: str, asked: str | int) -> str | int | None:
 
 OPERATIONS: tuple[Operation, ...] = (
     Read(
-        "GetInstanceMetadataDefaults",
         GetInstanceMetadataDefaultsRequest,
         on_everything("ec2:GetInstanceMetadataDefaults"),
         get_instance_metadata_defaults,
     ),
     Write(
-        "ModifyInstanceMetadataDefaults",
         ModifyInstanceMetadataDefaultsRequest,
         modify_instance_metadata_defaults_checks,
         modify_instance_metadata_defaults,

@@ -200,7 +200,6 @@ def _invalid(parameter: str, value: object, rule: str) -> InvalidParameterValue:
 
 OPERATIONS: tuple[Operation, ...] = (
     Write(
-        "ModifyInstanceMetadataOptions",
         ModifyInstanceMetadataOptionsRequest,
         modify_instance_metadata_options_checks,
         modify_instance_metadata_options,

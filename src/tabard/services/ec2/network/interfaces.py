@@ -152,7 +152,6 @@ INTERFACE_SELECTORS: Selectors[Instance] = {
 
 OPERATIONS: tuple[Operation, ...] = (
     Read(
-        "DescribeNetworkInterfaces",
         DescribeNetworkInterfacesRequest,
         on_everything("ec2:DescribeNetworkInterfaces"),
         describe_network_interfaces,

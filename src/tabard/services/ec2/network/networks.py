@@ -204,12 +204,9 @@ def _answer(
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    Read("DescribeVpcs", DescribeVpcsRequest, on_everything("ec2:DescribeVpcs"), describe_vpcs),
-    Read("DescribeSubnets", DescribeSubnetsRequest, on_everything("ec2:DescribeSubnets"), describe_subnets),
+    Read(DescribeVpcsRequest, on_everything("ec2:DescribeVpcs"), describe_vpcs),
+    Read(DescribeSubnetsRequest, on_everything("ec2:DescribeSubnets"), describe_subnets),
     Read(
-        "DescribeSecurityGroups",
-        DescribeSecurityGroupsRequest,
-        on_everything("ec2:DescribeSecurityGroups"),
-        describe_security_groups,
+        DescribeSecurityGroupsRequest, on_everything("ec2:DescribeSecurityGroups"), describe_security_groups
     ),
 )

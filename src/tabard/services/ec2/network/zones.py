@@ -103,10 +103,9 @@ def describe_regions(permit: Permit, request: DescribeRegionsRequest, _: Snapsho
 
 OPERATIONS: tuple[Operation, ...] = (
     Read(
-        "DescribeAvailabilityZones",
         DescribeAvailabilityZonesRequest,
         on_everything("ec2:DescribeAvailabilityZones"),
         describe_availability_zones,
     ),
-    Read("DescribeRegions", DescribeRegionsRequest, on_everything("ec2:DescribeRegions"), describe_regions),
+    Read(DescribeRegionsRequest, on_everything("ec2:DescribeRegions"), describe_regions),
 )

@@ -172,7 +172,7 @@ def _is_unwanted(tag: Tag, unwanted: Sequence[UnwantedTag]) -> bool:
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    Write("CreateTags", CreateTagsRequest, create_tags_checks, create_tags),
-    Write("DeleteTags", DeleteTagsRequest, delete_tags_checks, delete_tags),
-    Read("DescribeTags", DescribeTagsRequest, on_everything("ec2:DescribeTags"), describe_tags),
+    Write(CreateTagsRequest, create_tags_checks, create_tags),
+    Write(DeleteTagsRequest, delete_tags_checks, delete_tags),
+    Read(DescribeTagsRequest, on_everything("ec2:DescribeTags"), describe_tags),
 )

@@ -163,9 +163,9 @@ def _renamed(group: Group, request: UpdateGroupRequest) -> Group:
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    Write("CreateGroup", CreateGroupRequest, create_group_checks, create_group),
-    Read("GetGroup", GetGroupRequest, on_group("iam:GetGroup"), get_group),
-    Read("ListGroups", ListGroupsRequest, on_everything("iam:ListGroups"), list_groups),
-    Write("UpdateGroup", UpdateGroupRequest, update_group_checks, update_group),
-    Write("DeleteGroup", DeleteGroupRequest, on_group("iam:DeleteGroup"), delete_group),
+    Write(CreateGroupRequest, create_group_checks, create_group),
+    Read(GetGroupRequest, on_group("iam:GetGroup"), get_group),
+    Read(ListGroupsRequest, on_everything("iam:ListGroups"), list_groups),
+    Write(UpdateGroupRequest, update_group_checks, update_group),
+    Write(DeleteGroupRequest, on_group("iam:DeleteGroup"), delete_group),
 )

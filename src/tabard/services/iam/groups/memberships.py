@@ -85,11 +85,7 @@ def list_groups_for_user(_permit: Permit, request: ListGroupsForUserRequest, sna
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    Write("AddUserToGroup", GroupUserRequest, on_group("iam:AddUserToGroup"), add_user_to_group),
-    Write(
-        "RemoveUserFromGroup", GroupUserRequest, on_group("iam:RemoveUserFromGroup"), remove_user_from_group
-    ),
-    Read(
-        "ListGroupsForUser", ListGroupsForUserRequest, on_user("iam:ListGroupsForUser"), list_groups_for_user
-    ),
+    Write(GroupUserRequest, on_group("iam:AddUserToGroup"), add_user_to_group),
+    Write(GroupUserRequest, on_group("iam:RemoveUserFromGroup"), remove_user_from_group),
+    Read(ListGroupsForUserRequest, on_user("iam:ListGroupsForUser"), list_groups_for_user),
 )

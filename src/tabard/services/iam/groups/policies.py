@@ -140,26 +140,13 @@ def list_attached_group_policies(
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    Write("PutGroupPolicy", PutGroupPolicyRequest, on_group("iam:PutGroupPolicy"), put_group_policy),
-    Read("GetGroupPolicy", GroupPolicyRequest, on_group("iam:GetGroupPolicy"), get_group_policy),
+    Write(PutGroupPolicyRequest, on_group("iam:PutGroupPolicy"), put_group_policy),
+    Read(GroupPolicyRequest, on_group("iam:GetGroupPolicy"), get_group_policy),
+    Read(ListGroupPoliciesRequest, on_group("iam:ListGroupPolicies"), list_group_policies),
+    Write(GroupPolicyRequest, on_group("iam:DeleteGroupPolicy"), delete_group_policy),
+    Write(GroupAttachmentRequest, on_group_with_policy("iam:AttachGroupPolicy"), attach_group_policy),
+    Write(GroupAttachmentRequest, on_group_with_policy("iam:DetachGroupPolicy"), detach_group_policy),
     Read(
-        "ListGroupPolicies", ListGroupPoliciesRequest, on_group("iam:ListGroupPolicies"), list_group_policies
-    ),
-    Write("DeleteGroupPolicy", GroupPolicyRequest, on_group("iam:DeleteGroupPolicy"), delete_group_policy),
-    Write(
-        "AttachGroupPolicy",
-        GroupAttachmentRequest,
-        on_group_with_policy("iam:AttachGroupPolicy"),
-        attach_group_policy,
-    ),
-    Write(
-        "DetachGroupPolicy",
-        GroupAttachmentRequest,
-        on_group_with_policy("iam:DetachGroupPolicy"),
-        detach_group_policy,
-    ),
-    Read(
-        "ListAttachedGroupPolicies",
         ListAttachedGroupPoliciesRequest,
         on_group("iam:ListAttachedGroupPolicies"),
         list_attached_group_policies,

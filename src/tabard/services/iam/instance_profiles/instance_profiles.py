@@ -230,45 +230,26 @@ def remove_role_from_instance_profile(
 
 OPERATIONS: tuple[Operation, ...] = (
     Write(
-        "CreateInstanceProfile",
         CreateInstanceProfileRequest,
         create_instance_profile_checks,
         create_instance_profile,
         actions=("iam:CreateInstanceProfile", "iam:TagInstanceProfile"),
     ),
+    Read(InstanceProfileRequest, on_instance_profile("iam:GetInstanceProfile"), get_instance_profile),
+    Read(ListInstanceProfilesRequest, on_everything("iam:ListInstanceProfiles"), list_instance_profiles),
     Read(
-        "GetInstanceProfile",
-        InstanceProfileRequest,
-        on_instance_profile("iam:GetInstanceProfile"),
-        get_instance_profile,
-    ),
-    Read(
-        "ListInstanceProfiles",
-        ListInstanceProfilesRequest,
-        on_everything("iam:ListInstanceProfiles"),
-        list_instance_profiles,
-    ),
-    Read(
-        "ListInstanceProfilesForRole",
         ListInstanceProfilesForRoleRequest,
         on_role("iam:ListInstanceProfilesForRole"),
         list_instance_profiles_for_role,
     ),
+    Write(InstanceProfileRequest, on_instance_profile("iam:DeleteInstanceProfile"), delete_instance_profile),
     Write(
-        "DeleteInstanceProfile",
-        InstanceProfileRequest,
-        on_instance_profile("iam:DeleteInstanceProfile"),
-        delete_instance_profile,
-    ),
-    Write(
-        "AddRoleToInstanceProfile",
         InstanceProfileRoleRequest,
         add_role_checks,
         add_role_to_instance_profile,
         actions=("iam:AddRoleToInstanceProfile", "iam:PassRole"),
     ),
     Write(
-        "RemoveRoleFromInstanceProfile",
         InstanceProfileRoleRequest,
         on_instance_profile("iam:RemoveRoleFromInstanceProfile"),
         remove_role_from_instance_profile,

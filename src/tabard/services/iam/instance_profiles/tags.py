@@ -104,15 +104,9 @@ def list_instance_profile_tags(
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    Write("TagInstanceProfile", TagInstanceProfileRequest, tag_instance_profile_checks, tag_instance_profile),
-    Write(
-        "UntagInstanceProfile",
-        UntagInstanceProfileRequest,
-        untag_instance_profile_checks,
-        untag_instance_profile,
-    ),
+    Write(TagInstanceProfileRequest, tag_instance_profile_checks, tag_instance_profile),
+    Write(UntagInstanceProfileRequest, untag_instance_profile_checks, untag_instance_profile),
     Read(
-        "ListInstanceProfileTags",
         ListInstanceProfileTagsRequest,
         on_instance_profile("iam:ListInstanceProfileTags"),
         list_instance_profile_tags,

@@ -199,26 +199,14 @@ def _boundary_of_user(name: str, facts: Facts) -> Context:
 
 
 OPERATIONS: tuple[Operation, ...] = (
+    Write(PutRolePermissionsBoundaryRequest, put_role_boundary_checks, put_role_permissions_boundary),
     Write(
-        "PutRolePermissionsBoundary",
-        PutRolePermissionsBoundaryRequest,
-        put_role_boundary_checks,
-        put_role_permissions_boundary,
-    ),
-    Write(
-        "DeleteRolePermissionsBoundary",
         DeleteRolePermissionsBoundaryRequest,
         on_bounded_role("iam:DeleteRolePermissionsBoundary"),
         delete_role_permissions_boundary,
     ),
+    Write(PutUserPermissionsBoundaryRequest, put_user_boundary_checks, put_user_permissions_boundary),
     Write(
-        "PutUserPermissionsBoundary",
-        PutUserPermissionsBoundaryRequest,
-        put_user_boundary_checks,
-        put_user_permissions_boundary,
-    ),
-    Write(
-        "DeleteUserPermissionsBoundary",
         DeleteUserPermissionsBoundaryRequest,
         on_bounded_user("iam:DeleteUserPermissionsBoundary"),
         delete_user_permissions_boundary,

@@ -95,10 +95,5 @@ def _uses(holder: Role | User | Group, arn: str, usage: PolicyUsage | None) -> b
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    Read(
-        "ListEntitiesForPolicy",
-        ListEntitiesForPolicyRequest,
-        on_policy("iam:ListEntitiesForPolicy"),
-        list_entities_for_policy,
-    ),
+    Read(ListEntitiesForPolicyRequest, on_policy("iam:ListEntitiesForPolicy"), list_entities_for_policy),
 )

@@ -157,13 +157,12 @@ def delete_policy(permit: Permit, request: PolicyRequest, tx: Transaction) -> Ou
 
 OPERATIONS: tuple[Operation, ...] = (
     Write(
-        "CreatePolicy",
         CreatePolicyRequest,
         create_policy_checks,
         create_policy,
         actions=("iam:CreatePolicy", "iam:TagPolicy"),
     ),
-    Read("GetPolicy", PolicyRequest, on_policy("iam:GetPolicy"), get_policy),
-    Read("ListPolicies", ListPoliciesRequest, on_everything("iam:ListPolicies"), list_policies),
-    Write("DeletePolicy", PolicyRequest, on_policy("iam:DeletePolicy"), delete_policy),
+    Read(PolicyRequest, on_policy("iam:GetPolicy"), get_policy),
+    Read(ListPoliciesRequest, on_everything("iam:ListPolicies"), list_policies),
+    Write(PolicyRequest, on_policy("iam:DeletePolicy"), delete_policy),
 )

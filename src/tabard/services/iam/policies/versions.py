@@ -137,29 +137,9 @@ def _newest_first(version: PolicyVersion) -> str:
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    Write(
-        "CreatePolicyVersion",
-        CreatePolicyVersionRequest,
-        on_policy("iam:CreatePolicyVersion"),
-        create_policy_version,
-    ),
-    Read("GetPolicyVersion", PolicyVersionRequest, on_policy("iam:GetPolicyVersion"), get_policy_version),
-    Read(
-        "ListPolicyVersions",
-        ListPolicyVersionsRequest,
-        on_policy("iam:ListPolicyVersions"),
-        list_policy_versions,
-    ),
-    Write(
-        "DeletePolicyVersion",
-        PolicyVersionRequest,
-        on_policy("iam:DeletePolicyVersion"),
-        delete_policy_version,
-    ),
-    Write(
-        "SetDefaultPolicyVersion",
-        PolicyVersionRequest,
-        on_policy("iam:SetDefaultPolicyVersion"),
-        set_default_policy_version,
-    ),
+    Write(CreatePolicyVersionRequest, on_policy("iam:CreatePolicyVersion"), create_policy_version),
+    Read(PolicyVersionRequest, on_policy("iam:GetPolicyVersion"), get_policy_version),
+    Read(ListPolicyVersionsRequest, on_policy("iam:ListPolicyVersions"), list_policy_versions),
+    Write(PolicyVersionRequest, on_policy("iam:DeletePolicyVersion"), delete_policy_version),
+    Write(PolicyVersionRequest, on_policy("iam:SetDefaultPolicyVersion"), set_default_policy_version),
 )

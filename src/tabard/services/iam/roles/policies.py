@@ -141,26 +141,13 @@ def list_attached_role_policies(
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    Write("PutRolePolicy", PutRolePolicyRequest, on_bounded_role("iam:PutRolePolicy"), put_role_policy),
-    Read("GetRolePolicy", RolePolicyRequest, on_role("iam:GetRolePolicy"), get_role_policy),
-    Read("ListRolePolicies", ListRolePoliciesRequest, on_role("iam:ListRolePolicies"), list_role_policies),
-    Write("DeleteRolePolicy", RolePolicyRequest, on_bounded_role("iam:DeleteRolePolicy"), delete_role_policy),
-    Write(
-        "AttachRolePolicy",
-        RoleAttachmentRequest,
-        on_bounded_role_with_policy("iam:AttachRolePolicy"),
-        attach_role_policy,
-    ),
-    Write(
-        "DetachRolePolicy",
-        RoleAttachmentRequest,
-        on_bounded_role_with_policy("iam:DetachRolePolicy"),
-        detach_role_policy,
-    ),
+    Write(PutRolePolicyRequest, on_bounded_role("iam:PutRolePolicy"), put_role_policy),
+    Read(RolePolicyRequest, on_role("iam:GetRolePolicy"), get_role_policy),
+    Read(ListRolePoliciesRequest, on_role("iam:ListRolePolicies"), list_role_policies),
+    Write(RolePolicyRequest, on_bounded_role("iam:DeleteRolePolicy"), delete_role_policy),
+    Write(RoleAttachmentRequest, on_bounded_role_with_policy("iam:AttachRolePolicy"), attach_role_policy),
+    Write(RoleAttachmentRequest, on_bounded_role_with_policy("iam:DetachRolePolicy"), detach_role_policy),
     Read(
-        "ListAttachedRolePolicies",
-        ListAttachedRolePoliciesRequest,
-        on_role("iam:ListAttachedRolePolicies"),
-        list_attached_role_policies,
+        ListAttachedRolePoliciesRequest, on_role("iam:ListAttachedRolePolicies"), list_attached_role_policies
     ),
 )

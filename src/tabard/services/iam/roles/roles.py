@@ -220,27 +220,11 @@ def delete_role(permit: Permit, request: RoleRequest, tx: Transaction) -> Output
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    Write(
-        "CreateRole",
-        CreateRoleRequest,
-        create_role_checks,
-        create_role,
-        actions=("iam:CreateRole", "iam:TagRole"),
-    ),
-    Read("GetRole", RoleRequest, on_role("iam:GetRole"), get_role),
-    Read("ListRoles", ListRolesRequest, on_everything("iam:ListRoles"), list_roles),
-    Write("UpdateRole", UpdateRoleRequest, on_role("iam:UpdateRole"), update_role),
-    Write(
-        "UpdateRoleDescription",
-        UpdateRoleDescriptionRequest,
-        on_role("iam:UpdateRoleDescription"),
-        update_role_description,
-    ),
-    Write(
-        "UpdateAssumeRolePolicy",
-        UpdateAssumeRolePolicyRequest,
-        on_role("iam:UpdateAssumeRolePolicy"),
-        update_assume_role_policy,
-    ),
-    Write("DeleteRole", RoleRequest, on_role("iam:DeleteRole"), delete_role),
+    Write(CreateRoleRequest, create_role_checks, create_role, actions=("iam:CreateRole", "iam:TagRole")),
+    Read(RoleRequest, on_role("iam:GetRole"), get_role),
+    Read(ListRolesRequest, on_everything("iam:ListRoles"), list_roles),
+    Write(UpdateRoleRequest, on_role("iam:UpdateRole"), update_role),
+    Write(UpdateRoleDescriptionRequest, on_role("iam:UpdateRoleDescription"), update_role_description),
+    Write(UpdateAssumeRolePolicyRequest, on_role("iam:UpdateAssumeRolePolicy"), update_assume_role_policy),
+    Write(RoleRequest, on_role("iam:DeleteRole"), delete_role),
 )

@@ -92,7 +92,7 @@ def list_role_tags(_permit: Permit, request: ListRoleTagsRequest, snapshot: Snap
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    Write("TagRole", TagRoleRequest, tag_role_checks, tag_role),
-    Write("UntagRole", UntagRoleRequest, untag_role_checks, untag_role),
-    Read("ListRoleTags", ListRoleTagsRequest, on_role("iam:ListRoleTags"), list_role_tags),
+    Write(TagRoleRequest, tag_role_checks, tag_role),
+    Write(UntagRoleRequest, untag_role_checks, untag_role),
+    Read(ListRoleTagsRequest, on_role("iam:ListRoleTags"), list_role_tags),
 )

@@ -75,13 +75,11 @@ def get_context_keys_for_principal_policy(
 
 OPERATIONS: tuple[Operation, ...] = (
     Read(
-        "GetContextKeysForCustomPolicy",
         GetContextKeysForCustomPolicyRequest,
         on_everything("iam:GetContextKeysForCustomPolicy"),
         get_context_keys_for_custom_policy,
     ),
     Read(
-        "GetContextKeysForPrincipalPolicy",
         GetContextKeysForPrincipalPolicyRequest,
         on_policy_source("iam:GetContextKeysForPrincipalPolicy"),
         get_context_keys_for_principal_policy,

@@ -264,14 +264,8 @@ def _account_of(owner: str | None) -> str:
 
 
 OPERATIONS: tuple[Operation, ...] = (
+    Read(SimulateCustomPolicyRequest, on_everything("iam:SimulateCustomPolicy"), simulate_custom_policy),
     Read(
-        "SimulateCustomPolicy",
-        SimulateCustomPolicyRequest,
-        on_everything("iam:SimulateCustomPolicy"),
-        simulate_custom_policy,
-    ),
-    Read(
-        "SimulatePrincipalPolicy",
         SimulatePrincipalPolicyRequest,
         on_policy_source("iam:SimulatePrincipalPolicy"),
         simulate_principal_policy,

@@ -156,25 +156,8 @@ def _owner_seen(permit: Permit, snapshot: Snapshot, user_name: str | None) -> _O
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    Write(
-        "CreateAccessKey",
-        CreateAccessKeyRequest,
-        on_own_or_named_user("iam:CreateAccessKey"),
-        create_access_key,
-    ),
-    Read(
-        "ListAccessKeys", ListAccessKeysRequest, on_own_or_named_user("iam:ListAccessKeys"), list_access_keys
-    ),
-    Write(
-        "UpdateAccessKey",
-        UpdateAccessKeyRequest,
-        on_own_or_named_user("iam:UpdateAccessKey"),
-        update_access_key,
-    ),
-    Write(
-        "DeleteAccessKey",
-        DeleteAccessKeyRequest,
-        on_own_or_named_user("iam:DeleteAccessKey"),
-        delete_access_key,
-    ),
+    Write(CreateAccessKeyRequest, on_own_or_named_user("iam:CreateAccessKey"), create_access_key),
+    Read(ListAccessKeysRequest, on_own_or_named_user("iam:ListAccessKeys"), list_access_keys),
+    Write(UpdateAccessKeyRequest, on_own_or_named_user("iam:UpdateAccessKey"), update_access_key),
+    Write(DeleteAccessKeyRequest, on_own_or_named_user("iam:DeleteAccessKey"), delete_access_key),
 )

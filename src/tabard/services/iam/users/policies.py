@@ -141,26 +141,13 @@ def list_attached_user_policies(
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    Write("PutUserPolicy", PutUserPolicyRequest, on_bounded_user("iam:PutUserPolicy"), put_user_policy),
-    Read("GetUserPolicy", UserPolicyRequest, on_user("iam:GetUserPolicy"), get_user_policy),
-    Read("ListUserPolicies", ListUserPoliciesRequest, on_user("iam:ListUserPolicies"), list_user_policies),
-    Write("DeleteUserPolicy", UserPolicyRequest, on_bounded_user("iam:DeleteUserPolicy"), delete_user_policy),
-    Write(
-        "AttachUserPolicy",
-        UserAttachmentRequest,
-        on_bounded_user_with_policy("iam:AttachUserPolicy"),
-        attach_user_policy,
-    ),
-    Write(
-        "DetachUserPolicy",
-        UserAttachmentRequest,
-        on_bounded_user_with_policy("iam:DetachUserPolicy"),
-        detach_user_policy,
-    ),
+    Write(PutUserPolicyRequest, on_bounded_user("iam:PutUserPolicy"), put_user_policy),
+    Read(UserPolicyRequest, on_user("iam:GetUserPolicy"), get_user_policy),
+    Read(ListUserPoliciesRequest, on_user("iam:ListUserPolicies"), list_user_policies),
+    Write(UserPolicyRequest, on_bounded_user("iam:DeleteUserPolicy"), delete_user_policy),
+    Write(UserAttachmentRequest, on_bounded_user_with_policy("iam:AttachUserPolicy"), attach_user_policy),
+    Write(UserAttachmentRequest, on_bounded_user_with_policy("iam:DetachUserPolicy"), detach_user_policy),
     Read(
-        "ListAttachedUserPolicies",
-        ListAttachedUserPoliciesRequest,
-        on_user("iam:ListAttachedUserPolicies"),
-        list_attached_user_policies,
+        ListAttachedUserPoliciesRequest, on_user("iam:ListAttachedUserPolicies"), list_attached_user_policies
     ),
 )

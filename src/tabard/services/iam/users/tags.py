@@ -92,7 +92,7 @@ def list_user_tags(_permit: Permit, request: ListUserTagsRequest, snapshot: Snap
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    Write("TagUser", TagUserRequest, tag_user_checks, tag_user),
-    Write("UntagUser", UntagUserRequest, untag_user_checks, untag_user),
-    Read("ListUserTags", ListUserTagsRequest, on_user("iam:ListUserTags"), list_user_tags),
+    Write(TagUserRequest, tag_user_checks, tag_user),
+    Write(UntagUserRequest, untag_user_checks, untag_user),
+    Read(ListUserTagsRequest, on_user("iam:ListUserTags"), list_user_tags),
 )

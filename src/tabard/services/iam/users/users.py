@@ -199,15 +199,9 @@ def _renamed(user: User, request: UpdateUserRequest) -> User:
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    Write(
-        "CreateUser",
-        CreateUserRequest,
-        create_user_checks,
-        create_user,
-        actions=("iam:CreateUser", "iam:TagUser"),
-    ),
-    Read("GetUser", GetUserRequest, on_own_or_named_user("iam:GetUser"), get_user),
-    Read("ListUsers", ListUsersRequest, on_everything("iam:ListUsers"), list_users),
-    Write("UpdateUser", UpdateUserRequest, update_user_checks, update_user),
-    Write("DeleteUser", DeleteUserRequest, on_user("iam:DeleteUser"), delete_user),
+    Write(CreateUserRequest, create_user_checks, create_user, actions=("iam:CreateUser", "iam:TagUser")),
+    Read(GetUserRequest, on_own_or_named_user("iam:GetUser"), get_user),
+    Read(ListUsersRequest, on_everything("iam:ListUsers"), list_users),
+    Write(UpdateUserRequest, update_user_checks, update_user),
+    Write(DeleteUserRequest, on_user("iam:DeleteUser"), delete_user),
 )
