@@ -19,6 +19,7 @@ from tabard.access.denial_record import evidence
 from tabard.access.mint import InstanceRoleNotTrusted
 from tabard.access.refusals import MemberNotOffered, OperationNotOffered
 from tabard.edge.stages import Authorized, Parsed, Resolved, Stage, authenticated_of, parsed_of
+from tabard.edge.tables import MACHINE_SERVICES
 from tabard.errors import AwsError
 from tabard.model.audit_event import AuditEvent, Outcome
 from tabard.wire.request import RawRequest
@@ -85,7 +86,7 @@ class RequestRecord(msgspec.Struct, frozen=True, kw_only=True):
         caller = self.caller
         if caller is not None and caller.session is not None and caller.session.instance is not None:
             return caller.session.instance.instance_id
-        if self.service != "hosts" or not self.checks:
+        if self.service not in MACHINE_SERVICES or not self.checks:
             return ""
         _, found, instance_id = self.checks[0].resource.partition(":instance/")
         return instance_id if found else ""

@@ -63,3 +63,8 @@ SERVICES: Mapping[ServiceName, Service] = MappingProxyType(
 OPERATIONS: Mapping[ServiceName, Mapping[str, Operation]] = MappingProxyType(
     {name: service.operations for name, service in SERVICES.items()}
 )
+
+MACHINE_SERVICES: frozenset[str] = frozenset(
+    name for name, service in SERVICES.items() if service.proof is Proof.MACHINE
+)
+"""The services that hosts call about their instances."""
