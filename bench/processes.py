@@ -61,6 +61,7 @@ def edge(folder: Path, data_dir: DataDir, s3_socket: Path) -> Iterator[tuple[int
         closing(_local_listener(folder / "vouched.sock")) as vouched,
     ):
         config = EdgeConfig(
+            name="edge-0",
             data_dir=str(data_dir.path),
             listen_fd=front.fileno(),
             vouched_fd=vouched.fileno(),

@@ -19,8 +19,12 @@ from tabard.model.audit_query import (
 from tabard.model.tabard_messages import (
     ExplainEventRequest,
     ExplainEventResult,
+    FlushEventsRequest,
+    FlushEventsResult,
     LookupEventsRequest,
     LookupEventsResult,
+    WaitForEventsRequest,
+    WaitForEventsResult,
 )
 
 _BEYOND_ALL = 2**53
@@ -59,6 +63,12 @@ class SystemAudit:
                 return None
             raise
         return _event(found.event), found.changes
+
+    def wait_until_written(self) -> bool:
+        """Wait until every edge has written the events of what was answered before; whether all have."""
+        flush = self.client.call("FlushEvents", FlushEventsRequest(), FlushEventsResult, service=TABARD)
+        request = WaitForEventsRequest(flush_number=flush.flush_number)
+        return self.client.call("WaitForEvents", request, WaitForEventsResult, service=TABARD).is_complete
 
     def _page(self, request: LookupEventsRequest) -> LookupEventsResult:
         return self.client.call("LookupEvents", request, LookupEventsResult, service=TABARD)

@@ -70,6 +70,7 @@ class AuditQueue:
         self._flush_every_seconds = flush_every_seconds
         self._waiting: deque[_Waiting] = deque()
         self._unexplained = 0
+        self._left_count = 0
         self._flushing = asyncio.Lock()
         self.failing_because = ""
         self.overflow_count = 0
@@ -103,11 +104,16 @@ class AuditQueue:
         finally:
             await self.flush()
 
-    async def flush(self) -> None:
-        """Write the waiting events. If writing fails, they stay in the queue, up to its capacity."""
+    async def flush(self) -> bool:
+        """Write the waiting events. If writing fails, they stay in the queue, up to its capacity.
+
+        Returns:
+            Whether every event that was recorded before this call is written, or was counted as lost.
+        """
         async with self._flushing:
             # Leave new events for the next flush: otherwise a busy edge would commit a few at a time.
             due = len(self._waiting)
+            last = self._left_count + due
             while due > 0:
                 due -= (taken := min(due, self._batch))
                 events = await self._made(taken)
@@ -117,16 +123,18 @@ class AuditQueue:
                     self._tell_of(failure)
                     # What a request left behind is larger than its event, and may wait for long.
                     await self._made(len(self._waiting))
-                    return
+                    return False
                 except Exception as failure:  # noqa: BLE001 - whatever befalls the store, requests go on
                     self._tell_of(failure)
                     if not await self._without_the_unwritable(events):
-                        return
+                        return False
                 else:
                     for _ in events:
                         self._waiting.popleft()
+                    self._left_count += len(events)
                     self.written_count += len(events)
                 self._tell_of(None)
+            return self._left_count >= last
 
     async def _made(self, count: int) -> list[AuditEvent]:
         """Return the first waiting events with their explanations. Make each event only once."""
@@ -141,6 +149,7 @@ class AuditQueue:
             self._waiting.popleft()
             self._unexplained -= waiting.explain is not None
         self._waiting.extendleft(_Waiting(event, None) for event in reversed(events))
+        self._left_count += count - len(events)
         self.overflow_count += count - len(events)
         return events
 
@@ -163,6 +172,7 @@ class AuditQueue:
         if not written:
             self._waiting.extendleft(_Waiting(event, None) for event in reversed(unwritable))
             return False
+        self._left_count += len(unwritable) + written
         self.overflow_count += len(unwritable)
         self.written_count += written
         for event in unwritable:

@@ -31,7 +31,13 @@ EXPLAINED = ("decisions", "explanation", "policies")
 _INSTANCE_ID = re.compile("i-[0-9a-f]{17}")
 _POLL_SECONDS = 0.5
 _POLLING = frozenset(
-    {("hosts", "DescribeHostInstances"), ("hosts", "ReportInstances"), ("tabard", "LookupEvents")}
+    {
+        ("hosts", "DescribeHostInstances"),
+        ("hosts", "ReportInstances"),
+        ("tabard", "LookupEvents"),
+        ("tabard", "FlushEvents"),
+        ("tabard", "WaitForEvents"),
+    }
 )
 _MARKS = MappingProxyType(
     {

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, TypeAlias
 
 from tabard.model.audit_event import Outcome
-from tabard.model.member_bounds import Bound, InstanceId
+from tabard.model.member_bounds import Bound, InstanceId, WaitSeconds
 from tabard.model.messages import Message
 from tabard.model.policy_change import PolicyChange
 
@@ -61,6 +61,29 @@ class LookupEventsResult(Message, frozen=True):
     events: tuple[NumberedEvent, ...] = ()
     last_number: EventNumber = 0
     next_token: NextToken | None = None
+
+
+class FlushEventsRequest(Message, frozen=True):
+    """Asks every edge to write the events that wait in its memory; WaitForEvents waits for that."""
+
+
+class FlushEventsResult(Message, frozen=True):
+    """`flush_number` is for WaitForEvents."""
+
+    flush_number: EventNumber
+
+
+class WaitForEventsRequest(Message, frozen=True):
+    """Waits until every edge has done a flush: the audit then holds every request answered before it."""
+
+    flush_number: EventNumber
+    wait_seconds: WaitSeconds = 10
+
+
+class WaitForEventsResult(Message, frozen=True):
+    """`is_complete` is false where an edge has not done the flush within the time."""
+
+    is_complete: bool = False
 
 
 class ExplainEventRequest(Message, frozen=True):

@@ -14,6 +14,7 @@ from botocore.client import BaseClient
 from tabard.administration.hosts import set_instance_faults
 from tabard.agent.drivers.environment import instance_environment
 from tabard.model.audit_event import AuditEvent
+from tabard.model.audit_query import DENIED, EVERY_EVENT, EventFilter
 from tabard.model.messages import SetInstanceFaultsRequest
 from tabard.policy import Effect
 from tabard.wiring.local_admin import as_admin
@@ -48,8 +49,8 @@ class System(Protocol):
     def client(self, service: str) -> BaseClient:
         """Make a boto3 client of the user `admin`."""
 
-    def audit(self) -> Sequence[AuditEvent]:
-        """Return every event so far, oldest first."""
+    def audit(self, wanted: EventFilter = EVERY_EVENT) -> Sequence[AuditEvent]:
+        """Return the wanted events of all requests answered before this call, oldest first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +104,11 @@ class TabardInstance:
         return subprocess.run(command, env=self.environment, **given)  # noqa: S603 - the test's own
 
     def denials(self) -> Sequence[Denial]:
-        """Return the instance's denials so far, oldest first; requests that are not offered are marked."""
+        """Return the instance's denials so far, oldest first; requests that are not offered are marked.
+
+        Every request that was answered before this call is considered. A trust policy that denies the
+        instance its role's session counts as well.
+        """
         return tuple(
             Denial(
                 action=_denied_action(event),
@@ -112,9 +117,7 @@ class TabardInstance:
                 request_id=event.request_id,
                 not_offered=event.outcome == "not_offered",
             )
-            for event in self.system.audit()
-            if event.outcome in ("denied", "not_offered")
-            and event.principal_arn.endswith(f"/{self.instance_id}")
+            for event in self.system.audit(EventFilter(outcomes=DENIED, instance_id=self.instance_id))
         )
 
     def fault(

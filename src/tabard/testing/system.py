@@ -18,15 +18,17 @@ from botocore.client import BaseClient
 from botocore.config import Config
 
 from tabard.administration.audit_pages import latest
+from tabard.administration.system_audit import SystemAudit
 from tabard.clock import SystemClock
 from tabard.model.audit_event import AuditEvent
+from tabard.model.audit_query import EVERY_EVENT, EventFilter
 from tabard.private_folder import remove_folder
 from tabard.services.ec2.instance_profiles.pass_role import TRUST_EC2
 from tabard.services.ec2.launch.images import PROCESS_IMAGE
 from tabard.testing.instance import Document, TabardInstance
 from tabard.wiring.data_dir import DataDir
+from tabard.wiring.local_admin import as_admin
 from tabard.wiring.running import RunningSystem, describe
-from tabard.wiring.store import audit_reader
 
 START_SECONDS = 90.0
 STOP_SECONDS = 30.0
@@ -48,6 +50,10 @@ Found = TypeVar("Found")
 
 class TabardNotStarted(Exception):
     """The system did not start. The message contains its last output."""
+
+
+class AuditIncomplete(Exception):
+    """The audit may miss events just now, because an edge cannot write to the store."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,16 +129,18 @@ class TabardSystem:
         iam.add_role_to_instance_profile(InstanceProfileName=name, RoleName=name)
         return name
 
-    def audit(self) -> Sequence[AuditEvent]:
-        """Return every event so far, oldest first, including all requests answered before this call."""
-        mark = self.client("sts").get_caller_identity()["ResponseMetadata"]["RequestId"]
+    def audit(self, wanted: EventFilter = EVERY_EVENT) -> Sequence[AuditEvent]:
+        """Return the newest 100,000 events that are wanted, oldest first.
 
-        def written() -> Sequence[AuditEvent] | None:
-            with audit_reader(self.running.data_dir) as reader:
-                events = [event for _, event in latest(reader, 100_000)]
-            return events if any(event.request_id == mark for event in events) else None
+        Every request that was answered before this call is among them.
 
-        return _until(written, "the audit was not written", STOP_SECONDS)
+        Raises:
+            AuditIncomplete: an edge did not write its events within ten seconds.
+        """
+        audit = SystemAudit(as_admin(self.running))
+        if not audit.wait_until_written():
+            raise AuditIncomplete("an edge did not write its events to the audit within ten seconds")
+        return [event for _, event in latest(audit, 100_000, wanted=wanted)]
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from tabard.names import new_access_key_id, new_resource_id, new_secret_access_k
 from tabard.services.ec2.instances.lifecycle import REVOKE_ON_DISASSOCIATE, SESSIONS_OUTLIVE_INSTANCES
 from tabard.services.ec2.launch.images import SEEDED_IMAGES, folder_image
 from tabard.services.ec2.launch.placement import LOCAL_HOST_ID, PROCESS_DRIVER_REFUSED
+from tabard.services.tabard.audit_flush import EDGES
 from tabard.store.builtin_policies import administrator_access
 from tabard.store.ports import Store, Transaction
 from tabard.wiring.data_dir import DataDir
@@ -54,6 +55,8 @@ def bootstrap(store: Store, data_dir: DataDir, settings: Settings, *, now: datet
     root_key = _held_key(data_dir.root_credentials, settings) if settings.root_access_key else None
     with store.transaction() as tx:
         _fix_installation(tx, settings)
+        if tx.installation.get(EDGES) != " ".join(settings.edge_names):
+            tx.installation.put(EDGES, " ".join(settings.edge_names))
         if settings.organization_file is not None:
             _join_organization(tx, settings.organization_file, now)
         if not tx.sealing_keys.all():

@@ -18,6 +18,7 @@ from tabard.clock import Clock, Deadline, SystemClock, read_clocks
 from tabard.credentials.certificate_authority import EDGE_CERTIFICATE_LIVES, open_certificate_authority
 from tabard.credentials.identity_certificate import OpenedIdentityKeys
 from tabard.credentials.keyrings import OpenedKeyrings
+from tabard.edge.audit_flush import AuditFlushes
 from tabard.edge.authenticate import Authentication
 from tabard.edge.edge_report import EdgeReport
 from tabard.edge.forward_json import JsonUpstream
@@ -134,6 +135,7 @@ async def run_edge(config: EdgeConfig) -> None:
         report = EdgeReport(
             page=page, snapshots=snapshots, audit=audit, clock=clock, certificates=certificates
         )
+        flushes = AuditFlushes(name=config.name, queue=audit, store=store, snapshots=snapshots)
         retention = Retention(
             store=store,
             bounds=RetentionBounds(
@@ -147,6 +149,7 @@ async def run_edge(config: EdgeConfig) -> None:
             asyncio.create_task(audit.run(), name="audit"),
             asyncio.create_task(Housekeeping(store, snapshots, clock).run(), name="housekeeping"),
             asyncio.create_task(retention.run(), name="audit-retention"),
+            asyncio.create_task(flushes.run(), name="audit-flushes"),
         ]
         stack.callback(lambda: write_report(page, report()))  # once the last events are written
         stack.push_async_callback(_ended, tasks)

@@ -20,6 +20,7 @@ def settings_for(config: type[msgspec.Struct], settings: Mapping[str, object]) -
 class EdgeConfig(msgspec.Struct, frozen=True, kw_only=True):
     """What one edge process is told, on stdin: it holds the upstreams' secrets."""
 
+    name: str
     data_dir: str
     listen_fd: int
     vouched_fd: int

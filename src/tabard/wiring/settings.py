@@ -229,6 +229,11 @@ class Settings(BaseSettings):
         return parse_allowed_text(self.allow_address)
 
     @property
+    def edge_names(self) -> tuple[str, ...]:
+        """The names of the edge processes."""
+        return tuple(f"edge-{number}" for number in range(self.edges))
+
+    @property
     def listens_beyond_loopback(self) -> bool:
         return _is_beyond_loopback(self.address)
 

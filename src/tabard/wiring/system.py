@@ -254,6 +254,7 @@ class System:
         settings, facts = self._settings, self.facts
         edge, vouched = self._sockets[:2]
         config = EdgeConfig(
+            name="",
             **settings_for(EdgeConfig, self._child_settings),
             listen_fd=edge.fileno(),
             vouched_fd=vouched.fileno(),
@@ -266,7 +267,7 @@ class System:
             json_socket=str(moto.socket_path),
             json_secret_header=moto.secret_header,
         )
-        return [self._edge(f"edge-{number}", config) for number in range(settings.edges)]
+        return [self._edge(name, config) for name in settings.edge_names]
 
     def _edge(self, name: str, config: EdgeConfig) -> ChildSpec:
         metrics_fd = self._monitor.page_descriptor(name)
@@ -276,7 +277,9 @@ class System:
             env=child_environment(),
             cwd=self.data_dir.path,
             log_path=self.data_dir.logs / f"{name}.log",
-            stdin_secret=msgspec.json.encode(msgspec.structs.replace(config, metrics_fd=metrics_fd)),
+            stdin_secret=msgspec.json.encode(
+                msgspec.structs.replace(config, name=name, metrics_fd=metrics_fd)
+            ),
             keep_fds=(*(listener.fileno() for listener in self._sockets), metrics_fd),
             ready=partial(self._monitor.is_serving, name),
         )

@@ -7,6 +7,7 @@ from typing import cast
 import pytest
 
 from tabard.model.audit_event import AuditEvent, DecidedCheck, Outcome
+from tabard.model.audit_query import DENIED, EventFilter
 from tabard.policy import Effect, Layer
 from tabard.testing.instance import System, TabardInstance
 
@@ -40,7 +41,8 @@ class OneEvent:
             decisions=decisions,
         )
 
-    def audit(self) -> Sequence[AuditEvent]:
+    def audit(self, wanted: EventFilter) -> Sequence[AuditEvent]:
+        assert wanted == EventFilter(outcomes=DENIED, instance_id="i-0123456789abcdef0")
         return (self.event,)
 
 

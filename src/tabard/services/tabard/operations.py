@@ -1,10 +1,11 @@
 """What the `tabard` service can do; `model/tabard_service.py` says the same to `wire`."""
 
 from tabard.services.operation import Operation
-from tabard.services.tabard import audit_events, certificate, organization, principal_policies
+from tabard.services.tabard import audit_events, audit_flush, certificate, organization, principal_policies
 
 OPERATIONS: tuple[Operation, ...] = (
     *audit_events.OPERATIONS,
+    *audit_flush.OPERATIONS,
     *certificate.OPERATIONS,
     *organization.OPERATIONS,
     *principal_policies.OPERATIONS,

@@ -64,6 +64,7 @@ def test_model_and_table_have_the_same_operations_and_errors() -> None:
 OPERATIONS_WITH_MEMBERS: list[tuple[str, dict[str, object], str]] = [
     ("LookupEvents", {}, f"arn:aws:tabard:{REGION}:{ACCOUNT_ID}:audit"),
     ("ExplainEvent", {"RequestId": "1"}, f"arn:aws:tabard:{REGION}:{ACCOUNT_ID}:audit"),
+    ("FlushEvents", {}, f"arn:aws:tabard:{REGION}:{ACCOUNT_ID}:audit"),
     ("GetOrganization", {}, f"arn:aws:tabard:{REGION}:{ACCOUNT_ID}:organization"),
     ("PutOrganization", {"Organization": "{}"}, f"arn:aws:tabard:{REGION}:{ACCOUNT_ID}:organization"),
     ("DeleteOrganization", {}, f"arn:aws:tabard:{REGION}:{ACCOUNT_ID}:organization"),
