@@ -1,4 +1,4 @@
-"""The documents that Tabard itself brings: for the root, for hosts, and AdministratorAccess."""
+"""Tabard's built-in policy documents: for the root, for hosts, and AdministratorAccess."""
 
 from datetime import UTC, datetime
 
@@ -9,7 +9,7 @@ from tabard.model.policies import ManagedPolicy, PolicyVersion
 ROOT_POLICY_NAME = "root"
 
 ALLOW_ALL = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
-"""What the root may: everything, as AWS's root. It is also AdministratorAccess's document."""
+"""The root's policy: it allows everything, like AWS's root. It is also AdministratorAccess's document."""
 
 HOST_POLICY_NAME = "host"
 
@@ -34,17 +34,17 @@ ADMINISTRATOR_ACCESS_NAME = "AdministratorAccess"
 
 
 def host_policy(host: Host) -> str:
-    """What a host may: hear about and report its own instances, and fetch what is theirs; nothing else."""
+    """Return a host's policy: it may only read and report its own instances, and get their sessions."""
     return _HOST_POLICY % {"host_arn": host.arn}
 
 
 def join_token_policy(token: JoinToken) -> str:
-    """What the bearer of a join token may: use it."""
+    """Return the policy for the bearer of a join token: it may only use the token."""
     return _ENROLLMENT_POLICY % {"token_arn": token.arn}
 
 
 def administrator_access(partition: str = "aws") -> ManagedPolicy:
-    """AWS's own managed policy `arn:aws:iam::aws:policy/AdministratorAccess`, with its id and dates.
+    """Return AWS's own managed policy `arn:aws:iam::aws:policy/AdministratorAccess`, with its id and dates.
 
     AWS: https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AdministratorAccess.html
     """

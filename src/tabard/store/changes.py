@@ -1,11 +1,10 @@
-"""The journal of changes: which aggregate was written at which version, so that snapshots read only that.
+"""The change journal: the aggregates that each version wrote, so that snapshots read only those.
 
 Theory of operation. A version is the number of a commit that changed a snapshot. A transaction collects the
-keys that it writes. As its last statements before the commit it raises the one row of `change_counter` and
-writes these keys under the counter's new value. The database lets nobody else raise that row until the
-transaction has ended, so versions are in the order of the commits and have no gaps: a reader that has seen
-version 7 never meets a version 6 later. A sequence gives no such order, since it hands out its numbers before
-the commit.
+keys that it writes. As its last statements before the commit, it increments the one row of `change_counter`
+and writes these keys under the new value. The database blocks other transactions on that row until this one
+has ended. So versions follow the order of the commits, without gaps: a reader that has seen version 7 never
+finds a version 6 later. A sequence gives no such order, because it assigns its numbers before the commit.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -32,7 +31,7 @@ from tabard.store.failures import refused_write
 from tabard.store.schema import account_column, key_column, metadata
 
 KEPT_CHANGES = 10_000
-"""A reader that is more versions behind than this reads everything again."""
+"""A reader that is more versions behind loads everything again."""
 
 _TRIM_EVERY = 1_000
 
@@ -42,7 +41,7 @@ change_counter = Table(
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("version", BigInteger, nullable=False),
 )
-"""One row, whose number is 1."""
+"""A table with one row, whose number is 1."""
 
 changes = Table(
     "changes",
@@ -65,19 +64,19 @@ _SINCE = select(changes.c.kind, changes.c.key).where(
 )
 
 Change = tuple[str, str, str]
-"""Account id, name of the kind, key. The account id is empty for what belongs to the installation."""
+"""Account id, name of the kind, key. The account id is empty for the installation's own rows."""
 
 
 class TooFarBehind(Exception):
-    """The journal does not reach back to this version, or never had it: read everything again."""
+    """The journal does not reach back to this version, or never had it: load everything again."""
 
 
 @dataclass(slots=True)
 class TransactionScope:
-    """What all ports of one transaction share.
+    """The shared state of all ports in one transaction.
 
-    `account_id` is the account that they see and write; `known_account_id` is empty until a port needs it.
-    `written` are its changes so far, in their order.
+    `account_id` is the account that they read and write; `known_account_id` is empty until a port needs it.
+    `written` contains its changes so far, in their order.
     """
 
     connection: Connection
@@ -87,7 +86,7 @@ class TransactionScope:
 
     @property
     def account_id(self) -> str:
-        """The account; found when it is first needed, since the first transaction of all writes it."""
+        """The account. It is looked up at first use, because the very first transaction writes it."""
         if not self.known_account_id:
             self.known_account_id = self.find_account(self.connection)
         return self.known_account_id
@@ -95,7 +94,7 @@ class TransactionScope:
 
 @dataclass(frozen=True, slots=True)
 class Journal:
-    """One transaction, for one kind of aggregate; every write goes through it."""
+    """The journal of one transaction for one kind of aggregate. Every write goes through it."""
 
     scope: TransactionScope
     kind: str
@@ -103,20 +102,20 @@ class Journal:
 
     @property
     def connection(self) -> Connection:
-        """The transaction's own."""
+        """The transaction's connection."""
         return self.scope.connection
 
     @property
     def account_id(self) -> str:
-        """The account that the kind's rows belong to; empty where the installation has them."""
+        """The account of the kind's rows; empty if they belong to the installation."""
         return self.scope.account_id if self.is_of_account else ""
 
     @contextmanager
     def write(self, key: object) -> Iterator[Connection]:
-        """Make one write, whole or not at all, and remember its key for the end of the transaction.
+        """Make one atomic write, and record its key for the end of the transaction.
 
         Raises:
-            AlreadyStored, StillReferenced: nothing of this write is there; the transaction may go on.
+            AlreadyStored, StillReferenced: this write had no effect; the transaction may continue.
         """
         try:
             with self.connection.begin_nested():
@@ -127,10 +126,10 @@ class Journal:
 
 
 def append_changes(connection: Connection, written: Collection[Change]) -> None:
-    """Write down the changes of a transaction that is about to commit; nothing where it changed nothing.
+    """Append the changes of a transaction just before its commit; no-op without changes.
 
-    INVARIANT: these are the transaction's last statements. Whatever came after them would be written while
-    every other writer waits, and two transactions that wait for each other's rows would never end.
+    INVARIANT: these are the transaction's last statements. Every other writer waits during later statements,
+    and two transactions that wait for each other's rows would deadlock.
     """
     if not written:
         return
@@ -143,18 +142,18 @@ def append_changes(connection: Connection, written: Collection[Change]) -> None:
 
 
 def newest_version(connection: Connection) -> int:
-    """The version of the store that this transaction sees; 0 before its first change."""
+    """Return the version of the store that this transaction sees; 0 before the first change."""
     version: int = connection.execute(_NEWEST).scalar_one()
     return version
 
 
 def newest_version_statement(dialect: Dialect) -> str:
-    """The statement of `newest_version`, for a connection of the database's own driver."""
+    """Return the SQL of `newest_version`, for a connection of the database's own driver."""
     return str(_NEWEST.compile(dialect=dialect))
 
 
 def changed_since(scope: TransactionScope, version: int, *, newest: int) -> Mapping[str, frozenset[str]]:
-    """The keys of the account and the installation written after `version`, by kind. Raises TooFarBehind."""
+    """Return the keys of account and installation written after `version`, by kind. Raises TooFarBehind."""
     connection = scope.connection
     oldest = connection.execute(_OLDEST).scalar() or 0
     if version > newest or oldest > version + 1:

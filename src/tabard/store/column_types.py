@@ -1,4 +1,4 @@
-"""Columns that hold values of the model: an aggregate's attribute goes in and comes back as it was."""
+"""Column types for values of the model: an attribute comes back exactly as it was written."""
 
 from enum import StrEnum
 from functools import lru_cache
@@ -10,7 +10,7 @@ from sqlalchemy.types import TypeDecorator
 
 
 class EnumText(TypeDecorator[StrEnum]):
-    """A member of an enumeration, by its value."""
+    """A member of an enumeration, stored as its value."""
 
     impl = Text
     cache_ok = True
@@ -27,7 +27,7 @@ class EnumText(TypeDecorator[StrEnum]):
 
 
 class Structured(TypeDecorator[Any]):
-    """A value of the model that has parts, as JSON: tags, options, pairs of texts."""
+    """A structured value of the model, stored as JSON: tags, options, pairs of texts."""
 
     impl = Text
     cache_ok = True

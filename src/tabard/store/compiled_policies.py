@@ -1,7 +1,7 @@
-"""Policy documents → compiled policies, once for each set of documents in the life of a process.
+"""Policy documents → compiled policies, with a cache by set of documents.
 
-A set that did not change keeps its compiled form, and the memos inside it, from snapshot to snapshot.
-What is kept is bounded: the sets used least are compiled anew when they are needed.
+An unchanged set keeps its compiled form, and the caches inside it, from snapshot to snapshot. The cache is
+bounded: a rarely used set may be compiled again.
 """
 
 import hashlib
@@ -44,7 +44,7 @@ KEPT_SETS = 4096
 POLICY_UNREADABLE = "policy_unreadable"
 
 UNREADABLE = "cannot be evaluated: "
-"""What the name of a refusing document begins with; the policy's name follows."""
+"""The prefix of a refusing document's name; the policy's name follows."""
 
 _DENY_ALL = {
     kind: parse_document(f'{{"Statement":[{{"Effect":"Deny",{who_and_what}}}]}}', kind=kind)
@@ -60,28 +60,28 @@ _DENY_ALL = {
 _log = structlog.get_logger(__name__)
 
 NO_POLICIES = compile_policies(())
-"""Grants nothing."""
+"""Policies that grant nothing."""
 
 
 @lru_cache(maxsize=KEPT_SETS)
 def compile_identity_policies(documents: Documents) -> CompiledPolicies:
-    """Everything that is granted to one principal. A document that cannot be evaluated denies everything."""
+    """Compile one principal's policies. A document that cannot be evaluated denies everything."""
     return _compiled(documents, DocumentKind.IDENTITY)
 
 
 @lru_cache(maxsize=KEPT_SETS)
 def compile_trust_policy(document: str, trusted: tuple[tuple[str, str], ...] = ()) -> CompiledPolicies:
-    """Who may assume a role. A document that cannot be evaluated denies everybody.
+    """Compile a role's trust policy. A document that cannot be evaluated denies everybody.
 
-    `trusted`: ARNs of the document's principals that stand for the unique id beside each, and for no other
-    that has the ARN by now.
+    `trusted`: the unique ids of the document's principals by ARN. An ARN stands only for its unique id, never
+    for a later principal with the same ARN.
     """
     return _compiled((("trust policy", document),), DocumentKind.TRUST, dict(trusted))
 
 
 @lru_cache(maxsize=KEPT_SETS)
 def compile_session_policies(documents: tuple[str, ...], managed: Documents = ()) -> CompiledPolicies:
-    """What narrows one session. A document that cannot be evaluated denies everything."""
+    """Compile the session policies of one session. One that cannot be evaluated denies everything."""
     named = tuple((f"session policy {number}", text) for number, text in enumerate(documents, start=1))
     return _compiled((*named, *managed), DocumentKind.SESSION)
 
@@ -94,7 +94,7 @@ def text_digest(text: str) -> str:
 def refuse_everything(
     name: str, reason: str, kind: DocumentKind, sources: tuple[PolicySource, ...] = ()
 ) -> CompiledPolicies:
-    """Policies that deny every request, in the name of the document that cannot be evaluated."""
+    """Make policies that deny every request, under the name of a document that cannot be evaluated."""
     _log.error(POLICY_UNREADABLE, policy=name, reason=reason)
     return compile_policies((NamedDocument(f"{UNREADABLE}{name}", _DENY_ALL[kind]),), sources)
 
@@ -102,7 +102,7 @@ def refuse_everything(
 def _compiled(
     documents: Documents, kind: DocumentKind, unique_ids: Mapping[str, str] = MappingProxyType({})
 ) -> CompiledPolicies:
-    # INVARIANT: fails closed. One document that cannot be evaluated takes everything from its principal.
+    # INVARIANT: fails closed. One document that cannot be evaluated denies everything to its principal.
     parsed: list[NamedDocument] = []
     texts = [PolicyText(*document) for document in documents]
     sources = tuple(each.source for each in texts)

@@ -1,4 +1,4 @@
-"""What an organization says about one of its accounts: compiled control policies, and condition keys.
+"""An organization's controls on one of its accounts: compiled control policies, and condition keys.
 
 AWS: https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_policies_scps_evaluation.html
 """
@@ -31,9 +31,9 @@ _NO_KEYS: ConditionKeys = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Controls:
-    """The levels of control policies from the root to the account, and the keys that every request has.
+    """The levels of control policies from the root to the account, and the condition keys of every request.
 
-    `principal_keys` are of who is in the account, `resource_keys` of what is in it.
+    `principal_keys` describe the account's principals, `resource_keys` its resources.
     """
 
     service: tuple[CompiledPolicies, ...] = ()
@@ -43,11 +43,11 @@ class Controls:
 
 
 NO_CONTROLS = Controls()
-"""Of an account that is in no organization."""
+"""The controls of an account without an organization."""
 
 
 def controls_of(organization: Organization | None, account_id: str) -> Controls:
-    """What an organization says about an account; nothing about one that is not in it.
+    """Return an organization's controls on an account; none if the account is not in it.
 
     AWS: "SCPs don't affect users or roles in the management account", and "RCPs don't affect resources in the
     management account".
@@ -94,7 +94,7 @@ def _level(
     documents: list[NamedDocument],
     names: list[str] | tuple[str, ...],
 ) -> CompiledPolicies:
-    # INVARIANT: fails closed. One document that cannot be evaluated takes everything from who is below it.
+    # INVARIANT: fails closed. One document that cannot be evaluated denies everything below its node.
     kind = DocumentKind(control_type)
     texts = [_text(organization, node, control_type, name) for name in names]
     # AWS's own policies never change, so their names identify their texts.
@@ -117,5 +117,5 @@ def _text(
 
 
 def _named(node: OrganizationNode, policy_name: str) -> str:
-    """Where the policy is attached, and its name: as decisions speak of it."""
+    """Return the policy's place and name, as decisions show them."""
     return f"{node.node_id}/{policy_name}"

@@ -1,4 +1,4 @@
-"""What a database says when it cannot → what the ports say."""
+"""Translation of a database's errors to the ports' exceptions."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ _FOREIGN_KEY = frozenset(("SQLITE_CONSTRAINT_FOREIGNKEY", "23503"))
 
 
 def refused_write(error: IntegrityError, what: str) -> Exception:
-    """The port's exception for a violated constraint; the error itself where it is none of theirs."""
+    """Return the port's exception for a violated constraint, or the error itself for any other."""
     reason = _reason(error)
     if reason in _UNIQUE:
         return AlreadyStored(what)
@@ -27,7 +27,7 @@ def refused_write(error: IntegrityError, what: str) -> Exception:
 
 @contextmanager
 def store_failures() -> Iterator[None]:
-    """Say StoreUnavailable where the database is locked, away or full, StoreDamaged where it is damaged."""
+    """Raise StoreUnavailable if the database is locked, unreachable or full; StoreDamaged if damaged."""
     try:
         yield
     except IntegrityError:
@@ -35,7 +35,7 @@ def store_failures() -> Iterator[None]:
     except DBAPIError as error:
         if _reason(error).startswith(_DAMAGED):
             raise StoreDamaged(str(error.orig)) from error
-        # DatabaseError itself is a damaged file; its other subclasses are mistakes in a statement.
+        # DatabaseError itself means a damaged file; its other subclasses are programming errors.
         if type(error) is DatabaseError or _is_passing(error):
             raise StoreUnavailable(str(error.orig)) from error
         raise

@@ -1,7 +1,7 @@
-"""The kinds of aggregates that snapshots hold: one row each.
+"""The kinds of aggregates in snapshots: one row each.
 
 Loading, deltas, the journal and transactions loop over this table; so does the in-memory store of the tests.
-`Snapshot` alone names the kinds again, as typed attributes. `ports.Transaction` says which port each kind is.
+Only `Snapshot` names the kinds again, as typed attributes. `ports.Transaction` gives the port of each kind.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -27,19 +27,19 @@ from tabard.store.rows.users import SqlGroups, SqlUsers
 
 
 class Rows(Protocol):
-    """The port of one kind over its rows, which a snapshot reads as well."""
+    """The port of one kind over its rows. Snapshots read through it too."""
 
     def read(self, keys: Collection[Any] | None = None, /) -> Mapping[Any, Any]:
-        """The aggregates of these keys that are there, or all of them."""
+        """Read the existing aggregates of these keys, or all of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
     """One kind of aggregate.
 
-    `name` stands in the journal. `field` is the attribute of `Snapshot` and of `Transaction`. `rows` makes
-    the port for one transaction. `key` reads the snapshot's key from the journal's text. What is not
-    `of_account` belongs to the installation, to which all its accounts belong.
+    `name` is its name in the journal. `field` is the attribute of `Snapshot` and of `Transaction`. `rows`
+    makes the port for one transaction. `key` parses the snapshot's key from the journal's text. Kinds that
+    are not `of_account` belong to the installation, with all its accounts.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Kind:
     of_account: bool = True
 
     def port(self, scope: TransactionScope) -> Rows:
-        """The port for one transaction."""
+        """Make the port for one transaction."""
         return self.rows(Journal(scope, self.name, self.of_account))
 
 

@@ -1,11 +1,11 @@
-"""Sorted listings: aggregates in the order in which a List or Describe operation answers them.
+"""Sorted listings: aggregates in the order of a List or Describe operation.
 
-Theory of operation. Entries stand in chunks of some hundreds, in order. A page begins after a key: `bisect`
-finds the chunk and the place in it, and the page takes its entries from there. A change copies the list of
-chunks and the one chunk that it falls into, so that neither 10 nor 100,000 entries make it slow, and the
-listing before it stays as it was. Nothing is sorted after the first load. Entries are also kept by group:
-IAM's paths, EC2's regions. A path prefix merges the groups that begin with it, so its page costs one step
-for each path of the account, whatever else the account holds.
+Theory of operation. Entries are in sorted chunks of some hundreds. A page begins after a key: `bisect` finds
+the chunk and the position in it, and the page takes its entries from there. A change copies the list of
+chunks and the one affected chunk. So it is fast for 10 and for 100,000 entries, and the former listing does
+not change. Nothing is sorted after the first load. Entries are also stored by group: IAM's paths, EC2's
+regions. A path prefix merges the groups that begin with it. Its page costs one step for each path of the
+account, whatever else the account contains.
 """
 
 import heapq
@@ -26,13 +26,13 @@ V = TypeVar("V")
 Key = tuple[str, ...]
 
 CHUNK = 256
-"""Entries in a chunk after the first load; one that grows to twice as many is cut in two."""
+"""Entries in a chunk after the first load. A chunk that doubles is split in two."""
 
 _key = itemgetter(0)
 
 
 class Sorted(Generic[V]):
-    """Entries in the order of their keys, each of which is there once. Nothing in it changes."""
+    """An immutable sequence of entries in the order of their unique keys."""
 
     __slots__ = ("_chunks", "_firsts")
 
@@ -49,7 +49,7 @@ class Sorted(Generic[V]):
         return bool(self._chunks)
 
     def after(self, key: Key | None) -> Iterator[tuple[Key, V]]:
-        """The entries whose keys come after this one, or all of them."""
+        """Yield the entries after this key, or all of them."""
         begin = 0 if key is None else max(0, bisect_right(self._firsts, key) - 1)
         for number in range(begin, len(self._chunks)):
             chunk = self._chunks[number]
@@ -58,7 +58,7 @@ class Sorted(Generic[V]):
                 yield chunk[at]
 
     def changed(self, gone: Sequence[Key], new: Mapping[Key, V]) -> "Sorted[V]":
-        """The same with some entries removed, then others added or replaced."""
+        """Return a copy with some entries removed, then others added or replaced."""
         if len(gone) + len(new) > len(self._chunks):
             merged = dict(self.after(None))
             for key in gone:
@@ -90,9 +90,9 @@ def _parts(chunk: list[tuple[Key, V]]) -> list[list[tuple[Key, V]]]:
 
 @dataclass(frozen=True, slots=True)
 class Listing(Generic[V]):
-    """One order of the aggregates of one kind, all together and by group.
+    """One order of the aggregates of one kind, in total and by group.
 
-    `key_of` is unique among them. `group_of` names the group, such as a path.
+    `key_of` gives unique keys. `group_of` names the group, such as a path.
     """
 
     key_of: Callable[[V], Key]
@@ -101,15 +101,15 @@ class Listing(Generic[V]):
     groups: Mapping[str, Sorted[V]] = field(default_factory=dict, repr=False)
 
     def after(self, key: Key | None = None) -> Iterator[V]:
-        """Every entry after a key, in order."""
+        """Yield every entry after a key, in order."""
         return (entry for _, entry in self.every.after(key))
 
     def in_group(self, group: str, key: Key | None = None) -> Iterator[V]:
-        """The entries of one group after a key, in order."""
+        """Yield the entries of one group after a key, in order."""
         return (entry for _, entry in self.groups.get(group, Sorted[V]([])).after(key))
 
     def under(self, *prefixes: str, key: Key | None = None) -> Iterator[V]:
-        """The entries after a key, in order, of the groups whose names begin with one of these prefixes."""
+        """Yield the entries after a key of the groups with one of these prefixes, in order."""
         below = [entries for group, entries in self.groups.items() if group.startswith(prefixes)]
         if len(below) == len(self.groups):
             return self.after(key)
@@ -117,7 +117,7 @@ class Listing(Generic[V]):
         return (entry for _, entry in merged)
 
     def changed(self, before: Mapping[str, V], changed: Mapping[str, V | None]) -> "Listing[V]":
-        """The listing after a change: `before` has the aggregates as they were, by the same keys."""
+        """Return the listing after a change; `before` has the former aggregates, by the same keys."""
         if not changed:
             return self
         gone: dict[str, list[Key]] = {}
@@ -144,17 +144,17 @@ class Listing(Generic[V]):
 
 
 def by_name(entity: User | Group | Role | InstanceProfile) -> Key:
-    """By name, without regard to case."""
+    """Sort by name, without regard to case."""
     return (entity.name.lower(),)
 
 
 def by_name_and_owner(policy: ManagedPolicy) -> Key:
-    """By name, without regard to case; AWS may name a policy as the account does."""
+    """Sort by name, without regard to case, then by owner: AWS and the account may use the same name."""
     return (f"{policy.name.lower()} {policy.account_id}",)
 
 
 def by_launch(instance: Instance) -> Key:
-    """Oldest first, a reservation's instances together."""
+    """Sort oldest first, with a reservation's instances together."""
     return (
         instance.launched_at.isoformat(timespec="microseconds"),
         instance.reservation_id,
@@ -164,23 +164,23 @@ def by_launch(instance: Instance) -> Key:
 
 
 def path_of(entity: User | Group | Role | InstanceProfile) -> str:
-    """The group of an IAM entity."""
+    """Return the group of an IAM entity."""
     return entity.path
 
 
 def owner_and_path_of(policy: ManagedPolicy) -> str:
-    """The group of a managed policy: `aws/…` where AWS owns it, or the account's id with the path."""
+    """Return the group of a managed policy: `aws/…` if AWS owns it, or the account's id with the path."""
     return policy.account_id + policy.path
 
 
 def region_of(instance: Instance) -> str:
-    """The group of an instance."""
+    """Return the group of an instance."""
     return instance.region
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listings:
-    """What is listed in pages; `policies_in_use` are attached to something, or bound it."""
+    """All paged listings; `policies_in_use` are attached to an entity, or are its permissions boundary."""
 
     users: Listing[User] = Listing(by_name, path_of)
     groups: Listing[Group] = Listing(by_name, path_of)

@@ -1,4 +1,4 @@
-"""Bring a database to the schema of this version of Tabard."""
+"""Migration of a database to the schema of this version of Tabard."""
 
 import threading
 from pathlib import Path
@@ -8,16 +8,16 @@ from sqlalchemy import Connection, Engine, inspect, text
 from tabard.store.ports import StoreUnavailable
 
 HEAD_REVISION = "0001"
-"""The newest revision in `migrations/versions`; a test holds the two together."""
+"""The newest revision in `migrations/versions`; a test compares the two."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
-# Alembic keeps the migration that is running in a module's globals.
+# Alembic stores the running migration in a module's globals.
 _one_at_a_time = threading.Lock()
 
 
 def migrate(engine: Engine) -> None:
-    """Apply what is missing, in one transaction under the write lock; others wait, and find it done.
+    """Apply missing migrations in one transaction under the write lock. Other processes wait for it.
 
     Raises:
         StoreUnavailable: the database has a revision that this version does not know.

@@ -1,8 +1,7 @@
-"""What the rest of Tabard may ask of the store. SQL is reached through these alone.
+"""The ports of the store: the only way to SQL for the rest of Tabard.
 
-A `Transaction` is serial: what it reads stays true until it commits. Everything written in one
-transaction, its audit event among it, is durable when `transaction()` has left without an exception,
-and nothing of it is there when it has not.
+A `Transaction` is serializable: its reads stay true until it commits. When `transaction()` returns without an
+exception, all its writes are durable, including its audit event. Otherwise none of them is stored.
 """
 
 from collections.abc import Sequence
@@ -34,28 +33,28 @@ A = TypeVar("A")
 
 
 class StoreUnavailable(Exception):
-    """The store cannot be reached, or is locked, just now. Nothing was written."""
+    """The store is unreachable or locked at present. Nothing was written."""
 
 
 class StoreDamaged(StoreUnavailable):
-    """What the database has on disk cannot be read. It does not pass by itself: a backup is restored."""
+    """The database on disk is unreadable. This does not pass: the operator must restore a backup."""
 
 
 class AlreadyStored(Exception):
-    """An aggregate of this key or name is there already. Nothing was written."""
+    """An aggregate with this key or name exists already. Nothing was written."""
 
 
 class NotStored(Exception):
-    """An update names an aggregate that is not there. Nothing was written."""
+    """An update names an aggregate that does not exist. Nothing was written."""
 
 
 class StillReferenced(Exception):
-    """One aggregate would name another that is not there: a role's attached policy or boundary, a user's
-    group, an instance profile's role, an association's instance. Nothing was written."""
+    """One aggregate would refer to another that does not exist: a role's attached policy or boundary, a
+    user's group, an instance profile's role, an association's instance. Nothing was written."""
 
 
 class Aggregates(Protocol[K, A]):
-    """The aggregates of one kind by their key, as most ports have them."""
+    """The aggregates of one kind by key: the common part of most ports."""
 
     def get(self, key: K, /) -> A | None: ...
     def insert(self, aggregate: A, /) -> None: ...
@@ -70,7 +69,7 @@ class Users(Aggregates[str, User], Protocol):
 
 
 class Groups(Aggregates[str, Group], Protocol):
-    """IAM groups by id and by name. A user says which groups it is in."""
+    """IAM groups by id and by name. A user lists its groups."""
 
     def named(self, name: str) -> Group | None: ...
     def members(self, group_id: str) -> Sequence[User]: ...
@@ -92,11 +91,11 @@ class ManagedPolicies(Aggregates[str, ManagedPolicy], Protocol):
     """Managed policies, with their versions, by ARN."""
 
     def is_in_use(self, arn: str) -> bool:
-        """Whether it is attached to a user, group or role, or is the permissions boundary of one."""
+        """Return whether it is attached to a user, group or role, or is a permissions boundary."""
 
 
 class InstanceProfiles(Aggregates[str, InstanceProfile], Protocol):
-    """Instance profiles by id, by name and by the role they hold."""
+    """Instance profiles by id, by name and by role."""
 
     def named(self, name: str) -> InstanceProfile | None: ...
     def holding(self, role_id: str) -> Sequence[InstanceProfile]: ...
@@ -117,7 +116,7 @@ class Associations(Aggregates[str, Association], Protocol):
 
 
 class ConsoleOutputs(Protocol):
-    """What instances have written; in no snapshot, since no decision depends on it."""
+    """Console outputs of instances. Snapshots do not contain them: no decision depends on them."""
 
     def get(self, instance_id: str) -> ConsoleOutput | None: ...
     def put(self, console_output: ConsoleOutput) -> None: ...
@@ -138,10 +137,10 @@ class JoinTokens(Aggregates[str, JoinToken], Protocol):
     """Join tokens by id."""
 
     def claim(self, token_id: str, *, key_fingerprint: str, host_id: str, now: datetime) -> bool:
-        """Use the token, if it is unused and has not expired; whether this did. One conditional update."""
+        """Use the token if it is unused and has not expired; return whether this call used it."""
 
     def forget_until(self, now: datetime) -> int:
-        """Remove the tokens that have expired; how many there were."""
+        """Remove the expired tokens; return their number."""
 
 
 class KeyPairs(Aggregates[str, KeyPair], Protocol):
@@ -164,14 +163,14 @@ class SealingKeys(Aggregates[int, SealingKey], Protocol):
 
 
 class Installation(Protocol):
-    """Facts about this installation by name, such as the account id; every one is in each snapshot."""
+    """Settings of this installation by name, such as the account id. Each snapshot contains all of them."""
 
     def get(self, name: str) -> str | None: ...
     def put(self, name: str, value: str) -> None: ...
 
 
 class Organizations(Protocol):
-    """The organization that the account is in, of which there is one at most; it is written as a whole."""
+    """The account's organization, at most one. It is written as a whole."""
 
     def get(self) -> Organization | None: ...
     def put(self, organization: Organization) -> None: ...
@@ -179,7 +178,7 @@ class Organizations(Protocol):
 
 
 class AccountAliases(Aggregates[str, AccountAlias], Protocol):
-    """The account's alias, by itself; AlreadyStored where any account has it."""
+    """The account's alias, keyed by itself. AlreadyStored if any account has it."""
 
     def all(self) -> Sequence[AccountAlias]: ...
 
@@ -188,15 +187,15 @@ class AuditTrail(Protocol):
     """The events of an account in the order of their commits, each with a growing number."""
 
     def append(self, events: Sequence[AuditEvent]) -> None:
-        """Write events, each into the audit of its account: the transaction's where it names none."""
+        """Write events, each into the audit of its account; by default the transaction's."""
 
     def read(self, *, after: int, limit: int, wanted: EventFilter = EVERY_EVENT) -> NumberedEvents:
-        """The first events after a number, in the order of their numbers."""
+        """Return the first events after a number, in the order of their numbers."""
 
     def page(
         self, *, limit: int, wanted: EventFilter = EVERY_EVENT, older_than: EventPosition | None = None
     ) -> EventPage:
-        """The newest events, or the newest that are older than a position, in the order of time."""
+        """Return the newest events, or the newest before a position, in the order of time."""
 
     def last_number(self) -> int: ...
     def find(self, request_id: str) -> AuditEvent | None: ...
@@ -208,17 +207,17 @@ class AuditTrail(Protocol):
 
 
 class Vault(Protocol):
-    """Encrypts, under the master key, what must not be readable in a stolen store."""
+    """Encrypts secrets under the master key, so that nobody can read them in a stolen store."""
 
     def seal(self, plaintext: bytes, *, label: str) -> bytes:
-        """The ciphertext; it opens only with the same `label` (for a key's secret: the access key id)."""
+        """Encrypt. The ciphertext opens only with the same `label` (for a key's secret: the key id)."""
 
     def open(self, ciphertext: bytes, *, label: str) -> bytes:
-        """The plaintext. Raises ValueError where ciphertext, label and master key do not belong together."""
+        """Decrypt. Raises ValueError if ciphertext, label and master key do not belong together."""
 
 
 class Transaction(Protocol):
-    """Every port, over a serial transaction of one account; all accounts see the installation's own rows."""
+    """Every port, in one transaction of one account. All accounts see the installation's own rows."""
 
     @property
     def account_id(self) -> str: ...
@@ -246,26 +245,26 @@ class Transaction(Protocol):
 
 
 class Store(Protocol):
-    """The SQL state. Its methods block: call them from a thread that may."""
+    """The SQL store. Its methods block: call them from a worker thread."""
 
     def transaction(self, account_id: str = "") -> AbstractContextManager[Transaction]:
         """Begin; commit on leaving, roll back on any exception. Raises StoreUnavailable.
 
         Args:
-            account_id: the account that the ports see and write; the installation's own where it is left out.
+            account_id: the account that the ports read and write; by default the installation's own.
         """
 
     def reading(self, account_id: str = "") -> AbstractContextManager[Transaction]:
-        """Begin a transaction that only reads, and waits for no writer. Raises StoreUnavailable."""
+        """Begin a read-only transaction, which waits for no writer. Raises StoreUnavailable."""
 
     def give_back_space(self) -> bool:
-        """Give some of the space that nothing uses any more back to the file system, in one short step.
+        """Return some unused space to the file system, in one short step.
 
         Returns:
-            Whether more is left to give back.
+            Whether more unused space is left.
         Raises:
             StoreUnavailable.
         """
 
     def close(self) -> None:
-        """Let go of every connection."""
+        """Close every connection."""

@@ -1,10 +1,10 @@
-"""The columns that tables share. Each table stands beside its rows, in `tabard.store.rows`.
+"""The shared columns of tables. Each table is defined beside its rows, in `tabard.store.rows`.
 
 Alembic's first revision makes the same tables, and a test compares the two.
 
-INVARIANT: the primary key, every index and every reference of an account's tables begin with `account_id`, so
-that no look-up can reach another account. Names are unique without regard to case: `name_key` is the name in
-lower case.
+INVARIANT: the primary key, every index and every reference of an account's tables begin with `account_id`. So
+no lookup can reach another account. Names are unique without regard to case: `name_key` is the name in lower
+case.
 """
 
 from datetime import datetime
@@ -37,45 +37,45 @@ NAME_KEY = "name_key"
 
 
 def account_column() -> Column[str]:
-    """The account that the row belongs to: the first column of the primary key."""
+    """Make the column of the row's account: the first column of the primary key."""
     return Column(ACCOUNT, Text, primary_key=True)
 
 
 def account_index(*columns: str) -> Index:
-    """An index of an account's rows."""
+    """Make an index of an account's rows."""
     return Index(None, ACCOUNT, *columns)
 
 
 def account_unique(*columns: str) -> UniqueConstraint:
-    """What two rows of one account never have alike."""
+    """Make a unique constraint on rows of one account."""
     return UniqueConstraint(ACCOUNT, *columns)
 
 
 def reference(column: str, target: Column[Any]) -> ForeignKeyConstraint:
-    """The column names a row of the same account."""
+    """Make a reference from the column to a row of the same account."""
     return ForeignKeyConstraint([ACCOUNT, column], [target.table.c[ACCOUNT], target])
 
 
 def key_column(name: str) -> Column[str]:
-    """A column of the primary key."""
+    """Make a column of the primary key."""
     return Column(name, Text, primary_key=True)
 
 
 def text_column(name: str) -> Column[str]:
-    """A text that is always there, perhaps empty."""
+    """Make a text column that is never null, but may be empty."""
     return Column(name, Text, nullable=False)
 
 
 def time_column(name: str) -> Column[datetime]:
-    """An aware time that is always there."""
+    """Make a column for an aware time that is never null."""
     return Column(name, UtcColumn, nullable=False)
 
 
 def structured_column(name: str, shape: Any) -> Column[Any]:  # noqa: ANN401 — any type that msgspec reads
-    """A value of the model, as JSON."""
+    """Make a column for a value of the model, as JSON."""
     return Column(name, Structured(shape), nullable=False)
 
 
 def tags_column() -> Column[Any]:
-    """The tags, in the order they were written."""
+    """Make a column for tags, in their written order."""
     return structured_column("tags", tuple[Tag, ...])

@@ -1,6 +1,6 @@
-"""The hot path's view: one immutable, versioned picture of the store in an edge's memory.
+"""The snapshot: an immutable, versioned copy of the store in an edge's memory, for the hot path.
 
-A request sees one snapshot from beginning to end; a change makes the next one.
+A request uses one snapshot from beginning to end; a change makes the next one.
 """
 
 from collections.abc import Mapping
@@ -58,15 +58,15 @@ def _nothing() -> Mapping[Any, Any]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """Everything an edge needs to decide and to mint, at one version of the store.
+    """All data that an edge needs to decide and to mint, at one version of the store.
 
-    Users, groups, roles, instance profiles, instances, associations, images, hosts, join tokens, key
-    pairs, access keys and sealing keys are by id, managed policies by ARN, the installation's facts by name.
-    `account_id` is empty before the installation has one. `organizations` holds one at most, by its id, and
-    `controls` what it says about the account.
+    Users, groups, roles, instance profiles, instances, associations, images, hosts, join tokens, key pairs,
+    access keys and sealing keys are keyed by id, managed policies by ARN, installation settings by name.
+    `account_id` is empty before the installation has one. `organizations` contains at most one, by its id,
+    and `controls` its controls on the account.
 
-    INVARIANT: no mapping is changed once its snapshot is made; a change copies. A copy begins with nothing
-    compiled: hence `init=False`.
+    INVARIANT: no mapping changes once its snapshot is made; a change copies. A copy begins with empty caches
+    of compiled policies, hence `init=False`.
     """
 
     version: int
@@ -96,36 +96,36 @@ class Snapshot:
     )
 
     def role_named(self, name: str) -> Role | None:
-        """The role of this name, whatever the case of its letters."""
+        """Find a role by its name, without regard to case."""
         role_id = self.indexes.role_ids.get(name.lower())
         return None if role_id is None else self.roles[role_id]
 
     def user_named(self, name: str) -> User | None:
-        """The user of this name, whatever the case of its letters."""
+        """Find a user by its name, without regard to case."""
         user_id = self.indexes.user_ids.get(name.lower())
         return None if user_id is None else self.users[user_id]
 
     def group_named(self, name: str) -> Group | None:
-        """The group of this name, whatever the case of its letters."""
+        """Find a group by its name, without regard to case."""
         group_id = self.indexes.group_ids.get(name.lower())
         return None if group_id is None else self.groups[group_id]
 
     def users_in(self, group_id: str) -> tuple[User, ...]:
-        """The users who are in a group, by id."""
+        """Return the users in a group, by id."""
         return tuple(self.users[user_id] for user_id in self.indexes.users_by_group.get(group_id, ()))
 
     def instance_profile_named(self, name: str) -> InstanceProfile | None:
-        """The instance profile of this name, whatever the case of its letters."""
+        """Find an instance profile by its name, without regard to case."""
         profile_id = self.indexes.instance_profile_ids.get(name.lower())
         return None if profile_id is None else self.instance_profiles[profile_id]
 
     def instance_profiles_holding(self, role_id: str) -> tuple[InstanceProfile, ...]:
-        """The instance profiles that hold a role, by id."""
+        """Return the instance profiles with a role, by id."""
         held_by = self.indexes.instance_profiles_by_role.get(role_id, ())
         return tuple(self.instance_profiles[profile_id] for profile_id in held_by)
 
     def active_association_of(self, instance_id: str) -> Association | None:
-        """The association that is `associating` or `associated`, of which an instance has at most one."""
+        """Find the only association of an instance that is `associating` or `associated`."""
         for association_id in self.indexes.associations_by_instance.get(instance_id, ()):
             association = self.associations[association_id]
             if association.is_active:
@@ -133,38 +133,38 @@ class Snapshot:
         return None
 
     def key_pair_named(self, region: str, name: str) -> KeyPair | None:
-        """The key pair of exactly this name in a region."""
+        """Find a key pair by its exact name in a region."""
         in_region = (each for each in self.key_pairs.values() if each.region == region)
         return next((each for each in in_region if each.name == name), None)
 
     def instances_on_host(self, host_id: str) -> tuple[Instance, ...]:
-        """The instances placed on a host, by id."""
+        """Return the instances on a host, by id."""
         return tuple(self.instances[key] for key in self.indexes.instances_by_host.get(host_id, ()))
 
     def access_keys_of(self, owner_id: str) -> tuple[AccessKey, ...]:
-        """The long-term keys of a user, a host, or the root (owner: the account id), by id."""
+        """Return the long-term keys of a user, a host, or the root (owner: the account id), by id."""
         return tuple(self.access_keys[key] for key in self.indexes.access_keys_by_owner.get(owner_id, ()))
 
     def attachment_count(self, policy_arn: str) -> int:
-        """How many users, groups and roles a managed policy is attached to."""
+        """Count the users, groups and roles to which a managed policy is attached."""
         return self.indexes.attachment_counts.get(policy_arn, 0)
 
     def boundary_count(self, policy_arn: str) -> int:
-        """How many users and roles have a managed policy as their permissions boundary."""
+        """Count the users and roles with a managed policy as their permissions boundary."""
         return self.indexes.boundary_counts.get(policy_arn, 0)
 
     def revoked_at(self, subject: RevocationSubject, subject_id: str) -> datetime | None:
-        """Sessions of this subject issued at or before this moment are refused; None where none are."""
+        """Return the time at or before which issued sessions of this subject are refused, or None."""
         revocation = self.revocations.get((subject, subject_id))
         return None if revocation is None else revocation.not_before
 
     def identity_policies(self, owner_id: str) -> CompiledPolicies:
-        """What is granted to a user, role, host or join token (by id), or the root (the account id).
+        """Return the policies of a user, role, host or join token (by id), or the root (the account id).
 
-        A user is granted what its groups are.
+        A user also has the policies of its groups.
 
-        Nothing is granted to an owner that is not there. Where one document of a set cannot be evaluated,
-        the whole set denies everything, and the decision names that document.
+        An owner that does not exist has no permissions. If one document of a set cannot be evaluated, the
+        whole set denies everything, and the decision names that document.
         """
         compiled = self._compiled.get(owner_id)
         if compiled is None:
@@ -174,7 +174,7 @@ class Snapshot:
         return compiled
 
     def permissions_boundary(self, owner_id: str) -> CompiledPolicies | None:
-        """What bounds a user or role (by id); None where nothing does."""
+        """Return the permissions boundary of a user or role (by id), or None."""
         holder = self.roles.get(owner_id) or self.users.get(owner_id)
         arn = None if holder is None else holder.permissions_boundary_arn
         if arn is None:
@@ -185,7 +185,7 @@ class Snapshot:
         return compile_identity_policies((default_text(policy),))
 
     def session_policies(self, session: Session) -> CompiledPolicies | None:
-        """What narrows a session; None where nothing does. Managed policies are in their default versions."""
+        """Return the session policies of a session, or None. Managed policies use their default versions."""
         managed: Documents = ()
         for arn in session.session_policy_arns:
             policy = self.managed_policies.get(arn)
@@ -197,7 +197,7 @@ class Snapshot:
         return compile_session_policies(session.session_policies, managed)
 
     def trust_policy(self, role_id: str) -> CompiledPolicies:
-        """Who may assume a role; nobody where it is not there."""
+        """Return a role's trust policy; it denies everybody if the role does not exist."""
         role = self.roles.get(role_id)
         return NO_POLICIES if role is None else compile_trust_policy(role.trust_policy, role.trusted)
 
@@ -226,10 +226,10 @@ class Snapshot:
         return self._held_by(user, *groups)
 
     def _held_by(self, *holders: User | Group | Role) -> CompiledPolicies:
-        """Every policy of these holders; a managed one that several have is one policy still."""
+        """Return every policy of these holders; a shared managed policy counts once."""
         documents: dict[str, PolicyText] = {}
         for holder in holders:
-            # An inline policy's name has no slash, so a group's is never taken for the user's own.
+            # An inline policy's name has no slash, so a group's policy never collides with the user's own.
             prefix = f"{holder.name}/" if isinstance(holder, Group) else ""
             for inline in holder.inline_policies:
                 name = prefix + inline.name

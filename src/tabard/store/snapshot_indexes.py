@@ -1,6 +1,6 @@
-"""The secondary indexes of a snapshot, and how a change moves them.
+"""The secondary indexes of a snapshot, and their updates by a change.
 
-Every function gives back the index it was given where nothing in it moved, and a changed copy otherwise.
+Every function returns the given index if nothing in it changed, and a changed copy otherwise.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,14 +13,14 @@ Names = Mapping[str, str]
 """Lower-case name → id."""
 
 Gathered = Mapping[str, tuple[str, ...]]
-"""What they belong to → ids, sorted."""
+"""Owner → ids, sorted."""
 
 V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Indexes:
-    """What a snapshot looks things up by, beside their ids."""
+    """The lookup tables of a snapshot besides the ids."""
 
     user_ids: Names = field(default_factory=dict)
     group_ids: Names = field(default_factory=dict)
@@ -37,7 +37,7 @@ class Indexes:
 
 
 class Named(Protocol):
-    """What has a name."""
+    """An object with a name."""
 
     @property
     def name(self) -> str: ...
@@ -47,7 +47,7 @@ N = TypeVar("N", bound=Named)
 
 
 def name_index(index: Names, before: Mapping[str, N], changed: Mapping[str, N | None]) -> Names:
-    """The ids by lower-case name after a change."""
+    """Update the ids by lower-case name after a change."""
     after: dict[str, str] | None = None
     for key, value in changed.items():
         old = before.get(key)
@@ -57,7 +57,7 @@ def name_index(index: Names, before: Mapping[str, N], changed: Mapping[str, N | 
             continue
         if after is None:
             after = dict(index)
-        # A name may have passed to another id within the same change.
+        # Within the same change, another id may have taken the name.
         if old_name is not None and after.get(old_name) == key:
             del after[old_name]
         if new_name is not None:
@@ -71,7 +71,7 @@ def gathered_index(
     changed: Mapping[str, V | None],
     belongs_to: Callable[[V], tuple[str, ...]],
 ) -> Gathered:
-    """The ids by what they belong to after a change; `belongs_to` says what that is, if anything."""
+    """Update the ids by owner after a change; `belongs_to` returns the owner, if any."""
     touched: dict[str, dict[str, None]] = {}
     for key, value in changed.items():
         old = before.get(key)
@@ -100,7 +100,7 @@ def use_counts(
     changed: Mapping[str, V | None],
     uses: Callable[[V], tuple[str, ...]],
 ) -> Mapping[str, int]:
-    """How often each managed policy is used, after a change of one kind of its users; `uses` says by ARN."""
+    """Update the use counts of managed policies after a change of one kind of users; `uses` lists ARNs."""
     after: dict[str, int] | None = None
     for key, value in changed.items():
         old = before.get(key)

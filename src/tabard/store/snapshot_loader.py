@@ -1,4 +1,4 @@
-"""From one snapshot to the next: only the mappings that changed are copied, and nothing is read again."""
+"""Construction of the next snapshot: it copies only the changed mappings, and reads nothing again."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,37 +19,37 @@ _Counts = tuple[Mapping[str, int], Mapping[str, int]]
 V = TypeVar("V")
 
 PARTITION = "partition"
-"""The installation's fact of this name is the partition, `aws` where it is not set."""
+"""The installation setting with the partition; by default `aws`."""
 
 _DEFAULT_PARTITION = "aws"
 
 
 Changed = Mapping[Any, Any]
-"""The new value by key, None for what is gone; keys and values are those of one attribute of `Snapshot`."""
+"""The new value by key, None for a deleted one; keys and values are those of one `Snapshot` attribute."""
 
 _NOTHING: Changed = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """What is different for an account at `version`, by the attribute of `Snapshot`."""
+    """The changes of an account at `version`, by the attribute of `Snapshot`."""
 
     version: int
     account_id: str
     changed: Mapping[str, Changed] = field(default_factory=lambda: _NOTHING)
 
     def of(self, field: str) -> Changed:
-        """What is different in one attribute."""
+        """Return the changes of one attribute."""
         return self.changed.get(field, _NOTHING)
 
 
 def load(everything: Delta) -> Snapshot:
-    """The snapshot of a store that holds exactly this."""
+    """Make the snapshot of a store with exactly this content."""
     return apply_delta(EMPTY, everything)
 
 
 def apply_delta(snapshot: Snapshot, delta: Delta) -> Snapshot:
-    """The snapshot after a change; what did not change is shared with the one before."""
+    """Make the snapshot after a change. It shares unchanged mappings with the former one."""
     merged: dict[str, Any] = {
         field: _merged(getattr(snapshot, field), changed)
         for field, changed in delta.changed.items()
@@ -145,7 +145,7 @@ def _listings(snapshot: Snapshot, delta: Delta, uses: _Counts) -> Listings:
 
 
 def _policies_in_use(snapshot: Snapshot, delta: Delta, uses: _Counts) -> Listing[ManagedPolicy]:
-    """Only the policies that changed, or that a changed user, group or role uses or used, can have moved."""
+    """Update the listing: only changed policies, and those of changed users, groups and roles, can move."""
     indexes, changed = snapshot.indexes, delta.of("managed_policies")
     used_before = (indexes.attachment_counts, indexes.boundary_counts)
     before: dict[str, ManagedPolicy] = {}
@@ -189,4 +189,4 @@ def _boundary(holder: User | Role) -> tuple[str, ...]:
 
 
 EMPTY = Snapshot(version=0, account_id="", partition=_DEFAULT_PARTITION)
-"""Of a store in which nothing has been written."""
+"""The snapshot of an empty store."""

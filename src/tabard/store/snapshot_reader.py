@@ -1,4 +1,4 @@
-"""From the tables to the next snapshot, inside one read transaction, so that it is one version."""
+"""Reader of snapshots: from the tables to the next snapshot, in one read transaction and so one version."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +10,7 @@ from tabard.store.snapshot_loader import Delta, apply_delta, load
 
 
 def next_snapshot(scope: TransactionScope, current: Snapshot | None) -> Snapshot:
-    """The newest snapshot: the current one where nothing changed, what changed applied to it, or all anew."""
+    """Return the newest snapshot: the unchanged current one, an updated one, or a complete reload."""
     newest = newest_version(scope.connection)
     if current is None or current.account_id != scope.account_id:
         return load(_everything(scope, newest))
@@ -29,7 +29,7 @@ def _everything(scope: TransactionScope, version: int) -> Delta:
 
 
 def _now(scope: TransactionScope, kind: Kind, written: frozenset[str]) -> Mapping[Any, Any]:
-    """What these keys are now: None for what is gone."""
+    """Read the present values of these keys; None for deleted ones."""
     keys = [kind.key(text) for text in written]
     found = kind.port(scope).read(keys)
     return {key: found.get(key) for key in keys}

@@ -1,10 +1,10 @@
-"""Where the newest snapshot comes from: this process's memory, kept up to date with the store.
+"""The source of the newest snapshot: this process's memory, kept up to date with the store.
 
-Theory of operation: the store has a commit counter that this process reads from memory
+Theory of operation: the store has a commit counter, which this process reads from memory
 (`ChangeProbe.mark`). A snapshot is loaded under the mark that was read before its load began. While the
-counter still shows that mark, no process has committed anything since, and `newest` answers at once.
-Otherwise it waits for a load, which all requests that wait share. Audit events raise the counter too. They
-leave the version as it is, so that nothing is loaded for them.
+counter still shows that mark, no process has committed since, and `newest` answers at once. Otherwise it
+waits for a load, which all waiting requests share. Audit events raise the counter too. They do not change the
+version, so that nothing is loaded for them.
 """
 
 import asyncio
@@ -23,15 +23,15 @@ from tabard.store.snapshot import Snapshot
 from tabard.store.sql import ChangeProbe, Mark, SqlStore
 
 DEFAULT_BOUND = timedelta(minutes=60)
-"""How long decisions go on from a snapshot that the store has not confirmed."""
+"""How long the edge decides from a snapshot that the store has not confirmed."""
 
 POLL_SECONDS = 0.025
-"""How often the store is asked whether it changed: about 10 microseconds of the loop's own thread."""
+"""How often the source checks the store for changes: about 10 microseconds of the loop's thread."""
 
 RETRY_SECONDS = 0.25
 
 PATIENCE_SECONDS = 5.0
-"""How long a request waits until a committed change is loaded; a writer waits as long for a lock."""
+"""How long a request waits for the load of a committed change; a writer waits as long for a lock."""
 
 STORE_AWAY = "store_away"
 STORE_BACK = "store_back"
@@ -41,9 +41,9 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SnapshotHealth:
-    """How new the snapshot is; `reason` says why the store cannot be reached, where it cannot.
+    """The age of the snapshot; `reason` says why the store is unreachable, if it is.
 
-    `misses_a_change`: a newer version was committed, and could not be loaded.
+    `misses_a_change`: a newer version was committed but could not be loaded.
     """
 
     version: int
@@ -55,12 +55,12 @@ class SnapshotHealth:
 
     @property
     def serving(self) -> bool:
-        """Whether requests are still decided from this snapshot."""
+        """Whether the edge still decides requests from this snapshot."""
         return self.confirmed_seconds_ago <= self.bound_seconds and not self.misses_a_change
 
 
 class SqlSnapshotSource:
-    """Holds the newest snapshot, notices the commits of every process, and outlives the store for a while.
+    """Holds the newest snapshot, detects commits of every process, and bridges short outages of the store.
 
     Used on one event loop; `current` and `health` may be called from any thread.
     """
@@ -94,24 +94,24 @@ class SqlSnapshotSource:
         self._nobody_waits = False
 
     async def newest(self) -> Snapshot:
-        """A snapshot no older than any write that was acknowledged before this call, by whichever process.
+        """Return a snapshot that contains every write acknowledged before this call, by any process.
 
-        From memory where nothing was committed since the last load.
+        It comes from memory if nothing was committed since the last load.
 
         Raises:
-            ServiceUnavailable (503): as `current`; or a newer version was committed and cannot be loaded.
+            ServiceUnavailable (503): as for `current`; or a newer version was committed but cannot be loaded.
         """
         if self._is_behind():
             await self._catch_up()
         snapshot = self._snapshot
         if snapshot is not None and not self._is_outdated():
             return snapshot
-        # The machine slept, or its clock was set: the store can confirm before the watch asks it.
+        # The machine slept, or its clock was set: ask the store before the watch does.
         await self.refresh()
         return self.current()
 
     def current(self) -> Snapshot:
-        """The newest snapshot that was loaded, from memory; another process may have committed since.
+        """Return the last loaded snapshot from memory; another process may have committed since.
 
         Raises:
             ServiceUnavailable (503): the store has not confirmed it for longer than the bound.
@@ -125,10 +125,10 @@ class SqlSnapshotSource:
         return snapshot
 
     async def wait_beyond(self, version: int, timeout_seconds: float) -> Snapshot:
-        """The first snapshot newer than `version`, or the current one when the time is up.
+        """Return the first snapshot newer than `version`, or the current one after the timeout.
 
         Raises:
-            ServiceUnavailable (503), as `current`.
+            ServiceUnavailable (503), as for `current`.
         """
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_seconds):
@@ -137,18 +137,18 @@ class SqlSnapshotSource:
         return self.current()
 
     def end_waiting(self) -> None:
-        """Answer who waits for a newer snapshot with the current one, now and from now on."""
+        """End all waits for a newer snapshot with the current one, now and later."""
         self._nobody_waits = True
         self._wake()
 
     async def refresh(self) -> None:
-        """Load what is newer, by a load that begins after this call; where it cannot be, it is seen later."""
+        """Load newer changes, in a load that begins after this call. After a failure, the watch retries."""
         if self._executor is None:
             return  # before the start
         await self._wait_for_load(self._loads_begun + 1, is_enough=lambda: False)
 
     def health(self) -> SnapshotHealth:
-        """How new the snapshot is, and whether the store is there."""
+        """Return the age of the snapshot, and whether the store is reachable."""
         snapshot = self._snapshot
         return SnapshotHealth(
             version=-1 if snapshot is None else snapshot.version,
@@ -163,7 +163,7 @@ class SqlSnapshotSource:
         return self._confirmed_seconds_ago() > self._bound_seconds
 
     def _confirmed_seconds_ago(self) -> float:
-        """By the boot-time clock or the wall clock, whichever says more: sleep counts."""
+        """Return the larger age of the two clocks, boot-time and wall, so that sleep counts."""
         return read_clocks(self._clock).seconds_since(self._confirmed_at)
 
     async def start(self) -> None:
@@ -179,7 +179,7 @@ class SqlSnapshotSource:
         self._watching = asyncio.create_task(self._watch(), name="snapshot")
 
     async def stop(self) -> None:
-        """End the watch, its connection and its thread; who waits is answered with the current snapshot."""
+        """End the watch, its connection and its thread. Waiting calls get the current snapshot."""
         if self._watching is not None:
             watching, self._watching = self._watching, None
             watching.cancel()
@@ -193,7 +193,7 @@ class SqlSnapshotSource:
             self._executor.shutdown()
 
     async def _watch(self) -> None:
-        # INVARIANT: a change that was noticed is not forgotten until it is loaded, nor is anything confirmed.
+        # INVARIANT: a detected change stays pending until it is loaded; until then nothing is confirmed.
         while (probe := self._probe) is not None:
             wait_seconds = self._poll_seconds
             try:
@@ -203,7 +203,7 @@ class SqlSnapshotSource:
                     self._confirmed_at = asked_at
                 else:
                     _raise(await asyncio.shield(self._begun_load()))
-            # Whatever it was: the last snapshot stays, and is refused once it is older than the bound.
+            # After any error the last snapshot stays. It is refused once it is older than the bound.
             except Exception as error:  # noqa: BLE001
                 self._note_away(error)
                 self._renew_probe()
@@ -211,10 +211,10 @@ class SqlSnapshotSource:
             await asyncio.sleep(wait_seconds)
 
     def _is_behind(self) -> bool:
-        """Whether a newer version may be in the store; nearly always one comparison in memory."""
+        """Return whether the store may have a newer version: nearly always one comparison in memory."""
         probe, snapshot = self._probe, self._snapshot
         if probe is None or snapshot is None:
-            return False  # nothing is decided before the start, and nothing is heard of after the end
+            return False  # no decisions before the start, no updates after the stop
         try:
             mark = probe.mark()
             if mark == self._loaded_mark:
@@ -229,7 +229,7 @@ class SqlSnapshotSource:
     async def _catch_up(self) -> None:
         wanted = self._loads_begun + 1
         await self._wait_for_load(wanted, is_enough=lambda: not self._is_behind())
-        # INVARIANT: nothing is decided by a snapshot that is known to be older than the store.
+        # INVARIANT: the edge never decides by a snapshot that is known to be older than the store.
         if self._last_good_load < wanted and self._is_behind():
             self._misses_a_change = True
             if not self._away_because:
@@ -240,9 +240,9 @@ class SqlSnapshotSource:
             )
 
     async def _wait_for_load(self, wanted: int, *, is_enough: Callable[[], bool]) -> None:
-        """Until load number `wanted` has ended, or enough is known, or patience is at its end.
+        """Wait until load number `wanted` has ended, `is_enough` is true, or the timeout has passed.
 
-        Patience begins with the load that is under way: where the store hangs, only the first wait for it.
+        The timeout begins with the present load: if the store hangs, only the first callers wait for it.
         """
         loop = asyncio.get_running_loop()
         deadline = self._patience_seconds + (loop.time() if self._load is None else self._load_began_at)
@@ -253,7 +253,7 @@ class SqlSnapshotSource:
             await asyncio.wait({self._begun_load()}, timeout=remaining_seconds)
 
     def _begun_load(self) -> "asyncio.Task[Exception | None]":
-        """The load that is under way; where there is none, it begins. Its result is its failure."""
+        """Return the present load, or begin one. Its result is its failure."""
         if self._load is None:
             self._loads_begun += 1
             self._load_began_at = asyncio.get_running_loop().time()
@@ -296,7 +296,7 @@ class SqlSnapshotSource:
         self._newer = asyncio.Event()
 
     def _renew_probe(self) -> None:
-        """Replace the connection, which may fail for good; it stays where no other can be opened."""
+        """Replace the connection, which may be broken; keep it if no other can be opened."""
         try:
             newer = self._store.open_probe()
         except StoreUnavailable:

@@ -1,4 +1,4 @@
-"""The store over SQL, whichever database it is: transactions, and the snapshots that are read from it."""
+"""The SQL store, for any database: transactions and the reading of snapshots."""
 
 import threading
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from tabard.store.snapshot import Snapshot
 from tabard.store.snapshot_reader import next_snapshot
 
 BEGIN_WRITING = "tabard_begin_writing"
-"""The execution option by which a connection's transactions take the database's write lock at once."""
+"""The execution option with which a connection's transactions take the database's write lock at once."""
 
 
 Mark = bytes | int
@@ -27,27 +27,27 @@ Mark = bytes | int
 
 
 class ChangeProbe(Protocol):
-    """Notices, cheaply and without blocking, that the store may have changed."""
+    """Detects possible changes of the store, cheaply and without blocking."""
 
     def mark(self) -> Mark:
-        """The commit counter as it is, from memory: another value once anything was committed.
+        """Read the commit counter from memory: every commit changes it.
 
-        INVARIANT: whoever was told that a write is done finds that write counted, whichever process made it.
-        Only marks of one probe compare. Raises StoreUnavailable where the counter cannot be read.
+        INVARIANT: an acknowledged write of any process is already counted. Only marks of one probe are
+        comparable. Raises StoreUnavailable if the counter cannot be read.
         """
 
     def newest_version(self) -> int:
-        """The version of the store, which audit events leave as it is. Raises StoreUnavailable."""
+        """Return the version of the store, which audit events do not change. Raises StoreUnavailable."""
 
     def changed(self) -> bool:
-        """Whether anything was committed since the last call. Raises StoreUnavailable."""
+        """Return whether anything was committed since the last call. Raises StoreUnavailable."""
 
     def close(self) -> None:
-        """Let go of its connection."""
+        """Close its connection."""
 
 
 class Database(Protocol):
-    """What one kind of database adds to the SQL that all of them share."""
+    """The part of one kind of database that differs from the shared SQL."""
 
     @property
     def engine(self) -> Engine: ...
@@ -56,11 +56,11 @@ class Database(Protocol):
         """How long a transaction waits for others before the store counts as unavailable."""
 
     def require_present(self) -> None:
-        """Raises StoreUnavailable where the database that was opened is there no more."""
+        """Raise StoreUnavailable if the opened database no longer exists."""
 
     def open_probe(self) -> ChangeProbe: ...
     def give_back_space(self) -> bool:
-        """Give some unused space back to the file system; whether more is left."""
+        """Return some unused space to the file system; return whether more is left."""
 
 
 class SqlTransaction:
@@ -79,30 +79,30 @@ class SqlTransaction:
         return self._scope.account_id
 
     def before_commit(self) -> None:
-        """Write down what the transaction has changed."""
+        """Append the transaction's changes to the journal."""
         append_changes(self._scope.connection, self._scope.written)
 
 
 @dataclass(slots=True)
 class SqlStore:
-    """Satisfies `ports.Store`. Every method blocks: call them from a thread that may."""
+    """Implements `ports.Store`. Every method blocks: call them from a worker thread."""
 
     database: Database
     vault: Vault = field(repr=False)
-    # Writers of one process queue here: fairer and quicker than the database's own busy loop.
+    # Writers of one process queue here, which is fairer and faster than the database's own busy loop.
     _writing: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _closed: bool = False
     _own_account_id: str = ""
 
     @contextmanager
     def transaction(self, account_id: str = "") -> Iterator[Transaction]:
-        """Begin a serial transaction that may write; commit on leaving, roll back on any exception.
+        """Begin a serializable write transaction; commit on leaving, roll back on any exception.
 
         Args:
-            account_id: the account that the ports see and write; the installation's own where it is left out.
+            account_id: the account that the ports read and write; by default the installation's own.
         Raises:
-            StoreUnavailable: locked for longer than the database waits, away, full or damaged. Where the
-                commit itself says so, nothing was written.
+            StoreUnavailable: locked for longer than the database waits, unreachable, full or damaged. If the
+                commit itself raises it, nothing was written.
         """
         with self._one_writer(), self._scope(account_id, writing=True) as scope:
             transaction = SqlTransaction(scope, self.vault)
@@ -111,7 +111,7 @@ class SqlStore:
 
     @contextmanager
     def reading(self, account_id: str = "") -> Iterator[Transaction]:
-        """Begin a transaction that only reads: it sees one version and never waits for writers.
+        """Begin a read-only transaction: it sees one version and never waits for writers.
 
         Raises:
             StoreUnavailable.
@@ -120,7 +120,7 @@ class SqlStore:
             yield cast(Transaction, SqlTransaction(scope, self.vault))
 
     def next_snapshot(self, current: Snapshot | None = None, *, account_id: str = "") -> Snapshot:
-        """The newest snapshot of an account, made from the current one where that is near enough.
+        """Return the newest snapshot of an account, updated from the current one if that is recent enough.
 
         Raises:
             StoreUnavailable.
@@ -129,21 +129,21 @@ class SqlStore:
             return next_snapshot(scope, current)
 
     def open_probe(self) -> ChangeProbe:
-        """A probe of its own connection, for the thread that calls this. Raises StoreUnavailable."""
+        """Open a probe with its own connection, for the calling thread. Raises StoreUnavailable."""
         return self.database.open_probe()
 
     def require_present(self) -> None:
-        """Raises StoreUnavailable where the store that was opened is there no more."""
+        """Raise StoreUnavailable if the opened store no longer exists."""
         self.database.require_present()
 
     def give_back_space(self) -> bool:
-        """Give some unused space back to the file system; whether more is left. Raises StoreUnavailable."""
+        """Return some unused space to the file system, and whether more is left. Raises StoreUnavailable."""
         self.database.require_present()
         with self._one_writer(), store_failures():
             return self.database.give_back_space()
 
     def close(self) -> None:
-        """Let go of every connection; whatever is asked afterwards is refused."""
+        """Close every connection. Later calls are refused."""
         self._closed = True
         self.database.engine.dispose()
 
@@ -168,5 +168,5 @@ class SqlStore:
                 find_account = (lambda _: account_id or own) if account_id or own else installation_account
                 scope = TransactionScope(connection, find_account)
                 yield scope
-            # Once it is committed, the installation's account is never another.
+            # After its commit, the installation's account never changes.
             self._own_account_id = own or ("" if account_id else scope.known_account_id)

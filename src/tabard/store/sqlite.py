@@ -1,4 +1,4 @@
-"""The store in one SQLite file: durable at every commit, readable by its owner alone.
+"""The store in one SQLite file: durable at every commit, readable only by its owner.
 
 Reference: https://www.sqlite.org/wal.html, https://www.sqlite.org/pragma.html
 """
@@ -33,7 +33,7 @@ _INCREMENTAL = 2
 _WAL_KEPT_BYTES = 64 * 1024 * 1024
 
 SPARE_PAGES = 2_048
-"""Free pages (8 MiB) that the file keeps for what is written next; more are given back."""
+"""Free pages (8 MiB) that the file keeps for later writes; more are returned to the file system."""
 
 _PAGES_AT_ONCE = 256
 
@@ -43,10 +43,10 @@ FileIdentity = tuple[int, int]
 
 
 def open_sqlite_store(path: Path, *, vault: Vault, wait_seconds: float = WAIT_SECONDS) -> SqlStore:
-    """Open the store in `path`, making and migrating it where needed; several processes may do so at once.
+    """Open the store in `path`; make and migrate it if necessary. Several processes may do so at once.
 
     Args:
-        path: the file, which is made with mode 0600, or given it where others may read; its folder is there.
+        path: the file. It gets mode 0600, also if it exists with another. Its folder must exist.
         wait_seconds: how long a transaction waits for the lock of another process.
     Raises:
         StoreUnavailable: the file cannot be made, opened, locked or read, or a newer Tabard made it.
@@ -69,7 +69,7 @@ def open_sqlite_store(path: Path, *, vault: Vault, wait_seconds: float = WAIT_SE
 
 @dataclass(frozen=True, slots=True)
 class SqliteDatabase:
-    """Satisfies `sql.Database`."""
+    """Implements `sql.Database`."""
 
     path: Path
     identity: FileIdentity
@@ -77,7 +77,7 @@ class SqliteDatabase:
     wait_seconds: float
 
     def require_present(self) -> None:
-        """What is written to a file that was removed or replaced would be lost once it is closed."""
+        """Raise StoreUnavailable for a removed or replaced file: later writes to it would be lost."""
         try:
             found = _identity(self.path)
         except OSError as error:
@@ -99,10 +99,10 @@ class SqliteDatabase:
         return SqliteProbe(self, connection, open_wal_index(self.path))
 
     def give_back_space(self) -> bool:
-        """Move pages from the end of the file into free ones, and cut the file off, for some pages.
+        """Move some pages from the end of the file into free pages, and truncate the file.
 
-        Another process waits for some 20 ms meanwhile. The file itself is cut at a checkpoint, after the last
-        pages or before.
+        Another process waits for about 20 ms meanwhile. A checkpoint truncates the file itself, after the
+        last pages or earlier.
         """
         connection = self.engine.raw_connection()
         try:
@@ -123,17 +123,17 @@ class SqliteDatabase:
 
 
 class SqliteProbe:
-    """Compares the wal-index in memory, and holds it against `PRAGMA data_version` now and then.
+    """Compares the wal-index in memory, and checks it against `PRAGMA data_version` at intervals.
 
-    Both move when any connection, of any process, commits. SQLite answers the PRAGMA from the same header; it
-    costs a few microseconds and two locks, so requests compare the memory alone. Neither waits for a lock.
-    Used by the one thread that made it.
+    Both change with every commit of any connection of any process. SQLite answers the PRAGMA from the same
+    header, for a few microseconds and two locks. So requests compare only the memory. Neither waits for a
+    lock. Only the thread that made it may use it.
     """
 
     def __init__(
         self, database: SqliteDatabase, connection: sqlite3.Connection, index: CommitCounter | None
     ) -> None:
-        """Args: index: None where the wal-index cannot be read; then every mark costs a PRAGMA."""
+        """Args: index: None if the wal-index cannot be read; then every mark costs a PRAGMA."""
         self._database = database
         self._connection = connection
         self._index = index
@@ -152,17 +152,17 @@ class SqliteProbe:
         return int(version)
 
     def changed(self) -> bool:
-        """Whether anything was committed since the last call; the first call says yes.
+        """Return whether anything was committed since the last call; True for the first call.
 
         Raises:
-            StoreUnavailable: the file cannot be read, or is not there any more.
+            StoreUnavailable: the file cannot be read, or no longer exists.
         """
         self._database.require_present()
         mark_before = self.mark()
         version = self._data_version()
         if version == self._seen:
             return False
-        # What moved the version was committed after it was last read, hence after that read's mark was taken.
+        # The commit behind this version came after the last read of the version, and so after its mark.
         if self._index is not None and self._seen >= 0 and self._index.mark() == self._mark_before_seen:
             _log.warning(WAL_INDEX_NOT_FOLLOWED, path=str(self._database.path))
             self._index = None
@@ -170,7 +170,7 @@ class SqliteProbe:
         return True
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         self._connection.close()
 
     def _data_version(self) -> int:

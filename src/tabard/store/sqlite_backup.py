@@ -1,10 +1,10 @@
-"""A backup of the SQLite store: one file that holds every committed write, and proves that it is whole.
+"""A backup of the SQLite store: one file with every committed write, and a digest that proves integrity.
 
-The backup is a SQLite database itself: a copy of the store, with one table more. That table says what the
-backup is of, and holds a digest of every row. A restored store is the backup without that table.
+The backup is a SQLite database itself: a copy of the store with one more table. That table describes the
+backup and contains a digest of every row. A restored store is the backup without that table.
 
-Copying the store's file with `cp` loses what is still in the write-ahead log. `VACUUM INTO` reads one version
-of the store, log included, and blocks no writer.
+Copying the store's file with `cp` loses the writes in the write-ahead log. `VACUUM INTO` reads one version of
+the store, including the log, and blocks no writer.
 
 Reference: https://www.sqlite.org/lang_vacuum.html#vacuuminto
 """
@@ -29,23 +29,23 @@ _WAIT_SECONDS = 30.0
 
 
 class BackupUnusable(Exception):
-    """A backup cannot be written, or is damaged; the message is for the operator."""
+    """A backup cannot be written, or is damaged. The message is for the operator."""
 
 
 @dataclass(frozen=True, slots=True)
 class BackupFacts:
-    """What a backup says about itself, by name; a secret of the operator's may be among it."""
+    """The description in a backup, by name; it may contain a secret of the operator's."""
 
     values: Mapping[str, str] = field(repr=False)
 
 
 def write_backup(store: Path, target: Path, facts: Mapping[str, str]) -> None:
-    """Copy the store, as its last commit left it, to `target` (mode 0600), whole or not at all.
+    """Copy the store at its last commit to `target` (mode 0600), atomically.
 
     Other processes may read and write the store meanwhile.
 
     Raises:
-        BackupUnusable: `target` is there already, or cannot be written.
+        BackupUnusable: `target` exists already, or cannot be written.
         StoreUnavailable: the store cannot be read. StoreDamaged: it is damaged.
     """
     with _draft_beside(target) as draft:
@@ -56,17 +56,17 @@ def write_backup(store: Path, target: Path, facts: Mapping[str, str]) -> None:
                 _write_facts(copy, {**facts, _FORMAT: FORMAT})
         _sync(draft)
         try:
-            os.link(draft, target)  # it fails where the name is taken; a rename would replace
+            os.link(draft, target)  # it fails if the name exists; a rename would replace the file
         except FileExistsError:
             raise BackupUnusable(_there_already(target)) from None
     sync_folder(target.parent)
 
 
 def copy_backup(backup: Path, target: Path) -> BackupFacts:
-    """Copy a backup to `target`, which is new, as the store that it was made of; what it says about itself.
+    """Restore a backup as a new store at `target`; return the backup's description.
 
     Raises:
-        BackupUnusable: it is no backup, is damaged, or a newer Tabard made it. OSError.
+        BackupUnusable: not a backup, damaged, or made by a newer Tabard. OSError.
     """
     descriptor = os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "wb") as copied, backup.open("rb") as source:
@@ -83,7 +83,7 @@ def copy_backup(backup: Path, target: Path) -> BackupFacts:
                 )
             if facts.get(_DIGEST) != _digest(copy) or not _is_whole(copy):
                 raise damaged
-            copy.execute("PRAGMA secure_delete=ON")  # a master key in it leaves no trace
+            copy.execute("PRAGMA secure_delete=ON")  # overwrite a master key in it
             copy.execute(f"DROP TABLE {_TABLE}")
     except (sqlite3.Error, ValueError):
         raise damaged from None
@@ -93,7 +93,7 @@ def copy_backup(backup: Path, target: Path) -> BackupFacts:
 
 @contextmanager
 def _draft_beside(target: Path) -> Iterator[Path]:
-    """A new, empty file of mode 0600 in the target's folder, gone after the block."""
+    """Make a new, empty file (mode 0600) in the target's folder, and remove it after the block."""
     if os.path.lexists(target):
         raise BackupUnusable(_there_already(target))
     draft = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
@@ -151,9 +151,9 @@ def _is_whole(copy: sqlite3.Connection) -> bool:
 
 
 def _digest(copy: sqlite3.Connection) -> str:
-    """SHA-256 over the schema and over each row of each table, except the digest itself.
+    """Return the SHA-256 of the schema and each row of each table, except the digest itself.
 
-    SQLite's own check finds a damaged structure, and not a changed value.
+    SQLite's own check finds a damaged structure, but not a changed value.
     """
     digest = hashlib.sha256()
     schema = copy.execute("SELECT type, name, sql FROM sqlite_master ORDER BY type, name").fetchall()

@@ -1,4 +1,4 @@
-"""Aware times as a column."""
+"""The column type of aware times."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -10,7 +10,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 class UtcColumn(TypeDecorator[datetime]):
-    """An aware time, as whole microseconds since 1970 UTC: exact, sortable and alike in every database."""
+    """An aware time, as whole microseconds since 1970 UTC: exact, sortable, the same in every database."""
 
     impl = BigInteger
     cache_ok = True

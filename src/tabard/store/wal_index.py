@@ -1,10 +1,10 @@
 """The commit counter of a SQLite file, read from memory: the header of the wal-index.
 
-Theory of operation: in WAL mode a transaction becomes visible by one write, that of this header. The header
-lies in memory that all processes with the file open share (`-shm`). SQLite writes it once the commit is
-durable, before COMMIT returns. A reader compares it with its copy from the last read, and so learns whether
-anything was committed since. The header is a version counter that the commit itself raises. No writer can
-forget it, and none can be stopped or killed between commit and counter, for nothing is between them.
+Theory of operation: in WAL mode one write, that of this header, makes a transaction visible. The header is in
+memory that all processes with the open file share (`-shm`). SQLite writes it once the commit is durable,
+before COMMIT returns. A reader compares it with its copy from the last read, and so detects later commits.
+The header is a version counter that the commit itself increments. No writer can forget it, and none can be
+stopped or killed between commit and counter, because they are one write.
 
 Reference: https://www.sqlite.org/walformat.html (the wal-index header: its 48 bytes, and what each is)
 """
@@ -21,11 +21,11 @@ HEADER_BYTES = 48
 
 _FORMAT_VERSION = 3007000
 _IS_INITIALIZED = 12
-"""The offset of the byte that says so."""
+"""The offset of that byte."""
 
-# INVARIANT: what is opened here is never closed while the process lives. POSIX drops all locks that a process
-# has on a file once it closes any descriptor of it (https://www.sqlite.org/howtocorrupt.html, 2.2), and
-# SQLite's locks are on this file. A mapping holds a descriptor of its own.
+# INVARIANT: a file opened here is never closed while the process lives. POSIX drops all locks of a process on
+# a file when it closes any descriptor of that file (https://www.sqlite.org/howtocorrupt.html, 2.2). SQLite's
+# locks are on this file. A mapping has its own descriptor.
 _opened: list[int] = []
 _mapped: dict[tuple[int, int], mmap.mmap] = {}
 
@@ -34,12 +34,12 @@ class CommitCounter(Protocol):
     """Memory that every commit changes."""
 
     def mark(self) -> bytes:
-        """The present value; two that differ have a commit between them."""
+        """Return the present value; two different values have a commit between them."""
 
 
 @dataclass(frozen=True, slots=True)
 class WalIndex:
-    """Satisfies `CommitCounter`, while this process has a connection to the file open."""
+    """Implements `CommitCounter`, while this process has an open connection to the file."""
 
     header: mmap.mmap = field(repr=False)
 
@@ -48,10 +48,10 @@ class WalIndex:
 
 
 def open_wal_index(database: Path) -> WalIndex | None:
-    """The wal-index of a database; None where it is not in the form that SQLite documents.
+    """Open the wal-index of a database; None if it does not have SQLite's documented format.
 
-    Call it only while a connection to the database is open that has read from it, and keep that connection:
-    without one, another process may shorten the file.
+    Call it only while an open connection has read from the database, and keep that connection open. Without
+    one, another process may shorten the file.
     """
     try:
         header = _header_of(f"{os.path.realpath(database)}-shm")

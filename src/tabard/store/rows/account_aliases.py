@@ -14,7 +14,7 @@ account_aliases = Table(
     key_column("alias"),
     UniqueConstraint("alias"),
 )
-"""INVARIANT: an alias is taken once in the installation, whichever account has it."""
+"""INVARIANT: only one account of the installation can have an alias."""
 
 
 class SqlAccountAliases(TableRows[str, AccountAlias], ports.AccountAliases):

@@ -1,4 +1,4 @@
-"""How aggregates become rows and rows aggregates: a column is the attribute of the same name."""
+"""The mapping of aggregates ⇄ rows: a column has the name of its attribute."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, fields
@@ -34,19 +34,19 @@ _AS_IT_IS: Mapping[str, str] = MappingProxyType({})
 
 
 def in_chunks(keys: Collection[K]) -> Iterator[list[K]]:
-    """The keys, a few hundred at a time: databases bound the parameters of a statement."""
+    """Yield the keys in chunks of a few hundred: databases limit the parameters of a statement."""
     remaining = iter(keys)
     while chunk := list(islice(remaining, _KEYS_AT_ONCE)):
         yield chunk
 
 
 class Part:
-    """An attribute of aggregates that is a tuple in a table of its own; `position` keeps its order.
+    """A tuple attribute of aggregates, in its own table; `position` stores the order.
 
     Args:
-        attribute: the aggregate's.
+        attribute: the name of the aggregate's attribute.
         owner: the column that names the aggregate.
-        item: what the tuple holds: one column's texts, or a dataclass with an attribute for each column.
+        item: the type of the items: texts of one column, or a dataclass with an attribute for each column.
     """
 
     def __init__(self, attribute: str, owner: Column[Any], item: Column[Any] | type) -> None:
@@ -58,7 +58,7 @@ class Part:
         self._reading = self._rows.reading(select(*columns).order_by(owner, owner.table.c.position))
 
     def read(self, journal: Journal, owners: Collection[Any] | None) -> dict[Any, tuple[Any, ...]]:
-        """The items of these owners, or of all of them, by owner."""
+        """Read the items of these owners, or of all owners, by owner."""
         found: dict[Any, list[Any]] = {}
         for row in self._reading.rows(journal, owners):
             owner, *values = tuple[Any, ...](row)
@@ -69,7 +69,7 @@ class Part:
         return {owner: tuple(items) for owner, items in found.items()}
 
     def write(self, journal: Journal, owner: object, items: tuple[Any, ...], stored: object) -> None:
-        """Make the stored items these; untouched where nothing differs."""
+        """Replace the stored items by these; no-op if they are equal."""
         if items == stored:
             return
         if stored:
@@ -93,10 +93,10 @@ class AggregateTable(Generic[K, A]):
     """The table of one kind of aggregate.
 
     Args:
-        made: the aggregate's dataclass. Only the columns `name_key` and `account_id` may have no attribute.
-        key: the column by which the aggregate is known.
-        parts: its attributes that have tables of their own.
-        renamed: the attribute of a column that has another name; empty for a column without one.
+        made: the aggregate's dataclass. Only the columns `name_key` and `account_id` may lack an attribute.
+        key: the column of the aggregate's key.
+        parts: its attributes with their own tables.
+        renamed: the attribute of a column with another name; empty for a column without an attribute.
     """
 
     def __init__(
@@ -121,17 +121,17 @@ class AggregateTable(Generic[K, A]):
         self._reading = self._rows.reading(select(*columns).order_by(key))
 
     def query(self, condition: ColumnElement[bool]) -> Select[Any]:
-        """What selects the aggregates that satisfy a condition; made once, for `where`."""
+        """Make the query for aggregates that satisfy a condition: once, for `where`."""
         return self._reading.every.where(condition)
 
     def where(self, journal: Journal, query: Select[Any], values: Mapping[str, object]) -> list[A]:
-        """The aggregates of the account that satisfy a query with these values, by key."""
+        """Return the account's aggregates that satisfy a query with these values, by key."""
         rows = journal.connection.execute(query, {**self._rows.account(journal), **values}).all()
         keys = [getattr(row, self._key_name) for row in rows]
         return list(self._aggregates(journal, rows, keys).values())
 
     def read(self, journal: Journal, keys: Collection[K] | None = None) -> dict[K, A]:
-        """The aggregates of these keys that are there, or all of the account."""
+        """Read the account's existing aggregates with these keys, or all of them."""
         return self._aggregates(journal, self._reading.rows(journal, keys), keys)
 
     def insert(self, journal: Journal, aggregate: A) -> None:
@@ -154,7 +154,7 @@ class AggregateTable(Generic[K, A]):
                 part.write(journal, key, getattr(aggregate, part.attribute), stored)
 
     def delete(self, journal: Journal, key: K) -> None:
-        """Remove an aggregate, if it is there. Raises StillReferenced."""
+        """Remove an aggregate, if it exists. Raises StillReferenced."""
         if not self._rows.keys.rows(journal, (key,)):
             return
         with journal.write(key) as connection:
@@ -165,7 +165,7 @@ class AggregateTable(Generic[K, A]):
     def _row(self, journal: Journal, aggregate: A) -> dict[str, object]:
         row = {column: getattr(aggregate, name) for column, name in self._attributes.items()}
         account = self._rows.key(journal, self.key_of(aggregate))
-        # INVARIANT: nothing is written into an account that is not its own.
+        # INVARIANT: an aggregate is written only into its own account.
         if row.get(ACCOUNT, journal.account_id) != journal.account_id:
             raise ValueError(
                 f"{journal.kind} {self.key_of(aggregate)} is not of account {journal.account_id!r}"
@@ -189,7 +189,7 @@ class AggregateTable(Generic[K, A]):
 
 
 class _Statements:
-    """The statements of one table, made once. Those of an account's table reach one account alone."""
+    """The statements of one table, made once. Those of an account's table reach only one account."""
 
     def __init__(self, key: Column[Any]) -> None:
         table = key.table
@@ -202,26 +202,26 @@ class _Statements:
         self.delete = self.of_account(delete(table).where(is_key))
 
     def of_account(self, statement: S) -> S:
-        """The statement, for the rows of the account alone."""
+        """Restrict the statement to the account's rows."""
         if self._account is None:
             return statement
         return statement.where(self._account == bindparam("the_account"))
 
     def account(self, journal: Journal) -> dict[str, object]:
-        """The parameter of every statement but `insert`."""
+        """Return the parameter of every statement except `insert`."""
         return {} if self._account is None else {"the_account": journal.account_id}
 
     def named(self, journal: Journal, key: object) -> dict[str, object]:
-        """The parameters of `update` and `delete`."""
+        """Return the parameters of `update` and `delete`."""
         return {**self.account(journal), "the_key": key}
 
     def key(self, journal: Journal, key: object) -> dict[str, object]:
-        """The key's columns in a row to insert."""
+        """Return the key's columns of a row to insert."""
         account = {} if self._account is None else {ACCOUNT: journal.account_id}
         return {**account, self._key.name: key}
 
     def reading(self, columns: Select[Any]) -> "_Reading":
-        """The statements that read these columns."""
+        """Make the statements that read these columns."""
         every = self.of_account(columns)
         some = every.where(self._key.in_(bindparam("the_keys", expanding=True)))
         return _Reading(every, some, self.account)
@@ -229,14 +229,14 @@ class _Statements:
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """Reads the rows of some keys, or every row."""
+    """The statements that read the rows of some keys, or every row."""
 
     every: Select[Any]
     some: Select[Any]
     account: Callable[[Journal], dict[str, object]]
 
     def rows(self, journal: Journal, keys: Collection[Any] | None) -> list[Row[Any]]:
-        """The rows of these keys, or of all."""
+        """Read the rows of these keys, or all rows."""
         account = self.account(journal)
         if keys is None:
             return list(journal.connection.execute(self.every, account).all())
@@ -248,7 +248,7 @@ class _Reading:
 
 
 class TableRows(Generic[K, A]):
-    """The port of one kind of aggregate over its table; a subclass names the table and adds its look-ups."""
+    """The port of one kind of aggregate over its table. A subclass names the table and adds its lookups."""
 
     table: AggregateTable[K, A]
 
@@ -256,23 +256,23 @@ class TableRows(Generic[K, A]):
         self.journal = journal
 
     def read(self, keys: Collection[K] | None = None) -> Mapping[K, A]:
-        """The aggregates of these keys that are there, or all of them."""
+        """Read the existing aggregates of these keys, or all of them."""
         return self.table.read(self.journal, keys)
 
     def where(self, query: Select[Any], **values: object) -> list[A]:
-        """The aggregates that satisfy a query of the table, by key."""
+        """Return the aggregates that satisfy a query of the table, by key."""
         return self.table.where(self.journal, query, values)
 
     def first(self, query: Select[Any], **values: object) -> A | None:
-        """The one aggregate that satisfies a query of the table, if there is one."""
+        """Return the first aggregate that satisfies a query of the table, or None."""
         return next(iter(self.where(query, **values)), None)
 
     def get(self, key: K, /) -> A | None:
-        """The aggregate of this key, if there is one."""
+        """Return the aggregate with this key, or None."""
         return self.read((key,)).get(key)
 
     def all(self) -> list[A]:
-        """Every aggregate of the kind, by key."""
+        """Return every aggregate of the kind, by key."""
         return list(self.read().values())
 
     def insert(self, aggregate: A, /) -> None:
@@ -284,5 +284,5 @@ class TableRows(Generic[K, A]):
         self.table.update(self.journal, aggregate)
 
     def delete(self, key: K, /) -> None:
-        """Remove an aggregate, if it is there. Raises StillReferenced."""
+        """Remove an aggregate, if it exists. Raises StillReferenced."""
         self.table.delete(self.journal, key)

@@ -47,7 +47,7 @@ Index(
 
 
 class SqlAssociations(TableRows[str, Association], ports.Associations):
-    """Satisfies `ports.Associations`; a second active association of one instance is AlreadyStored."""
+    """Implements `ports.Associations`. A second active association of one instance is AlreadyStored."""
 
     table = AggregateTable(Association, associations.c.association_id)
     _by_instance = table.query(associations.c.instance_id == bindparam("instance_id"))

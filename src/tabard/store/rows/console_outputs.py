@@ -1,4 +1,4 @@
-"""Console outputs ⇄ rows. They decide nothing and change no snapshot, so they leave no change behind."""
+"""Console outputs ⇄ rows. Neither decisions nor snapshots depend on them, so they add no change."""
 
 from dataclasses import asdict, dataclass
 

@@ -1,4 +1,4 @@
-"""Facts about the installation ⇄ rows."""
+"""Settings of the installation ⇄ rows."""
 
 from collections.abc import Collection
 
@@ -11,14 +11,14 @@ from tabard.store.schema import key_column, metadata, text_column
 installation = Table("installation", metadata, key_column("name"), text_column("value"))
 
 ACCOUNT_ID = "account_id"
-"""The installation's fact of this name is its account."""
+"""The installation setting with its account."""
 
 _ALL = select(installation)
 _BY_NAME = _ALL.where(installation.c.name.in_(bindparam("names", expanding=True)))
 
 
 def installation_account(connection: Connection) -> str:
-    """The id of the installation's account; empty before it has one."""
+    """Return the id of the installation's account; empty before it has one."""
     row = connection.execute(_BY_NAME, {"names": [ACCOUNT_ID]}).one_or_none()
     return "" if row is None else row.value
 
@@ -30,7 +30,7 @@ class SqlInstallation(ports.Installation):
         self._journal = journal
 
     def read(self, keys: Collection[str] | None = None) -> dict[str, str]:
-        """The facts of these names that are there, or all of them."""
+        """Read the existing settings of these names, or all of them."""
         statement, parameters = (_ALL, {}) if keys is None else (_BY_NAME, {"names": list(keys)})
         return {row.name: row.value for row in self._journal.connection.execute(statement, parameters)}
 

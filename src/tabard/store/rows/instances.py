@@ -55,7 +55,7 @@ instances = Table(
     account_index("host_id"),
 )
 
-# A query says this as the index does, or the database would not use the index.
+# A query must repeat the index's condition: otherwise the database does not use the index.
 _HAS_CLIENT_TOKEN = text("client_token <> ''")
 Index(
     "ix_instances_account_id_client_token",

@@ -35,10 +35,10 @@ class SqlJoinTokens(TableRows[str, JoinToken], ports.JoinTokens):
     _expired = table.query(join_tokens.c.expires_at <= bindparam("now"))
 
     def claim(self, token_id: str, *, key_fingerprint: str, host_id: str, now: datetime) -> bool:
-        """Use the token, if it is unused and has not expired.
+        """Use the token if it is unused and has not expired.
 
-        INVARIANT: the database judges the condition, in the statement that writes: of two claims at once one
-        finds the token used, whatever either has read before.
+        INVARIANT: the writing statement itself checks the condition. Of two concurrent claims, one finds the
+        token used, whatever it read before.
         """
         unused = (
             (join_tokens.c.account_id == self.journal.account_id)
@@ -53,7 +53,7 @@ class SqlJoinTokens(TableRows[str, JoinToken], ports.JoinTokens):
         return bool(claimed.rowcount)
 
     def forget_until(self, now: datetime) -> int:
-        """Remove the tokens that have expired; how many there were."""
+        """Remove the expired tokens; return their number."""
         gone = self.where(self._expired, now=now)
         for token in gone:
             self.delete(token.token_id)

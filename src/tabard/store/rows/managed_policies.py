@@ -1,7 +1,7 @@
 """Managed policies, with their versions ⇄ rows.
 
-A policy that AWS owns is a row of each account that may use it, so that no attachment names a row of another
-account: `owner_account_id` is the policy's own, `aws` or the row's account.
+A policy of AWS's is a row of each account that may use it, so that no attachment refers to a row of another
+account. `owner_account_id` is the policy's own account: `aws` or the row's account.
 """
 
 from sqlalchemy import Column, Integer, Table, exists, or_, select

@@ -1,4 +1,4 @@
-"""What users, groups and roles share: inline policies, attached policies, a permissions boundary."""
+"""Shared columns of users, groups and roles: inline policies, attached policies, a permissions boundary."""
 
 from sqlalchemy import Column, ForeignKeyConstraint, Index, Integer, Table, Text
 
@@ -35,6 +35,6 @@ ATTACHED_POLICIES = Part(
 
 
 def boundary_columns() -> tuple[Column[str], ForeignKeyConstraint, Index]:
-    """The permissions boundary, where there is one."""
+    """Make the columns of the optional permissions boundary."""
     name = "permissions_boundary_arn"
     return Column(name, Text, nullable=True), reference(name, managed_policies.c.arn), account_index(name)

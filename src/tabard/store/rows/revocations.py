@@ -29,7 +29,7 @@ _ALL = select(
 
 
 def revocation_key(text: str) -> RevocationKey:
-    """The key that the journal writes as `subject/subject_id`."""
+    """Parse the key that the journal writes as `subject/subject_id`."""
     subject, _, subject_id = text.partition("/")
     return cast(RevocationSubject, subject), subject_id
 
@@ -41,12 +41,12 @@ class SqlRevocations(ports.Revocations):
         self._journal = journal
 
     def read(self, keys: Collection[RevocationKey] | None = None) -> dict[RevocationKey, Revocation]:
-        """The revocations of these subjects that are there, or all of them."""
+        """Read the existing revocations of these subjects, or all of them."""
         found = self._where() if keys is None else [row for key in keys for row in self._where(*_is(key))]
         return {(row.subject, row.subject_id): Revocation(**row._mapping) for row in found}
 
     def record(self, revocation: Revocation) -> None:
-        """Write a mark; of two marks on one subject the later times stay."""
+        """Write a mark. For one subject, the later times stay."""
         key = (revocation.subject, revocation.subject_id)
         stored = self.read((key,)).get(key, revocation)
         marks = {
@@ -60,7 +60,7 @@ class SqlRevocations(ports.Revocations):
                 connection.execute(insert(revocations), {**subject, **marks})
 
     def forget_until(self, now: datetime) -> int:
-        """Remove the marks whose time is up; how many there were."""
+        """Remove the expired marks; return their number."""
         gone = self._where(revocations.c.forget_after <= now)
         for row in gone:
             key = (row.subject, row.subject_id)

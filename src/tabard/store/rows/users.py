@@ -1,4 +1,4 @@
-"""Users and groups ⇄ rows, and which users are in which groups, in the order they were added."""
+"""Users and groups ⇄ rows, and their memberships, in the order of addition."""
 
 from collections.abc import Sequence
 
