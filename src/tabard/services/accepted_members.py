@@ -1,7 +1,7 @@
-"""Which input members of a forwarded operation its upstream was measured to honor.
+"""The input members of a forwarded operation that measurements of its upstream have shown to work.
 
-A member that is not in the list is refused before the decision: an upstream that ignores it would do
-something else than the caller asked for, and than the policies decided about.
+A member that is not in the list is refused before the decision. An upstream that ignores it would do
+something else than the caller requested and the policies allowed.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,11 +12,11 @@ from tabard.access.refusals import MemberNotOffered, Service
 from tabard.wire.request import Value
 
 EVERY = "*"
-"""Stands for the key of a map."""
+"""The placeholder for the key of a map."""
 
 
 class _Node:
-    """What is accepted at one place: some values, some members, or everything."""
+    """The accepted input at one place: some values, some members, or everything."""
 
     __slots__ = ("members", "values")
 
@@ -27,14 +27,14 @@ class _Node:
 
 @dataclass(frozen=True, slots=True)
 class AcceptedMembers:
-    """The accepted members of one operation's input. `advice` says what to do instead of a refused one."""
+    """The accepted members of one operation's input. `advice`: the alternative to a refused member."""
 
     names: frozenset[str]
     advice: Mapping[str, str]
     _root: _Node
 
     def check(self, service: Service, operation: str, arguments: Mapping[str, Value]) -> None:
-        """Raise MemberNotOffered, in the service's own code, where a member is not accepted."""
+        """Raise MemberNotOffered, with the service's own code, if a member is not accepted."""
         refused = self.refused(arguments)
         if refused:
             names = list(dict.fromkeys(refused))
@@ -42,7 +42,7 @@ class AcceptedMembers:
             raise MemberNotOffered(service, operation, ", ".join(sorted(names)), advice="; ".join(reasons))
 
     def refused(self, arguments: Mapping[str, Value]) -> list[str]:
-        """The dotted names of the members that are not accepted; maps and lists add nothing to a name."""
+        """Return the dotted names of refused members; maps and lists add nothing to a name."""
         members = self._root.members
         found: list[str] = []
         for name, value in arguments.items():
@@ -55,11 +55,11 @@ class AcceptedMembers:
 
 
 def accepted(*names: str, advice: Mapping[str, str] | None = None) -> AcceptedMembers:
-    """A list of members, each by its dotted name.
+    """Make a list of members, each by its dotted name.
 
-    `Key` accepts the member with everything in it. `Delete.Objects.Key` accepts that one member of the
+    `Key` accepts the member with its whole content. `Delete.Objects.Key` accepts that one member of the
     structures in the list `Objects`. `Expected.*.Value` goes through a map. `Select=COUNT` accepts one value;
-    `Tags=` accepts an empty value alone.
+    `Tags=` accepts only an empty value.
     """
     root = _Node()
     for name in names:

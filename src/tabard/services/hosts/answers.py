@@ -1,4 +1,4 @@
-"""Messages as answers."""
+"""Conversion of messages to answers."""
 
 from datetime import datetime
 
@@ -9,6 +9,6 @@ from tabard.services.operation import Output
 
 
 def answer(message: Message) -> Output:
-    """A message by its member names, times and bytes as Python values."""
+    """Convert a message to members by name, with times and bytes as Python values."""
     members: dict[str, object] = msgspec.to_builtins(message, builtin_types=(datetime, bytes))
     return members

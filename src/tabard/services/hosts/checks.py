@@ -1,4 +1,4 @@
-"""What the operations of the `hosts` service need to be allowed."""
+"""The checks that requests to the `hosts` service need."""
 
 from collections.abc import Sequence
 
@@ -20,51 +20,51 @@ from tabard.services.operation import Facts
 
 
 def host_arn(place: Place, host_id: str) -> str:
-    """`arn:aws:hosts:REGION:ACCOUNT:host/h-…`."""
+    """Return `arn:aws:hosts:REGION:ACCOUNT:host/h-…`."""
     return f"arn:{place.partition}:hosts:{place.region}:{place.account_id}:host/{host_id}"
 
 
 def describe_host_instances_checks(request: DescribeHostInstancesRequest, facts: Facts) -> Sequence[Check]:
-    """hosts:DescribeHostInstances on the host."""
+    """Require hosts:DescribeHostInstances on the host."""
     return [Check(action="hosts:DescribeHostInstances", resource=host_arn(facts, request.host_id))]
 
 
 def report_instances_checks(request: ReportInstancesRequest, facts: Facts) -> Sequence[Check]:
-    """hosts:ReportInstances on the host."""
+    """Require hosts:ReportInstances on the host."""
     return [Check(action="hosts:ReportInstances", resource=host_arn(facts, request.host_id))]
 
 
 def register_host_checks(_: RegisterHostRequest, facts: Facts) -> Sequence[Check]:
-    """hosts:RegisterHost on any host: it has no id yet."""
+    """Require hosts:RegisterHost on any host: the new one has no id yet."""
     return [Check(action="hosts:RegisterHost", resource=host_arn(facts, "*"))]
 
 
 def deregister_host_checks(request: DeregisterHostRequest, facts: Facts) -> Sequence[Check]:
-    """hosts:DeregisterHost on the host."""
+    """Require hosts:DeregisterHost on the host."""
     return [Check(action="hosts:DeregisterHost", resource=host_arn(facts, request.host_id))]
 
 
 def describe_hosts_checks(_: DescribeHostsRequest, facts: Facts) -> Sequence[Check]:
-    """hosts:DescribeHosts on any host."""
+    """Require hosts:DescribeHosts on any host."""
     return [Check(action="hosts:DescribeHosts", resource=host_arn(facts, "*"))]
 
 
 def get_instance_session_checks(request: GetInstanceSessionRequest, facts: Facts) -> Sequence[Check]:
-    """hosts:GetInstanceSession on the instance; `hosts:instancehostid` is the host that it is placed on.
+    """Require hosts:GetInstanceSession on the instance; `hosts:instancehostid` is the instance's host.
 
-    INVARIANT: an instance that does not exist is placed on no host, so that a host is denied it in the same
-    words as another host's instance.
+    INVARIANT: an instance that does not exist has no host. So a host gets the same denial as for another
+    host's instance.
     """
     return [_own_instance_check("hosts:GetInstanceSession", request.instance_id, facts)]
 
 
 def get_instance_identity_checks(request: GetInstanceIdentityRequest, facts: Facts) -> Sequence[Check]:
-    """hosts:GetInstanceIdentity on the instance; `hosts:instancehostid` is the host that it is placed on."""
+    """Require hosts:GetInstanceIdentity on the instance; `hosts:instancehostid` is the instance's host."""
     return [_own_instance_check("hosts:GetInstanceIdentity", request.instance_id, facts)]
 
 
 def put_console_output_checks(request: PutConsoleOutputRequest, facts: Facts) -> Sequence[Check]:
-    """hosts:PutConsoleOutput on the instance; `hosts:instancehostid` is the host that it is placed on."""
+    """Require hosts:PutConsoleOutput on the instance; `hosts:instancehostid` is the instance's host."""
     return [_own_instance_check("hosts:PutConsoleOutput", request.instance_id, facts)]
 
 

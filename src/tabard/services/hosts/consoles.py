@@ -1,4 +1,4 @@
-"""Console output: what a host tells of the instances placed on it."""
+"""Console output that a host sends for the instances placed on it."""
 
 from tabard.access.authorize import Permit
 from tabard.model.console_output import MAX_CONSOLE_BYTES, ConsoleOutput
@@ -10,10 +10,10 @@ from tabard.store.ports import Transaction
 
 
 def put_console_output(permit: Permit, request: PutConsoleOutputRequest, tx: Transaction) -> Output:
-    """Keep what an instance has written; of more than 64 KiB the end.
+    """Store an instance's console output: at most its last 64 KiB.
 
     Raises:
-        AccessDenied: the caller is not the host that the instance is placed on, whatever its policies say.
+        AccessDenied: the caller is not the host of the instance, whatever its policies allow.
     Differs: EC2 has no such operation.
     """
     instance = own_instance(permit, "hosts:PutConsoleOutput", request.instance_id, tx.instances)

@@ -1,4 +1,4 @@
-"""What a host should make true of its instances, as one snapshot has it. Pure."""
+"""The desired state of a host's instances in one snapshot. Pure."""
 
 import hashlib
 
@@ -29,11 +29,11 @@ _RUN_STATES: dict[InstanceState, DesiredRunState] = {
     InstanceState.STOPPED: "stopped",
     InstanceState.SHUTTING_DOWN: "terminated",
 }
-"""A terminated instance is no longer spoken of."""
+"""The states of instances in the desired state: a terminated instance is not in it."""
 
 
 def desired_instances(snapshot: Snapshot, host_id: str) -> tuple[DesiredInstance, ...]:
-    """The desired state of one host, in the order of instance ids."""
+    """Return the desired state of one host, in the order of instance ids."""
     placed = sorted(snapshot.instances_on_host(host_id), key=lambda instance: instance.instance_id)
     return tuple(
         _desired(instance, _RUN_STATES[instance.state], snapshot)
@@ -43,10 +43,10 @@ def desired_instances(snapshot: Snapshot, host_id: str) -> tuple[DesiredInstance
 
 
 def version_of(snapshot: Snapshot, instances: tuple[DesiredInstance, ...]) -> int:
-    """The version of a desired state: the snapshot's version above 32 bits of the content's hash.
+    """Return the version of a desired state: the snapshot's version above 32 bits of the content's hash.
 
-    It grows with the snapshot's, so that a host never goes back to what a belated edge still has; and the
-    hash tells any edge, without a memory of what was answered, whether this host has anything new to hear.
+    It grows with the snapshot's version, so that a host never returns to the state of an outdated edge. By
+    the hash, any edge knows without stored answers whether there is news for this host.
     """
     content = hashlib.sha256(msgspec.json.encode(instances)).digest()
     fingerprint = int.from_bytes(content[: _FINGERPRINT_BITS // 8], "big")
@@ -54,12 +54,12 @@ def version_of(snapshot: Snapshot, instances: tuple[DesiredInstance, ...]) -> in
 
 
 def snapshot_version_in(version: int) -> int:
-    """The snapshot version that a version was made from; below zero where nothing is known yet."""
+    """Return the snapshot version in a version; below zero if the host knows no state yet."""
     return version >> _FINGERPRINT_BITS
 
 
 def says_the_same(version: int, known_version: int) -> bool:
-    """Whether two versions are of the same content."""
+    """Return whether two versions have the same content."""
     return known_version >= 0 and (version ^ known_version) & _FINGERPRINT_MASK == 0
 
 

@@ -1,4 +1,4 @@
-"""Enrollment: a machine becomes a host, and the one instance of that host; later it changes its key."""
+"""Enrollment: a machine becomes a host with one instance; later it rotates its key."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -44,29 +44,29 @@ from tabard.services.operation import Facts, Operation, Output, Write
 from tabard.store.ports import Transaction
 
 _INSTANCE_TYPE = "m1.small"
-"""EC2's own default: kept and shown, it changes nothing."""
+"""EC2's own default. It is stored and shown, but has no effect."""
 
 _ENROLL = "hosts:EnrollHost"
 _RENEW = "hosts:RenewHostCertificate"
 
 
 def enroll_host_checks(request: EnrollHostRequest, facts: Facts) -> Sequence[Check]:
-    """hosts:EnrollHost on the join token."""
+    """Require hosts:EnrollHost on the join token."""
     return [Check(action=_ENROLL, resource=join_token_arn(facts, request.join_token_id))]
 
 
 def enroll_host(permit: Permit, request: EnrollHostRequest, tx: Transaction) -> Output:
-    """Make the machine that bears a join token a host, and the instance that is this machine.
+    """Enroll the machine with a join token: make its host, and the instance that is this machine.
 
     Args:
-        permit: proof that the caller bears this very join token: no policy gives this to anybody else.
-        request: the machine's own name, and a request for a certificate of the key that it made.
+        permit: proof that the caller has this join token: no policy gives this to anybody else.
+        request: the machine's own name, and a certificate request for its own key.
     Returns:
         Host, instance (`pending` until its agent has reported) and certificate. The same key with the same
-        token is the same enrollment: a machine that did not hear the answer asks again.
+        token is the same enrollment, so that a machine can retry after a lost answer.
     Raises:
         JoinTokenUsed, JoinTokenForAnotherHost, InvalidCertificateRequest, InstanceProfileNotFound (400 each):
-        nothing was made. AccessDenied: the caller bears no join token, or another one.
+        nothing was made. AccessDenied: the caller has no join token, or another one.
     Differs: EC2 has no such operation.
     """
     permit.require(_ENROLL, join_token_arn(permit, request.join_token_id))
@@ -102,23 +102,23 @@ def enroll_host(permit: Permit, request: EnrollHostRequest, tx: Transaction) -> 
 
 
 def renew_host_certificate_checks(request: RenewHostCertificateRequest, facts: Facts) -> Sequence[Check]:
-    """hosts:RenewHostCertificate on the host."""
+    """Require hosts:RenewHostCertificate on the host."""
     return [Check(action=_RENEW, resource=host_arn(facts, request.host_id))]
 
 
 def renew_host_certificate(permit: Permit, request: RenewHostCertificateRequest, tx: Transaction) -> Output:
-    """Issue an enrolled host a certificate of another key, or a later one of its present key.
+    """Issue a certificate for an enrolled host: for a new key, or a later one for its present key.
 
-    Both keys are the host's until it reports, or asks for yet another, under the new one; then the former
-    is refused. So an answer that is lost locks no machine out, and of two new keys the later one counts.
+    Both keys are valid until the host reports, or requests another certificate, with the new key. Then the
+    former key is refused. So a lost answer locks no machine out. Of two new keys the later one counts.
 
     Raises:
-        HostNotFound, InvalidCertificateRequest (400 each). AccessDenied: the caller is not the very host.
+        HostNotFound, InvalidCertificateRequest (400 each). AccessDenied: the caller is not this host.
     Differs: EC2 has no such operation.
     """
     permit.require(_RENEW, host_arn(permit, request.host_id))
     host = tx.hosts.get(request.host_id)
-    # INVARIANT: whoever may `hosts:*` does not become a host by it: its certificate goes to itself alone.
+    # INVARIANT: a principal with `hosts:*` is not a host: only the host itself gets its certificate.
     if permit.caller.kind is not CallerKind.HOST or permit.caller.owner_id != request.host_id:
         raise AccessDenied(
             "hosts",
@@ -129,7 +129,7 @@ def renew_host_certificate(permit: Permit, request: RenewHostCertificateRequest,
         raise HostNotFound(host_id=request.host_id, region=permit.region)
     asked = _read(request.certificate_request)
     if host.next_key_fingerprint and permit.caller.access_key_id == host.next_key_fingerprint:
-        # A machine that was stopped before it could report works with this one: never is it locked out of it.
+        # A machine that stopped before its report still uses this key: it must never be locked out.
         host = replace(host, key_fingerprint=host.next_key_fingerprint, next_key_fingerprint="")
         tx.hosts.update(host)
     if asked.fingerprint != host.key_fingerprint:
@@ -199,7 +199,7 @@ def _new_instance(permit: Permit, host: Host, token: JoinToken, tx: Transaction)
 
 
 def _enrolled_before(token_id: str, asked: CertificateRequest, tx: Transaction) -> tuple[Host, Instance]:
-    """What came of the token, where this very key has used it, and is still the host's."""
+    """Return the host and instance of the token, if this key used it and still belongs to the host."""
     token = tx.join_tokens.get(token_id)
     host = (
         tx.hosts.get(token.host_id) if token is not None and token.claimed_by == asked.fingerprint else None

@@ -12,7 +12,7 @@ class HostNotFound(AwsError):
 
 
 class InvalidCertificateRequest(AwsError):
-    """A certificate signing request that proves nothing; no certificate was issued."""
+    """A certificate signing request without a valid proof; no certificate was issued."""
 
     code = "InvalidCertificateRequest"
     status = 400
@@ -20,7 +20,7 @@ class InvalidCertificateRequest(AwsError):
 
 
 class JoinTokenForAnotherHost(AwsError):
-    """A join token is good for the name that it was made for."""
+    """A join token is valid only for the name for which it was made."""
 
     code = "JoinTokenForAnotherHost"
     status = 400
@@ -36,7 +36,7 @@ class JoinTokenNotFound(AwsError):
 
 
 class JoinTokenUsed(AwsError):
-    """A join token is good for one key, once, and until it expires."""
+    """A join token is valid for one key, once, until it expires."""
 
     code = "JoinTokenUsed"
     status = 400
@@ -47,7 +47,7 @@ class JoinTokenUsed(AwsError):
 
 
 class InvalidInstanceEvent(AwsError):
-    """An announcement that says too little, or too much."""
+    """An announcement with missing or superfluous members."""
 
     code = "InvalidInstanceEvent"
     status = 400
@@ -55,7 +55,7 @@ class InvalidInstanceEvent(AwsError):
 
 
 class InstanceNotOnHost(AwsError):
-    """A report about an instance that is not placed on the host; none of the reports was taken."""
+    """A report about an instance that is not placed on the host; all reports were refused."""
 
     code = "InstanceNotOnHost"
     status = 400
@@ -63,7 +63,7 @@ class InstanceNotOnHost(AwsError):
 
 
 class InvalidReport(AwsError):
-    """A report that contradicts itself; none of the reports was taken."""
+    """A report that contradicts itself; all reports were refused."""
 
     code = "InvalidReport"
     status = 400
@@ -71,7 +71,7 @@ class InvalidReport(AwsError):
 
 
 class InstanceNotRunning(AwsError):
-    """Sessions are made for pending and running instances alone."""
+    """Only pending and running instances get sessions."""
 
     code = "InstanceNotRunning"
     status = 400
@@ -99,7 +99,7 @@ class InstanceProfileNotFound(AwsError):
 
 
 class InstanceProfileWithoutRole(AwsError):
-    """The associated instance profile holds no role."""
+    """The associated instance profile has no role."""
 
     code = "InstanceProfileWithoutRole"
     status = 400

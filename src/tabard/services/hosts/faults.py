@@ -1,4 +1,4 @@
-"""Faults on purpose: how an application bears a slow or failing metadata service, and keys that end early."""
+"""Fault injection: a slow or failing metadata service, and keys that end early."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,21 +20,21 @@ _ALIVE = frozenset((InstanceState.PENDING, InstanceState.RUNNING))
 
 
 def set_instance_faults_checks(request: SetInstanceFaultsRequest, facts: Facts) -> Sequence[Check]:
-    """hosts:SetInstanceFaults on the instance."""
+    """Require hosts:SetInstanceFaults on the instance."""
     return [Check(action=SET_INSTANCE_FAULTS, resource=ec2_arn(facts, f"instance/{request.instance_id}"))]
 
 
 def set_instance_faults(permit: Permit, request: SetInstanceFaultsRequest, tx: Transaction) -> Output:
-    """Let something go wrong with one instance's metadata service, or no longer.
+    """Inject faults into one instance's metadata service, or end them.
 
     Args:
         permit: proof that the caller may hosts:SetInstanceFaults on the instance.
-        request: what is not named stays as it is, and zero or empty ends a fault; clear ends those that are
-            not named. rotate_now makes new keys at once; expire_now ends the sessions that are out, too.
+        request: absent faults do not change; zero or empty ends a fault; clear ends all absent faults.
+            rotate_now makes new keys at once; expire_now also ends the issued sessions.
     Returns:
-        The faults that are then in force.
+        The faults that are then active.
     Raises:
-        InstanceNotFound (400): it is not there, or neither pending nor running. InvalidFault (400).
+        InstanceNotFound (400): missing, or neither pending nor running. InvalidFault (400).
     Differs: AWS has no such operation; its Fault Injection Service has no such fault.
     """
     permit.require(SET_INSTANCE_FAULTS, ec2_arn(permit, f"instance/{request.instance_id}"))
@@ -49,7 +49,7 @@ def set_instance_faults(permit: Permit, request: SetInstanceFaultsRequest, tx: T
 
 
 def desired_faults(faults: Faults) -> DesiredFaults | None:
-    """The faults as a host is told them; None where there never were any."""
+    """Return the faults for the desired state; None if there never were any."""
     if faults == NO_FAULTS:
         return None
     return DesiredFaults(

@@ -1,4 +1,4 @@
-"""The instances of one host: what it should make true, and what it has seen."""
+"""The instances of one host: their desired state, and its reports."""
 
 import asyncio
 import contextlib
@@ -34,7 +34,7 @@ LONGEST_WAIT_SECONDS = 60
 CATCH_UP_SECONDS = 2
 
 SEEN_EVERY = timedelta(seconds=30)
-"""How old `last_seen_at` may be before a report without news is written: each write is a new snapshot."""
+"""The age of `last_seen_at` from which a report without news is written: each write makes a snapshot."""
 
 _REASONS = {
     InstanceState.STOPPED: (
@@ -50,22 +50,21 @@ _REASONS = {
         "Client.InstanceInitiatedShutdown: Instance initiated shutdown",
     ),
 }
-"""EC2's reasons of what an instance, not a user, has done."""
+"""EC2's state reasons for actions of an instance, not of a user."""
 
 
 async def describe_host_instances(
     permit: Permit, request: DescribeHostInstancesRequest, source: SnapshotSource
 ) -> Output:
-    """Say what a host should make true; wait until this host has something new to hear.
+    """Return the desired state of a host; wait for a change if the host knows the present state.
 
     Args:
         permit: proof that the caller may hosts:DescribeHostInstances on the host.
-        request: known_version is that of the last answer, below zero at first; wait_seconds 0 to 60.
+        request: known_version is the version of the last answer, at first below zero; wait_seconds 0 to 60.
     Returns:
-        The whole desired state: at once where it is another than the known one, else after a change of it or
-        when the time is up.
+        The whole desired state: at once if it differs from the known one, else after a change or the timeout.
     Raises:
-        HostNotFound (400). ServiceUnavailable (503): this edge has not yet seen what the host knows.
+        HostNotFound (400). ServiceUnavailable (503): this edge has an older version than the host.
     """
     permit.require("hosts:DescribeHostInstances", host_arn(permit, request.host_id))
     wait_seconds = max(0, min(request.wait_seconds, LONGEST_WAIT_SECONDS))
@@ -83,9 +82,9 @@ async def describe_host_instances(
 
 
 async def _caught_up(source: SnapshotSource, version: int, wait_seconds: int) -> Snapshot:
-    """A snapshot at least as new as `version`.
+    """Return a snapshot at least as new as `version`.
 
-    INVARIANT: a host is never sent back to an earlier desired state: it would start what was terminated.
+    INVARIANT: a host never gets an earlier desired state: it would start terminated instances.
     """
     snapshot = source.current()
     if snapshot.version < version:
@@ -104,15 +103,15 @@ def _result(permit: Permit, host_id: str, snapshot: Snapshot) -> DescribeHostIns
 
 
 def report_instances(permit: Permit, request: ReportInstancesRequest, tx: Transaction) -> Output:
-    """Take down what a host has seen of its instances, and that the host is alive.
+    """Record a host's reports on its instances, and that the host is alive.
 
-    An instance only ever moves on: a late `running` of an instance that is ending changes nothing. The
-    association that a host serves becomes `associated`; one that is disassociating and not served has ended.
-    An instance whose main process has ended is `stopped`, as if it had shut itself down, or it is terminated
-    where its InstanceInitiatedShutdownBehavior says so.
+    An instance never moves back: a late `running` of an ending instance has no effect. The association that
+    a host serves becomes `associated`. A disassociating one that is no longer served has ended.
+    An instance whose main process has ended is `stopped`, as if it had shut itself down. Its
+    InstanceInitiatedShutdownBehavior may terminate it instead.
 
     Raises:
-        HostNotFound, InstanceNotOnHost, InvalidReport (400 each): then none of the reports is taken.
+        HostNotFound, InstanceNotOnHost, InvalidReport (400 each): all reports are then refused.
     Differs: EC2 has no such operation.
     """
     permit.require("hosts:ReportInstances", host_arn(permit, request.host_id))
@@ -124,13 +123,13 @@ def report_instances(permit: Permit, request: ReportInstancesRequest, tx: Transa
         seen.add(report.instance_id)
         instance = tx.instances.get(report.instance_id)
         if instance is None and report.run_state == "terminated":
-            continue  # it was terminated and forgotten: both sides say the same
+            continue  # it was terminated and removed: both sides agree
         if instance is None or instance.host_id != host.host_id:
             raise InstanceNotOnHost(instance_id=report.instance_id, host_id=host.host_id)
         _take(report, instance, tx, permit.now)
     is_new_key = bool(host.next_key_fingerprint) and permit.caller.access_key_id == host.next_key_fingerprint
     if is_new_key:
-        # The host has its new certificate, and works with it: whoever holds the former key is not the host.
+        # The host uses its new certificate: the former key no longer identifies the host.
         host = replace(host, key_fingerprint=host.next_key_fingerprint, next_key_fingerprint="")
     if is_new_key or permit.now - host.last_seen_at >= SEEN_EVERY:
         tx.hosts.update(replace(host, last_seen_at=permit.now))
@@ -153,16 +152,16 @@ def _take(report: InstanceReport, instance: Instance, tx: Transaction, now: date
         _confirm(association, report.association_id, tx, now)
     reported = InstanceState(report.run_state)
     if report.boot_number != instance.boot_number and reported not in ENDING:
-        return  # of an earlier boot: that it stopped then says nothing of the one that was asked for since
+        return  # a report on an earlier boot says nothing about the boot that was requested since
     state = next_state(instance.state, reported)
     if state is InstanceState.STOPPED and _terminates_itself(report, instance):
-        state = InstanceState.SHUTTING_DOWN  # its host hears of it, and ends what is left
+        state = InstanceState.SHUTTING_DOWN  # its host gets this state, and ends the remaining parts
     if state is not instance.state:
         move(tx, instance, state, reason=_reason(report, instance, state), now=now)
 
 
 def _terminates_itself(report: InstanceReport, instance: Instance) -> bool:
-    """Whether this is an instance's own end, which was said at its launch to be for good."""
+    """Return whether the instance ended by itself and its launch options then terminate it."""
     reason_code, _ = _reason(report, instance, InstanceState.STOPPED)
     return (
         instance.state in (InstanceState.PENDING, InstanceState.RUNNING)
@@ -183,7 +182,7 @@ def _confirm(association: Association, served_id: str, tx: Transaction, now: dat
 
 
 def _reason(report: InstanceReport, instance: Instance, state: InstanceState) -> tuple[str, str]:
-    """Why: what was asked for keeps its reason, else what the host says, else what EC2 would say."""
+    """Return the state reason: that of the request, else the host's, else EC2's."""
     if instance.state in (InstanceState.STOPPING, InstanceState.SHUTTING_DOWN) and instance.state_reason_code:
         return instance.state_reason_code, instance.state_reason_message
     if report.reason_code:

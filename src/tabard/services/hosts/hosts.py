@@ -1,4 +1,4 @@
-"""Hosts: register them, remove them."""
+"""Registration, listing and removal of hosts."""
 
 from datetime import datetime, timedelta
 
@@ -31,10 +31,10 @@ UNSEEN_FOR = timedelta(minutes=10)
 
 
 def register_host(permit: Permit, request: RegisterHostRequest, tx: Transaction) -> Output:
-    """Make a host of the request's region, with a key of its own.
+    """Make a host in the request's region, with its own key.
 
     Returns:
-        The host's id, ARN and key; the secret is shown this once.
+        The host's id, ARN and key; the secret is shown only here.
     """
     permit.require("hosts:RegisterHost", host_arn(permit, "*"))
     host = Host(
@@ -74,7 +74,7 @@ def register_host(permit: Permit, request: RegisterHostRequest, tx: Transaction)
 def deregister_host(permit: Permit, request: DeregisterHostRequest, tx: Transaction) -> Output:
     """Remove a host: its keys, its certificate, its instances and their sessions end at once.
 
-    Its instances are not shown as terminated for an hour: they are forgotten with their host.
+    Its instances are not shown as terminated for an hour: they are removed with their host.
 
     Raises:
         HostNotFound (400).
@@ -88,7 +88,7 @@ def deregister_host(permit: Permit, request: DeregisterHostRequest, tx: Transact
 
 
 def describe_hosts(permit: Permit, _: DescribeHostsRequest, snapshot: Snapshot) -> Output:
-    """Say which hosts there are in the request's region, by id, with the instances placed on each."""
+    """List the hosts in the request's region, by id, with the instances placed on each."""
     permit.require("hosts:DescribeHosts", host_arn(permit, "*"))
     hosts = [snapshot.hosts[host_id] for host_id in sorted(snapshot.hosts)]
     return answer(
@@ -114,10 +114,10 @@ def _described(host: Host, snapshot: Snapshot) -> HostDescription:
 
 
 def reap_unseen_hosts(tx: Transaction, now: datetime) -> tuple[str, ...]:
-    """Remove the ephemeral hosts that have not reported for ten minutes; their ids.
+    """Remove the ephemeral hosts that have not reported for ten minutes; return their ids.
 
-    For housekeeping. After an outage, or a clock that jumped, let hosts report for a while first: none of
-    them has been seen.
+    For housekeeping. After an outage or a jump of the clock, let hosts report for a while first: none of them
+    could report.
     """
     unseen = [host for host in tx.hosts.all() if host.ephemeral and now - host.last_seen_at >= UNSEEN_FOR]
     for host in unseen:

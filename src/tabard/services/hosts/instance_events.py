@@ -1,4 +1,4 @@
-"""What an instance is told of its future: announced and taken back by commands, as AWS's services would."""
+"""Announcements to an instance: commands make and withdraw them in place of AWS's services."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -33,15 +33,15 @@ _CANCEL = "hosts:CancelInstanceEvents"
 
 
 def put_instance_event_checks(request: PutInstanceEventRequest, facts: Facts) -> Sequence[Check]:
-    """hosts:PutInstanceEvent on the instance, with the condition keys that EC2 has for it."""
+    """Require hosts:PutInstanceEvent on the instance, with EC2's condition keys."""
     return [instance_check(_PUT, request.instance_id, facts)]
 
 
 def put_instance_event(permit: Permit, request: PutInstanceEventRequest, tx: Transaction) -> Output:
     """Announce a Spot interruption, a rebalance recommendation, a lifecycle state or scheduled maintenance.
 
-    The instance reads it in its metadata at once. A second announcement of a kind replaces the first, except
-    of scheduled events, which add up.
+    The instance reads it in its metadata at once. A second announcement of a kind replaces the first.
+    Scheduled events are added.
 
     Returns:
         The id of a scheduled event.
@@ -49,8 +49,8 @@ def put_instance_event(permit: Permit, request: PutInstanceEventRequest, tx: Tra
         InstanceNotFound, InvalidInstanceEvent (400 each).
     AWS: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html and
         https://docs.aws.amazon.com/autoscaling/ec2/userguide/retrieving-target-lifecycle-state-through-imds.html
-    Differs: EC2 and its Auto Scaling announce of themselves; here this operation does, and nothing happens to
-        the instance when the time comes.
+    Differs: EC2 and Auto Scaling make announcements by themselves; here this operation makes them. When the
+        announced time comes, nothing happens to the instance.
     """
     instance = _instance(permit, _PUT, request.instance_id, tx)
     events, event_id = _announced(instance.events, request, permit.now)
@@ -59,12 +59,12 @@ def put_instance_event(permit: Permit, request: PutInstanceEventRequest, tx: Tra
 
 
 def cancel_instance_events_checks(request: CancelInstanceEventsRequest, facts: Facts) -> Sequence[Check]:
-    """hosts:CancelInstanceEvents on the instance."""
+    """Require hosts:CancelInstanceEvents on the instance."""
     return [instance_check(_CANCEL, request.instance_id, facts)]
 
 
 def cancel_instance_events(permit: Permit, request: CancelInstanceEventsRequest, tx: Transaction) -> Output:
-    """Take announcements back, of one kind or all of them; scheduled events go into the history.
+    """Withdraw announcements, of one kind or all. Scheduled events move to the history.
 
     Raises:
         InstanceNotFound (400).

@@ -1,4 +1,4 @@
-"""The signed identity document of an instance: the edge signs, the host only carries it."""
+"""The signed identity document of an instance: the edge signs it, the host only passes it on."""
 
 import json
 from datetime import UTC
@@ -19,17 +19,17 @@ DOCUMENT_VERSION = "2017-09-30"
 def get_instance_identity(
     permit: Permit, request: GetInstanceIdentityRequest, snapshot: Snapshot, key: IdentityKey
 ) -> Output:
-    """Sign the identity document of an instance, for its metadata service to tell.
+    """Sign the identity document of an instance, for its metadata service.
 
     Args:
         permit: proof that the caller may hosts:GetInstanceIdentity on the instance.
     Returns:
         The document with its signatures by the installation's own certificate.
     Raises:
-        AccessDenied: the caller is not the host that the instance is placed on, whatever its policies say.
+        AccessDenied: the caller is not the host of the instance, whatever its policies allow.
     AWS: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-identity-documents.html
     Differs: the certificate is the installation's own, not AWS's (`tabard identity-certificate` prints it).
-        `pkcs7` is signed with RSA, as `rsa2048` is, where AWS signs it with DSA.
+        `pkcs7` is signed with RSA, like `rsa2048`; AWS signs it with DSA.
     """
     instance = own_instance(permit, "hosts:GetInstanceIdentity", request.instance_id, snapshot.instances)
     # INVARIANT: images are never removed.
@@ -43,7 +43,7 @@ def get_instance_identity(
 
 
 def identity_document(instance: Instance, image: Image) -> str:
-    """The document, laid out as EC2 does.
+    """Return the document in EC2's layout.
 
     AWS: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/retrieve-iid.html
     """

@@ -1,4 +1,4 @@
-"""Sessions of instances: what a host fetches for the instances placed on it."""
+"""Sessions of instances, which a host requests for the instances placed on it."""
 
 from tabard.access.authorize import Permit
 from tabard.access.mint import Mint
@@ -24,7 +24,7 @@ _ACTION = "hosts:GetInstanceSession"
 
 
 def get_instance_session(permit: Permit, request: GetInstanceSessionRequest, mint: Mint) -> Output:
-    """Make a session of the role that the instance's instance profile holds now.
+    """Make a session of the role that is now in the instance's instance profile.
 
     Args:
         permit: proof that the caller may hosts:GetInstanceSession on the instance.
@@ -32,7 +32,7 @@ def get_instance_session(permit: Permit, request: GetInstanceSessionRequest, min
     Returns:
         The session, named by the instance's id; its lifetime in whole seconds from now.
     Raises:
-        AccessDenied: the caller is not the host that the instance is placed on, whatever its policies say.
+        AccessDenied: the caller is not the host of the instance, whatever its policies allow.
         InstanceNotRunning, InstanceProfileNotAssociated, InstanceProfileNotFound, InstanceProfileWithoutRole
         (400 each); AssumeRoleUnauthorizedAccess (403): the role's trust policy does not let EC2 assume it.
     AWS: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/iam-roles-for-amazon-ec2.html

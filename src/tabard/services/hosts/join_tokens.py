@@ -1,4 +1,4 @@
-"""Join tokens: an administrator's leave for one machine to enroll."""
+"""Join tokens: an administrator's permission for one machine to enroll."""
 
 import secrets
 from collections.abc import Sequence
@@ -43,12 +43,12 @@ _DECIDED_AS = "hosts:instanceprofile"
 
 
 def join_token_arn(place: Place, token_id: str) -> str:
-    """`arn:aws:hosts:REGION:ACCOUNT:join-token/jt-…`."""
+    """Return `arn:aws:hosts:REGION:ACCOUNT:join-token/jt-…`."""
     return f"arn:{place.partition}:hosts:{place.region}:{place.account_id}:join-token/{token_id}"
 
 
 def create_join_token_checks(request: CreateJoinTokenRequest, facts: Facts) -> Sequence[Check]:
-    """hosts:CreateJoinToken on any token, and iam:PassRole: whoever enrolls a machine gives it the role."""
+    """Require hosts:CreateJoinToken on any token, and iam:PassRole, because the machine gets the role."""
     wanted = _specification(request)
     found = find_instance_profile(wanted, facts.snapshot.instance_profile_named) if wanted else None
     check = Check(
@@ -60,15 +60,15 @@ def create_join_token_checks(request: CreateJoinTokenRequest, facts: Facts) -> S
 
 
 def create_join_token(permit: Permit, request: CreateJoinTokenRequest, tx: Transaction) -> Output:
-    """Make a join token: the machine of this name that brings it becomes a host, with an instance.
+    """Make a join token: the machine with this name that sends it becomes a host with an instance.
 
     Args:
-        permit: proof that the caller may hosts:CreateJoinToken, and iam:PassRole on the role that the
-            instance profile holds.
+        permit: proof that the caller may hosts:CreateJoinToken, and iam:PassRole on the role of the instance
+            profile.
         request: lifetime_seconds 60 to 604,800, an hour by default; the instance profile by name, or none.
     Returns:
-        The token's id and secret (32 random bytes in base64url; shown this once, kept as a hash), and the
-        SHA-256 of the certificate that edges are verified against.
+        The token's id and secret (32 random bytes in base64url; shown only here, stored as a hash), and the
+        SHA-256 of the certificate that verifies edges.
     Raises:
         InvalidParameterValue (400): no such instance profile.
     Differs: EC2 has no such operation; Systems Manager's hybrid activations are the nearest.
@@ -102,14 +102,14 @@ def create_join_token(permit: Permit, request: CreateJoinTokenRequest, tx: Trans
 
 
 def describe_join_tokens_checks(_: DescribeJoinTokensRequest, facts: Facts) -> Sequence[Check]:
-    """hosts:DescribeJoinTokens on any token."""
+    """Require hosts:DescribeJoinTokens on any token."""
     return [Check(action=_DESCRIBE, resource=join_token_arn(facts, "*"))]
 
 
 def describe_join_tokens(permit: Permit, _: DescribeJoinTokensRequest, snapshot: Snapshot) -> Output:
-    """Say which join tokens there are in the request's region, by when they expire; no secret is among it.
+    """List the join tokens in the request's region by expiry, without secrets.
 
-    A token that was used is there until it expires: until then its machine may ask again.
+    A used token stays until it expires: until then its machine may retry.
     """
     permit.require(_DESCRIBE, join_token_arn(permit, "*"))
     tokens = [each for each in snapshot.join_tokens.values() if each.region == permit.region]
@@ -118,12 +118,12 @@ def describe_join_tokens(permit: Permit, _: DescribeJoinTokensRequest, snapshot:
 
 
 def delete_join_token_checks(request: DeleteJoinTokenRequest, facts: Facts) -> Sequence[Check]:
-    """hosts:DeleteJoinToken on the token."""
+    """Require hosts:DeleteJoinToken on the token."""
     return [Check(action=_DELETE, resource=join_token_arn(facts, request.join_token_id))]
 
 
 def delete_join_token(permit: Permit, request: DeleteJoinTokenRequest, tx: Transaction) -> Output:
-    """Remove a join token: nobody enrolls with it any more. The host that came of it stays.
+    """Remove a join token: no machine can enroll with it any longer. Its host stays.
 
     Raises:
         JoinTokenNotFound (400).
@@ -149,7 +149,7 @@ def _described(token: JoinToken) -> JoinTokenDescription:
 
 
 def certificate_authority(tx: Transaction) -> CertificateAuthority:
-    """The installation's, as the transaction sees it."""
+    """Return the installation's authority from the transaction."""
     return open_certificate_authority(
         {fact: tx.installation.get(fact) for fact in (CA_CERTIFICATE, CA_SEALED_KEY)}, tx.vault
     )

@@ -1,4 +1,4 @@
-"""The instances that a host may act for: those placed on it, and no others."""
+"""The instances for which a host may act: only those placed on it."""
 
 from typing import Protocol
 
@@ -10,18 +10,18 @@ from tabard.services.ec2.arns import ec2_arn
 
 
 class Instances(Protocol):
-    """Instances by id: a snapshot's, or a transaction's."""
+    """Instances by id, from a snapshot or a transaction."""
 
     def get(self, instance_id: str, /) -> Instance | None: ...
 
 
 def own_instance(permit: Permit, action: str, instance_id: str, instances: Instances) -> Instance:
-    """The instance, if the caller is its very host.
+    """Return the instance if the caller is its host.
 
     Raises:
         AccessDenied.
-    INVARIANT: policies alone never hand out what is an instance's: `hosts:*` in somebody's policy does not
-    make them a host. An instance that does not exist is refused in the same words.
+    INVARIANT: policies alone never give access to an instance's data: a principal with `hosts:*` is not a
+    host. An instance that does not exist is refused with the same sentence.
     """
     arn = ec2_arn(permit, f"instance/{instance_id}")
     permit.require(action, arn)

@@ -1,4 +1,4 @@
-"""AssumeRole: a session of a role, for whom the role's trust policy names.
+"""AssumeRole: a session of a role, for a caller whom the role's trust policy names.
 
 AWS: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
 """
@@ -61,11 +61,11 @@ class AssumeRoleRequest(Request, frozen=True, kw_only=True):
 
 
 def assume_role_checks(request: AssumeRoleRequest, facts: Facts) -> Sequence[Check]:
-    """sts:AssumeRole, and sts:TagSession and sts:SetSourceIdentity where they apply, each against the role's
-    trust policy too.
+    """Require sts:AssumeRole, and sts:TagSession and sts:SetSourceIdentity if they apply, each also against
+    the role's trust policy.
 
-    A role that is not there has a trust policy that trusts nobody: the answer is that of a role one may not
-    assume.
+    A role that does not exist has a trust policy that trusts nobody. So the answer is the same as for a role
+    that the caller may not assume.
 
     Raises:
         RootMayNotAssumeRoles, InvalidRoleArn; MayNotAssumeRole: hosts never may.
@@ -80,7 +80,7 @@ def assume_role_checks(request: AssumeRoleRequest, facts: Facts) -> Sequence[Che
     source_identity = _source_identity(request, caller)
     context = _context(request, role, source_identity)
     actions = ["sts:AssumeRole"]
-    # Tags that are passed on along a chain need leave at each of its roles.
+    # Tags that a chain of roles inherits need permission at each role.
     if request.tags or inherited_tags(caller.session).tags:
         actions.append("sts:TagSession")
     if source_identity:
@@ -98,7 +98,7 @@ def assume_role(permit: Permit, request: AssumeRoleRequest, mint: Mint) -> Outpu
     Raises:
         LongerThanRoleAllows, LongerThanChainingAllows: 3,600 seconds at most for a caller who is an assumed
         role; InvalidSessionInput, InvalidSessionTags, MalformedPolicyDocument, PackedPolicyTooLarge,
-        MultiFactorAuthenticationFailed; MayNotAssumeRole: the role is not there.
+        MultiFactorAuthenticationFailed; MayNotAssumeRole: the role does not exist.
     AWS: https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html
     Differs: MFA, provided contexts and MinimumSessionTokenSize are refused.
     """
@@ -163,13 +163,13 @@ def _refuse_other_than_role_arn(text: str) -> None:
 
 
 def _role_of_arn(snapshot: Snapshot, text: str) -> Role | None:
-    """The role of exactly this ARN, path and case included."""
+    """Find the role with exactly this ARN, including path and case."""
     role = snapshot.role_named(text.rpartition("/")[2])
     return role if role is not None and role.arn == text else None
 
 
 def _source_identity(request: AssumeRoleRequest, caller: Caller) -> str:
-    """The source identity of the session to be made.
+    """Return the source identity of the new session.
 
     AWS: "The source identity value persists across chained role sessions", and cannot be changed there.
     """

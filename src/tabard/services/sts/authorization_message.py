@@ -1,4 +1,4 @@
-"""What a sealed EC2 denial says, for those who may read it.
+"""Decoding of EC2's sealed denials, for callers with permission.
 
 AWS: https://docs.aws.amazon.com/STS/latest/APIReference/API_DecodeAuthorizationMessage.html
 """
@@ -14,7 +14,7 @@ from tabard.services.sts.errors import InvalidAuthorizationMessageException
 
 
 class DecodeAuthorizationMessageRequest(Request, frozen=True, kw_only=True):
-    """`encoded_message`: what an UnauthorizedOperation carried."""
+    """`encoded_message`: the message of an UnauthorizedOperation."""
 
     encoded_message: str
 
@@ -22,7 +22,7 @@ class DecodeAuthorizationMessageRequest(Request, frozen=True, kw_only=True):
 def decode_authorization_message_checks(
     _request: DecodeAuthorizationMessageRequest, _facts: Facts
 ) -> Sequence[Check]:
-    """`sts:DecodeAuthorizationMessage`, which has no resource."""
+    """Require `sts:DecodeAuthorizationMessage`, which has no resource."""
     return (Check(action="sts:DecodeAuthorizationMessage", resource="*"),)
 
 
@@ -32,7 +32,7 @@ def decode_authorization_message(
     """Open the message.
 
     Raises:
-        InvalidAuthorizationMessageException (400): it is not one that this installation sealed.
+        InvalidAuthorizationMessageException (400): this installation did not seal it.
     """
     try:
         return {"DecodedMessage": open_message(request.encoded_message, mint.keyring)}

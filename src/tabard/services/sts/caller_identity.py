@@ -1,4 +1,4 @@
-"""Who the caller is, and whose a key is.
+"""The identity of the caller, and the account of an access key.
 
 AWS: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
 """
@@ -14,24 +14,24 @@ from tabard.store.snapshot import Snapshot
 
 
 class GetCallerIdentityRequest(Request, frozen=True, kw_only=True):
-    """Takes nothing."""
+    """A request without members."""
 
 
 class GetAccessKeyInfoRequest(Request, frozen=True, kw_only=True):
-    """`access_key_id` may be anybody's, long-term or temporary."""
+    """`access_key_id` may belong to anybody, long-term or temporary."""
 
     access_key_id: str
 
 
 def get_access_key_info_checks(_request: GetAccessKeyInfoRequest, _facts: Facts) -> Sequence[Check]:
-    """`sts:GetAccessKeyInfo`, which has no resource."""
+    """Require `sts:GetAccessKeyInfo`, which has no resource."""
     return (Check(action="sts:GetAccessKeyInfo", resource="*"),)
 
 
 def no_permission_needed(_request: object, _facts: Facts) -> Sequence[Check]:
-    """No check at all: every authenticated caller may, even one whom a policy denies it.
+    """Require no check: every authenticated caller may call, even if a policy denies it.
 
-    The one answer of "no checks" that the pipeline accepts; it recognizes this very function.
+    The pipeline accepts "no checks" only from this function.
 
     AWS: "No permissions are required to perform this operation. If an administrator attaches a policy to your
     identity that explicitly denies access to the sts:GetCallerIdentity action, you can still perform this
@@ -41,16 +41,16 @@ def no_permission_needed(_request: object, _facts: Facts) -> Sequence[Check]:
 
 
 def get_caller_identity(permit: Permit, _request: GetCallerIdentityRequest, _snapshot: Snapshot) -> Output:
-    """Answer the caller's ARN, account and unique id."""
+    """Return the caller's ARN, account and unique id."""
     caller = permit.caller
     return {"UserId": caller.user_id, "Account": caller.account_id, "Arn": caller.arn}
 
 
 def get_access_key_info(_permit: Permit, request: GetAccessKeyInfoRequest, _snapshot: Snapshot) -> Output:
-    """Answer the account that an access key id encodes, whether the key is there or not.
+    """Return the account that an access key id encodes, whether or not the key exists.
 
     Raises:
-        InvalidAccessKeyId: it encodes none.
+        InvalidAccessKeyId: it encodes no account.
     AWS: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetAccessKeyInfo.html
     """
     try:

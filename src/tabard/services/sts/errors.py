@@ -15,7 +15,7 @@ class RootMayNotAssumeRoles(AwsError):
 
 
 class MayNotAssumeRole(AwsError):
-    """Says the same of a role that is not there as of one that the caller may not assume."""
+    """The same answer for a missing role as for one that the caller may not assume."""
 
     code = "AccessDenied"
     status = 403
@@ -23,7 +23,7 @@ class MayNotAssumeRole(AwsError):
 
 
 class MultiFactorAuthenticationFailed(AwsError):
-    """The request brings a device's code, and no device is known."""
+    """The request contains a code of an MFA device, but no device is known."""
 
     code = "AccessDenied"
     status = 403
@@ -31,7 +31,7 @@ class MultiFactorAuthenticationFailed(AwsError):
 
 
 class InvalidRoleArn(ValidationError):
-    """RoleArn is no ARN at all."""
+    """RoleArn is not an ARN."""
 
     sentence = "{role_arn} is invalid"
 
@@ -43,7 +43,7 @@ class LongerThanRoleAllows(ValidationError):
 
 
 class LongerThanChainingAllows(ValidationError):
-    """DurationSeconds is more than an hour, and the caller is an assumed role itself."""
+    """DurationSeconds is more than an hour, and the caller itself is an assumed role."""
 
     sentence = (
         "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining."
@@ -51,13 +51,13 @@ class LongerThanChainingAllows(ValidationError):
 
 
 class InvalidSessionInput(ValidationError):
-    """A value is not acceptable for a session, though its form is."""
+    """A well-formed value is not acceptable for a session."""
 
     sentence = "{reason}"
 
 
 class InvalidSessionTags(AwsError):
-    """The session tags of a request cannot be those of one session."""
+    """The session tags of a request are not valid for one session."""
 
     code = "InvalidParameterValue"
     status = 400
@@ -65,7 +65,7 @@ class InvalidSessionTags(AwsError):
 
 
 class InvalidAccessKeyId(ValidationError):
-    """The text has the form of no access key id that this installation or AWS makes."""
+    """The text does not have the form of an access key id of this installation or AWS."""
 
     sentence = "The access key ID {access_key_id} is not valid."
 

@@ -1,4 +1,4 @@
-"""What STS can do: the operations of each module.
+"""The operations of STS, from each module.
 
 AWS: https://docs.aws.amazon.com/STS/latest/APIReference/
 """

@@ -1,4 +1,4 @@
-"""Session policies: what narrows one session.
+"""Session policies, which restrict one session.
 
 AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies.html#policies_session
 """
@@ -15,7 +15,7 @@ from tabard.store.snapshot import Snapshot
 
 LONGEST_PLAINTEXT = 2048
 """AWS: "The plaintext that you use for both inline and managed session policies can't exceed 2,048
-characters." Of a managed policy, its ARN is what counts."""
+characters." For a managed policy, only its ARN counts."""
 
 MOST_MANAGED_POLICIES = 10
 
@@ -29,11 +29,11 @@ class PolicyArnInput(Request, frozen=True, kw_only=True):
 def refuse_bad_session_policies(
     inline: str | None, managed: Sequence[PolicyArnInput], snapshot: Snapshot, account_id: str
 ) -> None:
-    """Refuse what cannot narrow a session; the policies together allow what any one of them allows.
+    """Refuse invalid session policies. Together they allow everything that any one of them allows.
 
     Raises:
         MalformedPolicyDocument, PackedPolicyTooLarge; InvalidSessionInput: more than ten managed policies,
-        or one that is not there.
+        or one that does not exist.
     """
     arns = [policy.arn or "" for policy in managed]
     if len(arns) > MOST_MANAGED_POLICIES:

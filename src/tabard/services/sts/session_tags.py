@@ -1,4 +1,4 @@
-"""Session tags, and those that pass from session to session along a chain of roles.
+"""Session tags, and the transitive ones that a chain of roles inherits.
 
 AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html
 """
@@ -16,14 +16,14 @@ MOST_SESSION_TAGS = 50
 
 @dataclass(frozen=True, slots=True)
 class SessionTags:
-    """The tags of a session to be made, and which of them are transitive."""
+    """The tags of a new session, and the keys of the transitive ones."""
 
     tags: tuple[tuple[str, str], ...] = ()
     transitive_keys: tuple[str, ...] = ()
 
 
 def inherited_tags(calling: Session | None) -> SessionTags:
-    """What the session that calls passes on.
+    """Return the tags that a new session inherits from the calling session.
 
     AWS: "the new session inherits any transitive session tags from the calling session".
     """
@@ -37,11 +37,11 @@ def inherited_tags(calling: Session | None) -> SessionTags:
 def session_tags(
     inputs: Sequence[TagInput], transitive_keys: Sequence[str], inherited: SessionTags
 ) -> SessionTags:
-    """The tags of the session to be made; keys are one key whatever their case.
+    """Return the tags of the new session; keys compare without regard to case.
 
     Raises:
-        InvalidSessionTags: a key comes twice or is inherited, a key or value begins with the reserved `aws:`,
-        a transitive key has no tag, or there are too many.
+        InvalidSessionTags: a key is repeated or inherited, a key or value begins with the reserved `aws:`, a
+        transitive key has no tag, or there are too many tags.
     """
     requested = {tag.key.lower() for tag in inputs}
     if len(requested) != len(inputs):

@@ -1,4 +1,4 @@
-"""Reading the audit: pages of it, and one event with what was changed since."""
+"""Reading the audit: its pages, and one event with the later changes."""
 
 from collections.abc import Sequence
 
@@ -23,22 +23,22 @@ from tabard.store.ports import Transaction
 
 
 def audit_arn(place: Place) -> str:
-    """`arn:aws:tabard:REGION:ACCOUNT:audit`."""
+    """Return `arn:aws:tabard:REGION:ACCOUNT:audit`."""
     return f"arn:{place.partition}:tabard:{place.region}:{place.account_id}:audit"
 
 
 def lookup_events_checks(_: LookupEventsRequest, facts: Facts) -> Sequence[Check]:
-    """tabard:LookupEvents on the audit."""
+    """Require tabard:LookupEvents on the audit."""
     return [Check(action="tabard:LookupEvents", resource=audit_arn(facts))]
 
 
 def explain_event_checks(_: ExplainEventRequest, facts: Facts) -> Sequence[Check]:
-    """tabard:ExplainEvent on the audit."""
+    """Require tabard:ExplainEvent on the audit."""
     return [Check(action="tabard:ExplainEvent", resource=audit_arn(facts))]
 
 
 def lookup_events(permit: Permit, request: LookupEventsRequest, tx: Transaction) -> Output:
-    """Answer a page of the audit: at most 1000 events after a number, or the newest in the order of time.
+    """Return a page of the audit: at most 1000 events after a number, or the newest in the order of time.
 
     Events of requests that change nothing are written within a second.
     """
@@ -74,7 +74,7 @@ def _wanted(request: LookupEventsRequest) -> EventFilter:
 
 
 def explain_event(permit: Permit, request: ExplainEventRequest, tx: Transaction) -> Output:
-    """Answer the event of a request, and what was written since of all that its decision rested on.
+    """Return the event of a request, and the later changes to the inputs of its decision.
 
     Raises:
         EventNotFound (400).

@@ -1,4 +1,4 @@
-"""The certificate with which instance identity documents are signed."""
+"""The certificate of the key that signs instance identity documents."""
 
 from collections.abc import Sequence
 
@@ -13,17 +13,17 @@ from tabard.store.snapshot import Snapshot
 
 
 def certificate_arn(place: Place) -> str:
-    """`arn:aws:tabard:REGION:ACCOUNT:identity-certificate`."""
+    """Return `arn:aws:tabard:REGION:ACCOUNT:identity-certificate`."""
     return f"arn:{place.partition}:tabard:{place.region}:{place.account_id}:identity-certificate"
 
 
 def get_identity_certificate_checks(_: GetIdentityCertificateRequest, facts: Facts) -> Sequence[Check]:
-    """tabard:GetIdentityCertificate on the certificate."""
+    """Require tabard:GetIdentityCertificate on the certificate."""
     return [Check(action="tabard:GetIdentityCertificate", resource=certificate_arn(facts))]
 
 
 def get_identity_certificate(permit: Permit, _: GetIdentityCertificateRequest, snapshot: Snapshot) -> Output:
-    """Answer the certificate as PEM."""
+    """Return the certificate as PEM."""
     permit.require("tabard:GetIdentityCertificate", certificate_arn(permit))
     return answer(GetIdentityCertificateResult(certificate=snapshot.installation.get(CERTIFICATE, "")))
 

@@ -4,7 +4,7 @@ from tabard.errors import AwsError
 
 
 class EventNotFound(AwsError):
-    """The audit has no event of this request, or has it no more."""
+    """The audit has no event of this request, or no longer has it."""
 
     code = "EventNotFound"
     status = 400
@@ -12,7 +12,7 @@ class EventNotFound(AwsError):
 
 
 class InvalidOrganization(AwsError):
-    """What was sent describes no organization, or one that this account is not in."""
+    """The input is not a valid organization, or does not contain this account."""
 
     code = "InvalidOrganization"
     status = 400

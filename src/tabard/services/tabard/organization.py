@@ -1,7 +1,7 @@
-"""The organization that the account is in: read, put in force, removed.
+"""Reading, replacing and removing the account's organization.
 
-These operations stand for the management account's: a control policy that does not allow them is no matter,
-and one that denies them is.
+These operations replace those of the management account. A control policy that does not allow them has no
+effect; one that denies them does.
 """
 
 import json
@@ -26,33 +26,33 @@ from tabard.store.snapshot import Snapshot
 
 
 def organization_arn(place: Place) -> str:
-    """`arn:aws:tabard:REGION:ACCOUNT:organization`."""
+    """Return `arn:aws:tabard:REGION:ACCOUNT:organization`."""
     return f"arn:{place.partition}:tabard:{place.region}:{place.account_id}:organization"
 
 
 def get_organization_checks(_: GetOrganizationRequest, facts: Facts) -> Sequence[Check]:
-    """tabard:GetOrganization on the organization."""
+    """Require tabard:GetOrganization on the organization."""
     return [
         Check(action="tabard:GetOrganization", resource=organization_arn(facts), governs_organization=True)
     ]
 
 
 def put_organization_checks(_: PutOrganizationRequest, facts: Facts) -> Sequence[Check]:
-    """tabard:PutOrganization on the organization."""
+    """Require tabard:PutOrganization on the organization."""
     return [
         Check(action="tabard:PutOrganization", resource=organization_arn(facts), governs_organization=True)
     ]
 
 
 def delete_organization_checks(_: DeleteOrganizationRequest, facts: Facts) -> Sequence[Check]:
-    """tabard:DeleteOrganization on the organization."""
+    """Require tabard:DeleteOrganization on the organization."""
     return [
         Check(action="tabard:DeleteOrganization", resource=organization_arn(facts), governs_organization=True)
     ]
 
 
 def get_organization(permit: Permit, _: GetOrganizationRequest, snapshot: Snapshot) -> Output:
-    """Answer the organization in force.
+    """Return the organization.
 
     Raises:
         OrganizationNotFound (400).
@@ -64,7 +64,7 @@ def get_organization(permit: Permit, _: GetOrganizationRequest, snapshot: Snapsh
 
 
 def put_organization(permit: Permit, request: PutOrganizationRequest, tx: Transaction) -> Output:
-    """Put an organization in force; write nothing where it is in force already.
+    """Replace the organization; no-op if it is equal.
 
     Differs: AWS's organization belongs to the management account; here a principal of the account may change
     it, if its policies allow the action.
@@ -83,7 +83,7 @@ def put_organization(permit: Permit, request: PutOrganizationRequest, tx: Transa
 
 
 def delete_organization(permit: Permit, _: DeleteOrganizationRequest, tx: Transaction) -> Output:
-    """Take the account out of its organization, whose policies bind it no more.
+    """Remove the account from its organization, whose policies then no longer apply.
 
     Raises:
         OrganizationNotFound (400).

@@ -1,6 +1,6 @@
-"""What was added, removed or edited since a decision, of the policies that it considered.
+"""Changes since a decision: policies that it considered and that were added, removed or edited later.
 
-An event identifies the text of each policy. These are compared with the texts that would be considered now.
+An event identifies the text of each policy. They are compared with the texts that would apply now.
 """
 
 import json
@@ -32,7 +32,7 @@ Sources = Mapping[str, PolicySource]
 
 
 def changes_since(tx: Transaction, event: AuditEvent) -> tuple[PolicyChange, ...]:
-    """What has changed since an event, of all that its decisions rested on.
+    """Return the later changes to the inputs of an event's decisions.
 
     Raises:
         StoreUnavailable.
@@ -70,7 +70,7 @@ def _of_principal(tx: Transaction, event: AuditEvent, holder: Role | User | None
 
 
 def _of_one_that_is_gone(tx: Transaction, event: AuditEvent) -> Iterator[PolicyChange]:
-    """A role or user that was deleted; another one of the name may be there."""
+    """Handle a deleted role or user. Another one with its name may exist."""
     arn = Arn.parse(event.principal_arn)
     kind, _, rest = arn.resource.partition("/") if arn is not None else ("", "", "")
     again: Role | User | None
@@ -88,7 +88,7 @@ def _of_one_that_is_gone(tx: Transaction, event: AuditEvent) -> Iterator[PolicyC
 
 
 def _of_roles(tx: Transaction, event: AuditEvent) -> Iterator[PolicyChange]:
-    """The trust policies of roles that were to be assumed."""
+    """Compare the trust policies of the requested roles."""
     for considered in event.policies:
         if considered.layer is not Layer.RESOURCE:
             continue
@@ -100,7 +100,7 @@ def _of_roles(tx: Transaction, event: AuditEvent) -> Iterator[PolicyChange]:
 
 
 def _of_organization(tx: Transaction, event: AuditEvent) -> Iterator[PolicyChange]:
-    # Control policies bind no host, and calls to `tabard` only where they deny.
+    # Control policies do not apply to hosts, and to calls of `tabard` only if they deny.
     recorded = any(considered.layer in _CONTROLS for considered in event.policies)
     if not recorded and (event.service in ("tabard", "hosts") or ":host/" in event.principal_arn):
         return
@@ -113,7 +113,7 @@ def _of_organization(tx: Transaction, event: AuditEvent) -> Iterator[PolicyChang
 
 
 def _tags(event: AuditEvent, holder: Role | User) -> Iterator[PolicyChange]:
-    """Tags of the principal that the decision used. Those of a session are not to be told from a role's."""
+    """Compare the principal's tags that the decision used. Session tags look like those of the role."""
     if isinstance(holder, Role) and not event.instance_id:
         return
     now = {f"{_TAG}{tag.key.lower()}": tag.value for tag in holder.tags}
@@ -150,7 +150,7 @@ def _compared(event: AuditEvent, layer: Layer, now: CompiledPolicies | None) -> 
 
 
 def _differences(kind: str, before: Sources, after: Sources) -> Iterator[PolicyChange]:
-    """Compare texts. A version that has the text of the one before is no change."""
+    """Compare texts. A new version with the same text is no change."""
     for name in dict.fromkeys((*before, *after)):
         old, new = before.get(name), after.get(name)
         if old is not None and new is not None and old.digest == new.digest:
@@ -190,7 +190,7 @@ def _managed(tx: Transaction, arn: str) -> PolicySource | None:
 
 
 def _snapshot_around(tx: Transaction, holder: Role | User) -> Snapshot:
-    """A snapshot of one principal and its policies, which compiles them as a decision would."""
+    """Make a snapshot of one principal and its policies, which compiles them like a decision."""
     ids = () if isinstance(holder, Role) else holder.group_ids
     return _snapshot_of(tx, holder, *filter(None, map(tx.groups.get, ids)))
 

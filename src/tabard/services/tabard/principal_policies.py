@@ -1,4 +1,4 @@
-"""All that a simulation of a principal needs: its policies, its condition keys, its organization."""
+"""The inputs of a simulation of a principal: its policies, its condition keys, its organization."""
 
 import json
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ _ACTION = "tabard:GetPrincipalPolicies"
 
 
 def get_principal_policies_checks(request: GetPrincipalPoliciesRequest, facts: Facts) -> Sequence[Check]:
-    """tabard:GetPrincipalPolicies on the principal, and on the caller where another one is named."""
+    """Require tabard:GetPrincipalPolicies on the principal, and on the named caller if it is another one."""
     return [
         Check(action="tabard:GetPrincipalPolicies", resource=arn) for arn in _arns(request, facts.snapshot)
     ]
@@ -39,7 +39,7 @@ def get_principal_policies_checks(request: GetPrincipalPoliciesRequest, facts: F
 def get_principal_policies(
     permit: Permit, request: GetPrincipalPoliciesRequest, snapshot: Snapshot
 ) -> Output:
-    """Answer the policies of a user, group or role, and the condition keys that follow from who calls.
+    """Return the policies of a user, group or role, and the condition keys that depend on the caller.
 
     Raises:
         PrincipalNotFound (400); InvalidInput, NoSuchEntity: the ARN names no user, group or role.
@@ -52,7 +52,7 @@ def get_principal_policies(
 def principal_policies(
     request: GetPrincipalPoliciesRequest, snapshot: Snapshot
 ) -> GetPrincipalPoliciesResult:
-    """The same, without a permit: for who has the store itself.
+    """Return the same without a permit, for a process with direct access to the store.
 
     Raises:
         PrincipalNotFound, InvalidInput, NoSuchEntity.
@@ -84,7 +84,7 @@ def _described(policy: StoredPolicy) -> PrincipalPolicy:
 
 
 def _arns(request: GetPrincipalPoliciesRequest, snapshot: Snapshot) -> Sequence[str]:
-    """Those whom the answer is about. One that does not exist is checked by the ARN that it would have."""
+    """Return the ARNs of the principals in the answer. A missing one is checked by its potential ARN."""
     try:
         principal = _arn_of(request.principal, snapshot)
     except PrincipalNotFound:
@@ -93,7 +93,7 @@ def _arns(request: GetPrincipalPoliciesRequest, snapshot: Snapshot) -> Sequence[
 
 
 def _arn_of(text: str, snapshot: Snapshot) -> str:
-    """`role/NAME` names a role whatever its path. Raises PrincipalNotFound."""
+    """Convert `role/NAME` (for any path) or an ARN to the ARN. Raises PrincipalNotFound."""
     if Arn.parse(text) is not None:
         return text
     kind, _, name = text.partition("/")
