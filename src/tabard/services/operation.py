@@ -1,4 +1,4 @@
-"""What a service is: its operations, what each needs to be allowed, and how each is performed."""
+"""A service: its operations, the checks that each needs, and its way of execution."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,17 +33,16 @@ R = TypeVar("R", bound=msgspec.Struct)
 
 
 Table = tuple[str, str | None]
-"""The name of a DynamoDB table, and the index of it that is read, if one is."""
+"""The name of a DynamoDB table, and its index if the request reads one."""
 
 _NO_KEYS: Mapping[Table, str] = MappingProxyType({})
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """What an operation's table may look at to say which checks a request needs.
+    """The inputs from which checks compute the condition keys of a request.
 
-    `partition_keys` names the partition key of each DynamoDB table, or index of it, that the request is
-    about, as far as they exist. `payload_hash` is what the signature was made over in the payload's place, of
-    a request that says so (S3), and `signed_at` the date that it bears.
+    `partition_keys` names the partition key of each existing DynamoDB table or index in the request.
+    `payload_hash` is the signed value of `x-amz-content-sha256` (S3). `signed_at` is the signed date.
     """
 
     caller: Caller
@@ -61,7 +60,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 class _Performed(Generic[R]):
     """An operation that Tabard performs.
 
-    `actions`: the IAM actions that `checks` may check, where they are not just the one of the same name.
+    `actions`: the IAM actions that `checks` may check, if they are not just the one with the same name.
     `name`: the operation's name at AWS; that of `perform` in AWS's spelling where it is left out.
     """
 
@@ -85,7 +84,7 @@ class Read(_Performed[R]):
 
 @dataclass(frozen=True, slots=True)
 class StoreRead(_Performed[R]):
-    """An operation answered from the store, in a transaction that only reads: what is in no snapshot."""
+    """An operation answered from the store, in a read-only transaction: its data is in no snapshot."""
 
     perform: Callable[[Permit, R, Transaction], Output]
 
@@ -99,7 +98,7 @@ class Write(_Performed[R]):
 
 @dataclass(frozen=True, slots=True)
 class Minting(_Performed[R]):
-    """An operation that needs the keyring: to hand out a session or to open what was sealed."""
+    """An operation that needs the keyring: to make a session or to open a sealed message."""
 
     perform: Callable[[Permit, R, Mint], Output]
 
@@ -112,13 +111,13 @@ class Vouching(_Performed[R]):
 
 
 class SnapshotSource(Protocol):
-    """Where the newest snapshot comes from."""
+    """The source of the newest snapshot."""
 
     def current(self) -> Snapshot:
-        """The newest snapshot. Raises ServiceUnavailable once it is older than the stated bound."""
+        """Return the newest snapshot. Raises ServiceUnavailable once it is older than the bound."""
 
     async def wait_beyond(self, version: int, timeout_seconds: float) -> Snapshot:
-        """The first snapshot newer than `version`, or the current one when the time is up."""
+        """Return the first snapshot newer than `version`, or the current one after the timeout."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,18 +128,18 @@ class Watch(_Performed[R]):
 
 
 def _nothing_to_validate(arguments: Mapping[str, Value], permit: Permit) -> None:
-    """No-op: the wire and the checks have seen to everything."""
+    """No-op: the wire and the checks cover all rules."""
 
 
 class TableKeysForgetter(Protocol):
-    """The part of the edge that remembers the partition keys of tables."""
+    """The part of the edge that caches the partition keys of tables."""
 
     def forget(self) -> None:
         """Ask the upstream again before the next decision about a table, in every edge of the machine."""
 
 
 def _no_effect(table_keys: TableKeysForgetter) -> None:
-    """No-op: the operation changes nothing that the edge remembers."""
+    """No-op: the operation changes no cached data of the edge."""
 
 
 def _absence_is_told(arguments: Mapping[str, Value], error: AwsError, place: Place) -> Check | None:
@@ -152,7 +151,7 @@ class Forward:
     """An operation that an upstream performs, from the typed input alone.
 
     `members`: the input members that the upstream was measured to honor; every other one is refused.
-    `validate`: raises an AwsError where an allowed request breaks a rule that the upstream does not check.
+    `validate`: raises an AwsError if an allowed request breaks a rule that the upstream does not check.
     `actions`: the IAM actions that `checks` and `absence` may check, as above.
     `each_by_itself`: a denied check refuses its own part of the request, not the whole (DeleteObjects).
     `tables`: the DynamoDB tables whose partition keys `checks` needs in its facts.
@@ -177,5 +176,5 @@ Operation = Read[Any] | StoreRead[Any] | Write[Any] | Minting[Any] | Vouching[An
 
 
 def actions_of(service: str, operation: Operation) -> tuple[str, ...]:
-    """The IAM actions that a request for an operation may be checked for."""
+    """Return the IAM actions that the checks of an operation may name."""
     return (f"{service}:{operation.name}",) if operation.actions is None else operation.actions
