@@ -18,7 +18,7 @@ from tests.support.aggregates import audit_event, role
 from tests.support.memory_store import ClearVault
 from tests.support.store_child import WRITE_UNTIL_KILLED, command, environment
 
-FACTS = {"made_at": "2026-01-31T12:00:00Z"}
+DESCRIPTION = {"made_at": "2026-01-31T12:00:00Z"}
 SECRET = "6d61737465722d6b6579" * 3
 
 
@@ -42,7 +42,7 @@ def backup(sqlite_store: SqlStore, tmp_path: Path) -> Path:
     """The backup of a store with three roles."""
     written(sqlite_store, 1, 2, 3)
     target = tmp_path / "today.backup"
-    write_backup(tmp_path / "tabard.db", target, {**FACTS, "master_key": SECRET})
+    write_backup(tmp_path / "tabard.db", target, {**DESCRIPTION, "master_key": SECRET})
     return target
 
 
@@ -50,9 +50,10 @@ def test_a_backup_holds_what_is_only_in_the_write_ahead_log(sqlite_store: SqlSto
     """`cp` of the store's file alone would miss it, which is shown too."""
     written(sqlite_store, 1, 2, 3)
     shutil.copy(tmp_path / "tabard.db", tmp_path / "copied.db")
-    write_backup(tmp_path / "tabard.db", tmp_path / "today.backup", FACTS)
+    write_backup(tmp_path / "tabard.db", tmp_path / "today.backup", DESCRIPTION)
     assert (
-        copy_backup(tmp_path / "today.backup", tmp_path / "restored.db").values["made_at"] == FACTS["made_at"]
+        copy_backup(tmp_path / "today.backup", tmp_path / "restored.db").values["made_at"]
+        == DESCRIPTION["made_at"]
     )
     wanted = {role(n).role_id for n in (1, 2, 3)}
     assert roles_in(tmp_path / "restored.db") == wanted
@@ -72,7 +73,7 @@ def test_every_write_acknowledged_before_the_backup_is_in_it(tmp_path: Path) -> 
             acknowledged = 0
             while acknowledged < (number + 1) * 40:
                 acknowledged = int(writer.stdout.readline())
-            write_backup(path, tmp_path / f"{number}.backup", FACTS)
+            write_backup(path, tmp_path / f"{number}.backup", DESCRIPTION)
             assert int(writer.stdout.readline()) > acknowledged  # it writes on
             restored = tmp_path / f"{number}.db"
             copy_backup(tmp_path / f"{number}.backup", restored)
@@ -96,7 +97,7 @@ def test_a_backup_is_its_owners_alone_and_leaves_nothing_beside_it(backup: Path)
 def test_a_backup_replaces_no_file(backup: Path) -> None:
     before = backup.read_bytes()
     with pytest.raises(BackupUnusable, match="is there already; a backup replaces nothing"):
-        write_backup(backup.with_name("tabard.db"), backup, FACTS)
+        write_backup(backup.with_name("tabard.db"), backup, DESCRIPTION)
     assert backup.read_bytes() == before
 
 
@@ -111,13 +112,13 @@ def test_a_file_that_comes_while_the_backup_is_written_is_not_replaced(
 
         def __iter__(self) -> Iterator[str]:
             target.write_text("another's")
-            return iter(FACTS)
+            return iter(DESCRIPTION)
 
         def __getitem__(self, name: str) -> str:
-            return FACTS[name]
+            return DESCRIPTION[name]
 
         def __len__(self) -> int:
-            return len(FACTS)
+            return len(DESCRIPTION)
 
     with pytest.raises(BackupUnusable, match="is there already"):
         write_backup(tmp_path / "tabard.db", target, Appears())
@@ -128,16 +129,16 @@ def test_a_file_that_comes_while_the_backup_is_written_is_not_replaced(
 def test_a_backup_of_a_damaged_store_is_refused(tmp_path: Path) -> None:
     (tmp_path / "tabard.db").write_bytes(b"no database at all, but long enough to be looked at" * 20)
     with pytest.raises(StoreDamaged, match=r"tabard\.db is damaged"):
-        write_backup(tmp_path / "tabard.db", tmp_path / "today.backup", FACTS)
+        write_backup(tmp_path / "tabard.db", tmp_path / "today.backup", DESCRIPTION)
     assert [each.name for each in tmp_path.iterdir()] == ["tabard.db"]
 
 
 def test_a_backup_of_no_store_and_into_no_folder_is_refused(sqlite_store: SqlStore, tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable, match=r"nothing\.db cannot be backed up"):
-        write_backup(tmp_path / "nothing.db", tmp_path / "today.backup", FACTS)
+        write_backup(tmp_path / "nothing.db", tmp_path / "today.backup", DESCRIPTION)
     assert not (tmp_path / "nothing.db").exists()
     with pytest.raises(BackupUnusable, match="cannot be written: No such file or directory"):
-        write_backup(tmp_path / "tabard.db", tmp_path / "nowhere" / "today.backup", FACTS)
+        write_backup(tmp_path / "tabard.db", tmp_path / "nowhere" / "today.backup", DESCRIPTION)
 
 
 @pytest.mark.parametrize("part", [0.1, 0.3, 0.5, 0.9, 0.999])
@@ -182,9 +183,9 @@ def test_a_backup_of_a_newer_format_is_refused_by_its_name(backup: Path, tmp_pat
 
 
 def test_a_restored_store_holds_no_trace_of_the_master_key(backup: Path, tmp_path: Path) -> None:
-    facts = copy_backup(backup, tmp_path / "restored.db")
-    assert facts.values["master_key"] == SECRET
-    assert SECRET not in repr(facts)
+    description = copy_backup(backup, tmp_path / "restored.db")
+    assert description.values["master_key"] == SECRET
+    assert SECRET not in repr(description)
     assert SECRET.encode() in backup.read_bytes()
     assert SECRET.encode() not in (tmp_path / "restored.db").read_bytes()
     assert stat.S_IMODE((tmp_path / "restored.db").stat().st_mode) == 0o600

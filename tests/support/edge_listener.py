@@ -60,7 +60,7 @@ async def opened(
 
 def open_connections(server: EdgeServer) -> int:
     """How many connections a door holds."""
-    return len(server._surroundings.connections)
+    return len(server._context.connections)
 
 
 async def exchange(port: int, *pieces: bytes | float, seconds: float = 5.0) -> bytes:

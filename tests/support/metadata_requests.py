@@ -54,17 +54,17 @@ class Source:
 
 
 @dataclass
-class Answer:
+class MetadataAnswer:
     status: int
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
 
 
-def parse(raw: bytes) -> Answer:
+def parse(raw: bytes) -> MetadataAnswer:
     head, _, body = raw.partition(b"\r\n\r\n")
     first, *lines = head.decode().split("\r\n")
     headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
-    return Answer(int(first.split(" ")[1]), headers, body)
+    return MetadataAnswer(int(first.split(" ")[1]), headers, body)
 
 
 async def send(server: MetadataServer, message: bytes) -> bytes:
@@ -79,7 +79,7 @@ async def send(server: MetadataServer, message: bytes) -> bytes:
 
 async def ask(
     server: MetadataServer, method: str, path: str, *headers: tuple[str, str], host: str | None = None
-) -> Answer:
+) -> MetadataAnswer:
     lines = [("Host", server.endpoint.removeprefix("http://") if host is None else host), *headers]
     text = f"{method} {path} HTTP/1.1\r\n" + "".join(f"{name}: {value}\r\n" for name, value in lines) + "\r\n"
     return parse(await send(server, text.encode()))

@@ -23,7 +23,7 @@ from tabard.model.session import Session
 from tabard.sigv4.authorization import Authorization, Scope
 from tabard.sigv4.canonical import Signable
 from tabard.sigv4.chunked import AwsChunkedDecoder, chunked_decoder
-from tabard.sigv4.dates import amz_date_text, moment_of
+from tabard.sigv4.dates import amz_date_text, time_of_amz_date
 from tabard.sigv4.errors import SignatureDoesNotMatch
 from tabard.sigv4.mismatch import mismatch_details
 from tabard.sigv4.verify import check_signed_headers, signature_matches, signing_key
@@ -95,7 +95,7 @@ class Authenticator:
             signed_at = check_signed_headers(request, authorization)
         except SignatureDoesNotMatch as unsigned:
             raise NotAuthenticated(service, Refusal.UNSIGNED_HEADERS, detail=unsigned.message) from None
-        moment = _checked_moment(signed_at, scope, service=service, now=now)
+        signed_time = _checked_time(signed_at, scope, service=service, now=now)
         session_token = request.values.get("x-amz-security-token")
         signer: AccessKey | Session
         claim: Claim
@@ -112,7 +112,7 @@ class Authenticator:
             else:
                 signer, known = found.session, found
             _check_alive(signer, service=service, snapshot=snapshot, now=now)
-        return Examined(service, request, authorization, signer, known, claim, snapshot, moment)
+        return Examined(service, request, authorization, signer, known, claim, snapshot, signed_time)
 
     def authenticate(self, examined: Examined, payload_hash: str) -> Caller:
         """Verify the signature over `payload_hash` (hex, or S3's literal) and return the caller.
@@ -154,19 +154,19 @@ def _session_caller(session: Session, known: Known, snapshot: Snapshot) -> Calle
     return known.caller
 
 
-def _checked_moment(signed_at: str, scope: Scope, *, service: Service, now: datetime) -> datetime:
+def _checked_time(signed_at: str, scope: Scope, *, service: Service, now: datetime) -> datetime:
     """Check the time of signing.
 
     AWS: the credential scope's date is the request's day, and the request is at most a few minutes old.
     """
-    moment = moment_of(signed_at)
+    signed_time = time_of_amz_date(signed_at)
     if not signed_at.startswith(scope.date):
         detail = f"'{scope.date}' != '{signed_at[:8]}', from '{signed_at}'."
         raise NotAuthenticated(service, Refusal.WRONG_DATE, detail=detail)
     window = S3_CLOCK_WINDOW if service == "s3" else CLOCK_WINDOW
-    if abs(now - moment) > window:
+    if abs(now - signed_time) > window:
         relation, sign, edge = (
-            ("earlier", "-", now - window) if moment < now else ("later", "+", now + window)
+            ("earlier", "-", now - window) if signed_time < now else ("later", "+", now + window)
         )
         raise NotAuthenticated(
             service,
@@ -174,7 +174,7 @@ def _checked_moment(signed_at: str, scope: Scope, *, service: Service, now: date
             detail=f"{signed_at} is now {relation} than {amz_date_text(edge)} "
             f"({amz_date_text(now)} {sign} {window.seconds // 60} min.)",
         )
-    return moment
+    return signed_time
 
 
 def _long_term_key(access_key_id: str, *, service: Service, snapshot: Snapshot) -> AccessKey:

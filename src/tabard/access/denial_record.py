@@ -30,7 +30,7 @@ _NEVER_RECORDED = frozenset({"aws:referer"})
 _NEARNESS = {"Condition": 0, "Principal": 1, "Resource": 2, "Action": 3}
 
 
-def evidence(denial: Decided) -> str:
+def denial_record_json(denial: Decided) -> str:
     """Write the record of a denial as JSON. See `denial_record_of`."""
     return json.dumps(denial_record_of(denial.request, denial.layers), separators=(",", ":"))
 

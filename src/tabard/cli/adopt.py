@@ -7,7 +7,7 @@ import typer
 
 from tabard.cli.acting import shell_client
 from tabard.cli.run import InstanceProfileOption, PolicyOption, run_to_its_end
-from tabard.cli.run_driver import CredentialsFromOption, Launch
+from tabard.cli.run_driver import CredentialsFromOption, RunOptions
 from tabard.cli.running import DataDirOption, EndpointOption, ProfileOption
 
 
@@ -34,7 +34,7 @@ def adopt(
     """
     documents: list[Path] = policy or []
     run_to_its_end(
-        Launch(
+        RunOptions(
             instance_profile=instance_profile,
             policies=documents,
             driver=None,

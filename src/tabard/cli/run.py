@@ -25,7 +25,7 @@ from tabard.agent.container import CREDENTIALS_FROM
 from tabard.agent.networks.network import NoNetwork
 from tabard.cli.acting import say_who_acts, shell_client
 from tabard.cli.policy_check import findings_in
-from tabard.cli.run_driver import CredentialsFromOption, DriverOption, Launch, allowed_from, driver_for
+from tabard.cli.run_driver import CredentialsFromOption, DriverOption, RunOptions, allowed_from, driver_for
 from tabard.cli.run_summary import summary_lines
 from tabard.cli.run_target import target_for
 from tabard.cli.running import DataDirOption, EndpointOption, ProfileOption, complain
@@ -110,7 +110,7 @@ def run(
             "a virtual machine cannot run a command of this machine; launch one with a script as user data: "
             f"aws ec2 run-instances --image-id {VM_IMAGE.image_id}"
         )
-    launch = Launch(
+    launch = RunOptions(
         instance_profile=instance_profile,
         policies=policy or [],
         driver=driver,
@@ -123,7 +123,7 @@ def run(
 
 
 def run_to_its_end(
-    launch: Launch, *, command: Sequence[str], data_dir: Path | None, named: SystemClient | None
+    launch: RunOptions, *, command: Sequence[str], data_dir: Path | None, named: SystemClient | None
 ) -> NoReturn:
     """Launch the instance, wait until it ends, and exit with its status.
 
@@ -185,7 +185,7 @@ def _policy_document(path: Path) -> tuple[str, str]:
 async def _run(
     command: Sequence[str],
     environment: Mapping[str, str],
-    launch: Launch,
+    launch: RunOptions,
     documents: Sequence[tuple[str, str]],
     data_dir: Path | None,
     named: SystemClient | None,

@@ -40,7 +40,7 @@ class DriverOption(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Launch:
+class RunOptions:
     """The options of the launch: a command, or the container of a process."""
 
     instance_profile: str | None
@@ -61,7 +61,7 @@ def allowed_from(texts: Sequence[str]) -> tuple[AllowedAddress, ...]:
 
 
 async def driver_for(
-    launch: Launch,
+    launch: RunOptions,
     command: Sequence[str],
     environment: Mapping[str, str],
     target: Target,
@@ -92,7 +92,7 @@ async def driver_for(
     return CONTAINER_IMAGE, ForegroundDriver(container, networks, base_environment=base)
 
 
-async def _chosen(launch: Launch, edge_endpoint: str) -> tuple[Image, Networks]:
+async def _chosen(launch: RunOptions, edge_endpoint: str) -> tuple[Image, Networks]:
     """Return the driver asked for, or the best that works here; print which."""
     driver = launch.driver
     if driver is DriverOption.PROCESS:

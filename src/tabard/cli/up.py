@@ -76,20 +76,21 @@ async def _run(settings: Settings) -> int:
 
 def print_banner(console: Console, system: System) -> None:
     """Where it is, how to administer it, and what is and is not protected."""
-    facts = system.facts
+    running = system.description
     console.print(
-        f"\n[bold]Tabard[/] is up at [bold]{facts.endpoint}[/]  (account {facts.account_id}, {facts.region})"
+        f"\n[bold]Tabard[/] is up at [bold]{running.endpoint}[/]  "
+        f"(account {running.account_id}, {running.region})"
     )
     console.print(
-        f'  administer   eval "$(tabard env{facts.data_dir_option})"   then: aws sts get-caller-identity'
+        f'  administer   eval "$(tabard env{running.data_dir_option})"   then: aws sts get-caller-identity'
     )
-    if facts.host_endpoint:
-        console.print(f"  machines     {facts.host_endpoint}   let one enroll: tabard host token NAME")
-    console.print(f"  health       {facts.health}/health   metrics {facts.health}/metrics")
-    console.print(f"  data         {facts.data_dir}{' (ephemeral)' if facts.ephemeral else ''}")
+    if running.host_endpoint:
+        console.print(f"  machines     {running.host_endpoint}   let one enroll: tabard host token NAME")
+    console.print(f"  health       {running.health}/health   metrics {running.health}/metrics")
+    console.print(f"  data         {running.data_dir}{' (ephemeral)' if running.ephemeral else ''}")
     console.print(
         "  promises     signatures verified · default deny · bypasses: none · "
-        f"upstream isolation: {facts.upstream_isolation} · instance isolation: {facts.instance_isolation}"
+        f"upstream isolation: {running.upstream_isolation} · instance isolation: {running.instance_isolation}"
     )
-    console.print(f"  volatile     {facts.volatile}")
+    console.print(f"  volatile     {running.volatile}")
     console.print("  Ctrl-C ends it\n")

@@ -80,14 +80,14 @@ def new_identity_certificate(vault: Vault, *, account_id: str, now: datetime) ->
     }
 
 
-def open_identity_key(facts: Mapping[str, str], vault: Vault) -> IdentityKey:
+def open_identity_key(settings: Mapping[str, str], vault: Vault) -> IdentityKey:
     """Decrypt the key. Raises ValueError if it is missing, or the master key is another one."""
-    if CERTIFICATE not in facts or SEALED_KEY not in facts:
+    if CERTIFICATE not in settings or SEALED_KEY not in settings:
         raise ValueError("the installation has no identity certificate")
-    key = open_private_key(facts[SEALED_KEY], vault, label=SEALED_KEY)
+    key = open_private_key(settings[SEALED_KEY], vault, label=SEALED_KEY)
     if not isinstance(key, rsa.RSAPrivateKey):
         raise ValueError("the identity certificate's key is no RSA key")  # noqa: TRY004 - a value, not a type
-    return IdentityKey(x509.load_pem_x509_certificate(facts[CERTIFICATE].encode("ascii")), key)
+    return IdentityKey(x509.load_pem_x509_certificate(settings[CERTIFICATE].encode("ascii")), key)
 
 
 @dataclass(slots=True)

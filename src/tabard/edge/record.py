@@ -15,7 +15,7 @@ from tabard.access.authorize import Decided, Denied
 from tabard.access.caller import Caller
 from tabard.access.check import Check
 from tabard.access.decision_record import considered_policies, decision_records, storable
-from tabard.access.denial_record import evidence
+from tabard.access.denial_record import denial_record_json
 from tabard.access.mint import InstanceRoleNotTrusted
 from tabard.access.refusals import MemberNotOffered, OperationNotOffered
 from tabard.edge.stages import Authorized, Parsed, Resolved, Stage, authenticated_of, parsed_of
@@ -79,7 +79,11 @@ class RequestRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     def explain(self) -> Callable[[], str] | None:
         """What writes the explanation of a denied request; None for any other."""
-        return partial(evidence, self.decided[0]) if self.outcome == "denied" and self.decided else None
+        return (
+            partial(denial_record_json, self.decided[0])
+            if self.outcome == "denied" and self.decided
+            else None
+        )
 
     def _instance_id(self) -> str:
         """The instance that sent the request, or that a host asks about."""

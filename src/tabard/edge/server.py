@@ -19,7 +19,7 @@ from tabard.http1.answer import Answer
 from tabard.http1.bounds import HttpBounds
 from tabard.http1.request_head import HeaderNames, RequestHead
 from tabard.http1.server import HttpServer
-from tabard.http1.server_connection import Answering, Arriving, ServerConnection, Surroundings
+from tabard.http1.server_connection import Answering, Arriving, ConnectionContext, ServerConnection
 from tabard.model.network_path import NetworkPath
 from tabard.wire.request import RawRequest
 
@@ -116,7 +116,7 @@ class EdgeServer(HttpServer):
 
     def __init__(self, door: Door) -> None:
         super().__init__(
-            Surroundings(clock=door.clock, secure=door.secure, bounds=door.bounds, names=HEADER_NAMES)
+            ConnectionContext(clock=door.clock, secure=door.secure, bounds=door.bounds, names=HEADER_NAMES)
         )
         self._door = door
 

@@ -60,7 +60,7 @@ ClientOf = Callable[[asyncio.Transport], Client]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class ConnectionContext:
     """Settings and state that all connections of a listener share; `secure`: they use TLS."""
 
     clock: Clock
@@ -84,10 +84,10 @@ class _Incoming:
 class ServerConnection(asyncio.Protocol):
     """One connection. INVARIANT: neither answers nor logs quote a malformed request: it may be a token."""
 
-    def __init__(self, surroundings: Surroundings, client_of: ClientOf) -> None:
-        self._around = surroundings
+    def __init__(self, context: ConnectionContext, client_of: ClientOf) -> None:
+        self._around = context
         self._client_of = client_of
-        self._bounds = bounds = surroundings.bounds
+        self._bounds = bounds = context.bounds
         self._most_head_bytes = bounds.request_line_bytes + bounds.all_headers_bytes
         self._loop = asyncio.get_running_loop()
         self._parser = HttpRequestParser(self)

@@ -18,7 +18,7 @@ _REASONS = {
 }
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
+class MetadataAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Status, body, and the headers that not every answer has."""
 
     status: int
@@ -41,18 +41,18 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
         return head if is_head else head + self.body
 
 
-def ok(body: bytes, content_type: str, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
+def ok(body: bytes, content_type: str, headers: tuple[tuple[str, str], ...] = ()) -> MetadataAnswer:
     """Make a 200 answer with this body."""
-    return Answer(
+    return MetadataAnswer(
         status=200, body=body, content_type=content_type, headers=(("Accept-Ranges", "none"), *headers)
     )
 
 
-def error(status: int, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
+def error(status: int, headers: tuple[tuple[str, str], ...] = ()) -> MetadataAnswer:
     """EC2's answer for a status; 405 has no body."""
     if status == 405:
-        return Answer(status=status, body=b"", content_type="text/plain", headers=headers)
-    return Answer(status=status, body=_page(status), content_type=HTML, headers=headers)
+        return MetadataAnswer(status=status, body=b"", content_type="text/plain", headers=headers)
+    return MetadataAnswer(status=status, body=_page(status), content_type=HTML, headers=headers)
 
 
 def _reason(status: int) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 
-from tabard.imds.nodes import Document, Node, Unavailable, iso_time, json_object
+from tabard.imds.nodes import Content, Node, Unavailable, iso_time, json_object
 from tabard.imds.source import CredentialsView, RefusedCredentials, RemovedRole, ServedCredentials
 from tabard.model.messages import DesiredInstance, DesiredInstanceProfile
 
@@ -45,7 +45,7 @@ def iam(
     return nodes
 
 
-def _info(instance_profile: DesiredInstanceProfile, last_updated: str) -> Document:
+def _info(instance_profile: DesiredInstanceProfile, last_updated: str) -> Content:
     if instance_profile.is_deleted:
         sentence = _NOT_FOUND.format(instance_profile.instance_profile_arn)
         return json_object(
@@ -84,7 +84,7 @@ def credentials_of_the_present_role(
 
 def _credentials(
     credentials: ServedCredentials | RefusedCredentials | None, **more: str
-) -> Document | Unavailable:
+) -> Content | Unavailable:
     match credentials:
         case None:
             return Unavailable()

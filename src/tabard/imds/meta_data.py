@@ -8,7 +8,7 @@ from functools import partial
 from typing import TypeAlias, final
 
 from tabard.imds.iam_category import iam
-from tabard.imds.nodes import Document, Labeled, Node, iso_time, json_line, json_object, text
+from tabard.imds.nodes import Content, Labeled, Node, iso_time, json_line, json_object, text
 from tabard.imds.source import CredentialsView
 from tabard.model.messages import DesiredInstance, DesiredScheduledEvent, InstanceTag
 
@@ -118,7 +118,7 @@ def _interface(instance: DesiredInstance) -> Mapping[str, Node]:
     }
 
 
-def _identity_info(instance: DesiredInstance) -> Document:
+def _identity_info(instance: DesiredInstance) -> Content:
     """Describe the instance's own identity role.
 
     Differs: that role has no credentials (404). It serves AWS services that Tabard does not have, and no

@@ -14,7 +14,7 @@ OCTETS = "application/octet-stream"
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class Content:
     """One value; plain values carry no trailing newline."""
 
     body: bytes = field(repr=False)
@@ -25,7 +25,7 @@ class Unavailable:
     """A document that exists but is temporarily unavailable."""
 
 
-Value: TypeAlias = "Callable[[], Document | Unavailable]"
+Value: TypeAlias = "Callable[[], Content | Unavailable]"
 """A value is built when it is read, because a request reads only one value of the tree."""
 
 Node: TypeAlias = "Value | Mapping[str, Node]"
@@ -44,24 +44,24 @@ def text(value: str) -> Value:
     return partial(plain, value)
 
 
-def json_object(members: Mapping[str, str]) -> Document:
+def json_object(members: Mapping[str, str]) -> Content:
     """A JSON object of texts in EC2's own layout, `  "Code" : "Success",`, as text/plain."""
     # Not json.dumps with an indent: it runs in pure Python and took a fifth of a credentials read.
     lines = [f"  {_json(name)} : {_json(value)}" for name, value in members.items()]
     return plain("{\n" + ",\n".join(lines) + "\n}")
 
 
-def json_line(value: object) -> Document:
+def json_line(value: object) -> Content:
     """A JSON value on one line, as EC2 writes notices."""
     return plain(json.dumps(value, ensure_ascii=False))
 
 
-def plain(value: str) -> Document:
+def plain(value: str) -> Content:
     """A document of plain text."""
-    return Document(value.encode())
+    return Content(value.encode())
 
 
-def listing(directory: Mapping[str, Node]) -> Document:
+def listing(directory: Mapping[str, Node]) -> Content:
     """The names in a directory, a line each; those that can be entered end with a slash."""
     return plain("\n".join(_shown(name, node) for name, node in directory.items()))
 

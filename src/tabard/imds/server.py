@@ -15,7 +15,7 @@ import structlog
 from tabard.clock import Clock, read_clocks
 from tabard.imds import container, tree
 from tabard.imds.acceptor import Acceptor
-from tabard.imds.answer import Answer, error, ok
+from tabard.imds.answer import MetadataAnswer, error, ok
 from tabard.imds.connection import Reply
 from tabard.imds.gate import DEFAULT_LIMITS, ConnectionLimits, Gate, PeerCheck
 from tabard.imds.metadata_requests import TOKEN_PATH, MetadataRequests
@@ -128,7 +128,7 @@ class MetadataServer:
         is_head = request is not None and request.method == "HEAD"
         return Reply(answer.to_bytes(now=now, is_head=is_head), delay_seconds)
 
-    def _decide(self, request: MetadataRequest) -> Answer:
+    def _decide(self, request: MetadataRequest) -> MetadataAnswer:
         # A web page can point a name of its own to this address (DNS rebinding). So accept only our own
         # address as Host, and names that no web page can have because no public name server has them.
         hosts = request.values(b"host")
@@ -144,7 +144,7 @@ class MetadataServer:
             return error(405, (("Allow", "OPTIONS, PUT"),))
         return self._get(request)
 
-    def _container_credentials(self, request: MetadataRequest, token: str) -> Answer:
+    def _container_credentials(self, request: MetadataRequest, token: str) -> MetadataAnswer:
         """AWS: https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
 
         Differs: sessions of this endpoint have `ec2:RoleDelivery` 2.0, as those read with a metadata token.
@@ -157,9 +157,9 @@ class MetadataServer:
         status, body = container.container_credentials(
             self._source.desired(), self._source.credentials("2.0")
         )
-        return Answer(status=status, body=body, content_type=container.JSON)
+        return MetadataAnswer(status=status, body=body, content_type=container.JSON)
 
-    def _put(self, request: MetadataRequest) -> Answer:
+    def _put(self, request: MetadataRequest) -> MetadataAnswer:
         """Issue a metadata token.
 
         AWS: a PUT that carries X-Forwarded-For is refused, and so is one to a dated version's path.
@@ -202,7 +202,7 @@ class MetadataServer:
             return False
         return True
 
-    def _get(self, request: MetadataRequest) -> Answer:
+    def _get(self, request: MetadataRequest) -> MetadataAnswer:
         """Check the metadata token, then the method, then the path: the order observed on EC2.
 
         AWS: "HTTP GET and HEAD methods are allowed". POST and DELETE are answered 403: observed on EC2.

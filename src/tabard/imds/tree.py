@@ -10,7 +10,7 @@ from typing import Literal
 from urllib.parse import unquote
 
 from tabard.imds.meta_data import meta_data
-from tabard.imds.nodes import OCTETS, Document, Node, Unavailable, listing, plain, text
+from tabard.imds.nodes import OCTETS, Content, Node, Unavailable, listing, plain, text
 from tabard.imds.source import CredentialsView
 from tabard.model.messages import DesiredInstance, GetInstanceIdentityResult
 
@@ -47,7 +47,7 @@ VERSIONS = (
 )
 
 
-_NOTHING = Document(b"")
+_NOTHING = Content(b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Reading:
     """Answer for one path: 200 with a document or a listing, 404, or 503 if it is temporarily unavailable."""
 
     status: Literal[200, 404, 503]
-    document: Document = _NOTHING
+    document: Content = _NOTHING
 
 
 _MISSING = Reading(404)
@@ -105,7 +105,7 @@ def documents_of(
         "meta-data": meta_data(instance, credentials),
     }
     if instance.user_data:
-        nodes["user-data"] = partial(Document, instance.user_data, OCTETS)
+        nodes["user-data"] = partial(Content, instance.user_data, OCTETS)
     return nodes
 
 

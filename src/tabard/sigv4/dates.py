@@ -22,10 +22,10 @@ def parse_amz_date(text: str) -> datetime:
     """
     if _AMZ_DATE.fullmatch(text) is None:
         raise _not_a_date(text)
-    return moment_of(text)
+    return time_of_amz_date(text)
 
 
-def moment_of(amz_date: str) -> datetime:
+def time_of_amz_date(amz_date: str) -> datetime:
     """Convert a text of this form, which `signing_date` has checked, to an aware time.
 
     Raises:
@@ -37,9 +37,9 @@ def moment_of(amz_date: str) -> datetime:
         raise _not_a_date(amz_date) from None
 
 
-def amz_date_text(moment: datetime) -> str:
+def amz_date_text(signed_time: datetime) -> str:
     """Format a time as `x-amz-date`, to the second."""
-    return moment.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
+    return signed_time.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
 def signing_date(values: Mapping[str, str]) -> str:
@@ -66,7 +66,7 @@ def signing_date(values: Mapping[str, str]) -> str:
     return text
 
 
-def request_moment(headers: Sequence[tuple[str, str]]) -> datetime:
+def signing_time(headers: Sequence[tuple[str, str]]) -> datetime:
     """Return the time at which a request claims to be signed, aware, in UTC.
 
     Args:
@@ -87,11 +87,11 @@ def _not_a_date(text: str) -> IncompleteSignature:
 def _from_http_date(text: str) -> str:
     """Convert `Fri, 24 May 2013 00:00:00 GMT` (or `-0000`) to an `x-amz-date`; keep any other text."""
     try:
-        moment = parsedate_to_datetime(text)
+        signed_time = parsedate_to_datetime(text)
         # The parser is lenient, so its result must format to the same text. botocore writes `-0000`: no zone.
-        if moment.tzinfo is not None:
-            moment = moment.astimezone(UTC)
+        if signed_time.tzinfo is not None:
+            signed_time = signed_time.astimezone(UTC)
     except (ValueError, OverflowError):
         return text
-    written = format_datetime(moment, usegmt=moment.tzinfo is not None)
-    return amz_date_text(moment.replace(tzinfo=UTC)) if written == text else text
+    written = format_datetime(signed_time, usegmt=signed_time.tzinfo is not None)
+    return amz_date_text(signed_time.replace(tzinfo=UTC)) if written == text else text

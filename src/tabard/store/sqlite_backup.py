@@ -33,13 +33,13 @@ class BackupUnusable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class BackupFacts:
+class BackupDescription:
     """The description in a backup, by name; it may contain a secret of the operator's."""
 
     values: Mapping[str, str] = field(repr=False)
 
 
-def write_backup(store: Path, target: Path, facts: Mapping[str, str]) -> None:
+def write_backup(store: Path, target: Path, description: Mapping[str, str]) -> None:
     """Copy the store at its last commit to `target` (mode 0600), atomically.
 
     Other processes may read and write the store meanwhile.
@@ -53,7 +53,7 @@ def write_backup(store: Path, target: Path, facts: Mapping[str, str]) -> None:
             with closing(_connect(store)) as source:
                 source.execute("VACUUM INTO ?", (str(draft),))
             with closing(_connect(draft)) as copy:
-                _write_facts(copy, {**facts, _FORMAT: FORMAT})
+                _write_description(copy, {**description, _FORMAT: FORMAT})
         _sync(draft)
         try:
             os.link(draft, target)  # it fails if the name exists; a rename would replace the file
@@ -62,7 +62,7 @@ def write_backup(store: Path, target: Path, facts: Mapping[str, str]) -> None:
     sync_folder(target.parent)
 
 
-def copy_backup(backup: Path, target: Path) -> BackupFacts:
+def copy_backup(backup: Path, target: Path) -> BackupDescription:
     """Restore a backup as a new store at `target`; return the backup's description.
 
     Raises:
@@ -75,20 +75,20 @@ def copy_backup(backup: Path, target: Path) -> BackupFacts:
     damaged = BackupUnusable(f"{backup} is damaged or no backup of tabard's; take another backup")
     try:
         with closing(_connect(target)) as copy:
-            facts = _read_facts(copy)
-            if facts.get(_FORMAT, FORMAT) != FORMAT:
+            found = _read_description(copy)
+            if found.get(_FORMAT, FORMAT) != FORMAT:
                 raise BackupUnusable(
-                    f"{backup} has the format {facts[_FORMAT]}, which this version of tabard does not know; "
+                    f"{backup} has the format {found[_FORMAT]}, which this version of tabard does not know; "
                     "use the version that made it, or a newer one"
                 )
-            if facts.get(_DIGEST) != _digest(copy) or not _is_whole(copy):
+            if found.get(_DIGEST) != _digest(copy) or not _is_whole(copy):
                 raise damaged
             copy.execute("PRAGMA secure_delete=ON")  # overwrite a master key in it
             copy.execute(f"DROP TABLE {_TABLE}")
     except (sqlite3.Error, ValueError):
         raise damaged from None
     _sync(target)
-    return BackupFacts(facts)
+    return BackupDescription(found)
 
 
 @contextmanager
@@ -129,16 +129,16 @@ def _saying_what_is_wrong(what: str) -> Iterator[None]:
         raise StoreUnavailable(f"{what} cannot be backed up: {error}") from error
 
 
-def _write_facts(copy: sqlite3.Connection, facts: Mapping[str, str]) -> None:
+def _write_description(copy: sqlite3.Connection, description: Mapping[str, str]) -> None:
     copy.execute("BEGIN IMMEDIATE")
     copy.execute(f"CREATE TABLE {_TABLE} (name TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL)")
     insert = f"INSERT INTO {_TABLE} VALUES (?, ?)"  # noqa: S608 - a constant of ours
-    copy.executemany(insert, sorted(facts.items()))
+    copy.executemany(insert, sorted(description.items()))
     copy.execute(insert, (_DIGEST, _digest(copy)))
     copy.execute("COMMIT")
 
 
-def _read_facts(copy: sqlite3.Connection) -> dict[str, str]:
+def _read_description(copy: sqlite3.Connection) -> dict[str, str]:
     rows = copy.execute(f"SELECT name, value FROM {_TABLE}")  # noqa: S608 - a constant of ours
     return {str(name): str(value) for name, value in rows}
 

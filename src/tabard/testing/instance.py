@@ -20,7 +20,7 @@ from tabard.policy import Effect
 from tabard.wiring.local_admin import as_admin
 from tabard.wiring.running import RunningSystem
 
-Document: TypeAlias = Mapping[str, Any]
+PolicyDocument: TypeAlias = Mapping[str, Any]
 """A policy document as a JSON object."""
 
 

@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 
 if TYPE_CHECKING:
-    from tabard.testing.instance import Document, TabardInstance
+    from tabard.testing.instance import PolicyDocument, TabardInstance
     from tabard.testing.system import TabardSystem
 
 # Imported at first use: a test session without instances does not pay for the import.
 
 
-class Launch(Protocol):
+class LaunchInstance(Protocol):
     """Launches an instance that ends with the test."""
 
     def __call__(
         self,
         *,
-        policy: "Document | Sequence[Document]" = (),
+        policy: "PolicyDocument | Sequence[PolicyDocument]" = (),
         instance_profile: str | None = None,
         run_instances: Mapping[str, object] = {},
     ) -> "TabardInstance":
@@ -48,13 +48,13 @@ def tabard_system(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[TabardS
 
 
 @pytest.fixture
-def tabard_instance(tabard_system: "TabardSystem") -> "Iterator[Launch]":
+def tabard_instance(tabard_system: "TabardSystem") -> "Iterator[LaunchInstance]":
     """Launches instances: `tabard_instance(policy=DOCUMENT)`."""
     launched: list[TabardInstance] = []
 
     def launch(
         *,
-        policy: "Document | Sequence[Document]" = (),
+        policy: "PolicyDocument | Sequence[PolicyDocument]" = (),
         instance_profile: str | None = None,
         run_instances: Mapping[str, object] = {},
     ) -> "TabardInstance":

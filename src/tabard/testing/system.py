@@ -25,7 +25,7 @@ from tabard.model.audit_query import EVERY_EVENT, EventFilter
 from tabard.private_folder import remove_folder
 from tabard.services.ec2.instance_profiles.pass_role import TRUST_EC2
 from tabard.services.ec2.launch.images import PROCESS_IMAGE
-from tabard.testing.instance import Document, TabardInstance
+from tabard.testing.instance import PolicyDocument, TabardInstance
 from tabard.wiring.data_dir import DataDir
 from tabard.wiring.local_admin import as_admin
 from tabard.wiring.running import RunningSystem, describe
@@ -86,9 +86,9 @@ class TabardSystem:
     def instance(
         self,
         *,
-        policy: Document | Sequence[Document] = (),
+        policy: PolicyDocument | Sequence[PolicyDocument] = (),
         instance_profile: str | None = None,
-        trust_policy: Document = TRUST_EC2,
+        trust_policy: PolicyDocument = TRUST_EC2,
         run_instances: Mapping[str, object] = _NOTHING,
     ) -> TabardInstance:
         """Launch an idle instance, so that the test can act as it.
@@ -115,7 +115,10 @@ class TabardSystem:
         )
 
     def instance_profile(
-        self, policy: Document | Sequence[Document] = (), *, trust_policy: Document = TRUST_EC2
+        self,
+        policy: PolicyDocument | Sequence[PolicyDocument] = (),
+        *,
+        trust_policy: PolicyDocument = TRUST_EC2,
     ) -> str:
         """Make an instance profile and its role with these inline policies; return their common name."""
         name = f"test-{secrets.token_hex(6)}"

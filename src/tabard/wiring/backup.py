@@ -55,15 +55,15 @@ def back_up(data_dir: DataDir, target: Path, *, with_master_key: bool, now: date
     require_store_file(data_dir)
     if not data_dir.database.exists():
         raise StoreUnavailable(f"there is no store in {data_dir.path}")
-    facts = {"made_at": iso8601(now), "tabard_version": version("tabard")}
+    description = {"made_at": iso8601(now), "tabard_version": version("tabard")}
     if with_master_key:
         material = master_key_bytes_for(data_dir)
         if material is None:
             raise MasterKeyUnusable(
                 f"the master key {data_dir.master_key} is gone; put it back, or leave --with-master-key out"
             )
-        facts[_MASTER_KEY] = material.hex()
-    write_backup(data_dir.database, target, facts)
+        description[_MASTER_KEY] = material.hex()
+    write_backup(data_dir.database, target, description)
 
 
 def restore_into(data_dir: DataDir, backup: Path, *, master_key_file: Path | None) -> Restored:
@@ -106,8 +106,8 @@ def _require_no_store(data_dir: DataDir) -> None:
 
 
 def _restore(backup: Path, data_dir: DataDir, draft: Path, master_key_file: Path | None) -> Restored:
-    facts = copy_backup(backup, draft).values
-    material = _master_key(data_dir, master_key_file, facts.get(_MASTER_KEY))
+    description = copy_backup(backup, draft).values
+    material = _master_key(data_dir, master_key_file, description.get(_MASTER_KEY))
     vault = MasterKey.from_bytes(material)
     # Opening it brings an older schema up to date, and refuses a newer one.
     with closing(open_sqlite_store(draft, vault=vault)) as store, store.reading() as tx:
@@ -127,7 +127,7 @@ def _restore(backup: Path, data_dir: DataDir, draft: Path, master_key_file: Path
     # INVARIANT: the master key is durable before the store is there, and the store is whole or not there.
     draft.rename(data_dir.database)
     sync_folder(data_dir.path)
-    return Restored(account_id=account_id, region=region or "", made_at=facts.get("made_at", ""))
+    return Restored(account_id=account_id, region=region or "", made_at=description.get("made_at", ""))
 
 
 def _master_key(data_dir: DataDir, given: Path | None, in_backup: str | None) -> bytes:

@@ -45,9 +45,9 @@ class Sentences:
 
     def __call__(self, _logger: object, _method: str, event: MutableMapping[str, Any]) -> str:
         """Raises structlog.DropEvent for what was said before."""
-        facts = ", ".join(f"{name} {value}" for name, value in event.items() if name not in self._NOT_TOLD)
+        fields = ", ".join(f"{name} {value}" for name, value in event.items() if name not in self._NOT_TOLD)
         what = str(event["event"]).replace("_", " ")
-        sentence = f"tabard: {what} ({facts})" if facts else f"tabard: {what}"
+        sentence = f"tabard: {what} ({fields})" if fields else f"tabard: {what}"
         if sentence in self._said:
             raise structlog.DropEvent
         self._said.add(sentence)

@@ -45,7 +45,7 @@ from tabard.wiring.monitoring import Monitoring
 from tabard.wiring.process_config import AgentConfig, EdgeConfig, settings_for
 from tabard.wiring.settings import Settings
 from tabard.wiring.start_store import start_store
-from tabard.wiring.system_facts import SystemFacts
+from tabard.wiring.system_description import SystemDescription
 
 Progress = Callable[[str, float], None]
 
@@ -76,7 +76,7 @@ class System:
         self._settings = settings
         self._announced = announced
         self._on_progress = on_progress
-        self._facts: SystemFacts | None = None
+        self._description: SystemDescription | None = None
         self._supervisor: Supervisor | None = None
         self._control: ControlServer | None = None
         self._lock: int | None = None
@@ -91,11 +91,11 @@ class System:
         self._monitoring: Monitoring | None = None
 
     @property
-    def facts(self) -> SystemFacts:
+    def description(self) -> SystemDescription:
         """Known once `start` has returned."""
-        if self._facts is None:
+        if self._description is None:
             raise RuntimeError("the system has not been started")
-        return self._facts
+        return self._description
 
     @property
     def data_dir(self) -> DataDir:
@@ -156,9 +156,9 @@ class System:
         if self._isolation.networks is not None:
             self._store = DescriptorStore()
             self._store.start()
-        self._facts = facts = self._describe(edge_socket, self._monitoring)
-        self._monitor.upstream_isolation = facts.upstream_isolation
-        self._monitor.instance_isolation = facts.instance_isolation
+        self._description = description = self._describe(edge_socket, self._monitoring)
+        self._monitor.upstream_isolation = description.upstream_isolation
+        self._monitor.instance_isolation = description.instance_isolation
         await self._monitoring.start()
         await self._start_children()
         self._control = ControlServer(self._runtime_folder / "control.sock", {"reset": self._reset})
@@ -203,7 +203,7 @@ class System:
     def _edge_socket(self) -> Path:
         return socket_path(self._runtime_folder, "edge.sock")
 
-    def _describe(self, edge: socket.socket, monitoring: Monitoring) -> SystemFacts:
+    def _describe(self, edge: socket.socket, monitoring: Monitoring) -> SystemDescription:
         settings = self._settings
         isolation = network_isolation()
         if not settings.isolate_upstreams:
@@ -216,7 +216,7 @@ class System:
         default = DataDir(default_data_dir())
         is_default = settings.data_dir == default.path
         found = is_default and not (settings.ephemeral and runs(default))
-        return SystemFacts(
+        return SystemDescription(
             endpoint=f"http://{authority_of(edge)}",
             health=monitoring.url,
             host_endpoint="" if self._host_socket is None else f"https://{authority_of(self._host_socket)}",
@@ -230,8 +230,8 @@ class System:
             volatile=VOLATILE_ALL if settings.ephemeral else VOLATILE,
         )
 
-    def _upstreams(self, facts: SystemFacts) -> tuple[SeaweedfsChild, MotoChild]:
-        isolated = facts.upstream_isolation == "network namespace"
+    def _upstreams(self, description: SystemDescription) -> tuple[SeaweedfsChild, MotoChild]:
+        isolated = description.upstream_isolation == "network namespace"
         seaweedfs = seaweedfs_child(
             data_folder=self.data_dir.seaweedfs,
             runtime_folder=self._runtime_folder,
@@ -242,7 +242,7 @@ class System:
         if self._settings.ephemeral:  # what it would bring to rest is removed
             seaweedfs = replace(seaweedfs, spec=replace(seaweedfs.spec, stop_grace_seconds=0.0))
         moto = moto_child(
-            account_id=facts.account_id,
+            account_id=description.account_id,
             runtime_folder=self._runtime_folder,
             log_folder=self.data_dir.logs,
             isolated=isolated,
@@ -251,7 +251,7 @@ class System:
         return seaweedfs, moto
 
     def _edges(self, seaweedfs: SeaweedfsChild, moto: MotoChild) -> list[ChildSpec]:
-        settings, facts = self._settings, self.facts
+        settings, description = self._settings, self.description
         edge, vouched = self._sockets[:2]
         config = EdgeConfig(
             name="",
@@ -260,7 +260,7 @@ class System:
             vouched_fd=vouched.fileno(),
             host_fd=None if self._host_socket is None else self._host_socket.fileno(),
             host_addresses=addresses_of(self._host_socket),
-            endpoint=facts.endpoint,
+            endpoint=description.endpoint,
             s3_socket=str(seaweedfs.socket_path),
             s3_access_key_id=seaweedfs.access_key_id,
             s3_secret_access_key=seaweedfs.secret_access_key,
@@ -290,7 +290,7 @@ class System:
         return {**self._settings.model_dump(mode="json"), "data_dir": str(self.data_dir.path)}
 
     def _agent(self, name: str) -> ChildSpec:
-        facts = self.facts
+        description = self.description
         key = read_key(self.data_dir.host_credentials)
         if key is None:
             raise DataDirUnsafe(f"{self.data_dir.host_credentials} was removed while tabard started")
@@ -301,7 +301,7 @@ class System:
             host_id=self._host_id,
             access_key_id=key.access_key_id,
             secret_access_key=key.secret_access_key,
-            endpoint=facts.endpoint,
+            endpoint=description.endpoint,
             directory=str(self._launch_folder.parent),
             edge_socket=str(self._edge_socket),
             hidden=(str(self.data_dir.path), str(self._runtime_folder)),
@@ -329,31 +329,31 @@ class System:
         return self.data_dir.launched_elsewhere / "instances"
 
     def _announce(self) -> None:
-        facts = self.facts
+        description = self.description
         write_secret_file(
             self.data_dir.running,
             {
-                "endpoint": facts.endpoint,
-                "health": facts.health,
-                "host_endpoint": facts.host_endpoint,
-                "region": facts.region,
+                "endpoint": description.endpoint,
+                "health": description.health,
+                "host_endpoint": description.host_endpoint,
+                "region": description.region,
                 "control_socket": str(self._runtime_folder / "control.sock"),
                 "edge_socket": str(self._edge_socket),
                 "instances": str(self._launch_folder),
-                "ephemeral": facts.ephemeral,
+                "ephemeral": description.ephemeral,
                 "pid": os.getpid(),
             },
         )
-        if facts.ephemeral and self._announced:
+        if description.ephemeral and self._announced:
             pointer = ephemeral_pointer(self._settings.data_dir)
             pointer.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            write_secret_file(pointer, {"data_dir": str(facts.data_dir)})
+            write_secret_file(pointer, {"data_dir": str(description.data_dir)})
 
     async def _start_children(self) -> None:
         if self._launch_folder != self.data_dir.instances:
             self.data_dir.prepare_launching_elsewhere()
         self._supervisor = supervisor = Supervisor(on_event=self._note, on_progress=self._on_progress)
-        seaweedfs, moto = self._upstreams(self.facts)
+        seaweedfs, moto = self._upstreams(self.description)
         probes = {spec.name: spec.ready for spec in (seaweedfs.spec, moto.spec)}
         self._monitor.watch(supervisor, probes)
         # All at once: whoever is ready first finds the others' listening sockets open, and waits there.

@@ -8,7 +8,7 @@ import pytest
 
 from tabard.access.authorize import Decided
 from tabard.access.check import Check
-from tabard.access.denial_record import MOST_STATEMENTS, evidence, statement_behind
+from tabard.access.denial_record import MOST_STATEMENTS, denial_record_json, statement_behind
 from tabard.access.encoded_denial import LONGEST_MESSAGE_CHARACTERS, decoded_message, with_encoded_message
 from tabard.credentials.sealed_message import open_message
 from tabard.policy import (
@@ -35,7 +35,7 @@ from tests.support.installation import ACCOUNT_ID, REGION, Installation
 
 
 def kept(denial: Decided) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(evidence(denial))
+    told: dict[str, Any] = json.loads(denial_record_json(denial))
     return told
 
 
@@ -106,7 +106,7 @@ def test_what_is_kept_is_bounded(here: Installation) -> None:
 def test_the_referer_may_hold_a_secret_and_is_not_recorded(here: Installation) -> None:
     caller = web(here, policy("s3:*", StringEquals={"aws:Referer": "https://intranet/"}))
     refusal = denied(here, caller, READ, referer="https://host/?token=very-secret")
-    text = evidence(refusal.denial)
+    text = denial_record_json(refusal.denial)
     assert "very-secret" not in text
     told = json.loads(text)
     assert told["context"]["aws:referer"] == ["(not recorded)"]

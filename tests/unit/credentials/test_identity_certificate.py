@@ -22,12 +22,12 @@ VAULT = MasterKey.from_bytes(bytes(32))
 
 
 @cache
-def facts() -> dict[str, str]:
+def settings() -> dict[str, str]:
     return dict(new_identity_certificate(VAULT, account_id="123456789012", now=NOW))
 
 
 def test_it_vouches_for_nobody_but_itself_and_lives_long() -> None:
-    certificate = open_identity_key(facts(), VAULT).certificate
+    certificate = open_identity_key(settings(), VAULT).certificate
     assert certificate.issuer == certificate.subject
     assert "account 123456789012" in certificate.subject.rfc4514_string()
     assert certificate.not_valid_before_utc == NOW
@@ -36,24 +36,24 @@ def test_it_vouches_for_nobody_but_itself_and_lives_long() -> None:
 
 
 def test_its_key_is_encrypted_where_it_is_kept() -> None:
-    sealed = base64.b64decode(facts()[SEALED_KEY])
+    sealed = base64.b64decode(settings()[SEALED_KEY])
     with pytest.raises(ValueError, match="does not open"):
-        open_identity_key(facts(), MasterKey.from_bytes(b"\1" * 32))
+        open_identity_key(settings(), MasterKey.from_bytes(b"\1" * 32))
     plain = VAULT.open(sealed, label=SEALED_KEY)
     assert plain not in sealed
-    assert "PRIVATE" not in facts()[CERTIFICATE]
-    assert "key=" not in repr(open_identity_key(facts(), VAULT)).lower()
+    assert "PRIVATE" not in settings()[CERTIFICATE]
+    assert "key=" not in repr(open_identity_key(settings(), VAULT)).lower()
 
 
 def test_the_same_document_gets_the_same_signatures() -> None:
-    key = open_identity_key(facts(), VAULT)
+    key = open_identity_key(settings(), VAULT)
     assert key.sign(b"document") == key.sign(b"document") != key.sign(b"another")
 
 
 @pytest.mark.parametrize("missing", [CERTIFICATE, SEALED_KEY])
 def test_without_one_nothing_is_signed(missing: str) -> None:
     with pytest.raises(ValueError, match="no identity certificate"):
-        open_identity_key({name: value for name, value in facts().items() if name != missing}, VAULT)
+        open_identity_key({name: value for name, value in settings().items() if name != missing}, VAULT)
 
 
 def test_another_kind_of_key_is_refused() -> None:
@@ -65,10 +65,10 @@ def test_another_kind_of_key_is_refused() -> None:
     )
     sealed = base64.b64encode(VAULT.seal(material, label=SEALED_KEY)).decode()
     with pytest.raises(ValueError, match="no RSA key"):
-        open_identity_key({**facts(), SEALED_KEY: sealed}, VAULT)
+        open_identity_key({**settings(), SEALED_KEY: sealed}, VAULT)
 
 
 def test_a_snapshots_key_is_opened_once() -> None:
     opened = OpenedIdentityKeys(VAULT)
-    snapshot = load(Delta(1, "123456789012", {"installation": facts()}))
-    assert opened.of(snapshot) is opened.of(load(Delta(2, "123456789012", {"installation": facts()})))
+    snapshot = load(Delta(1, "123456789012", {"installation": settings()}))
+    assert opened.of(snapshot) is opened.of(load(Delta(2, "123456789012", {"installation": settings()})))

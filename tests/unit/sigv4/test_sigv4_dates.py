@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from tabard.sigv4.dates import amz_date_text, parse_amz_date, request_moment, signing_date
+from tabard.sigv4.dates import amz_date_text, parse_amz_date, signing_date, signing_time
 from tabard.sigv4.errors import IncompleteSignature
 
 MOMENT = datetime(2013, 5, 24, 1, 2, 3, tzinfo=UTC)
@@ -36,7 +36,7 @@ def test_what_is_not_iso_8601_basic_is_refused(text: str) -> None:
     with pytest.raises(IncompleteSignature, match="Date must be in ISO-8601 'basic format'"):
         parse_amz_date(text)
     with pytest.raises(IncompleteSignature):
-        request_moment([("x-amz-date", text)])
+        signing_time([("x-amz-date", text)])
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_what_is_not_iso_8601_basic_is_refused(text: str) -> None:
     ],
 )
 def test_the_moment_comes_from_x_amz_date_or_else_from_date(headers: list[tuple[str, str]]) -> None:
-    assert request_moment(headers) == MOMENT
+    assert signing_time(headers) == MOMENT
     assert signing_date(dict(headers)) == "20130524T010203Z"
 
 
@@ -72,10 +72,10 @@ def test_a_date_that_is_not_an_http_date_is_refused(text: str) -> None:
 
 def test_neither_date_is_refused_with_aws_s_sentence() -> None:
     with pytest.raises(IncompleteSignature, match="either a 'X-Amz-Date' or a 'Date' header"):
-        request_moment([("host", "h")])
+        signing_time([("host", "h")])
 
 
 def test_two_dates_are_none() -> None:
     twice = [("x-amz-date", "20130524T010203Z"), ("x-amz-date", "20130524T010203Z")]
     with pytest.raises(IncompleteSignature):
-        request_moment(twice)
+        signing_time(twice)

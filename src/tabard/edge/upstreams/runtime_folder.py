@@ -65,10 +65,10 @@ def require_private(folder: Path, *, repair: bool = False) -> None:
     Raises:
         RuntimeFolderUnsafe: it is not.
     """
-    facts = folder.lstat()
-    if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.geteuid():
+    status = folder.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
         raise RuntimeFolderUnsafe(f"{folder} is not a folder of uid {os.geteuid()}")
-    if facts.st_mode & 0o077:
+    if status.st_mode & 0o077:
         if not repair:
             raise RuntimeFolderUnsafe(f"{folder} is open to other users: its mode is not 0700")
         folder.chmod(0o700)

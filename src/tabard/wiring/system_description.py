@@ -1,12 +1,12 @@
-"""The facts about a running system that a person wants to know."""
+"""Description of a running system: the values that a person wants to see."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SystemFacts:
-    """What a person wants to know of a running system."""
+class SystemDescription:
+    """The values that a banner and the run file show of a running system."""
 
     endpoint: str
     health: str
