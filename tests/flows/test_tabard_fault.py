@@ -44,7 +44,7 @@ def document(instance: Instance) -> dict[str, str]:
 def test_keys_are_replaced_and_ended(system: RunningSystem, instance: Instance) -> None:
     first = document(instance)["AccessKeyId"]
     said = fault(system, instance, "--rotate-now")
-    assert said == "new keys come within two seconds, the former stay valid"
+    assert said == "new keys come within two seconds, the old keys stay valid"
     until(lambda: document(instance)["AccessKeyId"] != first, "new keys")
     second = document(instance)["AccessKeyId"]
     said = fault(system, instance, "--expire-now", "--clock-skew", "20m")
@@ -59,6 +59,6 @@ def test_faults_last_until_they_are_ended(system: RunningSystem, instance: Insta
     assert fault(system, instance, "--code", "Failed") == "code Failed instead of credentials"
     until(lambda: document(instance).get("Code") == "Failed", "the code is shown")
     said = fault(system, instance, "--code", "", "--imds-delay", "1ms")
-    assert said == "answers 1 ms late"
+    assert said == "answers come 1 ms late"
     until(lambda: document(instance)["Code"] == "Success", "the code is no longer shown")
     assert fault(system, instance, "--imds-delay", "0") == "no fault is active"
