@@ -64,7 +64,7 @@ Index(
 ROWS_AT_ONCE = 100
 """In one statement; a database takes some thousand parameters."""
 
-ROW_BYTES = 400
+ROW_BYTES = 480
 """What a row costs beside its texts: numbers, page headers, and its entries in the indexes; measured."""
 
 _COLUMNS = tuple(column.name for column in audit_events.columns)
