@@ -94,7 +94,7 @@ def test_it_tells_that_the_role_was_changed_since_and_still_what_was_then(
 def test_an_id_that_the_audit_does_not_know_is_said_so(system: RunningSystem) -> None:
     done = explain(system, "nonsense")
     assert done.returncode == 2
-    assert "knows no request nonsense" in done.stderr
+    assert "has no request nonsense" in done.stderr
 
 
 def test_no_session_token_and_no_secret_is_told(system: RunningSystem, instance: Instance) -> None:
