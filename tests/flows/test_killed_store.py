@@ -154,7 +154,7 @@ def test_the_store_is_away(own: RunningSystem, bucket: str, instance: Instance, 
 def audited(system: RunningSystem, bucket: str) -> int:
     with closing(sqlite3.connect(f"file:{system.data_dir / FILES[0]}?mode=ro", uri=True)) as connection:
         (count,) = connection.execute(
-            "SELECT count(*) FROM audit_events WHERE service = 's3' AND resources LIKE ?",
+            "SELECT count(*) FROM audit_events WHERE service = 's3' AND (resources || decisions) LIKE ?",
             (f"%{bucket}/object-%",),
         ).fetchone()
         return int(count)
