@@ -8,6 +8,8 @@ from typing import TypeAlias, cast
 
 import structlog
 
+from tabard.agent.relay_stages import NEXT, Action, RelayEvent, Stage
+
 CONNECT_SECONDS = 5.0
 
 _log = structlog.get_logger(__name__)
@@ -73,68 +75,46 @@ class Relay:
         return True
 
 
-class _Half(asyncio.Protocol):
-    """One end of a relayed connection: what comes in here goes out at the other."""
+class Outside(asyncio.Protocol):
+    """The connection that leads outside. Reports to the inside, which has the stage of both."""
 
     transport: asyncio.Transport
-    other: "_Half | None" = None
-    has_ended = False
+    inside: "_Inside | None" = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transport is an asyncio.Transport by behavior, not by class.
         self.transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        if self.other is not None:
-            self.other.transport.write(data)
+        if self.inside is not None:
+            self.inside.note(RelayEvent.OUTSIDE_DATA, data)
 
     def eof_received(self) -> bool:
-        """Pass it on, and let the other direction go on; a TLS connection of ours then ends whole."""
-        self.has_ended = True
-        if self.other is not None and self.other.has_ended:
-            # Nothing comes from either side any more: what is to be written still is, and both are closed.
-            self.other.transport.close()
-            return False
-        if self.other is not None and self.other.transport.can_write_eof():
-            self.other.transport.write_eof()
-        return self.transport.can_write_eof()
+        halves = self.transport.can_write_eof()
+        event = RelayEvent.OUTSIDE_END if halves else RelayEvent.OUTSIDE_END_TLS
+        return self.inside.note(event) if self.inside is not None else halves
 
     def pause_writing(self) -> None:
-        if self.other is not None:
-            self.other.transport.pause_reading()
+        if self.inside is not None:
+            self.inside.transport.pause_reading()
 
     def resume_writing(self) -> None:
-        if self.other is not None:
-            self.other.transport.resume_reading()
+        if self.inside is not None:
+            self.inside.transport.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - nothing depends on why
-        other, self.other = self.other, None
-        if other is not None:
-            other.other = None
-            other.transport.close()
-
-
-class Outside(_Half):
-    """The connection that leads outside."""
-
-    def data_received(self, data: bytes) -> None:
-        if isinstance(self.other, _Inside):
-            self.other.note_answer()
-        super().data_received(data)
-
-    def eof_received(self) -> bool:
-        inside, is_kept = self.other, super().eof_received()
-        if is_kept and isinstance(inside, _Inside):
-            inside.end_if_quiet()
-        return is_kept
+        if self.inside is not None:
+            self.inside.note(RelayEvent.OUTSIDE_LOST)
 
 
 Connect: TypeAlias = Callable[[Outside], Awaitable[None]]
 """Connects this end to where a listener leads. Raises OSError."""
 
 
-class _Inside(_Half):
-    """The connection of an instance's process: read once outside has been reached."""
+class _Inside(asyncio.Protocol):
+    """The connection of an instance's process, and the stage of the relayed connection."""
+
+    transport: asyncio.Transport
 
     def __init__(
         self,
@@ -145,13 +125,15 @@ class _Inside(_Half):
         self._reach = reach
         self._all = is_open
         self._limits = limits
+        self.stage = Stage.CONNECTING
+        self._outside: Outside | None = None
         self._connecting: asyncio.Task[None] | None = None
-        self._early = b""
+        self._held = b""
         self._is_answered = True
         self._end: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
+        self.transport = cast("asyncio.Transport", transport)
         if len(self._all) >= self._limits.connections:
             self.transport.abort()
             return
@@ -159,83 +141,99 @@ class _Inside(_Half):
         self._connecting = asyncio.get_running_loop().create_task(self._lead())
 
     def data_received(self, data: bytes) -> None:
-        self._is_answered = False
-        # uvloop begins to read after connection_made, whatever was paused in it.
-        if self.other is None:
-            self._early += data
-            self.transport.pause_reading()
-            return
-        super().data_received(data)
-        if self.other.has_ended:
-            self.end_if_quiet()
+        self.note(RelayEvent.INSIDE_DATA, data)
 
     def eof_received(self) -> bool:
-        self.has_ended = True
-        if self.other is not None and self.other.has_ended:
-            self.other.transport.close()
-            return False
-        if self.other is not None:
-            self._pass_end_on(self.other)
-        return True
+        return self.note(RelayEvent.INSIDE_END)
 
-    def end_if_quiet(self) -> None:
-        """Outside has ended. Whoever keeps connections for later has this one for nothing."""
-        if self._end is not None:
-            self._end.cancel()
-        self._end = asyncio.get_running_loop().call_later(self._limits.half_open_seconds, self._close)
+    def pause_writing(self) -> None:
+        if self._outside is not None:
+            self._outside.transport.pause_reading()
 
-    def note_answer(self) -> None:
-        """What is outside has sent something."""
-        self._is_answered = True
-        if self._end is not None:
-            self._end.cancel()
-            self._end = asyncio.get_running_loop().call_later(self._limits.quiet_seconds, self._close)
+    def resume_writing(self) -> None:
+        if self._outside is not None:
+            self._outside.transport.resume_reading()
 
-    def _pass_end_on(self, outside: _Half) -> None:
-        """The client sends no more, and its answer is still its own.
-
-        TLS has no half of a connection, so that the other side is not told: the connection ends once that has
-        answered and then been silent for a while, or when it ends it.
-        """
-        if outside.transport.can_write_eof():
-            outside.transport.write_eof()
-            return
-        limits = self._limits
-        seconds = limits.quiet_seconds if self._is_answered else limits.answer_seconds
-        self._end = asyncio.get_running_loop().call_later(seconds, self._close)
-
-    def _close(self) -> None:
-        self.transport.close()
-
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - nothing depends on why
         self._all.pop(self, None)
         if self._end is not None:
             self._end.cancel()
         if self._connecting is not None:
             self._connecting.cancel()
-        super().connection_lost(exc)
+        self.note(RelayEvent.INSIDE_LOST)
 
     def abort(self) -> None:
         """End it now, and the connection outside with it."""
-        if self.other is not None:
-            self.other.transport.abort()
+        self._do(Action.ABORT_OUT, b"")
         self.transport.abort()
+
+    def note(self, event: RelayEvent, data: bytes = b"") -> bool:
+        """Do what the table says at this event. Returns whether the relayed connection still goes on."""
+        step = NEXT[self.stage].get(event)
+        if step is not None:
+            self.stage = step.stage
+            for action in step.actions:
+                self._do(action, data)
+        return self.stage is not Stage.CLOSED
+
+    def _do(self, action: Action, data: bytes) -> None:
+        outside = None if self._outside is None else self._outside.transport
+        if action is Action.SEND_IN:
+            self._is_answered = True
+            self.transport.write(data)
+        elif action is Action.HOLD:
+            # uvloop begins to read after connection_made, whatever was paused in it.
+            self._is_answered = False
+            self._held += data
+            self.transport.pause_reading()
+        elif action is Action.READ_INSIDE:
+            self.transport.resume_reading()
+        elif action is Action.END_IN:
+            self.transport.write_eof()
+        elif action is Action.CLOSE_IN:
+            self.transport.close()
+        elif action is Action.ABORT_IN:
+            self.transport.abort()
+        elif action in _AWAITED:
+            self._end_after(self._seconds(action))
+        elif outside is not None:
+            self._do_outside(action, outside, data)
+
+    def _do_outside(self, action: Action, outside: asyncio.Transport, data: bytes) -> None:
+        if action is Action.SEND_OUT:
+            self._is_answered = False
+            outside.write(data)
+        elif action is Action.SEND_HELD:
+            outside.write(self._held)
+            self._held = b""
+        elif action is Action.END_OUT:
+            outside.write_eof()
+        elif action is Action.CLOSE_OUT:
+            outside.close()
+        elif action is Action.ABORT_OUT:
+            outside.abort()
+
+    def _seconds(self, action: Action) -> float:
+        if action is Action.AWAIT_INSIDE:
+            return self._limits.half_open_seconds
+        awaits_answer = action is Action.AWAIT_ANSWER and not self._is_answered
+        return self._limits.answer_seconds if awaits_answer else self._limits.quiet_seconds
+
+    def _end_after(self, seconds: float) -> None:
+        if self._end is not None:
+            self._end.cancel()
+        self._end = asyncio.get_running_loop().call_later(seconds, self.note, RelayEvent.SILENT)
 
     async def _lead(self) -> None:
         outside = Outside()
         # Before it is there: many servers speak first, and may have ended by the time that we hear of it.
-        outside.other = self
+        outside.inside = self
         if not await self._reach(outside):
-            self.transport.abort()
+            self.note(RelayEvent.NOT_REACHED)
             return
-        if self.transport.is_closing():
-            outside.transport.abort()
-            return
-        self.other = outside
-        if self._early:
-            outside.transport.write(self._early)
-            self._early = b""
-        if self.has_ended:
-            self._pass_end_on(outside)
-        else:
-            self.transport.resume_reading()
+        self._outside = outside
+        halves = outside.transport.can_write_eof()
+        self.note(RelayEvent.REACHED if halves else RelayEvent.REACHED_TLS)
+
+
+_AWAITED = frozenset({Action.AWAIT_ANSWER, Action.AWAIT_SILENCE, Action.AWAIT_INSIDE})

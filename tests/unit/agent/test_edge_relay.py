@@ -11,6 +11,7 @@ import pytest
 
 from tabard.agent.edge_relay import EdgeDoor, EdgeRelay, PlainDoor, VouchingDoor
 from tabard.agent.relay import DEFAULT_LIMITS, Outside, Relay, RelayLimits
+from tabard.agent.relay_stages import Stage
 from tabard.model.network_path import NetworkPath
 
 PATH = NetworkPath(vpc_id="vpc-0123456789abcdef0", private_ip_address="172.31.1.2")
@@ -200,7 +201,8 @@ async def test_a_servers_greeting_arrives_even_if_the_server_has_ended() -> None
     async def connect(outside: Outside) -> None:
         ours.setblocking(False)
         await asyncio.get_running_loop().create_connection(lambda: outside, sock=ours)
-        while not outside.has_ended:  # noqa: ASYNC110 - it tells nobody
+        assert outside.inside is not None
+        while outside.inside.stage is not Stage.CONNECTING_OUTSIDE_ENDED:  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0)
 
     listener = socket.create_server(("127.0.0.1", 0))
