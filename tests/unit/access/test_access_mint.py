@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import timedelta
+from typing import cast
 
 import pytest
 
@@ -11,8 +12,11 @@ from tabard.access.check import Check
 from tabard.access.mint import InstanceRoleNotTrusted, Mint
 from tabard.access.refusals import AccessDenied
 from tabard.credentials.token import PackedPolicyTooLarge, open_token
+from tabard.edge.record import RequestRecord, outcome_of
+from tabard.edge.stages import Stage
 from tabard.model.revocation import Revocation
 from tabard.model.role import Role
+from tabard.policy import Effect, Layer
 from tests.support.installation import (
     ACCOUNT_ID,
     HOST_ID,
@@ -155,6 +159,33 @@ def test_a_role_that_does_not_trust_ec2_is_given_to_no_instance(
     with pytest.raises(InstanceRoleNotTrusted, match="EC2 cannot assume the role web") as caught:
         mint(here).for_instance(host_permit(here), role=role, instance=instance_facts())
     assert caught.value.error_code == "AssumeRoleUnauthorizedAccess"
+    assert caught.value.denial.check.resource == role.arn
+    assert not caught.value.denial.decision.allowed
+    assert "ec2.amazonaws.com is not authorized to perform: sts:AssumeRole" in caught.value.reason
+
+
+def test_the_refusal_of_a_trust_policy_is_a_denial_of_that_instance_in_the_audit(here: Installation) -> None:
+    role, permit = trust(here, Effect="Deny"), host_permit(here)
+    with pytest.raises(InstanceRoleNotTrusted) as caught:
+        mint(here).for_instance(permit, role=role, instance=instance_facts())
+    stage = cast(Stage, None)  # how far it came is no matter of the outcome
+    record = RequestRecord(
+        request_id="r", at=NOW, service="hosts", operation="GetInstanceSession", caller=permit.caller,
+        account_id=ACCOUNT_ID, region=REGION, source_ip="", user_agent="", snapshot_version=1,
+        outcome=outcome_of(stage, caught.value), http_status=403, error_code=caught.value.error_code,
+        reason=caught.value.reason, checks=(*permit.checks, caught.value.denial.check),
+        decided=(caught.value.denial,),
+    )  # fmt: skip
+    event = record.event()
+    assert (event.outcome, event.instance_id) == ("denied", INSTANCE_ID)
+    assert event.resources == (permit.checks[0].resource, role.arn)
+    assert [(each.action, each.effect) for each in event.decisions] == [
+        ("sts:AssumeRole", Effect.EXPLICIT_DENY)
+    ]
+    assert [each.resource for each in event.policies if each.layer is Layer.RESOURCE] == [role.arn]
+    explain = record.explain()
+    assert explain is not None
+    assert '"trust policy"' in explain()
 
 
 @pytest.mark.parametrize(
