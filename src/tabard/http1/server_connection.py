@@ -268,6 +268,9 @@ class ServerConnection(asyncio.Protocol):
     def _end_by(self, seconds: float) -> None:
         """Abort the connection at that time, unless another time is set before. One timer serves many."""
         self._deadline = self._loop.time() + seconds
+        if self._timer is not None and self._timer.when() > self._deadline:
+            self._timer.cancel()
+            self._timer = None
         if self._timer is None:
             self._timer = self._loop.call_later(seconds, self._watch)
 

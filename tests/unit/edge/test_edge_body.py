@@ -108,9 +108,10 @@ async def test_a_body_that_drips_is_given_up_as_well() -> None:
     assert await outcome(sized(100, sent=1), *drops) == "RequestTimeout 400"
 
 
-async def test_a_client_that_goes_away_within_its_body_is_noticed() -> None:
+async def test_a_connection_ends_soon_after_its_client_went_away_within_a_body() -> None:
+    """The linger of 0.1 seconds ends it, not the idle bound of 75 that was set before."""
     reading = Reading()
-    async with listening(reading) as port:
+    async with asyncio.timeout(20), listening(reading, bounds=HttpBounds(linger_seconds=0.1)) as port:
         _, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(sized(10, sent=5))
         await writer.drain()
