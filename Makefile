@@ -86,7 +86,7 @@ $(VENV)/.bench: $(VENV)/.dev
 bench: $(VENV)/.bench ## Ratios measured side by side in one run (installs what they stand beside)
 	$(BIN)/python -m bench
 
-# --print-only: measure and print, and leave the documents as they are.
+# --print-only: leave the documents as they are, and fail only where a gate is missed.
 BENCH_OPTIONS ?=
 
 .PHONY: bench-policies
