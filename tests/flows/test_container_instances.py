@@ -259,6 +259,6 @@ def test_tabard_run_says_why_there_can_be_no_container(
         sentence = "the driver container does not work here: podman is not installed"
     else:
         done = run_in_container(own, "--", "true", folder=own.data_dir.parent)
-        sentence = "Tabard's own files among them"
+        sentence = "including Tabard's own files"
     assert sentence in done.stderr
     assert (done.returncode, done.stdout) == (2, "")
