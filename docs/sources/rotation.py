@@ -57,7 +57,7 @@ _AFTER = (
     them until they expire. While the edges or the store are away, the agent keeps serving its sessions and
     retries every minute at the latest. If the agent is killed, a second one stands by
     and serves the same sessions to the same metadata tokens within milliseconds
-    ([0020](decisions/0020-a-second-agent-stands-by.md)). Edges share their listening sockets: when one of
+    ([0020](decisions/0020-standby-agent.md)). Edges share their listening sockets: when one of
     several is killed, the others accept new connections. Edges decide and make sessions from their snapshot
     while the store is away, for `--store-outage-bound-seconds`. `make soak` tests all of this with
     boto3, the AWS CLI and the SDK for JavaScript, and no call fails.""",
