@@ -15,7 +15,7 @@ from tests.support.repository_texts import REPOSITORY, blocks, markdown, read
 PACKAGE = REPOSITORY / "src" / "tabard"
 KEPT_PLACES = {"console", "testing"}
 NAMING_FILES = [name for name in markdown() if name != "docs/differences-from-aws.md"]
-GONE = {"docs/decisions/0001-the-house-and-its-order.md": {"wiring.py"}}
+GONE = {"docs/decisions/0001-packages-and-their-order.md": {"wiring.py"}}
 _FILE = re.compile(r"[a-z0-9_][a-z0-9_/]*\.py\b")
 
 
@@ -32,7 +32,7 @@ def _layers() -> list[str]:
 def test_the_order_of_the_rooms_is_the_one_that_is_checked() -> None:
     stated = blocks(read("docs/architecture.md"), "")[-1].split("\n")
     assert [line for line in stated if line] == [re.sub(r"[()]", "", layer) for layer in _layers()]
-    record = " ".join(blocks(read("docs/decisions/0001-the-house-and-its-order.md"), "")[0].split())
+    record = " ".join(blocks(read("docs/decisions/0001-packages-and-their-order.md"), "")[0].split())
     assert record == " > ".join(re.sub(r"[()]", "", layer) for layer in _layers())
 
 

@@ -141,7 +141,7 @@ def test_a_transaction_finds_and_changes_nothing_of_another_account(store: AnySt
     assert replace(snapshot_of(store), version=0) == replace(stored, version=0)
 
 
-def test_nothing_of_one_account_names_what_another_has(store: AnyStore) -> None:
+def test_no_row_of_one_account_refers_to_another_account(store: AnyStore) -> None:
     policy = managed_policy()
     with store.transaction() as tx:
         tx.managed_policies.insert(policy)
@@ -169,7 +169,7 @@ def test_an_aggregate_of_another_account_is_not_written(store: AnyStore) -> None
                 getattr(tx, field).insert(in_other(AGGREGATES[field]))
 
 
-def test_what_the_installation_has_every_account_sees(store: AnyStore) -> None:
+def test_every_account_sees_the_installations_rows(store: AnyStore) -> None:
     other = store.next_snapshot(account_id=OTHER)
     with store.transaction() as tx:
         tx.sealing_keys.insert(sealing_key())

@@ -61,7 +61,7 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("rows", [30_000, pytest.param(300_000, marks=pytest.mark.long)])
-def test_a_trail_that_grew_fast_is_cut_to_its_bound_and_the_file_shrinks_while_writers_go_on(
+def test_a_fast_growing_trail_is_bounded_and_the_file_shrinks_while_writers_continue(
     sqlite_store: SqlStore, path: Path, rows: int
 ) -> None:
     fill(path, sqlite_store, rows)
@@ -102,7 +102,7 @@ def test_a_trail_that_grew_fast_is_cut_to_its_bound_and_the_file_shrinks_while_w
     )
 
 
-def test_events_go_once_they_are_old(sqlite_store: SqlStore) -> None:
+def test_old_events_are_deleted(sqlite_store: SqlStore) -> None:
     with sqlite_store.transaction() as tx:
         tx.audit.append([audit_event(n, at=NOW + timedelta(days=n)) for n in range(10)])
     clock = ManualClock(NOW + timedelta(days=10))
@@ -114,7 +114,7 @@ def test_events_go_once_they_are_old(sqlite_store: SqlStore) -> None:
     assert (pruning.once(), pruning.once()) == (1, None)
 
 
-def test_a_small_free_space_is_kept_for_what_is_written_next(sqlite_store: SqlStore) -> None:
+def test_some_free_space_stays_for_later_writes(sqlite_store: SqlStore) -> None:
     with sqlite_store.transaction() as tx:
         tx.audit.append([audit_event(n) for n in range(2_000)])
     pruning = retention(sqlite_store, most_bytes=0)

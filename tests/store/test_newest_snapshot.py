@@ -137,7 +137,7 @@ def audit(store: SqlStore, n: int) -> None:
         tx.audit.append([audit_event(n)])
 
 
-async def test_what_one_edge_wrote_the_other_decides_by_at_once(
+async def test_one_edges_write_takes_effect_at_once_on_the_other(
     sqlite_store: SqlStore, other_edges_store: SqlStore
 ) -> None:
     async with AsyncExitStack() as stack:
@@ -155,9 +155,7 @@ async def test_what_one_edge_wrote_the_other_decides_by_at_once(
             one, other = other, one
 
 
-async def test_where_nothing_was_committed_nothing_is_loaded(
-    source: SqlSnapshotSource, watched: WatchedStore
-) -> None:
+async def test_without_a_commit_nothing_is_loaded(source: SqlSnapshotSource, watched: WatchedStore) -> None:
     first = await source.newest()
     assert all([await source.newest() is first for _ in range(100)])
     assert watched.loads == 1
@@ -173,7 +171,7 @@ async def test_audit_events_load_nothing(
     assert watched.loads == 1
 
 
-async def test_requests_that_come_at_once_share_a_load(
+async def test_concurrent_requests_share_a_load(
     source: SqlSnapshotSource, watched: WatchedStore, other_edges_store: SqlStore
 ) -> None:
     write(other_edges_store, 1)
@@ -204,7 +202,7 @@ async def until_loads(watched: WatchedStore, count: int) -> None:
             await asyncio.sleep(0.001)
 
 
-async def test_requests_that_are_given_up_take_no_load_with_them(
+async def test_canceled_requests_do_not_cancel_the_load(
     source: SqlSnapshotSource, watched: WatchedStore, other_edges_store: SqlStore
 ) -> None:
     write(other_edges_store, 1)
@@ -239,7 +237,7 @@ async def test_a_change_that_cannot_be_loaded_is_refused_and_not_overlooked(
     assert (health.serving, health.misses_a_change, health.store_available) == (True, False, True)
 
 
-async def test_a_store_that_hangs_is_waited_for_once(
+async def test_only_one_wait_for_a_hanging_store_is_long(
     watched: WatchedStore, other_edges_store: SqlStore
 ) -> None:
     async with AsyncExitStack() as stack:
@@ -314,7 +312,7 @@ def stopped(code: str, path: Path, n: int) -> Iterator["subprocess.Popen[bytes]"
         child.wait()
 
 
-async def test_a_writer_that_is_stopped_after_its_commit_has_told_every_edge(
+async def test_a_writer_stopped_after_its_commit_has_informed_every_edge(
     source: SqlSnapshotSource, watched: WatchedStore, path: Path
 ) -> None:
     """There is nothing left for it to do: the commit itself has raised the counter."""
@@ -377,7 +375,7 @@ async def test_an_edge_that_hangs_delays_no_write(
             assert (await source.newest()).role_named(f"role-{n}") is not None
 
 
-async def test_another_process_that_opens_and_closes_the_store_takes_nothing_away(
+async def test_another_process_that_opens_and_closes_the_store_changes_nothing(
     source: SqlSnapshotSource, path: Path
 ) -> None:
     """The last process to close the file removes the log; this one still has it, and its locks say so."""
@@ -406,7 +404,7 @@ async def test_without_the_wal_index_in_memory_sqlite_is_asked_each_time(
         assert store.loads == 6
 
 
-def test_a_wal_index_that_follows_no_commit_is_believed_no_more(sqlite_store: SqlStore) -> None:
+def test_a_wal_index_that_misses_a_commit_is_no_longer_trusted(sqlite_store: SqlStore) -> None:
     probe = a_probe(sqlite_store, index=StandingStill())
     probe.changed()
     with capture_logs() as logs:

@@ -75,7 +75,7 @@ async def test_a_change_is_seen_at_once_where_it_was_made(sqlite_store: SqlStore
     await source.stop()
 
 
-async def test_a_change_is_noticed_without_being_told(
+async def test_a_change_is_detected_without_a_notification(
     source: SqlSnapshotSource, sqlite_store: SqlStore
 ) -> None:
     for n in range(1, 4):
@@ -84,7 +84,7 @@ async def test_a_change_is_noticed_without_being_told(
         assert (await source.wait_beyond(version, 20)).role_named(f"role-{n}") is not None
 
 
-async def test_one_snapshot_stays_as_it_was(source: SqlSnapshotSource, sqlite_store: SqlStore) -> None:
+async def test_a_snapshot_never_changes(source: SqlSnapshotSource, sqlite_store: SqlStore) -> None:
     held = source.current()
     write(sqlite_store, 1)
     await source.refresh()
@@ -92,12 +92,12 @@ async def test_one_snapshot_stays_as_it_was(source: SqlSnapshotSource, sqlite_st
     assert held is not source.current()
 
 
-async def test_waiting_ends_with_the_current_snapshot_when_the_time_is_up(source: SqlSnapshotSource) -> None:
+async def test_waiting_ends_with_the_current_snapshot_after_the_timeout(source: SqlSnapshotSource) -> None:
     assert await source.wait_beyond(source.current().version, 0.01) is source.current()
     assert await source.wait_beyond(-1, NEVER) is source.current()
 
 
-async def test_whoever_waits_is_answered_when_the_edge_ends(source: SqlSnapshotSource) -> None:
+async def test_waiting_calls_are_answered_when_the_edge_ends(source: SqlSnapshotSource) -> None:
     waiting = asyncio.create_task(source.wait_beyond(source.current().version, NEVER))
     await asyncio.sleep(0)  # it has begun to wait
     source.end_waiting()
@@ -105,7 +105,7 @@ async def test_whoever_waits_is_answered_when_the_edge_ends(source: SqlSnapshotS
     assert await source.wait_beyond(source.current().version, NEVER) is source.current()
 
 
-async def test_audit_events_wake_nobody(source: SqlSnapshotSource, sqlite_store: SqlStore) -> None:
+async def test_audit_events_wake_no_waiter(source: SqlSnapshotSource, sqlite_store: SqlStore) -> None:
     before = source.current()
     with sqlite_store.transaction() as tx:
         tx.audit.append([audit_event()])
@@ -121,7 +121,7 @@ async def test_before_the_start_nothing_is_served(sqlite_store: SqlStore, clock:
     assert source.health().version == -1
 
 
-async def test_decisions_go_on_without_the_store_for_the_stated_bound(
+async def test_decisions_continue_without_the_store_up_to_the_bound(
     source: SqlSnapshotSource, sqlite_store: SqlStore, clock: ManualClock, tmp_path: Path
 ) -> None:
     path = tmp_path / "tabard.db"
@@ -239,7 +239,7 @@ async def test_a_refresh_that_comes_while_another_loads_gets_a_load_of_its_own(
     await source.stop()
 
 
-async def test_stopping_leaves_no_thread_no_task_and_nobody_waiting(
+async def test_stopping_leaves_no_thread_no_task_and_no_waiter(
     sqlite_store: SqlStore, clock: ManualClock
 ) -> None:
     threads, tasks = set(threading.enumerate()), asyncio.all_tasks()

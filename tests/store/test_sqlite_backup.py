@@ -46,7 +46,9 @@ def backup(sqlite_store: SqlStore, tmp_path: Path) -> Path:
     return target
 
 
-def test_a_backup_holds_what_is_only_in_the_write_ahead_log(sqlite_store: SqlStore, tmp_path: Path) -> None:
+def test_a_backup_contains_writes_that_are_only_in_the_write_ahead_log(
+    sqlite_store: SqlStore, tmp_path: Path
+) -> None:
     """`cp` of the store's file alone would miss it, which is shown too."""
     written(sqlite_store, 1, 2, 3)
     shutil.copy(tmp_path / "tabard.db", tmp_path / "copied.db")
@@ -87,7 +89,7 @@ def test_every_write_acknowledged_before_the_backup_is_in_it(tmp_path: Path) -> 
         writer.communicate()
 
 
-def test_a_backup_is_its_owners_alone_and_leaves_nothing_beside_it(backup: Path) -> None:
+def test_only_its_owner_can_read_a_backup_and_no_other_file_remains(backup: Path) -> None:
     assert stat.S_IMODE(backup.stat().st_mode) == 0o600
     assert {each.name for each in backup.parent.iterdir() if not each.name.startswith("tabard.db")} == {
         backup.name
@@ -159,7 +161,7 @@ def test_a_backup_with_one_changed_letter_is_refused(backup: Path, tmp_path: Pat
         copy_backup(backup, tmp_path / "restored.db")
 
 
-def test_every_changed_row_is_noticed(backup: Path, tmp_path: Path) -> None:
+def test_every_changed_row_is_detected(backup: Path, tmp_path: Path) -> None:
     with closing(sqlite3.connect(backup)) as connection:
         connection.execute("DELETE FROM audit_events WHERE rowid = 1")
         connection.commit()

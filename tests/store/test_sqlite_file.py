@@ -26,7 +26,7 @@ def pragma(store: SqlStore, name: str) -> object:
         return connection.exec_driver_sql(f"PRAGMA {name}").scalar()
 
 
-def test_the_file_is_its_owners_alone(tmp_path: Path) -> None:
+def test_only_its_owner_can_read_the_file(tmp_path: Path) -> None:
     previous = os.umask(0)
     try:
         store = open_account(tmp_path / "tabard.db")
@@ -47,7 +47,7 @@ def test_a_file_that_others_may_read_is_made_private(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_commits_are_durable_and_references_are_kept(sqlite_store: SqlStore) -> None:
+def test_commits_are_durable_and_references_are_enforced(sqlite_store: SqlStore) -> None:
     assert pragma(sqlite_store, "journal_mode") == "wal"
     assert pragma(sqlite_store, "synchronous") == 2
     assert pragma(sqlite_store, "foreign_keys") == 1
@@ -98,7 +98,7 @@ def test_the_partial_indexes_are_migrated_too(sqlite_store: SqlStore) -> None:
         ("SELECT * FROM roles WHERE account_id = 'a' AND name_key = 'x'", "sqlite_autoindex_roles"),
     ],
 )
-def test_look_ups_use_their_index(sqlite_store: SqlStore, query: str, index: str) -> None:
+def test_lookups_use_their_index(sqlite_store: SqlStore, query: str, index: str) -> None:
     with sqlite_store.database.engine.connect() as connection:
         plan = str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}").all())
     assert index in plan
@@ -156,7 +156,7 @@ def test_a_lock_held_by_another_process_is_store_unavailable(sqlite_store: SqlSt
         tx.roles.insert(role())
 
 
-def test_writers_of_one_process_take_turns(sqlite_store: SqlStore) -> None:
+def test_writers_of_one_process_queue(sqlite_store: SqlStore) -> None:
     def write(first: int) -> None:
         for n in range(first, first + 10):
             with sqlite_store.transaction() as tx:
@@ -209,7 +209,7 @@ def test_a_damaged_file_is_store_unavailable(tmp_path: Path) -> None:
         open_sqlite_store(path, vault=ClearVault())
 
 
-def test_a_folder_that_is_not_there_is_store_unavailable(tmp_path: Path) -> None:
+def test_a_missing_folder_is_store_unavailable(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable, match="No such file"):
         open_sqlite_store(tmp_path / "absent" / "tabard.db", vault=ClearVault())
 
@@ -221,7 +221,7 @@ def test_a_closed_store_is_unavailable(tmp_path: Path) -> None:
         pytest.fail("began on a closed store")
 
 
-def test_errors_hold_nothing_that_was_written(sqlite_store: SqlStore) -> None:
+def test_errors_quote_no_written_values(sqlite_store: SqlStore) -> None:
     with sqlite_store.transaction() as tx:
         tx.access_keys.insert(access_key())
         with pytest.raises(AlreadyStored) as refused:

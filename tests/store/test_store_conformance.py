@@ -48,14 +48,14 @@ from tests.support.any_store import AnyStore, snapshot_of
 INLINE = (InlinePolicy("zeta", allows("s3:PutObject")), InlinePolicy("alpha", allows("sqs:*")))
 
 
-def test_what_a_transaction_wrote_is_there_after_it(store: AnyStore) -> None:
+def test_a_committed_write_is_stored(store: AnyStore) -> None:
     with store.transaction() as tx:
         tx.roles.insert(role())
     with store.transaction() as tx:
         assert tx.roles.get(role().role_id) == role()
 
 
-def test_nothing_of_a_transaction_that_failed_is_there(store: AnyStore) -> None:
+def test_a_failed_transaction_stores_nothing(store: AnyStore) -> None:
     before = snapshot_of(store)
     with contextlib.suppress(RuntimeError), store.transaction() as tx:
         tx.roles.insert(role())
@@ -135,7 +135,7 @@ def test_managed_policies_keep_their_versions_in_order(store: AnyStore) -> None:
         assert tx.managed_policies.get(policy.arn) is None
 
 
-def test_groups_keep_everything_in_order_and_know_who_is_in_them(store: AnyStore) -> None:
+def test_groups_keep_everything_in_order_and_list_their_members(store: AnyStore) -> None:
     policies = [managed_policy(n) for n in (1, 2)]
     full = group(inline=INLINE, attached=tuple(policy.arn for policy in reversed(policies)))
     members = [user(n, groups=(group(2).group_id, full.group_id)) for n in (2, 1)]
@@ -265,7 +265,7 @@ def test_an_instance_has_at_most_one_active_association(store: AnyStore) -> None
     assert active == association(2, state=AssociationState.ASSOCIATED)
 
 
-def test_images_hosts_and_keys_come_back_as_they_went(store: AnyStore) -> None:
+def test_images_hosts_and_keys_are_read_as_written(store: AnyStore) -> None:
     with store.transaction() as tx:
         tx.images.insert(image())
         tx.hosts.insert(host())
@@ -292,7 +292,7 @@ def test_images_hosts_and_keys_come_back_as_they_went(store: AnyStore) -> None:
         assert tx.sealing_keys.all() == []
 
 
-def test_the_later_revocation_stays_and_goes_when_its_time_is_up(store: AnyStore) -> None:
+def test_the_later_revocation_stays_until_it_expires(store: AnyStore) -> None:
     with store.transaction() as tx:
         tx.revocations.record(revocation(not_before=NOW))
         tx.revocations.record(revocation(not_before=NOW - HOUR, forget_after=NOW + HOUR))
@@ -308,7 +308,7 @@ def test_the_later_revocation_stays_and_goes_when_its_time_is_up(store: AnyStore
     assert snapshot.revoked_at("session", revocation().subject_id) is None
 
 
-def test_installation_facts_reach_the_snapshot(empty_store: AnyStore) -> None:
+def test_installation_settings_reach_the_snapshot(empty_store: AnyStore) -> None:
     assert snapshot_of(empty_store).account_id == ""
     assert snapshot_of(empty_store).partition == "aws"
     with empty_store.transaction() as tx:
@@ -437,7 +437,7 @@ FOUND = {
 
 
 @pytest.mark.parametrize("case", WANTED)
-def test_events_are_found_by_what_a_reader_wants(store: AnyStore, case: str) -> None:
+def test_events_are_found_by_a_readers_filter(store: AnyStore, case: str) -> None:
     changed = msgspec.structs.replace
     user_arn = f"arn:aws:iam::{ACCOUNT_ID}:user/team/alice"
     other = "i-0000000000000000a"
@@ -464,7 +464,7 @@ def test_events_are_found_by_what_a_reader_wants(store: AnyStore, case: str) -> 
         assert [number for number, _ in tx.audit.page(limit=9, wanted=wanted).events] == FOUND[case]
 
 
-def test_an_action_has_a_wildcard_at_its_end_alone() -> None:
+def test_an_action_has_a_wildcard_only_at_its_end() -> None:
     with pytest.raises(ValueError, match="at its end"):
         EventFilter(action="s3:*Object")
 
@@ -506,7 +506,7 @@ def test_every_write_makes_a_newer_snapshot(store: AnyStore) -> None:
     assert seen == sorted(set(seen))
 
 
-def test_what_an_instance_wrote_is_kept_and_is_in_no_snapshot(store: AnyStore) -> None:
+def test_console_output_is_stored_and_is_in_no_snapshot(store: AnyStore) -> None:
     output = ConsoleOutput(instance_id="i-00000000000000001", output=b"\x00\xff\n", told_at=NOW)
     with store.transaction() as tx:
         assert tx.console_outputs.get(output.instance_id) is None
@@ -579,7 +579,7 @@ def test_a_join_token_is_claimed_once_and_only_within_its_time(store: AnyStore) 
     assert snapshot_of(store).join_tokens == {}
 
 
-def test_an_alias_is_one_accounts_alone(store: AnyStore) -> None:
+def test_only_one_account_has_an_alias(store: AnyStore) -> None:
     with store.transaction() as tx:
         tx.account_aliases.insert(account_alias("mine"))
         assert tx.account_aliases.all() == [account_alias("mine")]

@@ -78,7 +78,7 @@ async def test_a_change_by_another_process_reaches_the_snapshot_by_itself(
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_whatever_was_acknowledged_is_there_after_kill_9(tmp_path: Path, seed: int) -> None:
+def test_every_acknowledged_write_survives_kill_9(tmp_path: Path, seed: int) -> None:
     path = tmp_path / "tabard.db"
     dice = random.Random(seed)
     acknowledged: list[int] = []

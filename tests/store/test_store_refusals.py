@@ -39,7 +39,7 @@ from tests.support.any_store import AnyStore, snapshot_of
         ("sealing_keys", sealing_key(1), sealing_key(1)),
     ],
 )
-def test_a_key_or_name_is_stored_once_and_the_transaction_may_go_on(
+def test_a_key_or_name_is_stored_once_and_the_transaction_can_continue(
     store: AnyStore, noun: str, one: object, clash: object
 ) -> None:
     with store.transaction() as tx:
@@ -67,7 +67,7 @@ def test_a_key_or_name_is_stored_once_and_the_transaction_may_go_on(
         ),
     ],
 )
-def test_an_update_takes_no_other_ones_name(
+def test_an_update_cannot_take_another_aggregates_name(
     store: AnyStore, noun: str, first: object, second: object, renamed: object
 ) -> None:
     with store.transaction() as tx:
@@ -90,14 +90,14 @@ def test_an_update_takes_no_other_ones_name(
         ("access_keys", access_key()),
     ],
 )
-def test_what_is_not_there_cannot_be_updated(store: AnyStore, noun: str, absent: object) -> None:
+def test_a_missing_aggregate_cannot_be_updated(store: AnyStore, noun: str, absent: object) -> None:
     before = snapshot_of(store)
     with store.transaction() as tx, pytest.raises(NotStored):
         getattr(tx, noun).update(absent)
     assert snapshot_of(store) == before
 
 
-def test_deleting_what_is_not_there_changes_nothing(store: AnyStore) -> None:
+def test_deleting_a_missing_aggregate_changes_nothing(store: AnyStore) -> None:
     before = snapshot_of(store)
     with store.transaction() as tx:
         for noun in (
@@ -116,7 +116,7 @@ def test_deleting_what_is_not_there_changes_nothing(store: AnyStore) -> None:
     assert snapshot_of(store) == before
 
 
-def test_nothing_is_left_naming_what_is_not_there(store: AnyStore) -> None:
+def test_no_reference_to_a_missing_aggregate_remains(store: AnyStore) -> None:
     policy, held = managed_policy(), role(1)
     with store.transaction() as tx:
         with pytest.raises(StillReferenced):

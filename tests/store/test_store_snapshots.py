@@ -105,7 +105,7 @@ def write_something(tx: Transaction, dice: random.Random) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_deltas_lead_where_reading_anew_leads_and_every_store_agrees(
+def test_deltas_give_the_same_snapshot_as_a_reload_in_every_store(
     sqlite_store: SqlStore, memory_store: MemoryStore, seed: int
 ) -> None:
     following = sqlite_store.next_snapshot()
@@ -132,7 +132,7 @@ def test_deltas_lead_where_reading_anew_leads_and_every_store_agrees(
     assert written > 10
 
 
-def test_a_reader_behind_the_journal_reads_everything_anew(sqlite_store: SqlStore) -> None:
+def test_a_reader_behind_the_journal_reloads_everything(sqlite_store: SqlStore) -> None:
     behind = sqlite_store.next_snapshot()
     for n in range(1, 6):
         with sqlite_store.transaction() as tx:
@@ -151,7 +151,7 @@ def test_a_reader_behind_the_journal_reads_everything_anew(sqlite_store: SqlStor
     assert len(newest.roles) == 30
 
 
-def test_a_snapshot_from_another_life_of_the_store_is_read_anew(sqlite_store: SqlStore) -> None:
+def test_a_snapshot_of_a_former_store_is_reloaded(sqlite_store: SqlStore) -> None:
     with sqlite_store.transaction() as tx:
         tx.roles.insert(role())
     newest = sqlite_store.next_snapshot()
@@ -163,7 +163,7 @@ def test_an_unchanged_store_gives_the_same_snapshot(sqlite_store: SqlStore) -> N
     assert sqlite_store.next_snapshot(snapshot) is snapshot
 
 
-def test_what_did_not_change_is_shared_with_the_snapshot_before(sqlite_store: SqlStore) -> None:
+def test_unchanged_mappings_are_shared_with_the_former_snapshot(sqlite_store: SqlStore) -> None:
     with sqlite_store.transaction() as tx:
         tx.roles.insert(role())
         tx.users.insert(user())

@@ -42,7 +42,7 @@ def request_for(key: Key) -> str:
     return request.public_bytes(serialization.Encoding.PEM).decode()
 
 
-def test_a_host_certificate_says_whose_the_key_is_whatever_its_request_says() -> None:
+def test_a_host_certificate_names_the_host_whatever_its_request_names() -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     request = read_certificate_request(request_for(key))
     ca = authority()
@@ -75,7 +75,7 @@ def test_an_edge_certificate_has_the_name_of_all_edges_and_its_addresses() -> No
         verifier.build_client_verifier().verify(issued, [])
 
 
-def test_the_authority_is_opened_by_its_own_master_key_alone() -> None:
+def test_only_its_own_master_key_opens_the_authority() -> None:
     facts = dict(new_certificate_authority(VAULT, account_id="111122223333", now=NOW))
     ca = open_certificate_authority(facts, VAULT)
     assert len(ca.fingerprint) == 64
@@ -119,7 +119,7 @@ def test_a_request_has_to_prove_its_own_key_on_p_256() -> None:
             read_certificate_request(pem)
 
 
-def test_a_certificate_that_names_nobody_is_nobodys() -> None:
+def test_a_certificate_without_a_host_identifies_nobody() -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Tabard")])
     certificate = (

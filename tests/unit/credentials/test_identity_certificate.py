@@ -26,7 +26,7 @@ def settings() -> dict[str, str]:
     return dict(new_identity_certificate(VAULT, account_id="123456789012", now=NOW))
 
 
-def test_it_vouches_for_nobody_but_itself_and_lives_long() -> None:
+def test_the_identity_certificate_signs_only_itself_and_is_long_lived() -> None:
     certificate = open_identity_key(settings(), VAULT).certificate
     assert certificate.issuer == certificate.subject
     assert "account 123456789012" in certificate.subject.rfc4514_string()
@@ -35,7 +35,7 @@ def test_it_vouches_for_nobody_but_itself_and_lives_long() -> None:
     assert not certificate.extensions.get_extension_for_class(BasicConstraints).value.ca
 
 
-def test_its_key_is_encrypted_where_it_is_kept() -> None:
+def test_its_stored_key_is_encrypted() -> None:
     sealed = base64.b64decode(settings()[SEALED_KEY])
     with pytest.raises(ValueError, match="does not open"):
         open_identity_key(settings(), MasterKey.from_bytes(b"\1" * 32))
@@ -51,7 +51,7 @@ def test_the_same_document_gets_the_same_signatures() -> None:
 
 
 @pytest.mark.parametrize("missing", [CERTIFICATE, SEALED_KEY])
-def test_without_one_nothing_is_signed(missing: str) -> None:
+def test_without_a_certificate_nothing_is_signed(missing: str) -> None:
     with pytest.raises(ValueError, match="no identity certificate"):
         open_identity_key({name: value for name, value in settings().items() if name != missing}, VAULT)
 

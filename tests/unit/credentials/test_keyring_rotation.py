@@ -117,7 +117,7 @@ def test_the_keyring_of_a_snapshot_is_opened_once_and_again_when_its_keys_change
     assert keyrings.of(rotated) is not opened
 
 
-def test_a_keyring_that_does_not_open_is_not_kept_in_the_place_of_one_that_does() -> None:
+def test_an_unreadable_keyring_does_not_replace_a_readable_one() -> None:
     keyrings = OpenedKeyrings(VAULT)
     good = snapshot(new_sealing_key(VAULT, now=NOW))
     foreign = snapshot(new_sealing_key(MasterKey.from_bytes(bytes(32)), now=NOW))

@@ -31,14 +31,14 @@ def path(tmp_path: Path) -> Path:
 
 
 @given(st.binary(max_size=100), st.text(max_size=20))
-def test_what_was_sealed_opens_under_its_label_alone(secret: bytes, label: str) -> None:
+def test_a_ciphertext_opens_only_under_its_label(secret: bytes, label: str) -> None:
     sealed = VAULT.seal(secret, label=label)
     assert VAULT.open(sealed, label=label) == secret
     with pytest.raises(ValueError, match="does not open under this master key"):
         VAULT.open(sealed, label=label + "x")
 
 
-def test_nothing_is_sealed_twice_alike() -> None:
+def test_two_ciphertexts_of_one_text_differ() -> None:
     assert VAULT.seal(b"secret", label="x") != VAULT.seal(b"secret", label="x")
 
 
@@ -49,7 +49,7 @@ def test_a_stolen_store_opens_under_no_other_master_key() -> None:
         MasterKey.from_bytes(bytes(32)).open(sealed, label="AKIAIOSFODNN7EXAMPLE")
 
 
-def test_every_byte_of_what_is_sealed_counts() -> None:
+def test_every_changed_byte_of_a_ciphertext_is_detected() -> None:
     sealed = VAULT.seal(b"secret", label="x")
     for at in range(len(sealed)):
         altered = sealed[:at] + bytes([sealed[at] ^ 1]) + sealed[at + 1 :]
@@ -68,7 +68,7 @@ def test_a_key_has_32_bytes(path: Path, size: int, comparison: str) -> None:
         read_master_key(path)
 
 
-def test_a_new_key_is_random_durable_and_its_owners_alone(path: Path) -> None:
+def test_a_new_key_is_random_durable_and_readable_only_by_its_owner(path: Path) -> None:
     created = create_master_key(path)
     assert path.stat().st_mode & 0o777 == 0o600
     assert len(path.read_bytes()) == 32
@@ -89,7 +89,7 @@ def test_a_loose_umask_does_not_open_the_file(path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_key_that_is_there_is_never_replaced(path: Path) -> None:
+def test_an_existing_key_is_never_replaced(path: Path) -> None:
     first = create_master_key(path)
     content = path.read_bytes()
     second = create_master_key(path)
@@ -117,7 +117,7 @@ def test_of_many_creators_one_wins_and_all_read_the_same_key(path: Path) -> None
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o601, 0o610, 0o777])
-def test_a_key_that_others_may_touch_is_refused(path: Path, mode: int) -> None:
+def test_a_key_that_others_can_access_is_refused(path: Path, mode: int) -> None:
     create_master_key(path)
     path.chmod(mode)
     with pytest.raises(MasterKeyUnusable, match=re.escape(f"has mode {mode:04o}; it must be 0600")):
@@ -138,7 +138,7 @@ def test_a_key_of_another_user_is_refused(path: Path, monkeypatch: pytest.Monkey
         read_master_key(path)
 
 
-def test_a_missing_key_is_said_to_be_missing(path: Path) -> None:
+def test_a_missing_key_is_reported_as_missing(path: Path) -> None:
     with pytest.raises(MasterKeyUnusable, match="cannot be opened: No such file or directory"):
         read_master_key(path)
 
@@ -151,7 +151,7 @@ def test_a_link_is_not_followed(path: Path) -> None:
         read_master_key(link)
 
 
-def test_what_is_no_plain_file_is_refused_and_not_waited_for(path: Path) -> None:
+def test_a_special_file_is_refused_without_waiting(path: Path) -> None:
     os.mkfifo(path, 0o600)
     with pytest.raises(MasterKeyUnusable, match="is not a plain file"):
         read_master_key(path)
@@ -161,7 +161,7 @@ def test_what_is_no_plain_file_is_refused_and_not_waited_for(path: Path) -> None
         read_master_key(folder)
 
 
-def test_systemd_may_bring_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_systemd_can_provide_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
     assert systemd_master_key_path() is None
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
@@ -170,7 +170,7 @@ def test_systemd_may_bring_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert systemd_master_key_path() == tmp_path / SYSTEMD_CREDENTIAL
 
 
-def test_a_credential_of_systemds_is_taken_whole_or_refused_by_its_name(tmp_path: Path) -> None:
+def test_a_systemd_credential_has_the_right_size_or_is_refused_by_name(tmp_path: Path) -> None:
     """Its owner and mode are systemd's, which nobody else can set."""
     credential = tmp_path / SYSTEMD_CREDENTIAL
     credential.write_bytes(bytes(32))
@@ -185,14 +185,14 @@ def test_a_credential_of_systemds_is_taken_whole_or_refused_by_its_name(tmp_path
         read_systemd_master_key_bytes(credential)
 
 
-def test_a_damaged_key_is_refused_by_its_name(path: Path) -> None:
+def test_a_damaged_key_is_refused_with_its_path(path: Path) -> None:
     path.write_bytes(bytes(33))
     path.chmod(0o600)
     with pytest.raises(MasterKeyUnusable, match=re.escape(f"{path} is damaged (a master key has 32 bytes")):
         read_master_key(path)
 
 
-def test_a_key_is_kept_unless_another_is_there(path: Path) -> None:
+def test_a_key_is_written_unless_another_exists(path: Path) -> None:
     assert keep_master_key(path, b"k" * 32)
     assert keep_master_key(path, b"k" * 32)
     assert not keep_master_key(path, b"x" * 32)
@@ -200,7 +200,7 @@ def test_a_key_is_kept_unless_another_is_there(path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_another_installations_key_is_said_to_be_that() -> None:
+def test_another_installations_key_is_reported_as_such() -> None:
     assert "does not open the store: it is another installation's" in str(
         refuse_other_master_key("the store")
     )

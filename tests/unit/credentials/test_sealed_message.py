@@ -17,7 +17,7 @@ def test_a_message_opens_under_the_keyring_that_sealed_it() -> None:
 
 
 @pytest.mark.parametrize("message", ["", "AgAA", "!!", "A" * 200])
-def test_what_was_not_sealed_here_does_not_open(message: str) -> None:
+def test_a_text_that_was_not_sealed_here_does_not_open(message: str) -> None:
     with pytest.raises(MessageNotOurs):
         open_message(message, keyring())
 

@@ -73,7 +73,7 @@ _sessions = st.builds(
 
 
 @given(_sessions)
-def test_what_was_sealed_is_what_is_opened(session: Session) -> None:
+def test_an_opened_token_gives_the_sealed_session(session: Session) -> None:
     token = seal(session, KEYRING)
     assert open_token(token, KEYRING) == session
     assert token.isascii()
@@ -81,7 +81,7 @@ def test_what_was_sealed_is_what_is_opened(session: Session) -> None:
 
 
 @given(st.binary(max_size=200), st.integers(0, 255), st.integers(0, 255))
-def test_an_envelope_opens_only_as_what_it_was_sealed_as(content: bytes, version: int, other: int) -> None:
+def test_an_envelope_opens_only_as_its_own_kind(content: bytes, version: int, other: int) -> None:
     text = seal_envelope(content, KEYRING, version=version)
     assert open_envelope(text, KEYRING, version=version) == content
     if other != version:
@@ -91,18 +91,18 @@ def test_an_envelope_opens_only_as_what_it_was_sealed_as(content: bytes, version
 
 @settings(max_examples=200)
 @given(st.text(max_size=100))
-def test_no_text_but_ours_opens(text: str) -> None:
+def test_only_our_own_texts_open(text: str) -> None:
     with pytest.raises(TokenNotOurs):
         open_token(text, KEYRING)
     with pytest.raises(MessageNotOurs):
         open_message(text, KEYRING)
 
 
-def test_the_same_session_is_never_sealed_twice_alike() -> None:
+def test_two_tokens_of_one_session_differ() -> None:
     assert seal(SESSION, KEYRING) != seal(SESSION, KEYRING)
 
 
-def test_every_bit_of_a_token_counts() -> None:
+def test_every_changed_bit_of_a_token_is_detected() -> None:
     token = seal(SESSION, KEYRING)
     for at in range(len(token)):
         for other in "AZaz09-_":
@@ -113,14 +113,14 @@ def test_every_bit_of_a_token_counts() -> None:
 
 
 @pytest.mark.parametrize("surplus", ["=", "==", "A", "\n", " ", "!"])
-def test_nothing_is_added_to_a_token(surplus: str) -> None:
+def test_a_longer_token_is_refused(surplus: str) -> None:
     token = seal(SESSION, KEYRING)
     for altered in (token + surplus, surplus + token, token[:9] + surplus + token[9:]):
         with pytest.raises(TokenNotOurs):
             open_token(altered, KEYRING)
 
 
-def test_nothing_is_taken_from_a_token() -> None:
+def test_a_shorter_token_is_refused() -> None:
     token = seal(SESSION, KEYRING)
     for length in range(len(token)):
         with pytest.raises(TokenNotOurs):
@@ -148,14 +148,14 @@ def test_the_newest_key_seals_and_every_key_opens() -> None:
         open_token(seal(SESSION, both), old)
 
 
-def test_a_message_is_no_token_and_a_token_no_message() -> None:
+def test_a_message_does_not_open_as_a_token_nor_a_token_as_a_message() -> None:
     with pytest.raises(TokenNotOurs):
         open_token(seal_message("hello", KEYRING), KEYRING)
     with pytest.raises(MessageNotOurs):
         open_message(seal(SESSION, KEYRING), KEYRING)
 
 
-def test_what_is_sealed_as_a_token_but_says_nothing_like_one_is_refused() -> None:
+def test_a_sealed_token_with_other_content_is_refused() -> None:
     for content in (b"", b"\x00", msgspec.msgpack.encode(["too", "short"])):
         with pytest.raises(TokenNotOurs):
             open_token(seal_envelope(content, KEYRING, version=1), KEYRING)
@@ -178,7 +178,7 @@ def test_a_token_is_bounded_and_the_refusal_says_by_how_much_it_is_too_large() -
         open_token("A" * (MAX_TOKEN_CHARACTERS + 1), KEYRING)
 
 
-def test_a_message_says_what_was_sealed_and_is_cut_where_it_is_too_long() -> None:
+def test_an_opened_message_gives_its_text_cut_at_the_limit() -> None:
     assert open_message(seal_message("café", KEYRING), KEYRING) == "café"
     long = "x" * (MAX_TEXT_BYTES - 1) + "é" * 10
     assert open_message(seal_message(long, KEYRING), KEYRING) == "x" * (MAX_TEXT_BYTES - 1)
@@ -188,7 +188,7 @@ def _with(policies: tuple[str, ...]) -> Session:
     return replace(SESSION, session_policies=policies)
 
 
-def test_what_a_token_holds_is_shown_without_its_secret() -> None:
+def test_the_repr_of_a_tokens_content_has_no_secret() -> None:
     claims = sealing._decode(open_envelope(seal(SESSION, KEYRING), KEYRING, version=sealing._VERSION))
     assert SESSION.access_key_id in repr(claims)
     assert SESSION.secret_access_key not in repr(claims)

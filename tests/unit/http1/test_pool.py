@@ -84,7 +84,7 @@ async def pieces(*chunks: bytes) -> AsyncIterator[bytes]:
         yield chunk
 
 
-async def test_a_connection_is_kept_and_reused(tmp_path: Path) -> None:
+async def test_a_connection_is_pooled_and_reused(tmp_path: Path) -> None:
     async with upstream_and_pool(tmp_path, answering(*[OK] * 5)) as (upstream, pool):
         for _ in range(5):
             answer = await pool.request("GET", "/a?b", HOST)
@@ -141,7 +141,7 @@ async def test_a_body_without_framing_ends_with_the_connection(tmp_path: Path) -
         b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
     ],
 )
-async def test_a_broken_answer_is_never_taken_for_a_whole_one(tmp_path: Path, answer: bytes) -> None:
+async def test_a_broken_answer_is_never_accepted_as_complete(tmp_path: Path, answer: bytes) -> None:
     async def serve(_: Upstream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await read_head(reader)
         writer.write(answer)
@@ -161,7 +161,7 @@ async def test_surplus_bytes_after_an_answer_are_never_the_next_answer(tmp_path:
     assert upstream.connections == 3
 
 
-async def test_a_stale_kept_connection_is_retried_once(tmp_path: Path) -> None:
+async def test_a_stale_pooled_connection_causes_one_retry(tmp_path: Path) -> None:
     async def serve(up: Upstream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await read_head(reader)
         writer.write(OK)
@@ -292,7 +292,7 @@ async def test_an_early_refusal_is_passed_on_and_an_early_success_is_not(tmp_pat
             await until(lambda: not pool._connections)
 
 
-async def test_a_slow_reader_holds_the_upstream_back(tmp_path: Path) -> None:
+async def test_a_slow_reader_slows_the_upstream_down(tmp_path: Path) -> None:
     total, sent = 32 * 1024 * 1024, 0
 
     async def serve(_: Upstream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -315,7 +315,7 @@ async def test_a_slow_reader_holds_the_upstream_back(tmp_path: Path) -> None:
         assert len(pool._idle) == 1
 
 
-async def test_a_slow_upstream_holds_the_body_back(tmp_path: Path) -> None:
+async def test_a_slow_upstream_slows_the_body_down(tmp_path: Path) -> None:
     produced = 0
     go_on = asyncio.Event()
 
@@ -355,7 +355,7 @@ async def test_silence_is_bounded_before_and_within_the_answer(tmp_path: Path) -
             await answer.read(10)
 
 
-async def test_requests_beyond_the_limit_wait_their_turn(tmp_path: Path) -> None:
+async def test_requests_beyond_the_limit_wait_for_a_connection(tmp_path: Path) -> None:
     async with upstream_and_pool(tmp_path, answering(*[OK] * 50)) as (upstream, pool):
 
         async def one() -> bytes:
@@ -382,7 +382,7 @@ async def test_concurrent_requests_never_swap_answers(tmp_path: Path) -> None:
         await asyncio.gather(*[ask(number) for number in range(20)])
 
 
-async def test_a_cancelled_request_takes_its_connection_with_it(tmp_path: Path) -> None:
+async def test_a_canceled_request_closes_its_connection(tmp_path: Path) -> None:
     async with upstream_and_pool(tmp_path, answering(b"")) as (upstream, pool):
         task = asyncio.create_task(pool.request("GET", "/", HOST))
         await until(lambda: upstream.received)
@@ -436,6 +436,8 @@ async def test_idle_connections_are_closed_in_time(tmp_path: Path) -> None:
         ("/", (("x", "a\0"),)),
     ],
 )
-async def test_nothing_in_a_request_begins_another(target: str, headers: tuple[tuple[str, str], ...]) -> None:
+async def test_no_part_of_a_request_begins_another_request(
+    target: str, headers: tuple[tuple[str, str], ...]
+) -> None:
     with pytest.raises(ValueError, match="does not allow"):
         await Http1Pool(UnixTarget(path="none")).request("GET", target, headers)

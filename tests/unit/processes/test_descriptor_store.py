@@ -62,7 +62,7 @@ async def all_of(child: KeptDescriptors) -> list[Record]:
     return await asyncio.to_thread(lambda: list(child.all()))
 
 
-async def test_what_one_incarnation_keeps_the_next_finds(store: DescriptorStore, child_of: ChildOf) -> None:
+async def test_the_next_start_of_a_child_finds_its_records(store: DescriptorStore, child_of: ChildOf) -> None:
     listener = socket.create_server(("127.0.0.1", 0))
     address = listener.getsockname()
     child_of(store).keep("i-1", b"content", [listener.fileno()])
@@ -75,7 +75,7 @@ async def test_what_one_incarnation_keeps_the_next_finds(store: DescriptorStore,
     again.close()
 
 
-async def test_a_later_record_closes_the_former(store: DescriptorStore, child_of: ChildOf) -> None:
+async def test_a_new_record_closes_the_former_one(store: DescriptorStore, child_of: ChildOf) -> None:
     reading, writing = os.pipe()
     child = child_of(store)
     child.keep("i-1", b"first", [writing])
@@ -87,7 +87,7 @@ async def test_a_later_record_closes_the_former(store: DescriptorStore, child_of
     os.close(reading)
 
 
-async def test_what_is_dropped_is_gone(store: DescriptorStore, child_of: ChildOf) -> None:
+async def test_a_dropped_record_is_removed(store: DescriptorStore, child_of: ChildOf) -> None:
     child = child_of(store)
     for name in ("a", "b", "c"):
         child.keep(name, name.encode(), [])
@@ -96,7 +96,7 @@ async def test_what_is_dropped_is_gone(store: DescriptorStore, child_of: ChildOf
     assert [record.name for record in await all_of(child)] == ["a", "c"]
 
 
-async def test_an_update_changes_the_content_alone(store: DescriptorStore, child_of: ChildOf) -> None:
+async def test_an_update_changes_only_the_content(store: DescriptorStore, child_of: ChildOf) -> None:
     reading, writing = os.pipe()
     child = child_of(store)
     child.keep("i-1", b"first", [writing])
@@ -112,7 +112,7 @@ async def test_an_update_changes_the_content_alone(store: DescriptorStore, child
     os.close(reading)
 
 
-async def test_an_update_waits_for_nobody_and_the_newest_is_said_later(child_of: ChildOf) -> None:
+async def test_an_update_never_waits_and_the_newest_is_sent_later(child_of: ChildOf) -> None:
     stopped = DescriptorStore()
     child = child_of(stopped)
     names = [f"i-{number}" for number in range(3)]
@@ -135,7 +135,7 @@ def unread_bytes(store: DescriptorStore) -> int:
     return int(struct.unpack("i", fcntl.ioctl(store.descriptor, termios.TIOCOUTQ, bytes(4)))[0])
 
 
-async def test_a_supervisor_that_is_stopped_is_asked_again(child_of: ChildOf) -> None:
+async def test_a_stopped_supervisor_gets_the_request_again(child_of: ChildOf) -> None:
     stopped = DescriptorStore()
     child_of(stopped).keep("i-1", b"kept", [0])
     asking = asyncio.create_task(all_of(child_of(stopped, answer_seconds=0.05)))
@@ -158,7 +158,7 @@ def _as_many_descriptors_as_a_process_of_tabard() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_as_many_descriptors_as_a_process_of_tabard")
-async def test_hundreds_are_kept_with_large_contents(store: DescriptorStore, child_of: ChildOf) -> None:
+async def test_hundreds_of_large_records_are_stored(store: DescriptorStore, child_of: ChildOf) -> None:
     child = child_of(store)
     content = os.urandom(24_000)
 
@@ -174,7 +174,7 @@ async def test_hundreds_are_kept_with_large_contents(store: DescriptorStore, chi
         record.close()
 
 
-async def test_what_does_not_fit_is_not_kept_and_is_logged(child_of: ChildOf) -> None:
+async def test_a_record_that_does_not_fit_is_logged_and_not_stored(child_of: ChildOf) -> None:
     """recvmsg(2), MSG_CTRUNC: "some control data was discarded due to lack of space"."""
     store = DescriptorStore()
     child = child_of(store)
@@ -188,7 +188,7 @@ async def test_what_does_not_fit_is_not_kept_and_is_logged(child_of: ChildOf) ->
     store.stop()
 
 
-async def test_what_does_not_fit_into_the_successor_is_logged_and_the_rest_is_found(
+async def test_a_record_too_large_for_the_successor_is_logged_and_the_rest_is_found(
     store: DescriptorStore, child_of: ChildOf
 ) -> None:
     child = child_of(store)
@@ -224,7 +224,7 @@ async def test_a_record_that_cannot_be_sent_is_logged(store: DescriptorStore, ch
     assert [(entry["event"], entry["name"]) for entry in logs] == [(DESCRIPTORS_NOT_KEPT, "a")]
 
 
-async def test_an_answer_to_a_killed_predecessor_is_not_taken(
+async def test_an_answer_to_a_killed_predecessor_is_ignored(
     store: DescriptorStore, child_of: ChildOf
 ) -> None:
     child = child_of(store)
@@ -236,7 +236,7 @@ async def test_an_answer_to_a_killed_predecessor_is_not_taken(
     assert [record.name for record in await all_of(child)] == ["a"]
 
 
-async def test_what_is_no_message_is_ignored(store: DescriptorStore, child_of: ChildOf) -> None:
+async def test_an_invalid_message_is_ignored(store: DescriptorStore, child_of: ChildOf) -> None:
     stranger = socket.socket(fileno=os.dup(store.descriptor))
     for message in (b"x", b"K", b"K12345678\xff\xffname"):
         stranger.send(message)
@@ -246,7 +246,7 @@ async def test_what_is_no_message_is_ignored(store: DescriptorStore, child_of: C
     assert "a" in [record.name for record in await all_of(child)]
 
 
-async def test_a_store_that_is_gone_keeps_nothing(child_of: ChildOf) -> None:
+async def test_a_closed_store_stores_nothing(child_of: ChildOf) -> None:
     made = DescriptorStore()
     made.start()
     child = child_of(made)

@@ -37,7 +37,9 @@ def run(*arguments: str, pass_fds: tuple[int, ...] = ()) -> subprocess.Completed
         (["--parent-pid", "1", "--", "true"], 126, "the parent 1 ended before the child could start"),
     ],
 )
-def test_what_cannot_start_says_why_in_one_sentence(arguments: list[str], status: int, sentence: str) -> None:
+def test_a_failed_start_gives_the_reason_in_one_sentence(
+    arguments: list[str], status: int, sentence: str
+) -> None:
     done = run(*arguments)
     assert (done.returncode, done.stderr) == (status, f"tabard launch: {sentence}\n")
 
@@ -77,7 +79,7 @@ def test_the_command_starts_with_default_signals_and_without_new_privileges() ->
 
 
 @isolated
-def test_an_isolated_command_has_nothing_but_lo_and_no_capability() -> None:
+def test_an_isolated_command_has_only_lo_and_no_capability() -> None:
     script = "cat /proc/net/dev /proc/self/status; echo; ls -A /tmp"
     done = run("--isolate-network", "--private-tmp", "--", "/bin/sh", "-c", script)
     devices, _, _ = done.stdout.partition("Name:")
@@ -89,7 +91,7 @@ def test_an_isolated_command_has_nothing_but_lo_and_no_capability() -> None:
 
 
 @isolated
-def test_lo_is_up_and_the_ports_of_the_host_are_not_there() -> None:
+def test_lo_is_up_and_the_hosts_ports_are_unreachable() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         script = (
@@ -103,7 +105,7 @@ def test_lo_is_up_and_the_ports_of_the_host_are_not_there() -> None:
 
 
 @isolated
-def test_kept_folders_stay_where_they_are_under_a_private_tmp(tmp_path: Path) -> None:
+def test_kept_folders_stay_visible_under_a_private_tmp(tmp_path: Path) -> None:
     if not str(tmp_path.resolve()).startswith("/tmp/"):
         pytest.skip("the tests' folder is not under /tmp")
     (tmp_path / "there").write_text("before")
@@ -127,7 +129,7 @@ def test_tmp_itself_cannot_be_kept() -> None:
 @pytest.mark.parametrize(
     "isolation", [[], pytest.param(["--isolate-network", "--private-tmp"], marks=isolated)]
 )
-def test_another_uid_has_no_group_of_ours_and_no_capability(isolation: list[str]) -> None:
+def test_another_uid_has_neither_our_groups_nor_a_capability(isolation: list[str]) -> None:
     done = run(
         "--uid",
         "65534",
@@ -172,7 +174,7 @@ def test_the_command_ends_when_its_parent_is_killed(isolation: list[str], uid: l
             os.close(pidfd)
 
 
-def test_the_probe_says_why_not() -> None:
+def test_the_probe_gives_the_reason_for_a_failure() -> None:
     found = network_isolation()
     assert network_isolation_available() is found.available
     assert found.available or found.reason

@@ -56,7 +56,7 @@ def that_works(processes: list[Holder]) -> Holder:
     return working
 
 
-def test_one_works_at_a_time_and_the_next_takes_over_from_a_killed_one(three: list[Holder]) -> None:
+def test_one_process_leads_and_the_next_replaces_a_killed_leader(three: list[Holder]) -> None:
     waiting = list(three)
     for _ in three:
         working = that_works(waiting)
@@ -66,7 +66,7 @@ def test_one_works_at_a_time_and_the_next_takes_over_from_a_killed_one(three: li
         working.wait()
 
 
-def test_who_asks_without_waiting_gets_the_lock_once_its_holder_has_ended(
+def test_a_request_without_waiting_gets_the_lock_after_its_holder_ended(
     three: list[Holder], lock: Path
 ) -> None:
     waiting, asking = list(three), LeaderLock(lock)
@@ -80,6 +80,6 @@ def test_who_asks_without_waiting_gets_the_lock_once_its_holder_has_ended(
     assert asking.is_held()
 
 
-def test_the_lock_is_its_owners_alone(lock: Path) -> None:
+def test_only_its_owner_can_open_the_lock(lock: Path) -> None:
     acquire_leader_lock(lock)
     assert lock.stat().st_mode & 0o777 == 0o600

@@ -77,5 +77,5 @@ def test_text_is_for_people() -> None:
 
 
 @pytest.mark.parametrize("log_format", ["json", "text"])
-def test_what_is_too_quiet_is_left_out(log_format: str) -> None:
+def test_events_below_the_level_are_omitted(log_format: str) -> None:
     assert not any("too_quiet" in line or "too quiet" in line for line in lines_of(log_format))

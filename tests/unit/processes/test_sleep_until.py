@@ -38,7 +38,7 @@ async def test_a_machine_that_is_awake_waits_the_whole_time() -> None:
     assert awake.monotonic_seconds() == DAY.total_seconds()
 
 
-async def test_a_machine_that_slept_through_it_goes_on_after_one_nap() -> None:
+async def test_a_machine_that_slept_past_the_deadline_continues_after_one_nap() -> None:
     asleep = clock()
     naps = Naps(asleep, slept=DAY)
     await sleep_until(deadline_of(asleep), asleep, nap=naps)
@@ -53,5 +53,5 @@ async def test_a_wall_clock_set_back_makes_it_no_longer() -> None:
     assert jumping.monotonic_seconds() == DAY.total_seconds()
 
 
-async def test_what_has_come_is_not_waited_for() -> None:
+async def test_a_past_deadline_causes_no_wait() -> None:
     await sleep_until(Deadline.after(read_clocks(SystemClock()), 0), SystemClock())

@@ -58,7 +58,7 @@ async def next_event(events: "asyncio.Queue[ChildEvent]", name: str) -> ChildEve
         return event
 
 
-async def test_start_returns_when_the_child_is_ready_and_tells_of_the_wait(
+async def test_start_returns_when_the_child_is_ready_and_reports_the_wait(
     make_spec: MakeSpec, tmp_path: Path
 ) -> None:
     waits: list[tuple[str, float]] = []
@@ -72,7 +72,9 @@ async def test_start_returns_when_the_child_is_ready_and_tells_of_the_wait(
     assert [seconds for _, seconds in waits] == sorted(seconds for _, seconds in waits)
 
 
-async def test_a_child_that_ends_before_it_is_ready_fails_with_its_last_words(make_spec: MakeSpec) -> None:
+async def test_a_child_that_ends_before_it_is_ready_fails_with_its_last_log_lines(
+    make_spec: MakeSpec,
+) -> None:
     async def never() -> bool:
         return False
 
@@ -94,7 +96,7 @@ async def test_a_child_that_is_not_ready_in_time_is_ended(make_spec: MakeSpec) -
         assert [(event.event, event.exit_status) for event in events] == [("child_exited", -signal.SIGKILL)]
 
 
-async def test_a_program_that_is_not_there_fails_at_once(make_spec: MakeSpec) -> None:
+async def test_a_missing_program_fails_at_once(make_spec: MakeSpec) -> None:
     async def never() -> bool:
         return False
 
@@ -118,7 +120,7 @@ async def test_a_killed_child_is_started_again(make_spec: MakeSpec) -> None:
             assert restarted.pid != before.pid
 
 
-async def test_a_child_that_is_not_to_come_back_stays_away(make_spec: MakeSpec) -> None:
+async def test_a_child_without_restart_stays_ended(make_spec: MakeSpec) -> None:
     events: asyncio.Queue[ChildEvent] = asyncio.Queue()
     async with Supervisor(on_event=events.put_nowait, backoff=NO_WAIT) as supervisor:
         await supervisor.start(make_spec("exit 4", restart=False))
@@ -142,7 +144,7 @@ async def test_stop_ends_the_last_started_first_and_leaves_no_zombie(make_spec: 
     await supervisor.stop()
 
 
-async def test_one_beside_another_is_asked_to_end_at_once_with_it(
+async def test_a_child_beside_another_gets_its_sigterm_together_with_it(
     make_spec: MakeSpec, tmp_path: Path
 ) -> None:
     """Each of the two ends only once the other has been asked as well."""
@@ -237,7 +239,7 @@ async def test_stop_does_not_wait_for_a_restart_under_way(make_spec: MakeSpec) -
     assert supervisor.statuses()[0].state == "stopped"
 
 
-async def test_replace_runs_what_is_to_be_done_while_the_child_is_away(
+async def test_replace_calls_its_function_while_the_child_does_not_run(
     make_spec: MakeSpec, tmp_path: Path
 ) -> None:
     async with Supervisor() as supervisor:
@@ -262,7 +264,7 @@ async def test_the_secret_arrives_on_stdin_and_nowhere_else(make_spec: MakeSpec,
     assert not any("hush" in word for word in launch_argv(spec))
 
 
-async def test_nothing_of_our_environment_and_no_descriptor_of_ours_is_inherited(
+async def test_a_child_inherits_neither_our_environment_nor_our_descriptors(
     make_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
@@ -285,7 +287,7 @@ async def test_two_children_of_one_name_are_refused(make_spec: MakeSpec) -> None
             await supervisor.start(make_spec("exec sleep 60"))
 
 
-async def test_children_are_started_in_the_main_thread_alone(make_spec: MakeSpec) -> None:
+async def test_children_start_only_in_the_main_thread(make_spec: MakeSpec) -> None:
     """PR_SET_PDEATHSIG would end them with the thread that started them."""
     caught: list[BaseException] = []
 

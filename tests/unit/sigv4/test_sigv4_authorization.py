@@ -96,7 +96,7 @@ def test_no_authorization_is_a_missing_authentication_token(value: str | None) -
         (header(signed_headers=";".join(f"x{n:04}" for n in range(129))), "more than 128 headers"),
     ],
 )
-def test_what_is_not_complete_is_refused_with_aws_s_sentence(value: str, sentence: str) -> None:
+def test_an_incomplete_authorization_is_refused_with_aws_s_sentence(value: str, sentence: str) -> None:
     with pytest.raises(IncompleteSignature) as caught:
         parse_authorization(value)
     assert (caught.value.error_code, caught.value.http_status) == ("IncompleteSignature", 400)
@@ -108,13 +108,13 @@ def test_a_header_beyond_the_bound_is_refused_before_it_is_read() -> None:
         parse_authorization(header(signed_headers="x" * 8192))
 
 
-def test_the_refusal_does_not_repeat_what_was_sent() -> None:
+def test_the_refusal_does_not_quote_the_header() -> None:
     with pytest.raises(AwsError) as caught:
         parse_authorization(header(signature="sEcReT"))
     assert "sEcReT" not in caught.value.message
 
 
-def test_a_remembered_claim_reads_as_it_did_before() -> None:
+def test_a_cached_claim_parses_as_before() -> None:
     parsed = parse_authorization(header())
     remember_claim(parsed)
     assert parse_authorization(header()) == parsed
@@ -147,7 +147,7 @@ def test_a_layout_is_remembered_with_the_headers_that_it_covered() -> None:
     assert layout_of_text("c") is layout_of_text("c")
 
 
-def test_a_full_memory_begins_again_from_nothing() -> None:
+def test_a_full_cache_is_cleared() -> None:
     memory = VerifiedMemory[str, int](capacity=2)
     for number, key in enumerate(("a", "b", "b", "c")):
         memory.remember(key, number)
@@ -155,13 +155,13 @@ def test_a_full_memory_begins_again_from_nothing() -> None:
 
 
 @pytest.mark.parametrize("memory", [CLAIMS, LAYOUTS, COVERING])
-def test_the_memories_of_verified_requests_are_bounded(memory: VerifiedMemory[object, object]) -> None:
+def test_the_caches_of_verified_requests_are_bounded(memory: VerifiedMemory[object, object]) -> None:
     for number in range(memory.capacity + 1):
         memory.remember(number, number)
     assert len(memory) == 1
 
 
-def test_reading_alone_remembers_nothing() -> None:
+def test_parsing_alone_caches_nothing() -> None:
     parse_authorization(header())
     assert not CLAIMS
     assert not LAYOUTS

@@ -107,7 +107,7 @@ def test_a_path_without_its_slash_is_refused(*, normalize_path: bool) -> None:
         ("a=1&b=%2", "a=1&b=%252"),
     ],
 )
-def test_a_query_is_encoded_anew_and_sorted(raw: str, canonical: str) -> None:
+def test_a_query_is_encoded_again_and_sorted(raw: str, canonical: str) -> None:
     assert canonical_query(raw) == canonical
 
 
@@ -127,7 +127,7 @@ def test_a_path_that_is_nearly_canonical_to_its_end_takes_linear_time(part: str)
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.tuples(st.text(max_size=6), st.text(max_size=6)), max_size=5))
-def test_what_is_canonical_stays_as_it_is_however_it_was_ordered(pairs: list[tuple[str, str]]) -> None:
+def test_a_canonical_query_does_not_change_except_its_order(pairs: list[tuple[str, str]]) -> None:
     try:
         encoded = [(quote(name, safe="-_.~"), quote(value, safe="-_.~")) for name, value in pairs]
     except UnicodeEncodeError:
@@ -194,7 +194,7 @@ def test_bytes_that_are_not_utf_8_are_signed_as_they_came() -> None:
     assert b"host:caf\xe9\n" in canonical_request(request, ("host",), "HASH", normalize_path=True)
 
 
-def test_a_signed_header_that_is_not_there_is_refused() -> None:
+def test_a_missing_signed_header_is_refused() -> None:
     request = SignedRequest("GET", "/", "", [("host", "h")])
     with pytest.raises(SignatureDoesNotMatch, match="no header 'range'"):
         canonical_request(request, ("host", "range"), "HASH", normalize_path=False)

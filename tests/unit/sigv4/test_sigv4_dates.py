@@ -10,7 +10,7 @@ from tabard.sigv4.errors import IncompleteSignature
 MOMENT = datetime(2013, 5, 24, 1, 2, 3, tzinfo=UTC)
 
 
-def test_an_amz_date_is_an_aware_moment() -> None:
+def test_an_amz_date_is_an_aware_time() -> None:
     assert parse_amz_date("20130524T010203Z") == MOMENT
     assert parse_amz_date("20130524T010203Z").tzinfo is UTC
     assert amz_date_text(MOMENT.astimezone(timezone(timedelta(hours=2)))) == "20130524T010203Z"
@@ -32,7 +32,7 @@ def test_an_amz_date_is_an_aware_moment() -> None:
         "20130524T010203Z,20130524T010203Z",
     ],
 )
-def test_what_is_not_iso_8601_basic_is_refused(text: str) -> None:
+def test_a_date_that_is_not_iso_8601_basic_is_refused(text: str) -> None:
     with pytest.raises(IncompleteSignature, match="Date must be in ISO-8601 'basic format'"):
         parse_amz_date(text)
     with pytest.raises(IncompleteSignature):
@@ -49,7 +49,7 @@ def test_what_is_not_iso_8601_basic_is_refused(text: str) -> None:
         [("date", "Fri, 24 May 2013 01:02:03 -0000")],
     ],
 )
-def test_the_moment_comes_from_x_amz_date_or_else_from_date(headers: list[tuple[str, str]]) -> None:
+def test_the_signing_time_comes_from_x_amz_date_or_else_from_date(headers: list[tuple[str, str]]) -> None:
     assert signing_time(headers) == MOMENT
     assert signing_date(dict(headers)) == "20130524T010203Z"
 
@@ -75,7 +75,7 @@ def test_neither_date_is_refused_with_aws_s_sentence() -> None:
         signing_time([("host", "h")])
 
 
-def test_two_dates_are_none() -> None:
+def test_two_dates_are_refused() -> None:
     twice = [("x-amz-date", "20130524T010203Z"), ("x-amz-date", "20130524T010203Z")]
     with pytest.raises(IncompleteSignature):
         signing_time(twice)

@@ -153,7 +153,7 @@ def test_a_request_without_a_date_is_refused() -> None:
         matches(request, authorization, service="iam")
 
 
-def test_mismatch_details_say_what_s3_says() -> None:
+def test_mismatch_details_equal_those_of_s3() -> None:
     session = replace(CREDENTIALS, session_token="AQoDYXdzEJr")
     request, authorization = signed(credentials=session)
     details = mismatch_details(request, authorization, EMPTY, normalize_path=False)
