@@ -1,6 +1,6 @@
-"""The rules by which attribute names and values must be read back, checked before they are written.
+"""The rules for attribute names and values, checked before they are written.
 
-An engine that keeps what it cannot read back answers every later Scan of the table with an error.
+An engine that stores a value that it cannot read back fails every later Scan of the table.
 
 AWS: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html ("Naming rules", "Data
 types", "Items", "Attributes") and HowItWorks.NamingRulesDataTypes.html. The sentences are DynamoDB's own.
@@ -32,7 +32,7 @@ _INVALID = "One or more parameter values were invalid: "
 
 
 def check_item(item: Mapping[str, Value]) -> None:
-    """Raise ValidationException where an item, or the key of one, breaks a rule."""
+    """Raise ValidationException if an item, or the key of one, breaks a rule."""
     size = 0
     for name, value in item.items():
         size += check_name(name) + check_value(value)
@@ -41,7 +41,7 @@ def check_item(item: Mapping[str, Value]) -> None:
 
 
 def check_key(key: Mapping[str, Value]) -> None:
-    """An item's key: no attribute of it is empty.
+    """Check that no attribute of an item's key is empty.
 
     Raises:
         ValidationException.
@@ -59,12 +59,12 @@ def check_key(key: Mapping[str, Value]) -> None:
 
 
 def check_value(value: Value, level: int = 1) -> int:
-    """The size of one value in bytes.
+    """Check one value and return its size in bytes.
 
-    Args: level: at which the value lies; an attribute's own value is at the first.
+    Args: level: the depth of the value; an attribute's own value has level 1.
     Raises:
-        ValidationException: no type or several; a number that is none; an empty set, or a member twice; a
-            null that is not true; an empty name within; nested too deeply.
+        ValidationException: no type or several; an invalid number; an empty set or a duplicate member; a
+            null that is not true; an empty name inside; nested too deeply.
     """
     if not isinstance(value, dict) or not value:
         raise ValidationException(
@@ -117,7 +117,7 @@ def _shown(member: Value) -> str:
 
 
 def check_name(name: str) -> int:
-    """The length of an attribute's name in bytes."""
+    """Check an attribute's name and return its length in bytes."""
     if not name:
         raise ValidationException(reason="Empty attribute name")
     size = _length_bytes(name)

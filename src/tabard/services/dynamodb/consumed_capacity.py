@@ -1,9 +1,9 @@
-"""The consumed capacity in an answer: as much of it as the request asked for.
+"""The consumed capacity in an answer: only the requested part.
 
 AWS: "TOTAL - The response includes only the aggregate ConsumedCapacity for the operation. NONE - No
 ConsumedCapacity details are included in the response."
 https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Query.html
-Differs: the numbers are the embedded engine's, which does not measure the items' sizes.
+Differs: the numbers come from the embedded engine, which does not measure the items' sizes.
 """
 
 MEMBER = "ConsumedCapacity"
@@ -11,9 +11,9 @@ _AGGREGATE = frozenset(("TableName", "CapacityUnits"))
 
 
 def tell_capacity(output: dict[str, object], asked: str) -> None:
-    """Leave out what was not asked for, and add the table's share where indexes were asked for.
+    """Remove the parts that were not requested, and add the table's share if indexes were requested.
 
-    Args: asked: NONE, TOTAL or INDEXES. The embedded engine answers some operations alike for all three.
+    Args: asked: NONE, TOTAL or INDEXES. The embedded engine returns the same for some operations.
     """
     if MEMBER not in output:
         return

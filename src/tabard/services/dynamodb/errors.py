@@ -7,7 +7,7 @@ from tabard.errors import AwsError
 
 
 class ValidationException(AwsError):
-    """A parameter has a value that cannot be right."""
+    """A parameter has an invalid value."""
 
     code = "ValidationException"
     status = 400
@@ -15,7 +15,7 @@ class ValidationException(AwsError):
 
 
 class ResourceNotFoundException(AwsError):
-    """There is no such table in the caller's account and region."""
+    """No such table in the caller's account and region."""
 
     code = "ResourceNotFoundException"
     status = 400

@@ -1,12 +1,12 @@
-"""What a KeyConditionExpression demands of each key attribute.
+"""Parser of a KeyConditionExpression: the condition on each key attribute.
 
     conditions = ["("] condition [")"] { "AND" ["("] condition [")"] }
     condition  = name ("=" | "<" | "<=" | ">" | ">=") value
                | name "BETWEEN" value "AND" value
                | "begins_with" "(" name "," value ")"
 
-Strictly this and each attribute once, because `dynamodb:LeadingKeys` is read off it: an upstream that takes
-the last of two conditions, or a bare word for a value, would answer with another caller's items.
+Only this form is accepted, with each attribute once, because it gives `dynamodb:LeadingKeys`. An upstream
+that used the last of two conditions, or a bare word as a value, would return another caller's items.
 
 AWS: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Query.KeyConditionExpressions.html
 """
@@ -30,10 +30,10 @@ class KeyCondition:
 
 
 def key_conditions(expression: str, placeholders: Mapping[str, str]) -> Mapping[str, KeyCondition]:
-    """The condition on each attribute.
+    """Return the condition on each attribute.
 
     Raises:
-        ValidationException: the expression is not of the form above, or an attribute has two conditions.
+        ValidationException: the expression does not have the form above, or an attribute has two conditions.
     """
     tokens = tokens_of(_MEMBER, expression)
     found: dict[str, KeyCondition] = {}
@@ -58,7 +58,7 @@ def key_conditions(expression: str, placeholders: Mapping[str, str]) -> Mapping[
 
 
 def _condition(tokens: Sequence[Token], at: int, expression: str) -> tuple[Token, KeyCondition, int]:
-    """The name and condition that begin at `at`, and where the next token stands."""
+    """Parse the name and condition at `at`; return them and the position of the next token."""
     kinds = tuple(token.kind for token in tokens[at : at + 6])
     texts = _texts(tokens, at, 6)
     if kinds[:3] == ("name", "sign", "value") and texts[1] in _COMPARATORS:

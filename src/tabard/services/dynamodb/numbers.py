@@ -1,4 +1,4 @@
-"""DynamoDB's numbers: what is one, in one spelling for all spellings of a number.
+"""DynamoDB's numbers: their validation, and one canonical spelling for each.
 
 AWS: "Numbers can have up to 38 digits of precision and can be positive, negative, or zero. Positive range:
 1E-130 to 9.9999999999999999999999999999999999999E+125 […] Leading and trailing zeroes are trimmed."
@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from tabard.services.dynamodb.errors import ValidationException
 
-# INVARIANT: a text matches in one way only, so in linear time: anybody may send 400 KB of digits.
+# INVARIANT: a text matches in only one way, and so in linear time: a caller may send 400 KB of digits.
 _NUMBER = re.compile(r"[-+]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?")
 _MOST_SHOWN = 1024
 _DIGITS = 38
@@ -20,10 +20,10 @@ _SMALLEST_EXPONENT = -130
 
 
 def checked_number(text: str) -> str:
-    """One spelling for all spellings of a number: `7` for `7.0`, `07` and `0.7E1`.
+    """Return the canonical spelling of a number: `7` for `7.0`, `07` and `0.7E1`.
 
     Raises:
-        ValidationException: no number; more than 38 digits; beyond the range.
+        ValidationException: not a number; more than 38 digits; beyond the range.
     """
     if not _NUMBER.fullmatch(text):
         shown = f": {text[:_MOST_SHOWN]}" if text else ""
@@ -46,7 +46,7 @@ def checked_number(text: str) -> str:
 
 
 def number_size_bytes(spelling: str) -> int:
-    """The size of a number in an item.
+    """Return the size of a number in an item.
 
     AWS: "approximately (length of attribute name) + (1 byte per two significant digits) + (1 byte)".
     """

@@ -1,7 +1,7 @@
-"""The DynamoDB operations that are forwarded, each with the members that the upstream was measured to honor.
+"""The forwarded DynamoDB operations, each with the members that measurements of the upstream confirmed.
 
-Any other operation, and any other member, is refused as not offered. The measurement is a test: it asks the
-embedded engine for the effect of every member of these lists.
+Any other operation, and any other member, is refused as not offered. The measurement is a test: it checks the
+effect of every member of these lists in the embedded engine.
 
 AWS: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Operations_Amazon_DynamoDB.html
 Differs: members that the embedded engine would ignore are refused with a ValidationException: the legacy

@@ -1,7 +1,7 @@
-"""How much of an item a request reads: what `dynamodb:Select` holds, said or not.
+"""The part of an item that a request reads: the value of `dynamodb:Select`, explicit or by default.
 
-Policies that narrow `dynamodb:Attributes` demand `dynamodb:Select` to be SPECIFIC_ATTRIBUTES, if it is there.
-So it is always there, as the API's own default has it: a read that names no attributes reads them all.
+Policies that restrict `dynamodb:Attributes` require `dynamodb:Select` to be SPECIFIC_ATTRIBUTES, if the key
+exists. So it always exists, with the API's own default: a read without named attributes reads all of them.
 
 AWS: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Query.html#DDB-Query-request-Select
 """
@@ -17,12 +17,12 @@ SPECIFIC_ATTRIBUTES = "SPECIFIC_ATTRIBUTES"
 
 
 def selected(arguments: Input, *, of_index: bool = False) -> str:
-    """The value of `Select`, or what it is where it is not said.
+    """Return the value of `Select`, or its default.
 
     Raises:
-        ValidationException: SPECIFIC_ATTRIBUTES without naming them; ALL_ATTRIBUTES of an index.
-    Differs: ALL_ATTRIBUTES of an index is refused, because the embedded upstream answers what is projected
-        into a local index alone, where AWS fetches the rest from the table.
+        ValidationException: SPECIFIC_ATTRIBUTES without names; ALL_ATTRIBUTES of an index.
+    Differs: ALL_ATTRIBUTES of an index is refused. The embedded upstream returns only the attributes
+        projected into a local index; AWS fetches the rest from the table.
     """
     select = arguments.get("Select")
     is_projected = "ProjectionExpression" in arguments

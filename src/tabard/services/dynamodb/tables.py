@@ -1,4 +1,4 @@
-"""Which table a request is about, however it names it.
+"""The table of a request, given by name or by ARN.
 
 AWS: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html
 """
@@ -19,7 +19,7 @@ _SHORTEST, _LONGEST = 3, 255
 
 
 def table_name(value: Value | None, place: Place) -> str:
-    """A table's name, given by name or by ARN.
+    """Return a table's name, from a name or an ARN.
 
     Raises:
         ValidationException: neither. ResourceNotFoundException: a table of another account or region.
@@ -44,20 +44,20 @@ def forget_keys(table_keys: TableKeysForgetter) -> None:
 
 
 def index_name(value: Value | None) -> str | None:
-    """The name of the index that is read, where one is. Raises ValidationException."""
+    """Return the name of the index, if any. Raises ValidationException."""
     return _checked("indexName", value) if isinstance(value, str) else None
 
 
 def table_arn(table: str, place: Place) -> str:
-    """`arn:aws:dynamodb:REGION:ACCOUNT:table/NAME`."""
+    """Return `arn:aws:dynamodb:REGION:ACCOUNT:table/NAME`."""
     return f"arn:{place.partition}:dynamodb:{place.region}:{place.account_id}:table/{table}"
 
 
 def requests_by_table(arguments: Input, place: Place) -> Mapping[str, Value]:
-    """The parts of a BatchGetItem or BatchWriteItem by the plain name of their table.
+    """Return the parts of a BatchGetItem or BatchWriteItem by the plain name of their table.
 
     Raises:
-        ValidationException: no table, or one table twice, by name and by ARN.
+        ValidationException: no table, or one table twice: by name and by ARN.
     """
     requests = arguments.get("RequestItems")
     found: dict[str, Value] = {}
@@ -72,7 +72,7 @@ def requests_by_table(arguments: Input, place: Place) -> Mapping[str, Value]:
 
 
 def with_plain_table_names(arguments: Input, place: Place) -> Input:
-    """The same request with every table named by its name: in the form in which it was authorized.
+    """Return the request with plain table names only: the form in which it was authorized.
 
     What a caller may write as an ARN — `TableName`, the keys of `RequestItems`, and each `TableName` of
     `TransactItems` — an upstream must never have to read again.
@@ -99,7 +99,7 @@ def with_plain_table_names(arguments: Input, place: Place) -> Input:
 
 
 def _checked(member: str, value: str) -> str:
-    """The name, if it keeps every rule. The error has one sentence for each rule that it breaks."""
+    """Return the name if it is valid. The error has one sentence for each broken rule."""
     broken = []
     if not _CHARACTERS.fullmatch(value):
         broken.append(f"satisfy regular expression pattern: {_CHARACTERS.pattern}")

@@ -20,7 +20,7 @@ class InvalidInstanceIDNotFound(AwsError):
 
 
 class InvalidInstanceIDMalformed(AwsError):
-    """Not an instance id at all."""
+    """The text is not an instance id."""
 
     code = "InvalidInstanceID.Malformed"
     status = 400
@@ -28,7 +28,7 @@ class InvalidInstanceIDMalformed(AwsError):
 
 
 class InvalidID(AwsError):
-    """Not an id of anything."""
+    """The text is not an id of any resource."""
 
     code = "InvalidID"
     status = 400
@@ -50,7 +50,7 @@ class InvalidAMIIDNotFound(AwsError):
 
 
 class InvalidAMIIDMalformed(AwsError):
-    """Not an image id at all."""
+    """The text is not an image id."""
 
     code = "InvalidAMIID.Malformed"
     status = 400
@@ -92,7 +92,7 @@ class InvalidKeyPairNotFound(AwsError):
 
 
 class InvalidKeyPairDuplicate(AwsError):
-    """The region has a key pair of this name."""
+    """The region has a key pair with this name already."""
 
     code = "InvalidKeyPair.Duplicate"
     status = 400
@@ -100,7 +100,7 @@ class InvalidKeyPairDuplicate(AwsError):
 
 
 class InvalidKeyFormat(AwsError):
-    """What is imported is no public key of a kind that key pairs may have."""
+    """The imported text is not a public key of a supported kind."""
 
     code = "InvalidKey.Format"
     status = 400
@@ -108,7 +108,7 @@ class InvalidKeyFormat(AwsError):
 
 
 class InvalidSubnetIDNotFound(AwsError):
-    """No such subnet: there is the default one alone."""
+    """No such subnet: only the default one exists."""
 
     code = "InvalidSubnetID.NotFound"
     status = 400
@@ -116,7 +116,7 @@ class InvalidSubnetIDNotFound(AwsError):
 
 
 class InvalidVpcIDNotFound(AwsError):
-    """No such VPC: there is the default one alone."""
+    """No such VPC: only the default one exists."""
 
     code = "InvalidVpcID.NotFound"
     status = 400
@@ -124,7 +124,7 @@ class InvalidVpcIDNotFound(AwsError):
 
 
 class InvalidNetworkInterfaceIDNotFound(AwsError):
-    """No such network interface: each instance has one, while it lives."""
+    """No such network interface: each instance has one until it is terminated."""
 
     code = "InvalidNetworkInterfaceID.NotFound"
     status = 400
@@ -148,7 +148,7 @@ class InvalidInstanceType(AwsError):
 
 
 class InvalidGroupNotFound(AwsError):
-    """No such security group: there is the default one alone."""
+    """No such security group: only the default one exists."""
 
     code = "InvalidGroup.NotFound"
     status = 400
@@ -164,7 +164,7 @@ class InvalidParameterValue(AwsError):
 
 
 class InvalidParameterCombination(AwsError):
-    """Parameters that do not go together."""
+    """Parameters that cannot be combined."""
 
     code = "InvalidParameterCombination"
     status = 400
@@ -172,7 +172,7 @@ class InvalidParameterCombination(AwsError):
 
 
 class MissingParameter(AwsError):
-    """A parameter that must be there is not."""
+    """A required parameter is missing."""
 
     code = "MissingParameter"
     status = 400
@@ -180,7 +180,7 @@ class MissingParameter(AwsError):
 
 
 class UnsupportedOperation(AwsError):
-    """A parameter asks for what Tabard does not do; refused, because ignoring it would mislead."""
+    """A parameter that Tabard does not support is refused, because ignoring it would mislead."""
 
     code = "UnsupportedOperation"
     status = 400
@@ -189,7 +189,7 @@ class UnsupportedOperation(AwsError):
 
 
 class HttpTokensEnforced(AwsError):
-    """The account insists on metadata tokens (IMDSv2) for every instance of the region."""
+    """The account enforces metadata tokens (IMDSv2) for every instance of the region."""
 
     code = "UnsupportedOperation"
     status = 400
@@ -208,7 +208,7 @@ class LaunchRefused(AwsError):
 
 
 class InvalidNextToken(AwsError):
-    """A NextToken that no earlier answer held."""
+    """A NextToken that no earlier answer contained."""
 
     code = "InvalidNextToken"
     status = 400
@@ -251,7 +251,7 @@ class InsufficientFreeAddressesInSubnet(AwsError):
 
 
 class InsufficientInstanceCapacity(AwsError):
-    """There is no host that could run the instance."""
+    """No host can run the instance."""
 
     code = "InsufficientInstanceCapacity"
     status = 500
@@ -270,7 +270,7 @@ class IdempotentParameterMismatch(AwsError):
 
 
 class IncorrectInstanceState(AwsError):
-    """The instance is not in a state in which this can be done."""
+    """The operation is not possible in the instance's state."""
 
     code = "IncorrectInstanceState"
     status = 400
@@ -286,7 +286,7 @@ class NotInAStateFrom(AwsError):
 
 
 class NotStopped(AwsError):
-    """The attribute of the instance can be changed while it is stopped, and not now."""
+    """The attribute can change only while the instance is stopped."""
 
     code = "IncorrectInstanceState"
     status = 400
@@ -316,7 +316,7 @@ class StopProtected(AwsError):
 
 
 class UnsupportedHibernationConfiguration(AwsError):
-    """Hibernation was asked for, which no instance here is configured for."""
+    """The request asks for hibernation, which no instance supports."""
 
     code = "UnsupportedHibernationConfiguration"
     status = 400
@@ -324,7 +324,7 @@ class UnsupportedHibernationConfiguration(AwsError):
 
 
 class IncorrectState(AwsError):
-    """The resource is not in a state in which this can be done."""
+    """The operation is not possible in the resource's state."""
 
     code = "IncorrectState"
     status = 400
@@ -332,7 +332,7 @@ class IncorrectState(AwsError):
 
 
 class DryRunOperation(AwsError):
-    """The caller may; nothing was done because DryRun was asked for."""
+    """The caller has permission; nothing was changed, because of DryRun."""
 
     code = "DryRunOperation"
     status = 412

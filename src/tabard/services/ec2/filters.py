@@ -1,7 +1,7 @@
 """Filters of the Describe operations.
 
-Several filters must all match; of one filter's values, one. Values are case-sensitive; `*` stands for any
-characters, `?` for one, and a backslash takes their meaning away.
+All filters must match, each by one of its values. Values are case-sensitive; `*` matches any characters, `?`
+matches one, and a backslash escapes them.
 AWS: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html
 """
 
@@ -20,11 +20,11 @@ _ONE = object()
 
 T = TypeVar("T")
 Selectors = Mapping[str, Callable[[T], Iterable[str]]]
-"""What each filter name looks at, of one kind of thing."""
+"""The values of an item that each filter name compares."""
 
 
 class Filter(Request, frozen=True, kw_only=True):
-    """One filter: a name and the values of which one must match."""
+    """One filter: a name and values, one of which must match."""
 
     name: str = ""
     values: tuple[str, ...] = ()
@@ -37,11 +37,11 @@ def keep(
     *,
     tags: Callable[[T], Iterable[Tag]] | None = None,
 ) -> list[T]:
-    """The items that every filter matches.
+    """Return the items that every filter matches.
 
     Args:
-        selectors: the values that each filter name looks at.
-        tags: where given, `tag:KEY`, `tag-key` and `tag-value` look at these.
+        selectors: the values that each filter name compares.
+        tags: if given, `tag:KEY`, `tag-key` and `tag-value` compare these.
     Raises:
         InvalidParameterValue: an unknown filter, one without values, or a value of over 255 characters.
         FilterLimitExceeded: over 200 values.
@@ -55,7 +55,7 @@ def matcher(
     *,
     tags: Callable[[T], Iterable[Tag]] | None = None,
 ) -> Callable[[T], bool]:
-    """The test whether every filter matches an item. Raises as `keep`."""
+    """Return a test whether every filter matches an item. Raises like `keep`."""
     if sum(len(each.values) for each in filters) > MAX_VALUES:
         raise FilterLimitExceeded(limit=MAX_VALUES)
     tests = [_test(each, selectors, tags) for each in filters]
@@ -98,7 +98,7 @@ def _tag_selector(
 
 
 def _pattern(value: str) -> list[object]:
-    """A value as literal characters and wildcards."""
+    """Parse a value into literal characters and wildcards."""
     pattern: list[object] = []
     escaped = False
     for character in value:
@@ -115,7 +115,7 @@ def _pattern(value: str) -> list[object]:
 
 
 def _matches(pattern: Sequence[object], text: str) -> bool:
-    """Whether the whole text matches; steps back to the last `*` alone: pattern × text at worst."""
+    """Return whether the whole text matches. It backtracks only to the last `*`: pattern × text at worst."""
     at_pattern = at_text = 0
     last_any = after_last_any = -1
     while at_text < len(text):

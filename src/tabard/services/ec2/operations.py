@@ -1,4 +1,4 @@
-"""What EC2 can do here: the operations of each module."""
+"""The operations of EC2, from each module."""
 
 from tabard.services.ec2.instance_profiles import associations
 from tabard.services.ec2.instances import (

@@ -1,4 +1,4 @@
-"""Pagination by MaxResults and NextToken: a page continues after the last key seen, whatever has changed.
+"""Pagination by MaxResults and NextToken: a page continues after the last key, despite any changes.
 
 AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/Query-Requests.html#api-pagination
 """
@@ -29,7 +29,7 @@ def page(
     least: int = MIN_PAGE,
     most: int = MAX_PAGE,
 ) -> tuple[list[T], str | None]:
-    """One page of `items` in the order of `key`, and the token of the next page if there is one.
+    """Return one page of `items` in the order of `key`, and the token of the next page, if any.
 
     Raises:
         InvalidParameterValue: max_results is not within `least` to `most`. InvalidNextToken.
@@ -47,9 +47,9 @@ def page_in_order(
     max_results: int | None,
     next_token: str | None,
 ) -> tuple[list[T], str | None]:
-    """The same of items that are sorted already; `following` gives those after a key, in order.
+    """Return one page of sorted items; `following` yields those after a key, in order.
 
-    Only the items of this page are touched.
+    It reads only the items of this page.
     """
     limit = _limit(max_results, MIN_PAGE, MAX_PAGE)
     return _cut(following(_opened(next_token) if next_token else None), key, limit)

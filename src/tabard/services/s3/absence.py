@@ -14,15 +14,15 @@ from tabard.wire.request import Value
 
 
 def absent_object(arguments: Mapping[str, Value], error: AwsError, place: Place) -> Check | None:
-    """Return the check of GetObject and HeadObject; None where the bucket is absent.
+    """Return the check of GetObject and HeadObject; None if the bucket is absent.
 
-    The answer to HEAD has no code to tell an absent object from an absent bucket.
+    The answer to HEAD has no code that distinguishes an absent object from an absent bucket.
     """
     return _listing(str(arguments["Bucket"]), place) if error.error_code != "NoSuchBucket" else None
 
 
 def absent_source(arguments: Mapping[str, Value], error: AwsError, place: Place) -> Check | None:
-    """Return the check of a copy whose source is absent; None where something else is absent."""
+    """Return the check of a copy whose source is absent; None if something else is absent."""
     if error.error_code != "NoSuchKey":
         return None
     return _listing(copy_source(arguments["CopySource"]).bucket, place)

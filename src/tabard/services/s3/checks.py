@@ -1,4 +1,4 @@
-"""What each S3 operation needs to be allowed.
+"""The checks that each S3 operation needs.
 
 AWS: https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html and the
 Service Authorization Reference, "Actions, resources, and condition keys for Amazon S3".
@@ -47,14 +47,14 @@ _LISTING_KEYS = {"Prefix": "s3:prefix", "Delimiter": "s3:delimiter", "MaxKeys": 
 
 
 def on_all_buckets(arguments: Input, facts: Facts) -> Sequence[Check]:
-    """ListBuckets: `s3:ListAllMyBuckets` on `*`."""
+    """Require `s3:ListAllMyBuckets` on `*` for ListBuckets."""
     check_prefix(arguments.get("Prefix"))
     check_bucket_token(arguments.get("ContinuationToken"))
     return (Check(action="s3:ListAllMyBuckets", resource="*", context=_context(arguments, facts)),)
 
 
 def on_bucket(action: str) -> Checks:
-    """One check of `action` on the bucket."""
+    """Require `action` on the bucket."""
 
     def checks(arguments: Input, facts: Facts) -> Sequence[Check]:
         context = _context(arguments, facts)
@@ -72,7 +72,7 @@ def on_bucket(action: str) -> Checks:
 
 
 def creating_bucket(arguments: Input, facts: Facts) -> Sequence[Check]:
-    """CreateBucket: `s3:CreateBucket`. What a bucket cannot be here is refused, never forgotten.
+    """Require `s3:CreateBucket` for CreateBucket. Unsupported settings are refused, never ignored.
 
     Raises:
         AccessControlListNotSupported (400), NotImplementedByUpstream (501); IllegalLocationConstraint,
@@ -96,7 +96,7 @@ def creating_bucket(arguments: Input, facts: Facts) -> Sequence[Check]:
 
 
 def on_object(action: str, *, version_action: str | None = None) -> Checks:
-    """One check of `action` on the object; of `version_action` where a version is named."""
+    """Require `action` on the object, or `version_action` if the request names a version."""
 
     def checks(arguments: Input, facts: Facts) -> Sequence[Check]:
         check_upload_id(arguments.get("UploadId"))
@@ -112,12 +112,12 @@ def on_object(action: str, *, version_action: str | None = None) -> Checks:
 
 
 def writing_object(*, creates: bool) -> Checks:
-    """`s3:PutObject`.
+    """Require `s3:PutObject`.
 
-    `creates`: whether an object is there afterwards; a part of an upload is none yet.
+    `creates`: whether an object exists afterwards; a part of an upload is not one yet.
     AWS: https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes-enforce.html
-    Differs: objects have no tags; a request that brings some is answered 501, because no
-        `s3:ExistingObjectTag` would ever hold them.
+    Differs: objects have no tags; a request with tags gets 501, because `s3:ExistingObjectTag` would never
+        contain them.
     """
 
     def checks(arguments: Input, facts: Facts) -> Sequence[Check]:
@@ -133,7 +133,7 @@ def writing_object(*, creates: bool) -> Checks:
 
 
 def copying_object(*, creates: bool) -> Checks:
-    """CopyObject and UploadPartCopy: read the source, and write the destination.
+    """Require reading the source and writing the destination, for CopyObject and UploadPartCopy.
 
     AWS: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html ("Permissions").
     """
@@ -163,7 +163,7 @@ def copying_object(*, creates: bool) -> Checks:
 
 
 def deleting_objects(arguments: Input, facts: Facts) -> Sequence[Check]:
-    """DeleteObjects: one check for each key; AWS answers those that are denied one by one."""
+    """Return one check for each key of DeleteObjects; AWS answers each denied key by itself."""
     bucket = checked_bucket(arguments.get("Bucket"))
     context = _context(arguments, facts)
     return [
@@ -177,11 +177,11 @@ def deleting_objects(arguments: Input, facts: Facts) -> Sequence[Check]:
 
 
 def keys_to_delete(arguments: Input) -> Sequence[tuple[str, str | None]]:
-    """The keys and versions that a DeleteObjects names: 1 to 1,000.
+    """Return the keys and versions of a DeleteObjects: 1 to 1,000.
 
     Raises:
-        MalformedXML (400): no key, or more. InvalidArgument, InvalidObjectKey (400).
-        NotImplementedByUpstream (501): a condition that the upstream does not know.
+        MalformedXML (400): no key, or too many. InvalidArgument, InvalidObjectKey (400).
+        NotImplementedByUpstream (501): a condition that the upstream does not support.
     """
     delete = arguments.get("Delete")
     objects = delete.get("Objects") if isinstance(delete, dict) else None
@@ -220,7 +220,7 @@ def _context(arguments: Input, facts: Facts) -> Context:
 
 
 def _facts_context(facts: Facts) -> Context:
-    """What is true of every request, its signature's age in milliseconds.
+    """Return the condition keys of every request, such as its signature's age in milliseconds.
 
     AWS: https://docs.aws.amazon.com/AmazonS3/latest/API/bucket-policy-s3-sigv4-conditions.html
     """

@@ -15,7 +15,7 @@ _NOT_A_SOURCE = "Copy Source must mention the source bucket and key: sourcebucke
 
 @dataclass(frozen=True, slots=True)
 class CopySource:
-    """What is copied; `version_id` is None where the source names none."""
+    """The source of a copy; `version_id` is None if it names none."""
 
     bucket: str
     key: str
@@ -23,7 +23,7 @@ class CopySource:
 
 
 def copy_source(value: Value | None) -> CopySource:
-    """Read `CopySource`, decoding it once; the version is what follows the first `?versionId=`.
+    """Parse `CopySource`, decoded once; the version follows the first `?versionId=`.
 
     Raises:
         InvalidArgument, InvalidBucketName (an access point's ARN too), InvalidObjectKey.

@@ -16,7 +16,7 @@ class NotImplementedByUpstream(AwsError):
 
 
 class InvalidArgument(AwsError):
-    """A parameter has a value that cannot be right."""
+    """A parameter has an invalid value."""
 
     code = "InvalidArgument"
     status = 400
@@ -24,7 +24,7 @@ class InvalidArgument(AwsError):
 
 
 class InvalidContinuationToken(AwsError):
-    """A continuation token that no listing gave."""
+    """A continuation token that no listing returned."""
 
     code = "InvalidArgument"
     status = 400
@@ -45,8 +45,8 @@ class NoSuchUpload(AwsError):
 class InvalidObjectKey(AwsError):
     """A key that the upstream would store under another name.
 
-    Differs: AWS keeps every key as it is; the embedded store rewrites some, and then a Deny on a prefix
-    could be walked around, so such keys are refused.
+    Differs: AWS stores every key unchanged; the embedded store rewrites some. That could bypass a Deny on a
+    prefix, so such keys are refused.
     """
 
     code = "InvalidArgument"
@@ -71,7 +71,7 @@ class AccessControlListNotSupported(AwsError):
 
 
 class MissingContentLength(AwsError):
-    """An upload says how long it is."""
+    """An upload must declare its length."""
 
     code = "MissingContentLength"
     status = 411
@@ -79,7 +79,7 @@ class MissingContentLength(AwsError):
 
 
 class IncompleteBody(AwsError):
-    """Fewer bytes came than were announced."""
+    """Fewer bytes arrived than declared."""
 
     code = "IncompleteBody"
     status = 400
@@ -87,7 +87,7 @@ class IncompleteBody(AwsError):
 
 
 class EntityTooLarge(AwsError):
-    """AWS: a single PUT or part holds at most 5 GiB."""
+    """AWS: a single PUT or part has at most 5 GiB."""
 
     code = "EntityTooLarge"
     status = 400
@@ -95,7 +95,7 @@ class EntityTooLarge(AwsError):
 
 
 class BadDigest(AwsError):
-    """The checksum that was sent is not that of the bytes that came."""
+    """The declared checksum differs from that of the received bytes."""
 
     code = "BadDigest"
     status = 400
@@ -103,7 +103,7 @@ class BadDigest(AwsError):
 
 
 class BadContentMD5(AwsError):
-    """The Content-MD5 that was sent is not that of the bytes that came."""
+    """The declared Content-MD5 differs from that of the received bytes."""
 
     code = "BadDigest"
     status = 400
@@ -111,7 +111,7 @@ class BadContentMD5(AwsError):
 
 
 class InvalidDigest(AwsError):
-    """The Content-MD5 that was sent is none."""
+    """The declared Content-MD5 is malformed."""
 
     code = "InvalidDigest"
     status = 400
@@ -135,7 +135,7 @@ class MetadataTooLarge(AwsError):
 
 
 class InvalidBucketOwnerAWSAccountID(AwsError):
-    """The account that a caller believes to own the bucket is none."""
+    """The expected bucket owner is not an account id."""
 
     code = "InvalidBucketOwnerAWSAccountID"
     status = 400
@@ -151,7 +151,7 @@ class NoSuchBucket(AwsError):
 
 
 class AuthorizationHeaderMalformed(AwsError):
-    """The signature is for a region in which there is no bucket. `Region` names the right one."""
+    """The signature is for a region without buckets. `Region` names the right one."""
 
     code = "AuthorizationHeaderMalformed"
     status = 400

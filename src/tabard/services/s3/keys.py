@@ -1,11 +1,11 @@
-"""Which keys and buckets the embedded store keeps as they are; others are refused before they reach it.
+"""The keys and buckets that the embedded store keeps unchanged; the edge refuses all others.
 
-SeaweedFS keeps objects in a tree of folders. A key that it would store under another name slips past a Deny
-on the name it was given; a key that it hides or cannot list is an object nobody finds. Every line here was
+SeaweedFS stores objects in a tree of folders. A key that it stores under another name bypasses a Deny on the
+requested name. A key that it hides or cannot list is an object that nobody finds. Every line here was
 measured (SeaweedFS 4.48); the table of `tests/support/s3_keys.py` is that measurement.
 
 AWS: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
-Differs: AWS keeps every key of at most 1,024 bytes, these too.
+Differs: AWS accepts every key of at most 1,024 bytes, including these.
 """
 
 import re
@@ -13,35 +13,36 @@ import re
 KEY_LIMIT_BYTES = 1024
 SEGMENT_LIMIT_BYTES = 255
 
-# The store answers 200 to anything at these two paths, and makes no bucket.
+# The store answers 200 to every request at these two paths, and makes no bucket.
 _TAKEN_BUCKETS = frozenset({"healthz", "status"})
 
-# XML 1.0 has no way to write these; the store's listing shows U+FFFD in their place.
+# XML 1.0 cannot express these; the store's listing shows U+FFFD in their place.
 _ORDINARY = re.compile(r"[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)*(?:\.[A-Za-z0-9]+)?")
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 def refused_key_reason(key: str) -> str | None:
-    """Why a key is refused, as the end of a sentence about it; None for a key that is kept as it is."""
+    """Return why a key is refused, as the end of a sentence; None for an accepted key."""
     if len(key) <= SEGMENT_LIMIT_BYTES and _ORDINARY.fullmatch(key) is not None:
-        return None  # as nearly all are: none of what follows can be in it
+        return None  # nearly all keys: none of the cases below can occur
     if not key:
         return "is empty"
     if key.endswith("/"):
-        # The content of such an object is lost, and deleting `a` deletes `a/`.
+        # The store loses the content of such an object, and deleting `a` deletes `a/`.
         return "ends with a slash, which the store takes for a folder"
     return _rewritten(key) or _hidden(key) or _too_long(key)
 
 
 def refused_bucket_reason(bucket: str) -> str | None:
-    """Why a bucket name that AWS allows is refused; None for one that the store can have."""
+    """Return why a bucket name that AWS allows is refused; None for an accepted name."""
     return "is a path of the store's own" if bucket in _TAKEN_BUCKETS else None
 
 
 def refused_prefix_reason(prefix: str) -> str | None:
-    """Why a prefix, a marker or a start-after of a listing is refused; None for one that means what it says.
+    """Return why a listing's prefix, marker or start-after is refused; None for an accepted one.
 
-    The store reads `secret//` and `/secret` as `secret/` and `secret`: past a condition on `s3:prefix`.
+    The store reads `secret//` and `/secret` as `secret/` and `secret`, which bypasses a condition on
+    `s3:prefix`.
     """
     return _rewritten(prefix) or _too_long(prefix)
 

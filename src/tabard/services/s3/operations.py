@@ -1,4 +1,4 @@
-"""The S3 operations that are forwarded, each with the members that the upstream honors.
+"""The forwarded S3 operations, each with the members that the upstream honors.
 
 Any other operation, and any other member, is refused as not offered: with 501, never dropped.
 
@@ -21,7 +21,7 @@ from tabard.services.s3.checks import (
 )
 
 STREAMED_BODY = MappingProxyType({"PutObject": "Body", "UploadPart": "Body"})
-"""Operations whose body is an object's content: it is streamed, never held."""
+"""Operations whose body is an object's content: it is streamed, never buffered."""
 
 _BUCKET = ("Bucket", "ExpectedBucketOwner")
 _OBJECT = (*_BUCKET, "Key")
@@ -44,7 +44,7 @@ _LISTING = (*_BUCKET, "Delimiter", "EncodingType", "Prefix")
 _READ = accepted(*_READING)
 _COPIED = accepted(*_OBJECT, *_DESCRIBING, *_COPYING, "MetadataDirective", "ChecksumAlgorithm")
 _READS = ("s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket")
-"""The last is for a caller who wants to learn that the object is absent."""
+"""The last is for a caller who may learn that the object is absent."""
 
 _WRITES = ("s3:PutObject",)
 _DELETES = ("s3:DeleteObject", "s3:DeleteObjectVersion")

@@ -1,7 +1,7 @@
-"""The one region that buckets live in here, and who asks for another.
+"""The only region of buckets, and requests for another one.
 
-A policy may hold a bucket to a region by `aws:RequestedRegion`. That is the region of the signature's scope,
-which a caller chooses: so it must be the region where the bucket is, as it must at S3.
+A policy may restrict a bucket to a region by `aws:RequestedRegion`. That is the region in the signature's
+scope, which the caller chooses. So it must be the bucket's region, as at S3.
 """
 
 from tabard.services.s3.errors import (
@@ -11,16 +11,16 @@ from tabard.services.s3.errors import (
 )
 
 WITHOUT_CONSTRAINT = "us-east-1"
-"""Where a bucket comes into being that names no location; none may name this region."""
+"""The region of a bucket without a location constraint; a constraint must not name it."""
 
 _OLD_NAMES = {"EU": "eu-west-1"}
 
 
 def check_region(region: str, *, home: str) -> None:
-    """The signature is for the region of the buckets.
+    """Check that the signature is for the region of the buckets.
 
     Raises:
-        AuthorizationHeaderMalformed (400): it names the right region, which SDKs turn to by themselves.
+        AuthorizationHeaderMalformed (400): it names the right region, to which SDKs then switch.
     AWS: https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html and
         https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
     """
@@ -29,13 +29,13 @@ def check_region(region: str, *, home: str) -> None:
 
 
 def check_location(constraint: str | None, *, home: str) -> None:
-    """A new bucket is to be where all of them are.
+    """Check that a new bucket is in the only region of buckets.
 
     Raises:
         IllegalLocationConstraint (400): another region. InvalidLocationConstraint (400): us-east-1 by name.
     AWS: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html
-    Differs: an installation has one region for its buckets, its home region, where AWS's us-east-1 makes them
-        anywhere.
+    Differs: an installation has one region for its buckets, its home region. AWS's us-east-1 makes them in
+        any region.
     """
     if constraint == WITHOUT_CONSTRAINT:
         raise InvalidLocationConstraint(members={"LocationConstraint": constraint})

@@ -1,6 +1,6 @@
-"""Values that S3 refuses, whatever an upstream would make of them.
+"""Values that S3 refuses, whatever an upstream would accept.
 
-Asked about once the call is allowed: who may not learns nothing of them.
+They are checked after the decision: a denied caller learns nothing about them.
 AWS: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html; the sentences are S3's own answers.
 """
 
@@ -18,7 +18,7 @@ from tabard.wire.input_errors import InvalidArgument, InvalidRequest
 from tabard.wire.request import Value
 
 OWNERS = frozenset(("ExpectedBucketOwner", "ExpectedSourceBucketOwner"))
-"""Whom a caller believes to own the bucket: answered here, never asked of an upstream."""
+"""The expected bucket owner: the edge checks it, never an upstream."""
 
 PART_NUMBERS = range(1, 10_001)
 MOST_METADATA_BYTES = 2048
@@ -30,12 +30,12 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def check_values(operation: str, arguments: Mapping[str, Value], *, account_id: str) -> None:
-    """Refuse what S3 refuses.
+    """Refuse the values that S3 refuses.
 
     Raises:
         InvalidArgument, InvalidRequest, InvalidPartOrder, InvalidBucketOwnerAWSAccountID,
         MetadataTooLarge (400).
-        AccessDenied (403): the bucket belongs to another account than the caller believes.
+        AccessDenied (403): the bucket belongs to another account than the expected one.
     """
     for member in OWNERS & arguments.keys():
         _check_owner(str(arguments[member]), account_id)
@@ -60,7 +60,7 @@ def check_values(operation: str, arguments: Mapping[str, Value], *, account_id: 
         )
     for member, value in arguments.items():
         if member.startswith("Response") and isinstance(value, str) and _CONTROL.search(value):
-            # It would be a header of the answer.
+            # The value would become a header of the answer.
             raise InvalidArgument(reason=f"{member} has a character that no header can have")
     if operation == "CompleteMultipartUpload":
         _check_parts(arguments.get("MultipartUpload"))
@@ -94,7 +94,7 @@ def _check_part_number(number: Value) -> None:
 
 
 def _check_parts(upload: Value | None) -> None:
-    """An upload is completed from one part at least, each once, in their order."""
+    """Check that a completed upload has at least one part, each once, in order."""
     parts = upload.get("Parts") if isinstance(upload, dict) else None
     listed = parts if isinstance(parts, list) else ()
     numbers = [part.get("PartNumber") for part in listed if isinstance(part, dict)]

@@ -68,7 +68,7 @@ class DescribeIamInstanceProfileAssociationsRequest(Request, frozen=True, kw_onl
 def associate_iam_instance_profile_checks(
     request: AssociateIamInstanceProfileRequest, facts: Facts
 ) -> Sequence[Check]:
-    """ec2:AssociateIamInstanceProfile on the instance, iam:PassRole on the role of the instance profile."""
+    """Require ec2:AssociateIamInstanceProfile on the instance, and iam:PassRole on the profile's role."""
     found = find_instance_profile(request.iam_instance_profile, facts.snapshot.instance_profile_named)
     more = {"ec2:newinstanceprofile": (found.arn,)} if found is not None else {}
     return [instance_check(_ASSOCIATE, request.instance_id, facts, more), *pass_role_checks(found, facts)]
@@ -77,20 +77,20 @@ def associate_iam_instance_profile_checks(
 def associate_iam_instance_profile(
     permit: Permit, request: AssociateIamInstanceProfileRequest, tx: Transaction
 ) -> Output:
-    """Give an instance the role held by an instance profile.
+    """Give an instance the role of an instance profile.
 
-    An instance profile without a role may be associated: the instance has no credentials until it holds one.
+    An instance profile without a role is accepted: the instance has no credentials until it gets one.
 
     Args:
         permit: proof that the caller may ec2:AssociateIamInstanceProfile and iam:PassRole.
         request: instance_id "i-" + 17 hex digits; the instance profile by name or by ARN, not both.
     Returns:
-        The association in state `associating`; `associated` once its host has confirmed, or at once where the
-        instance is stopped.
+        The association in state `associating`. It is `associated` once its host has confirmed, or at once if
+        the instance is stopped.
     Raises:
         InvalidInstanceID.NotFound, InvalidInstanceID.Malformed, InvalidParameterValue (no such instance
         profile), InvalidParameterCombination, MissingParameter, IncorrectInstanceState (neither running nor
-        stopped), IncorrectState (there is an association already) (400 each).
+        stopped), IncorrectState (an association exists already) (400 each).
     AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_AssociateIamInstanceProfile.html
     Differs: no eventual consistency; the next Describe sees it.
     """
@@ -115,8 +115,8 @@ def associate_iam_instance_profile(
 def replace_iam_instance_profile_association_checks(
     request: ReplaceIamInstanceProfileAssociationRequest, facts: Facts
 ) -> Sequence[Check]:
-    """ec2:ReplaceIamInstanceProfileAssociation on the association's instance, and iam:PassRole on the role of
-    the new instance profile; `instance/*` where there is no such association."""
+    """Require ec2:ReplaceIamInstanceProfileAssociation on the association's instance, and iam:PassRole on the
+    role of the new instance profile; on `instance/*` without such an association."""
     found = find_instance_profile(request.iam_instance_profile, facts.snapshot.instance_profile_named)
     more = {"ec2:newinstanceprofile": (found.arn,)} if found is not None else {}
     association = facts.snapshot.associations.get(request.association_id)
@@ -127,15 +127,15 @@ def replace_iam_instance_profile_association_checks(
 def replace_iam_instance_profile_association(
     permit: Permit, request: ReplaceIamInstanceProfileAssociationRequest, tx: Transaction
 ) -> Output:
-    """Give an instance another instance profile in place of the one it has; it is never without.
+    """Replace the instance profile of an instance, without a time between them.
 
-    Sessions of the role before stay valid until they expire, as on EC2.
+    Sessions of the former role stay valid until they expire, as on EC2.
 
-    The same instance profile again changes nothing, and its association keeps its id: observed on EC2.
+    The same instance profile changes nothing, and its association keeps its id: observed on EC2.
 
     Returns:
-        A new association in state `associating`; `associated` once its host has confirmed, or at once where
-        the instance is stopped. The one before is `disassociating` until its host serves it no more.
+        A new association in state `associating`. It is `associated` once its host has confirmed, or at once
+        if the instance is stopped. The former one is `disassociating` until its host no longer serves it.
     Raises:
         InvalidAssociationID.NotFound, InvalidParameterValue (no such instance profile),
         InvalidParameterCombination, MissingParameter, IncorrectInstanceState (neither running nor stopped),
@@ -168,7 +168,7 @@ def replace_iam_instance_profile_association(
 def disassociate_iam_instance_profile_checks(
     request: DisassociateIamInstanceProfileRequest, facts: Facts
 ) -> Sequence[Check]:
-    """ec2:DisassociateIamInstanceProfile on the association's instance; `instance/*` where there is none."""
+    """Require ec2:DisassociateIamInstanceProfile on the association's instance; else on `instance/*`."""
     association = facts.snapshot.associations.get(request.association_id)
     return [instance_check(_DISASSOCIATE, association.instance_id if association else "*", facts)]
 
@@ -176,14 +176,14 @@ def disassociate_iam_instance_profile_checks(
 def disassociate_iam_instance_profile(
     permit: Permit, request: DisassociateIamInstanceProfileRequest, tx: Transaction
 ) -> Output:
-    """Take the instance profile from an instance.
+    """Remove the instance profile of an instance.
 
-    Sessions that the instance has already stay valid until they expire, as on EC2, unless the installation is
-    set to end them (`revoke_on_disassociate`); terminating the instance ends them in any case.
+    The instance's sessions stay valid until they expire, as on EC2, unless the installation revokes them
+    (`revoke_on_disassociate`). Termination of the instance always ends them.
 
     Returns:
-        The association in state `disassociating`, until its host serves it no more; of a stopped instance it
-        ends at once. An association that is disassociating already is answered as it is.
+        The association in state `disassociating`, until its host no longer serves it. For a stopped instance
+        it ends at once. An association that is already disassociating is returned unchanged.
     Raises:
         InvalidAssociationID.NotFound (400).
     AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DisassociateIamInstanceProfile.html
@@ -211,7 +211,7 @@ def describe_iam_instance_profile_associations(
     """Describe the associations of the region's instances.
 
     Returns:
-        Associations that are associating, associated or disassociating; those that have ended are not shown.
+        Associations that are associating, associated or disassociating, but not ended ones.
     Raises:
         InvalidAssociationID.NotFound, InvalidParameterValue (an unknown filter), InvalidNextToken (400 each).
     AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeIamInstanceProfileAssociations.html

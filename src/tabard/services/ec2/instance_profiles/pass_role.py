@@ -43,7 +43,7 @@ def guard_specification(wanted: IamInstanceProfileSpecification) -> None:
 
 
 def find_instance_profile(wanted: IamInstanceProfileSpecification, named: Named) -> InstanceProfile | None:
-    """The instance profile that is wanted, if there is one; an ARN must be its ARN to the letter."""
+    """Find the requested instance profile; an ARN must match exactly."""
     if wanted.name:
         return named(wanted.name)
     found = named(wanted.arn.rpartition("/")[2]) if wanted.arn else None
@@ -51,7 +51,7 @@ def find_instance_profile(wanted: IamInstanceProfileSpecification, named: Named)
 
 
 def pass_role_checks(found: InstanceProfile | None, facts: Facts) -> list[Check]:
-    """The PassRole check on the role that an instance profile holds, if it holds one.
+    """Return the PassRole check on the role of an instance profile, if it has one.
 
     AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html
     """
@@ -68,16 +68,16 @@ def pass_role_checks(found: InstanceProfile | None, facts: Facts) -> list[Check]
 def passed_instance_profile(
     permit: Permit, wanted: IamInstanceProfileSpecification, tx: Transaction, *, decided_as: str
 ) -> InstanceProfile:
-    """Read the wanted instance profile again; give it only as it was when the request was decided.
+    """Read the requested instance profile again; refuse it if it changed since the decision.
 
     Args:
-        decided_as: the condition key under which the decision saw the instance profile's ARN.
+        decided_as: the condition key that contained the instance profile's ARN in the decision.
     Raises:
-        InvalidParameterValue: there is none, or there was none when the request was decided.
-        AccessDenied: it holds another role than the one the caller was allowed to pass.
+        InvalidParameterValue: it does not exist, or did not exist at the decision.
+        AccessDenied: it has another role than the one that the caller was allowed to pass.
     """
     found = find_instance_profile(wanted, tx.instance_profiles.named)
-    # INVARIANT: a condition on the instance profile was decided about this very one.
+    # INVARIANT: the decision compared conditions with exactly this instance profile.
     if found is None or not any(check.context.get(decided_as) == (found.arn,) for check in permit.checks):
         raise _unknown(wanted)
     role = tx.roles.get(found.role_id) if found.role_id else None
@@ -87,7 +87,7 @@ def passed_instance_profile(
 
 
 def new_association(permit: Permit, instance: Instance, instance_profile: InstanceProfile) -> Association:
-    """An association that waits for its host; a stopped instance serves nothing, so there it is at once."""
+    """Make an association: `associating` until its host confirms; `associated` at once if stopped."""
     stopped = instance.state is InstanceState.STOPPED
     return Association(
         association_id=new_resource_id("iip-assoc"),

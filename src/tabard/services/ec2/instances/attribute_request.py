@@ -1,4 +1,4 @@
-"""What ModifyInstanceAttribute may be asked: each attribute by its own member, or by its name and value."""
+"""The request of ModifyInstanceAttribute: each attribute by its own member, or by its name and value."""
 
 from collections.abc import Mapping
 
@@ -25,13 +25,13 @@ _SWITCHES = frozenset(
 
 
 class TextValue(Request, frozen=True, kw_only=True):
-    """A text in a structure, as EC2 writes it."""
+    """A text inside a structure, EC2's form."""
 
     value: str | None = None
 
 
 class SwitchValue(Request, frozen=True, kw_only=True):
-    """A truth value in a structure."""
+    """A boolean inside a structure."""
 
     value: bool | None = None
 
@@ -75,10 +75,10 @@ class ModifyInstanceAttributeRequest(Request, frozen=True, kw_only=True):
 
 
 def asked_attributes(request: ModifyInstanceAttributeRequest) -> Mapping[str, object]:
-    """The attributes that are to be changed, by the names of their members, and their new values.
+    """Return the requested attributes by member name, with their new values.
 
     Raises:
-        InvalidParameterValue: an attribute's name, or a value, that is none.
+        InvalidParameterValue: an unknown attribute or an invalid value.
     """
     asked: dict[str, object] = {}
     for field, name in zip(request.__struct_fields__, request.__struct_encode_fields__, strict=True):
@@ -97,7 +97,7 @@ def asked_attributes(request: ModifyInstanceAttributeRequest) -> Mapping[str, ob
 
 
 def new_user_data(value: object) -> bytes:
-    """The user data that is asked for: bytes, or base64 where it was given as a named attribute's value.
+    """Return the requested user data: bytes, or decoded base64 for a named attribute's value.
 
     Raises:
         InvalidParameterValue: not base64, or over 16,384 bytes.

@@ -1,4 +1,4 @@
-"""The attributes of an instance, one by one: described, and changed where they can be."""
+"""Single attributes of an instance: descriptions, and changes of those that can change."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -46,7 +46,7 @@ class DescribeInstanceAttributeRequest(Request, frozen=True, kw_only=True):
 def describe_instance_attribute_checks(
     request: DescribeInstanceAttributeRequest, facts: Facts
 ) -> Sequence[Check]:
-    """ec2:DescribeInstanceAttribute on the instance, with the attribute's name."""
+    """Require ec2:DescribeInstanceAttribute on the instance, with the attribute's name."""
     context = {"ec2:attribute": (request.attribute,)}
     return [instance_check(_DESCRIBE, request.instance_id, facts, context)]
 
@@ -79,7 +79,7 @@ def describe_instance_attribute(
 def modify_instance_attribute_checks(
     request: ModifyInstanceAttributeRequest, facts: Facts
 ) -> Sequence[Check]:
-    """ec2:ModifyInstanceAttribute on the instance; `ec2:Attribute` names what is to be changed."""
+    """Require ec2:ModifyInstanceAttribute on the instance; `ec2:Attribute` names the changed attribute."""
     asked = asked_attributes(request)
     values: Context = {
         f"ec2:attribute/{name.lower()}": (_said(value),)
@@ -92,17 +92,17 @@ def modify_instance_attribute_checks(
 def modify_instance_attribute(
     permit: Permit, request: ModifyInstanceAttributeRequest, tx: Transaction
 ) -> Output:
-    """Change one attribute of an instance: what may end it, or while it is stopped, its user data or type.
+    """Change one attribute of an instance: its protection, or while it is stopped, its user data or type.
 
-    Other attributes may be given the values that they have here.
+    For other attributes only their present values are accepted.
 
     Raises:
         InvalidInstanceID.NotFound, InvalidInstanceID.Malformed, InvalidParameterCombination (not exactly one
         attribute), InvalidParameterValue, IncorrectInstanceState (it is not stopped), InvalidGroup.NotFound,
-        UnsupportedOperation (a value that would promise what is not kept here) (400 each),
+        UnsupportedOperation (a value without its effect here) (400 each),
         DryRunOperation (412).
     AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_ModifyInstanceAttribute.html
-    Differs: the instance type is kept and shown, and changes nothing.
+    Differs: the instance type is stored and shown, but has no effect.
     """
     if request.dry_run:
         raise DryRunOperation
@@ -166,7 +166,7 @@ _AS_THEY_ARE: Mapping[str, object] = {
     "EnclaveOptions": False,
     "SriovNetSupport": "simple",
 }
-"""What every instance has and none can change."""
+"""Attributes with the same constant value for every instance."""
 
 
 def _fixed(member: str) -> Callable[[Instance], Output]:

@@ -1,4 +1,4 @@
-"""What an instance has written to its console."""
+"""The console output of an instance."""
 
 import base64
 from collections.abc import Sequence
@@ -23,19 +23,19 @@ class GetConsoleOutputRequest(Request, frozen=True, kw_only=True):
 
 
 def get_console_output_checks(request: GetConsoleOutputRequest, facts: Facts) -> Sequence[Check]:
-    """ec2:GetConsoleOutput on the instance."""
+    """Require ec2:GetConsoleOutput on the instance."""
     return [instance_check(_ACTION, request.instance_id, facts)]
 
 
 def get_console_output(permit: Permit, request: GetConsoleOutputRequest, tx: Transaction) -> Output:
-    """Give the end of what an instance has written, at most 64 KiB, in base64.
+    """Return the end of an instance's console output, at most 64 KiB, in base64.
 
     Returns:
-        The output and when its host told it; neither where there is none.
+        The output and the time of its host's report; neither if there is none.
     Raises:
         InvalidInstanceID.NotFound, InvalidInstanceID.Malformed (400 each), DryRunOperation (412).
     AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetConsoleOutput.html
-    Differs: the host tells it within seconds, and before the instance's end, so that Latest changes nothing.
+    Differs: the host sends it within seconds, and before the instance's end, so that Latest changes nothing.
         A command under `tabard run` writes to its own terminal.
     """
     if request.dry_run:

@@ -1,4 +1,4 @@
-"""What a decision about an existing instance may see of it, and the check on it."""
+"""The condition keys of an existing instance, and the check on it."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -12,7 +12,7 @@ Context = dict[str, tuple[str, ...]]
 
 
 def metadata_context(options: MetadataOptions) -> Context:
-    """The condition keys of an instance's metadata options."""
+    """Return the condition keys of an instance's metadata options."""
     return {
         "ec2:metadatahttptokens": (options.http_tokens,),
         "ec2:metadatahttpendpoint": (options.http_endpoint,),
@@ -22,7 +22,7 @@ def metadata_context(options: MetadataOptions) -> Context:
 
 
 def machine_context(*, instance_type: str, availability_zone: str) -> Context:
-    """The condition keys of an instance's hardware."""
+    """Return the condition keys of an instance's hardware."""
     return {
         "ec2:instancetype": (instance_type,),
         "ec2:availabilityzone": (availability_zone,),
@@ -34,21 +34,21 @@ def machine_context(*, instance_type: str, availability_zone: str) -> Context:
 
 
 def resource_tag_context(tags: Iterable[Tag]) -> Context:
-    """The condition keys of the tags that a resource has."""
+    """Return the condition keys of a resource's tags."""
     return {
         f"{service}:resourcetag/{tag.key.lower()}": (tag.value,) for tag in tags for service in ("aws", "ec2")
     }
 
 
 def region_context(facts: Facts) -> Context:
-    """The condition key that every action of EC2 has."""
+    """Return the condition key of every EC2 action."""
     return {"ec2:region": (facts.region,)}
 
 
 def visible_instance(instance_id: str, facts: Facts) -> Instance | None:
-    """The instance, if it is in the region that the request is about.
+    """Find an instance in the request's region.
 
-    INVARIANT: an ARN names the request's region; an instance of another region must not answer to it.
+    INVARIANT: an ARN names the request's region; it must not match an instance of another region.
     """
     instance = facts.snapshot.instances.get(instance_id)
     return instance if instance is not None and instance.region == facts.region else None
@@ -57,9 +57,9 @@ def visible_instance(instance_id: str, facts: Facts) -> Instance | None:
 def instance_check(
     action: str, instance_id: str, facts: Facts, more: Mapping[str, tuple[str, ...]] | None = None
 ) -> Check:
-    """The check on one instance, with all that policies may say about it.
+    """Return the check on one instance, with all its condition keys.
 
-    An instance that does not exist is checked by its ARN alone.
+    An instance that does not exist is checked only by its ARN.
     AWS: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html#amazonec2-resources-for-iam-policies
     """
     context = region_context(facts) | {"ec2:instanceid": (instance_id,)}
@@ -78,7 +78,7 @@ def instance_check(
 
 
 def on_everything(action: str) -> Callable[[object, Facts], Sequence[Check]]:
-    """The check of an operation that AWS checks on all resources at once, as most that describe something."""
+    """Return the check of an operation that AWS checks on `*`, like most Describe operations."""
 
     def checks(_request: object, facts: Facts) -> Sequence[Check]:
         return [Check(action=action, resource="*", context=region_context(facts))]
@@ -89,9 +89,9 @@ def on_everything(action: str) -> Callable[[object, Facts], Sequence[Check]]:
 def attribute_checks(
     action: str, instance_id: str, facts: Facts, names: Iterable[str], values: Context
 ) -> Sequence[Check]:
-    """One check on the instance for each attribute that is to be changed, or one where there is none.
+    """Return one check on the instance for each changed attribute, or one if there is none.
 
-    `ec2:Attribute` is single-valued, so it names one attribute in each check; all of them see every new value
+    `ec2:Attribute` is single-valued, so each check names one attribute; all of them have every new value
     (`ec2:Attribute/NAME`).
     """
     each = [{**values, "ec2:attribute": (name,)} for name in names] or [values]

@@ -25,14 +25,14 @@ class DescribeInstanceCreditSpecificationsRequest(Request, frozen=True, kw_only=
 def describe_instance_credit_specifications(
     permit: Permit, request: DescribeInstanceCreditSpecificationsRequest, snapshot: Snapshot
 ) -> Output:
-    """Describe the CPU credits of the instances that are named, or of every burstable one.
+    """Describe the CPU credits of the named instances, or of every burstable one.
 
     Raises:
         InvalidInstanceID.NotFound, InvalidInstanceID.Malformed, InvalidParameterValue (an instance that is
         not burstable; an unknown filter), InvalidParameterCombination, InvalidNextToken (400 each),
         DryRunOperation (412).
     AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstanceCreditSpecifications.html
-    Differs: the credits are always `unlimited`; AWS leaves out those that were never changed from `standard`.
+    Differs: the credits are always `unlimited`; AWS omits those that were never changed from `standard`.
     """
     if request.dry_run:
         raise DryRunOperation

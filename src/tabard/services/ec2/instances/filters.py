@@ -1,4 +1,4 @@
-"""The filters of DescribeInstances: what each of AWS's names looks at.
+"""The filters of DescribeInstances: the values that each of AWS's names compares.
 
 AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html
 """
@@ -27,7 +27,7 @@ _METADATA_OPTIONS: Selectors[Instance] = {
 
 
 def _in_network(select: Callable[[Instance], Iterable[str]]) -> Callable[[Instance], Iterable[str]]:
-    """A terminated instance has no network any more."""
+    """Select from the network; a terminated instance no longer has one."""
     return lambda it: () if it.state is InstanceState.TERMINATED else select(it)
 
 
@@ -96,11 +96,11 @@ _NEVER_THERE: Selectors[Instance] = dict.fromkeys(
     ),
     lambda _: (),
 )
-"""What no instance here has: such filters are AWS's, and find nothing."""
+"""AWS's filters for attributes that no instance has here: they match nothing."""
 
 
 def instance_selectors(snapshot: Snapshot) -> Selectors[Instance]:
-    """What each filter name of DescribeInstances looks at."""
+    """Return the values that each filter name of DescribeInstances compares."""
 
     def held(instance: Instance) -> Iterable[Association]:
         association = snapshot.active_association_of(instance.instance_id)

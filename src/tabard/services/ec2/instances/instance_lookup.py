@@ -1,4 +1,4 @@
-"""The instances that a request names, for operations on several at once: all of them or none."""
+"""Lookup of the instances in a request, for operations on several at once: all of them or none."""
 
 from collections.abc import Sequence
 
@@ -14,12 +14,12 @@ from tabard.store.ports import Transaction
 
 
 def instance_checks(action: str, instance_ids: Sequence[str], facts: Facts) -> list[Check]:
-    """The action on each instance; on `instance/*` where none is named."""
+    """Require the action on each instance; on `instance/*` if the request names none."""
     return [instance_check(action, each, facts) for each in dict.fromkeys(instance_ids or ("*",))]
 
 
 def looked_up_instance(permit: Permit, action: str, instance_id: str, tx: Transaction) -> Instance:
-    """One instance, which the permit's action was decided about.
+    """Find one instance for which the permit's action was decided.
 
     Raises:
         InvalidInstanceID.NotFound, InvalidInstanceID.Malformed (400 each).
@@ -30,10 +30,10 @@ def looked_up_instance(permit: Permit, action: str, instance_id: str, tx: Transa
 def looked_up_instances(
     permit: Permit, action: str, instance_ids: Sequence[str], tx: Transaction
 ) -> list[Instance]:
-    """The instances, each of which the permit's action was decided about, in the order of the request.
+    """Find the instances, for each of which the permit's action was decided, in the request's order.
 
     Raises:
-        MissingParameter: none is named. InvalidInstanceID.NotFound, InvalidInstanceID.Malformed (400 each).
+        MissingParameter: no ids. InvalidInstanceID.NotFound, InvalidInstanceID.Malformed (400 each).
     """
     if not instance_ids:
         raise MissingParameter(parameter="InstanceId")

@@ -1,4 +1,4 @@
-"""Instances: describe and terminate them."""
+"""Listing and termination of instances."""
 
 from collections.abc import Sequence
 
@@ -53,7 +53,7 @@ def describe_instances(permit: Permit, request: DescribeInstancesRequest, snapsh
         InvalidInstanceID.NotFound, InvalidInstanceID.Malformed, InvalidParameterValue (an unknown filter),
         InvalidParameterCombination, InvalidNextToken (400 each), DryRunOperation (412).
     AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstances.html
-    Differs: no eventual consistency; the next Describe sees what was launched.
+    Differs: no eventual consistency; the next Describe sees each launch.
     """
     if request.dry_run:
         raise DryRunOperation
@@ -72,12 +72,12 @@ def describe_instances(permit: Permit, request: DescribeInstancesRequest, snapsh
 
 
 def terminate_instances_checks(request: TerminateInstancesRequest, facts: Facts) -> Sequence[Check]:
-    """ec2:TerminateInstances on each instance."""
+    """Require ec2:TerminateInstances on each instance."""
     return instance_checks(_TERMINATE, request.instance_ids, facts)
 
 
 def terminate_instances(permit: Permit, request: TerminateInstancesRequest, tx: Transaction) -> Output:
-    """Terminate instances, all of them or none.
+    """Terminate all given instances, or none.
 
     Returns:
         Each instance's state before and after; `shutting-down` until its host has ended it.
@@ -85,7 +85,7 @@ def terminate_instances(permit: Permit, request: TerminateInstancesRequest, tx: 
         MissingParameter, InvalidInstanceID.NotFound, InvalidInstanceID.Malformed, OperationNotPermitted (it
         is protected) (400 each), DryRunOperation (412).
     AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_TerminateInstances.html
-    Differs: the sessions of a terminated instance are revoked at once; on EC2 they live until they expire.
+    Differs: the sessions of a terminated instance are revoked at once; on EC2 they stay valid until expiry.
     """
     if request.dry_run:
         raise DryRunOperation

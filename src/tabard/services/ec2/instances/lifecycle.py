@@ -1,4 +1,4 @@
-"""An instance's states from launch to oblivion, and what ends with it."""
+"""An instance's states from launch to removal, and the resources that end with it."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -10,19 +10,19 @@ from tabard.model.revocation import Revocation, RevocationSubject
 from tabard.store.ports import Transaction
 
 USER_INITIATED = ("Client.UserInitiatedShutdown", "Client.UserInitiatedShutdown: User initiated shutdown")
-"""EC2's reason of what a user has asked for."""
+"""EC2's state reason for a user's request."""
 
 KEPT_AFTER_TERMINATION = timedelta(hours=1)
 """AWS: "The instance entry remains visible for a short while after termination, about an hour"."""
 
 REVOKE_ON_DISASSOCIATE = "revoke_on_disassociate"
-"""The fact of the installation that says whether disassociating ends sessions: `yes`, or empty."""
+"""The installation setting that makes disassociation end sessions: `yes`, or empty."""
 
 SESSIONS_OUTLIVE_INSTANCES = "sessions_outlive_instances"
-"""The fact that says whether a terminated instance's sessions stay valid, as on EC2: `yes`, or empty."""
+"""The setting that keeps a terminated instance's sessions valid, as on EC2: `yes`, or empty."""
 
 REVOKED_FOR = 2 * LONGEST_SESSION
-"""Longer than an edge cut off from the store may go on minting, and the session it minted last."""
+"""Longer than an edge without the store may continue to mint, plus the life of its last session."""
 
 _ORDER = (
     InstanceState.PENDING,
@@ -38,10 +38,10 @@ ENDING = frozenset((InstanceState.SHUTTING_DOWN, InstanceState.TERMINATED))
 
 
 def next_state(current: InstanceState, reported: InstanceState) -> InstanceState:
-    """The state after a host has reported one of the instance's present boot: it only ever moves on.
+    """Return the state after a host's report on the present boot; it never moves back.
 
-    A report that comes late (`running` of an instance that is shutting down) changes nothing. A stopped
-    instance is started by `boot_again` alone.
+    A late report (`running` of an instance that is shutting down) changes nothing. Only `boot_again` starts a
+    stopped instance.
     """
     return max(current, reported, key=_RANK.__getitem__)
 
@@ -54,7 +54,7 @@ def move(
     reason: tuple[str, str],
     now: datetime,
 ) -> Instance:
-    """Write an instance's new state with its reason (EC2's code and message); what ends with it, ends now.
+    """Write an instance's new state with its reason (EC2's code and message), and end its dependents.
 
     Differs: ending an instance revokes its sessions at once, unless `--no-revoke-on-terminate` is set; on EC2
         they stay valid until they expire.
@@ -75,7 +75,7 @@ def move(
 
 
 def boot_again(tx: Transaction, instance: Instance, *, now: datetime) -> Instance:
-    """Start a stopped instance: it is pending, of a new launch time, until its host has booted it once more.
+    """Start a stopped instance: it is pending, with a new launch time, until its host has booted it.
 
     AWS: LaunchTime is "the time that the instance was last launched".
     """
@@ -93,9 +93,9 @@ def boot_again(tx: Transaction, instance: Instance, *, now: datetime) -> Instanc
 
 
 def revoke(tx: Transaction, subject: RevocationSubject, subject_id: str, now: datetime) -> None:
-    """Refuse every session of an instance or host that never comes back.
+    """Refuse every session of an instance or host that was removed permanently.
 
-    The mark lies ahead of now: an edge that has not seen it may still mint, and that session is refused too.
+    The mark is later than now: an edge that has not seen it may still mint, and that session is refused too.
     """
     ahead = now + REVOKED_FOR
     tx.revocations.record(
@@ -104,9 +104,9 @@ def revoke(tx: Transaction, subject: RevocationSubject, subject_id: str, now: da
 
 
 def end_sessions(tx: Transaction, instance_id: str, now: datetime) -> None:
-    """Refuse the sessions that an instance has so far; those that it is given from now on are good.
+    """Refuse the present sessions of an instance; later ones are valid.
 
-    Times of issue are whole seconds: `mint` gives a session that follows a mark a later one.
+    Times of issue are whole seconds: `mint` gives a session after a mark a later time.
     """
     tx.revocations.record(
         Revocation(
@@ -119,7 +119,7 @@ def end_sessions(tx: Transaction, instance_id: str, now: datetime) -> None:
 
 
 def remove_instance(tx: Transaction, instance_id: str) -> None:
-    """Forget an instance, its associations and what it wrote."""
+    """Remove an instance, its associations and its console output."""
     for association in tx.associations.of_instance(instance_id):
         tx.associations.delete(association.association_id)
     tx.console_outputs.delete(instance_id)
@@ -127,7 +127,7 @@ def remove_instance(tx: Transaction, instance_id: str) -> None:
 
 
 def purge_terminated(tx: Transaction, now: datetime) -> int:
-    """Forget the instances that have been terminated for an hour; how many they were."""
+    """Remove the instances that have been terminated for an hour; return their number."""
     gone = [
         instance.instance_id
         for host in tx.hosts.all()

@@ -1,4 +1,4 @@
-"""Which instances a Describe operation is about."""
+"""The instances of a Describe operation."""
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -14,7 +14,7 @@ from tabard.store.snapshot import Snapshot
 def asked_for(
     instance_ids: Sequence[str], permit: Permit, snapshot: Snapshot, *, max_results: int | None
 ) -> list[Instance]:
-    """The instances of these ids, oldest first.
+    """Return the instances with these ids, oldest first.
 
     Raises:
         InvalidInstanceID.NotFound, InvalidInstanceID.Malformed;
@@ -37,10 +37,10 @@ def asked_for(
 def instances_after(
     instance_ids: Sequence[str], permit: Permit, snapshot: Snapshot, *, max_results: int | None
 ) -> Callable[[Key | None], Iterable[Instance]]:
-    """Give a function of a key: the instances after it, oldest first, of these ids or of the whole region.
+    """Return a function from a key to the later instances, oldest first, with these ids or of the region.
 
     Raises:
-        As `asked_for`.
+        Like `asked_for`.
     """
     named = asked_for(instance_ids, permit, snapshot, max_results=max_results)
     if instance_ids:
@@ -49,6 +49,6 @@ def instances_after(
 
 
 def architecture_of(instance: Instance, snapshot: Snapshot) -> str:
-    """The architecture of the image that an instance was started from."""
+    """Return the architecture of an instance's image."""
     image = snapshot.images.get(instance.image_id)
     return image.architecture if image is not None else "x86_64"

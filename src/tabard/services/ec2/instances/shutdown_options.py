@@ -1,4 +1,4 @@
-"""What may end an instance, and what its own end makes of it: asked for, kept, and insisted on."""
+"""The shutdown options of an instance: protection, and the behavior at its own end."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,10 +9,10 @@ from tabard.services.ec2.launch.request import RunInstancesRequest
 
 
 def launched_shutdown_options(request: RunInstancesRequest) -> ShutdownOptions:
-    """What a launch asks for.
+    """Return the shutdown options of a launch.
 
     Raises:
-        InvalidParameterValue: a behavior that is none.
+        InvalidParameterValue: an unknown behavior.
     """
     return with_behavior(
         ShutdownOptions(
@@ -24,7 +24,7 @@ def launched_shutdown_options(request: RunInstancesRequest) -> ShutdownOptions:
 
 
 def with_behavior(options: ShutdownOptions, behavior: str) -> ShutdownOptions:
-    """The same with another InstanceInitiatedShutdownBehavior.
+    """Return the options with another InstanceInitiatedShutdownBehavior.
 
     Raises:
         InvalidParameterValue.
@@ -40,7 +40,7 @@ def with_behavior(options: ShutdownOptions, behavior: str) -> ShutdownOptions:
 
 
 def guard_terminable(instances: Sequence[Instance]) -> None:
-    """Insist on instances that may be terminated through the API.
+    """Refuse instances that are protected from termination through the API.
 
     AWS: "Stop protection also protects your instance from accidental termination".
     Raises:
@@ -54,7 +54,7 @@ def guard_terminable(instances: Sequence[Instance]) -> None:
 
 
 def guard_stoppable(instances: Sequence[Instance]) -> None:
-    """Insist on instances that may be stopped through the API.
+    """Refuse instances that are protected from being stopped through the API.
 
     Raises:
         OperationNotPermitted.

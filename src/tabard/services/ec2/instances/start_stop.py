@@ -1,4 +1,4 @@
-"""Instances that are stopped, started again, and rebooted."""
+"""Stopping, starting and rebooting of instances."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -51,20 +51,20 @@ class RebootInstancesRequest(Request, frozen=True, kw_only=True):
 
 
 def start_instances_checks(request: StartInstancesRequest, facts: Facts) -> Sequence[Check]:
-    """ec2:StartInstances on each instance."""
+    """Require ec2:StartInstances on each instance."""
     return instance_checks(_START, request.instance_ids, facts)
 
 
 def start_instances(permit: Permit, request: StartInstancesRequest, tx: Transaction) -> Output:
-    """Start stopped instances again, all of them or none; one that runs already is left as it is.
+    """Start all given stopped instances, or none. A running one does not change.
 
     Returns:
         Each instance's state before and after; `pending` until its host has started it. It keeps its id,
         address, host and instance profile; its launch time is now.
     Raises:
         MissingParameter, InvalidInstanceID.NotFound, InvalidInstanceID.Malformed, IncorrectInstanceState (it
-        is stopping, or has ended), UnsupportedOperation (its host is not to run what a caller from another
-        machine sends) (400 each), DryRunOperation (412).
+        is stopping, or has ended), UnsupportedOperation (its host does not run programs of callers on other
+        machines) (400 each), DryRunOperation (412).
     AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_StartInstances.html
     """
     if request.dry_run:
@@ -79,14 +79,14 @@ def start_instances(permit: Permit, request: StartInstancesRequest, tx: Transact
 
 
 def stop_instances_checks(request: StopInstancesRequest, facts: Facts) -> Sequence[Check]:
-    """ec2:StopInstances on each instance."""
+    """Require ec2:StopInstances on each instance."""
     return instance_checks(_STOP, request.instance_ids, facts)
 
 
 def stop_instances(permit: Permit, request: StopInstancesRequest, tx: Transaction) -> Output:
-    """Stop running instances, all of them or none; one that is stopped already is left as it is.
+    """Stop all given running instances, or none. A stopped one does not change.
 
-    The sessions it has stay valid until they expire, as on EC2; terminating it ends them sooner.
+    Its sessions stay valid until they expire, as on EC2; termination ends them sooner.
 
     Returns:
         Each instance's state before and after; `stopping` until its host has ended its processes.
@@ -95,7 +95,7 @@ def stop_instances(permit: Permit, request: StopInstancesRequest, tx: Transactio
         is pending, or has ended), OperationNotPermitted (it is protected),
         UnsupportedHibernationConfiguration (400 each), DryRunOperation (412).
     AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_StopInstances.html
-    Differs: Force and SkipOsShutdown change nothing: what does not end when asked to is killed in any case.
+    Differs: Force and SkipOsShutdown change nothing: an instance that does not end is always killed.
     """
     if request.dry_run:
         raise DryRunOperation
@@ -110,14 +110,14 @@ def stop_instances(permit: Permit, request: StopInstancesRequest, tx: Transactio
 
 
 def reboot_instances_checks(request: RebootInstancesRequest, facts: Facts) -> Sequence[Check]:
-    """ec2:RebootInstances on each instance."""
+    """Require ec2:RebootInstances on each instance."""
     return instance_checks(_REBOOT, request.instance_ids, facts)
 
 
 def reboot_instances(permit: Permit, request: RebootInstancesRequest, tx: Transaction) -> Output:
-    """Ask for a reboot of running instances; requests about others are ignored.
+    """Request a reboot of running instances; others are ignored.
 
-    The main process is ended and started again. State, launch time and metadata service stay as they are.
+    The main process ends and starts again. State, launch time and metadata service do not change.
 
     Raises:
         MissingParameter, InvalidInstanceID.NotFound, InvalidInstanceID.Malformed (400 each),
@@ -150,7 +150,7 @@ def _stop(permit: Permit, instance: Instance, tx: Transaction) -> Output:
 
 
 def _guard_host(instance: Instance, tx: Transaction) -> None:
-    """INVARIANT: what may not be launched may not be started again either: its user data may be new."""
+    """INVARIANT: an instance that may not be launched may not be started either: its user data may be new."""
     host = tx.hosts.get(instance.host_id)
     if host is not None:
         guard_process_driver(host, tx)

@@ -1,4 +1,4 @@
-"""Instance status: whether what should run is known to run."""
+"""Instance status: whether an instance that should run is known to run."""
 
 from datetime import datetime
 
@@ -36,13 +36,13 @@ def describe_instance_status(
     """Describe the status of running instances, or with IncludeAllInstances of all.
 
     Returns:
-        `ok` where the instance runs and its host has reported within three minutes, `impaired` where the host
-        is silent, `initializing` while the instance is pending, else `not-applicable`.
+        `ok` if the instance runs and its host has reported within three minutes, `impaired` if the host is
+        silent, `initializing` while the instance is pending, else `not-applicable`.
     Raises:
         InvalidInstanceID.NotFound, InvalidInstanceID.Malformed, InvalidParameterValue (an unknown filter),
         InvalidParameterCombination, InvalidNextToken (400 each), DryRunOperation (412).
     AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstanceStatus.html
-    Differs: system status and instance status are one and the same: what the host says of itself.
+    Differs: system status and instance status are the same: both come from the host's reports.
     """
     if request.dry_run:
         raise DryRunOperation
@@ -104,7 +104,7 @@ def _view(instance: Instance, status: str) -> Output:
 
 
 def _event_view(event: ScheduledEvent) -> Output:
-    """AWS: what is over begins with `[Completed]` or `[Canceled]` in its description."""
+    """AWS: the description of a past event begins with `[Completed]` or `[Canceled]`."""
     mark = "" if event.state == "active" else f"[{event.state.title()}] "
     view: dict[str, object] = {
         "InstanceEventId": event.event_id,

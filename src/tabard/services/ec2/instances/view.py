@@ -1,4 +1,4 @@
-"""An instance as the Describe operations show it."""
+"""Views of an instance for the Describe operations."""
 
 import base64
 
@@ -14,7 +14,7 @@ from tabard.services.operation import Output
 def instance_view(instance: Instance, association: Association | None, *, architecture: str) -> Output:
     """AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Instance.html
 
-    Differs: members that say nothing here (disks, product codes) are empty or left out.
+    Differs: members without meaning here (disks, product codes) are empty or omitted.
     """
     view: dict[str, object] = {
         "InstanceId": instance.instance_id,
@@ -65,22 +65,22 @@ ROOT_DEVICE_NAME = "/dev/xvda"
 
 
 def user_data_view(user_data: bytes) -> Output:
-    """User data in base64; no value where there is none."""
+    """Return user data in base64; no value if there is none."""
     return {"Value": base64.b64encode(user_data).decode("ascii")} if user_data else {}
 
 
 def state_view(state: InstanceState) -> Output:
-    """A state's code and name."""
+    """Return a state's code and name."""
     return {"Code": state.code, "Name": state.value}
 
 
 def tags_view(tags: tuple[Tag, ...]) -> list[Output]:
-    """Tags as every operation shows them."""
+    """Return tags in the form of every operation."""
     return [{"Key": tag.key, "Value": tag.value} for tag in tags]
 
 
 def _network_view(instance: Instance) -> dict[str, object]:
-    """A terminated instance has given its address back."""
+    """Return the network part; a terminated instance no longer has an address."""
     if instance.state is InstanceState.TERMINATED:
         return {"PrivateDnsName": "", "NetworkInterfaces": [], "SecurityGroups": []}
     vpc = vpc_of(instance)
@@ -96,7 +96,7 @@ def _network_view(instance: Instance) -> dict[str, object]:
 
 
 def metadata_options_view(options: MetadataOptions) -> Output:
-    """The five options, as they are applied."""
+    """Return the five options, as applied."""
     return {
         "State": "applied",
         "HttpTokens": options.http_tokens,

@@ -1,4 +1,4 @@
-"""Volumes: there are none, because an instance has no disks of its own."""
+"""Volumes: there are none, because instances have no disks of their own."""
 
 from tabard.access.authorize import Permit
 from tabard.services.ec2.errors import DryRunOperation, InvalidVolumeNotFound
@@ -25,7 +25,7 @@ def describe_volumes(_permit: Permit, request: DescribeVolumesRequest, _: Snapsh
     Raises:
         InvalidVolume.NotFound (400), DryRunOperation (412).
     AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeVolumes.html
-    Differs: there are no volumes, and whatever filters ask for is not found.
+    Differs: there are no volumes, so that no filter matches.
     """
     if request.dry_run:
         raise DryRunOperation

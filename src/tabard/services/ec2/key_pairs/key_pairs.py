@@ -1,4 +1,4 @@
-"""Key pairs: created, imported, described, deleted. The private key is told once, and kept nowhere."""
+"""Creation, import, listing and deletion of key pairs. The private key is returned once, never stored."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -46,7 +46,7 @@ def create_key_pair(permit: Permit, request: CreateKeyPairRequest, tx: Transacti
         InvalidParameterValue, InvalidKeyPair.Duplicate, TagLimitExceeded, UnsupportedOperation (among
         others: the format ppk) (400 each), DryRunOperation (412).
     AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateKeyPair.html
-    Differs: the private key is given as PEM alone; `puttygen` makes a PPK file of it.
+    Differs: the private key is only available as PEM; `puttygen` converts it to a PPK file.
     """
     key_type = _KEY_TYPES.get(request.key_type)
     if key_type is None:
@@ -64,10 +64,10 @@ def create_key_pair(permit: Permit, request: CreateKeyPairRequest, tx: Transacti
 
 
 def import_key_pair(permit: Permit, request: ImportKeyPairRequest, tx: Transaction) -> Output:
-    """Import the public key of a key pair that was made elsewhere.
+    """Import the public key of an existing key pair.
 
     Args:
-        request: the key in OpenSSH's format; of RSA also in RFC 4716's, or base64 of DER.
+        request: the key in OpenSSH's format; for RSA also in RFC 4716's, or base64 of DER.
     Raises:
         InvalidParameterValue, InvalidKey.Format, InvalidKeyPair.Duplicate, TagLimitExceeded,
         UnsupportedOperation (400 each), DryRunOperation (412).
@@ -78,7 +78,7 @@ def import_key_pair(permit: Permit, request: ImportKeyPairRequest, tx: Transacti
 
 
 def describe_key_pairs(permit: Permit, request: DescribeKeyPairsRequest, snapshot: Snapshot) -> Output:
-    """Describe the region's key pairs: those named, those of these ids, or all; in the order of names.
+    """Describe the region's key pairs by name, by id, or all of them; in the order of names.
 
     Raises:
         InvalidKeyPair.NotFound, InvalidParameterValue (an unknown filter) (400 each), DryRunOperation (412).
@@ -96,10 +96,10 @@ def describe_key_pairs(permit: Permit, request: DescribeKeyPairsRequest, snapsho
 
 
 def delete_key_pair(permit: Permit, request: DeleteKeyPairRequest, tx: Transaction) -> Output:
-    """Forget a key pair; instances that were launched with it keep its public key.
+    """Remove a key pair; instances that were launched with it keep its public key.
 
     Returns:
-        Success also where there is none.
+        Success, also if there is none.
     Raises:
         MissingParameter (400), DryRunOperation (412).
     AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteKeyPair.html
@@ -122,7 +122,7 @@ def delete_key_pair(permit: Permit, request: DeleteKeyPairRequest, tx: Transacti
 def _guard_new(
     permit: Permit, request: CreateKeyPairRequest | ImportKeyPairRequest, tx: Transaction
 ) -> tuple[Tag, ...]:
-    """Insist on a name that can be and is not taken; the tags of the new key pair."""
+    """Check that the name is valid and free; return the tags of the new key pair."""
     if request.dry_run:
         raise DryRunOperation
     if not _NAME.fullmatch(request.key_name):

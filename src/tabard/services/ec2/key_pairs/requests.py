@@ -1,4 +1,4 @@
-"""What may be asked of key pairs, and what that needs to be allowed.
+"""The requests on key pairs, and the checks that they need.
 
 AWS: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html
 """
@@ -53,12 +53,12 @@ class DeleteKeyPairRequest(Request, frozen=True, kw_only=True):
 
 
 def key_pair_arn(place: Place, name: str) -> str:
-    """A key pair's ARN, which ends with its name, not with its id."""
+    """Return a key pair's ARN, which ends with its name, not its id."""
     return ec2_arn(place, f"key-pair/{name}")
 
 
 def key_pair_context(key_pair: KeyPair) -> Context:
-    """The condition keys of a key pair that exists."""
+    """Return the condition keys of an existing key pair."""
     return {
         "ec2:keypairname": (key_pair.name,),
         "ec2:keypairtype": (key_pair.key_type,),
@@ -67,24 +67,24 @@ def key_pair_context(key_pair: KeyPair) -> Context:
 
 
 def key_pair_of_id(key_pair_id: str, facts: Facts) -> KeyPair | None:
-    """The key pair, if it is in the region that the request is about."""
+    """Find a key pair in the request's region."""
     found = facts.snapshot.key_pairs.get(key_pair_id)
     return found if found is not None and found.region == facts.region else None
 
 
 def create_key_pair_checks(request: CreateKeyPairRequest, facts: Facts) -> Sequence[Check]:
-    """ec2:CreateKeyPair on the name, and ec2:CreateTags where tags are asked for."""
+    """Require ec2:CreateKeyPair on the name, and ec2:CreateTags if the request has tags."""
     of_key = {"ec2:keypairtype": (request.key_type,)}
     return _new_checks("CreateKeyPair", request.key_name, request.tag_specifications, of_key, facts)
 
 
 def import_key_pair_checks(request: ImportKeyPairRequest, facts: Facts) -> Sequence[Check]:
-    """ec2:ImportKeyPair on the name, and ec2:CreateTags where tags are asked for."""
+    """Require ec2:ImportKeyPair on the name, and ec2:CreateTags if the request has tags."""
     return _new_checks("ImportKeyPair", request.key_name, request.tag_specifications, {}, facts)
 
 
 def delete_key_pair_checks(request: DeleteKeyPairRequest, facts: Facts) -> Sequence[Check]:
-    """ec2:DeleteKeyPair on the key pair; one that does not exist is checked by what it is called."""
+    """Require ec2:DeleteKeyPair on the key pair; a missing one is checked by the request's name or id."""
     if request.key_pair_id:
         found = key_pair_of_id(request.key_pair_id, facts)
     else:

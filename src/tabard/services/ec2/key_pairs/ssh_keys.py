@@ -1,4 +1,4 @@
-"""The keys of key pairs: made, read, and known by their fingerprints.
+"""The keys of key pairs: creation, import and fingerprints.
 
 AWS: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/verify-keys.html
 """
@@ -36,7 +36,7 @@ _RFC_4716_END = "---- END SSH2 PUBLIC KEY ----"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublicKey:
-    """The public half: one line of OpenSSH's format without a comment, and the fingerprint that AWS shows."""
+    """The public key: one line in OpenSSH's format without a comment, and the fingerprint that AWS shows."""
 
     key_type: KeyType
     line: str
@@ -45,17 +45,17 @@ class PublicKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreatedKey:
-    """A new key, whose private half is told once and kept nowhere."""
+    """A new key. The private key is returned once and never stored."""
 
     public: PublicKey
     private_key_pem: str = field(repr=False)
 
 
 def create_key(key_type: KeyType) -> CreatedKey:
-    """A key of 2048-bit RSA, as an `RSA PRIVATE KEY`, or of Ed25519, as an `OPENSSH PRIVATE KEY`.
+    """Make a 2048-bit RSA key, as an `RSA PRIVATE KEY`, or an Ed25519 key, as an `OPENSSH PRIVATE KEY`.
 
-    An RSA key is known by the SHA-1 of its private half in PKCS#8, an Ed25519 key by the SHA-256 of its
-    public half, as OpenSSH does.
+    The fingerprint of an RSA key is the SHA-1 of its private key in PKCS#8; that of an Ed25519 key is the
+    SHA-256 of its public key, like OpenSSH's.
     """
     if key_type == "ed25519":
         made = ed25519.Ed25519PrivateKey.generate()
@@ -70,9 +70,9 @@ def create_key(key_type: KeyType) -> CreatedKey:
 
 
 def read_public_key(material: bytes) -> PublicKey:
-    """The public key that is imported: OpenSSH's format; of RSA also RFC 4716, and base64 of DER.
+    """Parse an imported public key: OpenSSH's format; for RSA also RFC 4716, and base64 of DER.
 
-    An imported RSA key is known by the MD5 of its public half in DER.
+    The fingerprint of an imported RSA key is the MD5 of its public key in DER.
 
     Raises:
         InvalidKey.Format (400): none of these, or neither Ed25519 nor RSA of 1024, 2048 or 4096 bits.
@@ -105,7 +105,7 @@ def _read(text: str) -> _PublicKey:
 
 
 def _rfc_4716_body(text: str) -> str:
-    """The base64 between the marks, without the headers, which a backslash continues on the next line.
+    """Return the base64 between the marks, without the headers, which a backslash continues.
 
     https://www.rfc-editor.org/rfc/rfc4716#section-3
     """
@@ -137,5 +137,5 @@ def _line(key: _PublicKey) -> str:
 
 
 def _in_pairs(digits: str) -> str:
-    """`1f:51:ae:…`"""
+    """Format as `1f:51:ae:…`."""
     return ":".join(digits[at : at + 2] for at in range(0, len(digits), 2))

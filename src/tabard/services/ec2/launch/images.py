@@ -1,4 +1,4 @@
-"""Images: what instances are started from. Tabard seeds some, the operator adds folders; none is shared."""
+"""Images: the sources of instances. Tabard seeds some, the operator adds folders; none is shared."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ _SEEDED_AT = datetime(2026, 11, 1, tzinfo=UTC)
 def _image(
     *, image_id: str, name: str, description: str, driver: DriverName, created_at: datetime = _SEEDED_AT
 ) -> Image:
-    """An image of this installation: metadata version 2 is what its instances require by default."""
+    """Make an image of this installation: its instances require metadata version 2 by default."""
     return Image(
         image_id=image_id,
         name=name,
@@ -64,14 +64,14 @@ MACHINE_IMAGE = _image(
     driver="machine",
 )
 SEEDED_IMAGES = (NETNS_IMAGE, PROCESS_IMAGE, CONTAINER_IMAGE, VM_IMAGE, MACHINE_IMAGE)
-"""What every installation is seeded with; the ids are the same in every region and installation."""
+"""The seeded images; their ids are the same in every region and installation."""
 
 
 def folder_image(name: str, *, now: datetime) -> Image:
-    """The image that a folder of the operator's is: containers are launched with it as their root.
+    """Make the image of an operator's folder: containers use the folder as their root.
 
     Raises:
-        ValueError: the folder's name cannot be an image's.
+        ValueError: the folder's name is not valid for an image.
     """
     return _image(
         image_id=container_image_id(name),
@@ -97,10 +97,10 @@ class DescribeImagesRequest(Request, frozen=True, kw_only=True):
 
 
 def describe_images(permit: Permit, request: DescribeImagesRequest, snapshot: Snapshot) -> Output:
-    """Describe the images that instances can be started from.
+    """Describe the images from which instances can be started.
 
     Returns:
-        Those that ids, owners and filters all leave; an image is owned by the account and private.
+        Those that match ids, owners and filters. The account owns every image; images are private.
     Raises:
         InvalidAMIID.NotFound, InvalidAMIID.Malformed, InvalidParameterValue (an unknown filter),
         InvalidNextToken (400 each), DryRunOperation (412).

@@ -1,4 +1,4 @@
-"""Instance types: AWS's own list. The type of an instance is kept and shown, and changes nothing."""
+"""Instance types: AWS's own list. The type of an instance is stored and shown, but has no effect."""
 
 from collections.abc import Sequence
 from functools import cache
@@ -35,14 +35,14 @@ class DescribeInstanceTypesRequest(Request, frozen=True, kw_only=True):
 
 
 def describe_instance_types(_: Permit, request: DescribeInstanceTypesRequest, snapshot: Snapshot) -> Output:
-    """Describe instance types: their names, and what follows from a name.
+    """Describe instance types: their names, and the values that follow from a name.
 
     Raises:
         InvalidInstanceType, InvalidParameterValue (an unknown filter), InvalidNextToken (400 each),
         DryRunOperation (412).
     AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstanceTypes.html
-    Differs: nothing is said of memory, storage and networks, and of processors only the images' architecture;
-        no filter looks at them: an instance has those of its host.
+    Differs: the answer omits memory, storage and networks; of processors it has only the images'
+        architecture. No filter compares them: an instance has those of its host.
     """
     if request.dry_run:
         raise DryRunOperation
@@ -65,7 +65,7 @@ def describe_instance_types(_: Permit, request: DescribeInstanceTypesRequest, sn
 
 
 def guard_instance_type(instance_type: str) -> None:
-    """Insist on a type of AWS's, so that what is misspelt here does not first fail there.
+    """Refuse a type that AWS does not have, so that a misspelled one fails here already.
 
     Raises:
         InvalidParameterValue.
@@ -75,7 +75,7 @@ def guard_instance_type(instance_type: str) -> None:
 
 
 def is_burstable(instance_type: str) -> bool:
-    """Whether the type has CPU credits."""
+    """Return whether the type has CPU credits."""
     return instance_type.partition(".")[0] in _BURSTABLE_FAMILIES
 
 

@@ -1,4 +1,4 @@
-"""Which host runs a new instance, and which address it gets."""
+"""Placement of a new instance: its host and its address."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -18,26 +18,26 @@ from tabard.services.ec2.network.default_vpc import DefaultVpc, private_ip_addre
 from tabard.store.ports import Transaction
 
 PROCESS_DRIVER_REFUSED = "process_driver_refused"
-"""The installation's fact of this name says why its own host launches no processes; empty where it does."""
+"""The installation setting with the reason why its own host launches no processes; empty if it does."""
 
 LOCAL_HOST_ID = "local_host_id"
-"""The installation's fact of this name says which host takes instances that name none: `tabard up`'s own.
+"""The installation setting with the host for instances that name none: the host of `tabard up`.
 
-INVARIANT: whoever may register a host gets no instance of others by it; a host runs only what names it.
+INVARIANT: a principal that registers a host gets no instances of others: a host runs only those that name it.
 """
 
 SILENT_AFTER = timedelta(minutes=3)
-"""A host that has not reported for so long does not vouch for its instances."""
+"""After this silence of a host, the state of its instances is unknown."""
 
 
 def choose_host(permit: Permit, placement: Placement, vpc: DefaultVpc, tx: Transaction) -> Host:
-    """The host that is asked for, else the installation's own.
+    """Return the requested host, or else the installation's own.
 
     Raises:
         InvalidParameterValue: another Availability Zone than the region's. InvalidHostId.NotFound (400): no
         such host, an enrolled one, or an ephemeral one that somebody else registered.
         InsufficientInstanceCapacity (500): the installation's own host is in another region, or gone.
-        LaunchRefused (400): its hosts are not to run what a caller from another machine sends.
+        LaunchRefused (400): its hosts do not run programs of callers on other machines.
     Differs: `Placement.HostId` is the id of a host of Tabard's, not of a Dedicated Host.
     """
     if placement.availability_zone not in (None, "", vpc.availability_zone):
@@ -62,18 +62,18 @@ def choose_host(permit: Permit, placement: Placement, vpc: DefaultVpc, tx: Trans
 
 
 def _is_open_to(permit: Permit, host: Host) -> bool:
-    """INVARIANT: a command under `tabard run` runs under the role that its own user chose, and no other.
+    """INVARIANT: a command under `tabard run` runs only under the role that its own user chose.
 
-    A machine that enrolled itself runs nothing that is sent to it, and is the one instance on it.
+    A machine that enrolled itself runs no launched instances: it is the only instance on its host.
     """
     return not host.is_enrolled and (not host.ephemeral or host.registered_by == permit.caller.owner_id)
 
 
 def guard_process_driver(host: Host, tx: Transaction) -> None:
-    """Insist on a host that may run what is sent to it. Raises LaunchRefused.
+    """Refuse a host that may not run launched programs. Raises LaunchRefused.
 
-    An ephemeral host runs one command that its own user gave, and never what a launch sends; an enrolled
-    machine runs nothing.
+    An ephemeral host runs one command of its own user, never the program of a launch. An enrolled machine
+    runs none.
     """
     reason = tx.installation.get(PROCESS_DRIVER_REFUSED)
     if reason and not host.ephemeral and not host.is_enrolled:
@@ -81,7 +81,7 @@ def guard_process_driver(host: Host, tx: Transaction) -> None:
 
 
 def free_addresses(instance_ids: list[str], vpc: DefaultVpc, tx: Transaction) -> Iterator[str]:
-    """A private address for each new instance, none of them in use.
+    """Yield a free private address for each new instance.
 
     Raises:
         InsufficientFreeAddressesInSubnet (400).

@@ -1,6 +1,6 @@
-"""What RunInstances may be asked, and what is refused because ignoring it would mislead.
+"""The request of RunInstances, and the members that are refused because ignoring them would mislead.
 
-Every member of AWS's request is declared here; a test holds the list against botocore's model.
+Every member of AWS's request is declared here; a test compares the list with botocore's model.
 """
 
 import base64
@@ -16,7 +16,7 @@ MAX_USER_DATA_BYTES = 16384
 
 
 class Placement(Request, frozen=True, kw_only=True):
-    """Where to launch. Tenancy is `default`: the host is named by its id alone."""
+    """The placement of a launch. Tenancy is `default`: only the host's id names the host."""
 
     availability_zone: str | None = None
     host_id: str | None = None

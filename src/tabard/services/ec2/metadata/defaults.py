@@ -1,4 +1,4 @@
-"""What an account prefers for the metadata options of new launches, region by region."""
+"""An account's defaults for the metadata options of new launches, by region."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -49,7 +49,7 @@ class ModifyInstanceMetadataDefaultsRequest(Request, frozen=True, kw_only=True):
 
 
 def metadata_defaults(fact: Callable[[str], str | None], region: str) -> MetadataDefaults:
-    """The preferences of a region; `fact` gives the installation's facts by name."""
+    """Return the defaults of a region; `fact` reads an installation setting by name."""
     written = fact(_fact_name(region))
     return msgspec.json.decode(written, type=MetadataDefaults) if written else NO_PREFERENCES
 
@@ -57,10 +57,10 @@ def metadata_defaults(fact: Callable[[str], str | None], region: str) -> Metadat
 def get_instance_metadata_defaults(
     permit: Permit, request: GetInstanceMetadataDefaultsRequest, snapshot: Snapshot
 ) -> Output:
-    """Tell the account's preferences for the metadata options of new launches in the region.
+    """Return the account's defaults for the metadata options of new launches in the region.
 
     Returns:
-        Those that are set; what has no preference is left out.
+        The defaults that are set; the others are omitted.
     Raises:
         DryRunOperation (412).
     AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetInstanceMetadataDefaults.html
@@ -86,7 +86,7 @@ def get_instance_metadata_defaults(
 def modify_instance_metadata_defaults_checks(
     request: ModifyInstanceMetadataDefaultsRequest, facts: Facts
 ) -> Sequence[Check]:
-    """ec2:ModifyInstanceMetadataDefaults on everything; `ec2:Attribute/NAME` holds each value asked for."""
+    """Require ec2:ModifyInstanceMetadataDefaults on `*`; `ec2:Attribute/NAME` has each requested value."""
     asked = {
         name.lower(): (str(value),)
         for name, value in _asked_for(request, request.__struct_encode_fields__).items()
@@ -98,10 +98,10 @@ def modify_instance_metadata_defaults_checks(
 def modify_instance_metadata_defaults(
     permit: Permit, request: ModifyInstanceMetadataDefaultsRequest, tx: Transaction
 ) -> Output:
-    """Change the account's preferences for the metadata options of new launches in the region.
+    """Change the account's defaults for the metadata options of new launches in the region.
 
     Args:
-        request: `no-preference`, and a hop limit of -1, take a preference back.
+        request: `no-preference`, and a hop limit of -1, remove a default.
     Raises:
         InvalidParameterValue, InvalidParameterCombination (nothing to change, or tokens that are enforced and
         optional at once) (400 each), DryRunOperation (412).
@@ -128,7 +128,7 @@ def _fact_name(region: str) -> str:
 
 
 def _asked_for(request: ModifyInstanceMetadataDefaultsRequest, names: Sequence[str]) -> dict[str, str | int]:
-    """What a request asks for, by these names of its members (in their order)."""
+    """Return the request's values of these members, in their order."""
     values = (getattr(request, member) for member in request.__struct_fields__)
     return {
         name: value

@@ -1,4 +1,4 @@
-"""The metadata options of an instance: what a launch gets, and how they are changed while it runs."""
+"""The metadata options of an instance: those of a launch, and later changes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -45,10 +45,10 @@ class ModifyInstanceMetadataOptionsRequest(Request, frozen=True, kw_only=True):
 def metadata_options(
     asked: MetadataOptionsRequest, image: Image | None, defaults: MetadataDefaults = NO_PREFERENCES
 ) -> MetadataOptions:
-    """The metadata options a launch gets: the request's, else the account's, else what its image says.
+    """Return the metadata options of a launch: the request's, else the account's, else its image's.
 
     Raises:
-        InvalidParameterValue: a value that is none of AWS's, or a hop limit that is not 1 to 64.
+        InvalidParameterValue: not one of AWS's values, or a hop limit that is not 1 to 64.
     AWS: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/configuring-instance-metadata-options.html#instance-metadata-options-order-of-precedence
     """
     second_version = image is not None and image.imds_support == "v2.0"
@@ -70,7 +70,7 @@ def metadata_options(
 def changed_options(
     options: MetadataOptions, asked: MetadataOptionsRequest | ModifyInstanceMetadataOptionsRequest
 ) -> MetadataOptions:
-    """The options with those that are asked for. Raises InvalidParameterValue."""
+    """Return the options with the requested changes. Raises InvalidParameterValue."""
     return MetadataOptions(
         http_tokens=_tokens(asked.http_tokens, options.http_tokens),
         http_endpoint=_switch("HttpEndpoint", asked.http_endpoint, options.http_endpoint),
@@ -85,7 +85,7 @@ def changed_options(
 
 
 def guard_enforcement(options: MetadataOptions, defaults: MetadataDefaults) -> None:
-    """Insist on metadata tokens where the account does.
+    """Refuse optional metadata tokens if the account enforces them.
 
     Raises:
         HttpTokensEnforced (UnsupportedOperation, 400).
@@ -99,10 +99,10 @@ def guard_enforcement(options: MetadataOptions, defaults: MetadataDefaults) -> N
 def modify_instance_metadata_options_checks(
     request: ModifyInstanceMetadataOptionsRequest, facts: Facts
 ) -> Sequence[Check]:
-    """ec2:ModifyInstanceMetadataOptions on the instance.
+    """Require ec2:ModifyInstanceMetadataOptions on the instance.
 
-    `ec2:Attribute` names one of the options that are asked for, `ec2:Attribute/NAME` has their values; the
-    keys of the metadata options themselves hold what the instance has now.
+    `ec2:Attribute` names one of the requested options; `ec2:Attribute/NAME` has their values. The keys of the
+    metadata options themselves have the instance's present values.
     """
     asked = _asked_for(request)
     values: Context = {f"ec2:attribute/{name.lower()}": (value,) for name, value in asked.items()}
@@ -112,10 +112,10 @@ def modify_instance_metadata_options_checks(
 def modify_instance_metadata_options(
     permit: Permit, request: ModifyInstanceMetadataOptionsRequest, tx: Transaction
 ) -> Output:
-    """Change the metadata options of an instance; its host follows at once, running or not.
+    """Change the metadata options of an instance; its host applies them at once.
 
     Returns:
-        The options as they will be, `pending`; DescribeInstances calls them `applied`.
+        The new options, `pending`; DescribeInstances shows them as `applied`.
     Raises:
         InvalidInstanceID.NotFound, InvalidInstanceID.Malformed, InvalidParameterValue (a value that is none
         of AWS's, or tags that cannot be shown), InvalidParameterCombination (nothing to change),
@@ -151,7 +151,7 @@ def _guard_tags_can_be_shown(instance: Instance, options: MetadataOptions) -> No
 
 
 def _asked_for(request: ModifyInstanceMetadataOptionsRequest) -> Mapping[str, str]:
-    """The options that a request names, by AWS's names."""
+    """Return the requested options, by AWS's names."""
     asked = {
         "HttpTokens": request.http_tokens,
         "HttpPutResponseHopLimit": request.http_put_response_hop_limit,

@@ -1,8 +1,8 @@
-"""The network that an account has in each region. Nominal: instances use the network of their host.
+"""An account's default network in each region. It is nominal: instances use the network of their host.
 
 AWS: https://docs.aws.amazon.com/vpc/latest/userguide/default-vpc.html
-Differs: one Availability Zone and one subnet per region; their ids follow from account and region; nothing is
-routed or filtered by them.
+Differs: one Availability Zone and one subnet per region; their ids follow from account and region. They
+neither route nor filter traffic.
 """
 
 import hashlib
@@ -35,7 +35,7 @@ class DefaultVpc:
 
 
 def default_vpc(*, account_id: str, region: str) -> DefaultVpc:
-    """The default VPC of an account in a region: always the same ids for the same two."""
+    """Return the default VPC of an account in a region, always with the same ids."""
 
     def nominal_id(prefix: str) -> str:
         return f"{prefix}-{hashlib.sha256(f'{prefix}/{account_id}/{region}'.encode()).hexdigest()[:17]}"
@@ -51,15 +51,15 @@ def default_vpc(*, account_id: str, region: str) -> DefaultVpc:
 
 
 def vpc_of(instance: Instance) -> DefaultVpc:
-    """The default VPC that an instance is in."""
+    """Return the default VPC of an instance."""
     return default_vpc(account_id=instance.owner_account_id, region=instance.region)
 
 
 def _short_name(region: str) -> str:
-    """A region as its zones' ids begin: `use1` of us-east-1, `apse2` of ap-southeast-2, `usgw1` of
+    """Return the prefix of a region's zone ids: `use1` for us-east-1, `apse2` for ap-southeast-2, `usgw1` for
     us-gov-west-1."""
     parts = region.split("-")
-    if len(parts) < 3:  # a region of nobody's but this installation's
+    if len(parts) < 3:  # a region that only this installation has
         return region
     area, *directions, number = parts
     initials = (
@@ -69,19 +69,19 @@ def _short_name(region: str) -> str:
 
 
 def network_interface_id(instance_id: str) -> str:
-    """The id of an instance's one network interface, which follows from its own."""
+    """Return the id of an instance's only network interface, which follows from the instance's id."""
     return f"eni-{hashlib.sha256(f'eni/{instance_id}'.encode()).hexdigest()[:17]}"
 
 
 def mac_address(instance_id: str) -> str:
-    """The locally administered MAC address of an instance: `0e:` and forty bits of its id's hash."""
+    """Return the locally administered MAC address of an instance: `0e:` and forty bits of its id's hash."""
     return "0e:" + hashlib.sha256(instance_id.encode()).digest()[:5].hex(":")
 
 
 def private_ip_address(instance_id: str, taken: AbstractSet[str]) -> str | None:
-    """An address of the default subnet that is not taken, or None where every one is.
+    """Return a free address of the default subnet, or None if there is none.
 
-    The first try follows from the instance's id, so that addresses are rarely used again soon.
+    The first attempt follows from the instance's id, so that addresses are rarely reused soon.
     """
     start = int.from_bytes(hashlib.sha256(instance_id.encode()).digest()[5:9], "big")
     for step in range(USABLE_ADDRESSES):

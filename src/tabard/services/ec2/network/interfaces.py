@@ -1,4 +1,4 @@
-"""Network interfaces: the one that each instance has in the default VPC, as nominal as the VPC itself."""
+"""Network interfaces: each instance has one in the default VPC, nominal like the VPC itself."""
 
 from collections.abc import Mapping
 
@@ -58,7 +58,7 @@ def describe_network_interfaces(
 
 
 def instance_network_interface(instance: Instance) -> Output:
-    """An instance's network interface as DescribeInstances shows it: what its metadata says of it.
+    """Return an instance's network interface for DescribeInstances, with the values of its metadata.
 
     AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_InstanceNetworkInterface.html
     """
@@ -147,7 +147,7 @@ INTERFACE_SELECTORS: Selectors[Instance] = {
     "subnet-id": lambda it: (vpc_of(it).subnet_id,),
     "vpc-id": lambda it: (vpc_of(it).vpc_id,),
 }
-"""What filters of network interfaces look at, of the instance that has it."""
+"""The values that filters of network interfaces compare, from the interface's instance."""
 
 
 OPERATIONS: tuple[Operation, ...] = (

@@ -1,4 +1,4 @@
-"""The default VPC, its subnet and its security group, as the Describe operations show them."""
+"""The Describe operations of the default VPC, its subnet and its security group."""
 
 from collections.abc import Sequence
 
@@ -58,7 +58,7 @@ class DescribeSecurityGroupsRequest(Request, frozen=True, kw_only=True):
 
 
 def describe_vpcs(permit: Permit, request: DescribeVpcsRequest, _: Snapshot) -> Output:
-    """Describe the one VPC that the account has in the region.
+    """Describe the account's only VPC in the region.
 
     Raises:
         InvalidVpcID.NotFound, InvalidParameterValue (an unknown filter), InvalidNextToken (400 each),
@@ -94,7 +94,7 @@ def describe_vpcs(permit: Permit, request: DescribeVpcsRequest, _: Snapshot) -> 
 
 
 def describe_subnets(permit: Permit, request: DescribeSubnetsRequest, snapshot: Snapshot) -> Output:
-    """Describe the one subnet of the default VPC.
+    """Describe the only subnet of the default VPC.
 
     Raises:
         InvalidSubnetID.NotFound, InvalidParameterValue (an unknown filter), InvalidNextToken (400 each),
@@ -142,7 +142,7 @@ def describe_subnets(permit: Permit, request: DescribeSubnetsRequest, snapshot: 
 
 
 def describe_security_groups(permit: Permit, request: DescribeSecurityGroupsRequest, _: Snapshot) -> Output:
-    """Describe the one security group of the default VPC. It has no rules: nothing is filtered by it.
+    """Describe the only security group of the default VPC. It has no rules and filters nothing.
 
     Raises:
         InvalidGroup.NotFound, InvalidParameterValue (an unknown filter), InvalidNextToken (400 each),
@@ -193,7 +193,7 @@ def _answer(
     selectors: Selectors[DefaultVpc],
     view: Output,
 ) -> Output:
-    """The view, where the filters leave it; it has no tags."""
+    """Return the view if the filters match; it has no tags."""
     found, _ = page(
         keep([vpc], request.filters, selectors, tags=lambda _: ()),
         key=lambda it: (it.vpc_id,),

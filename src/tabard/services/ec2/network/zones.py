@@ -1,4 +1,4 @@
-"""Regions and their one Availability Zone."""
+"""Regions and their only Availability Zone."""
 
 from tabard.access.authorize import Permit
 from tabard.services.ec2.errors import DryRunOperation, InvalidParameterValue
@@ -34,7 +34,7 @@ class DescribeRegionsRequest(Request, frozen=True, kw_only=True):
 def describe_availability_zones(
     permit: Permit, request: DescribeAvailabilityZonesRequest, _: Snapshot
 ) -> Output:
-    """Describe the one Availability Zone of the region.
+    """Describe the only Availability Zone of the region.
 
     Raises:
         InvalidParameterValue: no such zone; an unknown filter (400). DryRunOperation (412).
@@ -77,13 +77,12 @@ def describe_availability_zones(
 
 
 def describe_regions(permit: Permit, request: DescribeRegionsRequest, _: Snapshot) -> Output:
-    """Describe AWS's regions of the partition, and the one that the request is about.
+    """Describe AWS's regions of the partition, and the request's region.
 
     Raises:
         InvalidParameterValue: no such region; an unknown filter (400). DryRunOperation (412).
     AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeRegions.html
-    Differs: every region is enabled, and all of them are reached at the endpoint that was asked: none is
-        named.
+    Differs: every region is enabled, and all use the same endpoint: the answer names none.
     """
     if request.dry_run:
         raise DryRunOperation

@@ -1,4 +1,4 @@
-"""Tags of instances and key pairs: made, taken away, described."""
+"""Creation, removal and listing of tags of instances and key pairs."""
 
 from collections.abc import Sequence
 
@@ -37,7 +37,7 @@ class CreateTagsRequest(Request, frozen=True, kw_only=True):
 
 
 class UnwantedTag(Request, frozen=True, kw_only=True):
-    """A tag to take away: by its key, or only where it has this value, which may be empty."""
+    """A tag to remove: by its key, or only if it has this value, which may be empty."""
 
     key: str = ""
     value: str | None = None
@@ -61,21 +61,21 @@ class DescribeTagsRequest(Request, frozen=True, kw_only=True):
 
 
 def create_tags_checks(request: CreateTagsRequest, facts: Facts) -> Sequence[Check]:
-    """ec2:CreateTags on each resource, with the tags that are asked for."""
+    """Require ec2:CreateTags on each resource, with the requested tags."""
     context = tag_context([Tag(tag.key, tag.value) for tag in request.tags])
     return tagging_checks(_CREATE, request.resources, facts, context)
 
 
 def create_tags(permit: Permit, request: CreateTagsRequest, tx: Transaction) -> Output:
-    """Give instances and key pairs tags; a tag of the same key is replaced. All of them or none.
+    """Add tags to all given instances and key pairs, or to none; a tag with the same key is replaced.
 
     Raises:
         MissingParameter, InvalidInstanceID.NotFound, InvalidInstanceID.Malformed, InvalidKeyPair.NotFound,
         InvalidID, InvalidParameterValue (a key or value that cannot be, or cannot be shown in the
         instance's metadata), TagLimitExceeded, UnsupportedOperation (400 each), DryRunOperation (412).
     AWS: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CreateTags.html
-    Differs: instances and key pairs alone are tagged. Two keys that differ by case alone are refused, since
-        policies cannot tell them apart.
+    Differs: only instances and key pairs have tags. Two keys that differ only by case are refused, because
+        policies cannot distinguish them.
     """
     if request.dry_run:
         raise DryRunOperation
@@ -93,7 +93,7 @@ def create_tags(permit: Permit, request: CreateTagsRequest, tx: Transaction) -> 
 
 
 def delete_tags_checks(request: DeleteTagsRequest, facts: Facts) -> Sequence[Check]:
-    """ec2:DeleteTags on each resource, with the keys that are to go."""
+    """Require ec2:DeleteTags on each resource, with the keys to remove."""
     context: dict[str, tuple[str, ...]] = {
         f"aws:requesttag/{tag.key.lower()}": (tag.value,) for tag in request.tags if tag.value is not None
     }
@@ -103,9 +103,9 @@ def delete_tags_checks(request: DeleteTagsRequest, facts: Facts) -> Sequence[Che
 
 
 def delete_tags(permit: Permit, request: DeleteTagsRequest, tx: Transaction) -> Output:
-    """Take tags from instances and key pairs: those named, or every one where none is named.
+    """Remove the named tags of instances and key pairs, or all tags if none is named.
 
-    A tag that is named with a value goes only where it has that value. One that is not there is ignored.
+    A tag that is named with a value is removed only if it has that value. A missing one is ignored.
 
     Raises:
         MissingParameter, InvalidInstanceID.NotFound, InvalidInstanceID.Malformed, InvalidKeyPair.NotFound,

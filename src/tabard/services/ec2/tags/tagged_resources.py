@@ -1,4 +1,4 @@
-"""What can be tagged: instances and key pairs, found by their ids."""
+"""Taggable resources: instances and key pairs, by their ids."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -36,7 +36,7 @@ _OTHER_KINDS = {
     "vol": "volume",
     "vpc": "vpc",
 }
-"""What may be named by its id, and is not tagged here."""
+"""Kinds of ids that exist but cannot be tagged here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Tagging:
 
 
 def taggings(snapshot: Snapshot, region: str) -> Iterator[Tagging]:
-    """Every tag of a region's instances and key pairs."""
+    """Yield every tag of a region's instances and key pairs."""
     for instance in snapshot.instances.values():
         if instance.region == region:
             yield from (Tagging(instance.instance_id, "instance", tag) for tag in instance.tags)
@@ -61,7 +61,7 @@ def taggings(snapshot: Snapshot, region: str) -> Iterator[Tagging]:
 def tagging_checks(
     action: str, resources: Sequence[str], facts: Facts, context: Mapping[str, tuple[str, ...]]
 ) -> list[Check]:
-    """One check on each resource that is named."""
+    """Return one check on each named resource."""
     return [_check(action, each, facts, context) for each in dict.fromkeys(resources or ("i-*",))]
 
 
@@ -71,7 +71,7 @@ def _check(action: str, resource_id: str, facts: Facts, context: Mapping[str, tu
         return _key_pair_check(action, resource_id, facts, context)
     kind = _OTHER_KINDS.get(prefix)
     if kind is None:
-        # What is no id at all is checked as an instance that does not exist, and refused when performed.
+        # An invalid id is checked like an instance that does not exist; the operation then refuses it.
         return instance_check(action, "*" if resource_id == "i-*" else resource_id, facts, context)
     arn = image_arn(facts, resource_id) if kind == "image" else ec2_arn(facts, f"{kind}/{resource_id}")
     return Check(action=action, resource=arn, context=region_context(facts) | dict(context))
@@ -80,7 +80,7 @@ def _check(action: str, resource_id: str, facts: Facts, context: Mapping[str, tu
 def _key_pair_check(
     action: str, key_pair_id: str, facts: Facts, context: Mapping[str, tuple[str, ...]]
 ) -> Check:
-    """A key pair that does not exist is checked by its id in the place of its name."""
+    """Return the check on a key pair; a missing one is checked by its id in place of its name."""
     found = key_pair_of_id(key_pair_id, facts)
     of_key = {} if found is None else key_pair_context(found)
     arn = key_pair_arn(facts, key_pair_id if found is None else found.name)
@@ -90,7 +90,7 @@ def _key_pair_check(
 def named_resources(
     permit: Permit, action: str, resources: Sequence[str], tx: Transaction
 ) -> list[Instance | KeyPair]:
-    """The resources that are named, each of which the permit's action was decided about.
+    """Find the named resources, for each of which the permit's action was decided.
 
     Raises:
         MissingParameter, InvalidInstanceID.NotFound, InvalidInstanceID.Malformed, InvalidKeyPair.NotFound,
@@ -126,7 +126,7 @@ def _named(permit: Permit, action: str, resource_id: str, tx: Transaction) -> In
 
 
 def write_tags(resource: Instance | KeyPair, tags: tuple[Tag, ...], tx: Transaction) -> None:
-    """Give a resource exactly these tags."""
+    """Replace the tags of a resource."""
     if isinstance(resource, KeyPair):
         tx.key_pairs.update(replace(resource, tags=tags))
     else:

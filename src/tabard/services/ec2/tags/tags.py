@@ -1,4 +1,4 @@
-"""What a tag may be, and the tags given at launch.
+"""The rules for tags, and the tags of a launch.
 
 AWS: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions
 """
@@ -20,21 +20,21 @@ _METADATA_RESERVED = frozenset((".", "..", "_index"))
 
 
 class RequestTag(Request, frozen=True, kw_only=True):
-    """One tag, as it is asked for."""
+    """One requested tag."""
 
     key: str = ""
     value: str = ""
 
 
 class TagSpecification(Request, frozen=True, kw_only=True):
-    """The tags of one kind of resource that a launch makes."""
+    """The tags of one kind of resource in a launch."""
 
     resource_type: str = ""
     tags: tuple[RequestTag, ...] = ()
 
 
 def requested_tags(specifications: Sequence[TagSpecification]) -> tuple[Tag, ...]:
-    """Every tag that is asked for, unchecked: what a decision sees."""
+    """Return every requested tag, unchecked, for the decision."""
     return tuple(Tag(tag.key, tag.value) for each in specifications for tag in each.tags)
 
 
