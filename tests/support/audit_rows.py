@@ -1,5 +1,6 @@
 """The audit trail of a running system, read from its store."""
 
+import json
 import sqlite3
 from contextlib import closing
 
@@ -15,4 +16,10 @@ def audit_rows(system: RunningSystem, **columns: str) -> list[dict[str, object]]
         rows = connection.execute(
             f"SELECT * FROM audit_events WHERE {condition} ORDER BY number", tuple(columns.values())
         )
-        return [dict(row) for row in rows]
+        return [{**row, "resources": _resources(row)} for row in map(dict, rows)]
+
+
+def _resources(row: dict[str, object]) -> list[str]:
+    """The resources of a row, which has none of its own if its decisions name the same."""
+    named: list[str] = json.loads(str(row["resources"])) if row["resources"] else []
+    return named or [decided["resource"] for decided in json.loads(str(row["decisions"]))]
