@@ -101,7 +101,7 @@ class Simulation:
             runtime_directory=self._folder,
             edge_endpoint="http://127.0.0.1:4700",
             region="us-east-1",
-            kept=SupervisorHandover(self._kept),
+            handover=SupervisorHandover(self._kept),
         )
         agent.recover()
         return agent
