@@ -231,7 +231,7 @@ def test_a_port_in_use_and_an_unsafe_folder_are_refused_in_one_sentence(data_dir
         port = str(taken.getsockname()[1])
         done = tabard("up", "--data-dir", str(data_dir), "--port", port, "--health-port", "0")
     assert (done.returncode, "cannot listen" in done.stderr) == (1, True), done.stderr
-    assert "--port takes another" in done.stderr
+    assert "choose another with --port" in done.stderr
     data_dir.chmod(0o755)
     done = tabard("up", "--data-dir", str(data_dir), "--port", "0", "--health-port", "0")
     assert (done.returncode, "it must be 0700" in done.stderr) == (1, True), done.stderr

@@ -21,7 +21,7 @@ def tcp_listener(address: str, port: int, *, option: str) -> socket.socket:
         listener.bind((address, port))
     except OSError as error:
         listener.close()
-        hint = f"{option} takes another, or 0 for any"
+        hint = f"choose another with {option} (0: any free port)"
         raise PortInUse(f"cannot listen on {address} port {port}: {error.strerror}; {hint}") from error
     listener.listen(_BACKLOG)
     listener.setblocking(False)

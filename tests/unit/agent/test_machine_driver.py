@@ -65,7 +65,7 @@ async def test_after_a_stop_it_listens_again_where_it_was(driver: MachineDriver)
     """The first start takes any free port; later starts reuse it, because processes know it."""
     first = await driver.open_network()
     ports = [listener.getsockname()[1] for listener in (*first.metadata, *first.edge)]
-    with pytest.raises(NoNetwork, match="--metadata-port takes another"):
+    with pytest.raises(NoNetwork, match="choose another with --metadata-port"):
         await driver.open_network()
     first.close()
     second = await driver.open_network()
@@ -77,6 +77,6 @@ async def test_after_a_stop_it_listens_again_where_it_was(driver: MachineDriver)
 async def test_a_port_that_is_taken_leaves_nothing_open(driver: MachineDriver) -> None:
     taken = await driver.open_network()
     port = taken.edge[0].getsockname()[1]
-    with pytest.raises(NoNetwork, match="--port takes another"):
+    with pytest.raises(NoNetwork, match="choose another with --port"):
         await MachineNetwork(metadata=("127.0.0.1", 0), edge=("127.0.0.1", port)).open()
     taken.close()

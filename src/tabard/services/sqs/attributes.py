@@ -1,4 +1,4 @@
-"""The attributes that a queue can have here: those that the upstream enforces.
+"""The supported attributes of a queue: those that the upstream enforces.
 
 AWS: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html
 """
@@ -45,12 +45,12 @@ _RECEIVE_COUNTS = range(1, 1001)
 
 
 def check_attributes(attributes: Value | None, facts: Facts, *, is_fifo: bool) -> None:
-    """Refuse attributes that the upstream would store and not enforce.
+    """Refuse attributes that the upstream would store but not enforce.
 
     Raises:
         UnsupportedOperation (400): an attribute that the upstream does not honor.
-        InvalidAttributeName (400): no attribute of SQS's that a caller may set, or of FIFO queues alone.
-        InvalidAttributeValue (400). QueueDoesNotExist (400): dead letters that leave the account or region.
+        InvalidAttributeName (400): an attribute that callers cannot set, or only on FIFO queues.
+        InvalidAttributeValue (400). QueueDoesNotExist (400): dead letters would leave the account or region.
     Differs: queues have no resource-based policy, no redrive allow policy and no encryption of their own; an
         attribute that the upstream would not enforce is refused.
     """
@@ -73,7 +73,7 @@ def check_attributes(attributes: Value | None, facts: Facts, *, is_fifo: bool) -
 
 
 def _check_redrive(text: str, facts: Facts) -> None:
-    """A queue of this account and region takes the dead letters; an empty text takes the policy away.
+    """Check that the dead-letter queue is in this account and region; an empty text removes the policy.
 
     AWS: "By default, Amazon SQS allows any source queue in the same account and Region to use the queue as a
     dead-letter queue"; it is sqs:SetQueueAttributes on the source alone that is asked for.

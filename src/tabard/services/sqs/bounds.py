@@ -1,4 +1,4 @@
-"""The bounds of the numbers in SQS requests, which the engine does not hold or words differently.
+"""The bounds of numbers in SQS requests, which the engine does not enforce or words differently.
 
 AWS: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html, and the
 pages of SendMessage, ChangeMessageVisibility and ListQueues.
@@ -22,7 +22,7 @@ _BOUNDS = MappingProxyType(
 
 
 def check_bounds(arguments: Mapping[str, Value]) -> None:
-    """Refuse a number out of its bounds, in the request or in an entry of a batch.
+    """Refuse a number out of bounds, in the request or in an entry of a batch.
 
     Raises:
         InvalidMessage (400: InvalidParameterValue).

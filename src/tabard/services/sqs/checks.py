@@ -1,4 +1,4 @@
-"""What each SQS operation needs to be allowed.
+"""The checks that each SQS operation needs.
 
 AWS: the Service Authorization Reference for SQS, and
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html
@@ -19,18 +19,18 @@ Checks = Callable[[Input, Facts], Sequence[Check]]
 _NAME = r"(?=[A-Za-z0-9_.-]{1,80}\Z)[A-Za-z0-9_-]+(?:\.fifo)?"
 _QUEUE_NAME = re.compile(_NAME)
 _PREFIX = re.compile(r"[A-Za-z0-9_.-]{0,80}")
-# The whole URL, and nothing after the name: a query, a fragment or an escape could name another queue to
-# whoever reads the URL next.
+# The whole URL, with nothing after the name: with a query, a fragment or an escape, the next reader of the
+# URL could find another queue.
 _QUEUE_URL = re.compile(rf"(?:https?://[A-Za-z0-9.:\[\]-]+)?/([0-9]{{12}})/({_NAME})")
 
 
 def queue_name_of_url(url: Value | None, facts: Facts) -> str:
-    """The name in `…/ACCOUNT/NAME`; the host is the caller's business, account and name are not.
+    """Return the name in `…/ACCOUNT/NAME`. The host is ignored; account and name are checked.
 
-    INVARIANT: the name is what follows the last slash, for every reader of the URL.
+    INVARIANT: every reader of the URL finds the name after the last slash.
 
     Raises:
-        QueueDoesNotExist: the URL is not one of a queue of this account.
+        QueueDoesNotExist: the URL does not name a queue of this account.
     """
     matched = _QUEUE_URL.fullmatch(url) if isinstance(url, str) else None
     if matched is None or matched[1] != facts.account_id:
@@ -43,7 +43,7 @@ def _arn(name: str, facts: Facts) -> str:
 
 
 def on_queue(action: str) -> Checks:
-    """One check of `action` on the queue that QueueUrl names."""
+    """Require `action` on the queue in QueueUrl."""
 
     def checks(arguments: Input, facts: Facts) -> Sequence[Check]:
         name = queue_name_of_url(arguments.get("QueueUrl"), facts)
@@ -54,7 +54,7 @@ def on_queue(action: str) -> Checks:
 
 
 def on_named_queue(action: str) -> Checks:
-    """CreateQueue and GetQueueUrl: on the queue that QueueName names.
+    """Require `action` on the queue in QueueName, for CreateQueue and GetQueueUrl.
 
     Differs: queues have no tags; CreateQueue with tags is refused.
     """
@@ -72,7 +72,7 @@ def on_named_queue(action: str) -> Checks:
 
 
 def on_no_queue(action: str) -> Checks:
-    """ListQueues: on `*`. Raises InvalidQueueName: a prefix that no queue's name can begin with."""
+    """Require `action` on `*` for ListQueues. Raises InvalidQueueName for an impossible prefix."""
 
     def checks(arguments: Input, _facts: Facts) -> Sequence[Check]:
         prefix = arguments.get("QueueNamePrefix", "")

@@ -7,7 +7,7 @@ from tabard.errors import AwsError
 
 
 class QueueDoesNotExist(AwsError):
-    """AWS: "The specified queue doesn't exist"; also for a URL that is no queue's."""
+    """AWS: "The specified queue doesn't exist"; also for a URL that names no queue."""
 
     code = "QueueDoesNotExist"
     status = 400
@@ -15,7 +15,7 @@ class QueueDoesNotExist(AwsError):
 
 
 class UnsupportedOperation(AwsError):
-    """What the upstream could not enforce is refused, never stored and ignored."""
+    """A setting that the upstream cannot enforce is refused, never stored and ignored."""
 
     code = "UnsupportedOperation"
     status = 400
@@ -48,7 +48,7 @@ class InvalidQueueName(AwsError):
 
 
 class MissingMessageBody(AwsError):
-    """A message has at least one character."""
+    """A message without any character."""
 
     code = "MissingParameter"
     status = 400
@@ -67,7 +67,7 @@ class InvalidMessageContents(AwsError):
 
 
 class NotForThisQueueType(AwsError):
-    """A member that standard or FIFO queues alone know."""
+    """A member that only standard or only FIFO queues have."""
 
     code = "InvalidParameterValue"
     status = 400
@@ -78,7 +78,7 @@ class NotForThisQueueType(AwsError):
 
 
 class InvalidMessage(AwsError):
-    """A part of a message that no queue of AWS's takes."""
+    """A part of a message that no AWS queue accepts."""
 
     code = "InvalidParameterValue"
     status = 400
@@ -105,7 +105,7 @@ class BatchEntryIdsNotDistinct(AwsError):
 
 
 class EmptyMessageAttribute(AwsError):
-    """A message attribute has a value."""
+    """A message attribute without a value."""
 
     code = "InvalidParameterValue"
     status = 400

@@ -1,4 +1,4 @@
-"""What a message may be, so that who receives it gets what was sent.
+"""The rules for messages, so that a receiver gets exactly the sent message.
 
 AWS: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html and
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html
@@ -32,7 +32,7 @@ MOST_NAME_CHARACTERS = 256
 
 
 def check_entries(arguments: Mapping[str, Value]) -> None:
-    """Refuse a batch whose entries cannot be told apart.
+    """Refuse a batch whose entries cannot be distinguished.
 
     Raises:
         InvalidBatchEntryId, BatchEntryIdsNotDistinct (400).
@@ -49,12 +49,12 @@ def check_entries(arguments: Mapping[str, Value]) -> None:
 
 
 def check_messages(arguments: Mapping[str, Value]) -> None:
-    """Refuse messages that no queue of AWS's takes, once it is allowed to send any.
+    """Refuse messages that no AWS queue accepts, after the decision.
 
     Raises:
         MissingMessageBody, InvalidMessageContents, EmptyMessageAttribute, InvalidMessage, NotForThisQueueType
         (400).
-    Differs: one message that is none refuses its whole batch, not its entry alone.
+    Differs: one invalid message refuses its whole batch, not only its entry.
     """
     entries = arguments.get("Entries")
     is_fifo = str(arguments.get("QueueUrl", "")).endswith(".fifo")
@@ -93,7 +93,7 @@ def _check_message(message: Mapping[str, Value], *, is_fifo: bool) -> None:
 
 
 def _check_name(name: str) -> None:
-    """A name that breaks these rules would make the engine refuse to hand out the message, ever.
+    """Check a name: with a name that breaks these rules, the engine would never deliver the message.
 
     AWS: "The name must not start with an AWS-reserved prefix such as AWS. or Amazon. (or any casing
     variants). The name must not start or end with a period (.), and it should not have periods in succession

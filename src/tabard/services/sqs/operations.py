@@ -1,7 +1,7 @@
-"""The SQS operations that are forwarded, each with the members that the upstream was measured to honor.
+"""The forwarded SQS operations, each with the members that measurements of the upstream confirmed.
 
-Any other operation, and any other member, is refused as not offered. The measurement is a test: it asks the
-embedded engine for the effect of every member of these lists.
+Any other operation, and any other member, is refused as not offered. The measurement is a test: it checks the
+effect of every member of these lists in the embedded engine.
 
 AWS: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_Operations.html
 Differs: members that the embedded engine would ignore are refused with UnsupportedOperation:

@@ -1,4 +1,4 @@
-"""SQS calls in the form in which the embedded engine takes them, and its answers in AWS's form."""
+"""SQS calls in the embedded engine's form, and its answers in AWS's form."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,7 @@ _TIMESTAMPS = frozenset(("CreatedTimestamp", "LastModifiedTimestamp"))
 
 
 def to_upstream(call: Call, place: Place) -> Mapping[str, Value]:
-    """Return the input as it was authorized: queues by name, whatever host the caller's QueueUrl had."""
+    """Return the input in its authorized form: queues by name, without the caller's host."""
     inward = dict(call.input)
     url, prefix = inward.get("QueueUrl"), inward.get("QueueNamePrefix")
     if isinstance(url, str):
@@ -24,10 +24,10 @@ def to_upstream(call: Call, place: Place) -> Mapping[str, Value]:
 
 
 def from_upstream(output: dict[str, object], _call: Call, account_url: str) -> None:
-    """Lead QueueUrls to the edge, and leave out what the engine makes up.
+    """Point QueueUrls at the edge, and remove values that the engine invents.
 
     Args:
-        account_url: the URL of the edge, and the account: what a queue's name is appended to.
+        account_url: the URL of the edge and the account, to which the queue's name is appended.
     Differs: received messages have no SenderId, which the embedded upstream does not know.
     """
 
