@@ -53,8 +53,15 @@ def fake_s3(folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def edge(folder: Path, data_dir: DataDir, s3_socket: Path) -> Iterator[tuple[int, int]]:
+def edge(
+    folder: Path,
+    data_dir: DataDir,
+    s3_socket: Path,
+    *,
+    module: Sequence[str] = ("tabard.cli.processes", "edge-process"),
+) -> Iterator[tuple[int, int]]:
     """A real edge process on a data directory; its pid and port."""
+    folder.mkdir(exist_ok=True)
     log = folder / "edge.log"
     with (
         closing(_listener()) as front,
@@ -80,7 +87,7 @@ def edge(folder: Path, data_dir: DataDir, s3_socket: Path) -> Iterator[tuple[int
         )
         port = front.getsockname()[1]
         with process(
-            [sys.executable, "-m", "tabard.cli.processes", "edge-process"],
+            [sys.executable, "-m", *module],
             log,
             stdin=subprocess.PIPE,
             pass_fds=(front.fileno(), vouched.fileno()),

@@ -7,6 +7,7 @@ cost. moto answers from its own memory. CPU time is that of the serving process,
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
+from importlib.util import find_spec
 from pathlib import Path
 
 from bench import processes
@@ -22,6 +23,7 @@ SETTLE_SECONDS = 0.7
 """What a server does after its answers (the audit's next flush) belongs to its round."""
 
 GET_THROUGH_EDGE = "1 KiB GET, edge"
+BESIDE_AIOHTTP = "the same edge on aiohttp's server"
 NO_NGINX = "nginx is not installed"
 AT_MOST_NGINX = 8.0
 AT_MOST_MOTO = 0.2
@@ -42,6 +44,13 @@ def get_rows(house: House, folder: Path) -> list[Row]:
         else:
             nginx = stack.enter_context(processes.nginx(folder / "proxy", _PROXY, _upstream(s3_socket)))
             others.append((beside_nginx, measure_server(stack, nginx, requests), AT_MOST_NGINX))
+        if find_spec("aiohttp") is None:
+            skipped.append(Row(name=name, beside=BESIDE_AIOHTTP, skipped_because="aiohttp is not installed"))
+        else:
+            aiohttp_edge = stack.enter_context(
+                processes.edge(folder / "aiohttp", house.data_dir, s3_socket, module=("bench.aiohttp_edge",))
+            )
+            others.append((BESIDE_AIOHTTP, measure_server(stack, aiohttp_edge, requests), None))
         moto = stack.enter_context(processes.moto(folder))
         _fill_moto(moto[1], requests[:MOTO_GETS])
         others.append(("moto's server", measure_server(stack, moto, requests[:MOTO_GETS]), AT_MOST_MOTO))
