@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 
 from tabard.store.ports import StoreUnavailable
 
-HEAD_REVISION = "0001"
+HEAD_REVISION = "0001b"
 """The newest revision in `migrations/versions`; a test compares the two."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"

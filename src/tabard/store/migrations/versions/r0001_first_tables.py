@@ -5,7 +5,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0001"
+# Until 0.1.0 these tables may change. Each change takes a new letter, so that an older store is refused.
+revision = "0001b"
 down_revision = None
 branch_labels = None
 depends_on = None
