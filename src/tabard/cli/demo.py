@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import boto3
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
@@ -224,6 +223,8 @@ class _Story:
 
     def _launch(self) -> str:
         isolation = asyncio.run(instance_isolation(self.system.endpoint))
+        import boto3  # only the extra `local` installs it
+
         self._image, reason = demo_image(isolation, (Path(sys.executable), Path(boto3.__file__)))
         instance = self._client("ec2").run_instances(
             ImageId=self._image.image_id,
