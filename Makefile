@@ -15,7 +15,10 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-19s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+# A package server that stops answering ends an installation after ten minutes, where `timeout` is installed.
+BOUNDED := $(shell command -v timeout >/dev/null && echo timeout 600)
+PIP_INSTALL := $(BOUNDED) $(BIN)/python -m pip install --quiet --disable-pip-version-check
+INSTALL := $(PIP_INSTALL) -c constraints.txt
 
 $(VENV)/pyvenv.cfg:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Tabard needs Python 3.11 or newer, $(PYTHON) is " + sys.version.split()[0] + "; name another: make PYTHON=python3.12 …")'
@@ -79,7 +82,7 @@ fix: $(VENV)/.dev ## Format, and mend what the linter can mend
 # MiniStack by itself: it insists on versions of what Tabard uses too; what is measured of it runs with those here.
 $(VENV)/.bench: $(VENV)/.dev
 	$(INSTALL) -e '.[bench]'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps ministack==1.5.33
+	$(PIP_INSTALL) --no-deps ministack==1.5.33
 	@touch $@
 
 .PHONY: bench
