@@ -1,6 +1,5 @@
 """The end of `tabard run`: how many requests of the instance were allowed, denied and not offered."""
 
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -23,8 +22,6 @@ MOST_DENIALS = 10
 """The summary of a system that ends with the run shows so many denials."""
 
 _HOSTS = "hosts"
-_ATTEMPTS = 12
-_BETWEEN_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +48,7 @@ def summary_lines(client: SystemClient, instance_id: str, *, audit_options: str 
     """
     audit = SystemAudit(client)
     try:
-        _wait_until_written(client, audit)
+        is_written = audit.wait_until_written()
         counted = counted_events(audit, instance_id)
     except (BotoCoreError, CallFailed, ClientError, ClientUnusable) as error:
         yield f"no summary of the requests: {printable(str(error))}"
@@ -60,6 +57,8 @@ def summary_lines(client: SystemClient, instance_id: str, *, audit_options: str 
         f"; more: tabard audit --instance {instance_id}{audit_options}" if audit_options is not None else ""
     )
     yield f"requests: {counted.in_words()}{more}"
+    if not is_written:
+        yield "an edge has not yet written all of its events; the counts can be too low"
     if audit_options is None and counted.denials:
         yield from map(_denial_line, counted.denials)
         yield "the audit ended with this run's system; to keep it, start tabard up before tabard run"
@@ -79,16 +78,6 @@ def counted_events(audit: Audit, instance_id: str) -> Counted:
         position = page.next
         if position is None or outcomes.total() >= MOST_EVENTS:
             return Counted(outcomes, denials[-MOST_DENIALS:], is_complete=position is None)
-
-
-def _wait_until_written(client: SystemClient, audit: Audit) -> None:
-    """Wait until the audit holds a request of ours: edges write events within a second, in order."""
-    mark = client.client("sts").get_caller_identity()["ResponseMetadata"].get("RequestId")
-    wanted = EventFilter(action="sts:GetCallerIdentity")
-    for _ in range(_ATTEMPTS):
-        if any(event.request_id == mark for _, event in audit.page(limit=PAGE, wanted=wanted).events):
-            return
-        time.sleep(_BETWEEN_SECONDS)
 
 
 def _denial_line(event: AuditEvent) -> str:

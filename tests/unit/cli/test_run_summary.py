@@ -8,7 +8,7 @@ from tabard.cli.run_summary import MOST_DENIALS, MOST_EVENTS, counted_events, su
 from tabard.model.audit_event import AuditEvent
 from tabard.model.audit_query import EVERY_EVENT, EventFilter, EventPage, EventPosition, NumberedEvents
 from tests.support.aggregates import audit_event
-from tests.support.fake_system import fake_system
+from tests.support.fake_system import FakeSystem, fake_system
 
 INSTANCE_ID = "i-00000000000000001"
 
@@ -67,17 +67,47 @@ def test_the_last_denials_are_kept() -> None:
     assert kept == [f"request-{n}" for n in range(15 - MOST_DENIALS, 15)]
 
 
-def test_who_may_not_read_the_audit_is_told_so_in_one_line() -> None:
+def summary_of(system: FakeSystem) -> list[str]:
+    client = client_of_key(system.endpoint, "us-east-1", lambda: ("AKIAIOSFODNN7EXAMPLE", "secret"))
+    return list(summary_lines(client, INSTANCE_ID, audit_options=""))
+
+
+def test_the_summary_waits_for_the_events_of_every_edge() -> None:
     with fake_system() as system:
+        system.answers = {
+            "FlushEvents": '{"FlushNumber": 7}',
+            "WaitForEvents": '{"IsComplete": true}',
+            "LookupEvents": '{"Events": []}',
+        }
+        lines = summary_of(system)
+    assert system.operations == ["FlushEvents", "WaitForEvents", "LookupEvents"]
+    assert lines == [
+        f"requests: 0 allowed, 0 denied, 0 not offered; more: tabard audit --instance {INSTANCE_ID}"
+    ]
+
+
+def test_the_summary_mentions_an_edge_that_has_not_written_its_events() -> None:
+    with fake_system() as system:
+        system.answers = {
+            "FlushEvents": '{"FlushNumber": 7}',
+            "WaitForEvents": '{"IsComplete": false}',
+            "LookupEvents": '{"Events": []}',
+        }
+        lines = summary_of(system)
+    assert lines[1:] == ["an edge has not yet written all of its events; the counts can be too low"]
+
+
+def test_a_caller_without_permission_for_the_audit_reads_so_in_one_line() -> None:
+    with fake_system() as system:
+        system.answers = {"FlushEvents": '{"FlushNumber": 7}', "WaitForEvents": '{"IsComplete": true}'}
         system.refusals["LookupEvents"] = ("AccessDenied", "not authorized to perform: tabard:LookupEvents")
-        client = client_of_key(system.endpoint, "us-east-1", lambda: ("AKIAIOSFODNN7EXAMPLE", "secret"))
-        lines = list(summary_lines(client, INSTANCE_ID, audit_options=""))
+        lines = summary_of(system)
     refused = "LookupEvents: AccessDenied: not authorized to perform: tabard:LookupEvents"
     assert lines == [f"no summary of the requests: {refused}"]
 
 
 def test_a_system_that_is_gone_leaves_one_line() -> None:
     with fake_system() as system:
-        client = client_of_key(system.endpoint, "us-east-1", lambda: ("AKIAIOSFODNN7EXAMPLE", "secret"))
-    (line,) = summary_lines(client, INSTANCE_ID, audit_options="")
+        pass
+    (line,) = summary_of(system)
     assert line.startswith("no summary of the requests: ")
