@@ -144,7 +144,7 @@ def _checks(account: Account, service: str, operation: Operation) -> Iterator[Se
     for arguments in _inputs(service, operation):
         try:
             if isinstance(operation, Forward):
-                yield operation.checks(arguments, facts)  # type: ignore[arg-type]
+                yield operation.checks(arguments, facts)
             else:
                 request = msgspec.convert(arguments, operation.request, builtin_types=(bytes, datetime))
                 yield operation.checks(request, facts)

@@ -34,7 +34,7 @@ STAGES = [
 
 def calls_of(function: object) -> list[str]:
     """The names of what a function calls, in the order of the text."""
-    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))  # type: ignore[arg-type]
+    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     calls.sort(key=lambda node: (node.lineno, node.col_offset))
     return [

@@ -151,7 +151,7 @@ def _check_aws(words: Sequence[str]) -> None:
     model = botocore.session.Session().get_service_model(service)
     names = {xform_name(name, "-"): name for name in model.operation_names}
     operation = names[words[1]]
-    assert operation in OPERATIONS[service], operation  # type: ignore[index]  # a name of ours, or it fails
+    assert operation in OPERATIONS[service], operation
     shape = model.operation_model(operation).input_shape
     members = {f"--{xform_name(name, '-')}": name for name in shape.members} if shape is not None else {}
     given = {word for word in words[2:] if word.startswith("--")}

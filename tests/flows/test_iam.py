@@ -62,7 +62,7 @@ def test_a_roles_life(iam: BaseClient, system: RunningSystem) -> None:
     iam.get_waiter("role_exists").wait(RoleName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 3})
     iam.update_role(RoleName=name, Description="second", MaxSessionDuration=3600)
     assert iam.update_role_description(RoleName=name, Description="third")["Role"]["Description"] == "third"
-    other = {"Version": "2012-10-17", "Statement": [{**TRUST_EC2["Statement"][0], "Sid": "Changed"}]}  # type: ignore[index]
+    other = {"Version": "2012-10-17", "Statement": [{**TRUST_EC2["Statement"][0], "Sid": "Changed"}]}
     iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(other))
     role = iam.get_role(RoleName=name)["Role"]
     assert role["AssumeRolePolicyDocument"] == other

@@ -116,7 +116,7 @@ def test_the_store_is_away(own: RunningSystem, bucket: str, instance: Instance, 
     key = key_of(instance.session())
     before = audited(own, bucket)
     assert health(own)["status"] == "ok"
-    with away(own):  # type: ignore[operator]
+    with away(own):
         ask(own, "sts", valid(own, "sts"))  # what happens is to be audited, and cannot
         until(lambda: health(own)["status"] == "degraded", "health says so", seconds=15)
         answers: dict[str, tuple[str, int]] = {}

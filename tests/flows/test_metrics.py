@@ -140,7 +140,7 @@ def test_a_hung_edge_delays_nobody_and_shows(own: RunningSystem) -> None:
     pid = pid_of(own, "edge-1")
     os.kill(pid, signal.SIGSTOP)
     try:
-        until(lambda: "edge-1: not answering" in health(own)["reasons"], "it shows")  # type: ignore[operator]
+        until(lambda: "edge-1: not answering" in health(own)["reasons"], "it shows")
         assert health(own)["status"] == "degraded"
         assert value(own, "tabard_process_up", process="edge-1") == 0.0
         assert value(own, "tabard_process_up", process="edge-0") == 1.0

@@ -108,7 +108,7 @@ def test_control_policies_bind_follow_each_change_and_leave_instances_their_sess
         "Statement": [{"Effect": "Allow", "Action": ["s3:*", "iam:*", "ec2:*"], "Resource": "*"}],
     }
     tree = organization(("some", "service-control", allowed_alone))
-    tree["root"]["units"][0]["service_control"] = ["some"]  # type: ignore[index]
+    tree["root"]["units"][0]["service_control"] = ["some"]
     file.write_text(json.dumps(tree))
     command(own, "apply", str(file))
     until(lambda: refusal(sqs.list_queues) == DENIED, "the edge sees the organization", seconds=5)

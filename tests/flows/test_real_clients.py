@@ -47,6 +47,7 @@ def client_of(
     cache = Path(request.config.cache.mkdir("clients"))
 
     def made(name: str) -> Client:
+        argv: tuple[str, ...]
         match name:
             case "boto3":
                 argv = (real_clients.own_program("python"), "-c", real_clients.BOTO3)

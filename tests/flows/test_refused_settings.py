@@ -65,7 +65,7 @@ def test_up_says_why_it_does_not_start(tmp_path: Path, options: tuple[str, ...],
 )
 def test_settings_that_cannot_be_safe(given: dict[str, object], sentence: str) -> None:
     with pytest.raises(ValidationError, match=sentence):
-        Settings(**given)  # type: ignore[arg-type]
+        Settings(**given)
 
 
 def test_two_systems_never_share_a_data_directory(system: RunningSystem) -> None:
@@ -128,7 +128,7 @@ def test_an_edge_beyond_loopback_launches_no_processes_as_the_servers_user(
     """RunInstances would run a stranger's code as the server's own user."""
     data_dir = DataDir(tmp_path / "data")
     data_dir.prepare()
-    settings = Settings(data_dir=data_dir.path, **given)  # type: ignore[arg-type]
+    settings = Settings(data_dir=data_dir.path, **given)
     store = open_sqlite_store(data_dir.database, vault=master_key_for(data_dir))
     try:
         bootstrap(store, data_dir, settings, now=SystemClock().now())

@@ -120,7 +120,9 @@ def test_a_transaction_finds_and_changes_nothing_of_another_account(store: AnySt
         tx.revocations.record(revocation())
     stored = snapshot_of(store)
     with store.transaction(OTHER) as tx:
-        assert tx.users.named("user-1") is tx.roles.named("role-1") is tx.roles.get(role().role_id) is None
+        assert tx.users.named("user-1") is None
+        assert tx.roles.named("role-1") is None
+        assert tx.roles.get(role().role_id) is None
         assert not tx.managed_policies.is_in_use(policy.arn)
         found = (
             tx.groups.members(group().group_id),

@@ -51,13 +51,13 @@ class WatchedStore(SqlStore):
         self.may_go_on = threading.Event()
         self.may_go_on.set()
 
-    def next_snapshot(self, current: Snapshot | None = None) -> Snapshot:
+    def next_snapshot(self, current: Snapshot | None = None, *, account_id: str = "") -> Snapshot:
         self.loads += 1
         if not self.may_go_on.wait(MOST_SECONDS):
             raise AssertionError("a load was never let go")
         if self.refusing:
             raise StoreUnavailable("the test said so")
-        return super().next_snapshot(current)
+        return super().next_snapshot(current, account_id=account_id)
 
 
 class UnmappedStore(WatchedStore):

@@ -28,11 +28,11 @@ class CountingStore(SqlStore):
     loads = 0
     refusing = False
 
-    def next_snapshot(self, current: Snapshot | None = None) -> Snapshot:
+    def next_snapshot(self, current: Snapshot | None = None, *, account_id: str = "") -> Snapshot:
         self.loads += 1
         if self.refusing:
             raise StoreUnavailable("the test said so")
-        return super().next_snapshot(current)
+        return super().next_snapshot(current, account_id=account_id)
 
 
 @pytest.fixture

@@ -34,10 +34,10 @@ from tabard.model.user import User
 from tabard.names import new_access_key_id, new_unique_id
 from tabard.processes.shared_mark import SharedMark
 from tabard.sigv4.sign import Credentials, sign_request
-from tabard.store.ports import StoreUnavailable
+from tabard.store.ports import StoreUnavailable, Transaction
 from tabard.store.snapshot import Snapshot
 from tabard.wire.request import RawRequest
-from tests.support.memory_store import MemoryStore, MemoryTransaction
+from tests.support.memory_store import MemoryStore
 from tests.support.waiting import turns
 
 ACCOUNT_ID = "123456789012"
@@ -127,10 +127,10 @@ class FailingStore(MemoryStore):
     failure: Exception | None = None
 
     @contextmanager
-    def transaction(self) -> Iterator[MemoryTransaction]:
+    def transaction(self, account_id: str = "") -> Iterator[Transaction]:
         if self.failure is not None:
             raise self.failure
-        with super().transaction() as tx:
+        with super().transaction(account_id) as tx:
             yield tx
 
 
@@ -210,16 +210,16 @@ class EdgeInMemory:
             request_id="11111111-2222-4333-8444-555555555555",
             received_at=self.clock.now(),
         )
-        return await self.pipeline.answer(change(raw), Sent(body if arrives is None else arrives, meanwhile))  # type: ignore[arg-type]
+        return await self.pipeline.answer(change(raw), Sent(body if arrives is None else arrives, meanwhile))
 
     async def of_s3(self, method: str, target: str, body: bytes = b"", **more: object) -> Answer:
         """A request of S3."""
-        return await self.ask("s3", method=method, target=target, headers=(), body=body, **more)  # type: ignore[arg-type]
+        return await self.ask("s3", method=method, target=target, headers=(), body=body, **more)
 
     async def target(self, service: str, name: str, document: object, **more: object) -> Answer:
         """A request of a JSON protocol."""
         headers = (("content-type", "application/x-amz-json-1.0"), ("x-amz-target", name))
-        return await self.ask(service, headers=headers, body=json.dumps(document).encode(), **more)  # type: ignore[arg-type]
+        return await self.ask(service, headers=headers, body=json.dumps(document).encode(), **more)
 
     async def events(self) -> list[AuditEvent]:
         """What the audit has by now."""

@@ -171,7 +171,7 @@ class Installation:
             expires_at=self.now + timedelta(hours=1),
             secret_access_key=SECRET,
         )
-        return replace(session, **more)  # type: ignore[arg-type]
+        return replace(session, **more)
 
     def sealed(self, session: Session, *, keyring: Keyring | None = None) -> Keys:
         """What a client holds of a session."""
@@ -249,4 +249,4 @@ def instance_facts(**more: str) -> InstanceFacts:
         vpc_id="vpc-0123456789abcdef0",
         private_ip_address="10.0.0.4",
     )
-    return replace(facts, **more)  # type: ignore[arg-type]
+    return replace(facts, **more)

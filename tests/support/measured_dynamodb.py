@@ -17,7 +17,7 @@ CONDITION = (
     "ReturnValuesOnConditionCheckFailure",
 )
 SET = {"UpdateExpression": "SET n = :n", VALUES: {":n": {"N": "9"}}}
-ON_TABLE = {
+ON_TABLE: dict[str, dict[str, Any]] = {
     "PutItem": {"Item": {**KEY, "n": {"N": "9"}}},
     "UpdateItem": {"Key": KEY, **SET},
     "DeleteItem": {"Key": KEY},

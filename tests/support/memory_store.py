@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import msgspec
 
@@ -38,6 +38,7 @@ from tabard.store.ports import (
     NotStored,
     StillReferenced,
     StoreUnavailable,
+    Transaction,
     Vault,
 )
 from tabard.store.snapshot import RevocationKey, Snapshot
@@ -504,22 +505,23 @@ class MemoryStore:
                 tx.installation.put("account_id", account_id)
 
     @contextmanager
-    def transaction(self, account_id: str = "") -> Iterator[MemoryTransaction]:
+    def transaction(self, account_id: str = "") -> Iterator[Transaction]:
         if not self.available:
             raise StoreUnavailable("the test said so")
         with self._serial:
             tables = self._tables.copy()
-            yield MemoryTransaction(tables, self.vault, account_id, self._journal)
+            yield cast(Transaction, MemoryTransaction(tables, self.vault, account_id, self._journal))
             if tables.journal:
                 tables.version += 1
                 self._journal += [(tables.version, *written) for written in tables.journal]
             self._tables = tables
 
     @contextmanager
-    def reading(self, account_id: str = "") -> Iterator[MemoryTransaction]:
+    def reading(self, account_id: str = "") -> Iterator[Transaction]:
         if not self.available:
             raise StoreUnavailable("the test said so")
-        yield MemoryTransaction(self._tables.copy(), self.vault, account_id, tuple(self._journal))
+        journal = tuple(self._journal)
+        yield cast(Transaction, MemoryTransaction(self._tables.copy(), self.vault, account_id, journal))
 
     def snapshot(self) -> Snapshot:
         """The snapshot of everything committed."""

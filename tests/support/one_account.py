@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib import import_module
+from typing import Any
 
 import msgspec
 
@@ -159,12 +160,12 @@ class Account:
             secret_access_key=SECRET,
             instance=facts if instance_id else None,
         )
-        return caller_of_session(replace(session, **more), role, snapshot)  # type: ignore[arg-type]
+        return caller_of_session(replace(session, **more), role, snapshot)
 
     def permit(self, caller: Caller, *checks: Check, service: str = "iam") -> Permit:
         """What `authorize` gives for these checks. Raises Denied."""
         facts = RequestFacts(
-            service=service,  # type: ignore[arg-type]
+            service=service,
             region=REGION,
             source_ip="127.0.0.1",
             secure=False,
@@ -203,7 +204,7 @@ class Account:
         wire_input: Mapping[str, object] | None = None,
         *,
         as_: Caller | None = None,
-    ) -> Output:
+    ) -> Mapping[str, Any]:
         """Resolve, authorize and perform one request, as the pipeline does."""
         caller = as_ or self.admin
         operation = operation_named(service, name)
@@ -218,7 +219,7 @@ class Account:
     def _checks(
         self, service: str, operation: Operation, request: object, caller: Caller | None
     ) -> Sequence[Check]:
-        checks = operation.checks(request, self.facts(caller))  # type: ignore[arg-type]
+        checks = operation.checks(request, self.facts(caller))
         assert {check.action for check in checks} <= set(actions_of(service, operation))
         return checks
 

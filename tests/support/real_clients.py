@@ -227,7 +227,7 @@ def python_client(name: str, source: str, python: Path, **more: object) -> Clien
         name=name,
         version=REQUIREMENTS[name],
         argv=(str(python), "-c", source),
-        **more,  # type: ignore[arg-type]
+        **more,
     )
 
 

@@ -68,7 +68,7 @@ def resolved(
 
 def checks(operation: str, arguments: Mapping[str, object]) -> Sequence[Check]:
     """What the operation needs to be allowed. Raises AwsError."""
-    needed = BY_NAME[operation].checks(arguments, FACTS)  # type: ignore[arg-type]
+    needed = BY_NAME[operation].checks(arguments, FACTS)
     assert {check.action for check in needed} <= set(actions_of("s3", BY_NAME[operation]))
     return needed
 

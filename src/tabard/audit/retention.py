@@ -55,27 +55,36 @@ class Retention:
     look_every_seconds: float = LOOK_EVERY_SECONDS
 
     async def run(self) -> None:
-        """Look every few seconds, and as often as needed while there is something to delete."""
-        deleted = 0
+        """Look every few seconds, and delete until the audit is within its bounds."""
         while True:
             try:
-                began = self.clock.monotonic_seconds()
-                found = await asyncio.to_thread(self.once) if self.leads() else None
-                held = self.clock.monotonic_seconds() - began
+                deleted = await self.catch_up() if self.leads() else 0
             except StoreUnavailable as error:
                 _log.warning(AUDIT_RETENTION_PUT_OFF, reason=str(error))
-                found = None
             except Exception as error:  # noqa: BLE001 - whatever it is, the next look may succeed
                 _log.error(AUDIT_RETENTION_PUT_OFF, exc_info=error)
-                found = None
-            if found is not None:
-                deleted += found
-                await asyncio.sleep(max(held, SHORTEST_PAUSE_SECONDS))
-                continue
-            if deleted:
-                _log.info(AUDIT_PRUNED, events=deleted)
-                deleted = 0
+            else:
+                if deleted:
+                    _log.info(AUDIT_PRUNED, events=deleted)
             await asyncio.sleep(self.look_every_seconds)
+
+    async def catch_up(self) -> int:
+        """Delete batch after batch until nothing is left to do, with the write lock free in between.
+
+        Returns:
+            How many events were deleted.
+        Raises:
+            StoreUnavailable.
+        """
+        deleted = 0
+        while True:
+            began = self.clock.monotonic_seconds()
+            found = await asyncio.to_thread(self.once)
+            if found is None:
+                return deleted
+            deleted += found
+            held_seconds = self.clock.monotonic_seconds() - began
+            await asyncio.sleep(max(held_seconds, SHORTEST_PAUSE_SECONDS))
 
     def once(self) -> int | None:
         """Delete one batch, or else give back some of the file's free space.

@@ -264,7 +264,7 @@ def test_nothing_but_authorize_makes_a_permit(here: Installation) -> None:
         replace(given, checks=(WRITE,))
     assert given.proof is None
     with pytest.raises(AttributeError):
-        given.checks = (WRITE,)  # type: ignore[misc]
+        given.checks = (WRITE,)
 
 
 def test_an_ec2_denial_carries_its_details_sealed(here: Installation) -> None:

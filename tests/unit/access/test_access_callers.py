@@ -114,13 +114,13 @@ def test_nothing_but_authenticate_makes_a_caller(here: Installation) -> None:
             proof=object(),
         )
     with pytest.raises((TypeError, ValueError)):
-        replace(caller, owner_id=ACCOUNT_ID)
+        replace(caller, owner_id=ACCOUNT_ID)  # type: ignore[call-arg]
     with pytest.raises(AttributeError):
         caller.proof  # type: ignore[attr-defined]  # noqa: B018
     with pytest.raises(AttributeError):
-        caller.owner_id = ACCOUNT_ID  # type: ignore[misc]
+        caller.owner_id = ACCOUNT_ID
     with pytest.raises(TypeError):
-        caller.condition_keys["aws:principalarn"] = ("another",)  # type: ignore[index]
+        caller.condition_keys["aws:principalarn"] = ("another",)
 
 
 def test_a_remembered_session_is_a_caller_of_the_role_as_it_is_now(here: Installation) -> None:

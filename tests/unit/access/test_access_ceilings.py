@@ -63,7 +63,7 @@ def govern(
         **more,
     }
     with here.store.transaction() as tx:
-        tx.organizations.put(organization(*policies, **given))  # type: ignore[arg-type]
+        tx.organizations.put(organization(*policies, **given))
 
 
 def scp(document: str) -> ControlPolicy:

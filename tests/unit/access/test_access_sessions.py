@@ -74,7 +74,7 @@ def test_each_kind_of_revocation_ends_a_session_at_once(
 def test_a_revocation_of_another_subject_is_none_of_a_sessions_business(here: Installation) -> None:
     keys = here.session_of(here.web)
     for subject in ("session", "instance", "host", "role"):
-        here.revoke(subject, "another", NOW)  # type: ignore[arg-type]
+        here.revoke(subject, "another", NOW)
     here.revoke("instance", INSTANCE_ID, NOW)
     here.caller(here.signed("sts", keys))
 
@@ -170,7 +170,7 @@ def test_every_altered_character_of_a_token_is_refused(here: Installation) -> No
 def test_a_token_has_one_spelling(here: Installation, respell: object) -> None:
     for _ in range(50):  # until the token has what is respelled
         keys = here.session_of(here.web)
-        altered = respell(keys.token)  # type: ignore[operator]
+        altered = respell(keys.token)
         if altered != keys.token:
             break
     assert refused(here, replace(keys, token=altered)) is Refusal.BAD_SESSION_TOKEN

@@ -213,7 +213,7 @@ async def test_the_console_log_is_bounded(tmp_path: Path) -> None:
     copying = asyncio.create_task(log.copy(output))
     for line in (b"first\n", b"second\n", b"third\n"):
         os.write(of_process, line)
-        await eventually(lambda line=line: last_line(tmp_path / "console.log") == line)  # type: ignore[misc]
+        await eventually(lambda line=line: last_line(tmp_path / "console.log") == line)
     os.close(of_process)
     await copying
     assert last_line(tmp_path / "console.log") == b"third\n"

@@ -19,7 +19,7 @@ ROLE = RoleOf(PROFILE.association_id, PROFILE.role_id)
 
 
 def with_faults(**faults: object) -> DesiredInstance:
-    return msgspec.structs.replace(DESIRED, faults=DesiredFaults(**faults))  # type: ignore[arg-type]
+    return msgspec.structs.replace(DESIRED, faults=DesiredFaults(**faults))
 
 
 class Instance:

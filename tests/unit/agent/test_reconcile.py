@@ -30,13 +30,13 @@ OTHER = RoleOf("iip-assoc-0fedcba9876543210", PROFILE.role_id)
 
 
 def report(state: str, **changes: str) -> InstanceReport:
-    return InstanceReport(instance_id=ID, boot_number=0, run_state=state, **changes)  # type: ignore[arg-type]
+    return InstanceReport(instance_id=ID, boot_number=0, run_state=state, **changes)
 
 
 def seen(state: str, **changes: object) -> ObservedInstance:
     told = report(state)
     values: dict[str, object] = {"report": told, "reported": told, **changes}
-    return ObservedInstance(instance_id=ID, boot_number=0, **values)  # type: ignore[arg-type]
+    return ObservedInstance(instance_id=ID, boot_number=0, **values)
 
 
 def running(**changes: object) -> ObservedInstance:

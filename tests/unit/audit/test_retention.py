@@ -11,9 +11,9 @@ from structlog.testing import capture_logs
 from tabard.audit import retention
 from tabard.audit.retention import FEWEST_ROWS, FIRST_ROWS, MOST_ROWS, Retention, RetentionBounds
 from tabard.clock import ManualClock
-from tabard.store.ports import StoreUnavailable
+from tabard.store.ports import StoreUnavailable, Transaction
 from tests.support.aggregates import ACCOUNT_ID, HOUR, NOW, audit_event
-from tests.support.memory_store import MemoryStore, MemoryTransaction
+from tests.support.memory_store import MemoryStore
 from tests.support.waiting import until
 
 OLD = RetentionBounds(kept_for=timedelta(hours=1), most_bytes=10**12)
@@ -29,7 +29,7 @@ class SlowStore(MemoryStore):
         super().__init__(account_id=ACCOUNT_ID)
 
     @contextmanager
-    def transaction(self, account_id: str = "") -> Iterator[MemoryTransaction]:
+    def transaction(self, account_id: str = "") -> Iterator[Transaction]:
         if self.failures:
             raise self.failures.pop()
         with super().transaction(account_id) as tx:

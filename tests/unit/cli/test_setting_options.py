@@ -56,7 +56,7 @@ def test_a_setting_that_is_a_time_takes_a_duration_by_option_and_by_variable(
 )
 def test_what_is_no_duration_or_beyond_its_bounds_is_refused(setting: str, value: str, sentence: str) -> None:
     with pytest.raises(ValidationError, match=sentence):
-        Settings(**{setting: value})  # type: ignore[arg-type]
+        Settings(**{setting: value})
 
 
 def test_an_option_wins_over_its_variable_and_several_values_become_one(

@@ -10,9 +10,9 @@ import pytest
 from tabard.edge.housekeeping import Housekeeping
 from tabard.model.host import Host
 from tabard.model.revocation import Revocation
-from tabard.store.ports import StoreUnavailable
+from tabard.store.ports import StoreUnavailable, Transaction
 from tests.support.edge_in_memory import NOW, EdgeInMemory
-from tests.support.memory_store import MemoryStore, MemoryTransaction
+from tests.support.memory_store import MemoryStore
 from tests.support.waiting import until
 
 
@@ -29,7 +29,7 @@ class FailingStore:
     failure: Exception | None
     tries: int = 0
 
-    def transaction(self) -> AbstractContextManager[MemoryTransaction]:
+    def transaction(self) -> AbstractContextManager[Transaction]:
         self.tries += 1
         if self.failure is not None:
             raise self.failure

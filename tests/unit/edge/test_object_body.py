@@ -57,7 +57,7 @@ def upload(
 ) -> ObjectBody:
     body = Pieces(*pieces)
     return ObjectBody(
-        body=body,  # type: ignore[arg-type]
+        body=body,
         payload_hash=sha256 or hashlib.sha256(b"".join(pieces)).hexdigest(),
         length=body.length if length is None else length,
         decoder=decoder,

@@ -108,16 +108,14 @@ async def test_an_event_identifies_the_text_of_each_policy_that_was_considered(e
     assert event.policies == (
         ConsideredPolicies(
             layer=Layer.IDENTITY,
-            sources=(  # type: ignore[arg-type]
+            sources=(
                 source("held", inline.document),
                 source(attached.arn, version.document, version.version_id),
             ),
         ),
         ConsideredPolicies(
             layer=Layer.BOUNDARY,
-            sources=(  # type: ignore[arg-type]
-                source(boundary.arn, boundary.default_version.document, boundary.default_version_id),
-            ),
+            sources=(source(boundary.arn, boundary.default_version.document, boundary.default_version_id),),
         ),
     )
     assert (event.principal_id, event.account_id) == (edge.role.role_id, edge.role.account_id)

@@ -121,7 +121,7 @@ def plain_logs() -> None:
 
 def test_every_forwarded_operation_of_a_json_protocol_is_asked() -> None:
     for service, requests in REQUESTS.items():
-        assert requests.keys() == OPERATIONS[service].keys()  # type: ignore[index]
+        assert requests.keys() == OPERATIONS[service].keys()
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ async def both(clock: ManualClock) -> AsyncIterator[tuple[MetadataServer, Metada
     )
     for server in servers:
         await server.start()
-    yield servers  # type: ignore[misc]
+    yield servers
     for server in servers:
         await server.close()
 

@@ -355,7 +355,7 @@ AT = datetime(2026, 1, 31, 12, 2, 3, tzinfo=UTC)
 
 
 def announced(**events: object) -> DesiredInstance:
-    return msgspec.structs.replace(DESIRED, events=DesiredEvents(**events))  # type: ignore[arg-type]
+    return msgspec.structs.replace(DESIRED, events=DesiredEvents(**events))
 
 
 @pytest.mark.parametrize("action", ["terminate", "stop", "hibernate"])

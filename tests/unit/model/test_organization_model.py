@@ -21,7 +21,7 @@ RESOURCES = ControlPolicy(name="resources", control_type=ControlType.RESOURCE, d
 def node(node_id: str, parent_id: str = "", **more: object) -> OrganizationNode:
     kind = {"r": NodeKind.ROOT, "o": NodeKind.UNIT}.get(node_id[:1], NodeKind.ACCOUNT)
     given: dict[str, object] = {"kind": kind, "name": "", **more}
-    return OrganizationNode(node_id=node_id, parent_id=parent_id, **given)  # type: ignore[arg-type]
+    return OrganizationNode(node_id=node_id, parent_id=parent_id, **given)
 
 
 def unit_id(n: int) -> str:
@@ -103,4 +103,4 @@ def test_five_levels_of_units_are_not_too_many() -> None:
 )
 def test_what_no_organization_can_be(changed: dict[str, object], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
-        replace(SOUND, **changed)  # type: ignore[arg-type]
+        replace(SOUND, **changed)

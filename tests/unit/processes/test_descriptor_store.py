@@ -121,7 +121,7 @@ async def test_an_update_never_waits_and_the_newest_is_sent_later(child_of: Chil
     for number in range(300):
         for name in names:
             child.update(name, str(number).encode() + b" " * 20_000)
-    stopped.start()  # it goes on
+    stopped.start()  # the supervisor resumes
     await asyncio.to_thread(child.drop, names[0])
     assert [record.name for record in await all_of(child)] == names[1:]
     child.update(names[1], b"last")
@@ -140,8 +140,13 @@ async def test_a_stopped_supervisor_gets_the_request_again(child_of: ChildOf) ->
     child_of(stopped).keep("i-1", b"kept", [0])
     asking = asyncio.create_task(all_of(child_of(stopped, answer_seconds=0.05)))
     sizes: set[int] = set()
-    # What was kept, and at least two questions after it.
-    await until(lambda: sizes.add(unread_bytes(stopped)) or len(sizes) >= 3)
+
+    def is_asked_again() -> bool:
+        sizes.add(unread_bytes(stopped))
+        return len(sizes) >= 3
+
+    # The kept descriptor, and at least two requests after it.
+    await until(is_asked_again)
     stopped.start()  # it goes on
     (found,) = await asking
     assert (found.name, len(found.descriptors)) == ("i-1", 1)

@@ -5,12 +5,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO, TypeAlias
 
 import pytest
 
 from tabard.processes.leader_lock import LeaderLock, acquire_leader_lock
 
-Holder = "subprocess.Popen[str]"
+Holder: TypeAlias = "subprocess.Popen[str]"
 
 HOLDER = """
 import subprocess, sys
@@ -25,7 +26,7 @@ sys.stdin.read()
 
 @pytest.fixture
 def lock(tmp_path: Path) -> Path:
-    return tmp_path / "turn"
+    return tmp_path / "leader"
 
 
 @pytest.fixture
@@ -49,11 +50,15 @@ def three(lock: Path) -> Iterator[list[Holder]]:
 
 def that_works(processes: list[Holder]) -> Holder:
     """The one that says so."""
-    ready, _, _ = select.select([each.stdout for each in processes], [], [], 30)
+    ready = readable(processes, seconds=30)
     (working,) = [each for each in processes if each.stdout in ready]
     assert working.stdout is not None
     assert working.stdout.readline() == "works\n"
     return working
+
+
+def readable(processes: list[Holder], *, seconds: float) -> list[IO[str]]:
+    return select.select([each.stdout for each in processes if each.stdout], [], [], seconds)[0]
 
 
 def test_one_process_leads_and_the_next_replaces_a_killed_leader(three: list[Holder]) -> None:
@@ -61,7 +66,7 @@ def test_one_process_leads_and_the_next_replaces_a_killed_leader(three: list[Hol
     for _ in three:
         working = that_works(waiting)
         waiting.remove(working)
-        assert not select.select([each.stdout for each in waiting], [], [], 0)[0]
+        assert not readable(waiting, seconds=0)
         working.kill()
         working.wait()
 

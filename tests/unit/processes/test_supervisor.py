@@ -34,7 +34,7 @@ def make_spec(tmp_path: Path) -> MakeSpec:
             "log_path": tmp_path / f"{name}.log",
             "stop_grace_seconds": 5.0,
         }
-        return ChildSpec(**{**facts, **changes})  # type: ignore[arg-type]
+        return ChildSpec(**{**facts, **changes})
 
     return make
 

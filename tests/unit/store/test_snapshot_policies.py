@@ -1,6 +1,7 @@
 """Whose policies apply, compiled once, and denied whole where one of them cannot be evaluated."""
 
 import json
+from typing import cast
 
 import pytest
 from structlog.testing import capture_logs
@@ -39,7 +40,7 @@ from tests.support.aggregates import (
     role,
     user,
 )
-from tests.support.memory_store import MemoryStore
+from tests.support.memory_store import MemoryManagedPolicies, MemoryStore
 
 NOBODY = CompiledPolicies(())
 OBJECT = "arn:aws:s3:::bucket/key"
@@ -229,7 +230,7 @@ def test_an_attached_policy_that_is_not_there_takes_everything() -> None:
     with store.transaction() as tx:
         tx.managed_policies.insert(managed_policy())
         tx.roles.insert(role(inline=(InlinePolicy("all", allows("*")),), attached=(managed_policy().arn,)))
-        del tx.managed_policies.rows[managed_policy().arn]
+        del cast(MemoryManagedPolicies, tx.managed_policies).rows[managed_policy().arn]
     decision = decided(store.snapshot().identity_policies(role().role_id), "s3:GetObject", OBJECT)
     assert decision.effect is Effect.EXPLICIT_DENY
 

@@ -18,7 +18,7 @@ JSON = (("content-type", "application/x-amz-json-1.0"), ("x-amz-target", "Dynamo
 
 def refusal(service: str, operation: str, body: bytes, **raw: object) -> AwsError:
     with pytest.raises(AwsError) as caught:
-        parse_input(service_model(service), operation, raw_request(**raw), body, {})  # type: ignore[arg-type]
+        parse_input(service_model(service), operation, raw_request(**raw), body, {})
     return caught.value
 
 

@@ -29,7 +29,7 @@ def data_dir(tmp_path: Path) -> DataDir:
 
 def start(store: MemoryStore, data_dir: DataDir, **given: str) -> str:
     """The id of the local host, after a start."""
-    bootstrap(store, data_dir, Settings(data_dir=data_dir.path, **given), now=NOW)  # type: ignore[arg-type]
+    bootstrap(store, data_dir, Settings(data_dir=data_dir.path, **given), now=NOW)
     with store.transaction() as tx:
         return local_host_id(tx)
 

@@ -66,7 +66,7 @@ def make_files(tmp_path: Path) -> MakeFiles:
 
 @asynccontextmanager
 async def monitoring(**given: object) -> AsyncIterator[Monitoring]:
-    made = Monitoring(Settings(**{"health_port": 0, **given}))  # type: ignore[arg-type]
+    made = Monitoring(Settings(**{"health_port": 0, **given}))
     await made.start()
     try:
         yield made
@@ -140,7 +140,7 @@ async def test_the_expiry_of_its_certificate_is_in_health_and_metrics(make_files
     certificate, key = make_files("tabard.example", days=0.5)
     async with monitoring(metrics_tls_certificate=certificate, metrics_tls_key=key) as made:
         health = await made.monitor.health()
-        assert "the certificate metrics expires within a day, or has expired" in health["reasons"]  # type: ignore[operator]
+        assert "the certificate metrics expires within a day, or has expired" in health["reasons"]
         assert b'tabard_certificate_expiry_timestamp_seconds{certificate="metrics"} ' in (
             await made.monitor.metrics()
         )
@@ -178,7 +178,7 @@ def test_files_that_cannot_be_used_are_refused_with_their_names(make_files: Make
 )
 def test_what_cannot_be_safe_is_refused(given: dict[str, object], sentence: str) -> None:
     with pytest.raises(ValidationError, match=sentence):
-        Settings(**given)  # type: ignore[arg-type]
+        Settings(**given)
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_what_cannot_be_safe_is_refused(given: dict[str, object], sentence: str)
     ],
 )
 def test_where_it_listens(given: dict[str, object], listener: tuple[str, int]) -> None:
-    assert Settings(**given).metrics_listener == listener  # type: ignore[arg-type]
+    assert Settings(**given).metrics_listener == listener
 
 
 @pytest.mark.parametrize("option", ["--health-port", "--metrics-address"])
@@ -206,7 +206,7 @@ def test_a_port_in_use_is_named_by_its_option(option: str) -> None:
             {"health_port": port} if option == "--health-port" else {"metrics_address": f"127.0.0.1:{port}"}
         )
         with pytest.raises(PortInUse, match=option):
-            Monitoring(Settings(**given))  # type: ignore[arg-type]
+            Monitoring(Settings(**given))
 
 
 def test_no_secret_is_in_its_repr(make_files: MakeFiles) -> None:

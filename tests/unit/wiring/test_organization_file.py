@@ -21,8 +21,8 @@ DENY = {
     "Version": "2012-10-17",
     "Statement": {"Effect": "Deny", "Action": "s3:DeleteBucket", "Resource": "*"},
 }
-DENY_RESOURCES = {"Version": "2012-10-17", "Statement": {**DENY["Statement"], "Principal": "*"}}  # type: ignore[dict-item]
-ALLOW_RESOURCES = {"Version": "2012-10-17", "Statement": {**DENY_RESOURCES["Statement"], "Effect": "Allow"}}  # type: ignore[dict-item]
+DENY_RESOURCES = {"Version": "2012-10-17", "Statement": {**DENY["Statement"], "Principal": "*"}}
+ALLOW_RESOURCES = {"Version": "2012-10-17", "Statement": {**DENY_RESOURCES["Statement"], "Effect": "Allow"}}
 
 TOML = f"""
 id = "o-exampleorg1"
@@ -180,7 +180,7 @@ def test_a_start_puts_the_settings_file_in_force_and_without_one_leaves_what_is(
     path = written(tmp_path, TREE)
 
     def start(**given: object) -> None:
-        bootstrap(store, data_dir, Settings(data_dir=data_dir.path, account_id=ACCOUNT, **given), now=NOW)  # type: ignore[arg-type]
+        bootstrap(store, data_dir, Settings(data_dir=data_dir.path, account_id=ACCOUNT, **given), now=NOW)
 
     start(organization_file=path)
     assert organization_in_force(store) is not None

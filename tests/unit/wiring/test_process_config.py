@@ -17,7 +17,7 @@ SETTINGS = {
 
 @pytest.mark.parametrize("config", [AgentConfig, EdgeConfig])
 def test_a_child_receives_each_setting_that_it_names_and_no_secret(config: type[msgspec.Struct]) -> None:
-    values = Settings(**SETTINGS).model_dump(mode="json")  # type: ignore[arg-type]
+    values = Settings(**SETTINGS).model_dump(mode="json")
     received = settings_for(config, values)
     assert set(received) == set(config.__struct_fields__) & set(Settings.model_fields)
     assert received
@@ -26,7 +26,7 @@ def test_a_child_receives_each_setting_that_it_names_and_no_secret(config: type[
 
 
 def test_every_setting_reaches_the_agent_as_it_was_set() -> None:
-    values = Settings(**SETTINGS).model_dump(mode="json")  # type: ignore[arg-type]
+    values = Settings(**SETTINGS).model_dump(mode="json")
     received = settings_for(AgentConfig, values)
     assert (received["rotate_every_seconds"], received["allow_address"]) == (300.0, "10.0.0.7:5432")
     assert (received["vm_image"], received["container_images"]) == ("/image", None)

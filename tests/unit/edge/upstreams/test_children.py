@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from tabard.edge.upstreams.embedded_stores import weed_program
 from tabard.edge.upstreams.moto_child import moto_child
 from tabard.edge.upstreams.runtime_folder import RuntimeFolderUnsafe
-from tabard.edge.upstreams.seaweedfs import SeaweedfsChild, seaweedfs_child, weed_program
+from tabard.edge.upstreams.seaweedfs import SeaweedfsChild, seaweedfs_child
 from tabard.processes.child import launch_argv
 
 

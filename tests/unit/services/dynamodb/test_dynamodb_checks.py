@@ -299,7 +299,7 @@ def test_a_request_about_no_table_needs_more_than_no_leave(tables: Tables) -> No
     facts = tables.account.facts()
     for arguments in ({"RequestItems": {}}, {"TransactItems": []}, {"TransactItems": [{}]}):
         with pytest.raises(ValidationException):
-            tables_in(arguments, facts)  # type: ignore[arg-type]
+            tables_in(arguments, facts)
 
 
 @pytest.mark.parametrize(
@@ -406,11 +406,11 @@ def test_what_is_forwarded_names_tables_as_they_were_authorized(tables: Tables) 
         "TransactItems": [{"Delete": plain}, {"Put": {**NOTES, "Item": KEY}}]
     }
     assert with_plain_table_names({"Limit": 3}, facts) == {"Limit": 3}
-    assert with_plain_table_names(get, facts)["TableName"] == "notes"  # type: ignore[arg-type]
+    assert with_plain_table_names(get, facts)["TableName"] == "notes"
     assert get["TableName"] == TABLE
     # a Permit says where as Facts do
     permit = tables.account.permit(tables.account.admin, service="dynamodb")
-    assert with_plain_table_names(get, permit)["TableName"] == "notes"  # type: ignore[arg-type]
+    assert with_plain_table_names(get, permit)["TableName"] == "notes"
 
 
 def test_the_tables_to_look_up_are_those_that_are_touched(tables: Tables) -> None:
@@ -418,9 +418,9 @@ def test_the_tables_to_look_up_are_those_that_are_touched(tables: Tables) -> Non
     query = {"TableName": TABLE, "IndexName": "by-owner"}
     assert tables_in(query, facts) == {("notes", "by-owner")}
     batch = {"RequestItems": {TABLE: {}, "counts": {}}}
-    assert tables_in(batch, facts) == {("notes", None), ("counts", None)}  # type: ignore[arg-type]
+    assert tables_in(batch, facts) == {("notes", None), ("counts", None)}
     write = {"TransactItems": [{"Put": {"TableName": "notes"}}, {"Delete": {"TableName": "blobs"}}]}
-    assert tables_in(write, facts) == {("notes", None), ("blobs", None)}  # type: ignore[arg-type]
+    assert tables_in(write, facts) == {("notes", None), ("blobs", None)}
     assert tables_in({}, facts) == frozenset()
     assert msgspec.structs.replace(facts).partition_keys == {}
 

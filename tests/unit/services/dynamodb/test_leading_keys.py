@@ -1,6 +1,7 @@
 """`dynamodb:LeadingKeys` by the real policy engine: nobody walks around it."""
 
 import base64
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -122,7 +123,7 @@ def test_my_own_items_are_mine_and_no_others(tables: Tables, me: Caller, careful
 
 
 # What an upstream that is laxer than DynamoDB might answer with the items of another.
-WALKS_AROUND = {
+WALKS_AROUND: dict[str, dict[str, Any]] = {
     "two conditions on the key": query("pk = :mine AND pk = :yours"),
     "two conditions under two names": query(
         "#a = :mine AND #b = :yours", ExpressionAttributeNames={"#a": "pk", "#b": "pk"}
@@ -331,7 +332,7 @@ def test_the_embedded_upstream_reads_the_same_key_or_none(expression: str) -> No
         "ExpressionAttributeValues": VALUES,
     }
     try:
-        (authorized,) = queried_keys(request, "pk")  # type: ignore[arg-type]
+        (authorized,) = queried_keys(request, "pk")
     except ValidationException:
         return
     if (authorized,) == UNREADABLE_KEY:

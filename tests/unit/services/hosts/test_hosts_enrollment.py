@@ -134,7 +134,7 @@ def test_a_token_is_for_one_name_and_for_its_bearer_alone(ec2: Ec2Account) -> No
     assert refused(ec2, "EnrollHost", **enrolling(token)) == "AccessDenied"
     assert refused(ec2, "CreateJoinToken", as_=caller, HostName="there") == "AccessDenied"
     with pytest.raises(AwsError) as raised:
-        ec2.account.call("sts", "GetCallerIdentity", as_=caller)
+        ec2.account.call("sts", "GetCallerIdentity", {}, as_=caller)
     assert raised.value.error_code == "AccessDenied"
 
 

@@ -43,7 +43,7 @@ def test_each_operation_has_its_messages(name: str) -> None:
     operation = MODEL.operation_model(name)
     table = {each.name: each for each in OPERATIONS}
     assert operation.input_shape.name == f"{name}Request"
-    assert table[name].request is getattr(messages, f"{name}Request")  # type: ignore[union-attr]
+    assert table[name].request is getattr(messages, f"{name}Request")
     assert (operation.output_shape is not None) == hasattr(messages, f"{name}Result")
     if operation.output_shape is not None:
         assert operation.output_shape.name == f"{name}Result"

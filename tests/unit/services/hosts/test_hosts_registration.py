@@ -52,7 +52,7 @@ def test_removing_a_host_removes_all_that_was_its_own(ec2: Ec2Account) -> None:
     assert {each.instance_id for each in snapshot.associations.values()} == {here}
     assert snapshot.access_keys_of(host_id) == ()
     for subject, subject_id in (("host", host_id), ("instance", there)):
-        revoked_at = snapshot.revoked_at(subject, subject_id)  # type: ignore[arg-type]
+        revoked_at = snapshot.revoked_at(subject, subject_id)
         assert revoked_at is not None
         assert revoked_at >= ec2.account.now + timedelta(hours=12)
     assert snapshot.revoked_at("instance", here) is None

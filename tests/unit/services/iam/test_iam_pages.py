@@ -66,7 +66,7 @@ class LookedUp(dict[str, object]):
     def __iter__(self) -> NoReturn:
         raise AssertionError("a page went through every entry")
 
-    keys = values = items = __iter__  # type: ignore[assignment]
+    keys = values = items = __iter__
 
 
 @pytest.mark.parametrize(

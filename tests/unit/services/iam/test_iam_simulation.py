@@ -493,7 +493,7 @@ def test_a_groups_and_a_roles_policies_are_simulated(account: Account) -> None:
 
 def test_what_is_known_of_the_caller_is_known_to_the_simulation(account: Account) -> None:
     with_everything(account)
-    user_id = account.call("iam", "GetUser", {"UserName": "bob"})["User"]["UserId"]  # type: ignore[index]
+    user_id = account.call("iam", "GetUser", {"UserName": "bob"})["User"]["UserId"]
     blue = allow(
         "sqs:*", StringEquals={"aws:PrincipalTag/team": "blue", "aws:userid": user_id, "aws:username": "bob"}
     )
@@ -633,7 +633,7 @@ def test_the_condition_keys_of_policies_are_named(account: Account) -> None:
     """The example of AWS's: cli/latest/reference/iam/get-context-keys-for-custom-policy.html"""
     policy = AWS_EXAMPLE.replace('"Resource":"*"', '"Resource":"arn:aws:s3:::${aws:username}"')
     answer = account.call("iam", "GetContextKeysForCustomPolicy", {"PolicyInputList": [policy]})
-    assert list(answer["ContextKeyNames"]) == ["aws:username", "aws:CurrentTime"]  # type: ignore[call-overload]
+    assert list(answer["ContextKeyNames"]) == ["aws:username", "aws:CurrentTime"]
     code, status, _ = refused(account, "GetContextKeysForCustomPolicy", PolicyInputList=["{}"])
     assert (code, status) == ("InvalidInput", 400)
     account.add_user("bob", policy)
@@ -642,7 +642,7 @@ def test_the_condition_keys_of_policies_are_named(account: Account) -> None:
         "GetContextKeysForPrincipalPolicy",
         {"PolicySourceArn": BOB, "PolicyInputList": [allow("s3:*", Bool={"aws:SecureTransport": "true"})]},
     )
-    assert list(answer["ContextKeyNames"]) == [  # type: ignore[call-overload]
+    assert list(answer["ContextKeyNames"]) == [
         "aws:username",
         "aws:CurrentTime",
         "aws:SecureTransport",

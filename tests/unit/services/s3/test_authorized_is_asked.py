@@ -179,7 +179,7 @@ def test_the_keys_that_are_deleted_are_those_that_were_authorized(keys: list[str
     arguments = {"Bucket": "bucket", "Delete": {"Objects": [{"Key": key} for key in keys]}}
     try:
         needed = checks("DeleteObjects", arguments)
-        asked = rebuilt("DeleteObjects", arguments)  # type: ignore[arg-type]
+        asked = rebuilt("DeleteObjects", arguments)
     except AwsError:
         return
     _, again = read(raw("POST", "/bucket", "delete"), asked.body)

@@ -1,7 +1,7 @@
 """From a request to what it needs to be allowed, operation by operation."""
 
 from datetime import timedelta
-from typing import cast
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -40,7 +40,7 @@ COPY = {**ON_OBJECT, "CopySource": "other/c%20d?versionId=v1", "StorageClass": "
 COPIED = {"s3:x-amz-copy-source": ("other/c d",), "s3:x-amz-storage-class": ("STANDARD",)}
 
 # operation: input, and each check as action, resource, context
-CHECKS = {
+CHECKS: dict[str, tuple[dict[str, Any], list[tuple[str, str, dict[str, Any]]]]] = {
     "ListBuckets": ({"MaxBuckets": 5}, [("ListAllMyBuckets", "*", {})]),
     "CreateBucket": (
         {

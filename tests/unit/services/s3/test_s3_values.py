@@ -10,7 +10,7 @@ ACCOUNT_ID = "111122223333"
 
 def outcome(operation: str, **arguments: object) -> tuple[str, int, str]:
     try:
-        check_values(operation, arguments, account_id=ACCOUNT_ID)  # type: ignore[arg-type]
+        check_values(operation, arguments, account_id=ACCOUNT_ID)
     except AwsError as refused:
         return refused.error_code, refused.http_status, refused.message
     return "", 200, ""

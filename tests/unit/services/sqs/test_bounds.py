@@ -28,7 +28,7 @@ def test_a_number_within_its_bounds_passes_and_the_next_one_does_not(
             {"Entries": [{"Id": "1", member: low}, {"Id": "2", member: value}]},
         ):
             with pytest.raises(InvalidMessage, match=f"Value {value} for parameter {member} is invalid"):
-                check_bounds(arguments)  # type: ignore[arg-type]
+                check_bounds(arguments)
 
 
 def test_every_operation_with_such_a_number_checks_it() -> None:

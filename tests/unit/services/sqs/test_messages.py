@@ -98,8 +98,8 @@ REFUSED: list[tuple[Mapping[str, object], str, str]] = [
 
 @pytest.mark.parametrize("message", SENDABLE)
 def test_what_a_queue_takes_is_sent(message: Mapping[str, object]) -> None:
-    check_messages({"QueueUrl": "u", **message})  # type: ignore[dict-item]
-    check_messages({"QueueUrl": "u", "Entries": [{"Id": "1", **message}]})  # type: ignore[dict-item]
+    check_messages({"QueueUrl": "u", **message})
+    check_messages({"QueueUrl": "u", "Entries": [{"Id": "1", **message}]})
 
 
 @pytest.mark.parametrize(("message", "code", "sentence"), REFUSED)
@@ -109,7 +109,7 @@ def test_what_no_queue_takes_is_refused_alone_and_in_a_batch(
     batch = {"Entries": [{"Id": "1", "MessageBody": "b"}, {"Id": "2", **message}]}
     for arguments in (message, batch):
         with pytest.raises(AwsError) as refused:
-            check_messages(arguments)  # type: ignore[arg-type]
+            check_messages(arguments)
         assert (refused.value.error_code, refused.value.http_status) == (code, 400)
         assert refused.value.message.startswith(sentence)
 
@@ -121,7 +121,7 @@ def test_the_operations_that_send_are_awss() -> None:
     for operation in OPERATIONS:
         if operation.name in sending:
             with pytest.raises(MissingMessageBody):
-                operation.validate({"QueueUrl": "u"}, None)  # type: ignore[arg-type]
+                operation.validate({"QueueUrl": "u"}, None)
 
 
 @pytest.mark.parametrize(
@@ -138,8 +138,8 @@ def test_the_operations_that_send_are_awss() -> None:
 def test_the_entries_of_a_batch_are_told_apart(ids: list[str], code: str | None) -> None:
     arguments = {"Entries": [{"Id": entry_id} for entry_id in ids]}
     if code is None:
-        check_entries(arguments)  # type: ignore[arg-type]
+        check_entries(arguments)
         return
     with pytest.raises(AwsError) as refused:
-        check_entries(arguments)  # type: ignore[arg-type]
+        check_entries(arguments)
     assert (refused.value.error_code, refused.value.http_status) == (code, 400)

@@ -30,7 +30,7 @@ _BY_NAME = {operation.name: operation for operation in OPERATIONS}
 
 
 def checks(account: Account, operation: str, request: Mapping[str, object]) -> Sequence[Check]:
-    needed = _BY_NAME[operation].checks(request, account.facts())  # type: ignore[arg-type]
+    needed = _BY_NAME[operation].checks(request, account.facts())
     assert {check.action for check in needed} <= set(actions_of("sqs", _BY_NAME[operation]))
     return needed
 

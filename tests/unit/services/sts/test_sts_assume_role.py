@@ -41,7 +41,7 @@ def with_job(account: Account) -> Account:
 
 
 def _opened(account: Account, answer: object) -> Session:
-    return open_token(answer["Credentials"]["SessionToken"], account.keyring)  # type: ignore[index]
+    return open_token(answer["Credentials"]["SessionToken"], account.keyring)
 
 
 def test_a_session_is_answered_with_its_credentials_and_its_user(with_job: Account) -> None:
