@@ -8,10 +8,11 @@ from tabard.edge.tables import OPERATIONS
 from tabard.services.operation import (
     Forward,
     Minting,
+    Opening,
     Operation,
     Read,
+    Signing,
     StoreRead,
-    Vouching,
     Watch,
     Write,
     actions_of,
@@ -88,7 +89,9 @@ def _performed(operation: Operation) -> str:
             return "writes"
         case Minting():
             return "mints"
-        case Vouching():
+        case Opening():
+            return "opens"
+        case Signing():
             return "signs"
         case Watch():
             return "waits"

@@ -142,6 +142,7 @@ class Source:
     _older: Snapshot | None = None
     _refreshes_in_vain: int = 0
     refreshed: int = 0
+    after_newest: Callable[[], None] = lambda: None
 
     def fall_behind(self, refreshes_in_vain: int = 0) -> None:
         """Hear of nothing that is changed from now on, until told to look; not even then, so many times."""
@@ -151,7 +152,9 @@ class Source:
         return self._older or self.store.snapshot()
 
     async def newest(self) -> Snapshot:
-        return self.current()
+        found = self.current()
+        self.after_newest()
+        return found
 
     async def refresh(self) -> None:
         self.refreshed += 1

@@ -34,11 +34,13 @@ from tabard.names import new_access_key_id, new_unique_id
 from tabard.services.operation import (
     Facts,
     Minting,
+    Opening,
     Operation,
     Output,
+    Performed,
     Read,
+    Signing,
     StoreRead,
-    Vouching,
     Write,
     actions_of,
 )
@@ -193,7 +195,7 @@ class Account:
     ) -> Sequence[Check]:
         """The checks that a request needs."""
         operation = operation_named(service, name)
-        assert isinstance(operation, (Read, StoreRead, Write, Minting, Vouching))
+        assert isinstance(operation, Performed)
         request = msgspec.convert(wire_input, operation.request)
         return self._checks(service, operation, request, as_)
 
@@ -208,7 +210,7 @@ class Account:
         """Resolve, authorize and perform one request, as the pipeline does."""
         caller = as_ or self.admin
         operation = operation_named(service, name)
-        assert isinstance(operation, (Read, StoreRead, Write, Minting, Vouching))
+        assert isinstance(operation, Performed)
         request = msgspec.convert(wire_input or {}, operation.request)
         permit = self.permit(caller, *self._checks(service, operation, request, caller), service=service)
         answer = self.perform(operation, permit, request)
@@ -233,17 +235,19 @@ class Account:
         if isinstance(operation, StoreRead):
             with self.store.reading() as tx:
                 return operation.perform(permit, request, tx)
-        if isinstance(operation, Vouching):
+        if isinstance(operation, Opening):
+            return operation.perform(permit, request, self.keyring)
+        if isinstance(operation, Signing):
             return operation.perform(permit, request, self.snapshot, identity_key())
         assert isinstance(operation, Minting)
-        return operation.perform(permit, request, self.mint)
+        return operation.perform(permit, request, self.mint).output
 
     def perform_with(
         self, service: str, name: str, permit: Permit, wire_input: Mapping[str, object]
     ) -> Output:
         """Perform one request with a permit that was given earlier."""
         operation = operation_named(service, name)
-        assert isinstance(operation, (Read, StoreRead, Write, Minting, Vouching))
+        assert isinstance(operation, Performed)
         return self.perform(operation, permit, msgspec.convert(wire_input, operation.request))
 
     @property

@@ -108,9 +108,13 @@ class Mint:
             )
         )
 
-    def for_instance(self, permit: Permit, *, role: Role, instance: InstanceFacts) -> MintedSession:
+    def for_instance(
+        self, permit: Permit, *, role: Role, instance: InstanceFacts
+    ) -> tuple[MintedSession, Decided]:
         """Make a session for an instance, if the role's trust policy lets EC2 assume it. Name it by the id.
 
+        Returns:
+            The session, and the decision of the trust policy.
         Raises:
             AccessDenied: the permit is for another instance. InstanceRoleNotTrusted.
         """
@@ -124,7 +128,7 @@ class Mint:
         session = _new_session(
             permit, role=role, session_name=instance.instance_id, lifetime=self.instance_session_lifetime
         )
-        return self._seal(replace(self._after_marks(session, instance), instance=instance))
+        return self._seal(replace(self._after_marks(session, instance), instance=instance)), decided
 
     def _after_marks(self, session: Session, instance: InstanceFacts) -> Session:
         """Move the issue time past a revocation mark that ended the instance's earlier sessions this second.

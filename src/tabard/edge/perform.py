@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol, assert_never
 
+import msgspec
+
 from tabard.access.authorize import Permit
 from tabard.access.mint import Mint
 from tabard.credentials.identity_certificate import IdentityKey
@@ -23,11 +25,12 @@ from tabard.http1.answer import Answer
 from tabard.services.operation import (
     Forward,
     Minting,
+    Opening,
     Output,
     Read,
+    Signing,
     SnapshotSource,
     StoreRead,
-    Vouching,
     Watch,
     Write,
 )
@@ -96,8 +99,11 @@ class Performer:
         self.writer.shutdown()
         self.reader.shutdown()
 
-    async def perform(self, authorized: Authorized) -> Answer:
+    async def perform(self, authorized: Authorized, reach: Callable[[Authorized], Authorized]) -> Answer:
         """Perform it and render the answer.
+
+        Args:
+            reach: notes the decisions that a new session rests on.
 
         Raises:
             AwsError: the operation's own errors. ServiceUnavailable (503): the store or an upstream is away.
@@ -110,13 +116,14 @@ class Performer:
                 await self._validate(operation, parsed.call.input, authorized.permit)
                 return await self._measured(authorized, operation)
             case Read():
-                output = operation.perform(authorized.permit, request, await self.snapshots.newest())
+                # INVARIANT: a read sees the version that decided it, and no resource that was made later.
+                output = operation.perform(authorized.permit, request, snapshot)
             case StoreRead():
                 output = await self._read_store(authorized, operation)
             case Write():
                 output = await self._write(authorized, operation)
             case Minting():
-                output = operation.perform(
+                minted = operation.perform(
                     authorized.permit,
                     request,
                     Mint(
@@ -125,7 +132,11 @@ class Performer:
                         instance_session_lifetime=self.instance_session_lifetime,
                     ),
                 )
-            case Vouching():
+                reach(msgspec.structs.replace(authorized, minted_by=minted.decided))
+                output = minted.output
+            case Opening():
+                output = operation.perform(authorized.permit, request, self.keyrings.of(snapshot))
+            case Signing():
                 key = self.identity_keys.of(snapshot)
                 output = operation.perform(authorized.permit, request, snapshot, key)
             case Watch():

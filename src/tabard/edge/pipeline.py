@@ -99,7 +99,7 @@ class Pipeline:
             resolved = reach(await self.resolve(parsed))
             authorized = reach(self.authorize(resolved))
             try:
-                return await self.performer.perform(authorized)
+                return await self.performer.perform(authorized, reach)
             except ResourceChanged:
                 if not decisions_left:
                     raise

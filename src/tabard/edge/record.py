@@ -105,6 +105,9 @@ def record_of(
     decided: Sequence[Decided] = ()
     if isinstance(stage, Authorized):
         checks, decided = stage.resolved.checks, stage.permit.decided
+        if stage.minted_by:
+            checks = [*checks, *(trust.check for trust in stage.minted_by)]
+            decided = [*decided, *stage.minted_by]
         # A DeleteObjects is answered part by part: one refused part makes it a denied request.
         if stage.refused and error is None:
             error = stage.refused[0]

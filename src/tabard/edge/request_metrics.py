@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from tabard.access.authorize import Denied
+from tabard.access.mint import InstanceRoleNotTrusted
 from tabard.edge.record import outcome_of
 from tabard.edge.stages import Authorized, Stage, claimed_of, parsed_of
 from tabard.errors import AwsError
@@ -65,9 +66,9 @@ class RequestMetrics:
 def _decisions(stage: Stage, error: AwsError | None) -> Iterable[Decision]:
     """Everything that was decided about one request."""
     if isinstance(stage, Authorized):
-        for allowed in stage.permit.decided:
+        for allowed in (*stage.permit.decided, *stage.minted_by):
             yield allowed.decision
         for refused in stage.refused:
             yield refused.denial.decision
-    if isinstance(error, Denied):
+    if isinstance(error, Denied | InstanceRoleNotTrusted):
         yield error.denial.decision

@@ -8,7 +8,7 @@ from datetime import datetime
 
 import msgspec
 
-from tabard.access.authorize import Denied, Permit, RequestFacts
+from tabard.access.authorize import Decided, Denied, Permit, RequestFacts
 from tabard.access.caller import Caller
 from tabard.access.check import Check
 from tabard.edge.object_body import ObjectBody
@@ -64,11 +64,16 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Authorized(msgspec.Struct, frozen=True, kw_only=True):
-    """Proof that the call is allowed; `refused` are the denied parts of a call whose parts stand alone."""
+    """Proof that the call is allowed.
+
+    `refused`: the denied parts of a call whose parts stand alone.
+    `minted_by`: the decisions of a trust policy that the new session rests on.
+    """
 
     resolved: Resolved
     permit: Permit
     refused: Sequence[Denied] = ()
+    minted_by: Sequence[Decided] = ()
 
 
 Stage = RawRequest | Claimed | Authenticated | Parsed | Resolved | Authorized

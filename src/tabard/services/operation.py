@@ -8,11 +8,12 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
-from tabard.access.authorize import Permit
+from tabard.access.authorize import Decided, Permit
 from tabard.access.caller import Caller
 from tabard.access.check import Check
 from tabard.access.mint import Mint
 from tabard.credentials.identity_certificate import IdentityKey
+from tabard.credentials.keyring import Keyring
 from tabard.errors import AwsError
 from tabard.names import Place
 from tabard.services.accepted_members import AcceptedMembers
@@ -57,7 +58,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True)
-class _Performed(Generic[R]):
+class Performed(Generic[R]):
     """An operation that Tabard performs.
 
     `actions`: the IAM actions that `checks` may check, if they are not just the one with the same name.
@@ -76,35 +77,50 @@ class _Performed(Generic[R]):
 
 
 @dataclass(frozen=True, slots=True)
-class Read(_Performed[R]):
+class Read(Performed[R]):
     """An operation answered from the snapshot."""
 
     perform: Callable[[Permit, R, Snapshot], Output]
 
 
 @dataclass(frozen=True, slots=True)
-class StoreRead(_Performed[R]):
+class StoreRead(Performed[R]):
     """An operation answered from the store, in a read-only transaction: its data is in no snapshot."""
 
     perform: Callable[[Permit, R, Transaction], Output]
 
 
 @dataclass(frozen=True, slots=True)
-class Write(_Performed[R]):
+class Write(Performed[R]):
     """An operation that changes the store, in one transaction."""
 
     perform: Callable[[Permit, R, Transaction], Output]
 
 
 @dataclass(frozen=True, slots=True)
-class Minting(_Performed[R]):
-    """An operation that needs the keyring: to make a session or to open a sealed message."""
+class Minted:
+    """The answer with a new session. `decided`: decisions beside those of the permit, of a trust policy."""
 
-    perform: Callable[[Permit, R, Mint], Output]
+    output: Output = field(repr=False)
+    decided: tuple[Decided, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Vouching(_Performed[R]):
+class Minting(Performed[R]):
+    """An operation that makes a session."""
+
+    perform: Callable[[Permit, R, Mint], Minted]
+
+
+@dataclass(frozen=True, slots=True)
+class Opening(Performed[R]):
+    """An operation that opens a message sealed under the keyring."""
+
+    perform: Callable[[Permit, R, Keyring], Output]
+
+
+@dataclass(frozen=True, slots=True)
+class Signing(Performed[R]):
     """An operation that signs with the installation's own certificate."""
 
     perform: Callable[[Permit, R, Snapshot, IdentityKey], Output]
@@ -121,7 +137,7 @@ class SnapshotSource(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Watch(_Performed[R]):
+class Watch(Performed[R]):
     """An operation that may wait for a change before it answers."""
 
     perform: Callable[[Permit, R, SnapshotSource], Awaitable[Output]]
@@ -172,7 +188,16 @@ class Forward:
     absence: Callable[[Mapping[str, Value], AwsError, Place], Check | None] = _absence_is_told
 
 
-Operation = Read[Any] | StoreRead[Any] | Write[Any] | Minting[Any] | Vouching[Any] | Watch[Any] | Forward
+Operation = (
+    Read[Any]
+    | StoreRead[Any]
+    | Write[Any]
+    | Minting[Any]
+    | Opening[Any]
+    | Signing[Any]
+    | Watch[Any]
+    | Forward
+)
 
 
 def actions_of(service: str, operation: Operation) -> tuple[str, ...]:

@@ -79,8 +79,9 @@ def trust(here: Installation, **statement: object) -> Role:
 
 def test_an_instances_session_is_named_by_it_and_believed(here: Installation) -> None:
     here.now = NOW.replace(microsecond=999_999)
-    minted = mint(here).for_instance(host_permit(here), role=here.web, instance=instance_facts())
+    minted, trust = mint(here).for_instance(host_permit(here), role=here.web, instance=instance_facts())
     session = minted.session
+    assert (trust.decision.allowed, trust.request.resource) == (True, here.web.arn)
     assert session.session_name == INSTANCE_ID
     assert session.instance == instance_facts()
     assert (session.issued_at, session.expires_at) == (NOW, NOW + 6 * HOUR)
@@ -106,14 +107,15 @@ def test_a_session_follows_the_mark_that_ended_the_former_ones(
                 subject="instance", subject_id=INSTANCE_ID, not_before=mark, forget_after=NOW + 48 * HOUR
             )
         )
-    session = mint(here).for_instance(host_permit(here), role=here.web, instance=instance_facts()).session
+    minted, _ = mint(here).for_instance(host_permit(here), role=here.web, instance=instance_facts())
+    session = minted.session
     assert (session.issued_at > mark) == is_good
     assert session.expires_at - session.issued_at == 6 * HOUR
 
 
 def test_two_sessions_share_nothing(here: Installation) -> None:
     first, second = (
-        mint(here).for_instance(host_permit(here), role=here.web, instance=instance_facts()) for _ in "12"
+        mint(here).for_instance(host_permit(here), role=here.web, instance=instance_facts())[0] for _ in "12"
     )
     assert first.session.access_key_id != second.session.access_key_id
     assert first.session.secret_access_key != second.session.secret_access_key

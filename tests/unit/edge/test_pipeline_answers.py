@@ -38,6 +38,19 @@ async def test_what_only_reads_is_answered(edge: EdgeInMemory) -> None:
     assert await outcome_of(edge) == ("allowed", "", "GetCallerIdentity")
 
 
+async def test_a_read_sees_only_the_version_that_decided_it(edge: EdgeInMemory) -> None:
+    """Else a role that was made in between, under the same name, would be read without permission."""
+    other_role(edge, "/public/")
+    edge.allow(allow("iam:GetRole", on=f"arn:aws:iam::{ACCOUNT_ID}:role/public/*"))
+    session = await edge.session()
+    looks = iter([lambda: None])  # the edge looks twice: before and after the body has arrived
+    edge.source.after_newest = lambda: next(looks, lambda: other_role(edge, "/secret/"))()
+    body = b"Action=GetRole&RoleName=other&Version=2010-05-08"
+    answer = await edge.ask("iam", body=body, credentials=session)
+    assert (answer.status, "<Path>/public/</Path>" in text_of(answer)) == (200, True)
+    assert (await edge.ask("iam", body=body, credentials=session)).status == 403
+
+
 async def test_a_change_commits_with_its_audit_event(edge: EdgeInMemory) -> None:
     assert (await edge.ask("iam", body=CREATE)).status == 200
     assert edge.written == []

@@ -1,5 +1,7 @@
 """What an edge counts of each request: operation, status, outcome, decisions, latency."""
 
+from urllib.parse import urlencode
+
 from tabard.metrics.exposition import summed
 from tabard.metrics.families import (
     DECISIONS,
@@ -11,7 +13,7 @@ from tabard.metrics.families import (
     UPSTREAM_SECONDS,
     Family,
 )
-from tests.support.edge_in_memory import EdgeInMemory, allow, deny
+from tests.support.edge_in_memory import EdgeInMemory, allow, deny, text_of
 
 IDENTITY = b"Action=GetCallerIdentity&Version=2011-06-15"
 CREATE = b"Action=CreateInstanceProfile&InstanceProfileName=web&Version=2010-05-08"
@@ -81,6 +83,16 @@ async def test_a_minted_session_counts_and_a_refused_one_does_not(edge: EdgeInMe
     assert (await edge.ask("sts", body=body.encode(), credentials=session)).status == 403
     assert counted(edge, SESSIONS_MINTED) == {("AssumeRole",): 1}
     assert counted(edge, REQUESTS)["sts", "AssumeRole", "403"] == 1
+
+
+async def test_a_decoded_message_mints_no_session(edge: EdgeInMemory) -> None:
+    session = await edge.session()
+    launch = b"Action=RunInstances&Version=2016-11-15&ImageId=ami-0123456789abcdef0&MinCount=1&MaxCount=1"
+    denied = await edge.ask("ec2", body=launch, credentials=session)
+    sealed = text_of(denied).split("Encoded authorization failure message: ")[1].split("<")[0]
+    decode = {"Action": "DecodeAuthorizationMessage", "Version": "2011-06-15", "EncodedMessage": sealed}
+    assert (await edge.ask("sts", body=urlencode(decode).encode())).status == 200
+    assert counted(edge, SESSIONS_MINTED) == {("AssumeRole",): 1}
 
 
 async def test_the_store_behind_a_service_is_timed_and_its_failures_counted(edge: EdgeInMemory) -> None:

@@ -10,7 +10,7 @@ from tabard.model.messages import GetInstanceIdentityRequest, GetInstanceIdentit
 from tabard.services.hosts.answers import answer
 from tabard.services.hosts.checks import get_instance_identity_checks
 from tabard.services.hosts.own_instances import own_instance
-from tabard.services.operation import Operation, Output, Vouching
+from tabard.services.operation import Operation, Output, Signing
 from tabard.store.snapshot import Snapshot
 
 DOCUMENT_VERSION = "2017-09-30"
@@ -68,5 +68,5 @@ def identity_document(instance: Instance, image: Image) -> str:
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    Vouching(GetInstanceIdentityRequest, get_instance_identity_checks, get_instance_identity),
+    Signing(GetInstanceIdentityRequest, get_instance_identity_checks, get_instance_identity),
 )

@@ -17,13 +17,13 @@ from tabard.services.hosts.errors import (
     InstanceProfileWithoutRole,
 )
 from tabard.services.hosts.own_instances import own_instance
-from tabard.services.operation import Minting, Operation, Output
+from tabard.services.operation import Minted, Minting, Operation
 from tabard.store.snapshot import Snapshot
 
 _ACTION = "hosts:GetInstanceSession"
 
 
-def get_instance_session(permit: Permit, request: GetInstanceSessionRequest, mint: Mint) -> Output:
+def get_instance_session(permit: Permit, request: GetInstanceSessionRequest, mint: Mint) -> Minted:
     """Make a session of the role that is now in the instance's instance profile.
 
     Args:
@@ -46,7 +46,7 @@ def get_instance_session(permit: Permit, request: GetInstanceSessionRequest, min
         raise InstanceProfileNotAssociated(instance_id=instance.instance_id)
     role = _role_held(association, snapshot)
     vpc = vpc_of(instance)
-    minted = mint.for_instance(
+    minted, trust = mint.for_instance(
         permit,
         role=role,
         instance=InstanceFacts(
@@ -58,7 +58,7 @@ def get_instance_session(permit: Permit, request: GetInstanceSessionRequest, min
         ),
     )
     session = minted.session
-    return answer(
+    output = answer(
         GetInstanceSessionResult(
             access_key_id=session.access_key_id,
             secret_access_key=session.secret_access_key,
@@ -71,6 +71,7 @@ def get_instance_session(permit: Permit, request: GetInstanceSessionRequest, min
             association_id=association.association_id,
         )
     )
+    return Minted(output, (trust,))
 
 
 def _role_held(association: Association, snapshot: Snapshot) -> Role:

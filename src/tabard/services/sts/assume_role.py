@@ -17,7 +17,7 @@ from tabard.names import Arn
 from tabard.policy import Multivalued
 from tabard.services.iam.checks import entity_tags, tags_of_request
 from tabard.services.iam.tags import TagInput
-from tabard.services.operation import Facts, Minting, Operation, Output, Request
+from tabard.services.operation import Facts, Minted, Minting, Operation, Request
 from tabard.services.sts.errors import (
     InvalidRoleArn,
     InvalidSessionInput,
@@ -92,7 +92,7 @@ def assume_role_checks(request: AssumeRoleRequest, facts: Facts) -> Sequence[Che
     ]
 
 
-def assume_role(permit: Permit, request: AssumeRoleRequest, mint: Mint) -> Output:
+def assume_role(permit: Permit, request: AssumeRoleRequest, mint: Mint) -> Minted:
     """Make a session of a role for a caller whom its trust policy names.
 
     Raises:
@@ -130,7 +130,7 @@ def assume_role(permit: Permit, request: AssumeRoleRequest, mint: Mint) -> Outpu
         answer["PackedPolicySize"] = _percent_of_room(minted.session_token)
     if source_identity:
         answer["SourceIdentity"] = source_identity
-    return answer
+    return Minted(answer)
 
 
 def _answer(role: Role, minted: MintedSession) -> dict[str, object]:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 from tabard.access.authorize import Permit
 from tabard.access.check import Check
-from tabard.access.mint import Mint
+from tabard.credentials.keyring import Keyring
 from tabard.credentials.sealed_message import MessageNotOurs, open_message
-from tabard.services.operation import Facts, Minting, Operation, Output, Request
+from tabard.services.operation import Facts, Opening, Operation, Output, Request
 from tabard.services.sts.errors import InvalidAuthorizationMessageException
 
 
@@ -27,7 +27,7 @@ def decode_authorization_message_checks(
 
 
 def decode_authorization_message(
-    _permit: Permit, request: DecodeAuthorizationMessageRequest, mint: Mint
+    _permit: Permit, request: DecodeAuthorizationMessageRequest, keyring: Keyring
 ) -> Output:
     """Open the message.
 
@@ -35,13 +35,13 @@ def decode_authorization_message(
         InvalidAuthorizationMessageException (400): this installation did not seal it.
     """
     try:
-        return {"DecodedMessage": open_message(request.encoded_message, mint.keyring)}
+        return {"DecodedMessage": open_message(request.encoded_message, keyring)}
     except MessageNotOurs:
         raise InvalidAuthorizationMessageException from None
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    Minting(
+    Opening(
         DecodeAuthorizationMessageRequest, decode_authorization_message_checks, decode_authorization_message
     ),
 )
