@@ -195,7 +195,7 @@ def test_a_snapshot_answers_by_name_by_holder_and_by_host(store: AnyStore) -> No
     assert snapshot.user_named("USER-1") == user(groups=(group().group_id,))
     assert snapshot.group_named("GROUP-1") == group()
     assert snapshot.group_named("nobody") is None
-    assert snapshot.users_in(group().group_id) == (user(groups=(group().group_id,)),)
+    assert tuple(snapshot.users_in(group().group_id)) == (user(groups=(group().group_id,)),)
     assert snapshot.user_named("nobody") is None
     assert snapshot.role_named("ROLE-1") == role()
     assert snapshot.role_named("nobody") is None

@@ -13,7 +13,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from tabard.model.group import Group
 from tabard.model.instance import Instance
@@ -48,6 +48,9 @@ class Sorted(Generic[V]):
     def __bool__(self) -> bool:
         return bool(self._chunks)
 
+    def __len__(self) -> int:
+        return sum(map(len, self._chunks))
+
     def after(self, key: Key | None) -> Iterator[tuple[Key, V]]:
         """Yield the entries after this key, or all of them."""
         begin = 0 if key is None else max(0, bisect_right(self._firsts, key) - 1)
@@ -81,11 +84,28 @@ class Sorted(Generic[V]):
         chunks[number] = [*chunk[:place], *by, *chunk[place + is_there :]]
 
 
+NOTHING: Sorted[Any] = Sorted([])
+
+
 def _parts(chunk: list[tuple[Key, V]]) -> list[list[tuple[Key, V]]]:
     if len(chunk) < 2 * CHUNK:
         return [chunk]
     half = len(chunk) // 2
     return [chunk[:half], chunk[half:]]
+
+
+def regrouped(
+    groups: Mapping[str, Sorted[V]], gone: Mapping[str, Sequence[Key]], new: Mapping[str, Mapping[Key, V]]
+) -> Mapping[str, Sorted[V]]:
+    """Return the groups after entries left and joined them; a group without entries is dropped."""
+    after = dict(groups)
+    for group in {**gone, **new}:
+        moved = after.get(group, Sorted[V]([])).changed(gone.get(group, ()), new.get(group, {}))
+        if moved:
+            after[group] = moved
+        else:
+            after.pop(group, None)
+    return after
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +148,7 @@ class Listing(Generic[V]):
                 gone.setdefault(self.group_of(old), []).append(self.key_of(old))
             if value is not None:
                 new.setdefault(self.group_of(value), {})[self.key_of(value)] = value
-        groups = dict(self.groups)
-        for group in {**gone, **new}:
-            moved = groups.get(group, Sorted[V]([])).changed(gone.get(group, ()), new.get(group, {}))
-            if moved:
-                groups[group] = moved
-            else:
-                groups.pop(group, None)
+        groups = regrouped(self.groups, gone, new)
         all_gone = [key for keys in gone.values() for key in keys]
         all_new = {key: entry for entries in new.values() for key, entry in entries.items()}
         return Listing(self.key_of, self.group_of, self.every.changed(all_gone, all_new), groups)
@@ -146,6 +160,18 @@ class Listing(Generic[V]):
 def by_name(entity: User | Group | Role | InstanceProfile) -> Key:
     """Sort by name, without regard to case."""
     return (entity.name.lower(),)
+
+
+def by_kind_and_name(holder: User | Group | Role) -> Key:
+    """Sort groups before roles before users, then by name, without regard to case."""
+    return (f"{kind_of(holder)} {holder.name.lower()}",)
+
+
+def kind_of(holder: User | Group | Role) -> Literal["Group", "Role", "User"]:
+    """Return the kind of an entity, in AWS's word."""
+    if isinstance(holder, Group):
+        return "Group"
+    return "Role" if isinstance(holder, Role) else "User"
 
 
 def by_name_and_owner(policy: ManagedPolicy) -> Key:
@@ -189,3 +215,14 @@ class Listings:
     policies: Listing[ManagedPolicy] = Listing(by_name_and_owner, owner_and_path_of)
     policies_in_use: Listing[ManagedPolicy] = Listing(by_name_and_owner, owner_and_path_of)
     instances: Listing[Instance] = Listing(by_launch, region_of)
+
+
+LISTINGS = {
+    "users": "users",
+    "groups": "groups",
+    "roles": "roles",
+    "instance_profiles": "instance_profiles",
+    "policies": "managed_policies",
+    "instances": "instances",
+}
+"""The attribute of `Snapshot` that each listing is of, except `policies_in_use`."""

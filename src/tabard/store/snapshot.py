@@ -3,7 +3,7 @@
 A request uses one snapshot from beginning to end; a change makes the next one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
@@ -44,6 +44,7 @@ from tabard.store.compiled_policies import (
 )
 from tabard.store.compiled_policies import compile_session_policies as compile_session_policies
 from tabard.store.controls import NO_CONTROLS, Controls
+from tabard.store.listings import Key
 from tabard.store.snapshot_indexes import Indexes
 
 RevocationKey = tuple[RevocationSubject, str]
@@ -110,9 +111,10 @@ class Snapshot:
         group_id = self.indexes.group_ids.get(name.lower())
         return None if group_id is None else self.groups[group_id]
 
-    def users_in(self, group_id: str) -> tuple[User, ...]:
-        """Return the users in a group, by id."""
-        return tuple(self.users[user_id] for user_id in self.indexes.users_by_group.get(group_id, ()))
+    def users_in(self, group_id: str, *, after: Key | None = None) -> Iterator[User]:
+        """Yield the users in a group after a key, by name."""
+        members = self.indexes.users_by_group.get(group_id)
+        return iter(()) if members is None else (user for _, user in members.after(after))
 
     def instance_profile_named(self, name: str) -> InstanceProfile | None:
         """Find an instance profile by its name, without regard to case."""
@@ -134,8 +136,8 @@ class Snapshot:
 
     def key_pair_named(self, region: str, name: str) -> KeyPair | None:
         """Find a key pair by its exact name in a region."""
-        in_region = (each for each in self.key_pairs.values() if each.region == region)
-        return next((each for each in in_region if each.name == name), None)
+        found = self.indexes.key_pairs_by_region_and_name.get(f"{region} {name}", ())
+        return self.key_pairs[found[0]] if found else None
 
     def instances_on_host(self, host_id: str) -> tuple[Instance, ...]:
         """Return the instances on a host, by id."""
@@ -147,11 +149,11 @@ class Snapshot:
 
     def attachment_count(self, policy_arn: str) -> int:
         """Count the users, groups and roles to which a managed policy is attached."""
-        return self.indexes.attachment_counts.get(policy_arn, 0)
+        return len(self.indexes.holders_by_policy.get(policy_arn, ()))
 
     def boundary_count(self, policy_arn: str) -> int:
         """Count the users and roles with a managed policy as their permissions boundary."""
-        return self.indexes.boundary_counts.get(policy_arn, 0)
+        return len(self.indexes.bounded_by_policy.get(policy_arn, ()))
 
     def revoked_at(self, subject: RevocationSubject, subject_id: str) -> datetime | None:
         """Return the time at or before which issued sessions of this subject are refused, or None."""

@@ -7,15 +7,12 @@ from typing import Any, TypeVar
 
 from tabard.model.group import Group
 from tabard.model.policies import ManagedPolicy
-from tabard.model.role import Role
-from tabard.model.user import User
 from tabard.store.controls import controls_of
-from tabard.store.listings import Listing, Listings
+from tabard.store.listings import LISTINGS, Listing, Listings
 from tabard.store.snapshot import Snapshot
-from tabard.store.snapshot_indexes import Indexes, gathered_index, name_index, use_counts
+from tabard.store.snapshot_indexes import INDEXES, Indexes, boundary_arns
 
 K = TypeVar("K")
-_Counts = tuple[Mapping[str, int], Mapping[str, int]]
 V = TypeVar("V")
 
 PARTITION = "partition"
@@ -84,79 +81,41 @@ def _merged(current: Mapping[K, V], changed: Mapping[K, V | None]) -> Mapping[K,
 
 
 def _moved(snapshot: Snapshot, delta: Delta) -> Indexes:
-    indexes = snapshot.indexes
-    attachment_counts, boundary_counts = (
-        _attachment_counts(snapshot, delta),
-        _boundary_counts(snapshot, delta),
-    )
-    return Indexes(
-        user_ids=name_index(indexes.user_ids, snapshot.users, delta.of("users")),
-        group_ids=name_index(indexes.group_ids, snapshot.groups, delta.of("groups")),
-        role_ids=name_index(indexes.role_ids, snapshot.roles, delta.of("roles")),
-        instance_profile_ids=name_index(
-            indexes.instance_profile_ids, snapshot.instance_profiles, delta.of("instance_profiles")
-        ),
-        users_by_group=gathered_index(
-            indexes.users_by_group, snapshot.users, delta.of("users"), lambda user: user.group_ids
-        ),
-        instance_profiles_by_role=gathered_index(
-            indexes.instance_profiles_by_role,
-            snapshot.instance_profiles,
-            delta.of("instance_profiles"),
-            lambda held: () if held.role_id is None else (held.role_id,),
-        ),
-        associations_by_instance=gathered_index(
-            indexes.associations_by_instance,
-            snapshot.associations,
-            delta.of("associations"),
-            lambda association: (association.instance_id,),
-        ),
-        instances_by_host=gathered_index(
-            indexes.instances_by_host,
-            snapshot.instances,
-            delta.of("instances"),
-            lambda instance: (instance.host_id,),
-        ),
-        access_keys_by_owner=gathered_index(
-            indexes.access_keys_by_owner,
-            snapshot.access_keys,
-            delta.of("access_keys"),
-            lambda access_key: (access_key.owner_id,),
-        ),
-        attachment_counts=attachment_counts,
-        boundary_counts=boundary_counts,
-        listings=_listings(snapshot, delta, (attachment_counts, boundary_counts)),
-    )
+    updated: dict[str, Any] = {}
+    for row in INDEXES:
+        index = getattr(snapshot.indexes, row.field)
+        for source in row.sources:
+            index = row.update(index, getattr(snapshot, source), delta.of(source))
+        updated[row.field] = index
+    indexes = Indexes(**updated, listings=snapshot.indexes.listings)
+    return replace(indexes, listings=_listings(snapshot, delta, indexes))
 
 
-def _listings(snapshot: Snapshot, delta: Delta, uses: _Counts) -> Listings:
+def _listings(snapshot: Snapshot, delta: Delta, indexes: Indexes) -> Listings:
     listings = snapshot.indexes.listings
-    return Listings(
-        users=listings.users.changed(snapshot.users, delta.of("users")),
-        groups=listings.groups.changed(snapshot.groups, delta.of("groups")),
-        roles=listings.roles.changed(snapshot.roles, delta.of("roles")),
-        instance_profiles=listings.instance_profiles.changed(
-            snapshot.instance_profiles, delta.of("instance_profiles")
-        ),
-        policies=listings.policies.changed(snapshot.managed_policies, delta.of("managed_policies")),
-        policies_in_use=_policies_in_use(snapshot, delta, uses),
-        instances=listings.instances.changed(snapshot.instances, delta.of("instances")),
-    )
+    moved: dict[str, Any] = {
+        field: getattr(listings, field).changed(getattr(snapshot, source), delta.of(source))
+        for field, source in LISTINGS.items()
+    }
+    return Listings(**moved, policies_in_use=_policies_in_use(snapshot, delta, indexes))
 
 
-def _policies_in_use(snapshot: Snapshot, delta: Delta, uses: _Counts) -> Listing[ManagedPolicy]:
+def _policies_in_use(snapshot: Snapshot, delta: Delta, indexes: Indexes) -> Listing[ManagedPolicy]:
     """Update the listing: only changed policies, and those of changed users, groups and roles, can move."""
-    indexes, changed = snapshot.indexes, delta.of("managed_policies")
-    used_before = (indexes.attachment_counts, indexes.boundary_counts)
+    changed = delta.of("managed_policies")
     before: dict[str, ManagedPolicy] = {}
     after: dict[str, ManagedPolicy | None] = {}
     for arn in {*changed, *_arns_of_changed_holders(snapshot, delta)}:
         old = snapshot.managed_policies.get(arn)
         new = changed.get(arn) if arn in changed else old
-        if old is not None and any(arn in counts for counts in used_before):
+        if old is not None and _is_in_use(arn, snapshot.indexes):
             before[arn] = old
-        after[arn] = new if any(arn in counts for counts in uses) else None
-    return indexes.listings.policies_in_use.changed(before, after)
+        after[arn] = new if _is_in_use(arn, indexes) else None
+    return snapshot.indexes.listings.policies_in_use.changed(before, after)
+
+
+def _is_in_use(arn: str, indexes: Indexes) -> bool:
+    return arn in indexes.holders_by_policy or arn in indexes.bounded_by_policy
 
 
 def _arns_of_changed_holders(snapshot: Snapshot, delta: Delta) -> Iterator[str]:
@@ -165,27 +124,7 @@ def _arns_of_changed_holders(snapshot: Snapshot, delta: Delta) -> Iterator[str]:
             for holder in (getattr(snapshot, field_name).get(key), new):
                 if holder is not None:
                     yield from holder.attached_policy_arns
-                    yield from () if isinstance(holder, Group) else _boundary(holder)
-
-
-def _attachment_counts(snapshot: Snapshot, delta: Delta) -> Mapping[str, int]:
-    counts = snapshot.indexes.attachment_counts
-    counts = use_counts(counts, snapshot.users, delta.of("users"), _attached)
-    counts = use_counts(counts, snapshot.groups, delta.of("groups"), _attached)
-    return use_counts(counts, snapshot.roles, delta.of("roles"), _attached)
-
-
-def _boundary_counts(snapshot: Snapshot, delta: Delta) -> Mapping[str, int]:
-    counts = use_counts(snapshot.indexes.boundary_counts, snapshot.users, delta.of("users"), _boundary)
-    return use_counts(counts, snapshot.roles, delta.of("roles"), _boundary)
-
-
-def _attached(holder: User | Group | Role) -> tuple[str, ...]:
-    return holder.attached_policy_arns
-
-
-def _boundary(holder: User | Role) -> tuple[str, ...]:
-    return () if holder.permissions_boundary_arn is None else (holder.permissions_boundary_arn,)
+                    yield from () if isinstance(holder, Group) else boundary_arns(holder)
 
 
 EMPTY = Snapshot(version=0, account_id="", partition=_DEFAULT_PARTITION)

@@ -1,11 +1,17 @@
 """Managed policies and their versions."""
 
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
 
+from tabard.access.check import Check
 from tabard.errors import AwsError
+from tabard.services.iam.groups.groups import GetGroupRequest, get_group
+from tabard.services.iam.policies.entities import ListEntitiesForPolicyRequest, list_entities_for_policy
 from tests.support.one_account import ACCOUNT_ID, NOW, TRUSTS_EC2, Account, allow
 
 ARN = f"arn:aws:iam::{ACCOUNT_ID}:policy/app/read"
@@ -248,3 +254,50 @@ def test_holders_of_a_policy_are_listed(
     assert [role["RoleName"] for role in answer["PolicyRoles"]] == roles
     assert [user["UserName"] for user in answer["PolicyUsers"]] == users
     assert answer["PolicyGroups"] == []
+
+
+class NotListed(Mapping[str, Any]):
+    """Aggregates that are found by their id, and never gone through."""
+
+    def __init__(self, aggregates: Mapping[str, Any]) -> None:
+        self._aggregates = aggregates
+
+    def __getitem__(self, key: str) -> Any:  # noqa: ANN401 - as the mapping's
+        return self._aggregates[key]
+
+    def __iter__(self) -> Iterator[str]:
+        raise AssertionError("went through every aggregate of a kind")
+
+    def __len__(self) -> int:
+        return len(self._aggregates)
+
+
+def test_a_page_of_a_policys_holders_or_a_groups_users_goes_through_no_others(with_policy: Account) -> None:
+    call = with_policy.call
+    call("iam", "CreateGroup", {"GroupName": "team"})
+    for name in ("Zoe", "amy", "bob"):
+        call("iam", "CreateUser", {"UserName": name, "PermissionsBoundary": ARN})
+        call("iam", "AddUserToGroup", {"GroupName": "team", "UserName": name})
+    for kind, name in (("User", "bob"), ("Role", "web"), ("Group", "team")):
+        call("iam", f"Attach{kind}Policy", {f"{kind}Name": name, "PolicyArn": ARN})
+    snapshot = with_policy.snapshot
+    every = {"users": snapshot.users, "groups": snapshot.groups, "roles": snapshot.roles}
+    snapshot = replace(snapshot, **{kind: NotListed(each) for kind, each in every.items()})
+    permit = with_policy.permit(with_policy.admin, Check(action="iam:GetGroup", resource="*"))
+
+    found: list[str] = []
+    request = ListEntitiesForPolicyRequest(policy_arn=ARN, max_items=2)
+    while True:
+        answer: Any = list_entities_for_policy(permit, request, snapshot)
+        for kind in ("Group", "Role", "User"):
+            found += [each[f"{kind}Name"] for each in answer[f"Policy{kind}s"]]
+        if not answer["IsTruncated"]:
+            break
+        request = ListEntitiesForPolicyRequest(policy_arn=ARN, max_items=2, marker=answer["Marker"])
+    assert found == ["team", "web", "amy", "bob", "Zoe"]
+
+    members: Any = get_group(permit, GetGroupRequest(group_name="team", max_items=2), snapshot)
+    assert [user["UserName"] for user in members["Users"]] == ["amy", "bob"]
+    rest = GetGroupRequest(group_name="team", marker=members["Marker"])
+    members = get_group(permit, rest, snapshot)
+    assert [user["UserName"] for user in members["Users"]] == ["Zoe"]

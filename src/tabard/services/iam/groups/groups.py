@@ -13,7 +13,7 @@ from tabard.names import new_unique_id
 from tabard.services.iam.checks import arn_to_be, on_everything, on_group
 from tabard.services.iam.entities import group_seen, group_to_change
 from tabard.services.iam.errors import GroupAlreadyExists, InlinePoliciesLeft, PoliciesAttached, UsersInGroup
-from tabard.services.iam.pages import PagedRequest, page, page_in_order
+from tabard.services.iam.pages import PagedRequest, page_in_order
 from tabard.services.iam.shapes import group_shape, user_shape
 from tabard.services.operation import Facts, Operation, Output, Read, Request, Write
 from tabard.store.listings import by_name
@@ -103,8 +103,8 @@ def get_group(_permit: Permit, request: GetGroupRequest, snapshot: Snapshot) -> 
     AWS: https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetGroup.html
     """
     group = group_seen(snapshot, request.group_name)
-    users, truncation = page(
-        snapshot.users_in(group.group_id), lambda user: user.name.lower(), request, listing="group-users"
+    users, truncation = page_in_order(
+        lambda after: snapshot.users_in(group.group_id, after=after), by_name, request, listing="group-users"
     )
     return {"Group": group_shape(group), "Users": [user_shape(user) for user in users], **truncation}
 

@@ -3,9 +3,10 @@
 AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_manage-attach-detach.html
 """
 
+import heapq
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
+from operator import itemgetter
+from typing import Any, Literal
 
 from tabard.access.authorize import Permit
 from tabard.model.group import Group
@@ -13,9 +14,11 @@ from tabard.model.role import Role
 from tabard.model.user import User
 from tabard.services.iam.checks import on_policy
 from tabard.services.iam.entities import policy_seen
-from tabard.services.iam.pages import PagedRequest, page
+from tabard.services.iam.pages import PagedRequest, page_in_order
 from tabard.services.operation import Operation, Output, Read
+from tabard.store.listings import NOTHING, Key, Sorted, by_kind_and_name, kind_of
 from tabard.store.snapshot import Snapshot
+from tabard.store.snapshot_indexes import Holder
 
 EntityFilter = Literal["User", "Role", "Group", "LocalManagedPolicy", "AWSManagedPolicy"]
 PolicyUsage = Literal["PermissionsPolicy", "PermissionsBoundary"]
@@ -33,15 +36,6 @@ class ListEntitiesForPolicyRequest(PagedRequest, frozen=True, kw_only=True):
     policy_usage_filter: PolicyUsage | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Holder:
-    """A group, role or user; `kind` is the name of its members in the answer."""
-
-    kind: Literal["Group", "Role", "User"]
-    name: str
-    unique_id: str
-
-
 def list_entities_for_policy(
     _permit: Permit, request: ListEntitiesForPolicyRequest, snapshot: Snapshot
 ) -> Output:
@@ -52,20 +46,18 @@ def list_entities_for_policy(
     AWS: https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListEntitiesForPolicy.html
     """
     policy = policy_seen(snapshot, request.policy_arn)
-    holders = [
-        holder
-        for holder in _holders(snapshot, request.path_prefix, policy.arn, request.policy_usage_filter)
-        if request.entity_filter in (None, holder.kind)
-    ]
-    shown, truncation = page(
-        holders, lambda holder: f"{holder.kind} {holder.name.lower()}", request, listing="policy-entities"
+    shown, truncation = page_in_order(
+        lambda after: _holders(snapshot, policy.arn, request, after),
+        by_kind_and_name,
+        request,
+        listing="policy-entities",
     )
     return {
         **{
             f"Policy{kind}s": [
-                {f"{kind}Name": holder.name, f"{kind}Id": holder.unique_id}
+                {f"{kind}Name": holder.name, f"{kind}Id": _unique_id(holder)}
                 for holder in shown
-                if holder.kind == kind
+                if kind_of(holder) == kind
             ]
             for kind in ("Group", "User", "Role")
         },
@@ -73,25 +65,37 @@ def list_entities_for_policy(
     }
 
 
-def _holders(snapshot: Snapshot, path_prefix: str, arn: str, usage: PolicyUsage | None) -> Iterator[_Holder]:
-    for role in snapshot.roles.values():
-        if role.path.startswith(path_prefix) and _uses(role, arn, usage):
-            yield _Holder("Role", role.name, role.role_id)
-    for user in snapshot.users.values():
-        if user.path.startswith(path_prefix) and _uses(user, arn, usage):
-            yield _Holder("User", user.name, user.user_id)
-    for group in snapshot.groups.values():
-        if group.path.startswith(path_prefix) and _uses(group, arn, usage):
-            yield _Holder("Group", group.name, group.group_id)
+def _holders(
+    snapshot: Snapshot, arn: str, request: ListEntitiesForPolicyRequest, after: Key | None
+) -> Iterator[Holder]:
+    """Yield each entity once, whether it is attached, bounded or both, in the order of the pages.
+
+    AWS: "If it is not included, all policies are returned."
+    """
+    usage, lists = request.policy_usage_filter, list[Sorted[Any]]()
+    if usage != "PermissionsBoundary":
+        lists.append(snapshot.indexes.holders_by_policy.get(arn, NOTHING))
+    if usage != "PermissionsPolicy":
+        lists.append(snapshot.indexes.bounded_by_policy.get(arn, NOTHING))
+    last: Key | None = None
+    for key, holder in heapq.merge(*(each.after(after) for each in lists), key=itemgetter(0)):
+        if (
+            key != last
+            and request.entity_filter in (None, kind_of(holder))
+            and holder.path.startswith(request.path_prefix)
+        ):
+            yield holder
+        last = key
 
 
-def _uses(holder: Role | User | Group, arn: str, usage: PolicyUsage | None) -> bool:
-    """AWS: "If it is not included, all policies are returned." """
-    if usage != "PermissionsBoundary" and arn in holder.attached_policy_arns:
-        return True
-    if usage == "PermissionsPolicy" or isinstance(holder, Group):
-        return False
-    return holder.permissions_boundary_arn == arn
+def _unique_id(holder: Holder) -> str:
+    match holder:
+        case Group():
+            return holder.group_id
+        case Role():
+            return holder.role_id
+        case User():
+            return holder.user_id
 
 
 OPERATIONS: tuple[Operation, ...] = (
