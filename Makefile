@@ -171,8 +171,16 @@ test-vm-if-possible: ## test-vm where its programs are installed, else nothing
 	@for program in $(VM_PROGRAMS); do command -v $$program >/dev/null || { echo "no test-vm: $$program is not installed"; exit 0; }; done; \
 	$(MAKE) --no-print-directory test-vm
 
-ALL := test test-root-if-root wheel conformance test-pythons test-long compatibility soak fuzz \
+ALL := test test-root-if-root wheel conformance test-other-pythons test-long compatibility soak fuzz \
 	bench-policies bench-instances bench test-vm-if-possible
+
+# `make test` has run on PYTHON already.
+OTHER_PYTHONS = $(filter-out python$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])'),$(PYTHONS))
+
+.PHONY: test-other-pythons
+test-other-pythons: ## test-pythons without the Python of PYTHON
+	@[ -n "$(strip $(OTHER_PYTHONS))" ] || { echo "no other Python is installed"; exit 0; }; \
+	  $(MAKE) --no-print-directory test-pythons PYTHONS="$(OTHER_PYTHONS)"
 
 # One after the other, whatever fails: what failed is said at the end.
 .PHONY: test-all

@@ -48,7 +48,6 @@ def configure_log(
         processors=[*shared, *exceptions, rendering],
         wrapper_class=structlog.make_filtering_bound_logger(least_level),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
-        cache_logger_on_first_use=True,
     )
     if renderer is None:
         _hear_libraries(

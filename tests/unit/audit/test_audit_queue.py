@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import pytest
-import structlog
 from structlog.testing import capture_logs
 
 from tabard.audit import queue as audit_queue
@@ -113,7 +112,6 @@ async def test_while_the_store_fails_events_wait_within_the_capacity_and_none_is
 
 
 async def test_an_outage_is_told_of_when_it_begins_and_when_it_ends(trail: Trail) -> None:
-    structlog.reset_defaults()
     queue = AuditQueue(trail)
     fill(queue, 2)
     with capture_logs() as logs:

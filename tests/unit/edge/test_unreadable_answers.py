@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import structlog
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 from structlog.testing import capture_logs
 
@@ -112,11 +111,6 @@ async def answered(edge: EdgeInMemory, service: str, operation: str) -> tuple[in
     request = REQUESTS[service][operation]
     answer = await edge.target(service, f"{TARGETS[service]}.{operation}", request)
     return answer.status, text_of(answer)
-
-
-@pytest.fixture(autouse=True)
-def plain_logs() -> None:
-    structlog.reset_defaults()
 
 
 def test_every_forwarded_operation_of_a_json_protocol_is_asked() -> None:
