@@ -65,13 +65,13 @@ def edge(
     log = folder / "edge.log"
     with (
         closing(_listener()) as front,
-        closing(_local_listener(folder / "vouched.sock")) as vouched,
+        closing(_local_listener(folder / "network-path.sock")) as network_path,
     ):
         config = EdgeConfig(
             name="edge-0",
             data_dir=str(data_dir.path),
             listen_fd=front.fileno(),
-            vouched_fd=vouched.fileno(),
+            network_path_fd=network_path.fileno(),
             endpoint=ENDPOINT,
             region=REGION,
             session_lifetime_seconds=6 * 3600,
@@ -90,7 +90,7 @@ def edge(
             [sys.executable, "-m", *module],
             log,
             stdin=subprocess.PIPE,
-            pass_fds=(front.fileno(), vouched.fileno()),
+            pass_fds=(front.fileno(), network_path.fileno()),
         ) as child:
             assert child.stdin is not None
             child.stdin.write(msgspec.json.encode(config))

@@ -507,7 +507,7 @@ def test_every_write_makes_a_newer_snapshot(store: AnyStore) -> None:
 
 
 def test_console_output_is_stored_and_is_in_no_snapshot(store: AnyStore) -> None:
-    output = ConsoleOutput(instance_id="i-00000000000000001", output=b"\x00\xff\n", told_at=NOW)
+    output = ConsoleOutput(instance_id="i-00000000000000001", output=b"\x00\xff\n", reported_at=NOW)
     with store.transaction() as tx:
         assert tx.console_outputs.get(output.instance_id) is None
         tx.console_outputs.put(replace(output, output=b"earlier"))

@@ -75,7 +75,7 @@ def child_named(system: RunningSystem, name: str) -> int:
 
 def turn_of_agents(system: RunningSystem) -> tuple[int, list[int]]:
     """The agent that works, 0 where none does, and those that stand by."""
-    lock = (system.data_dir / "run" / "agent.turn").resolve()
+    lock = (system.data_dir / "run" / "agent.leader-lock").resolve()
     if not lock.exists():
         return 0, []
     inode = f":{lock.stat().st_ino}"

@@ -22,7 +22,7 @@ from tabard.model.messages import DesiredInstance, DesiredInstanceProfile
 from tabard.model.session import RoleDelivery
 from tests.support.described_instance import DESIRED, OPTIONS, PROFILE
 from tests.support.fake_edge import FakeEdge
-from tests.support.kept_in_memory import MemoryDescriptors
+from tests.support.memory_descriptors import MemoryDescriptors
 
 ID = DESIRED.instance_id
 OPEN = msgspec.structs.replace(

@@ -71,7 +71,7 @@ class OneEndpointSession(botocore.session.Session):  # type: ignore[misc]
             )
 
 
-class KeyReadAnew(Credentials):  # type: ignore[misc]
+class ReloadedKey(Credentials):  # type: ignore[misc]
     """A long-term key that its owner may replace at any time: it is read for each request."""
 
     def __init__(self, read: Callable[[], tuple[str, str]]) -> None:
@@ -89,8 +89,8 @@ class _OneKey:
 
     read: Callable[[], tuple[str, str]] = field(repr=False)
 
-    def load_credentials(self) -> KeyReadAnew:
-        return KeyReadAnew(self.read)
+    def load_credentials(self) -> ReloadedKey:
+        return ReloadedKey(self.read)
 
 
 @dataclass(frozen=True, kw_only=True)

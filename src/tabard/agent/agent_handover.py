@@ -14,7 +14,7 @@ from tabard.agent.rotation import Rotation
 from tabard.imds.source import RemovedRole
 from tabard.model.messages import DesiredInstance, GetInstanceIdentityResult
 from tabard.model.session import RoleDelivery
-from tabard.processes.descriptor_store import KeptDescriptors, Record
+from tabard.processes.descriptor_store import DescriptorStoreClient, Record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +119,7 @@ class _Content(msgspec.Struct, frozen=True, kw_only=True):
 class SupervisorHandover:
     """Stores running instances in the process of `tabard up`, while that process runs."""
 
-    def __init__(self, store: KeptDescriptors) -> None:
+    def __init__(self, store: DescriptorStoreClient) -> None:
         self._store = store
         self._layouts: dict[str, _Layout] = {}
 

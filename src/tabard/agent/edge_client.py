@@ -65,7 +65,7 @@ class MintRefused(EdgeRefused):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MintAnswer:
-    """A session, and its lifetime counted from `asked_at` on this host's clocks."""
+    """A session, and its lifetime counted from `requested_at` on this host's clocks."""
 
     credentials: GetInstanceSessionResult
     requested_at: ClockReading

@@ -16,7 +16,7 @@ EDGE_NOT_REACHED = "edge_not_reached"
 
 
 @dataclass(frozen=True, slots=True)
-class VouchingDoor:
+class NetworkPathDoor:
     """The UNIX socket on which an edge of this machine believes what it is told of the network path."""
 
     path: Path
@@ -71,7 +71,7 @@ class TlsDoor:
             await asyncio.wait(self._connecting, timeout=CONNECT_SECONDS)
 
 
-EdgeDoor: TypeAlias = VouchingDoor | PlainDoor | TlsDoor
+EdgeDoor: TypeAlias = NetworkPathDoor | PlainDoor | TlsDoor
 
 
 class EdgeRelay:
@@ -79,7 +79,7 @@ class EdgeRelay:
 
     def __init__(self, door: EdgeDoor, path: NetworkPath, *, limits: RelayLimits = DEFAULT_LIMITS) -> None:
         self._door = door
-        self._preamble = to_preamble(path) if isinstance(door, VouchingDoor) else b""
+        self._preamble = to_preamble(path) if isinstance(door, NetworkPathDoor) else b""
         self._relay = Relay(not_reached=EDGE_NOT_REACHED, limits=limits)
 
     async def start(self, *listeners: socket.socket) -> None:
@@ -93,7 +93,7 @@ class EdgeRelay:
 
     async def _connect(self, outside: Outside) -> None:
         loop = asyncio.get_running_loop()
-        if isinstance(self._door, VouchingDoor):
+        if isinstance(self._door, NetworkPathDoor):
             await loop.create_unix_connection(lambda: outside, str(self._door.path))
         elif isinstance(self._door, TlsDoor):
             await self._door.connect(outside)

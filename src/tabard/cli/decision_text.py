@@ -22,15 +22,15 @@ def statement_name(matched: MatchedStatement) -> str:
     return f"statement {matched.index}{sid} of {matched.policy}"
 
 
-def denial_record_text(evidence: Mapping[str, Any]) -> Iterator[str]:
+def denial_record_text(record: Mapping[str, Any]) -> Iterator[str]:
     """Yield the statements that applied, the near misses and the condition keys, line by line."""
-    applying = [said for said in evidence["statements"] if said["applies"]]
-    missing = [said for said in evidence["statements"] if not said["applies"]]
+    applying = [said for said in record["statements"] if said["applies"]]
+    missing = [said for said in record["statements"] if not said["applies"]]
     yield from _statements_text("applies    ", applying)
     yield from _statements_text("near miss  ", missing)
-    if evidence["left_out"]:
-        yield f"             other statements, about other requests: {evidence['left_out']}"
-    for number, (key, values) in enumerate(evidence["context"].items()):
+    if record["left_out"]:
+        yield f"             other statements, about other requests: {record['left_out']}"
+    for number, (key, values) in enumerate(record["context"].items()):
         yield f"  {'keys       ' if number == 0 else '           '}{key} = {', '.join(values)}"
 
 

@@ -75,7 +75,7 @@ def explanation_json(event: AuditEvent, since: Sequence[PolicyChange]) -> dict[s
     told = msgspec.structs.asdict(event) | {"at": iso8601(event.at)}
     told["decisions"] = [_decision_json(decided) for decided in event.decisions]
     told["policies"] = msgspec.to_builtins(event.policies)
-    told["explanation"] = _evidence(event)
+    told["explanation"] = _denial_record(event)
     told["changed_since"] = [_change_json(change) for change in since]
     return told
 
@@ -95,9 +95,9 @@ def explanation_text(event: AuditEvent, since: Sequence[PolicyChange]) -> Iterat
     for decided in event.decisions:
         yield f"  decided    {decided.action} on {decided.resource}"
         yield f"             {_verdict(decided)}"
-    evidence = _evidence(event)
-    if evidence is not None:
-        yield from denial_record_text(evidence)
+    record = _denial_record(event)
+    if record is not None:
+        yield from denial_record_text(record)
     if event.decisions:
         yield from _since_text(since)
 
@@ -112,7 +112,7 @@ def _verdict(decided: DecidedCheck) -> str:
     return f"{word} by {' and '.join(statement_name(matched) for matched in decided.matched)} ({layer})"
 
 
-def _evidence(event: AuditEvent) -> Mapping[str, Any] | None:
+def _denial_record(event: AuditEvent) -> Mapping[str, Any] | None:
     found: Mapping[str, Any] | None = json.loads(event.explanation) if event.explanation else None
     return found
 

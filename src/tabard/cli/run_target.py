@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from rich.console import Console
 
 from tabard.administration.client import SystemClient
-from tabard.agent.edge_relay import EdgeDoor, PlainDoor, VouchingDoor
+from tabard.agent.edge_relay import EdgeDoor, NetworkPathDoor, PlainDoor
 from tabard.cli.running import complain
 from tabard.cli.setting_options import settings_from
 from tabard.wiring.data_dir import find_running
@@ -78,7 +78,7 @@ async def target_for(named: SystemClient | None, data_dir: Path | None) -> Async
 def _on_this_machine(system: RunningSystem, client: SystemClient) -> Target:
     return Target(
         client=client,
-        edge_door=VouchingDoor(system.edge_socket),
+        edge_door=NetworkPathDoor(system.edge_socket),
         hidden=(system.data_dir.path, system.edge_socket.parent),
     )
 

@@ -1,13 +1,13 @@
-"""Find out who sent a request, by the strategy of its service.
+"""Authenticate the caller of a request, by the strategy of its service.
 
 - Signed body: the signature covers a body that the edge reads whole. Nearly every service.
 - Declared payload (S3): the signature covers the hash that a header declares, so the edge verifies it before
   any of the body arrives, and an object can stream.
 - Machine (`hosts`): a certificate or a join token over TLS stands in for the signature.
 
-INVARIANT: a body can take minutes to arrive. A request is therefore verified again by the newest snapshot
-once its body is there, and a caller revoked meanwhile is refused. Only the content of an object passes by
-what was true when its upload began.
+INVARIANT: a body can take minutes to arrive. So the edge verifies a request again by the newest snapshot once
+the body has arrived, and refuses a caller revoked meanwhile. Only an object's content is stored by the
+decision made when its upload began.
 """
 
 import hashlib
@@ -37,7 +37,7 @@ JSON_LIMIT_BYTES = 16 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Authentication:
-    """The stage that proves who sent a request. `home_region` is the one region of the buckets."""
+    """The stage that authenticates the caller. `home_region` is the region of all buckets."""
 
     snapshots: RefreshingSource = field(repr=False)
     keyrings: Keyrings = field(repr=False)
@@ -173,13 +173,13 @@ class Authentication:
 
 
 def proof_of(claimed: Claimed) -> Proof:
-    """The proof that a request has to give; a signed request proves itself by its signature alone."""
+    """Return the kind of proof that a request must give. A signature is enough for a signed request."""
     proof = SERVICES[claimed.identified.service].proof
     return Proof.SIGNED_BODY if proof is Proof.MACHINE and claimed.claim is not None else proof
 
 
 def _payload_hash(claimed: Claimed, content: bytes) -> str:
-    """The SHA-256 of the body that arrived. Raises NotAuthenticated where a header declares another."""
+    """Return the SHA-256 of the received body. Raises NotAuthenticated if a header declares another hash."""
     actual = hashlib.sha256(content).hexdigest()
     declared = claimed.raw.header("x-amz-content-sha256")
     if declared is not None and declared != actual:

@@ -1,4 +1,4 @@
-"""The body of a request: not read before the caller's key, date and session were checked, and bounded."""
+"""The body of a request, of bounded size. The edge reads it after it has checked key, date and session."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -16,7 +16,7 @@ class RequestTimeout(AwsError):
 
 
 class Body:
-    """Reads a request's body once: whole within a bound, or piece by piece."""
+    """Reads a request's body once, either whole within a limit or piece by piece."""
 
     def __init__(
         self,
@@ -31,9 +31,9 @@ class Body:
 
         Args:
             length: the declared Content-Length; None for a chunked body.
-            invite: sends `100 Continue`, where the client waits for it.
-            idle_seconds: the longest silence within the body.
-            whole_seconds: in which a body that is read whole has to be here.
+            invite: sends `100 Continue` if the client waits for it.
+            idle_seconds: the longest pause within the body.
+            whole_seconds: the time limit for a body that is read whole.
         """
         self._stream = stream
         self._invite = invite
@@ -43,21 +43,21 @@ class Body:
 
     @property
     def is_awaited(self) -> bool:
-        """Whether the client still waits for `100 Continue`."""
+        """Return whether the client still waits for `100 Continue`."""
         return self._invite is not None
 
     async def read(self, limit_bytes: int) -> bytes:
-        """The whole body.
+        """Read the whole body.
 
         Raises:
-            RequestTooLarge (413): longer than `limit_bytes`, as soon as that is known.
-            RequestTimeout (400): it did not come in time.
+            RequestTooLarge (413): the body is longer than `limit_bytes`; raised as soon as that is known.
+            RequestTimeout (400): the body did not arrive in time.
         """
         if self.length is not None and self.length > limit_bytes:
             raise RequestTooLarge(part="request body", limit_bytes=limit_bytes)
         if self.length == 0:
             return b""
-        content = bytearray()  # not a list: the smallest of chunks would make millions of pieces
+        content = bytearray()  # not a list: very small chunks would make millions of pieces
         try:
             async with asyncio.timeout(self._whole_seconds):
                 async for piece in self.pieces():
@@ -71,13 +71,13 @@ class Body:
         return bytes(content)
 
     async def pieces(self) -> AsyncIterator[bytes]:
-        """The body as it arrives.
+        """Yield the body as it arrives.
 
         Raises:
-            RequestTimeout: nothing came for too long. MalformedRequest: the client broke off.
+            RequestTimeout: the pause was too long. MalformedRequest: the client closed the connection early.
         """
         if self._invite is not None:
-            # An empty body too: botocore loses track of a connection on which an answer came uninvited.
+            # Also for an empty body: an answer before `100 Continue` confuses botocore.
             await self._invite()
             self._invite = None
         if self.length == 0:

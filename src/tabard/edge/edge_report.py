@@ -1,4 +1,4 @@
-"""What one edge process reports about itself every second."""
+"""The report that each edge process writes every second."""
 
 import os
 from collections import deque
@@ -21,12 +21,12 @@ class HealthySource(Protocol):
     """A snapshot source that reports its health."""
 
     def health(self) -> SnapshotHealth:
-        """How new its snapshot is."""
+        """Return the age of its snapshot."""
 
 
 @dataclass(slots=True)
 class EdgeReport:
-    """Makes the report. `certificates`: UNIX time of expiry by name; its owner keeps it up to date."""
+    """Makes the report. `certificates` has the UNIX time of expiry by name; its owner updates it."""
 
     page: MetricsPage = field(repr=False)
     snapshots: HealthySource = field(repr=False)
@@ -46,7 +46,7 @@ class EdgeReport:
             self._lost.add(amount=former.audit.waiting)
 
     def __call__(self) -> ProcessReport:
-        """The report of this moment."""
+        """Return the current report."""
         snapshot = self.snapshots.health()
         now_seconds = self.clock.monotonic_seconds()
         self._lost.add(amount=self.audit.overflow_count - self._lost_before)
@@ -73,7 +73,7 @@ class EdgeReport:
         )
 
     def _audit_lag_seconds(self, now_seconds: float) -> float:
-        """For how long the oldest waiting event has been seen waiting, by the reports so far.
+        """Return for how long the oldest waiting event has waited, as far as the reports so far show.
 
         The n-th event ever recorded is written once n events are: so the lag is the age of the oldest report
         at which more events had been recorded than are written now.

@@ -27,14 +27,14 @@ _TRANSLATIONS = MappingProxyType(
         "sqs": (sqs.to_upstream, sqs.from_upstream),
     }
 )
-"""By service: what the upstream is asked for a call, and how its answer becomes the caller's."""
+"""By service: the function that makes the upstream's request, and the one that makes the caller's answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JsonUpstream:
-    """One upstream that speaks DynamoDB's or SQS's JSON protocol, trusted to check nothing.
+    """An upstream with DynamoDB's or SQS's JSON protocol. The edge relies on no check of the upstream.
 
-    `secret_header` is what it demands of whoever reaches its socket. `endpoint` is where queue URLs lead.
+    The upstream demands `secret_header` of every client. `endpoint` is the base of queue URLs.
     """
 
     service: JsonService
@@ -52,13 +52,13 @@ class JsonUpstream:
         to_upstream, from_upstream = _TRANSLATIONS[self.service]
         output = await self.ask(call.operation, to_upstream(call, permit), region=permit.region)
         with readable_answer(self.service, call.operation):
-            from_upstream(output, call, f"{allowed.reached_at}/{permit.account_id}")
+            from_upstream(output, call, f"{allowed.caller_endpoint}/{permit.account_id}")
             return render_output(
                 service_model(self.service), call.operation, output, permit.request_id, call.protocol
             )
 
     async def ask(self, operation: str, arguments: Mapping[str, Value], *, region: str) -> dict[str, object]:
-        """The upstream's answer to one operation, by member names."""
+        """Call one operation of the upstream. Return its answer by member names."""
         model = service_model(self.service)
         request = rebuild_request(model, operation, arguments)
         headers = [

@@ -1,7 +1,7 @@
 """Forwarding to an S3 upstream: from the typed call alone, under the edge's own key.
 
-What the upstream answers is taken apart and told anew: owners, locations and ids are ours, and only headers
-that S3 documents go out.
+The edge parses the upstream's answer and renders a new one. Owners, locations and ids are Tabard's, and only
+headers that S3 documents are sent.
 """
 
 import hashlib
@@ -95,18 +95,18 @@ class S3Upstream:
                 return await _content(answer, permit.request_id, head=call.operation == "HeadObject")
         output = await self._perform(call, body)
         with readable_answer("s3", call.operation):
-            self._tell_anew(call, output, permit.account_id, body)
+            self._replace_upstream_values(call, output, permit.account_id, body)
             return render_output(_MODEL, call.operation, output, permit.request_id)
 
     async def _perform(self, call: Call, body: ObjectBody | None) -> dict[str, object]:
-        """The upstream's answer, where its own ways differ from S3's put right."""
-        if call.operation == "GetBucketLocation":  # it forgets where a bucket was made
+        """Call the upstream, and correct the points in which it differs from S3."""
+        if call.operation == "GetBucketLocation":  # the upstream does not store a bucket's region
             await self._bucket(call)
             return {"LocationConstraint": None if self.region == "us-east-1" else self.region}
         arguments = dict(call.input)
-        if call.operation in _TYPED:  # it would guess from the content
+        if call.operation in _TYPED:  # the upstream would guess it from the content
             arguments.setdefault("ContentType", DEFAULT_CONTENT_TYPE)
-        if call.operation == "ListParts":  # it would begin with ten times as many
+        if call.operation == "ListParts":  # the upstream's default is ten times larger
             arguments.setdefault("MaxParts", MOST_KEYS)
         for member in ("MaxKeys", "MaxUploads", "MaxParts"):
             value = arguments.get(member)
@@ -118,7 +118,7 @@ class S3Upstream:
             if call.operation == "CreateBucket" and self._may_be_made_again(error):
                 return {}
             if call.operation in ("CopyObject", "UploadPartCopy") and error.http_status == UPSTREAM_FAILED:
-                await self._bucket(call)  # it fails so where the destination's bucket is missing
+                await self._bucket(call)  # its error if the destination's bucket is missing
             raise
         if call.operation in _LISTINGS and call.input.get("EncodingType") == "url":
             with readable_answer("s3", call.operation):
@@ -132,7 +132,7 @@ class S3Upstream:
         return error.error_code == "BucketAlreadyOwnedByYou" and self.region == "us-east-1"
 
     async def _bucket(self, call: Call) -> None:
-        """Raises NoSuchBucket (404) where the call's bucket is not there."""
+        """Return the call's bucket. Raises NoSuchBucket (404) if it does not exist."""
         answer = await self._ask("HeadBucket", {"Bucket": call.input["Bucket"]}, None)
         try:
             await answer.read(ANSWER_LIMIT_BYTES)
@@ -209,10 +209,10 @@ class S3Upstream:
             ]
             return render_output(_MODEL, call.operation, output, permit.request_id)
 
-    def _tell_anew(
+    def _replace_upstream_values(
         self, call: Call, output: dict[str, object], account_id: str, body: ObjectBody | None
     ) -> None:
-        """Owners are the account's, locations the edge's; checksums are those that were verified here."""
+        """Set the account as owner, the edge as location, and the checksums that this edge verified."""
         owner = {"ID": canonical_user_id(account_id)}
         for member in ("Owner", "Initiator"):
             if member in output:
@@ -248,7 +248,7 @@ def _sha256(content: bytes) -> str:
 
 
 def canonical_user_id(account_id: str) -> str:
-    """The 64 hex digits by which S3 names an account as an owner."""
+    """Return the 64 hex digits by which S3 names an account as an owner."""
     return hashlib.sha256(f"canonical-user/{account_id}".encode()).hexdigest()
 
 
@@ -258,7 +258,7 @@ def _items(output: Mapping[str, object], member: str) -> list[dict[str, object]]
 
 
 def _url_encode(output: dict[str, object]) -> None:
-    """`encoding-type=url`: keys and prefixes percent-encoded, slashes kept, as S3 answers them."""
+    """Apply `encoding-type=url` as S3 does: percent-encode keys and prefixes, except slashes."""
     output["EncodingType"] = "url"
     for member in ("Delimiter", "KeyMarker", "NextKeyMarker", "Prefix", "StartAfter"):
         if isinstance(output.get(member), str):
@@ -269,7 +269,7 @@ def _url_encode(output: dict[str, object]) -> None:
 
 
 def _drop_framing(arguments: dict[str, Value]) -> None:
-    """`aws-chunked` describes the transfer, which ended here; it is no encoding of the object."""
+    """Remove `aws-chunked`: it describes the transfer to this edge, not the object's encoding."""
     encoding = arguments.get("ContentEncoding")
     if isinstance(encoding, str):
         kept = [part.strip() for part in encoding.split(",") if part.strip() not in ("", "aws-chunked")]
@@ -284,7 +284,7 @@ def _target(request: UpstreamRequest) -> str:
 
 
 async def _content(answer: Http1Answer, request_id: str, *, head: bool) -> Answer:
-    """An object, or its head, with the headers that S3 documents."""
+    """Return an object, or its head, with the headers that S3 documents."""
     if answer.status not in (200, 206):
         content = await answer.read(ANSWER_LIMIT_BYTES)
         operation = "HeadObject" if head else "GetObject"

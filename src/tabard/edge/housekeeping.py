@@ -1,4 +1,4 @@
-"""What any edge does now and then; every step is safe to be done by several edges at once."""
+"""Periodic work of every edge. Several edges can do each step at the same time."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Housekeeping:
-    """Rotates the keyring, forgets what no longer matters, and removes hosts that went away."""
+    """Rotates the keyring, deletes expired rows, and removes ephemeral hosts that disappeared."""
 
     store: Store = field(repr=False)
     snapshots: RefreshingSource = field(repr=False)
@@ -30,11 +30,11 @@ class Housekeeping:
     every_seconds: float = EVERY_SECONDS
 
     async def run(self) -> None:
-        """Once a minute until cancelled."""
+        """Do the work once a minute until cancelled."""
         last_tick = self.clock.now()
         while True:
             now = self.clock.now()
-            # A machine that slept has heard of nobody: hosts get a minute to speak before any is removed.
+            # A machine that slept received no reports: hosts get a minute to report before any is removed.
             awake = (now - last_tick).total_seconds() < SLEPT_SECONDS
             last_tick = now
             try:

@@ -1,7 +1,7 @@
-"""The network path of what an enrolled machine relays: TLS proves the machine, the store says where it is.
+"""The network path of relayed requests: TLS proves the enrolled machine, and the store has its address.
 
-INVARIANT: nothing of a path is taken from the machine itself. Its certificate names the host, the host has
-one instance, and that instance's VPC and address are the path; so no machine can speak for another's.
+INVARIANT: the machine itself supplies no part of the path. Its certificate names the host, the host has one
+instance, and the path is that instance's VPC and address. So no machine can claim the path of another.
 """
 
 from dataclasses import dataclass, field
@@ -18,40 +18,40 @@ from tabard.store.snapshot import Snapshot
 
 
 class Snapshots(Protocol):
-    """Where the newest snapshot comes from."""
+    """The source of the newest snapshot."""
 
     async def newest(self) -> Snapshot:
-        """The newest snapshot. Raises ServiceUnavailable where it cannot be had."""
+        """Return the newest snapshot. Raises ServiceUnavailable if it cannot be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Vouched:
-    """What is vouched for of one request; `is_last`: its connection is to end with the answer."""
+class VerifiedPath:
+    """The verified network path of one request. `is_last`: the connection ends with its answer."""
 
     path: NetworkPath | None
     is_last: bool = False
 
 
-_NOTHING = Vouched(path=None)
+_NOTHING = VerifiedPath(path=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachinePaths:
-    """Vouches for connections that enrolled machines lead to the edge."""
+    """Verifies the network paths of connections that enrolled machines relay to the edge."""
 
     snapshots: Snapshots = field(repr=False)
     clock: Clock
 
     async def of(self, certificate: ClientCertificate | None) -> "MachinePath":
-        """For a new connection: nothing is ever vouched for of one whose key is not a host's at this time."""
+        """Begin a connection. It never has a path if its key is not a host's key now."""
         try:
             is_a_hosts = self._is_a_hosts(certificate, await self.snapshots.newest())
         except ServiceUnavailable:
             is_a_hosts = False
         return MachinePath(self, certificate if is_a_hosts else None)
 
-    async def look(self, certificate: ClientCertificate) -> Vouched:
-        """For one request of a connection whose key was the host's when it was made."""
+    async def look(self, certificate: ClientCertificate) -> VerifiedPath:
+        """Verify the path of one request, on a connection that began with the host's key."""
         try:
             snapshot = await self.snapshots.newest()
         except ServiceUnavailable:
@@ -65,8 +65,9 @@ class MachinePaths:
         instance = instances[0]
         vpc = default_vpc(account_id=instance.owner_account_id, region=instance.region)
         path = NetworkPath(vpc_id=vpc.vpc_id, private_ip_address=instance.private_ip_address)
-        # A host that changes its key fails no request of its applications, and keeps no connection of before.
-        return Vouched(path=path, is_last=not self._is_a_hosts(certificate, snapshot))
+        # A new host key fails no request of an application; connections with the former key end after one
+        # answer.
+        return VerifiedPath(path=path, is_last=not self._is_a_hosts(certificate, snapshot))
 
     def _is_a_hosts(self, certificate: ClientCertificate | None, snapshot: Snapshot) -> bool:
         try:
@@ -77,7 +78,7 @@ class MachinePaths:
 
 
 class MachinePath:
-    """One connection's; asked for each request, so that a host's removal is seen at once."""
+    """The path of one connection, verified for each request, so that a removed host loses it at once."""
 
     __slots__ = ("_certificate", "_paths")
 
@@ -85,6 +86,6 @@ class MachinePath:
         self._paths = paths
         self._certificate = certificate
 
-    async def look(self) -> Vouched:
-        """What is vouched for of a request that comes now."""
+    async def look(self) -> VerifiedPath:
+        """Verify the path of the next request."""
         return _NOTHING if self._certificate is None else await self._paths.look(self._certificate)

@@ -1,4 +1,4 @@
-"""Requests of machines that sign nothing: of `hosts` alone, over TLS alone."""
+"""Authentication of unsigned requests of machines: only to the service `hosts`, and only over TLS."""
 
 from datetime import datetime
 
@@ -16,7 +16,7 @@ MACHINE_REQUEST_BYTES = 1024 * 1024
 
 
 class _Presented(msgspec.Struct, frozen=True, rename="pascal"):
-    """The members of EnrollHost's input by which a join token is presented."""
+    """The members of EnrollHost's input that present a join token."""
 
     join_token_id: str = ""
     join_token_secret: str = ""
@@ -28,12 +28,12 @@ class _Presented(msgspec.Struct, frozen=True, rename="pascal"):
 def authenticate_machine(
     raw: RawRequest, identified: Identified, content: bytes, *, snapshot: Snapshot, now: datetime
 ) -> tuple[Caller, str]:
-    """Who is calling, and the region that is meant: a host's certificate or a join token belongs to one.
+    """Return the caller, and the region of its host certificate or join token.
 
     Raises:
         NotAuthenticated (403).
     """
-    # INVARIANT: without TLS nothing is believed but a signature; a join token would be anybody's to read.
+    # INVARIANT: without TLS only a signature counts, because anybody could read a join token.
     if not raw.secure:
         raise NotAuthenticated("hosts", Refusal.NO_AUTHENTICATION)
     if identified.operation != ENROLL:

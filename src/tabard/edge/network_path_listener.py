@@ -1,7 +1,7 @@
-"""The door for connections that an agent of this machine leads here, with their network path vouched for.
+"""The listener for connections that an agent of this machine relays, each with its network path.
 
-INVARIANT: a network path is believed on this door alone: a UNIX socket of mode 0600 in a folder of mode 0700,
-whose peer is of our own uid.
+INVARIANT: the edge accepts a network path only on this listener: a UNIX socket of mode 0600 in a folder of
+mode 0700, whose peer has the edge's own uid.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ _log = structlog.get_logger()
 
 
 class NetworkPathListener:
-    """What `loop.create_server` asks for: each connection says its path, then is one of the edge's own."""
+    """A protocol factory: each connection first sends its path, then is an ordinary one of the edge."""
 
     def __init__(self, edge: EdgeServer, *, preamble_seconds: float = PREAMBLE_SECONDS) -> None:
         self._edge = edge
@@ -86,7 +86,7 @@ class _Preamble(asyncio.Protocol):
 
 def _is_of_our_uid(connection: socket.socket) -> bool:
     if sys.platform != "linux":
-        # The folder (0700) and the socket (0600) are all there is to go by.
+        # Only the modes of the folder (0700) and the socket (0600) protect it here.
         return True
     _, uid, _ = _PEER.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size))
     return bool(uid == os.geteuid())

@@ -1,7 +1,7 @@
-"""The content of an object on its way up: streamed, verified, and never complete before it is.
+"""The content of an uploaded object: streamed, and complete only once it is verified.
 
-The last piece is held back until hash, checksums and length have been verified: a body that turns out to
-be wrong ends the upstream's request before its last byte, and no object comes into being.
+The edge sends the last piece after it has verified hash, checksums and length. If one is wrong, the edge ends
+the upstream's request before its last byte, and no object is stored.
 """
 
 import hashlib
@@ -29,9 +29,9 @@ UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
 
 @dataclass(slots=True)
 class ObjectBody:
-    """One upload: how long its content is, and the content itself, to be read once.
+    """One upload: the length of its content, and the content, which can be read once.
 
-    `checksums` holds, once the content was read, each checksum that the client sent, by header name.
+    After the content was read, `checksums` has each checksum that the client sent, by header name.
     """
 
     body: Body
@@ -43,11 +43,11 @@ class ObjectBody:
     checksums: dict[str, str] = field(default_factory=dict)
 
     async def content(self) -> AsyncIterator[bytes]:
-        """The verified content, its last piece only when everything was verified.
+        """Yield the content, and its last piece only after everything was verified.
 
         Raises:
             NotAuthenticated: hash or chunk signature is wrong. BadDigest, BadContentMD5, IncompleteBody;
-            InvalidDigest, InvalidRequest: what was given is no digest at all.
+            InvalidDigest, InvalidRequest: a header has no valid digest.
         """
         digests = {
             name: checksum(CHECKSUM_HEADERS[name]) for name in (*self.expected, *self.announced_trailers)
@@ -97,7 +97,7 @@ class ObjectBody:
 
 
 def check_announced(names: Iterable[str]) -> None:
-    """One checksum beside Content-MD5. Raises InvalidRequest (400)."""
+    """Check the announced checksums: one is allowed beside Content-MD5. Raises InvalidRequest (400)."""
     if sum(name.startswith("x-amz-checksum-") for name in names) > 1:
         raise InvalidRequest(
             reason="Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
@@ -105,7 +105,7 @@ def check_announced(names: Iterable[str]) -> None:
 
 
 def _mismatch(name: str, given: str) -> AwsError:
-    """Why a digest that was given is not that of the content, as S3 says it."""
+    """Return S3's error for a digest that differs from the content's."""
     algorithm = CHECKSUM_HEADERS[name]
     if is_digest(algorithm, given):
         return BadContentMD5() if name == "content-md5" else BadDigest(algorithm=algorithm.upper())
@@ -117,10 +117,10 @@ def _mismatch(name: str, given: str) -> AwsError:
 
 
 def content_length(declared: int | None, decoded: str | None, *, chunked: bool) -> int:
-    """How many bytes of content an upload announces.
+    """Return the number of bytes of content that an upload announces.
 
     Raises:
-        MissingContentLength (411): it does not say. EntityTooLarge: more than 5 GiB.
+        MissingContentLength (411): the upload announces no length. EntityTooLarge: more than 5 GiB.
     """
     if chunked:
         if decoded is None or not decoded.isascii() or not decoded.isdigit():

@@ -13,8 +13,8 @@ from tabard.access.authorize import Permit
 from tabard.access.mint import Mint
 from tabard.credentials.identity_certificate import IdentityKey
 from tabard.credentials.keyring import Keyring
+from tabard.edge.caller_endpoint import caller_endpoint
 from tabard.edge.object_body import ObjectBody
-from tabard.edge.reached_at import reached_at
 from tabard.edge.record import record_of
 from tabard.edge.request_metrics import RequestMetrics
 from tabard.edge.stages import Authorized
@@ -41,16 +41,16 @@ from tabard.wire.request import ServiceName, Value
 from tabard.wire.service_model import service_model
 
 WRITE_QUEUE_SECONDS = 4.0
-"""A write that could not begin within this time is answered 503; the store itself waits for a lock for 5."""
+"""A write that cannot begin in time is answered with 503. The store itself waits 5 seconds for a lock."""
 
 
 class RefreshingSource(SnapshotSource, Protocol):
-    """A source of snapshots that follows every write, and can be told to look now."""
+    """A source of snapshots that follows every write, and can be refreshed at once."""
 
     async def newest(self) -> Snapshot:
-        """A snapshot no older than any write that was acknowledged before this call.
+        """Return a snapshot with every write that was acknowledged before this call.
 
-        Raises ServiceUnavailable where none can be had, or the store was away for longer than the bound.
+        Raises ServiceUnavailable if there is none, or the store was away for longer than the bound.
         """
 
     async def refresh(self) -> None:
@@ -61,19 +61,19 @@ class Keyrings(Protocol):
     """Opens the keyring that a snapshot holds."""
 
     def of(self, snapshot: Snapshot) -> Keyring:
-        """The opened keyring of this snapshot."""
+        """Return the opened keyring of this snapshot."""
 
 
 class IdentityKeys(Protocol):
     """Opens the key of the installation's own certificate."""
 
     def of(self, snapshot: Snapshot) -> IdentityKey:
-        """The opened key of this snapshot's installation."""
+        """Return the opened key of this snapshot's installation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Performer:
-    """Knows the store, the keyring and the upstreams; is only ever given authorized calls."""
+    """Performs authorized calls, with the store, the keyring and the upstreams."""
 
     store: Store = field(repr=False)
     snapshots: RefreshingSource = field(repr=False)
@@ -83,7 +83,7 @@ class Performer:
     table_keys: TableKeys
     instance_session_lifetime: timedelta
     metrics: RequestMetrics = field(default_factory=RequestMetrics, repr=False)
-    # One writer: transactions are serial in the store anyway, and the loop never waits for a disk.
+    # One writer: the store serializes transactions anyway, and the event loop never waits for a disk.
     writer: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(max_workers=1, thread_name_prefix="store-writer"),
         repr=False,
@@ -149,7 +149,7 @@ class Performer:
         )
 
     async def _read_store(self, authorized: Authorized, operation: StoreRead[object]) -> Output:  # type: ignore[type-var]
-        """In a thread: the loop never waits for a disk."""
+        """Read the store in a thread, so that the event loop never waits for a disk."""
 
         def read() -> Output:
             with self.store.reading() as tx:
@@ -161,7 +161,7 @@ class Performer:
             raise ServiceUnavailable(reason="The store cannot be read just now. Please try again.") from error
 
     async def _write(self, authorized: Authorized, operation: Write[object]) -> Output:  # type: ignore[type-var]
-        """One transaction, its audit event in it; then this edge sees its own change at once."""
+        """Commit the change with its audit event in one transaction, then refresh this edge's snapshot."""
         loop = asyncio.get_running_loop()
         latest_start = loop.time() + WRITE_QUEUE_SECONDS
         try:
@@ -173,7 +173,7 @@ class Performer:
                 reason="The store cannot be written to just now; nothing was done. Please try again."
             ) from error
         except AlreadyStored as error:
-            # A handler looks before it inserts, inside a serial transaction: this is our mistake.
+            # A handler checks before it inserts, inside a serial transaction: so this is a mistake of Tabard.
             raise InternalFailure from error
         await self.snapshots.refresh()
         return output
@@ -185,7 +185,7 @@ class Performer:
         may_still_start: Callable[[], bool],
     ) -> Output:
         if not may_still_start():
-            # Each write waits for a locked store as long as it may: those behind it shall not wait in turn.
+            # A write may wait for a locked store. The writes behind it must not wait as long again.
             raise StoreUnavailable("the writes before this one took too long")
         parsed = authorized.resolved.parsed
         with self.store.transaction() as tx:
@@ -201,7 +201,7 @@ class Performer:
         return output
 
     async def _validate(self, operation: Forward, arguments: Mapping[str, Value], permit: Permit) -> None:
-        """Refuse what the upstream would not check, now that the caller may learn of it."""
+        """Refuse input that the upstream does not check. By now the caller may learn the reason."""
         operation.validate(arguments, permit)
         if operation.check_keys is not None and operation.tables is not None:
             tables = operation.tables(arguments, permit)
@@ -209,7 +209,7 @@ class Performer:
             operation.check_keys(arguments, permit, schemas)
 
     async def _measured(self, authorized: Authorized, operation: Forward) -> Answer:
-        """Forward a call, and count how long the store behind the service took."""
+        """Forward a call, and count the latency of the upstream."""
         loop = asyncio.get_running_loop()
         began_seconds, failed = loop.time(), False
         try:
@@ -231,7 +231,7 @@ class Performer:
                 call=call,
                 body=content if isinstance(content, ObjectBody) else None,
                 refused=authorized.refused,
-                reached_at=reached_at(parsed.authenticated.claimed.raw, endpoint=upstream.endpoint),
+                caller_endpoint=caller_endpoint(parsed.authenticated.claimed.raw, endpoint=upstream.endpoint),
             )
         )
         operation.after_success(self.table_keys)

@@ -93,7 +93,7 @@ class Pipeline:
         return answer
 
     async def decide_and_perform(self, authenticated: Authenticated, reach: Progress) -> Answer:
-        """Perform what the policies allow; once more where a resource changed between decision and commit."""
+        """Perform an allowed call. Decide again if a resource changed between decision and commit."""
         for decisions_left in reversed(range(DECISIONS_AT_MOST)):
             parsed = reach(parse(authenticated))
             resolved = reach(await self.resolve(parsed))
@@ -125,7 +125,7 @@ class Pipeline:
             keys = await self.performer.table_keys.of(tables, region=facts.region)
             facts = msgspec.structs.replace(facts, partition_keys=keys)
         checks = operation.checks(parsed.request, facts)  # type: ignore[arg-type]  # the table pairs them
-        # INVARIANT: nothing is performed without a decision, except what tells callers who they are.
+        # INVARIANT: nothing is performed without a decision, except GetCallerIdentity and the like.
         if not checks and operation.checks is not no_permission_needed:
             service = authenticated.facts.service
             raise AccessDenied(
@@ -136,7 +136,7 @@ class Pipeline:
         return Resolved(parsed=parsed, checks=checks)
 
     def authorize(self, resolved: Resolved) -> Authorized:
-        """Decide every check; a denial says which kind of policy denied and why."""
+        """Decide every check. A denial names the kind of policy that denied, and the reason."""
         parsed = resolved.parsed
         authenticated = parsed.authenticated
         caller, facts, snapshot = authenticated.caller, authenticated.facts, authenticated.snapshot
@@ -152,7 +152,7 @@ class Pipeline:
         return Authorized(resolved=resolved, permit=permit)
 
     def visible_to_caller(self, error: AwsError, stage: Stage) -> AwsError:
-        """The error that the caller may see: absence is hidden from callers who may not list its place."""
+        """Return the error that the caller may see. A caller without permission to list learns no absence."""
         if not isinstance(stage, Authorized) or error.http_status != 404:
             return error
         parsed = stage.resolved.parsed
@@ -169,7 +169,7 @@ class Pipeline:
         return error
 
     def record(self, raw: RawRequest, stage: Stage, answer: Answer, error: AwsError | None) -> None:
-        """Record one audit event; that of a change was committed with the change."""
+        """Record one audit event. The event of a change was committed with the change."""
         if (
             error is None
             and isinstance(stage, Authorized)
@@ -234,7 +234,7 @@ def in_words_of_service(raw: RawRequest, stage: Stage, error: AwsError) -> AwsEr
 
 
 def render_refusal(raw: RawRequest, stage: Stage, error: AwsError) -> Answer:
-    """Render the error in the caller's protocol, as far as the request and its claim show which that is."""
+    """Render the error in the caller's protocol, as far as the request shows which protocol that is."""
     if isinstance(error, ServiceNotOffered):
         return render_unknown_service(raw, error)
     claimed = claimed_of(stage)
@@ -253,7 +253,7 @@ def render_refusal(raw: RawRequest, stage: Stage, error: AwsError) -> Answer:
 
 
 def _scope_service(raw: RawRequest) -> str | None:
-    """The service in the scope of the signature, where there is one that can be read."""
+    """Return the service in the signature's scope, or None if the scope is unreadable."""
     header = raw.header("authorization")
     try:
         return parse_authorization(header).scope.service if header else None

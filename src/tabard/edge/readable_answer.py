@@ -1,4 +1,4 @@
-"""What cannot be read of an upstream's answer: one log event, and one retryable error for the caller."""
+"""Unreadable answers of an upstream: one log event, and one retryable error for the caller."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ _log = structlog.get_logger()
 
 @contextmanager
 def readable_answer(service: ServiceName, operation: str) -> Iterator[None]:
-    """Treat whatever goes wrong while an answer is taken apart as the upstream's failure, not as ours.
+    """Treat every failure to parse an answer as the upstream's failure, not as Tabard's.
 
     Raises:
         UnreadableAnswer (503), logged once. Any other AwsError within goes through.

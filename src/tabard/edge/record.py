@@ -1,8 +1,8 @@
-"""The record of one request: all that its audit event needs, as much as was known when it was answered.
+"""The record of one request: the input of its audit event, as far as it was known at the answer.
 
-A request makes a record only, which refers to what its decision used anyway. The thread that writes the audit
-makes the event of it. INVARIANT: a record holds no header except the user agent, no body and no exception, so
-that neither a secret nor a large object waits in the queue.
+A request only makes a record, which refers to the values of its decision. The thread that writes the audit
+turns the record into an event. INVARIANT: a record has no header except the user agent, no body and no
+exception, so that neither a secret nor a large object waits in the queue.
 """
 
 from collections.abc import Callable, Sequence
@@ -29,9 +29,9 @@ _REASON_CHARACTERS = 2048
 
 
 class RequestRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What the event of a request is made of.
+    """The input of a request's event.
 
-    `checks` are those that the request needed. `decided` are the denials, or else all that was allowed.
+    `checks` are the checks that the request needed. `decided` are the denials, or else all allowed checks.
     """
 
     request_id: str
@@ -52,7 +52,7 @@ class RequestRecord(msgspec.Struct, frozen=True, kw_only=True):
     decided: Sequence[Decided] = ()
 
     def event(self) -> AuditEvent:
-        """The event of the request, without its explanation."""
+        """Make the event of the request, without its explanation."""
         caller, decided = self.caller, self.decided
         return AuditEvent(
             request_id=self.request_id,
@@ -78,7 +78,7 @@ class RequestRecord(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def explain(self) -> Callable[[], str] | None:
-        """What writes the explanation of a denied request; None for any other."""
+        """Return the function that writes the explanation of a denied request; None for any other."""
         return (
             partial(denial_record_json, self.decided[0])
             if self.outcome == "denied" and self.decided
@@ -86,7 +86,7 @@ class RequestRecord(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def _instance_id(self) -> str:
-        """The instance that sent the request, or that a host asks about."""
+        """Return the instance that sent the request, or that a host's request is about."""
         caller = self.caller
         if caller is not None and caller.session is not None and caller.session.instance is not None:
             return caller.session.instance.instance_id
@@ -99,7 +99,7 @@ class RequestRecord(msgspec.Struct, frozen=True, kw_only=True):
 def record_of(
     raw: RawRequest, stage: Stage, *, service: str, status: int, error: AwsError | None
 ) -> RequestRecord:
-    """The record of a request that got as far as `stage`."""
+    """Make the record of a request that reached `stage`."""
     parsed, authenticated = parsed_of(stage), authenticated_of(stage)
     checks: Sequence[Check] = ()
     decided: Sequence[Decided] = ()
@@ -108,7 +108,7 @@ def record_of(
         if stage.minted_by:
             checks = [*checks, *(trust.check for trust in stage.minted_by)]
             decided = [*decided, *stage.minted_by]
-        # A DeleteObjects is answered part by part: one refused part makes it a denied request.
+        # DeleteObjects has an answer for each part. One refused part makes it a denied request.
         if stage.refused and error is None:
             error = stage.refused[0]
             decided = [denied.denial for denied in stage.refused]
@@ -116,7 +116,7 @@ def record_of(
     elif isinstance(stage, Resolved):
         checks = stage.checks
     if isinstance(error, Denied | InstanceRoleNotTrusted) and (not decided or decided[0] is not error.denial):
-        # Of an absent object the bucket's listing is denied, of an instance's session the role.
+        # For an absent object, the denied check is the bucket's listing; for an instance session, the role.
         checks, decided = [*checks, error.denial.check], (error.denial,)
     return RequestRecord(
         request_id=raw.request_id,
@@ -139,7 +139,7 @@ def record_of(
 
 
 def outcome_of(stage: Stage, error: AwsError | None) -> Outcome:
-    """How the request ended, in the audit and in the metrics."""
+    """Return the outcome of the request, for the audit and the metrics."""
     if error is None:
         return "allowed"
     if error.not_offered:
@@ -150,7 +150,7 @@ def outcome_of(stage: Stage, error: AwsError | None) -> Outcome:
 
 
 def _operation(parsed: Parsed | None, error: AwsError | None) -> str:
-    """The operation's name; that of one that is not offered as well."""
+    """Return the operation's name, also that of an operation that is not offered."""
     if parsed is not None:
         return parsed.call.operation
     return error.operation if isinstance(error, OperationNotOffered | MemberNotOffered) else ""

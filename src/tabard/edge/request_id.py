@@ -1,17 +1,17 @@
-"""The id of a request: in its answer, in the logs and in the audit."""
+"""The id of a request, which appears in its answer, in the logs and in the audit."""
 
 import random
 from datetime import datetime
 
-# Unique is all that an id has to be: nothing is protected by its being unknown.
+# An id must be unique. It protects nothing, so it need not be secret.
 _random = random.Random()  # noqa: S311 - seeded by the system
 
 
 def new_request_id(now: datetime) -> str:
-    """A request id in the form of AWS's: a UUID, random but for its first eight digits, which count seconds.
+    """Make a request id in AWS's form: a random UUID whose first eight digits count seconds.
 
-    Ids of one time stand side by side in the audit's index; of random ones, each event would have the store
-    write a page of its own.
+    So ids of the same time are neighbors in the audit's index. With random ids, the store would write another
+    page for each event.
     """
     seconds = int(now.timestamp()) & 0xFFFFFFFF
     text = f"{_random.getrandbits(96):024x}"

@@ -24,7 +24,7 @@ from tabard.services.operation import Minting, Watch
 
 
 class RequestMetrics:
-    """Counts in the edge's page; in memory that nobody reads where no page is given."""
+    """Counts in the edge's page, or in private memory if no page is given."""
 
     __slots__ = ("_decisions", "_minted", "_outcomes", "_requests", "_seconds", "_upstream_failures",
                  "_upstream_seconds")  # fmt: skip
@@ -64,7 +64,7 @@ class RequestMetrics:
 
 
 def _decisions(stage: Stage, error: AwsError | None) -> Iterable[Decision]:
-    """Everything that was decided about one request."""
+    """Yield every decision about one request."""
     if isinstance(stage, Authorized):
         for allowed in (*stage.permit.decided, *stage.minted_by):
             yield allowed.decision

@@ -1,4 +1,4 @@
-"""S3's bodies: what `x-amz-content-sha256` promises about them, and how it is kept.
+"""S3's bodies, verified by the value of `x-amz-content-sha256`.
 
 AWS: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html and
 https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming-trailers.html
@@ -21,10 +21,10 @@ _SHA256_HEX = re.compile(r"[0-9a-f]{64}")
 
 
 def declared_payload_hash(raw: RawRequest) -> str:
-    """What the signature was made over in the place of the payload's hash.
+    """Return the value that the signature covers as the payload's hash.
 
     Raises:
-        InvalidRequest (400): S3 demands the header. InvalidArgument: it holds nothing that S3 knows.
+        InvalidRequest (400): S3 requires the header. InvalidArgument: S3 does not know its value.
     """
     declared = raw.header("x-amz-content-sha256")
     if declared is None:
@@ -42,7 +42,7 @@ def declared_payload_hash(raw: RawRequest) -> str:
 
 
 def object_body(raw: RawRequest, examined: Examined, body: Body) -> ObjectBody:
-    """The body as content that is verified while it streams; only after the signature was verified.
+    """Return the body as content that is verified while it streams. Verify the signature first.
 
     Raises:
         MissingContentLength (411), EntityTooLarge (400), InvalidRequest (400: another trailer than a
@@ -51,7 +51,7 @@ def object_body(raw: RawRequest, examined: Examined, body: Body) -> ObjectBody:
     """
     decoder = examined.chunked_decoder()
     if decoder is None and "aws-chunked" in (raw.header("content-encoding") or "").lower():
-        # The frames would be kept as if they were the object's content.
+        # Otherwise the frames would be stored as the object's content.
         raise InvalidRequest(
             reason="Content-Encoding aws-chunked needs a STREAMING- value of x-amz-content-sha256"
         )
@@ -60,7 +60,7 @@ def object_body(raw: RawRequest, examined: Examined, body: Body) -> ObjectBody:
         trailers = tuple(
             name.strip().lower() for name in (raw.header("x-amz-trailer") or "").split(",") if name.strip()
         )
-        if not CHECKSUM_HEADERS.keys() >= set(trailers):  # what is not understood cannot be verified
+        if not CHECKSUM_HEADERS.keys() >= set(trailers):  # an unknown trailer cannot be verified
             raise InvalidRequest(reason="The value specified in the x-amz-trailer header is not supported")
     expected = {name: value for name, value in raw.headers if name in CHECKSUM_HEADERS}
     check_announced((*expected, *trailers))
@@ -77,7 +77,7 @@ def object_body(raw: RawRequest, examined: Examined, body: Body) -> ObjectBody:
 
 
 def has_no_content(raw: RawRequest, body: Body) -> bool:
-    """Whether nothing follows the head, and the signature says so: nearly every GET, HEAD and DELETE."""
+    """Return whether a request has a signed empty body, as nearly every GET, HEAD and DELETE has."""
     return (
         body.length == 0
         and not body.is_awaited
@@ -87,7 +87,7 @@ def has_no_content(raw: RawRequest, body: Body) -> bool:
 
 
 async def whole_body(content: ObjectBody) -> bytes:
-    """A small body, verified. Raises RequestTooLarge beyond 2 MiB."""
+    """Read and verify a small body. Raises RequestTooLarge beyond 2 MiB."""
     if content.length > XML_LIMIT_BYTES:
         raise RequestTooLarge(part="request body", limit_bytes=XML_LIMIT_BYTES)
     return b"".join([piece async for piece in content.content()])

@@ -1,6 +1,7 @@
-"""The edge's HTTP door: one request in, one answer out, and who has sent it.
+"""The edge's HTTP server: it turns each request, with its sender's address, into one answer.
 
-What is not one unambiguous HTTP/1.1 request never comes here: `http1/` answers it with a bare 400.
+`http1/` answers anything but one unambiguous HTTP/1.1 request with a bare 400, so such input never arrives
+here.
 """
 
 import asyncio
@@ -39,12 +40,12 @@ HEADER_NAMES = HeaderNames.of(
         "x-amz-date", "x-amz-decoded-content-length", "x-amz-security-token", "x-amz-target",
     ),
 )  # fmt: skip
-"""What SDKs send, and of which a second one could mean another thing to another reader."""
+"""Headers of SDKs that may appear only once: two readers could choose different ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Door:
-    """What is the same for every connection of one listener."""
+    """The values that all connections of one listener share."""
 
     answer: Handler = field(repr=False)
     clock: Clock
@@ -54,7 +55,7 @@ class Door:
 
 
 class Client:
-    """Who is at the other end of one connection, as its listener knows it."""
+    """The client of one connection, as its listener knows it."""
 
     __slots__ = ("_certificate", "_door", "_is_relayed", "_machine", "_path", "_peer_ip", "_relayed_by")
 
@@ -67,18 +68,18 @@ class Client:
             self._peer_ip = path.private_ip_address
         certificate = client_certificate_of(transport) if door.secure else None
         self._is_relayed = door.secure and is_relayed(transport)
-        # INVARIANT: what is relayed is the applications', and never taken for the host's own.
+        # INVARIANT: a relayed request is an application's, and never counts as the host's own.
         self._certificate = None if self._is_relayed else certificate
         self._relayed_by = certificate if self._is_relayed else None
         self._machine: MachinePath | None = None
 
     async def begin(self) -> None:
-        """Learn which enrolled machine relays, if one does."""
+        """Find the enrolled machine that relays this connection, if any."""
         if self._is_relayed and self._door.machine_paths is not None:
             self._machine = await self._door.machine_paths.of(self._relayed_by)
 
     def take(self, head: RequestHead) -> Answering:
-        """The request as it arrived; what is vouched for of it is looked up when its turn comes."""
+        """Make the raw request. Its network path is verified only just before it is answered."""
         now = self._door.clock.now()
         raw = RawRequest(
             method=head.method,
@@ -105,14 +106,14 @@ class Client:
             whole_seconds=bounds.whole_body_seconds,
         )
         if self._machine is not None:
-            vouched = await self._machine.look()
-            arriving.is_last = vouched.is_last
-            raw = msgspec.structs.replace(raw, network_path=vouched.path)
+            verified = await self._machine.look()
+            arriving.is_last = verified.is_last
+            raw = msgspec.structs.replace(raw, network_path=verified.path)
         return await self._door.answer(raw, body)
 
 
 class EdgeServer(HttpServer):
-    """Makes a connection for each client that connects: what `loop.create_server` asks for."""
+    """A protocol factory, which makes a connection for each client."""
 
     def __init__(self, door: Door) -> None:
         super().__init__(
@@ -121,7 +122,7 @@ class EdgeServer(HttpServer):
         self._door = door
 
     def __call__(self, path: NetworkPath | None = None) -> ServerConnection:
-        """Args: path: what is vouched for of the connection; None where nothing is."""
+        """Make a connection. Args: path: its verified network path, if any."""
         return self.connection(lambda transport: Client(self._door, transport, path))
 
 
@@ -133,9 +134,9 @@ def edge_server(
     machine_paths: MachinePaths | None = None,
     bounds: HttpBounds | None = None,
 ) -> EdgeServer:
-    """An HTTP server that turns every request into a `RawRequest` and hands it to `answer`.
+    """Make an HTTP server that passes every request to `answer` as a `RawRequest`.
 
-    Args: secure: its connections are TLS; machine_paths: vouches for what enrolled machines relay.
+    Args: secure: its connections are TLS; machine_paths: verifies the paths of relayed requests.
     """
     return EdgeServer(
         Door(

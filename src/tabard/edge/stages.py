@@ -1,6 +1,6 @@
 """The result of each stage of the pipeline.
 
-Each is a type of its own that holds the one before it, so that a skipped stage is a type error.
+Each result has its own type and contains the result before it. So a skipped stage is a type error.
 """
 
 from collections.abc import Mapping, Sequence
@@ -80,7 +80,7 @@ Stage = RawRequest | Claimed | Authenticated | Parsed | Resolved | Authorized
 
 
 def parsed_of(stage: Stage) -> Parsed | None:
-    """The parsed call of a request that came as far as that."""
+    """Return the parsed call of a request that reached that stage, or None."""
     match stage:
         case Authorized():
             return stage.resolved.parsed
@@ -93,7 +93,7 @@ def parsed_of(stage: Stage) -> Parsed | None:
 
 
 def authenticated_of(stage: Stage) -> Authenticated | None:
-    """The authenticated request of a request that came as far as that."""
+    """Return the authenticated request of a request that reached that stage, or None."""
     parsed = parsed_of(stage)
     if parsed is not None:
         return parsed.authenticated
@@ -101,7 +101,7 @@ def authenticated_of(stage: Stage) -> Authenticated | None:
 
 
 def claimed_of(stage: Stage) -> Claimed | None:
-    """The claims of a request whose service could be identified."""
+    """Return the claims of a request whose service is identified, or None."""
     authenticated = authenticated_of(stage)
     if authenticated is not None:
         return authenticated.claimed

@@ -34,7 +34,7 @@ class TableKeys:
         self._known: dict[tuple[str, str], tuple[Deadline, TableSchema]] = {}
 
     async def of(self, tables: frozenset[Table], *, region: str) -> Mapping[Table, str]:
-        """The partition key of each table or index that exists. Raises RelayedError, ServiceUnavailable."""
+        """Return the partition key of each table or index. Raises RelayedError, ServiceUnavailable."""
         found: dict[Table, str] = {}
         for table, index in tables:
             schema = await self._schema(table, region=region)
@@ -43,12 +43,12 @@ class TableKeys:
         return found
 
     async def schemas(self, tables: frozenset[Table], *, region: str) -> Mapping[str, TableSchema]:
-        """The key schema of each table that exists. Raises RelayedError, ServiceUnavailable."""
+        """Return the key schema of each existing table. Raises RelayedError, ServiceUnavailable."""
         found = {table: await self._schema(table, region=region) for table, _ in tables}
         return {table: schema for table, schema in found.items() if None in schema}
 
     def forget(self) -> None:
-        """Let every edge of the machine ask again: a table was created or deleted."""
+        """Make every edge of the machine ask again, because a table was created or deleted."""
         self._changes.change()
 
     async def _schema(self, table: str, *, region: str) -> TableSchema:
@@ -63,13 +63,13 @@ class TableKeys:
             described = await self._upstream.ask("DescribeTable", {"TableName": table}, region=region)
         except RelayedError as error:
             if error.error_code != ResourceNotFoundException.code:
-                raise  # what the key is cannot be known, so nothing can be decided
-            return {}  # there is no such table: the operation itself will say so
+                raise  # without the key nothing can be decided
+            return {}  # the table does not exist: the operation itself reports that
         with readable_answer("dynamodb", "DescribeTable"):
             schema = _table_schema(described.get("Table"))
         if len(self._known) >= _CAPACITY:
             self._known.clear()
-        # INVARIANT: an answer that may be older than a change is not remembered.
+        # INVARIANT: an answer that may be older than a change is not cached.
         if self._changes.value() == seen:
             self._known[(region, table)] = (Deadline.after(now, KEPT_SECONDS), schema)
         return schema

@@ -1,4 +1,4 @@
-"""Every service of the edge: its operations, and how a request to it proves who sent it."""
+"""Every service of the edge: its operations, and the proof of the caller that its requests carry."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from tabard.wire.request import ServiceName
 
 
 class Proof(Enum):
-    """The proof that a request gives of its sender; `edge/authenticate.py` has the strategy for each."""
+    """The kind of proof that authenticates a caller; `edge/authenticate.py` has the strategy for each."""
 
     SIGNED_BODY = "a signature that covers the whole body"
     DECLARED_PAYLOAD = "a signature that covers the hash that a header declares"
@@ -38,7 +38,7 @@ class Service:
 
 
 def by_name(operations: tuple[Operation, ...]) -> Mapping[str, Operation]:
-    """The rows of one service by name. Raises ValueError where a name stands twice."""
+    """Return the rows of one service by name. Raises ValueError if a name occurs twice."""
     table: dict[str, Operation] = {}
     for operation in operations:
         if operation.name in table:

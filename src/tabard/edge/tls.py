@@ -1,7 +1,7 @@
-"""The edge's door for other machines: TLS with the installation's own authority as the only root.
+"""TLS of the edge for other machines. The installation's own authority is the only root.
 
-A client may show a certificate, and then it must be one of this authority's. Whose it is now, and whether it
-is still anybody's, is looked up for each request: TLS says only what a key proves.
+A client certificate is optional, and must be issued by this authority. TLS only proves the key. The edge
+looks up for each request which host has that key now, if any.
 """
 
 import os
@@ -23,12 +23,12 @@ from tabard.model.client_certificate import ClientCertificate
 from tabard.model.network_path import RELAY_PROTOCOL
 
 HANDSHAKE_SECONDS = 10.0
-"""How long a client may take to show who it is."""
+"""The time limit for a client's handshake."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EdgeTls:
-    """The TLS side of one edge process; its private key never leaves it."""
+    """The TLS context of one edge process; the private key never leaves the process."""
 
     authority: CertificateAuthority = field(repr=False)
     addresses: Sequence[str]
@@ -36,12 +36,12 @@ class EdgeTls:
 
     @classmethod
     def of(cls, authority: CertificateAuthority, *, addresses: Sequence[str], now: datetime) -> "EdgeTls":
-        """A context with a certificate of these names and addresses, for connections from now on."""
+        """Make a context with a certificate for these names and addresses."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.verify_mode = ssl.CERT_OPTIONAL
         context.load_verify_locations(cadata=authority.pem)
-        # A session that is taken up again is not verified again.
+        # A resumed TLS session would not be verified again.
         context.options |= ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION
         context.num_tickets = 0
         context.set_alpn_protocols([RELAY_PROTOCOL, "http/1.1"])
@@ -50,20 +50,20 @@ class EdgeTls:
         return tls
 
     def renew(self, *, now: datetime) -> None:
-        """Make a new key, with a certificate: for the connections that come after."""
+        """Make a new key and certificate for later connections."""
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = self.authority.issue_to_edge(key.public_key(), addresses=self.addresses, now=now)
         pem = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        # The authority's certificate goes along: who has only its fingerprint finds it in the handshake.
+        # The handshake includes the authority's certificate, for clients that have only its fingerprint.
         with _named(pem + certificate.encode() + self.authority.pem.encode()) as name:
             self.context.load_cert_chain(name)
 
 
 @contextmanager
 def _named(content: bytes) -> Iterator[str]:
-    """Content under a name: `ssl` reads keys from files alone. It is of memory where there are such files."""
+    """Give content a file name, because `ssl` reads keys only from files. Use a memory file if possible."""
     if sys.platform != "linux":
         descriptor, name = tempfile.mkstemp(prefix="tabard-edge-")
         try:
@@ -81,13 +81,13 @@ def _named(content: bytes) -> Iterator[str]:
 
 
 def client_certificate_of(transport: BaseTransport) -> ClientCertificate | None:
-    """What the client of a TLS connection has proven; None where it showed no certificate."""
+    """Return the verified certificate of a TLS client; None if it presented none."""
     tls = transport.get_extra_info("ssl_object")
     der = None if tls is None else tls.getpeercert(binary_form=True)
     return None if not der else read_host_certificate(der)
 
 
 def is_relayed(transport: BaseTransport) -> bool:
-    """Whether an enrolled machine leads its applications' requests here, as it has said in the handshake."""
+    """Return whether the handshake announces relayed requests of an enrolled machine's applications."""
     tls = transport.get_extra_info("ssl_object")
     return tls is not None and tls.selected_alpn_protocol() == RELAY_PROTOCOL

@@ -16,14 +16,14 @@ class AllowedCall(msgspec.Struct, frozen=True, kw_only=True):
 
     `body`: the content of an object, for an operation that has one.
     `refused`: the denied parts of a DeleteObjects.
-    `reached_at`: the URL at which the caller reached the edge.
+    `caller_endpoint`: the URL at which the caller reached the edge.
     """
 
     permit: Permit
     call: Call
     body: ObjectBody | None
     refused: Sequence[Denied]
-    reached_at: str
+    caller_endpoint: str
 
 
 class Upstream(Protocol):

@@ -13,7 +13,7 @@ class ConsoleOutput:
 
     instance_id: str
     output: bytes = field(repr=False)
-    told_at: datetime
+    reported_at: datetime
 
     def __post_init__(self) -> None:
         if len(self.output) > MAX_CONSOLE_BYTES:

@@ -10,7 +10,7 @@ from typing import Literal
 
 from tabard.policy.document import Condition, StatementEffect
 from tabard.policy.operators import OPERATORS, Test, Unevaluable
-from tabard.policy.values import Multivalued, Values, needs_set_operator
+from tabard.policy.values import Multivalued, Values, is_multivalued
 
 Holds = Callable[[Values], bool]
 Qualifier = Literal["", "forallvalues:", "foranyvalue:"]
@@ -94,7 +94,7 @@ def missing_set_operator(condition: Condition, found: tuple[str, ...] | None) ->
         found: the request's values of the condition's key, or None if the request has no such key.
     """
     operator = parse_operator(condition.operator)
-    if operator is None or not operator.is_scalar or not found or not needs_set_operator(found):
+    if operator is None or not operator.is_scalar or not found or not is_multivalued(found):
         return ""
     return (
         f"{condition.key} is multivalued: "

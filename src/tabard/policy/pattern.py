@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from tabard.policy.values import Values, needs_set_operator
+from tabard.policy.values import Values, is_multivalued
 
 
 class Wildcard(Enum):
@@ -44,7 +44,7 @@ class Variable:
         found = values.get(self.key)
         if not found:
             return self.default
-        return None if needs_set_operator(found) else found[0]
+        return None if is_multivalued(found) else found[0]
 
 
 Token = str | Wildcard | Variable

@@ -21,7 +21,7 @@ Values = Mapping[str, tuple[str, ...]]
 """By condition key in lower case."""
 
 
-def needs_set_operator(found: tuple[str, ...]) -> bool:
+def is_multivalued(found: tuple[str, ...]) -> bool:
     """Whether only ForAllValues and ForAnyValue can compare these values.
 
     INVARIANT: fails closed. Several values are never taken for the one value of a single-valued key.

@@ -122,7 +122,7 @@ class DescriptorStore:
             _send(self._ours, _RECORD, question, name, record.content, record.descriptors)
 
 
-class KeptDescriptors:
+class DescriptorStoreClient:
     """The child's side. It ignores failures: the store only makes restarts smooth."""
 
     def __init__(self, descriptor: int, *, answer_seconds: float = ANSWER_SECONDS) -> None:

@@ -197,10 +197,10 @@ class SqlSnapshotSource:
         while (probe := self._probe) is not None:
             wait_seconds = self._poll_seconds
             try:
-                asked_at = read_clocks(self._clock)
+                requested_at = read_clocks(self._clock)
                 probe.changed()
                 if not self._away_because and not self._is_behind():
-                    self._confirmed_at = asked_at
+                    self._confirmed_at = requested_at
                 else:
                     _raise(await asyncio.shield(self._begun_load()))
             # After any error the last snapshot stays. It is refused once it is older than the bound.
@@ -262,7 +262,7 @@ class SqlSnapshotSource:
 
     async def _load_once(self, number: int) -> Exception | None:
         failure: Exception | None = None
-        probe, asked_at = self._probe, read_clocks(self._clock)
+        probe, requested_at = self._probe, read_clocks(self._clock)
         loop = asyncio.get_running_loop()
         try:
             # INVARIANT: the mark is read before the load's transaction begins: it never promises more.
@@ -277,16 +277,16 @@ class SqlSnapshotSource:
             self._last_good_load = number
             if probe is self._probe:
                 self._loaded_mark = mark
-            self._publish(newest, asked_at)
+            self._publish(newest, requested_at)
         self._loads_ended, self._load = number, None
         return failure
 
-    def _publish(self, newest: Snapshot, asked_at: ClockReading) -> None:
+    def _publish(self, newest: Snapshot, requested_at: ClockReading) -> None:
         self._misses_a_change = False
         if self._away_because:
             self._away_because = ""
             _log.info(STORE_BACK, version=newest.version)
-        self._confirmed_at = asked_at
+        self._confirmed_at = requested_at
         if newest is not self._snapshot:
             self._snapshot = newest
             self._wake()

@@ -14,14 +14,14 @@ from tabard.agent.agent_metrics import AgentMetrics
 from tabard.agent.drivers.container.images import ContainerImages
 from tabard.agent.drivers.process.driver import Owner
 from tabard.agent.edge_client import EdgeClient
-from tabard.agent.edge_relay import VouchingDoor
+from tabard.agent.edge_relay import NetworkPathDoor
 from tabard.agent.networks.allowed import parse_allowed_text
 from tabard.agent.settings import AgentSettings
 from tabard.agent.signed_exchange import SignedExchange
 from tabard.clock import SystemClock
 from tabard.metrics.page import inherited_page
 from tabard.metrics.report import State, bare_report, report_forever, write_report
-from tabard.processes.descriptor_store import KeptDescriptors
+from tabard.processes.descriptor_store import DescriptorStoreClient
 from tabard.processes.launch import PR_SET_PDEATHSIG, LibC
 from tabard.processes.leader_lock import acquire_leader_lock
 from tabard.sigv4.sign import Credentials
@@ -75,16 +75,18 @@ async def run_agent(config: AgentConfig) -> None:
         clock=clock,
         runtime_directory=Path(config.directory),
         edge_endpoint=config.endpoint,
-        edge_door=VouchingDoor(Path(config.edge_socket)),
-        handover=None if config.store_fd is None else SupervisorHandover(KeptDescriptors(config.store_fd)),
+        edge_door=NetworkPathDoor(Path(config.edge_socket)),
+        handover=None
+        if config.store_fd is None
+        else SupervisorHandover(DescriptorStoreClient(config.store_fd)),
         region=config.region,
         metrics=AgentMetrics(page),
     )
-    if config.turn_lock:
+    if config.leader_lock_path:
         # All that takes time is done. There is nothing to do here meanwhile, and SIGTERM ends the process.
         _log.info(AGENT_STANDS_BY, host_id=config.host_id)
         report("standing by")
-        acquire_leader_lock(Path(config.turn_lock))
+        acquire_leader_lock(Path(config.leader_lock_path))
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

@@ -158,7 +158,7 @@ async def run_edge(config: EdgeConfig) -> None:
         listeners = [
             await loop.create_server(front, sock=socket.socket(fileno=config.listen_fd), backlog=1024),
             await loop.create_unix_server(
-                NetworkPathListener(front), sock=socket.socket(fileno=config.vouched_fd), backlog=1024
+                NetworkPathListener(front), sock=socket.socket(fileno=config.network_path_fd), backlog=1024
             ),
         ]
         fronts = [front]

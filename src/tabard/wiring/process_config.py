@@ -23,7 +23,7 @@ class EdgeConfig(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     data_dir: str
     listen_fd: int
-    vouched_fd: int
+    network_path_fd: int
     metrics_fd: int | None = None
     log_format: LogFormat = "json"
     host_fd: int | None = None
@@ -60,7 +60,7 @@ class AgentConfig(msgspec.Struct, frozen=True, kw_only=True):
     store_fd: int | None = None
     metrics_fd: int | None = None
     log_format: LogFormat = "json"
-    turn_lock: str = ""
+    leader_lock_path: str = ""
     supervisor_pid: int = 0
     rotate_every_seconds: float = 0
     launch_uid: int | None = None

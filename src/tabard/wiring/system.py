@@ -252,12 +252,12 @@ class System:
 
     def _edges(self, seaweedfs: SeaweedfsChild, moto: MotoChild) -> list[ChildSpec]:
         settings, description = self._settings, self.description
-        edge, vouched = self._sockets[:2]
+        edge, network_path = self._sockets[:2]
         config = EdgeConfig(
             name="",
             **settings_for(EdgeConfig, self._child_settings),
             listen_fd=edge.fileno(),
-            vouched_fd=vouched.fileno(),
+            network_path_fd=network_path.fileno(),
             host_fd=None if self._host_socket is None else self._host_socket.fileno(),
             host_addresses=addresses_of(self._host_socket),
             endpoint=description.endpoint,
@@ -307,7 +307,7 @@ class System:
             hidden=(str(self.data_dir.path), str(self._runtime_folder)),
             supervisor_pid=os.getpid(),
             store_fd=None if self._store is None else self._store.descriptor,
-            turn_lock="" if self._store is None else str(self._runtime_folder / "agent.turn"),
+            leader_lock_path="" if self._store is None else str(self._runtime_folder / "agent.leader-lock"),
         )
         return ChildSpec(
             name=name,

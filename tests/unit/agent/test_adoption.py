@@ -17,7 +17,7 @@ from tabard.clock import SystemClock
 from tabard.model.messages import InstanceTag
 from tests.support.agent_host import ID, OPEN, ROLE_PATH, Host
 from tests.support.described_instance import DESIRED, PROFILE
-from tests.support.kept_in_memory import MemoryDescriptors
+from tests.support.memory_descriptors import MemoryDescriptors
 
 TTL = {"X-aws-ec2-metadata-token-ttl-seconds": "600"}
 OTHER = msgspec.structs.replace(

@@ -19,7 +19,7 @@ from tabard.agent.reconcile import RoleOf
 from tabard.agent.rotation import CurrentSession, MintRefusal, Rotation
 from tabard.clock import Deadline
 from tabard.model.messages import DesiredInstance, GetInstanceIdentityResult, GetInstanceSessionResult
-from tabard.processes.descriptor_store import DescriptorStore, KeptDescriptors
+from tabard.processes.descriptor_store import DescriptorStore, DescriptorStoreClient
 from tests.support.described_instance import DESIRED
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="pidfds and SOCK_SEQPACKET are Linux's")
@@ -34,8 +34,8 @@ async def store() -> AsyncIterator[DescriptorStore]:
 
 
 @pytest.fixture
-async def descriptors(store: DescriptorStore) -> AsyncIterator[KeptDescriptors]:
-    made = KeptDescriptors(os.dup(store.descriptor))
+async def descriptors(store: DescriptorStore) -> AsyncIterator[DescriptorStoreClient]:
+    made = DescriptorStoreClient(os.dup(store.descriptor))
     yield made
     made.close()
 
@@ -95,7 +95,7 @@ async def all_of(handover: SupervisorHandover) -> list[RunningInstance]:
     return await asyncio.to_thread(lambda: list(handover.all()))
 
 
-async def test_an_instance_comes_back_as_it_was(descriptors: KeptDescriptors) -> None:
+async def test_an_instance_comes_back_as_it_was(descriptors: DescriptorStoreClient) -> None:
     listeners = [socket.create_server(("127.0.0.1", 0)) for _ in range(4)]
     addresses = [listener.getsockname() for listener in listeners]
     network = InstanceNetwork(
@@ -131,7 +131,7 @@ async def test_an_instance_comes_back_as_it_was(descriptors: KeptDescriptors) ->
     assert await all_of(handover) == []
 
 
-async def test_the_next_agent_finds_the_state_that_is_served_now(descriptors: KeptDescriptors) -> None:
+async def test_the_next_agent_finds_the_state_that_is_served_now(descriptors: DescriptorStoreClient) -> None:
     listener = socket.create_server(("127.0.0.1", 0))
     handover = SupervisorHandover(descriptors)
     handover.update(DESIRED.instance_id, everything(1))  # it is not kept yet
@@ -167,7 +167,7 @@ def test_a_record_shows_no_secret_in_its_repr() -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"\xff", b'{"desired":1}'])
-async def test_an_unreadable_record_is_dropped(descriptors: KeptDescriptors, content: bytes) -> None:
+async def test_an_unreadable_record_is_dropped(descriptors: DescriptorStoreClient, content: bytes) -> None:
     descriptors.keep("i-1", content, [0])
     handover = SupervisorHandover(descriptors)
     assert await all_of(handover) == []
@@ -175,7 +175,7 @@ async def test_an_unreadable_record_is_dropped(descriptors: KeptDescriptors, con
 
 
 async def test_a_record_with_missing_descriptors_is_dropped(
-    store: DescriptorStore, descriptors: KeptDescriptors
+    store: DescriptorStore, descriptors: DescriptorStoreClient
 ) -> None:
     listener = socket.create_server(("127.0.0.1", 0))
     handover = SupervisorHandover(descriptors)

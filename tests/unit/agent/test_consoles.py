@@ -62,15 +62,15 @@ async def test_new_output_is_sent_once(
 async def test_continuous_output_is_sent_less_and_less_often(
     consoles: Consoles, edge: FakeEdge, clock: ManualClock, tmp_path: Path
 ) -> None:
-    told_at = []
+    reported_at = []
     for second in range(180):
         write(tmp_path, "x")
         before = len(edge.consoles)
         await consoles.send({ID: running})
         if len(edge.consoles) > before:
-            told_at.append(second)
+            reported_at.append(second)
         clock.advance(timedelta(seconds=1))
-    pauses = [later - earlier for earlier, later in pairwise(told_at)]
+    pauses = [later - earlier for earlier, later in pairwise(reported_at)]
     assert pauses == sorted(pauses)
     assert pauses[0] == 2
     assert pauses[-1] == LONGEST_SECONDS

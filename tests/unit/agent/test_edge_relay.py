@@ -9,7 +9,7 @@ from typing import Protocol
 
 import pytest
 
-from tabard.agent.edge_relay import EdgeDoor, EdgeRelay, PlainDoor, VouchingDoor
+from tabard.agent.edge_relay import EdgeDoor, EdgeRelay, NetworkPathDoor, PlainDoor
 from tabard.agent.relay import DEFAULT_LIMITS, Outside, Relay, RelayLimits
 from tabard.agent.relay_stages import Stage
 from tabard.model.network_path import NetworkPath
@@ -67,7 +67,7 @@ async def edge_at(path: Path, serve: Serve = answer_all) -> asyncio.Server:
 
 async def test_the_relay_first_names_the_instance_to_the_edge(relayed: Relayed, tmp_path: Path) -> None:
     async with await edge_at(tmp_path / "edge.sock"):
-        reader, writer = await relayed(VouchingDoor(tmp_path / "edge.sock"))
+        reader, writer = await relayed(NetworkPathDoor(tmp_path / "edge.sock"))
         writer.write(b"GET / HTTP/1.1\r\n")
         writer.write_eof()
         assert await asyncio.wait_for(reader.read(), 5) == b"got " + PREAMBLE + b"GET / HTTP/1.1\r\n"
@@ -86,14 +86,14 @@ async def test_early_data_reaches_the_edge_in_order(relayed: Relayed, tmp_path: 
     content = bytes(range(256)) * 40_000
     async with await edge_at(tmp_path / "edge.sock"):
         for _ in range(5):
-            reader, writer = await relayed(VouchingDoor(tmp_path / "edge.sock"))
+            reader, writer = await relayed(NetworkPathDoor(tmp_path / "edge.sock"))
             writer.write(content)
             writer.write_eof()
             assert await asyncio.wait_for(reader.read(), 20) == b"got " + PREAMBLE + content
 
 
 async def test_without_an_edge_the_connection_ends(relayed: Relayed, tmp_path: Path) -> None:
-    reader, _ = await relayed(VouchingDoor(tmp_path / "none.sock"))
+    reader, _ = await relayed(NetworkPathDoor(tmp_path / "none.sock"))
     await ended(reader)
 
 
@@ -109,7 +109,7 @@ async def test_the_end_of_either_side_is_the_end_of_both(relayed: Relayed, tmp_p
         ended.set()
 
     async with await edge_at(tmp_path / "edge.sock", serve):
-        reader, writer = await relayed(VouchingDoor(tmp_path / "edge.sock"))
+        reader, writer = await relayed(NetworkPathDoor(tmp_path / "edge.sock"))
         assert await asyncio.wait_for(reader.readexactly(5), 5) == b"hello"
         writer.close()
         await asyncio.wait_for(ended.wait(), 5)
@@ -118,7 +118,7 @@ async def test_the_end_of_either_side_is_the_end_of_both(relayed: Relayed, tmp_p
 
 async def test_connections_are_bounded(relayed: Relayed, tmp_path: Path) -> None:
     async with await edge_at(tmp_path / "edge.sock"):
-        reader, _ = await relayed(VouchingDoor(tmp_path / "edge.sock"), RelayLimits(connections=0))
+        reader, _ = await relayed(NetworkPathDoor(tmp_path / "edge.sock"), RelayLimits(connections=0))
         await ended(reader)
 
 
@@ -154,7 +154,7 @@ async def test_connections_that_have_ended_do_not_count(tmp_path: Path, who_ends
     served = asyncio.Semaphore(0)
     listener = socket.create_server(("127.0.0.1", 0))
     address = listener.getsockname()
-    leads = EdgeRelay(VouchingDoor(tmp_path / "edge.sock"), PATH, limits=limits)
+    leads = EdgeRelay(NetworkPathDoor(tmp_path / "edge.sock"), PATH, limits=limits)
     await leads.start(listener)
     writers = []
     async with await edge_at(tmp_path / "edge.sock", serve):
@@ -175,7 +175,7 @@ async def test_one_instance_cannot_use_up_the_connections_of_others(relayed: Rel
     three = RelayLimits(connections=3)
     async with await edge_at(tmp_path / "edge.sock"):
         listener = socket.create_server(("127.0.0.1", 0))
-        noisy = EdgeRelay(VouchingDoor(tmp_path / "edge.sock"), PATH, limits=three)
+        noisy = EdgeRelay(NetworkPathDoor(tmp_path / "edge.sock"), PATH, limits=three)
         await noisy.start(listener)
         held = [await asyncio.open_connection(*listener.getsockname()) for _ in range(20)]
         refused = 0
@@ -184,7 +184,7 @@ async def test_one_instance_cannot_use_up_the_connections_of_others(relayed: Rel
             refused += 1
         assert refused == 17
         for _ in range(3):
-            reader, writer = await relayed(VouchingDoor(tmp_path / "edge.sock"), three)
+            reader, writer = await relayed(NetworkPathDoor(tmp_path / "edge.sock"), three)
             writer.write(b"hello")
             writer.write_eof()
             assert await asyncio.wait_for(reader.read(), 5) == b"got " + PREAMBLE + b"hello"

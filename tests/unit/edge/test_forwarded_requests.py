@@ -6,7 +6,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from tabard.edge.reached_at import reached_at
+from tabard.edge.caller_endpoint import caller_endpoint
 from tabard.wire.request import RawRequest
 from tests.support.edge_in_memory import ACCOUNT_ID, HOST, NOW, REGION, EdgeInMemory, allow, text_of
 
@@ -53,7 +53,7 @@ def test_queue_urls_lead_to_where_the_caller_has_reached_the_edge(
         method="POST", raw_path="/", raw_query="", headers=(("host", host),), peer_ip="127.0.0.1",
         request_id="11111111-2222-4333-8444-555555555555", received_at=NOW, **{"secure": False, **reached},
     )  # fmt: skip
-    assert reached_at(raw, endpoint="http://127.0.0.1:4566") == url
+    assert caller_endpoint(raw, endpoint="http://127.0.0.1:4566") == url
 
 
 async def test_an_answer_to_another_machine_names_its_own_way_to_the_edge(edge: EdgeInMemory) -> None:

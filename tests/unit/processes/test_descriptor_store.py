@@ -20,7 +20,7 @@ from tabard.processes.descriptor_store import (
     DESCRIPTORS_NOT_KEPT,
     MOST_BYTES,
     DescriptorStore,
-    KeptDescriptors,
+    DescriptorStoreClient,
     Record,
 )
 from tabard.wiring.process import allow_many_descriptors
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="SOCK_SEQPACKET 
 class ChildOf(Protocol):
     def __call__(
         self, store: DescriptorStore, *, answer_seconds: float = ANSWER_SECONDS
-    ) -> KeptDescriptors: ...
+    ) -> DescriptorStoreClient: ...
 
 
 @pytest.fixture
@@ -47,10 +47,10 @@ async def store() -> AsyncIterator[DescriptorStore]:
 @pytest.fixture
 def child_of() -> Iterator[ChildOf]:
     """Makes a new incarnation: the same socket under another descriptor."""
-    children: list[KeptDescriptors] = []
+    children: list[DescriptorStoreClient] = []
 
-    def make(store: DescriptorStore, *, answer_seconds: float = ANSWER_SECONDS) -> KeptDescriptors:
-        children.append(KeptDescriptors(os.dup(store.descriptor), answer_seconds=answer_seconds))
+    def make(store: DescriptorStore, *, answer_seconds: float = ANSWER_SECONDS) -> DescriptorStoreClient:
+        children.append(DescriptorStoreClient(os.dup(store.descriptor), answer_seconds=answer_seconds))
         return children[-1]
 
     yield make
@@ -58,7 +58,7 @@ def child_of() -> Iterator[ChildOf]:
         child.close()
 
 
-async def all_of(child: KeptDescriptors) -> list[Record]:
+async def all_of(child: DescriptorStoreClient) -> list[Record]:
     return await asyncio.to_thread(lambda: list(child.all()))
 
 

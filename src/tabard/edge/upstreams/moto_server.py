@@ -1,11 +1,11 @@
-"""Serve moto's DynamoDB and SQS on a UNIX socket, to whoever knows a secret.
+"""Serve moto's DynamoDB and SQS on a UNIX socket, to clients with a secret.
 
 Run as `python -m tabard.edge.upstreams.moto_server SOCKET json|text`, with the secret on stdin; the last
-argument is the form of its log. Not moto's own server, because that closes every connection, listens for
-anyone, offers every service and an API to change its state, and answers in threads that nothing keeps apart.
+argument is the log format. It replaces moto's own server, which closes every connection, accepts any client,
+offers every service and an API to change its state, and answers in threads without a lock.
 
 A request is `POST /` with the secret, `Host: SERVICE.REGION.amazonaws.com` and `X-Amz-Target`; moto sees a
-request built anew from these. `POST /reset` empties everything.
+new request, built from these. `POST /reset` empties everything.
 """
 
 import hmac
@@ -52,15 +52,15 @@ _NOT_EVALUATED = json.dumps(
     }
 ).encode()
 
-Environ = dict[str, Any]  # what WSGI is: PEP 3333
+Environ = dict[str, Any]  # the types of WSGI: PEP 3333
 WsgiApplication = Callable[[Environ, Callable[..., object]], Iterable[bytes]]
 
 
 class Backend(Protocol):
-    """What the server asks: one call at a time, and to be emptied."""
+    """The engine behind the server: it answers one call at a time, and can be emptied."""
 
     def call(self, environ: Environ) -> tuple[str, list[tuple[str, str]], bytes]:
-        """Status line, headers and body of the answer to one WSGI request."""
+        """Return status line, headers and body of the answer to one WSGI request."""
 
     def reset(self) -> None:
         """Forget every table, queue and message."""
@@ -71,10 +71,10 @@ class MotoBackend:
 
     INVARIANT: a call holds the lock, except while ReceiveMessage waits. moto's models are not made for
     threads: deleting a message rewrites the queue's list, and a transaction puts whole tables back when it
-    fails; a call in between would be lost.
+    fails; a concurrent call would be lost.
     """
 
-    _lock = threading.Lock()  # one for every backend: moto's state is the process's
+    _lock = threading.Lock()  # one for all backends, because moto's state belongs to the process
 
     def __init__(self, clock: Clock) -> None:
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
@@ -138,7 +138,7 @@ def environ_of(
     content_type: str = "application/x-amz-json-1.0",
     query_mode: str = "",
 ) -> Environ:
-    """The WSGI request for one call, with nothing in it that moto should not see.
+    """Make the WSGI request for one call, with only the values that moto needs.
 
     moto takes the region from the host, and the service from the scope of an Authorization it never checks.
     """
@@ -172,7 +172,7 @@ def environ_of(
 
 
 class UpstreamServer(socketserver.ThreadingUnixStreamServer):
-    """A thread for each connection; connections stay open, as the pooled client wants them."""
+    """A server with a thread for each connection. Connections stay open for the pooled client."""
 
     daemon_threads = True
     request_queue_size = 128
@@ -182,7 +182,7 @@ class UpstreamServer(socketserver.ThreadingUnixStreamServer):
             raise ValueError("the secret on stdin is shorter than 16 bytes")
         self.secret = secret
         self.backend = backend
-        path.unlink(missing_ok=True)  # left behind by one that was killed
+        path.unlink(missing_ok=True)  # of a killed predecessor
         super().__init__(str(path), _Handler)
 
     def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002 - the base's
@@ -191,7 +191,7 @@ class UpstreamServer(socketserver.ThreadingUnixStreamServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """One connection. What does not have the secret learns nothing but 403."""
+    """One connection. A client without the secret gets 403."""
 
     protocol_version = "HTTP/1.1"
     timeout = IDLE_SECONDS
@@ -251,7 +251,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(f"{status} {_REFUSED[status]}", [], b"")
 
     def log_message(self, *_: object) -> None:
-        """Say nothing: the edge has the record of every request."""
+        """No-op: the edge records every request."""
 
 
 def main(argv: list[str]) -> int:

@@ -46,7 +46,7 @@ class TransactionTokens:
         self._done: dict[tuple[str, str], _Done] = {}
 
     def once(self, host: str, body: bytes, perform: Callable[[], Answer]) -> Answer:
-        """Perform a transaction, or answer as its first request was answered.
+        """Perform a transaction, or return the answer to its first request.
 
         Args:
             host: names the region; a token is valid in one region.
@@ -74,7 +74,7 @@ class TransactionTokens:
         self._done.clear()
 
     def _drop_ended(self) -> None:
-        """Tokens end in the order in which they were first used."""
+        """Drop expired tokens. They expire in the order of their first use."""
         now = read_clocks(self._clock)
         while self._done:
             oldest = next(iter(self._done))

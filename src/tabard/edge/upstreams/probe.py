@@ -1,4 +1,4 @@
-"""One request to an upstream's socket on a connection of its own, to learn whether it is ready."""
+"""A readiness probe of an upstream: one request on its own connection."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ PROBE_SECONDS = 4.0
 async def answer_to(
     socket: Path, method: str, raw_target: str, headers: Sequence[tuple[str, str]], body: bytes = b""
 ) -> tuple[int | None, bytes]:
-    """The status and the body of the upstream's answer; None while it gives none."""
+    """Return the status and body of the upstream's answer; None if it does not answer."""
     pool = Http1Pool(UnixTarget(path=str(socket)), max_connections=1, answer_timeout_seconds=PROBE_SECONDS)
     try:
         answer = await pool.request(method, raw_target, headers, body or None)

@@ -15,17 +15,17 @@ LONGEST_SOCKET_NAME_BYTES = 16
 
 
 class RuntimeFolderUnsafe(Exception):
-    """The folder is another user's, or open to others."""
+    """The folder belongs to another user, or others can open it."""
 
 
 @contextmanager
 def runtime_folder(preferred: Path) -> Iterator[Path]:
     """Make a folder of mode 0700 for sockets: `preferred`, or a temporary one where its path is too long.
 
-    A temporary folder goes with the block; the preferred one stays.
+    A temporary folder is removed at the end of the block; the preferred one stays.
 
     Raises:
-        RuntimeFolderUnsafe: `preferred` is there and belongs to another user; or every folder for temporary
+        RuntimeFolderUnsafe: `preferred` exists and belongs to another user; or every folder for temporary
             files has too long a path.
     """
     if _is_short(preferred):
@@ -45,7 +45,7 @@ def _is_short(folder: Path) -> bool:
 
 
 def _temporary_folder() -> Path:
-    """A new folder in the first place that is there, is ours to write to, and is not too deep."""
+    """Make a folder in the first place that exists, is writable, and has a short enough path."""
     for place in (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp"):  # noqa: S108 - made by mkdtemp
         if not place or not _is_short(Path(place, "tabard-12345678")):
             continue
@@ -60,10 +60,10 @@ def _temporary_folder() -> Path:
 
 
 def require_private(folder: Path, *, repair: bool = False) -> None:
-    """Check that a folder is ours and closed to others; with `repair`, close one that is ours.
+    """Check that a folder belongs to this user and has mode 0700; with `repair`, set that mode.
 
     Raises:
-        RuntimeFolderUnsafe: it is not.
+        RuntimeFolderUnsafe: the check failed.
     """
     status = folder.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
@@ -75,10 +75,10 @@ def require_private(folder: Path, *, repair: bool = False) -> None:
 
 
 def socket_path(folder: Path, name: str) -> Path:
-    """The path of a socket in a private folder.
+    """Return the path of a socket in a private folder.
 
     Raises:
-        RuntimeFolderUnsafe: the folder is open to others. ValueError: the path is too long for a socket.
+        RuntimeFolderUnsafe: others can open the folder. ValueError: the path is too long for a socket.
     """
     require_private(folder)
     path = folder / name

@@ -1,8 +1,8 @@
 """The embedded S3: SeaweedFS, persistent, reached through its S3 UNIX socket alone.
 
-`weed mini` opens ten TCP ports that ask for nobody's credentials, and UNIX sockets with fixed names in /tmp.
-In a network namespace of its own, with a /tmp of its own, none of them can be reached; without, they are on
-loopback and in /tmp, and the banner says `upstream isolation: none`.
+`weed mini` opens ten TCP ports without authentication, and UNIX sockets with fixed names in /tmp. With its
+own network namespace and its own /tmp, nothing else can reach them. Otherwise they are on loopback and in
+/tmp, and the banner says `upstream isolation: none`.
 """
 
 import json
@@ -24,11 +24,11 @@ from tabard.processes.spec import ChildSpec
 from tabard.sigv4.sign import Credentials
 
 NAME = "seaweedfs"
-# A bucket takes a volume of its own; volumes are not allocated ahead.
+# Each bucket has its own volume; volumes are not allocated in advance.
 LARGEST_NUMBER_OF_VOLUMES = 4000
 VOLUME_MEGABYTES = 1024
 
-# Every one is set: a port that is not set moves silently when it is taken.
+# All ports are set, because an unset one changes silently if it is in use.
 _PORT_FLAGS = (
     "master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port", "filer.port.grpc",
     "s3.port", "s3.port.grpc", "admin.port", "admin.port.grpc",
@@ -38,7 +38,7 @@ _PORTS_IN_ITS_OWN_NETWORK = (9333, 19333, 9340, 19340, 8888, 18888, 8333, 18333,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeaweedfsChild:
-    """How to start it, and how to reach it once it runs: each request signed with these keys."""
+    """The child's definition, its socket, and the keys that sign each request to it."""
 
     spec: ChildSpec
     socket_path: Path
@@ -47,7 +47,7 @@ class SeaweedfsChild:
     secret_access_key: str = field(repr=False)
 
     def empty(self) -> None:
-        """Remove every bucket and object. Only while it does not run: `Supervisor.replace(…, between=…)`."""
+        """Remove every bucket and object. The child must not run: use `Supervisor.replace(…, between=…)`."""
         for entry in self.data_folder.iterdir():
             if entry.is_dir() and not entry.is_symlink():
                 shutil.rmtree(entry)
@@ -64,12 +64,12 @@ def seaweedfs_child(
     clock: Clock | None = None,
     log_format: LogFormat = "json",
 ) -> SeaweedfsChild:
-    """Define the child, with new keys: they are in a file of mode 0600, never in its arguments.
+    """Define SeaweedFS's child, with new keys, which are in a file of mode 0600 and never in its arguments.
 
     Args:
-        data_folder: what it keeps; made where missing, mode 0700.
-        runtime_folder: of mode 0700; holds the socket and the file with the keys.
-        isolated: in a network namespace and with a /tmp of its own.
+        data_folder: the stored objects; made with mode 0700 if missing.
+        runtime_folder: of mode 0700; contains the socket and the file with the keys.
+        isolated: the child runs with its own network namespace and /tmp.
     Raises:
         EmbeddedStoresNotInstalled.
     """
@@ -80,7 +80,7 @@ def seaweedfs_child(
     filer_socket = Path("/tmp/filer.sock") if isolated else socket_path(runtime_folder, "filer.sock")  # noqa: S108 - its own
     data_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     data_folder.chmod(0o700)
-    (data_folder / "mini.options").unlink(missing_ok=True)  # the flags of an earlier start
+    (data_folder / "mini.options").unlink(missing_ok=True)  # the options of an earlier start
     credentials = Credentials(
         access_key_id=secrets.token_hex(10).upper(), secret_access_key=new_secret_access_key()
     )
@@ -122,7 +122,7 @@ def seaweedfs_child(
         log_path=log_folder / "seaweedfs.log",
         isolate_network=isolated,
         keep_folders=(runtime_folder,),
-        logs_stdout=False,  # a banner for a terminal
+        logs_stdout=False,  # a banner for terminals
         ready=probe.is_ready,
         ready_timeout_seconds=60.0,
         stop_grace_seconds=5.0,
@@ -149,7 +149,7 @@ def _write_identities(path: Path, credentials: Credentials) -> None:
 
 
 def _free_loopback_ports(count: int) -> tuple[int, ...]:
-    """Ports that nobody listens on just now, all held at once so that they differ."""
+    """Return ports that are free now. All are bound at the same time, so they differ."""
     with ExitStack() as stack:
         held = [stack.enter_context(socket.socket()) for _ in range(count)]
         for one in held:

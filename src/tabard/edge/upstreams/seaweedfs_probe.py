@@ -1,7 +1,7 @@
-"""Whether the embedded S3 is ready: it knows our keys, and gives out again what it keeps.
+"""The readiness probe of the embedded S3: it knows the edge's keys, and returns its stored objects.
 
-It answers signed requests while its volumes are not yet known to it. Until they are, an object that it has
-acknowledged is answered with 500, so one that it keeps is read before it counts as ready.
+SeaweedFS answers signed requests before it knows its volumes. Until it does, reading a stored object fails
+with 500. So the probe reads one stored object.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -23,11 +23,11 @@ _XMLNS = "{http://s3.amazonaws.com/doc/2006-03-01/}"
 MOST_BUCKETS = 20
 MOST_OBJECTS = 3
 PATIENCE_SECONDS = 10.0
-"""How long an object that cannot be read keeps the store from being ready: it may be broken for good."""
+"""How long an unreadable object delays readiness: the object may be permanently broken."""
 
 
 class SeaweedfsProbe:
-    """Asks the store, signed, over its socket."""
+    """Sends signed requests to the store's socket."""
 
     __slots__ = ("_answers_since", "_clock", "_credentials", "_s3_socket")
 
@@ -38,7 +38,7 @@ class SeaweedfsProbe:
         self._answers_since: float | None = None
 
     async def is_ready(self) -> bool:
-        """Whether ListBuckets is answered and an object can be read, where one is kept."""
+        """Return whether the store answers ListBuckets and returns a stored object, if there is one."""
         status, buckets = await self._get("/")
         if status != OK:
             self._answers_since = None
@@ -51,7 +51,7 @@ class SeaweedfsProbe:
         return now - self._answers_since > PATIENCE_SECONDS
 
     async def _reads_an_object(self, buckets: bytes) -> bool:
-        """One is enough, for the volumes become known together; none to read is as good."""
+        """Return whether one object is readable, or there is none: all volumes become known together."""
         tried = 0
         async for target in self._objects(buckets):
             status, _ = await self._get(target, headers=[("range", "bytes=0-0")])
@@ -63,7 +63,7 @@ class SeaweedfsProbe:
         return tried == 0
 
     async def _objects(self, buckets: bytes) -> AsyncIterator[str]:
-        """Some objects that have content: only these lie in volumes."""
+        """Yield some objects with content: only these are in volumes."""
         for bucket in _texts(buckets, "Name")[:MOST_BUCKETS]:
             status, listing = await self._get(f"/{bucket}", query=f"list-type=2&max-keys={MOST_OBJECTS}")
             if status != OK:

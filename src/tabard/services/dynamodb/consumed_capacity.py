@@ -10,7 +10,7 @@ MEMBER = "ConsumedCapacity"
 _AGGREGATE = frozenset(("TableName", "CapacityUnits"))
 
 
-def tell_capacity(output: dict[str, object], asked: str) -> None:
+def keep_requested_capacity(output: dict[str, object], asked: str) -> None:
     """Remove the parts that were not requested, and add the table's share if indexes were requested.
 
     Args: asked: NONE, TOTAL or INDEXES. The embedded engine returns the same for some operations.

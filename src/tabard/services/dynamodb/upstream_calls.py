@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from tabard.names import Place
-from tabard.services.dynamodb.consumed_capacity import tell_capacity
+from tabard.services.dynamodb.consumed_capacity import keep_requested_capacity
 from tabard.services.dynamodb.tables import with_plain_table_names
 from tabard.wire.request import Call, Value
 
@@ -19,4 +19,4 @@ def to_upstream(call: Call, place: Place) -> Mapping[str, Value]:
 
 def from_upstream(output: dict[str, object], call: Call, _account_url: str) -> None:
     """Keep only the requested part of the consumed capacity."""
-    tell_capacity(output, str(call.input.get("ReturnConsumedCapacity", "NONE")))
+    keep_requested_capacity(output, str(call.input.get("ReturnConsumedCapacity", "NONE")))

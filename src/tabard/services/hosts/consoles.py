@@ -21,7 +21,7 @@ def put_console_output(permit: Permit, request: PutConsoleOutputRequest, tx: Tra
         ConsoleOutput(
             instance_id=instance.instance_id,
             output=request.output[-MAX_CONSOLE_BYTES:],
-            told_at=permit.now,
+            reported_at=permit.now,
         )
     )
     return {}

@@ -15,10 +15,10 @@ console_outputs = Table(
     account_column(),
     key_column("instance_id"),
     Column("output", LargeBinary, nullable=False),
-    time_column("told_at"),
+    time_column("reported_at"),
 )
 
-_OUTPUT = select(console_outputs.c.instance_id, console_outputs.c.output, console_outputs.c.told_at)
+_OUTPUT = select(console_outputs.c.instance_id, console_outputs.c.output, console_outputs.c.reported_at)
 
 
 @dataclass(frozen=True, slots=True)

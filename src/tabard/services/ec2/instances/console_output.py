@@ -46,7 +46,7 @@ def get_console_output(permit: Permit, request: GetConsoleOutputRequest, tx: Tra
         return {"InstanceId": instance.instance_id}
     return {
         "InstanceId": instance.instance_id,
-        "Timestamp": told.told_at,
+        "Timestamp": told.reported_at,
         "Output": base64.b64encode(told.output).decode("ascii"),
     }
 

@@ -7,7 +7,7 @@ from tabard.access.authorize import Permit
 from tabard.services.iam.checks import on_group, on_group_with_policy
 from tabard.services.iam.entities import group_seen, group_to_change
 from tabard.services.iam.pages import PagedRequest
-from tabard.services.iam.policies.held_policies import (
+from tabard.services.iam.policies.entity_policies import (
     attached_policies,
     inline_names,
     inline_shape,

@@ -8,7 +8,7 @@ from tabard.services.iam.checks import on_user
 from tabard.services.iam.entities import bounded_user_to_change, user_seen
 from tabard.services.iam.pages import PagedRequest
 from tabard.services.iam.policies.boundaries import on_bounded_user, on_bounded_user_with_policy
-from tabard.services.iam.policies.held_policies import (
+from tabard.services.iam.policies.entity_policies import (
     attached_policies,
     inline_names,
     inline_shape,

@@ -83,7 +83,7 @@ def upgrade() -> None:
         "console_outputs",
         *_texts("account_id", "instance_id"),
         sa.Column("output", sa.LargeBinary(), nullable=False),
-        *_times("told_at"),
+        *_times("reported_at"),
         sa.PrimaryKeyConstraint("account_id", "instance_id", name="pk_console_outputs"),
     )
     op.create_table(

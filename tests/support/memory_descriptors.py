@@ -4,10 +4,10 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from tabard.processes.descriptor_store import KeptDescriptors, Record
+from tabard.processes.descriptor_store import DescriptorStoreClient, Record
 
 
-class MemoryDescriptors(KeptDescriptors):
+class MemoryDescriptors(DescriptorStoreClient):
     """Says nothing to anybody: the records are its own."""
 
     def __init__(self) -> None:
