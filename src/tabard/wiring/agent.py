@@ -34,8 +34,7 @@ _log = structlog.get_logger(__name__)
 
 
 async def run_agent(config: AgentConfig) -> None:
-    """Stand by where another agent of the system works; then work until SIGTERM or SIGINT, and end every
-    instance."""
+    """Wait while another agent works. Then work until SIGTERM or SIGINT, and end every instance."""
     clock = SystemClock()
     page = inherited_page(config.metrics_fd)
 
@@ -83,7 +82,7 @@ async def run_agent(config: AgentConfig) -> None:
         metrics=AgentMetrics(page),
     )
     if config.leader_lock_path:
-        # All that takes time is done. There is nothing to do here meanwhile, and SIGTERM ends the process.
+        # All slow steps are done. Until this agent leads, SIGTERM simply ends the process.
         _log.info(AGENT_STANDS_BY, host_id=config.host_id)
         report("standing by")
         acquire_leader_lock(Path(config.leader_lock_path))
@@ -104,7 +103,7 @@ async def run_agent(config: AgentConfig) -> None:
 
 
 def _end_instances_with_supervisor(supervisor_pid: int) -> None:
-    """Hear of a killed supervisor by SIGTERM, and not be killed with it: instances would go on for ever."""
+    """Receive SIGTERM when the supervisor is killed, to end the instances, which else would run forever."""
     LibC().prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM))
     if os.getppid() != supervisor_pid:
-        os.kill(os.getpid(), signal.SIGTERM)  # it was killed before this
+        os.kill(os.getpid(), signal.SIGTERM)  # the supervisor was killed before this line

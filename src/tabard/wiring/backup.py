@@ -31,12 +31,12 @@ _MASTER_KEY = "master_key"
 
 
 class NotRestored(Exception):
-    """The data directory was left as it was; the message is for the operator."""
+    """The data directory is unchanged; the message is for the operator."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Restored:
-    """What a data directory holds after a restore."""
+    """The content of a data directory after a restore."""
 
     account_id: str
     region: str
@@ -47,7 +47,7 @@ def back_up(data_dir: DataDir, target: Path, *, with_master_key: bool, now: date
     """Write a backup of the store, while a system runs on it or not.
 
     Args:
-        with_master_key: put the installation's master key into it.
+        with_master_key: include the installation's master key.
 
     Raises:
         StoreLost, StoreUnavailable, MasterKeyUnusable, BackupUnusable.
@@ -70,8 +70,8 @@ def restore_into(data_dir: DataDir, backup: Path, *, master_key_file: Path | Non
     """Make the backup the store of a data directory that has none.
 
     The master key is the one in `master_key_file`, in systemd's credential or in the data directory, or else
-    the one in the backup, which is then kept in the data directory. A restore that fails removes the data
-    directory again where it has created it.
+    the one in the backup, which is then stored in the data directory. A failed restore removes the data
+    directory if it created it.
 
     Raises:
         NotRestored, DataDirInUse, DataDirUnsafe, DataFileUnusable, MasterKeyUnusable, StoreUnavailable,
@@ -124,7 +124,7 @@ def _restore(backup: Path, data_dir: DataDir, draft: Path, master_key_file: Path
         if left.stat().st_size > 0:
             raise NotRestored(f"{left} has come meanwhile; somebody else works on this folder")
         left.unlink()
-    # INVARIANT: the master key is durable before the store is there, and the store is whole or not there.
+    # INVARIANT: the master key is durable before the store exists, and the store is complete or absent.
     draft.rename(data_dir.database)
     sync_folder(data_dir.path)
     return Restored(account_id=account_id, region=region or "", made_at=description.get("made_at", ""))

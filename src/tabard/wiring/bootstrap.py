@@ -1,6 +1,6 @@
 """The first start: master key, account, keyring, the user `admin`, the images, the local host.
 
-Every step looks first and is safe to repeat, so a start that was cut short is finished by the next.
+Every step checks first and is safe to repeat, so the next start completes an interrupted one.
 """
 
 from dataclasses import replace
@@ -37,11 +37,11 @@ PARTITION = "aws"
 
 
 class SettingsConflict(Exception):
-    """A setting contradicts what this installation was made with."""
+    """A setting contradicts a permanent property of this installation."""
 
 
 def bootstrap(store: Store, data_dir: DataDir, settings: Settings, *, now: datetime) -> None:
-    """Make what a first start makes, and bring the rest in line with the settings.
+    """Complete the first start, and apply the settings that may change.
 
     Raises:
         SettingsConflict: the store was made for another account or region, or the organization's file is
@@ -49,7 +49,7 @@ def bootstrap(store: Store, data_dir: DataDir, settings: Settings, *, now: datet
         damaged.
     """
     _require_master_key(store, data_dir)
-    # INVARIANT: a key's file is durable before its row is, so that no key exists that nobody holds.
+    # INVARIANT: a key's file is durable before its row, so that no key exists without a file.
     admin_key = _held_key(data_dir.admin_credentials, settings, chosen=_chosen_admin_key(settings))
     host_key = _held_key(data_dir.host_credentials, settings)
     root_key = _held_key(data_dir.root_credentials, settings) if settings.root_access_key else None
@@ -84,20 +84,20 @@ def bootstrap(store: Store, data_dir: DataDir, settings: Settings, *, now: datet
             _install_key(tx, "root_access_key_id", settings.account_id, root_key, now)
         else:
             _remove_root_key(tx, settings)
-    if admin_key.former_key_id:  # its rotation is finished: the former key is gone from the store
+    if admin_key.former_key_id:  # its rotation is complete: the former key is no longer in the store
         LongTermKeyFile(data_dir.admin_credentials).write(replace(admin_key, former_key_id=""))
     if root_key is None:
         data_dir.root_credentials.unlink(missing_ok=True)
 
 
 def has_account(store: Store) -> bool:
-    """Whether a first start has made the account."""
+    """Return whether a first start has made the account."""
     with store.transaction() as tx:
         return tx.installation.get("account_id") is not None
 
 
 def local_host_id(tx: Transaction) -> str:
-    """The id of the host that `tabard up` runs its own agent for."""
+    """Return the id of the host of `tabard up`'s own agent."""
     return tx.installation.get(LOCAL_HOST_ID) or ""
 
 
@@ -131,7 +131,7 @@ def _fix_installation(tx: Transaction, settings: Settings) -> None:
 
 
 def _folder_images(settings: Settings, now: datetime) -> list[Image]:
-    """The images that the operator has as folders. One whose folder is gone stays, for instances name it."""
+    """Register the operator's image folders. An image without its folder stays: instances name it."""
     if settings.container_images is None:
         return []
     try:
@@ -151,11 +151,11 @@ def _join_organization(tx: Transaction, file: Path, now: datetime) -> None:
 
 
 def _admin(tx: Transaction, settings: Settings, now: datetime) -> User | None:
-    """The user that the first start made, whatever its name is now; None where somebody has deleted it."""
+    """Return the user that the first start made, whatever its name is now; None if it was deleted."""
     administrator = administrator_access(PARTITION)
     if tx.managed_policies.get(administrator.arn) is None:
         tx.managed_policies.insert(administrator)
-    # By its id: the name of a user that was deleted or renamed is anybody's to take who may make users.
+    # By its id: after a rename or deletion, anybody who may create users could take the name.
     made_before = tx.installation.get(ADMIN_USER_ID)
     if made_before is not None:
         return tx.users.get(made_before)
@@ -176,7 +176,7 @@ def _admin(tx: Transaction, settings: Settings, now: datetime) -> User | None:
 
 
 def _local_host(tx: Transaction, settings: Settings, now: datetime) -> Host:
-    # By its id: a name is anybody's to give who may register a host.
+    # By its id: anybody who may register a host could take the name.
     local = tx.hosts.get(tx.installation.get(LOCAL_HOST_ID) or "")
     if local is None:
         local = Host(
@@ -202,12 +202,12 @@ def _chosen_admin_key(settings: Settings) -> KeyPair | None:
 
 
 def _held_key(file: Path, settings: Settings, *, chosen: KeyPair | None = None) -> LongTermKey:
-    """The key in `file`; where there is none, or another was chosen, one that is written there first."""
+    """Return the key in `file`. If there is none, or another was chosen, write that one first."""
     held = read_long_term_key(file)
     if held is not None and chosen in (None, KeyPair(held.access_key_id, held.secret_access_key)):
         return held
     key = chosen or KeyPair(new_access_key_id("AKIA", settings.account_id), new_secret_access_key())
-    # The key that IAM made and nobody will hold any more ends with the file that held it.
+    # IAM made the former key. Delete it, because its file is replaced.
     former = held.access_key_id if held is not None and held.issued_by_iam else ""
     made = LongTermKey(
         access_key_id=key.access_key_id, secret_access_key=key.secret_access_key, former_key_id=former
@@ -217,10 +217,9 @@ def _held_key(file: Path, settings: Settings, *, chosen: KeyPair | None = None) 
 
 
 def _install_key(tx: Transaction, fact: str, owner_id: str, key: LongTermKey, now: datetime) -> None:
-    """Give `owner_id` the key, once. A key that was installed and that somebody deleted stays deleted.
+    """Give `owner_id` the key, once. A key that was installed and then deleted stays deleted.
 
-    A key that IAM made is there, or was deleted; it is missing only in a store that was emptied, or restored
-    from before.
+    A key that IAM made exists, or was deleted. It is missing only in an emptied store, or an older backup.
     """
     installed = tx.installation.get(fact)
     stored = tx.access_keys.get(key.access_key_id)
@@ -254,7 +253,7 @@ def _secret_of(tx: Transaction, stored: AccessKey) -> str:
 
 
 def _remove_root_key(tx: Transaction, settings: Settings) -> None:
-    """AWS's root: random keys that the operator asks for, and that are gone when it does not."""
+    """Remove the root user's key, which exists only if the operator asks for it."""
     for access_key in tx.access_keys.of_owner(settings.account_id):
         tx.access_keys.delete(access_key.access_key_id)
     tx.installation.put("root_access_key_id", "")

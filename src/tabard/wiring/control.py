@@ -1,4 +1,4 @@
-"""The control socket of `tabard up`: what its own user may ask of it beside the AWS APIs."""
+"""The control socket of `tabard up`, for requests of its own user that are not AWS's."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ Command = Callable[[], Awaitable[None]]
 
 
 class ControlServer:
-    """One JSON object a line in, one out, over a UNIX socket (0600) that only the same uid may use."""
+    """Answers each line with a JSON object, over a UNIX socket (0600) for the same uid only."""
 
     def __init__(self, path: Path, commands: dict[str, Command]) -> None:
         self._path = path
@@ -25,7 +25,7 @@ class ControlServer:
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
-        """Listen."""
+        """Start to listen."""
         self._server = await asyncio.start_unix_server(
             self._serve, sock=unix_listener(self._path), limit=_LINE_BYTES
         )
@@ -63,7 +63,7 @@ class ControlServer:
 
 def _peer_uid(connection: socket.socket) -> int:
     if sys.platform != "linux":
-        # The folder (0700) and the socket (0600) are all there is to go by.
+        # Only the modes of the folder (0700) and the socket (0600) protect it here.
         return os.geteuid()
     credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
     return int(struct.unpack("3i", credentials)[1])

@@ -1,4 +1,4 @@
-"""The data directory: what lies where, who may read it, and that one system at a time owns it."""
+"""The data directory: its files and their modes. One system at a time owns it."""
 
 import fcntl
 import hashlib
@@ -20,7 +20,7 @@ class DataDirInUse(Exception):
 
 
 class DataDirUnsafe(Exception):
-    """The data directory, or something in it, is another user's, or others may read, write or exchange it."""
+    """The data directory or a part of it belongs to another user, or others can read, write or replace it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +51,17 @@ class DataDir:
 
     @property
     def identity_certificate(self) -> Path:
-        """The certificate that instance identity documents are signed with: no secret."""
+        """The certificate of instance identity documents. It is public."""
         return self.path / "identity-certificate.pem"
 
     @property
     def ca_certificate(self) -> Path:
-        """The certificate that edges' and hosts' certificates are verified with: no secret."""
+        """The certificate that verifies the certificates of edges and hosts. It is public."""
         return self.path / "ca-certificate.pem"
 
     @property
     def running(self) -> Path:
-        """Where a running system says how it is reached."""
+        """The file with a running system's addresses."""
         return self.path / "running.json"
 
     @property
@@ -74,9 +74,9 @@ class DataDir:
 
     @property
     def launched_elsewhere(self) -> Path:
-        """Holds `instances/` where they run as another user, who cannot enter the data directory.
+        """The parent of `instances/` if instances run as another user, who cannot enter the data directory.
 
-        Beside it; where others cannot even get there (/root), below /var/lib.
+        It is beside the data directory, or below /var/lib if others cannot enter the parent (/root).
         """
         beside = self.path.with_name(f"{self.path.name}-launched")
         if all(folder.stat().st_mode & stat.S_IXOTH for folder in beside.parents if folder.exists()):
@@ -94,17 +94,17 @@ class DataDir:
 
     @property
     def audit_lock(self) -> Path:
-        """The edge that holds it deletes what the audit keeps no longer."""
+        """The lock of the edge that deletes expired audit events."""
         return self.path / "audit.lock"
 
     @property
     def table_changes(self) -> Path:
-        """The mark by which an edge tells the others that a DynamoDB table was created or deleted."""
+        """The mark that an edge changes when a DynamoDB table was created or deleted."""
         return self.path / "table-changes"
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """Every file that lies in the directory itself."""
+        """Every file directly in the directory."""
         return (
             self.database,
             self.master_key,
@@ -120,11 +120,11 @@ class DataDir:
         )
 
     def prepare(self) -> None:
-        """Make the folders, closed to everybody else.
+        """Make the folders, with mode 0700.
 
         Raises:
-            DataDirUnsafe: it is there already and not ours alone, or others can exchange it.
-            DataFileUnusable: something else lies where a file or a folder of ours belongs.
+            DataDirUnsafe: the directory exists and is not private to this user, or others can replace it.
+            DataFileUnusable: another kind of file has the name of one of the files or folders.
         """
         try:
             prepare_private_folder(self.path)
@@ -139,10 +139,10 @@ class DataDir:
                 raise DataFileUnusable(f"{folder} is not a folder; move it away") from None
 
     def prepare_launching_elsewhere(self) -> Path:
-        """Make the folder that another user may pass through, but not list or write to.
+        """Make the folder that another user may enter, but neither list nor write to.
 
         Raises:
-            DataDirUnsafe: it is there already and belongs to somebody else.
+            DataDirUnsafe: the folder exists and belongs to another user.
         """
         folder = self.launched_elsewhere
         for one in (folder.parent, folder) if folder.parent == LAUNCHED else (folder,):
@@ -154,11 +154,11 @@ class DataDir:
         return folder
 
     def lock(self) -> int:
-        """Take the directory for this process; the returned descriptor holds the lock until it is closed.
+        """Lock the directory for this process, until the returned descriptor is closed.
 
         Raises:
-            DataDirInUse: another process has it. FileNotFoundError: there is no such directory.
-            DataFileUnusable: the lock's file is none, or another user's.
+            DataDirInUse: another process has the lock. FileNotFoundError: the directory does not exist.
+            DataFileUnusable: the lock is not a plain file, or belongs to another user.
         """
         try:
             descriptor = os.open(
@@ -181,7 +181,7 @@ class DataDir:
         return descriptor
 
     def is_locked(self) -> bool:
-        """Whether a running system owns the directory."""
+        """Return whether a running system owns the directory."""
         try:
             os.close(self.lock())
         except DataDirInUse:
@@ -197,12 +197,12 @@ def write_secret_file(path: Path, content: dict[str, object]) -> None:
 
 
 def read_json(path: Path, *, advice: str = "remove it") -> dict[str, object] | None:
-    """The object in a file, or None where there is no such file. Raises DataFileUnusable."""
+    """Return the object in a file, or None if there is no such file. Raises DataFileUnusable."""
     return read_own_object(path, advice=advice)
 
 
 def default_data_dir() -> Path:
-    """`$XDG_DATA_HOME/tabard`, which is `~/.local/share/tabard` unless the user chose otherwise."""
+    """Return `$XDG_DATA_HOME/tabard`, which is `~/.local/share/tabard` by default."""
     return _xdg_data_home() / "tabard"
 
 
@@ -211,16 +211,16 @@ def _xdg_data_home() -> Path:
 
 
 def ephemeral_pointer(data_dir: Path) -> Path:
-    """The file that says where the latest ephemeral system for a data directory has its state."""
+    """Return the file with the path of the latest ephemeral system of a data directory."""
     place = data_dir.expanduser().absolute()
     return place.parent / f"{place.name}-ephemeral.json"
 
 
 def find_running(data_dir: Path | None) -> DataDir | None:
-    """The data directory of the running system that a command means.
+    """Find the data directory of the running system for a command.
 
-    The one given, or the default one, if a system runs on it; else that of the latest ephemeral system that
-    was started for it.
+    It is the given or default directory, if a system runs on it, or else that of the latest ephemeral system
+    that was started for it.
 
     Raises:
         DataFileUnusable.
@@ -236,12 +236,12 @@ def find_running(data_dir: Path | None) -> DataDir | None:
 
 
 def runs(data_dir: DataDir) -> bool:
-    """Whether a system that can be asked owns the directory. Raises DataFileUnusable."""
+    """Return whether a reachable system owns the directory. Raises DataFileUnusable."""
     return is_there(data_dir.running) and data_dir.is_locked()
 
 
 def is_there(path: Path) -> bool:
-    """Whether a folder that we may enter has this file. Raises DataFileUnusable where we may not."""
+    """Return whether the file exists. Raises DataFileUnusable if its folder cannot be entered."""
     try:
         path.lstat()
     except (FileNotFoundError, NotADirectoryError):

@@ -1,4 +1,4 @@
-"""One file of the data directory, read so that whatever is wrong with it is one sentence for the operator."""
+"""Reading one file of the data directory. Every failure is one sentence for the operator."""
 
 import errno
 import json
@@ -25,16 +25,16 @@ _ADVICE = {
 
 
 class DataFileUnusable(Exception):
-    """A file of the data directory is damaged or not ours; the message names it and says what to do."""
+    """A file is damaged or belongs to another user. The message gives file and remedy."""
 
 
 def read_own_file(path: Path, *, advice: str) -> bytes | None:
-    """Read a plain file that belongs to this user or to root; None where there is no such file.
+    """Read a plain file of this user or of root. Return None if there is no such file.
 
-    It follows no link and waits for nobody: a pipe that lies there is refused.
+    It follows no link, and refuses a pipe instead of waiting for it.
 
     Args:
-        advice: what the operator does about an unusable file, an imperative clause without a full stop.
+        advice: the operator's remedy for an unusable file, an imperative clause without a full stop.
     Raises:
         DataFileUnusable.
     """
@@ -62,7 +62,7 @@ def read_own_file(path: Path, *, advice: str) -> bytes | None:
 
 
 def read_own_object(path: Path, *members: str, advice: str) -> dict[str, object] | None:
-    """Read a JSON object whose `members` are strings that are not empty; None where there is no such file.
+    """Read a JSON object whose `members` are non-empty strings. Return None if there is no such file.
 
     Raises:
         DataFileUnusable.
@@ -84,7 +84,7 @@ def read_own_object(path: Path, *members: str, advice: str) -> dict[str, object]
 
 
 def require_plain_file(path: Path) -> None:
-    """Refuse what Tabard could not write or replace: a folder, a link or a pipe of this name.
+    """Refuse a folder, a link or a pipe of this name, which Tabard could not replace.
 
     Raises:
         DataFileUnusable.
@@ -99,5 +99,5 @@ def require_plain_file(path: Path) -> None:
 
 
 def advice_about(error: OSError) -> str:
-    """What the operator does about it, to follow the sentence that says what is wrong; it may be nothing."""
+    """Return the remedy that follows the sentence about the fault; it may be empty."""
     return _ADVICE.get(error.errno or 0, "")

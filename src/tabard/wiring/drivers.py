@@ -1,4 +1,4 @@
-"""The drivers of a host: which ways of running instances this machine has, and what they promise."""
+"""The drivers that this machine offers, and the isolation that they give."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -21,14 +21,14 @@ from tabard.agent.networks.network import LoopbackPorts, Networks, NoNetwork
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceIsolation:
-    """What instances are given of their own here: networks, or the reason why not."""
+    """The isolation of instances on this machine: their own networks, or the reason for having none."""
 
     networks: Networks | None
     reason: str = ""
     allowed: Sequence[AllowedAddress] = ()
 
     def in_words(self, *, launch_uid: int | None) -> str:
-        """For banner and health."""
+        """Return the text for banner and health."""
         if self.networks is None:
             unheeded = "; all addresses are reachable, not only those allowed" if self.allowed else ""
             return f"none ({self.reason}{unheeded})"
@@ -38,12 +38,12 @@ class InstanceIsolation:
 
     @property
     def has_own_uids(self) -> bool:
-        """Whether an instance is another user than the agent, who cannot enter the data directory."""
+        """Return whether an instance runs as another user, who cannot enter the data directory."""
         return isinstance(self.networks, RootNamespaces)
 
 
 async def instance_isolation(edge_endpoint: str, allowed: Sequence[AllowedAddress] = ()) -> InstanceIsolation:
-    """Find out by trying, with what instances may reach beside the edge."""
+    """Find the isolation by a trial, with the addresses that instances may reach besides the edge."""
     try:
         networks = await best_networks(InsideEdge.of(edge_endpoint), allowed)
     except NoNetwork as error:
@@ -52,7 +52,7 @@ async def instance_isolation(edge_endpoint: str, allowed: Sequence[AllowedAddres
 
 
 def container_networks(isolation: InstanceIsolation, edge_endpoint: str) -> Networks:
-    """Networks that podman's containers can be started in. Raises NoNetwork where there are none."""
+    """Return networks that podman's containers can use. Raises NoNetwork if there are none."""
     if isolation.networks is None:
         raise NoNetwork(isolation.reason)
     if reason := why_not():
@@ -67,9 +67,12 @@ def container_networks(isolation: InstanceIsolation, edge_endpoint: str) -> Netw
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriverChoices:
-    """launch_owner: whom instances run as where that is set; hidden: folders that no instance sees;
-    outlives_agent: whether instances with a network of their own go on without it; images: of containers;
-    vm_image: the folder that virtual machines are booted from."""
+    """The choices of an operator.
+
+    launch_owner: the user of instances, if set. hidden: folders that no instance sees.
+    outlives_agent: whether instances with their own network outlive the agent. images: container images.
+    vm_image: the folder of the virtual machines' boot image.
+    """
 
     environment: Mapping[str, str] = field(repr=False)
     uid: int
@@ -82,7 +85,7 @@ class DriverChoices:
 
 
 def drivers_of(isolation: InstanceIsolation, choices: DriverChoices) -> dict[str, Driver]:
-    """The drivers by the names that images have for them."""
+    """Return the drivers by their names in images."""
 
     def launch_owner(_: str) -> Owner:
         return choices.launch_owner
@@ -110,7 +113,7 @@ def drivers_of(isolation: InstanceIsolation, choices: DriverChoices) -> dict[str
         isolation.networks,
         base_environment=choices.environment,
         owner_of=owner_of,
-        hidden=() if of_its_own else choices.hidden,  # another user sees nothing of them anyway
+        hidden=() if of_its_own else choices.hidden,  # another user cannot see them anyway
         outlives_agent=choices.outlives_agent,
     )
     return {
@@ -122,7 +125,7 @@ def drivers_of(isolation: InstanceIsolation, choices: DriverChoices) -> dict[str
 
 
 def vm_image_refused(folder: Path | None) -> str:
-    """Why virtual machines cannot be booted from the folder; empty where they can, or none are wanted."""
+    """Return why virtual machines cannot boot from the folder; empty if they can, or none is set."""
     try:
         if folder is not None:
             read_image(folder.expanduser())

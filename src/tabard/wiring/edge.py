@@ -1,4 +1,4 @@
-"""The edge process: how its objects are put together."""
+"""The composition of the edge process."""
 
 import asyncio
 import gc
@@ -51,13 +51,13 @@ EDGE_STOPPED = "edge_stopped"
 GRACE_SECONDS = 3.0
 _EDGE_CERTIFICATE_SECONDS = 24 * 3600.0
 _COLLECT_EVERY = 20_000
-"""Objects between two looks at the young ones: those of some hundred requests."""
+"""New objects before a collection of the youngest generation: those of some hundred requests."""
 
 _log = structlog.get_logger()
 
 
 async def run_edge(config: EdgeConfig) -> None:
-    """Serve until SIGTERM or SIGINT; requests under way are given three seconds."""
+    """Serve until SIGTERM or SIGINT. Requests in progress get three seconds."""
     clock = SystemClock()
     page = inherited_page(config.metrics_fd)
     data_dir = DataDir(Path(config.data_dir))
@@ -191,21 +191,21 @@ async def run_edge(config: EdgeConfig) -> None:
         for listener in listeners:
             listener.close()
         for server in fronts:
-            server.pre_shutdown()  # idle connections end at once; the grace is for requests under way
-        snapshots.end_waiting()  # agents' long polls are under way all the time
+            server.pre_shutdown()  # idle connections end at once; requests in progress get the grace
+        snapshots.end_waiting()  # agents' long polls are always in progress
         await asyncio.gather(*(each.shutdown(GRACE_SECONDS) for each in fronts))
         _log.info(EDGE_STOPPED)
 
 
 def _spare_collector() -> None:
-    """What is here at the start stays for good, and requests leave no cycles: they are looked for rarely."""
+    """Collect cycles rarely: the objects of the start stay, and requests leave no cycles."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(_COLLECT_EVERY, 20, 20)
 
 
 async def _renew_daily(tls: EdgeTls, certificates: dict[str, float], clock: Clock) -> None:
-    """Args: certificates: where the expiry of the present certificate is noted."""
+    """Renew the certificate daily. Args: certificates: receives the expiry of the current one."""
     while True:
         certificates["edge"] = (clock.now() + EDGE_CERTIFICATE_LIVES).timestamp()
         await sleep_until(Deadline.after(read_clocks(clock), _EDGE_CERTIFICATE_SECONDS), clock)

@@ -9,14 +9,14 @@ _KEPT = (
     "TZ",
     "TMPDIR",
     "HOME",
-    "XDG_RUNTIME_DIR",  # where podman has what it knows of a user's containers
+    "XDG_RUNTIME_DIR",  # podman's state of a user's containers
     "CREDENTIALS_DIRECTORY",
     "PYTHONDONTWRITEBYTECODE",
 )
 
 
 def child_environment() -> dict[str, str]:
-    """What edge and agent inherit: no credentials, no proxies, no settings that only `tabard up` reads."""
+    """Return the environment of edge and agent, without credentials, proxies and settings of `tabard up`."""
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
-    # botocore's models are read, AWS never is: nothing of ours may ask this machine's own metadata service.
+    # Tabard only uses botocore's models. It must never ask this machine's own metadata service.
     return {**kept, "AWS_EC2_METADATA_DISABLED": "true"}

@@ -1,4 +1,4 @@
-"""One command as the one instance of a host of its own: the agent inside `tabard run`."""
+"""The agent inside `tabard run`: its host has one instance, which is the command."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ from tabard.sigv4.sign import Credentials
 
 @dataclass(frozen=True, slots=True)
 class ForegroundRun:
-    """A host, the driver of its one instance, and where its agent keeps what it needs."""
+    """A host, the driver of its one instance, and the agent's folder."""
 
     host: RegisterHostResult = field(repr=False)
     endpoint: str
@@ -31,7 +31,7 @@ class ForegroundRun:
     edge_door: EdgeDoor
 
     async def until_ended(self) -> ExitStatus:
-        """Run what the driver has as the host's instance; how it ended."""
+        """Run the driver's command as the host's instance. Return how it ended."""
         exchange = SignedExchange(
             self.endpoint,
             credentials=Credentials(

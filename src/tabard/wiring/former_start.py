@@ -1,4 +1,4 @@
-"""Traces of earlier starts in a data directory: beside them, a store that is gone or empty was lost."""
+"""Traces of earlier starts in a data directory. Beside them, a missing or empty store is a lost one."""
 
 from pathlib import Path
 
@@ -11,14 +11,14 @@ _WHAT_TO_DO = (
 
 
 class StoreLost(Exception):
-    """The store is gone and the keys or the data that belonged to it are still there."""
+    """The store is missing, although its keys or data still exist."""
 
 
 def require_store_file(data_dir: DataDir) -> None:
     """Refuse a data directory whose store is missing or empty although it was used before.
 
-    INVARIANT: the first start writes no key's file before the store's file has its tables, so keys without a
-    store are never those of a first start that was cut short. The master key alone may be, or was put there.
+    INVARIANT: the first start writes no key file before the store has its tables. So keys without a store
+    never come from an interrupted first start. Only the master key can, or the operator put it there.
 
     Raises:
         StoreLost.
@@ -40,7 +40,7 @@ def require_store_file(data_dir: DataDir) -> None:
 def require_former_account(data_dir: DataDir) -> None:
     """Refuse a store without an account in a data directory on which a system has run.
 
-    Children are started only once the account is committed: what they have written proves that there was one.
+    Children start only after the account is committed. So their files prove that there was one.
 
     Raises:
         StoreLost.

@@ -1,4 +1,4 @@
-"""Health and metrics: a listener of its own, which answers only to its own address."""
+"""The listener of health and metrics, which answers only to its own address."""
 
 from collections.abc import Collection
 from typing import Protocol
@@ -15,26 +15,26 @@ METRICS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Monitored(Protocol):
-    """What there is to answer."""
+    """The source of the answers."""
 
     async def health(self) -> dict[str, object]:
-        """The health, with its `status`."""
+        """Return the health, with its `status`."""
 
     async def metrics(self) -> bytes:
-        """The metrics in Prometheus's text format."""
+        """Return the metrics in Prometheus's text format."""
 
 
 def health_server(
     monitored: Monitored, *, authorities: Collection[str], clock: Clock, secure: bool = False
 ) -> EdgeServer:
-    """`GET /health` (200, or 503 where requests are refused) and `GET /metrics`.
+    """Make the server of `GET /health` (200, or 503 if requests are refused) and `GET /metrics`.
 
     Args:
-        authorities: the listener's own `address:port`, in lower case: the Hosts that it answers to.
+        authorities: the Host values that it accepts: its own `address:port`, in lower case.
     """
 
     async def answer(raw: RawRequest, _body: Body) -> Answer:
-        # DNS rebinding: a page that made its own name resolve to us still sends that name.
+        # Against DNS rebinding: a web page whose name resolves to this address still sends its own name.
         if (raw.header("host") or "").lower() not in authorities:
             return _text(421, "the Host is not this listener's address\n")
         if raw.method != "GET":

@@ -1,4 +1,4 @@
-"""The keys that lie in a data directory: the master key, and long-term keys as their owners hold them."""
+"""The keys in a data directory: the master key, and long-term keys in plain text."""
 
 import fcntl
 import os
@@ -25,17 +25,17 @@ _KEY_ADVICE = "put it back, or remove it: the next start of tabard up then makes
 
 @dataclass(frozen=True, slots=True)
 class KeyPair:
-    """A long-term key as its owner holds it."""
+    """A long-term key in plain text."""
 
     access_key_id: str
     secret_access_key: str = field(repr=False)
 
 
 def master_key_for(data_dir: DataDir) -> MasterKey:
-    """The installation's master key: systemd's credential, or a file that the first start makes.
+    """Return the installation's master key: systemd's credential, or a file that the first start makes.
 
     Raises:
-        MasterKeyUnusable: it cannot be read safely, or a store is there whose key is gone.
+        MasterKeyUnusable: the key cannot be read safely, or a store exists whose key is missing.
     """
     material = master_key_bytes_for(data_dir)
     if material is not None:
@@ -49,7 +49,7 @@ def master_key_for(data_dir: DataDir) -> MasterKey:
 
 
 def master_key_bytes_for(data_dir: DataDir) -> bytes | None:
-    """The installation's master key as it is kept; None where there is none. Raises MasterKeyUnusable."""
+    """Return the stored bytes of the master key; None if there is none. Raises MasterKeyUnusable."""
     credential = systemd_master_key_path()
     if credential is not None:
         return read_systemd_master_key_bytes(credential)
@@ -59,13 +59,13 @@ def master_key_bytes_for(data_dir: DataDir) -> bytes | None:
 
 
 def read_key(file: Path) -> KeyPair | None:
-    """The key that a file of the data directory holds. Raises DataFileUnusable."""
+    """Read the key in a file of the data directory. Raises DataFileUnusable."""
     held = read_long_term_key(file)
     return None if held is None else KeyPair(held.access_key_id, held.secret_access_key)
 
 
 def read_long_term_key(file: Path) -> LongTermKey | None:
-    """The same, and how far its rotation is. Raises DataFileUnusable."""
+    """Read the key and the state of its rotation. Raises DataFileUnusable."""
     held = read_own_object(file, "access_key_id", "secret_access_key", advice=_KEY_ADVICE)
     if held is None:
         return None
@@ -90,14 +90,14 @@ class LongTermKeyFile:
     path: Path
 
     def read(self) -> LongTermKey:
-        """What it holds. Raises DataFileUnusable."""
+        """Read the key. Raises DataFileUnusable."""
         held = read_long_term_key(self.path)
         if held is None:
             raise DataFileUnusable(f"{self.path} is gone; {_KEY_ADVICE}")
         return held
 
     def write(self, key: LongTermKey) -> None:
-        """Replace it, whole or not at all, durable on return."""
+        """Replace the key, completely or not at all. It is durable on return."""
         content: dict[str, object] = {
             "access_key_id": key.access_key_id,
             "secret_access_key": key.secret_access_key,
@@ -112,7 +112,7 @@ class LongTermKeyFile:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Let no other rotation begin meanwhile; it waits. Raises OSError."""
+        """Lock out other rotations, which wait. Raises OSError."""
         flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
         descriptor = os.open(self.path.parent, flags)
         try:

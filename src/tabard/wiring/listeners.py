@@ -9,11 +9,11 @@ _BACKLOG = 1024
 
 
 class PortInUse(Exception):
-    """Somebody else listens where the edge or its health should."""
+    """Another process listens on the port of the edge or of its health."""
 
 
 def tcp_listener(address: str, port: int, *, option: str) -> socket.socket:
-    """Listen on an address. Raises PortInUse: it names the `option` that takes another port."""
+    """Listen on an address. Raises PortInUse, which names the `option` for another port."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -29,8 +29,8 @@ def tcp_listener(address: str, port: int, *, option: str) -> socket.socket:
 
 
 def unix_listener(path: Path) -> socket.socket:
-    """Listen at a path (mode 0600), where the agent leads its instances' connections."""
-    path.unlink(missing_ok=True)  # what an earlier system left: this directory is ours alone
+    """Listen on a UNIX socket (mode 0600), to which the agent relays its instances' connections."""
+    path.unlink(missing_ok=True)  # of an earlier system: the directory is private
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     before = os.umask(0o177)
     try:
@@ -46,13 +46,13 @@ def unix_listener(path: Path) -> socket.socket:
 
 
 def authority_of(listener: socket.socket) -> str:
-    """Address and port, as a URL has them."""
+    """Return address and port in the form of a URL."""
     host, port = listener.getsockname()[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def addresses_of(listener: socket.socket | None) -> tuple[str, ...]:
-    """What clients may call a listener for other machines, beside the name that all edges have."""
+    """Return the addresses of a listener for other machines, besides the name of all edges."""
     if listener is None:
         return ()
     address = str(listener.getsockname()[0])

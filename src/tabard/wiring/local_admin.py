@@ -1,4 +1,4 @@
-"""The user `admin` of a system on this machine, by the key in its data directory."""
+"""A client of the user `admin` of a local system, with the key in its data directory."""
 
 from tabard.administration.client import SystemClient, client_of_key
 from tabard.wiring.key_files import read_key
@@ -6,10 +6,10 @@ from tabard.wiring.running import RunningSystem
 
 
 def as_admin(system: RunningSystem) -> SystemClient:
-    """A client that heeds no AWS setting of the shell.
+    """Make a client that ignores the shell's AWS settings.
 
-    The key may be rotated meanwhile: it is read for each request. A system that ended took its file along;
-    then the last key stands.
+    It reads the key for each request, because the key can be rotated. If the system has ended and its file is
+    gone, the client uses the last key.
     """
     last = [system.admin_key]
 

@@ -13,7 +13,7 @@ Stamp = tuple[int, int, int, int]
 
 @dataclass(slots=True, kw_only=True)
 class MetricsTls:
-    """A context whose certificate follows its files, for the connections that come after a change."""
+    """A TLS context that loads changed certificate files for later connections."""
 
     certificate_path: Path
     key_path: Path
@@ -23,7 +23,7 @@ class MetricsTls:
 
     @classmethod
     def of(cls, certificate_path: Path, key_path: Path) -> "MetricsTls":
-        """Load both files. Raises SettingsConflict where they cannot be used."""
+        """Load both files. Raises SettingsConflict if they are unusable."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.set_alpn_protocols(["http/1.1"])
@@ -45,7 +45,7 @@ class MetricsTls:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names and addresses that the certificate is for; a wildcard names no host."""
+        """Return the names and addresses of the certificate, without wildcards."""
         try:
             extension = self.certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
         except x509.ExtensionNotFound:
@@ -56,15 +56,15 @@ class MetricsTls:
 
     @property
     def expires_at(self) -> float:
-        """UNIX time of the certificate's end."""
+        """Return the UNIX time of the certificate's expiry."""
         return self.certificate.not_valid_after_utc.timestamp()
 
     def reload_if_changed(self) -> bool:
-        """Load the files again where they changed. Raises OSError or ValueError; the former ones stay."""
+        """Load the files again if they changed. Raises OSError or ValueError; then the former ones stay."""
         stamp = _stamp_of(self.certificate_path, self.key_path)
         if stamp == self._loaded:
             return False
-        # A first load proves the pair, so that one of which only half is written changes nothing.
+        # Load the pair into another context first, so that a half-written pair changes nothing.
         _load(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), self.certificate_path, self.key_path)
         self.certificate = _load(self.context, self.certificate_path, self.key_path)
         self._loaded = stamp
@@ -72,7 +72,7 @@ class MetricsTls:
 
 
 def _load(context: ssl.SSLContext, certificate_path: Path, key_path: Path) -> x509.Certificate:
-    # A key with a passphrase is an error here, not a question on the terminal.
+    # A key with a passphrase is an error, because nobody can type it.
     context.load_cert_chain(certificate_path, key_path, password=lambda: "")
     return x509.load_pem_x509_certificate(certificate_path.read_bytes())
 

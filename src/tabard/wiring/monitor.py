@@ -1,4 +1,4 @@
-"""The parent's watch over all processes of an installation; the source of `/health` and `/metrics`."""
+"""The parent's view of all processes of an installation, for `/health` and `/metrics`."""
 
 import asyncio
 import os
@@ -27,21 +27,21 @@ _log = structlog.get_logger(__name__)
 
 
 class Supervising(Protocol):
-    """Knows its children."""
+    """A supervisor with its children."""
 
     def statuses(self) -> tuple[ChildStatus, ...]:
-        """The state of each child, in the order of their start."""
+        """Return the state of each child, in the order of their start."""
 
 
 class Monitor:
-    """Holds a page for each child, and looks at the processes: when it is asked, and every five seconds."""
+    """Has a page for each child. It reads the pages for each request, and every five seconds."""
 
     def __init__(self, *, clock: Clock, upstream_isolation: str = "", instance_isolation: str = "") -> None:
         self._clock = clock
         self.upstream_isolation = upstream_isolation
         self.instance_isolation = instance_isolation
         self.certificates: dict[str, float] = {}
-        """UNIX time of expiry by name, of certificates that the parent itself uses."""
+        """The UNIX time of expiry of the parent's own certificates, by name."""
         self._descriptors: dict[str, int] = {}
         self._pages: dict[str, MetricsPage] = {}
         self._last_reports: dict[str, ProcessReport] = {}
@@ -54,16 +54,16 @@ class Monitor:
         self._probing = asyncio.Lock()
 
     def page_descriptor(self, name: str) -> int:
-        """The descriptor of a child's page, for it to inherit. It is the same for all its incarnations."""
+        """Return the descriptor of a child's page, which each incarnation of the child inherits."""
         if name not in self._descriptors:
             self._descriptors[name] = descriptor = new_page_descriptor()
             self._pages[name] = MetricsPage.of(descriptor)
         return self._descriptors[name]
 
     def watch(self, supervisor: Supervising, probes: Mapping[str, ReadyProbe]) -> None:
-        """Look at this supervisor's children from now on.
+        """Monitor this supervisor's children from now on.
 
-        Args: probes: whether a child answers, of those that are other programs and report nothing.
+        Args: probes: readiness checks of children that are other programs and report nothing.
         """
         self._supervisor = supervisor
         self._probes = probes
@@ -71,33 +71,33 @@ class Monitor:
         self._probed_at_seconds = float("-inf")
 
     def note(self, event: ChildEvent) -> None:
-        """Count a restart: counts outlive the supervisor, which a reset replaces."""
+        """Count a restart. The counts outlive the supervisor, which a reset replaces."""
         if event.event == CHILD_RESTARTED:
             self._restarts[event.child] = self._restarts.get(event.child, 0) + 1
 
     async def is_serving(self, name: str) -> bool:
-        """Whether the present incarnation of a child has reported that it serves."""
+        """Return whether the current incarnation of a child has reported that it serves."""
         report = self._report_of(name)
         if report is None or report.state != "serving" or self._supervisor is None:
             return False
         return any(child.name == name and child.pid == report.pid for child in self._supervisor.statuses())
 
     async def run(self) -> None:
-        """Look every five seconds for a process that is about to run out of descriptors, until cancelled."""
+        """Check every five seconds, until cancelled, whether a process is running out of descriptors."""
         while True:
             self._note_scarcity(self._processes())
             await asyncio.sleep(LOOK_EVERY_SECONDS)
 
     async def health(self) -> dict[str, object]:
-        """The answer to `GET /health`."""
+        """Return the answer to `GET /health`."""
         return system_health(await self._seen())
 
     async def metrics(self) -> bytes:
-        """The answer to `GET /metrics`."""
+        """Return the answer to `GET /metrics`."""
         return exposition(self._pages.values(), await self._seen())
 
     def close(self) -> None:
-        """Close the descriptors; the memory goes with this object."""
+        """Close the descriptors. The memory is freed with this object."""
         for descriptor in self._descriptors.values():
             os.close(descriptor)
         self._descriptors.clear()
@@ -139,7 +139,7 @@ class Monitor:
         )
 
     def _report_of(self, name: str) -> ProcessReport | None:
-        """The newest report that reads well: one is being written just now, once in a great while."""
+        """Return the newest readable report: in rare cases one is being written."""
         page = self._pages.get(name)
         report = None if page is None else read_report(page)
         if report is not None:
@@ -147,7 +147,7 @@ class Monitor:
         return self._last_reports.get(name)
 
     async def _probe(self) -> None:
-        """Ask the upstreams whether they answer: within a second, and once in five at most."""
+        """Probe the upstreams, with a timeout of one second, at most every five seconds."""
         async with self._probing:
             now_seconds = self._clock.monotonic_seconds()
             if now_seconds - self._probed_at_seconds < LOOK_EVERY_SECONDS:

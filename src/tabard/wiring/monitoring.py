@@ -1,4 +1,4 @@
-"""Health and metrics of a running system: the listener, and the parent's watch over its processes."""
+"""Health and metrics of a running system: the listener and the monitor."""
 
 import asyncio
 import socket
@@ -24,10 +24,10 @@ _log = structlog.get_logger(__name__)
 
 
 class Monitoring:
-    """The listener is there before the first child, and answers until the last one has ended."""
+    """The listener starts before the first child, and answers until the last one has ended."""
 
     def __init__(self, settings: Settings, *, clock: Clock | None = None) -> None:
-        """Listen. Raises PortInUse; SettingsConflict where certificate and key cannot be used."""
+        """Listen. Raises PortInUse; SettingsConflict if certificate or key is unusable."""
         self._clock = clock or SystemClock()
         self.monitor = Monitor(clock=self._clock)
         self._tls: MetricsTls | None = None
@@ -42,14 +42,14 @@ class Monitoring:
 
     @property
     def url(self) -> str:
-        """Where this machine reaches it."""
+        """The URL for clients on this machine."""
         address, port = self._listener.getsockname()[:2]
         if ip_address(address).is_unspecified:
             address = "127.0.0.1" if self._listener.family == socket.AF_INET else "::1"
         return f"{'http' if self._tls is None else 'https'}://{_with_port(address, port)}"
 
     async def start(self) -> None:
-        """Answer, and watch."""
+        """Start to answer and to monitor."""
         server = health_server(
             self.monitor, authorities=self.authorities(), clock=self._clock, secure=self._tls is not None
         )
@@ -64,7 +64,7 @@ class Monitoring:
             self._tasks.append(asyncio.create_task(self._follow_files(self._tls), name="metrics-certificate"))
 
     async def stop(self) -> None:
-        """Stop answering and watching."""
+        """Stop answering and monitoring."""
         for task in self._tasks:
             task.cancel()
             with suppress(asyncio.CancelledError):
@@ -75,7 +75,7 @@ class Monitoring:
         self.monitor.close()
 
     def authorities(self) -> frozenset[str]:
-        """The Hosts that are this listener's own: its address, and the names in its certificate."""
+        """Return the accepted Host values: the listener's address, and the names in its certificate."""
         address, port = self._listener.getsockname()[:2]
         names = {str(address)}
         if ip_address(address).is_unspecified:
@@ -96,7 +96,7 @@ class Monitoring:
 
 
 def authorities_of(names: Collection[str], port: int, *, secure: bool) -> frozenset[str]:
-    """The Hosts by which a client may call these names at this port, in lower case.
+    """Return the Host values of these names at this port, in lower case.
 
     RFC 9110, 4.2.3: the default port of the scheme may be left out.
     """

@@ -13,10 +13,10 @@ from tabard.wiring.organization_file import OrganizationRefused, read_organizati
 
 
 def apply_organization(tx: Transaction, file: Path, *, now: datetime) -> Organization:
-    """Put the organization of a file in force; nothing is written where it is in force already.
+    """Put the organization of a file in force. Write nothing if it is in force already.
 
     Raises:
-        OrganizationRefused: the file is wrong, or the installation's account is not in it.
+        OrganizationRefused: the file is invalid, or lacks the installation's account.
     """
     organization = read_organization(file)
     try:
@@ -30,7 +30,7 @@ def apply_organization(tx: Transaction, file: Path, *, now: datetime) -> Organiz
 
 
 def remove_organization(store: Store, *, now: datetime) -> Organization | None:
-    """Take the account out of its organization, whose policies bind it no more; the one that it was in."""
+    """Remove the account from its organization, so that its policies end. Return that organization."""
     with store.transaction() as tx:
         organization = tx.organizations.get()
         if organization is not None:
@@ -40,13 +40,13 @@ def remove_organization(store: Store, *, now: datetime) -> Organization | None:
 
 
 def organization_in_force(store: Store) -> Organization | None:
-    """The organization that the account is in."""
+    """Return the organization of the account."""
     with store.transaction() as tx:
         return tx.organizations.get()
 
 
 def apply_from_file(store: Store, file: Path, *, now: datetime) -> Organization:
-    """As `apply_organization`, in a transaction of its own. Raises OrganizationRefused, StoreUnavailable."""
+    """Do `apply_organization` in its own transaction. Raises OrganizationRefused, StoreUnavailable."""
     with store.transaction() as tx:
         if tx.installation.get("account_id") is None:
             raise OrganizationRefused("the store has no account yet; start it once with: tabard up")
@@ -54,7 +54,7 @@ def apply_from_file(store: Store, file: Path, *, now: datetime) -> Organization:
 
 
 def _event(operation: str, organization: Organization, now: datetime) -> AuditEvent:
-    """What an operator did beside the APIs, by the name of the operating system's user."""
+    """Make the event of an operator's change outside the APIs, with the operating system's user name."""
     return AuditEvent(
         request_id=str(uuid.uuid4()),
         at=now,

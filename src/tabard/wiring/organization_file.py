@@ -1,4 +1,4 @@
-"""An organization as an operator writes it: a TOML or JSON file."""
+"""The operator's organization file, in TOML or JSON."""
 
 import json
 import tomllib
@@ -9,14 +9,14 @@ from tabard.model.organization_tree import organization_of
 
 
 class OrganizationRefused(Exception):
-    """The file cannot be read, or says what no organization can be."""
+    """The file is unreadable, or describes an impossible organization."""
 
 
 def read_organization(path: Path) -> Organization:
-    """The organization that a file describes; TOML where its name ends in `.toml`, else JSON.
+    """Read the organization in a file: TOML if its name ends in `.toml`, else JSON.
 
     Raises:
-        OrganizationRefused: with the place in the file, where there is one.
+        OrganizationRefused: with the place in the file, if known.
     """
     try:
         text = path.read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What every process of Tabard sets before it works: its log, its event loop, its limits."""
+"""The setup of every process of Tabard: log, event loop and limits."""
 
 import asyncio
 import logging
@@ -14,11 +14,11 @@ from tabard.processes.process_log import LogFormat, configure_log
 def prepare_process(
     *, least_level: int = logging.INFO, for_people: bool = False, log_format: LogFormat = "json"
 ) -> None:
-    """Log JSON lines or text to stderr, use uvloop where it is, and allow as many descriptors as possible.
+    """Log JSON lines or text to stderr, use uvloop if installed, and allow as many descriptors as possible.
 
     Args:
-        least_level: of what is logged; a command in somebody's terminal says only what is amiss.
-        for_people: log a sentence in place of JSON, each once: it comes between the lines of a command.
+        least_level: the lowest logged level; a command in a terminal only logs problems.
+        for_people: log each event once, as a sentence, between the lines of a command's output.
     """
     configure_log(log_format, least_level=least_level, renderer=Sentences() if for_people else None)
     allow_many_descriptors()
@@ -30,13 +30,13 @@ def prepare_process(
 
 
 def allow_many_descriptors() -> None:
-    """Allow this process as many descriptors as the system does: an ordinary user begins with 1024."""
+    """Raise the descriptor limit to the system's maximum; an ordinary user's default is 1024."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 class Sentences:
-    """Renders an event as `tabard: what happened (facts)`, and drops what it has said already."""
+    """Renders an event as `tabard: what happened (fields)`, and drops repeated events."""
 
     _NOT_TOLD = frozenset({"event", "level", "timestamp", "exception"})
 
@@ -44,7 +44,7 @@ class Sentences:
         self._said: set[str] = set()
 
     def __call__(self, _logger: object, _method: str, event: MutableMapping[str, Any]) -> str:
-        """Raises structlog.DropEvent for what was said before."""
+        """Render the event. Raises structlog.DropEvent for a repeated one."""
         fields = ", ".join(f"{name} {value}" for name, value in event.items() if name not in self._NOT_TOLD)
         what = str(event["event"]).replace("_", " ")
         sentence = f"tabard: {what} ({fields})" if fields else f"tabard: {what}"

@@ -1,7 +1,7 @@
-"""What `tabard up` tells the processes that it starts; free of what only they need.
+"""The configurations that `tabard up` sends to its child processes.
 
-A child receives each setting that its configuration names, by the setting's own name, and no other: the agent
-learns no secret of the edge's. These types import no pydantic, which would cost every child memory and time.
+A child receives only the settings that its configuration names, by the same names. So the agent receives no
+secret of the edge. These types do not import pydantic, which would cost every child memory and time.
 """
 
 from collections.abc import Mapping
@@ -13,12 +13,12 @@ from tabard.processes.process_log import LogFormat
 
 
 def settings_for(config: type[msgspec.Struct], settings: Mapping[str, object]) -> dict[str, Any]:
-    """The settings that a child's configuration names, by name."""
+    """Return the settings that a child's configuration names, by name."""
     return {name: settings[name] for name in config.__struct_fields__ if name in settings}
 
 
 class EdgeConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """What one edge process is told, on stdin: it holds the upstreams' secrets."""
+    """The configuration of one edge process, sent on stdin. It contains the upstreams' secrets."""
 
     name: str
     data_dir: str
@@ -46,7 +46,7 @@ class EdgeConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AgentConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """What one agent process is told, on stdin: it holds the host's key, and no other."""
+    """The configuration of one agent process, sent on stdin. Its only secret is the host's key."""
 
     host_id: str
     access_key_id: str

@@ -1,4 +1,4 @@
-"""Where a running `tabard up` is reached, as its data directory says."""
+"""The endpoint of a running `tabard up`, from its data directory."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +12,7 @@ _MEMBERS = ("endpoint", "health", "region", "control_socket", "edge_socket", "in
 
 @dataclass(frozen=True, slots=True)
 class RunningSystem:
-    """Where a running `tabard up` is reached, and the admin's key."""
+    """The endpoint of a running `tabard up`, and the admin's key."""
 
     data_dir: DataDir
     endpoint: str
@@ -26,7 +26,7 @@ class RunningSystem:
     admin_key: KeyPair = field(repr=False)
 
     def admin_environment(self) -> dict[str, str]:
-        """The variables of an AWS client that acts as the user `admin`."""
+        """Return the environment variables for an AWS client that acts as the user `admin`."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_REGION": self.region,
@@ -37,7 +37,7 @@ class RunningSystem:
 
 
 def describe(data_dir: DataDir) -> RunningSystem | None:
-    """What the data directory of a running system says about it; None where none has said anything.
+    """Read the description of the running system in a data directory; None if there is none.
 
     Raises:
         DataFileUnusable.

@@ -1,4 +1,4 @@
-"""What an operator may set: by an option of `tabard up`, or by a `TABARD_*` variable."""
+"""The settings of an operator, by an option of `tabard up` or by a `TABARD_*` variable."""
 
 import re
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptionForm:
-    """How `tabard up` takes a setting, where its type does not say it.
+    """The form of a setting's option, as far as its type does not determine it.
 
     exists: a secret has no option. repeated: the option may be given several times.
     """
@@ -94,7 +94,7 @@ ENVIRONMENT_PREFIX = "TABARD_"
 def _is_beyond_loopback(address: str) -> bool:
     try:
         return not ip_address(address).is_loopback
-    except ValueError:  # a name: it may come to mean any address
+    except ValueError:  # a name can resolve to any address
         return True
 
 
@@ -230,7 +230,7 @@ class Settings(BaseSettings):
 
     @property
     def edge_names(self) -> tuple[str, ...]:
-        """The names of the edge processes."""
+        """Return the names of the edge processes."""
         return tuple(f"edge-{number}" for number in range(self.edges))
 
     @property
@@ -239,7 +239,7 @@ class Settings(BaseSettings):
 
     @property
     def metrics_listener(self) -> tuple[str, int]:
-        """The address and the port of health and metrics."""
+        """Return the address and the port of health and metrics."""
         return (
             _address_and_port(self.metrics_address)
             if self.metrics_address
@@ -248,13 +248,13 @@ class Settings(BaseSettings):
 
     @property
     def addresses_of_strangers(self) -> tuple[str, ...]:
-        """The addresses beyond loopback on which an edge listens, with TLS or without."""
+        """Return the addresses beyond loopback on which an edge listens, with or without TLS."""
         addresses = (self.address,) if self.host_port is None else (self.address, self.host_address)
         return tuple(address for address in addresses if _is_beyond_loopback(address))
 
     @property
     def process_driver_refused(self) -> str:
-        """Why nobody may launch processes by RunInstances; empty where they may."""
+        """Return why RunInstances cannot launch processes; empty if it can."""
         if not self.addresses_of_strangers or self.launch_uid is not None:
             return ""
         return (
@@ -263,7 +263,7 @@ class Settings(BaseSettings):
         )
 
     def launch_uid_refused(self, *, own_uid: int) -> str:
-        """Why a server that runs as `own_uid` cannot launch as the uid that was set; empty where it can."""
+        """Return why a server that runs as `own_uid` cannot launch as the configured uid; empty if it can."""
         if own_uid == 0 or self.launch_uid in (None, own_uid):
             return ""
         return (

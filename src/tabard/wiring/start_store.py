@@ -1,4 +1,4 @@
-"""What a start does with the store: look whether it is the right one, then bring it in line."""
+"""Opening the store at a start: check that it is the right one, then apply the settings."""
 
 from tabard.clock import SystemClock
 from tabard.store.sqlite import open_sqlite_store
@@ -11,10 +11,10 @@ from tabard.wiring.store import saying_which_store
 
 
 def start_store(data_dir: DataDir, settings: Settings, *, emptied: bool = False) -> str:
-    """Make the store, or bring the one that is there in line with the settings.
+    """Make the store, or apply the settings to the existing one.
 
     Args:
-        emptied: the store was removed on purpose, and its keys stay.
+        emptied: the store was removed on purpose, without its keys.
     Returns:
         The id of the local host.
     Raises:

@@ -18,10 +18,10 @@ NO_KEY = "the store was opened without its master key"
 
 
 class NoVault:
-    """Stands for the vault where nothing sealed is opened: whoever reads needs no master key."""
+    """A vault that opens nothing, for readers without the master key."""
 
     def seal(self, plaintext: bytes, *, label: str) -> bytes:  # noqa: ARG002 - the port's
-        """Never."""
+        """Raise an error, always."""
         raise ValueError(f"{label} cannot be sealed: {NO_KEY}")
 
     def open(self, ciphertext: bytes, *, label: str) -> bytes:  # noqa: ARG002 - the port's
@@ -36,24 +36,24 @@ class AuditReader:
     store: SqlStore = field(repr=False)
 
     def last_number(self) -> int:
-        """The number of the newest event; 0 where there is none."""
+        """Return the number of the newest event; 0 if there is none."""
         with self.store.reading() as tx:
             return tx.audit.last_number()
 
     def read(self, *, after: int, limit: int, wanted: EventFilter = EVERY_EVENT) -> NumberedEvents:
-        """At most `limit` events after a number."""
+        """Return at most `limit` events after a number."""
         with self.store.reading() as tx:
             return tx.audit.read(after=after, limit=limit, wanted=wanted)
 
     def page(
         self, *, limit: int, wanted: EventFilter = EVERY_EVENT, older_than: EventPosition | None = None
     ) -> EventPage:
-        """The newest events, or the newest that are older than a position."""
+        """Return the newest events, or the newest that are older than a position."""
         with self.store.reading() as tx:
             return tx.audit.page(limit=limit, wanted=wanted, older_than=older_than)
 
     def explain(self, request_id: str) -> Explained | None:
-        """The last event of this request id, and what changed since of all that its decision rested on."""
+        """Return the last event of this request id, and the later changes of the policies that decided it."""
         with self.store.reading() as tx:
             event = tx.audit.find(request_id)
             return None if event is None else (event, changes_since(tx, event))
@@ -61,20 +61,20 @@ class AuditReader:
 
 @contextmanager
 def audit_reader(data_dir: DataDir) -> Iterator[AuditReader]:
-    """The audit trail of a data directory. Raises StoreUnavailable."""
+    """Return the audit trail of a data directory. Raises StoreUnavailable."""
     with opened_store(data_dir) as store:
         yield AuditReader(store)
 
 
 def snapshot_of(data_dir: DataDir) -> Snapshot:
-    """What the store of a data directory holds just now. Raises StoreUnavailable."""
+    """Return the current snapshot of a data directory's store. Raises StoreUnavailable."""
     with opened_store(data_dir) as store:
         return store.next_snapshot()
 
 
 @contextmanager
 def opened_store(data_dir: DataDir) -> Iterator[SqlStore]:
-    """The store of a data directory, without its master key. Raises StoreUnavailable."""
+    """Open the store of a data directory without its master key. Raises StoreUnavailable."""
     try:
         require_store_file(data_dir)
     except StoreLost as error:
@@ -89,7 +89,7 @@ def opened_store(data_dir: DataDir) -> Iterator[SqlStore]:
 
 @contextmanager
 def saying_which_store(data_dir: DataDir) -> Iterator[None]:
-    """Name the file, and what to do about it, where the database says only what is wrong."""
+    """Add the file and the remedy to the database's errors."""
     try:
         yield
     except StoreDamaged as error:

@@ -1,4 +1,4 @@
-"""The whole system on one machine: what `tabard up` starts, watches and ends."""
+"""The whole system on one machine, which `tabard up` starts, supervises and ends."""
 
 import os
 import shlex
@@ -53,26 +53,26 @@ VOLATILE = "DynamoDB tables and SQS queues live in memory and are gone when Taba
 VOLATILE_ALL = "everything: this system is ephemeral"
 
 STAND_BY_AFTER_SECONDS = 5.0
-"""Short runs end before there is a second agent, and do not pay for it."""
+"""The delay of the second agent, so that short runs do not pay for it."""
 
 _log = structlog.get_logger()
 
 
 class Unusable(Exception):
-    """The machine does not let the system keep its state, or start: no space, no right to write."""
+    """The machine prevents the start: for example, no space or no permission to write."""
 
 
 class NotEphemeral(Exception):
-    """The state of this system is meant to be kept."""
+    """The system is not ephemeral, so its state must be kept."""
 
 
 class System:
-    """Edges, agent and upstream children, each a process of its own, all ended with this one."""
+    """Edges, agent and upstreams, each in its own process. All end with this process."""
 
     def __init__(
         self, settings: Settings, *, on_progress: Progress | None = None, announced: bool = True
     ) -> None:
-        """Args: announced: whether other commands of this user find it, where it is ephemeral."""
+        """Prepare a system. Args: announced: whether other commands find it if it is ephemeral."""
         self._settings = settings
         self._announced = announced
         self._on_progress = on_progress
@@ -92,14 +92,14 @@ class System:
 
     @property
     def description(self) -> SystemDescription:
-        """Known once `start` has returned."""
+        """Return the description. It is known after `start` has returned."""
         if self._description is None:
             raise RuntimeError("the system has not been started")
         return self._description
 
     @property
     def data_dir(self) -> DataDir:
-        """Known once `start` has begun."""
+        """Return the data directory. It is known after `start` has begun."""
         if self._data_dir is None:
             raise RuntimeError("the system has not been started")
         return self._data_dir
@@ -117,7 +117,7 @@ class System:
         return self._runtime
 
     async def start(self) -> None:
-        """Start everything and return when it answers. After a failure call `stop`.
+        """Start everything. Return as soon as it answers. After a failure, call `stop`.
 
         Raises:
             DataDirInUse, DataDirUnsafe, DataFileUnusable, EmbeddedStoresNotInstalled, MasterKeyUnusable,
@@ -166,7 +166,7 @@ class System:
         self._announce()
 
     async def stop(self) -> None:
-        """End everything that was started, in reverse; an ephemeral system leaves nothing behind."""
+        """End everything in reverse order. An ephemeral system leaves nothing behind."""
         if self._control is not None:
             await self._control.stop()
         if self._supervisor is not None:
@@ -177,7 +177,7 @@ class System:
             self._store.stop()
         for listener in self._sockets:
             listener.close()
-        # Where the lock was not had, the folder is another system's.
+        # Without the lock, the folder belongs to another system.
         if self._data_dir is not None and (self._lock is not None or self._settings.ephemeral):
             self._data_dir.running.unlink(missing_ok=True)
             if self._settings.ephemeral:
@@ -189,13 +189,13 @@ class System:
             os.close(self._lock)
 
     def _take_back_pointer(self) -> None:
-        """Unless a later ephemeral system has put its own there."""
+        """Remove the pointer, unless it points to a later ephemeral system."""
         pointer = ephemeral_pointer(self._settings.data_dir)
         if (read_json(pointer) or {}).get("data_dir") == str(self.data_dir.path):
             pointer.unlink(missing_ok=True)
 
     def _listen(self, listener: socket.socket) -> socket.socket:
-        """Edges inherit it: a restarted edge finds who connected meanwhile."""
+        """Listen on every address. Edges inherit the sockets, so a restart loses no connection."""
         self._sockets.append(listener)
         return listener
 
@@ -212,7 +212,7 @@ class System:
             upstream_isolation = "network namespace"
         else:
             upstream_isolation = f"none ({isolation.reason})"
-        # What `find_running` finds without being told.
+        # `find_running` finds these by default.
         default = DataDir(default_data_dir())
         is_default = settings.data_dir == default.path
         found = is_default and not (settings.ephemeral and runs(default))
@@ -239,7 +239,7 @@ class System:
             isolated=isolated,
             log_format=self._settings.log_format,
         )
-        if self._settings.ephemeral:  # what it would bring to rest is removed
+        if self._settings.ephemeral:  # its data is removed anyway
             seaweedfs = replace(seaweedfs, spec=replace(seaweedfs.spec, stop_grace_seconds=0.0))
         moto = moto_child(
             account_id=description.account_id,
@@ -286,7 +286,7 @@ class System:
 
     @property
     def _child_settings(self) -> dict[str, object]:
-        """Every setting as JSON has it, with the data directory that is in use."""
+        """Return every setting as JSON, with the current data directory."""
         return {**self._settings.model_dump(mode="json"), "data_dir": str(self.data_dir.path)}
 
     def _agent(self, name: str) -> ChildSpec:
@@ -318,12 +318,12 @@ class System:
             stdin_secret=msgspec.json.encode(config),
             keep_fds=(metrics_fd,) if self._store is None else (metrics_fd, self._store.descriptor),
             allow_new_privileges=True,
-            stop_grace_seconds=20.0,  # a machine's ten, five more for its QEMU to quit, and a last report
+            stop_grace_seconds=20.0,  # ten seconds for a virtual machine, five for QEMU, the rest to report
         )
 
     @property
     def _launch_folder(self) -> Path:
-        """Holds a folder for each instance."""
+        """Return the parent of the instances' folders."""
         if self._settings.launch_uid is None and not self._isolation.has_own_uids:
             return self.data_dir.instances
         return self.data_dir.launched_elsewhere / "instances"
@@ -356,16 +356,16 @@ class System:
         seaweedfs, moto = self._upstreams(self.description)
         probes = {spec.name: spec.ready for spec in (seaweedfs.spec, moto.spec)}
         self._monitor.watch(supervisor, probes)
-        # All at once: whoever is ready first finds the others' listening sockets open, and waits there.
+        # All at once: the listening sockets are open already, so a client that is early waits.
         agent = self._agent("agent")
         await supervisor.start(seaweedfs.spec, moto.spec, *self._edges(seaweedfs, moto), agent)
         if self._store is not None:
-            # Whichever of the two works, the other takes over within milliseconds.
+            # One of the two works; the other takes over within milliseconds.
             stand_by = self._agent("agent-stand-by")
             supervisor.start_later(stand_by, beside=agent.name, after_seconds=STAND_BY_AFTER_SECONDS)
 
     async def _reset(self) -> None:
-        """Empty an ephemeral system. Keys, ports and settings stay; who connects meanwhile waits."""
+        """Empty an ephemeral system. Keys, ports and settings stay; new connections wait."""
         if not self._settings.ephemeral or self._supervisor is None:
             raise NotEphemeral("only an ephemeral system is reset")
         await self._supervisor.stop()
