@@ -26,7 +26,7 @@ class Clock(Protocol):
     """What the processes of Tabard need to know about time."""
 
     def now(self) -> datetime:
-        """The wall-clock time, aware, in UTC."""
+        """Return the wall-clock time, aware, in UTC."""
 
     def monotonic_seconds(self) -> float:
         """Seconds of a clock that never steps and stands still in sleep; only differences mean anything."""
@@ -72,14 +72,14 @@ class Deadline:
 
     @classmethod
     def earliest(cls, *deadlines: "Deadline") -> Self:
-        """The deadline that has come as soon as any of these has: one at least."""
+        """Return the deadline that has come as soon as any of these has: one at least."""
         return cls(
             boottime_seconds=min(each.boottime_seconds for each in deadlines),
             wall=min(each.wall for each in deadlines),
         )
 
     def has_come(self, now: ClockReading) -> bool:
-        """Whether either clock has reached it."""
+        """Return whether either clock has reached it."""
         return now.boottime_seconds >= self.boottime_seconds or now.wall >= self.wall
 
     def boottime_at(self, now: ClockReading) -> float:

@@ -36,7 +36,7 @@ class Arn:
 
     @classmethod
     def parse(cls, text: str) -> "Arn | None":
-        """The six parts of `text`, or None where it is not an ARN."""
+        """Return the six parts of `text`, or None if it is not an ARN."""
         parts = text.split(":", 5)
         if len(parts) != 6 or parts[0] != "arn" or not parts[1] or not parts[5]:
             return None
@@ -55,12 +55,12 @@ class Place(Protocol):
 
 
 def iam_arn(*, partition: str, account_id: str, kind: str, path: str, name: str) -> str:
-    """An IAM entity's ARN: `kind` is `role`, `user`, `policy`, …; `path` begins and ends with `/`."""
+    """Return an IAM entity's ARN: `kind` is `role`, `user`, `policy`, …; `path` begins and ends with `/`."""
     return f"arn:{partition}:iam::{account_id}:{kind}{path}{name}"
 
 
 def new_unique_id(prefix: UniqueIdPrefix) -> str:
-    """An IAM unique id such as `AROAIOSFODNN7EXAMPLEX`: the prefix and 17 characters.
+    """Return an IAM unique id such as `AROAIOSFODNN7EXAMPLEX`: the prefix and 17 characters.
 
     AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids
     """
@@ -68,7 +68,7 @@ def new_unique_id(prefix: UniqueIdPrefix) -> str:
 
 
 def new_access_key_id(prefix: AccessKeyPrefix, account_id: str) -> str:
-    """An access key id of 20 characters that encodes its account where AWS's does.
+    """Return an access key id of 20 characters that encodes its account where AWS's does.
 
     The 16 characters after the prefix are base32 of ten bytes; bits 1 to 40 of the first six bytes are the
     account id, the rest is random (80 bits in all, 39 of them random).
@@ -79,7 +79,7 @@ def new_access_key_id(prefix: AccessKeyPrefix, account_id: str) -> str:
 
 
 def account_of_access_key_id(access_key_id: str) -> str:
-    """The account id that an access key id of AWS's form encodes. Raises ValueError where it encodes none."""
+    """Return the account id in an access key id of AWS's form. Raises ValueError if there is none."""
     raw = base64.b32decode(access_key_id[4:])
     if len(raw) != 10:
         raise ValueError("an access key id has 16 characters after its prefix")
@@ -95,5 +95,5 @@ def new_secret_access_key() -> str:
 
 
 def new_resource_id(prefix: ResourceIdPrefix) -> str:
-    """An EC2 resource id such as `i-0123456789abcdef0`: the prefix and 17 hex digits."""
+    """Return an EC2 resource id such as `i-0123456789abcdef0`: the prefix and 17 hex digits."""
     return f"{prefix}-{secrets.token_hex(9)[:17]}"

@@ -57,7 +57,7 @@ class Examined(msgspec.Struct, frozen=True):
         return self.authorization.scope.region
 
     def chunked_decoder(self) -> AwsChunkedDecoder | None:
-        """The decoder of a chunked body, to be used once `authenticate` has verified the signature."""
+        """Return the decoder of a chunked body, to be used once `authenticate` has verified the signature."""
         return chunked_decoder(self.request, self.authorization, self.known.key)
 
 

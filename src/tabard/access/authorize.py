@@ -207,7 +207,7 @@ def _decided(
 
 
 def _is_left_out_by_controls(decision: Decision) -> bool:
-    """Whether nothing denied the action, and a control policy did not allow it."""
+    """Return whether nothing denied the action, and a control policy did not allow it."""
     return decision.effect is Effect.IMPLICIT_DENY and decision.layer in (
         Layer.SERVICE_CONTROL,
         Layer.RESOURCE_CONTROL,

@@ -69,7 +69,7 @@ def _keys_of_layers(layers: PolicyLayers, action: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=1024)
 def _shared(layers: PolicyLayers) -> tuple[ConsideredPolicies, ...]:
-    """The policies that every decision about one request considers."""
+    """Return the policies that every decision about one request considers."""
     return tuple(_considered(policies, layer) for layer, policies in _by_layer(layers))
 
 

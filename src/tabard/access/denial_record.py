@@ -137,5 +137,5 @@ def _actual(key: str, values: Iterable[str] | None) -> list[str] | None:
 
 
 def recorded_values(key: str, values: Iterable[str]) -> list[str]:
-    """The values of a condition key as the audit has them: limited, and none that may be secret."""
+    """Return the values of a condition key as the audit has them: limited, and none that may be secret."""
     return list(NOT_RECORDED) if key.lower() in _NEVER_RECORDED else bounded(values)

@@ -24,7 +24,7 @@ NO_ORGANIZATION = "OrganizationNotFound"
 
 
 def organization_of_account(client: SystemClient) -> Organization | None:
-    """The organization that the account is in."""
+    """Return the organization that the account is in."""
     try:
         answer = client.call(
             "GetOrganization", GetOrganizationRequest(), GetOrganizationResult, service=TABARD
@@ -57,12 +57,12 @@ def delete_organization(client: SystemClient) -> str | None:
 def principal_policies(
     client: SystemClient, request: GetPrincipalPoliciesRequest
 ) -> GetPrincipalPoliciesResult:
-    """All that a simulation of a principal needs."""
+    """Return all that a simulation of a principal needs."""
     return client.call("GetPrincipalPolicies", request, GetPrincipalPoliciesResult, service=TABARD)
 
 
 def identity_certificate(client: SystemClient) -> str:
-    """The certificate (PEM) with which instance identity documents are signed."""
+    """Return the certificate (PEM) with which instance identity documents are signed."""
     return client.call(
         "GetIdentityCertificate",
         GetIdentityCertificateRequest(),

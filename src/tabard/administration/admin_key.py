@@ -87,7 +87,7 @@ def _finish(file: KeyFile, kept: LongTermKey, client_of: ClientOf) -> LongTermKe
 
 
 def _is_orphan(kept: LongTermKey, key_id: str, created_at: datetime) -> bool:
-    """Whether a rotation that was cut short made this key: after its note, and at once."""
+    """Return whether a rotation that was cut short made this key: after its note, and at once."""
     if kept.noted_at is None or key_id in (*kept.known_before, kept.access_key_id):
         return False
     return -_CLOCK_GRAIN <= created_at - kept.noted_at <= _CREATED_WITHIN

@@ -23,18 +23,18 @@ class Audit(Protocol):
     """The events, each with a number that grows in the order in which they were written."""
 
     def last_number(self) -> int:
-        """The number of the newest event; 0 where there is none."""
+        """Return the number of the newest event; 0 if there is none."""
 
     def read(self, *, after: int, limit: int, wanted: EventFilter = EVERY_EVENT) -> NumberedEvents:
-        """At most `limit` events after a number, 1000 at most, in the order of their numbers."""
+        """Return at most `limit` events after a number, 1000 at most, in the order of their numbers."""
 
     def page(
         self, *, limit: int, wanted: EventFilter = EVERY_EVENT, older_than: EventPosition | None = None
     ) -> EventPage:
-        """The newest events, or the newest that are older than a position, in the order of time."""
+        """Return the newest events, or the newest that are older than a position, in the order of time."""
 
     def explain(self, request_id: str) -> Explained | None:
-        """The last event of this request id, and what changed since of all that its decision rested on."""
+        """Return the last event of this request id, and the later changes of what decided it."""
 
 
 def latest(
@@ -44,7 +44,7 @@ def latest(
     wanted: EventFilter = EVERY_EVENT,
     shown: Callable[[AuditEvent], bool] = lambda _event: True,
 ) -> NumberedEvents:
-    """The last `count` events that are wanted and shown, in the order of time, oldest first."""
+    """Return the last `count` events that are wanted and shown, in the order of time, oldest first."""
     found: list[tuple[int, AuditEvent]] = []
     position: EventPosition | None = None
     while len(found) < count:

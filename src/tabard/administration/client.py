@@ -79,7 +79,7 @@ class ReloadedKey(Credentials):  # type: ignore[misc]
         self._read = read
 
     def get_frozen_credentials(self) -> ReadOnlyCredentials:
-        """The key as it is now."""
+        """Return the key as it is now."""
         return ReadOnlyCredentials(*self._read(), None)
 
 
@@ -106,7 +106,7 @@ class SystemClient:
     own_settings: bool
 
     def client(self, service: str) -> Any:  # noqa: ANN401 - botocore has no types
-        """A botocore client of an AWS service. Raises ClientUnusable."""
+        """Return a botocore client of an AWS service. Raises ClientUnusable."""
         if self.own_settings:
             return self.session.create_client(service, region_name=self.region)
         with aws_settings_hidden():
@@ -129,7 +129,7 @@ class SystemClient:
             raise CallFailed(operation=operation, code="Unreachable", message=str(error)) from error
 
     def send(self, operation: str, request: Message, *, service: str = HOSTS) -> bytes:
-        """The same, for an operation that answers nothing; the body of the answer."""
+        """Return the same, for an operation that answers nothing; the body of the answer."""
         plain = AWSRequest(
             method="POST",
             url=f"{self.endpoint.rstrip('/')}/",
@@ -166,7 +166,7 @@ class SystemClient:
 
 
 def client_of_key(endpoint: str, region: str, read_key: Callable[[], tuple[str, str]]) -> SystemClient:
-    """A client with a long-term key, which heeds no AWS setting of the shell.
+    """Return a client with a long-term key, which heeds no AWS setting of the shell.
 
     Args:
         read_key: the key's id and secret, as they are now.
@@ -216,7 +216,7 @@ def _failures(operation: str, endpoint: str) -> Iterator[None]:
 
 
 def is_on_loopback(endpoint: str) -> bool:
-    """Whether an endpoint is at an address of loopback, or at `localhost`."""
+    """Return whether an endpoint is at an address of loopback, or at `localhost`."""
     host = urlsplit(endpoint).hostname or ""
     try:
         return host == "localhost" or ip_address(host).is_loopback

@@ -38,7 +38,7 @@ def deregister_host(client: SystemClient, host_id: str) -> None:
 
 
 def list_hosts(client: SystemClient) -> Sequence[HostDescription]:
-    """The hosts of the client's region."""
+    """Return the hosts of the client's region."""
     return client.call("DescribeHosts", DescribeHostsRequest(), DescribeHostsResult).hosts
 
 
@@ -48,7 +48,7 @@ def create_join_token(client: SystemClient, request: CreateJoinTokenRequest) -> 
 
 
 def list_join_tokens(client: SystemClient) -> Sequence[JoinTokenDescription]:
-    """The join tokens of the client's region."""
+    """Return the join tokens of the client's region."""
     return client.call(
         "DescribeJoinTokens", DescribeJoinTokensRequest(), DescribeJoinTokensResult
     ).join_tokens

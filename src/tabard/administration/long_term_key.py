@@ -11,7 +11,7 @@ class LongTermKey:
 
     issued_by_iam: IAM made the key, and not the first start.
     former_key_id: the key that this one replaces, where it may still have to be deleted.
-    known_before: the keys of the user when a rotation began; empty where none is under way.
+    known_before: the keys of the user when a rotation began; empty if none is under way.
     noted_at: when that was.
     """
 

@@ -6,5 +6,5 @@ ENDPOINT_VARIABLE = "AWS_ENDPOINT_URL"
 
 
 def shell_names_a_system(*, endpoint: str | None, profile: str | None) -> bool:
-    """Whether the user has named a system, or a profile, by an option or by AWS_ENDPOINT_URL."""
+    """Return whether the user has named a system, or a profile, by an option or by AWS_ENDPOINT_URL."""
     return bool(endpoint or profile or os.environ.get(ENDPOINT_VARIABLE))

@@ -18,7 +18,7 @@ _REGION = "us-east-1"
 
 
 def client_of_shell(*, endpoint: str | None, profile: str | None) -> SystemClient:
-    """A client with the credentials that botocore's chain finds, of an endpoint that the user has named.
+    """Return a client of the user's endpoint, with the credentials that botocore's chain finds.
 
     The endpoint is the option's, else AWS_ENDPOINT_URL's, else that of the profile.
 
@@ -47,7 +47,7 @@ def client_of_shell(*, endpoint: str | None, profile: str | None) -> SystemClien
 
 
 def _checked(url: str, session: OneEndpointSession) -> str:
-    """The endpoint without its last slash. Raises ClientUnusable where it is none, or AWS's own."""
+    """Return the endpoint without its last slash. Raises ClientUnusable if it is none, or AWS's own."""
     try:
         parts = urlsplit(url)
         host, _ = (parts.hostname or "").rstrip("."), parts.port
@@ -62,7 +62,7 @@ def _checked(url: str, session: OneEndpointSession) -> str:
 
 
 def _suffixes_of_aws(session: OneEndpointSession) -> frozenset[str]:
-    """The domains of AWS's endpoints in every partition, as botocore knows them."""
+    """Return the domains of AWS's endpoints in every partition, as botocore knows them."""
     known = session.get_component("data_loader").load_data("partitions")
     return frozenset(
         str(partition["outputs"][name])

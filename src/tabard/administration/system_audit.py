@@ -37,24 +37,24 @@ class SystemAudit:
     client: SystemClient
 
     def last_number(self) -> int:
-        """The number of the newest event; 0 where there is none."""
+        """Return the number of the newest event; 0 if there is none."""
         return self._page(LookupEventsRequest(after_number=_BEYOND_ALL, limit=1)).last_number
 
     def read(self, *, after: int, limit: int, wanted: EventFilter = EVERY_EVENT) -> NumberedEvents:
-        """At most `limit` events after a number, 1000 at most."""
+        """Return at most `limit` events after a number, 1000 at most."""
         return _events(self._page(_request(wanted, after_number=after, limit=limit)))
 
     def page(
         self, *, limit: int, wanted: EventFilter = EVERY_EVENT, older_than: EventPosition | None = None
     ) -> EventPage:
-        """The newest events, or the newest that are older than a position; 1000 at most."""
+        """Return the newest events, or the newest that are older than a position; 1000 at most."""
         token = None if older_than is None else older_than.token()
         page = self._page(_request(wanted, limit=limit, newest=True, next_token=token))
         older = page.next_token
         return EventPage(events=_events(page), next=None if older is None else EventPosition.of_token(older))
 
     def explain(self, request_id: str) -> Explained | None:
-        """The last event of this request id, and what changed since of all that its decision rested on."""
+        """Return the last event of this request id, and the later changes of what decided it."""
         request = ExplainEventRequest(request_id=request_id)
         try:
             found = self.client.call("ExplainEvent", request, ExplainEventResult, service=TABARD)

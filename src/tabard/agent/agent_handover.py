@@ -88,7 +88,7 @@ class NoHandover:
         """No-op: nothing is persisted."""
 
     def all(self) -> Iterator[RunningInstance]:
-        """No instances: nothing was persisted."""
+        """Yield no instances: nothing was persisted."""
         return iter(())
 
 

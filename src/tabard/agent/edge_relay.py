@@ -31,7 +31,7 @@ class PlainDoor:
 
     @classmethod
     def of(cls, endpoint: str) -> "PlainDoor":
-        """The host and port of `http://HOST:PORT`."""
+        """Return the host and port of `http://HOST:PORT`."""
         parts = urlsplit(endpoint)
         return cls(parts.hostname or "", parts.port or 80)
 
@@ -48,7 +48,7 @@ class TlsDoor:
 
     @classmethod
     def of(cls, endpoint: str, tls: ssl.SSLContext) -> "TlsDoor":
-        """The host and port of `https://HOST:PORT`."""
+        """Return the host and port of `https://HOST:PORT`."""
         parts = urlsplit(endpoint)
         return cls(parts.hostname or "", parts.port or 443, tls)
 

@@ -82,7 +82,7 @@ class Step:
 
 
 def _row(steps: dict[RelayEvent, Step]) -> Mapping[RelayEvent, Step]:
-    """A stage's row; that a connection is lost or silent closes it in each."""
+    """Return a stage's row; that a connection is lost or silent closes it in each."""
     ends = {
         RelayEvent.NOT_REACHED: Step(Stage.CLOSED, (Action.ABORT_IN,)),
         RelayEvent.SILENT: Step(Stage.CLOSED, (Action.CLOSE_IN,)),

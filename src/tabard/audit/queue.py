@@ -194,7 +194,7 @@ class AuditQueue:
 
 
 def _made(waiting: _Waiting) -> AuditEvent | None:
-    """The event with its explanation; None where it cannot be made, which is logged."""
+    """Return the event with its explanation; None if it cannot be made, which is logged."""
     try:
         event = waiting.event if isinstance(waiting.event, AuditEvent) else waiting.event()
     except Exception as failure:  # noqa: BLE001 - one event that cannot be made stops no other

@@ -17,7 +17,7 @@ def layer_name(layer: str) -> str:
 
 
 def statement_name(matched: MatchedStatement) -> str:
-    """A statement by its policy, place and Sid."""
+    """Return a statement by its policy, place and Sid."""
     sid = f" {matched.sid}" if matched.sid else ""
     return f"statement {matched.index}{sid} of {matched.policy}"
 

@@ -315,7 +315,7 @@ class _Story:
             _wait_for(terminated, "the instance did not end")
 
     def _event(self, name: str) -> dict[str, Any]:
-        """The application's first event of this name; it writes them to its console."""
+        """Return the application's first event of this name; it writes them to its console."""
 
         def look() -> dict[str, Any] | None:
             if not runs(self.data_dir):

@@ -15,7 +15,7 @@ def demo_image(isolation: InstanceIsolation, programs: Iterable[Path]) -> tuple[
     Args:
         programs: files that the application reads; an instance of root's runs as another user.
     Returns:
-        The image, and why it is not the one of network namespaces; empty where it is.
+        The image, and why it is not the one of network namespaces; empty if it is.
     """
     if isolation.networks is None:
         return PROCESS_IMAGE, isolation.reason
@@ -31,7 +31,7 @@ def demo_image(isolation: InstanceIsolation, programs: Iterable[Path]) -> tuple[
 
 
 def _closed_to_others(path: Path) -> Path | None:
-    """The first folder or file on the way to a path, and to its target, that other users may not read."""
+    """Return the first part of a path, or of its target, that other users may not read."""
     for one in (path.absolute(), path.resolve()):
         for folder in reversed(one.parents):
             if not folder.stat().st_mode & stat.S_IXOTH:

@@ -8,7 +8,7 @@ from tabard.durations import parse_duration
 
 
 def duration(text: str, *, option: str, signed: bool = False) -> timedelta:
-    """Read it; exits with a sentence where it is none. `signed`: whether it may be negative."""
+    """Read it; exits with a sentence if it is none. `signed`: whether it may be negative."""
     try:
         return parse_duration(text, signed=signed)
     except ValueError as error:

@@ -74,7 +74,7 @@ def fault(
 
 
 def _whole(option: str, text: str | None, unit: timedelta) -> int | None:
-    """A span in whole units; None where none was given."""
+    """Return a span in whole units; None if none was given."""
     return None if text is None else int(duration(text, option=option, signed=True) / unit)
 
 

@@ -187,7 +187,7 @@ def _kind(each: HostDescription) -> str:
 
 
 def _as_json(each: HostDescription | JoinTokenDescription) -> dict[str, object]:
-    """The fields of a description under their own names; times as text."""
+    """Return the fields of a description under their own names; times as text."""
     fields: dict[str, object] = msgspec.structs.asdict(each)
     return {name: iso8601(value) if isinstance(value, datetime) else value for name, value in fields.items()}
 
@@ -326,7 +326,7 @@ def _say_where(enrollment: Enrollment, environment: Mapping[str, str]) -> None:
 
 
 def _endpoint_for_others(client: SystemClient, data_dir: Path | None) -> str:
-    """Return the endpoint at which other machines reach the edge. Exit where it is not known."""
+    """Return the endpoint at which other machines reach the edge. Exit if it is not known."""
     if client.own_settings:
         if urlsplit(client.endpoint).scheme == "https":
             return client.endpoint

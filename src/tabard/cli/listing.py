@@ -28,10 +28,10 @@ def show_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def table_lines(titles: Sequence[str], rows: Sequence[Sequence[str]], *, width: int | None) -> Iterator[str]:
-    """The lines of a table.
+    """Yield the lines of a table.
 
     Args:
-        width: columns of the terminal; None where the output is not a terminal, so that any width fits.
+        width: columns of the terminal; None if the output is not a terminal, so that any width fits.
     """
     shown = [tuple(map(printable, row)) for row in rows]
     widths = [max(map(len, column)) for column in zip(titles, *shown, strict=True)]

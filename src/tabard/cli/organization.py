@@ -123,7 +123,7 @@ def remove(
 
 
 def _remove(source: "SystemClient | DataDir") -> str | None:
-    """The id of the organization that the account was in."""
+    """Return the id of the organization that the account was in."""
     if isinstance(source, DataDir):
         with opened_store(source) as store:
             removed = remove_organization(store, now=SystemClock().now())

@@ -57,7 +57,7 @@ class Finding:
         return f"{name}:{self.position}: {self.level}: {code}{self.sentence}{hint}"
 
     def as_json(self) -> dict[str, object]:
-        """The same as values that JSON knows."""
+        """Return the same as values that JSON knows."""
         code = MalformedPolicyDocument.code if self.level == "error" else None
         line, column = self.position
         return {
@@ -105,7 +105,7 @@ def check(
 
 
 def findings_in(text: str, kind: DocumentKind) -> Iterator[Finding]:
-    """The error of a document that is refused, and the warnings about one that is not."""
+    """Yield the error of a document that is refused, and the warnings about one that is not."""
     error = error_in(text, kind)
     if error is not None:
         yield error
@@ -119,7 +119,7 @@ def findings_in(text: str, kind: DocumentKind) -> Iterator[Finding]:
 
 
 def error_in(text: str, kind: DocumentKind) -> Finding | None:
-    """Why a document is refused, and where it is wrong; None where it is valid."""
+    """Why a document is refused, and if it is wrong; None if it is valid."""
     fault = diagnose(text, kind=kind)
     if fault is None:
         return None
@@ -153,7 +153,7 @@ def _refused_for_its_use(document: Document) -> str | None:
 
 
 def text_of(file: Path) -> str:
-    """Read a file; - is stdin. Exit with a sentence where it cannot be read."""
+    """Read a file; - is stdin. Exit with a sentence if it cannot be read."""
     try:
         return sys.stdin.read() if str(file) == "-" else file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -155,7 +155,7 @@ def simulate(
 
 
 def decision_text(told: Mapping[str, Any]) -> Iterator[str]:
-    """One decision for people, line by line."""
+    """Yield one decision for people, line by line."""
     layer = layer_name(told["layer"])
     matched = [MatchedStatement(said["policy"], said["sid"], said["index"]) for said in told["matched"]]
     by = f" by {' and '.join(statement_name(each) for each in matched)} ({layer})" if matched else ""
@@ -251,12 +251,12 @@ def _source(policy: PrincipalPolicy) -> Source:
 
 
 def _read(files: Sequence[Path], kind: DocumentKind) -> tuple[Source, ...]:
-    """The policies in these files, named by them. Raises InvalidInput."""
+    """Return the policies in these files, named by them. Raises InvalidInput."""
     return tuple(given_policy(text_of(file), name=str(file), kind=kind) for file in files)
 
 
 def _context(pairs: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """The condition keys of the request; a key that comes several times has several values.
+    """Return the condition keys of the request; a key that comes several times has several values.
 
     AWS's reference says which keys are multivalued, and so does a key that comes several times.
     """

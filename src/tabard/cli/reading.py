@@ -59,7 +59,7 @@ def system_or_stopped(
 
 @contextmanager
 def audit_of(source: "SystemClient | DataDir") -> Iterator[Audit]:
-    """The audit of a running system, or of a stopped one. Raises StoreUnavailable."""
+    """Yield the audit of a running system, or of a stopped one. Raises StoreUnavailable."""
     if isinstance(source, DataDir):
         with audit_reader(source) as reader:
             yield reader

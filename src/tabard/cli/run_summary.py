@@ -33,7 +33,7 @@ class Counted:
     is_complete: bool = True
 
     def in_words(self) -> str:
-        """The counts: allowed, denied and not offered always, the other outcomes where there are any."""
+        """Return the counts: allowed, denied and not offered always, the other outcomes if there are any."""
         named: list[Outcome] = ["allowed", *DENIED]
         named += [other for other in get_args(Outcome) if other not in named and self.outcomes[other]]
         counts = ", ".join(f"{self.outcomes[each]} {each.replace('_', ' ')}" for each in named)
@@ -41,10 +41,10 @@ class Counted:
 
 
 def summary_lines(client: SystemClient, instance_id: str, *, audit_options: str | None) -> Iterator[str]:
-    """Yield the lines of the summary; one line that says why there is none where the audit cannot be read.
+    """Yield the lines of the summary; one line that says why there is none if the audit cannot be read.
 
     Args:
-        audit_options: those by which `tabard audit` finds the system; None where it ends with the run.
+        audit_options: those by which `tabard audit` finds the system; None if it ends with the run.
     """
     audit = SystemAudit(client)
     try:

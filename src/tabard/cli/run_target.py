@@ -26,7 +26,7 @@ class Target:
 
     hidden: folders of the system's on this machine, which the instance does not see.
     origin: whether this run started the system; empty for a system that the user's AWS settings name.
-    audit_options: by these `tabard audit` finds the system; None where the system ends with the run.
+    audit_options: by these `tabard audit` finds the system; None if the system ends with the run.
     """
 
     client: SystemClient

@@ -32,7 +32,7 @@ ProfileOption = Annotated[
 
 
 def running_system(data_dir: Path | None) -> RunningSystem:
-    """Find the running system. Exit with a sentence where none is running."""
+    """Find the running system. Exit with a sentence if none is running."""
     found = find_running(data_dir)
     system = describe(found) if found is not None else None
     if system is None:

@@ -59,14 +59,14 @@ def form_of(field: FieldInfo) -> OptionForm:
 
 
 def bounds_text(field: FieldInfo) -> str:
-    """The bounds of a number or of a duration; empty where it has none."""
+    """Return the bounds of a number or of a duration; empty if it has none."""
     least = next((_text(field, each.ge) for each in field.metadata if isinstance(each, Ge)), "")
     most = next((_text(field, each.le) for each in field.metadata if isinstance(each, Le)), "")
     return f"{least} to {most}" if least and most else f"at least {least}" if least else ""
 
 
 def default_text(field: FieldInfo) -> str:
-    """The default, as an operator would write it; empty where there is none."""
+    """Return the default, as an operator would write it; empty if there is none."""
     if field.default_factory is not None:
         return "$XDG_DATA_HOME/tabard, else ~/.local/share/tabard"
     default = field.default
@@ -76,13 +76,13 @@ def default_text(field: FieldInfo) -> str:
 
 
 def duration_of(field: FieldInfo) -> DurationIn | None:
-    """How the setting is read as a duration; None where it is none."""
+    """How the setting is read as a duration; None if it is none."""
     readers = (each.func for each in field.metadata if isinstance(each, BeforeValidator))
     return next((each for each in readers if isinstance(each, DurationIn)), None)
 
 
 def kind_of(field: FieldInfo) -> object:
-    """The type of a value, without the None of a setting that may be unset."""
+    """Return the type of a value, without the None of a setting that may be unset."""
     kind: Any = next(
         (each for each in get_args(field.annotation) if each is not type(None)), field.annotation
     )

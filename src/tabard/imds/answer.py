@@ -31,7 +31,7 @@ class MetadataAnswer(msgspec.Struct, frozen=True, kw_only=True):
         return f"Answer({self.status})"
 
     def to_bytes(self, *, now: datetime, is_head: bool = False) -> bytes:
-        """The whole answer; of one to HEAD without its body. EC2 closes the connection after each."""
+        """Return the whole answer; of one to HEAD without its body. EC2 closes the connection after each."""
         more = "".join([f"{name}: {value}\r\n" for name, value in self.headers])
         head = (
             f"HTTP/1.1 {self.status} {_reason(self.status)}\r\nContent-Type: {self.content_type}\r\n{more}"
@@ -66,7 +66,7 @@ def _reason(status: int) -> str:
 
 
 def _page(status: int) -> bytes:
-    """The body with which EC2 answers every error."""
+    """Return the body with which EC2 answers every error."""
     title = f"{status} - {_reason(status)}"
     return (
         '<?xml version="1.0" encoding="iso-8859-1"?>\n'

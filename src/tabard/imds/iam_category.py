@@ -22,7 +22,7 @@ _NOT_FOUND = f"Instance Profile {{}} cannot be found. {_SEE}"
 def iam(
     instance: DesiredInstance, instance_profile: DesiredInstanceProfile, credentials: CredentialsView
 ) -> Mapping[str, Node] | None:
-    """The category of an instance with an instance profile; None where it holds no role and never did.
+    """Return the category of an instance with an instance profile; None if it holds no role and never did.
 
     AWS: "The role has been removed from the instance profile": then `info` is there and says so, as it is and
     does for an instance profile that was deleted. One that was associated without a role has no `iam`

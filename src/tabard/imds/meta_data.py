@@ -56,7 +56,7 @@ _Category: TypeAlias = Callable[[DesiredInstance, CredentialsView], _NodeIfAny]
 
 
 def _plainly(tell: Callable[[DesiredInstance], str]) -> _Category:
-    """A category that is one value of the facts."""
+    """Return a category that is one value of the facts."""
     return lambda instance, _: text(tell(instance))
 
 
@@ -174,7 +174,7 @@ def _spot(instance: DesiredInstance, _: CredentialsView) -> _NodeIfAny:
 
 
 def _readable(tags: Iterable[InstanceTag]) -> list[InstanceTag]:
-    """The tags that can be a path, in the order of their keys.
+    """Return the tags that can be a path, in the order of their keys.
 
     AWS: "Instance tag keys can't include spaces or /, and can't comprise only . (one period), .. (two
     periods), or _index". https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/work-with-tags-in-IMDS.html

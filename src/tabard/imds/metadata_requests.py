@@ -23,7 +23,7 @@ class MetadataRequests:
 
 
 def kind_of(path: str) -> str:
-    """The kind of a metadata path: `token`, `credentials`, `identity` or `other`."""
+    """Return the kind of a metadata path: `token`, `credentials`, `identity` or `other`."""
     if path == TOKEN_PATH:
         return "token"
     if path == container.PATH or "/security-credentials" in path:

@@ -40,29 +40,29 @@ class Labeled(dict[str, Node]):
 
 
 def text(value: str) -> Value:
-    """A plain value."""
+    """Return a plain value."""
     return partial(plain, value)
 
 
 def json_object(members: Mapping[str, str]) -> Content:
-    """A JSON object of texts in EC2's own layout, `  "Code" : "Success",`, as text/plain."""
+    """Return a JSON object of texts in EC2's own layout, `  "Code" : "Success",`, as text/plain."""
     # Not json.dumps with an indent: it runs in pure Python and took a fifth of a credentials read.
     lines = [f"  {_json(name)} : {_json(value)}" for name, value in members.items()]
     return plain("{\n" + ",\n".join(lines) + "\n}")
 
 
 def json_line(value: object) -> Content:
-    """A JSON value on one line, as EC2 writes notices."""
+    """Return a JSON value on one line, as EC2 writes notices."""
     return plain(json.dumps(value, ensure_ascii=False))
 
 
 def plain(value: str) -> Content:
-    """A document of plain text."""
+    """Return a document of plain text."""
     return Content(value.encode())
 
 
 def listing(directory: Mapping[str, Node]) -> Content:
-    """The names in a directory, a line each; those that can be entered end with a slash."""
+    """Return the names in a directory, a line each; those that can be entered end with a slash."""
     return plain("\n".join(_shown(name, node) for name, node in directory.items()))
 
 

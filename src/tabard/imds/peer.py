@@ -29,7 +29,7 @@ _ANSWER_TIMEOUT_SECONDS = 1.0
 
 
 def uid_of_peer(*, peer: Address, own: Address) -> int | None:
-    """The user id that owns the socket at `peer` of the IPv4 connection to `own`; None where nobody can tell.
+    """Return the uid of the socket at `peer` of the IPv4 connection to `own`; None if it is unknown.
 
     The uid of a socket is that of the process which made it and never changes.
     """

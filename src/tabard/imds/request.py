@@ -35,7 +35,7 @@ class MetadataRequest(msgspec.Struct, frozen=True, kw_only=True):
         return f"MetadataRequest({self.method} {self.path})"
 
     def values(self, name: bytes) -> list[str]:
-        """Every value of a header, by its name in lower case."""
+        """Return every value of a header, by its name in lower case."""
         return [value.decode("latin-1") for known, value in self.headers if known == name]
 
 

@@ -60,7 +60,7 @@ class MetadataServer:
         pace: RateLimit | None = None,
         limits: ConnectionLimits = DEFAULT_LIMITS,
     ) -> None:
-        """Args: token_key: of the metadata tokens, a new one where none is given;
+        """Args: token_key: of the metadata tokens, a new one if none is given;
         container_token: what opens the container credentials; None: there are none."""
         self._source = source
         self._clock = clock
@@ -90,7 +90,7 @@ class MetadataServer:
         return f"http://{self._hosts[0]}" if self._hosts else ""
 
     async def start(self, *listeners: socket.socket) -> None:
-        """Listen on bound TCP sockets, or on a free port of 127.0.0.1 where none is given."""
+        """Listen on bound TCP sockets, or on a free port of 127.0.0.1 if none is given."""
         listeners = listeners or (socket.create_server(("127.0.0.1", 0)),)
         self._hosts = tuple(name for listener in listeners for name in _names_of(listener))
         self._acceptors = tuple(Acceptor(listener, self._gate.take, self._pace) for listener in listeners)

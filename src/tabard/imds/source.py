@@ -51,7 +51,7 @@ class CredentialSource(Protocol):
         """Return the edge's latest facts about the instance."""
 
     def identity(self) -> GetInstanceIdentityResult | None:
-        """The signed identity document; None where the edge has not given it yet."""
+        """Return the signed identity document; None if the edge has not given it yet."""
 
     def credentials(self, role_delivery: RoleDelivery) -> CredentialsView:
-        """The session for reads without a metadata token ("1.0") or with one ("2.0")."""
+        """Return the session for reads without a metadata token ("1.0") or with one ("2.0")."""

@@ -26,7 +26,7 @@ _End = tuple[int, int]
 
 
 def parse_ttl_seconds(text: str) -> int | None:
-    """The lifetime a caller asks for, 0 to 21,600 seconds; None where the header says anything else.
+    """Return the lifetime a caller asks for, 0 to 21,600 seconds; None if the header says anything else.
 
     AWS: "a minimum of one second and a maximum of six hours". 0 gives a token that has ended already:
     observed on EC2.
@@ -56,12 +56,12 @@ class MetadataTokens:
         self._last_valid: tuple[str, _End] | None = None
 
     def issue(self, *, ttl_seconds: int, now: ClockReading) -> str:
-        """A token valid for `ttl_seconds` from `now`, by the boot-time clock and by the wall clock."""
+        """Return a token valid for `ttl_seconds` from `now`, by the boot-time clock and by the wall clock."""
         end = _milliseconds(Deadline.after(now, ttl_seconds))
         return self._seal(_encoded(end) + secrets.token_bytes(_NONCE_BYTES))
 
     def remaining_seconds(self, token: str, *, now: ClockReading) -> int | None:
-        """Whole seconds that the token is still good for, at least 1; None where it is not valid here."""
+        """Whole seconds that the token is still good for, at least 1; None if it is not valid here."""
         if len(token) != _TEXT_LENGTH or not token.isascii():
             return None
         end = self._end_of(token)

@@ -67,7 +67,7 @@ class Histogram:
 
 
 def key_of(family: Family, labels: Labels) -> bytes:
-    """The key of a series in a page. Raises ValueError for another number of labels than the family has."""
+    """Return the key of a series in a page. Raises ValueError for a wrong number of labels."""
     if len(labels) != len(family.labels):
         raise ValueError(f"{family.name} has the labels {', '.join(family.labels) or 'none'}")
     return msgspec.json.encode((family.name, *labels))

@@ -44,7 +44,7 @@ _KEYS = msgspec.json.Decoder(tuple[str, ...])
 
 
 def exposition(pages: Iterable[MetricsPage], seen: SystemSeen) -> bytes:
-    """The answer to `GET /metrics`."""
+    """Return the answer to `GET /metrics`."""
     sums = summed(pages)
     for family, labels, value in _states(seen):
         sums.setdefault(family, {})[labels] = (value,)
@@ -71,7 +71,7 @@ def summed(pages: Iterable[MetricsPage]) -> Sums:
 
 @lru_cache(maxsize=4 * MOST_SERIES)
 def _read(key: bytes, cells: int) -> tuple[Family, Labels] | None:
-    """The family and the labels of a series; None for what is not in our table."""
+    """Return the family and the labels of a series; None for what is not in our table."""
     try:
         name, *labels = _KEYS.decode(key)
     except (msgspec.DecodeError, ValueError):
@@ -85,7 +85,7 @@ def _read(key: bytes, cells: int) -> tuple[Family, Labels] | None:
 
 
 def _states(seen: SystemSeen) -> Iterable[tuple[Family, Labels, float]]:
-    """The gauges: as things are now."""
+    """Yield the gauges: as things are now."""
     yield BUILD_INFO, (version("tabard"),), 1
     for name, expiry in seen.expiries().items():
         yield CERTIFICATE_EXPIRY, (name,), expiry
@@ -137,6 +137,6 @@ def _metric(family: Family, series: Mapping[Labels, Values]) -> Metric:
 
 
 def _buckets(family: Family, values: Values) -> Sequence[tuple[str, float]]:
-    """The buckets as Prometheus has them: each counts everything up to its bound."""
+    """Return the buckets as Prometheus has them: each counts everything up to its bound."""
     bounds = (*(str(bound) for bound in family.buckets), "+Inf")
     return list(zip(bounds, accumulate(values[:-1]), strict=True))

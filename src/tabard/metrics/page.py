@@ -54,16 +54,16 @@ class MetricsPage:
 
     @classmethod
     def private(cls) -> Self:
-        """A page that no other process reads."""
+        """Return a page that no other process reads."""
         return cls(mmap.mmap(-1, PAGE_BYTES))
 
     @classmethod
     def of(cls, descriptor: int) -> Self:
-        """The page under a descriptor, which may be closed afterwards."""
+        """Return the page under a descriptor, which may be closed afterwards."""
         return cls(mmap.mmap(descriptor, PAGE_BYTES))
 
     def place(self, key: bytes, cells: int) -> int:
-        """The first cell of a series; it is made where it is missing. Scrap where there is no room."""
+        """Return the first cell of a series; it is made if it is missing. Scrap if there is no room."""
         known = self._places.get(key)
         if known is not None and known[1] == cells:
             return known[0]
@@ -80,7 +80,7 @@ class MetricsPage:
         return int(used)
 
     def series(self) -> Iterator[Series]:
-        """Every series that reads well."""
+        """Yield every series that reads well."""
         for key, first, cells in self._entries():
             yield Series(key, tuple(self.cells[first : first + cells]))
 
@@ -98,7 +98,7 @@ class MetricsPage:
         _SEAL.pack_into(self._memory, _COUNTS.size, len(report), zlib.crc32(report))
 
     def read_report(self) -> bytes | None:
-        """The report; None where there is none, or it is being written just now."""
+        """Return the report; None if there is none, or it is being written just now."""
         length, checksum = _SEAL.unpack_from(self._memory, _COUNTS.size)
         if not 0 < length <= REPORT_BYTES:
             return None
@@ -115,7 +115,7 @@ class MetricsPage:
 
 
 def new_page_descriptor() -> int:
-    """A descriptor of an empty page, for a child to inherit. Its memory is used as it is written to."""
+    """Return a descriptor of an empty page, for a child to inherit. It takes memory as it fills."""
     if sys.platform == "linux":
         descriptor = os.memfd_create("tabard-metrics", os.MFD_CLOEXEC)
     else:
@@ -126,7 +126,7 @@ def new_page_descriptor() -> int:
 
 
 def inherited_page(descriptor: int | None) -> MetricsPage:
-    """The page under a descriptor, which is closed; a private page where there is none."""
+    """Return the page under a descriptor, which is closed; a private page if there is none."""
     if descriptor is None:
         return MetricsPage.private()
     try:

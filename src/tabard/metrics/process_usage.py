@@ -15,7 +15,7 @@ _PAGE_BYTES = resource.getpagesize()
 
 
 def usage_of(pid: int, *, proc: Path = PROC) -> ProcessUsage:
-    """The usage of a process; zeros where it ended, or is not ours to look at."""
+    """Return the usage of a process; zeros where it ended, or is not ours to look at."""
     folder = proc / str(pid)
     count, limit, resident_bytes = 0, 0, 0
     with suppress(OSError, ValueError, IndexError):

@@ -12,7 +12,7 @@ DESCRIPTORS_SCARCE_AT: Final = 0.9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessUsage:
-    """What the kernel says about a process; 0 where it does not say it."""
+    """What the kernel says about a process; 0 if it does not say it."""
 
     open_descriptors: int = 0
     descriptor_limit: int = 0
@@ -29,7 +29,7 @@ class ProcessSeen:
     """One process, alive or not.
 
     `reports`: whether it is a process of ours, which reports every second. `answered`: whether another
-    program's process answered when it was asked; None where it was not asked.
+    program's process answered when it was asked; None if it was not asked.
     """
 
     name: str
@@ -43,7 +43,7 @@ class ProcessSeen:
 
     @property
     def own_report(self) -> ProcessReport | None:
-        """Its report; None where the last one is a predecessor's."""
+        """Its report; None if the last one is a predecessor's."""
         return self.report if self.report is not None and self.report.pid == self.pid else None
 
     def state_in_words(self, *, now_monotonic_seconds: float) -> str:

@@ -58,7 +58,7 @@ def write_report(page: MetricsPage, report: ProcessReport) -> None:
 
 
 def read_report(page: MetricsPage) -> ProcessReport | None:
-    """The last report; None where there is none, or none that reads well just now."""
+    """Return the last report; None if there is none, or none that reads well just now."""
     written = page.read_report()
     try:
         return None if written is None else _DECODER.decode(written)
@@ -74,5 +74,5 @@ async def report_forever(page: MetricsPage, report: Callable[[], ProcessReport])
 
 
 def bare_report(state: State, *, pid: int, clock: Clock) -> ProcessReport:
-    """The report of a process that has no more to say than its state."""
+    """Return the report of a process that has no more to say than its state."""
     return ProcessReport(pid=pid, state=state, at_monotonic_seconds=clock.monotonic_seconds())

@@ -25,7 +25,7 @@ class SystemSeen:
     now_monotonic_seconds: float
 
     def state_of(self, process: ProcessSeen) -> str:
-        """The state of a process in words."""
+        """Return the state of a process in words."""
         return process.state_in_words(now_monotonic_seconds=self.now_monotonic_seconds)
 
     def age_of(self, snapshot: SnapshotReport) -> float:
@@ -43,7 +43,7 @@ class SystemSeen:
 
 
 def system_health(seen: SystemSeen) -> dict[str, object]:
-    """The health as it is answered; `status` is `ok`, `degraded` or `refusing`.
+    """Return the health as it is answered; `status` is `ok`, `degraded` or `refusing`.
 
     Refusing: no edge serves requests, or one refuses them. Degraded: anything else is amiss; `reasons` says
     what.
@@ -111,7 +111,7 @@ def _reasons(seen: SystemSeen, process: ProcessSeen) -> list[str]:
 
 
 def _shown(seen: SystemSeen, process: ProcessSeen) -> dict[str, object]:
-    """One process in the answer."""
+    """Return one process in the answer."""
     shown: dict[str, object] = {
         "name": process.name,
         "state": seen.state_of(process),

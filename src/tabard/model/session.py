@@ -22,7 +22,7 @@ class InstanceFacts:
 class Session:
     """The content of a sealed session token. Times are whole seconds, aware, UTC.
 
-    `session_policies` are documents; `session_policy_arns` name managed policies, read anew at each request.
+    `session_policies` are documents; `session_policy_arns` name managed policies, read again at each request.
     `transitive_tag_keys` are those of `tags` that later sessions of this one inherit. `instance` is None for
     a session of AssumeRole. `secret_access_key` signs requests. It leaves the process only inside the sealed
     token and in the one answer that contains the new session.

@@ -27,7 +27,7 @@ AddressRange = tuple[int, int, int]
 
 
 def parse_number(text: str) -> Decimal | None:
-    """An integer or decimal value."""
+    """Return an integer or decimal value."""
     return Decimal(text) if len(text) <= 64 and _NUMBER.fullmatch(text) else None
 
 
@@ -73,7 +73,7 @@ def _zone_minutes(zone: str) -> int | None:
 
 
 def parse_address_range(text: str) -> AddressRange | None:
-    """A CIDR range, or one address: "IAM uses the default prefix value of /32" (/128 for IPv6).
+    """Return a CIDR range, or one address: "IAM uses the default prefix value of /32" (/128 for IPv6).
 
     An IPv4-mapped IPv6 range or address counts as the IPv4 range or address.
     """
@@ -102,7 +102,7 @@ def parse_address(text: str) -> tuple[int, int] | None:
 
 
 def parse_base64(text: str) -> bytes | None:
-    """The bytes that a base64 text stands for."""
+    """Return the bytes that a base64 text stands for."""
     try:
         return base64.b64decode(text, validate=True)
     except ValueError:

@@ -26,7 +26,7 @@ _Pattern = Sequence[str | _Piece]
 
 
 def can_be(resource: str, arn_format: str, *, variables: bool) -> bool:
-    """Whether some ARN of this format (`arn:${Partition}:s3:::${BucketName}`) fits a policy's resource.
+    """Return whether any ARN of a format (`arn:${Partition}:s3:::${BucketName}`) fits a policy's resource.
 
     Args:
         variables: whether `${…}` in the resource means something; it may then stand for anything.

@@ -37,7 +37,7 @@ class Variable:
         return self.written[2:-1].partition(",")[0].strip()
 
     def value(self, values: Values) -> str | None:
-        """The text it stands for; None where the request has no such key, or the key is multivalued.
+        """Return the text it stands for; None if the request has no such key, or the key is multivalued.
 
         AWS: "You can't use a multivalued condition key as a variable."
         """
@@ -90,7 +90,7 @@ def _token(match: re.Match[str], *, wildcards: bool) -> Token:
 
 
 def joined(found: Iterable[Token]) -> tuple[Token, ...]:
-    """The same pattern with neighboring literals as one."""
+    """Return the same pattern with neighboring literals as one."""
     merged: list[Token] = []
     for token in found:
         if isinstance(token, str) and merged and isinstance(merged[-1], str):
@@ -101,7 +101,7 @@ def joined(found: Iterable[Token]) -> tuple[Token, ...]:
 
 
 def substitute(pattern: Sequence[Token], values: Values) -> tuple[Token, ...] | None:
-    """The pattern with every variable's value as literal text; None where one has no value."""
+    """Return the pattern with every variable's value as literal text; None if one has no value."""
     found: list[Token] = []
     for token in pattern:
         if isinstance(token, Variable):
@@ -115,7 +115,7 @@ def substitute(pattern: Sequence[Token], values: Values) -> tuple[Token, ...] | 
 
 
 def has_variables(pattern: Sequence[Token]) -> bool:
-    """Whether any token is a variable."""
+    """Return whether any token is a variable."""
     return any(isinstance(token, Variable) for token in pattern)
 
 
@@ -139,11 +139,11 @@ class _Gapped:
         self._any = 0
 
     def at(self, text: str, start: int) -> bool:
-        """Whether the text from `start` on begins with this; enough characters are there."""
+        """Return whether the text from `start` on begins with this; enough characters are there."""
         return all(text.startswith(piece, start + offset) for offset, piece in self._pieces)
 
     def find(self, text: str, start: int, end: int) -> int:
-        """The leftmost place between `start` and `end`, or -1."""
+        """Return the leftmost place between `start` and `end`, or -1."""
         masks = self._masks
         if masks is None:
             masks = self._prepare()
@@ -175,7 +175,7 @@ def _stretch(pattern: Sequence[Token]) -> "str | _Gapped":
 
 
 def matcher(pattern: Sequence[Token]) -> Callable[[str], bool]:
-    """The test of a pattern without variables against a whole text."""
+    """Return the test of a pattern without variables against a whole text."""
     stretches: list[list[Token]] = [[]]
     for token in pattern:
         if token is Wildcard.MANY:
@@ -234,7 +234,7 @@ def _in_order(
 
 
 def contextual(pattern: Sequence[Token]) -> Callable[[str, Values], bool]:
-    """The test of any pattern; a variable without a value matches nothing.
+    """Return the test of any pattern; a variable without a value matches nothing.
 
     AWS: "the resource that includes a policy variable with no value will not match any resource"
     """

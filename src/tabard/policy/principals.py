@@ -51,7 +51,7 @@ class PrincipalMatch:
         return Reach.NOBODY
 
     def names_wholly(self, principal: PolicyPrincipal) -> bool:
-        """Whether the principal, its role and its account are all named, as NotPrincipal with Deny asks.
+        """Return whether principal, role and account are all named, as NotPrincipal with Deny requires.
 
         AWS: "you must also specify the account ARN of the not-denied principal"; "include both the ARN for a
         role and the ARN for the account containing that role".

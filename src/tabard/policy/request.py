@@ -22,7 +22,7 @@ class RequestContext(NamedTuple):
 
     @classmethod
     def of(cls, keys: Mapping[str, str | tuple[str, ...] | list[str]]) -> "RequestContext":
-        """A context from keys in any case: a text is of a single-valued key, a list of a multivalued one."""
+        """Return a context from keys in any case: a string is a single value, a list several."""
         return cls(
             {
                 key.lower(): (value,) if isinstance(value, str) else Multivalued(value)
@@ -31,7 +31,7 @@ class RequestContext(NamedTuple):
         )
 
     def get(self, key: str) -> tuple[str, ...] | None:
-        """The values of a condition key, named in any case; None where the request has no such key."""
+        """Return the values of a condition key, named in any case; None if the request has no such key."""
         return self.values.get(key.lower())
 
 

@@ -129,7 +129,7 @@ def _text(value: object) -> str:
 
 
 def _texts(value: object) -> tuple[str, ...]:
-    """One string, or a list of strings: "If only one value is included, the brackets are optional." """
+    """Return a string or a list of strings: "If only one value is included, the brackets are optional." """
     if isinstance(value, list):
         return tuple(_text(item) for item in value)
     return (_text(value),)

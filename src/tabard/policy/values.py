@@ -22,7 +22,7 @@ Values = Mapping[str, tuple[str, ...]]
 
 
 def is_multivalued(found: tuple[str, ...]) -> bool:
-    """Whether only ForAllValues and ForAnyValue can compare these values.
+    """Return whether only ForAllValues and ForAnyValue can compare these values.
 
     INVARIANT: fails closed. Several values are never taken for the one value of a single-valued key.
     AWS: "Multivalued context keys require a condition set operator."

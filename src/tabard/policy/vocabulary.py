@@ -79,7 +79,7 @@ MULTIVALUED_GLOBAL_KEYS = (
 class Action:
     """One action: `name` without its service, the formats of the ARNs that it may be about, and its own keys.
 
-    `resources` is empty where the action has no resource and is allowed on `*` alone. `keys` are those of its
+    `resources` is empty if the action has no resource and is allowed on `*` alone. `keys` are those of its
     service's condition keys (lower case, without the service) that its requests may have; None: not told.
     """
 
@@ -88,7 +88,7 @@ class Action:
     keys: frozenset[str] | None = None
 
     def may_have(self, key: str) -> bool:
-        """Whether a request of this action may have this condition key of its service."""
+        """Return whether a request of this action may have this condition key of its service."""
         name = key.lower().partition(":")[2]
         return self.keys is None or name in self.keys or f"{name.partition('/')[0]}/" in self.keys
 
@@ -105,26 +105,26 @@ class Vocabulary:
     multivalued: frozenset[str] = field(default=frozenset(), repr=False)
 
     def action(self, name: str) -> Action | None:
-        """The action `service:Name`, whatever the case of its letters."""
+        """Return the action `service:Name`, whatever the case of its letters."""
         service, _, action = name.lower().partition(":")
         return self.actions.get(service, {}).get(action)
 
     def knows_key(self, key: str) -> bool:
-        """Whether a request may have this condition key."""
+        """Return whether a request may have this condition key."""
         lowered = key.lower()
         return lowered in self.keys or f"{lowered.partition('/')[0]}/" in self.keys
 
     def is_multivalued(self, key: str) -> bool:
-        """Whether AWS documents this condition key as multivalued."""
+        """Return whether AWS documents this condition key as multivalued."""
         return key.lower() in self.multivalued
 
     def action_like(self, service: str, name: str) -> str | None:
-        """The action of this service whose name is nearest."""
+        """Return the action of this service whose name is nearest."""
         actions = self.actions[service]
         near = get_close_matches(name.lower(), actions, n=1)
         return f"{service}:{actions[near[0]].name}" if near else None
 
     def key_like(self, key: str) -> str | None:
-        """The condition key nearest to this one; of one with a tag's name the part before it."""
+        """Return the condition key nearest to this one; of one with a tag's name the part before it."""
         near = get_close_matches(key.lower(), self.keys, n=1, cutoff=0.75)
         return self.keys[near[0]] if near else None

@@ -11,7 +11,7 @@ from tabard.processes.isolation import LAUNCH_FILE
 from tabard.processes.log_file import open_log
 from tabard.processes.spec import ChildSpec
 
-# The interval of polling the child where there is no pidfd (macOS).
+# The interval of polling the child if there is no pidfd (macOS).
 POLL_SECONDS = 0.1
 
 

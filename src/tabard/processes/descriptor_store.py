@@ -164,7 +164,7 @@ class DescriptorStoreClient:
             _send(self._store, _DROP, _NO_QUESTION, name)
 
     def all(self) -> Iterator[Record]:
-        """Every record that arrives whole, by name; its descriptors are copies. Waits up to ten minutes."""
+        """Yield every complete record by name, with copies of its descriptors. Waits up to ten minutes."""
         after = ""
         with suppress(OSError, ValueError):
             while (record := self._next(after)) is not None:

@@ -17,12 +17,12 @@ class SharedMark:
 
     @classmethod
     def private(cls) -> Self:
-        """A mark that no other process sees."""
+        """Return a mark that no other process sees."""
         return cls(mmap.mmap(-1, _BYTES))
 
     @classmethod
     def at(cls, path: Path) -> Self:
-        """The mark in a file of mode 0600, which is made where it is missing. Raises OSError."""
+        """Return the mark in a file of mode 0600, which is made if it is missing. Raises OSError."""
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             os.ftruncate(descriptor, _BYTES)
@@ -31,7 +31,7 @@ class SharedMark:
             os.close(descriptor)
 
     def value(self) -> int:
-        """The present number; two that differ have a change between them."""
+        """Return the present number; two that differ have a change between them."""
         return self._cell[0]
 
     def change(self) -> None:

@@ -62,7 +62,7 @@ class Performed(Generic[R]):
     """An operation that Tabard performs.
 
     `actions`: the IAM actions that `checks` may check, if they are not just the one with the same name.
-    `name`: the operation's name at AWS; that of `perform` in AWS's spelling where it is left out.
+    `name`: the operation's name at AWS; that of `perform` in AWS's spelling if it is left out.
     """
 
     request: type[R]

@@ -53,7 +53,7 @@ _NONE: Mapping[Any, Any] = MappingProxyType({})
 
 
 def _nothing() -> Mapping[Any, Any]:
-    """A factory, because Python 3.11 refuses a mapping as the default of a field."""
+    """Return a factory, because Python 3.11 refuses a mapping as the default of a field."""
     return _NONE
 
 
@@ -245,6 +245,6 @@ class Snapshot:
 
 
 def default_text(policy: ManagedPolicy) -> PolicyText:
-    """The default version of a managed policy."""
+    """Return the default version of a managed policy."""
     version = policy.default_version
     return PolicyText(policy.arn, version.document, version.version_id)

@@ -34,7 +34,7 @@ class LaunchInstance(Protocol):
 
 @pytest.fixture(scope="session")
 def tabard_system(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[TabardSystem]":
-    """A Tabard system of this test session. At first it contains only its IAM user `admin`."""
+    """Return a Tabard system of this test session. At first it contains only its IAM user `admin`."""
     from tabard.edge.upstreams.embedded_stores import EmbeddedStoresNotInstalled, require_embedded_stores
 
     try:

@@ -10,7 +10,7 @@ from botocore.loaders import Loader
 
 @cache
 def regions_of(partition: str) -> frozenset[str]:
-    """The regions of a partition: `aws`, `aws-cn`, `aws-us-gov`, …"""
+    """Return the regions of a partition: `aws`, `aws-cn`, `aws-us-gov`, …"""
     partitions = Loader().load_data("endpoints")["partitions"]
     return frozenset(
         region for each in partitions if each["partition"] == partition for region in each["regions"]

@@ -67,7 +67,7 @@ def parse_allowed(texts: Iterable[str]) -> tuple[AllowedAddress, ...]:
 
 
 def parse_allowed_text(text: str) -> tuple[AllowedAddress, ...]:
-    """The same of one text, in which commas or white space separate them. Raises ValueError."""
+    """Return the same of one text, in which commas or white space separate them. Raises ValueError."""
     return parse_allowed(one for one in re.split(r"[,\s]+", text) if one)
 
 

@@ -74,7 +74,7 @@ def _size(self: _Size, item: object) -> int | None:
 
 
 def _typed(operand: _Operand, item: object) -> tuple[str | None, Any]:
-    """Return the type and the value of an operand; the type is None where it is absent or has no size."""
+    """Return the type and the value of an operand; the type is None if it is absent or has no size."""
     value = operand.expr(item)
     get_type: Callable[[object], str | None] | None = getattr(operand, "get_type", None)
     if get_type is None:

@@ -35,7 +35,7 @@ def on_no_table(action: str) -> Checks:
 
 
 def on_table(action: str) -> Checks:
-    """An operation on the table itself.
+    """Return an operation on the table itself.
 
     Differs: tables have no resource-based policies and no tags; CreateTable with either is refused.
     """
@@ -150,7 +150,7 @@ def refuse_unreadable_keys(allowed: Iterable[Check]) -> None:
 
 
 def tables_in(arguments: Input, place: Place) -> frozenset[Table]:
-    """The tables (and the index, for a Query) whose partition keys the checks need to know."""
+    """Return the tables (and the index, for a Query) whose partition keys the checks need to know."""
     named: list[Value | None] = [arguments["TableName"]] if "TableName" in arguments else []
     if "RequestItems" in arguments:
         named.extend(requests_by_table(arguments, place))
@@ -173,7 +173,7 @@ def _transacted(arguments: Input) -> Iterator[tuple[str, Input]]:
 
 
 def _written(writes: Value) -> Iterator[Value]:
-    """The item or key of each write of a batch. Raises ValidationException: a write that is none, or two."""
+    """Yield the item or key of each write of a batch. Raises ValidationException: not exactly one write."""
     for write in writes if isinstance(writes, list) else ():
         ((kind, request),) = write.items() if isinstance(write, dict) and len(write) == 1 else (("", None),)
         if not isinstance(request, dict):

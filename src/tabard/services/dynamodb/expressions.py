@@ -59,7 +59,7 @@ class Token:
 
 
 def tokens_of(member: str, expression: str) -> Sequence[Token]:
-    """The words of an expression.
+    """Return the words of an expression.
 
     Raises:
         ValidationException: it has a character that no expression of this member can have; it is longer than
@@ -100,7 +100,7 @@ def placeholders_of(arguments: Mapping[str, Value]) -> Mapping[str, str]:
 
 
 def attributes_named(member: str, expression: str, placeholders: Mapping[str, str]) -> Iterator[str]:
-    """The top-level attributes that an expression names, each as often as it does.
+    """Yield the top-level attributes that an expression names, each as often as it does.
 
     Raises:
         ValidationException: it is no expression, or a placeholder stands for nothing.
@@ -126,7 +126,7 @@ def attributes_named(member: str, expression: str, placeholders: Mapping[str, st
 
 
 def resolved(member: str, token: Token, placeholders: Mapping[str, str]) -> str:
-    """The attribute that a name stands for. Raises ValidationException where a placeholder is not defined."""
+    """Return the attribute that a name stands for. Raises ValidationException: an undefined placeholder."""
     if not token.text.startswith("#"):
         return token.text
     name = placeholders.get(token.text)

@@ -104,12 +104,12 @@ def _kind(value: Value | None) -> str:
 
 
 def _text(key: Value | None, name: str) -> str:
-    """The key's value in one spelling; numbers that are equal are the same key."""
+    """Return the key's value in one spelling; numbers that are equal are the same key."""
     return key_text(name, key.get(name) if isinstance(key, dict) else None)
 
 
 def _transacted(items: Value | None) -> Iterator[Input]:
-    """The request within each part of a transaction or a batch of writes."""
+    """Yield the request within each part of a transaction or a batch of writes."""
     for item in items if isinstance(items, list) else ():
         for request in item.values() if isinstance(item, dict) else ():
             if isinstance(request, dict):

@@ -1,6 +1,6 @@
 """The partition keys that a request touches: what `dynamodb:LeadingKeys` holds.
 
-Policies compare it by `ForAllValues`, which is true where there is nothing to compare. So there is always
+Policies compare it by `ForAllValues`, which is true if there is nothing to compare. So there is always
 something: where the partition key cannot be read, or the table is not there, a value that no item has.
 
 A request whose partition key cannot be read is refused, but once it is allowed alone: only then may its
@@ -29,7 +29,7 @@ UNREADABLE_KEY = ("!" * 2049,)
 
 
 def leading_keys(items: Iterable[Value], partition_key: str | None) -> tuple[str, ...]:
-    """The partition key of each item, or key of an item; UNREADABLE_KEY of one that lacks a plain one."""
+    """Return the partition key of each item or key; UNREADABLE_KEY if one has no plain partition key."""
     if partition_key is None:
         return UNKNOWN_KEY
     found: list[str] = []
@@ -39,7 +39,7 @@ def leading_keys(items: Iterable[Value], partition_key: str | None) -> tuple[str
 
 
 def queried_keys(arguments: Input, partition_key: str | None) -> tuple[str, ...]:
-    """The partition key that a Query demands, in an expression or in the legacy form.
+    """Return the partition key that a Query demands, in an expression or in the legacy form.
 
     UNREADABLE_KEY where it demands none, or something else than one value.
 
@@ -63,7 +63,7 @@ def queried_keys(arguments: Input, partition_key: str | None) -> tuple[str, ...]
 
 
 def key_text(name: str, attribute: Value | None) -> str:
-    """The text of a key's value: S as it is, N in one spelling, B in base64.
+    """Return the text of a key's value: S as it is, N in one spelling, B in base64.
 
     Raises:
         ValidationException: it is missing, empty, of two types, or of a type that is no key's.

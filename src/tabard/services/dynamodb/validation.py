@@ -29,7 +29,7 @@ def validate(arguments: Request, permit: Permit) -> None:
 
 
 def _requests(arguments: Request) -> Iterator[Request]:
-    """The request itself, and every request within a batch or a transaction."""
+    """Yield the request itself, and every request within a batch or a transaction."""
     yield arguments
     batches = arguments.get("RequestItems")
     for batch in batches.values() if isinstance(batches, dict) else ():

@@ -14,7 +14,7 @@ class InvalidInstanceIDNotFound(AwsError):
 
     @classmethod
     def among(cls, instance_ids: Sequence[str]) -> "InvalidInstanceIDNotFound":
-        """The error for one or several missing ids, in AWS's grammar."""
+        """Return the error for one or several missing ids, in AWS's grammar."""
         listed = ", ".join(instance_ids)
         return cls(subject=f"IDs '{listed}' do" if len(instance_ids) > 1 else f"ID '{listed}' does")
 
@@ -44,7 +44,7 @@ class InvalidAMIIDNotFound(AwsError):
 
     @classmethod
     def among(cls, image_ids: Sequence[str]) -> "InvalidAMIIDNotFound":
-        """The error for one or several missing ids, in AWS's grammar."""
+        """Return the error for one or several missing ids, in AWS's grammar."""
         several = len(image_ids) > 1
         return cls(image_ids=", ".join(image_ids), plural="s" if several else "", es="" if several else "es")
 
@@ -82,12 +82,12 @@ class InvalidKeyPairNotFound(AwsError):
 
     @classmethod
     def of_name(cls, name: str) -> "InvalidKeyPairNotFound":
-        """The error for a name, in AWS's words."""
+        """Return the error for a name, in AWS's words."""
         return cls(key_pair=f"'{name}'")
 
     @classmethod
     def of_id(cls, key_pair_id: str) -> "InvalidKeyPairNotFound":
-        """The error for an id, in AWS's words."""
+        """Return the error for an id, in AWS's words."""
         return cls(key_pair=f"ID '{key_pair_id}'")
 
 

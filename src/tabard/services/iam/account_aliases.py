@@ -54,7 +54,7 @@ def delete_account_alias(permit: Permit, request: AccountAliasRequest, tx: Trans
 
 
 def list_account_aliases(_permit: Permit, request: PagedRequest, snapshot: Snapshot) -> Output:
-    """Answer the account's alias, if it has one.
+    """Return the account's alias, if it has one.
 
     Raises:
         ValidationError: the marker is not this list's.

@@ -45,7 +45,7 @@ class NamesGroup(Protocol):
 
 
 class MayNameUser(Protocol):
-    """A request about one user, the caller's own where none is named."""
+    """A request about one user, the caller's own if none is named."""
 
     @property
     def user_name(self) -> str | None: ...
@@ -77,41 +77,41 @@ class NamesInstanceProfile(Protocol):
 
 
 def arn_to_be(kind: EntityKind, name: str, facts: Facts, *, path: str | None = None) -> str:
-    """The ARN that an entity of this name would have in the caller's account."""
+    """Return the ARN that an entity of this name would have in the caller's account."""
     return iam_arn(
         partition=facts.partition, account_id=facts.account_id, kind=kind, path=path or "/", name=name
     )
 
 
 def on_everything(action: str) -> Callable[[object, Facts], Sequence[Check]]:
-    """An action without a resource type: it is allowed on `*` or not at all."""
+    """Return an action without a resource type: it is allowed on `*` or not at all."""
     return lambda _request, _facts: (Check(action=action, resource="*"),)
 
 
 def on_role(action: str) -> Callable[[NamesRole, Facts], Sequence[Check]]:
-    """One check on the role that the request names."""
+    """Return one check on the role that the request names."""
     return lambda request, facts: (role_check(action, request.role_name, facts),)
 
 
 def on_group(action: str) -> Callable[[NamesGroup, Facts], Sequence[Check]]:
-    """One check on the group that the request names."""
+    """Return one check on the group that the request names."""
     return lambda request, facts: (_group_check(action, request.group_name, facts),)
 
 
 def on_group_with_policy(action: str) -> Callable[[NamesGroupAndPolicy, Facts], Sequence[Check]]:
-    """One check on the group, with the managed policy as `iam:PolicyARN`."""
+    """Return one check on the group, with the managed policy as `iam:PolicyARN`."""
     return lambda request, facts: (
         _group_check(action, request.group_name, facts, {"iam:policyarn": (request.policy_arn,)}),
     )
 
 
 def on_user(action: str) -> Callable[[NamesUser, Facts], Sequence[Check]]:
-    """One check on the user that the request names."""
+    """Return one check on the user that the request names."""
     return lambda request, facts: (user_check(action, request.user_name, facts),)
 
 
 def on_own_or_named_user(action: str) -> Callable[[MayNameUser, Facts], Sequence[Check]]:
-    """One check on the user that the request names, or on the caller where it names none."""
+    """Return one check on the user that the request names, or on the caller if it names none."""
 
     def checks(request: MayNameUser, facts: Facts) -> Sequence[Check]:
         if request.user_name is not None:
@@ -125,7 +125,7 @@ def on_own_or_named_user(action: str) -> Callable[[MayNameUser, Facts], Sequence
 
 
 def on_policy(action: str) -> Callable[[NamesPolicy, Facts], Sequence[Check]]:
-    """One check on the managed policy that the request names."""
+    """Return one check on the managed policy that the request names."""
 
     def checks(request: NamesPolicy, facts: Facts) -> Sequence[Check]:
         policy = facts.snapshot.managed_policies.get(request.policy_arn)
@@ -136,12 +136,12 @@ def on_policy(action: str) -> Callable[[NamesPolicy, Facts], Sequence[Check]]:
 
 
 def on_instance_profile(action: str) -> Callable[[NamesInstanceProfile, Facts], Sequence[Check]]:
-    """One check on the instance profile that the request names."""
+    """Return one check on the instance profile that the request names."""
     return lambda request, facts: (instance_profile_check(action, request.instance_profile_name, facts),)
 
 
 def role_check(action: str, name: str, facts: Facts, context: Context | None = None) -> Check:
-    """A check on the role of this name."""
+    """Return a check on the role of this name."""
     role = facts.snapshot.role_named(name)
     if role is None:
         return Check(action=action, resource=arn_to_be("role", name, facts), context=context or {})
@@ -150,7 +150,7 @@ def role_check(action: str, name: str, facts: Facts, context: Context | None = N
 
 
 def instance_profile_check(action: str, name: str, facts: Facts, context: Context | None = None) -> Check:
-    """A check on the instance profile of this name."""
+    """Return a check on the instance profile of this name."""
     held = facts.snapshot.instance_profile_named(name)
     if held is None:
         return Check(
@@ -179,7 +179,7 @@ def pass_role_check(role_name: str, facts: Facts, *, associated_resource_arn: st
 
 
 def user_check(action: str, name: str, facts: Facts, context: Context | None = None) -> Check:
-    """A check on the user of this name."""
+    """Return a check on the user of this name."""
     user = facts.snapshot.user_named(name)
     if user is None:
         return Check(action=action, resource=arn_to_be("user", name, facts), context=context or {})
@@ -218,12 +218,12 @@ def refuse_without_user(caller: Caller) -> None:
 
 
 def entity_tags(tags: Iterable[Tag], *prefixes: Literal["aws", "iam"]) -> dict[str, tuple[str, ...]]:
-    """The condition keys `aws:ResourceTag/…` and, for roles and users, `iam:ResourceTag/…`."""
+    """Return the condition keys `aws:ResourceTag/…` and, for roles and users, `iam:ResourceTag/…`."""
     return {f"{prefix}:resourcetag/{tag.key.lower()}": (tag.value,) for tag in tags for prefix in prefixes}
 
 
 def tags_of_request(tags: Sequence[TagInput]) -> dict[str, tuple[str, ...]]:
-    """The condition keys `aws:RequestTag/…` and `aws:TagKeys`."""
+    """Return the condition keys `aws:RequestTag/…` and `aws:TagKeys`."""
     if not tags:
         return {}
     context = {f"aws:requesttag/{tag.key.lower()}": (tag.value,) for tag in tags}
@@ -231,5 +231,5 @@ def tags_of_request(tags: Sequence[TagInput]) -> dict[str, tuple[str, ...]]:
 
 
 def tag_keys_of_request(keys: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """The condition key `aws:TagKeys`."""
+    """Return the condition key `aws:TagKeys`."""
     return {"aws:tagkeys": Multivalued(keys)}

@@ -11,7 +11,7 @@ from tabard.services.iam.quotas import MANAGED_POLICY_SIZE, TRUST_POLICY_SIZE, c
 
 
 def encoded(document: str) -> str:
-    """A document as IAM answers it.
+    """Return a document as IAM answers it.
 
     AWS: "Policies returned by this operation are URL-encoded compliant with RFC 3986."
     """

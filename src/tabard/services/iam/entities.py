@@ -29,7 +29,7 @@ BOUNDARY_KEY = "iam:permissionsboundary"
 
 
 def role_seen(snapshot: Snapshot, name: str) -> Role:
-    """The role of this name. Raises NoSuchRole."""
+    """Return the role of this name. Raises NoSuchRole."""
     role = snapshot.role_named(name)
     if role is None:
         raise NoSuchRole(role_name=name)
@@ -37,7 +37,7 @@ def role_seen(snapshot: Snapshot, name: str) -> Role:
 
 
 def role_to_change(permit: Permit, tx: Transaction, name: str, action: str) -> Role:
-    """The role of this name as it is now. Raises NoSuchRole; AccessDenied where it became another."""
+    """Return the current role of this name. Raises NoSuchRole; AccessDenied if it became another."""
     role = tx.roles.named(name)
     if role is None:
         raise NoSuchRole(role_name=name)
@@ -46,14 +46,14 @@ def role_to_change(permit: Permit, tx: Transaction, name: str, action: str) -> R
 
 
 def bounded_role_to_change(permit: Permit, tx: Transaction, name: str, action: str) -> Role:
-    """The same, and only under the permissions boundary that the decision saw."""
+    """Return the same, and only under the permissions boundary that the decision saw."""
     role = role_to_change(permit, tx, name, action)
     permit.require(action, role.arn, boundary_seen(role.permissions_boundary_arn))
     return role
 
 
 def user_seen(snapshot: Snapshot, name: str) -> User:
-    """The user of this name. Raises NoSuchUser."""
+    """Return the user of this name. Raises NoSuchUser."""
     user = snapshot.user_named(name)
     if user is None:
         raise NoSuchUser(user_name=name)
@@ -61,7 +61,7 @@ def user_seen(snapshot: Snapshot, name: str) -> User:
 
 
 def user_to_change(permit: Permit, tx: Transaction, name: str, action: str) -> User:
-    """The user of this name as it is now. Raises NoSuchUser; AccessDenied where it became another."""
+    """Return the current user of this name. Raises NoSuchUser; AccessDenied if it became another."""
     user = tx.users.named(name)
     if user is None:
         raise NoSuchUser(user_name=name)
@@ -70,7 +70,7 @@ def user_to_change(permit: Permit, tx: Transaction, name: str, action: str) -> U
 
 
 def bounded_user_to_change(permit: Permit, tx: Transaction, name: str, action: str) -> User:
-    """The same, and only under the permissions boundary that the decision saw."""
+    """Return the same, and only under the permissions boundary that the decision saw."""
     user = user_to_change(permit, tx, name, action)
     permit.require(action, user.arn, boundary_seen(user.permissions_boundary_arn))
     return user
@@ -82,7 +82,7 @@ def boundary_seen(arn: str | None) -> Mapping[str, tuple[str, ...] | None]:
 
 
 def group_seen(snapshot: Snapshot, name: str) -> Group:
-    """The group of this name. Raises NoSuchGroup."""
+    """Return the group of this name. Raises NoSuchGroup."""
     group = snapshot.group_named(name)
     if group is None:
         raise NoSuchGroup(group_name=name)
@@ -90,7 +90,7 @@ def group_seen(snapshot: Snapshot, name: str) -> Group:
 
 
 def group_to_change(permit: Permit, tx: Transaction, name: str, action: str) -> Group:
-    """The group of this name as it is now. Raises NoSuchGroup; AccessDenied where it became another."""
+    """Return the current group of this name. Raises NoSuchGroup; AccessDenied if it became another."""
     group = tx.groups.named(name)
     if group is None:
         raise NoSuchGroup(group_name=name)
@@ -99,7 +99,7 @@ def group_to_change(permit: Permit, tx: Transaction, name: str, action: str) -> 
 
 
 def instance_profile_seen(snapshot: Snapshot, name: str) -> InstanceProfile:
-    """The instance profile of this name. Raises NoSuchInstanceProfile."""
+    """Return the instance profile of this name. Raises NoSuchInstanceProfile."""
     instance_profile = snapshot.instance_profile_named(name)
     if instance_profile is None:
         raise NoSuchInstanceProfile(instance_profile_name=name)
@@ -107,7 +107,7 @@ def instance_profile_seen(snapshot: Snapshot, name: str) -> InstanceProfile:
 
 
 def instance_profile_to_change(permit: Permit, tx: Transaction, name: str, action: str) -> InstanceProfile:
-    """The instance profile of this name as it is now. Raises NoSuchInstanceProfile; AccessDenied as above."""
+    """Return the current instance profile of this name. Raises NoSuchInstanceProfile; AccessDenied."""
     instance_profile = tx.instance_profiles.named(name)
     if instance_profile is None:
         raise NoSuchInstanceProfile(instance_profile_name=name)
@@ -116,7 +116,7 @@ def instance_profile_to_change(permit: Permit, tx: Transaction, name: str, actio
 
 
 def policy_seen(snapshot: Snapshot, arn: str) -> ManagedPolicy:
-    """The managed policy of this ARN. Raises NoSuchPolicy; InvalidInput where it is no policy's ARN."""
+    """Return the managed policy of this ARN. Raises NoSuchPolicy; InvalidInput if it is no policy's ARN."""
     refuse_other_than_policy_arn(arn)
     policy = snapshot.managed_policies.get(arn)
     if policy is None:
@@ -125,7 +125,7 @@ def policy_seen(snapshot: Snapshot, arn: str) -> ManagedPolicy:
 
 
 def policy_to_change(permit: Permit, tx: Transaction, arn: str, action: str) -> ManagedPolicy:
-    """The customer-managed policy of this ARN as it is now.
+    """Return the customer-managed policy of this ARN as it is now.
 
     Raises:
         NoSuchPolicy; InvalidInput; PolicyOutsideAccount: AWS's own policies cannot be changed.

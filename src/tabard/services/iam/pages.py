@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class PagedRequest(Request, frozen=True, kw_only=True):
-    """What every list operation takes: `max_items` is 1 to 1,000, 100 where it is left out."""
+    """What every list operation takes: `max_items` is 1 to 1,000, 100 if it is left out."""
 
     marker: str | None = None
     max_items: int | None = None
@@ -32,7 +32,7 @@ class PagedRequest(Request, frozen=True, kw_only=True):
 def page(
     entries: Iterable[T], key: Callable[[T], str], request: PagedRequest, *, listing: str
 ) -> tuple[list[T], dict[str, object]]:
-    """The entries of one page in the order of `key`, and the members `IsTruncated` and `Marker`.
+    """Return the entries of one page in the order of `key`, and the members `IsTruncated` and `Marker`.
 
     Args:
         key: unique among the entries.
@@ -52,7 +52,7 @@ def page_in_order(
     *,
     listing: str,
 ) -> tuple[list[T], dict[str, object]]:
-    """The same of entries that are sorted already: only those of this page are touched.
+    """Return the same of entries that are sorted already: only those of this page are touched.
 
     Args:
         following: the entries after a key, in order.
@@ -73,7 +73,7 @@ def _cut(
 
 
 def _sortable(key: str) -> str:
-    """A key of bounded length in nearly the same order: a marker has 320 characters at most."""
+    """Return a key of bounded length in nearly the same order: a marker has 320 characters at most."""
     if len(key) <= _PLAIN_KEY_CHARACTERS:
         return key
     return key[:_PLAIN_KEY_CHARACTERS] + hashlib.sha256(key.encode()).hexdigest()[:16]

@@ -22,5 +22,5 @@ TRUST_POLICY_SIZE = 2_048
 
 
 def counted_size(document: str) -> int:
-    """The size of a policy document as AWS counts it: its characters without white space."""
+    """Return the size of a policy document as AWS counts it: its characters without white space."""
     return sum(not character.isspace() for character in document)

@@ -41,7 +41,7 @@ def aws_vocabulary() -> Vocabulary:
 
 
 def resource_format(action: str) -> str:
-    """The format of the ARNs that an action is about, the commonest first; `*` where it is about none.
+    """Return the format of the ARNs that an action is about, the commonest first; `*` where it is about none.
 
     AWS: "The ARN template for the simulated resource type (for example, arn:${Partition}:s3:::${BucketName}),
     or * if no ARN format is defined for the action."

@@ -21,7 +21,7 @@ FindRole = Callable[[str], Role | None]
 
 
 def role_shape(role: Role) -> Shape:
-    """A Role as lists have it."""
+    """Return a Role as lists have it."""
     shape: Shape = {
         "Path": role.path,
         "RoleName": role.name,
@@ -37,7 +37,7 @@ def role_shape(role: Role) -> Shape:
 
 
 def whole_role_shape(role: Role) -> Shape:
-    """A Role as GetRole has it.
+    """Return a Role as GetRole has it.
 
     Differs: RoleLastUsed is always empty.
     """
@@ -45,7 +45,7 @@ def whole_role_shape(role: Role) -> Shape:
 
 
 def instance_profile_shape(instance_profile: InstanceProfile, find_role: FindRole) -> Shape:
-    """An InstanceProfile as lists have it, with the role it holds."""
+    """Return an InstanceProfile as lists have it, with the role it holds."""
     role = None if instance_profile.role_id is None else find_role(instance_profile.role_id)
     return {
         "Path": instance_profile.path,
@@ -58,12 +58,12 @@ def instance_profile_shape(instance_profile: InstanceProfile, find_role: FindRol
 
 
 def whole_instance_profile_shape(instance_profile: InstanceProfile, find_role: FindRole) -> Shape:
-    """An InstanceProfile as GetInstanceProfile has it."""
+    """Return an InstanceProfile as GetInstanceProfile has it."""
     return {**instance_profile_shape(instance_profile, find_role), **_tagged(instance_profile)}
 
 
 def user_shape(user: User) -> Shape:
-    """A User as lists have it."""
+    """Return a User as lists have it."""
     return {
         "Path": user.path,
         "UserName": user.name,
@@ -74,12 +74,12 @@ def user_shape(user: User) -> Shape:
 
 
 def whole_user_shape(user: User) -> Shape:
-    """A User as GetUser has it."""
+    """Return a User as GetUser has it."""
     return {**user_shape(user), **bounded(user), **_tagged(user)}
 
 
 def group_shape(group: Group) -> Shape:
-    """A Group; AWS answers it alike everywhere."""
+    """Return a Group; AWS answers it alike everywhere."""
     return {
         "Path": group.path,
         "GroupName": group.name,
@@ -90,7 +90,7 @@ def group_shape(group: Group) -> Shape:
 
 
 def policy_shape(policy: ManagedPolicy, *, attached: int, bounds: int) -> Shape:
-    """A Policy as lists have it: to how many it is attached, and of how many it is the boundary."""
+    """Return a Policy as lists have it: to how many it is attached, and of how many it is the boundary."""
     return {
         "PolicyName": policy.name,
         "PolicyId": policy.policy_id,
@@ -106,7 +106,7 @@ def policy_shape(policy: ManagedPolicy, *, attached: int, bounds: int) -> Shape:
 
 
 def whole_policy_shape(policy: ManagedPolicy, *, attached: int, bounds: int) -> Shape:
-    """A Policy as GetPolicy has it."""
+    """Return a Policy as GetPolicy has it."""
     shape = {**policy_shape(policy, attached=attached, bounds=bounds), **_tagged(policy)}
     if policy.description:
         shape["Description"] = policy.description
@@ -114,7 +114,7 @@ def whole_policy_shape(policy: ManagedPolicy, *, attached: int, bounds: int) -> 
 
 
 def version_shape(policy: ManagedPolicy, version: PolicyVersion) -> Shape:
-    """A PolicyVersion as lists have it, without its document."""
+    """Return a PolicyVersion as lists have it, without its document."""
     return {
         "VersionId": version.version_id,
         "IsDefaultVersion": version.version_id == policy.default_version_id,
@@ -123,7 +123,7 @@ def version_shape(policy: ManagedPolicy, version: PolicyVersion) -> Shape:
 
 
 def access_key_shape(access_key: AccessKey, user_name: str | None) -> Shape:
-    """An access key's metadata; the root's key has no user name."""
+    """Return an access key's metadata; the root's key has no user name."""
     shape: Shape = {
         "AccessKeyId": access_key.access_key_id,
         "Status": access_key.status.value,
@@ -133,7 +133,7 @@ def access_key_shape(access_key: AccessKey, user_name: str | None) -> Shape:
 
 
 def bounded(entity: Role | User) -> Shape:
-    """The member `PermissionsBoundary` of a role or user that has one."""
+    """Return the member `PermissionsBoundary` of a role or user that has one."""
     if entity.permissions_boundary_arn is None:
         return {}
     return {

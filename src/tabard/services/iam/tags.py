@@ -35,7 +35,7 @@ def minding_case(key: str) -> str:
 
 
 def requested_tags(inputs: Sequence[TagInput], same: SameKey) -> tuple[Tag, ...]:
-    """The tags a request gives.
+    """Return the tags a request gives.
 
     Raises:
         InvalidInput: a key comes twice, or a key or value begins with the reserved `aws:`.
@@ -52,7 +52,7 @@ def requested_tags(inputs: Sequence[TagInput], same: SameKey) -> tuple[Tag, ...]
 
 
 def with_tags(present: Sequence[Tag], added: Sequence[Tag], same: SameKey) -> tuple[Tag, ...]:
-    """The tags `present`, with `added` in place of those of the same key.
+    """Return the tags `present`, with `added` in place of those of the same key.
 
     Raises:
         LimitExceeded: more than 50 tags would result.
@@ -65,7 +65,7 @@ def with_tags(present: Sequence[Tag], added: Sequence[Tag], same: SameKey) -> tu
 
 
 def without_tags(present: Sequence[Tag], keys: Iterable[str], same: SameKey) -> tuple[Tag, ...]:
-    """The tags `present` without those of these keys; a key that is not there is no error."""
+    """Return the tags `present` without those of these keys; a key that is not there is no error."""
     removed = {same(key) for key in keys}
     return tuple(tag for tag in present if same(tag.key) not in removed)
 

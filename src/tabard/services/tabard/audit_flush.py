@@ -33,17 +33,17 @@ EDGES = "audit-edges"
 
 
 def flush_wanted(snapshot: Snapshot) -> int:
-    """The number of the last flush that was asked for."""
+    """Return the number of the last flush that was asked for."""
     return int(snapshot.installation.get(FLUSH, "0"))
 
 
 def flushed_fact(edge: str) -> str:
-    """The fact by which an edge notes the last flush that it has done."""
+    """Return the fact by which an edge notes the last flush that it has done."""
     return f"audit-flushed/{edge}"
 
 
 def is_flushed(snapshot: Snapshot, number: int) -> bool:
-    """Whether every edge has written what it had when flush `number` was asked for."""
+    """Return whether every edge has written what it had when flush `number` was asked for."""
     edges = snapshot.installation.get(EDGES, "").split()
     return all(int(snapshot.installation.get(flushed_fact(edge), "0")) >= number for edge in edges)
 

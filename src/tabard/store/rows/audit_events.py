@@ -77,7 +77,7 @@ _POLICIES = msgspec.json.Decoder(tuple[ConsideredPolicies, ...])
 _MARKS = {"qmark": "?", "format": "%s", "pyformat": "%s"}
 
 Values = tuple[object, ...]
-"""The values of a row's columns, in order, but for account, number and offset, which come first."""
+"""The values of a row's columns, in order, except for account, number and offset, which come first."""
 
 
 def insert_rows(connection: Connection, rows: Sequence[Values]) -> None:
@@ -94,7 +94,7 @@ def insert_rows(connection: Connection, rows: Sequence[Values]) -> None:
 
 @lru_cache(maxsize=2 * ROWS_AT_ONCE)
 def _insertion(paramstyle: str, row_count: int) -> str:
-    """The statement that inserts so many rows at once."""
+    """Return the statement that inserts so many rows at once."""
     names = ", ".join(f'"{name}"' for name in _COLUMNS)
     row = f"({', '.join([_MARKS[paramstyle]] * len(_COLUMNS))})"
     return f"INSERT INTO {audit_events.name} ({names}) VALUES {', '.join([row] * row_count)}"  # noqa: S608 - no value is in it
@@ -133,7 +133,7 @@ def sized_row(event: AuditEvent) -> tuple[int, Values]:
 
 
 def event_of(row: Row[Any]) -> AuditEvent:
-    """The event of a row."""
+    """Return the event of a row."""
     decisions = _DECISIONS.decode(row.decisions)
     named = {decided.resource: None for decided in decisions}
     return AuditEvent(

@@ -163,7 +163,7 @@ class SqlAuditTrail:
 
 
 def _ranges(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """The first and last of each run of consecutive numbers: a range is quicker to delete."""
+    """Yield the first and last of each run of consecutive numbers: a range is quicker to delete."""
     begin = 0
     for place in range(1, len(numbers) + 1):
         if place == len(numbers) or numbers[place] != numbers[place - 1] + 1:
@@ -172,7 +172,7 @@ def _ranges(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
 
 
 def _scope_of(wanted: EventFilter) -> list[ColumnElement[bool]]:
-    """The conditions that an index serves."""
+    """Return the conditions that an index serves."""
     found: list[Any] = []
     if wanted.since is not None:
         found.append(_events.at >= wanted.since)
@@ -184,7 +184,7 @@ def _scope_of(wanted: EventFilter) -> list[ColumnElement[bool]]:
 
 
 def _conditions(wanted: EventFilter, columns: Any = _events) -> list[ColumnElement[bool]]:  # noqa: ANN401 - a table's or a subquery's
-    """The conditions that each event is looked at for."""
+    """Return the conditions that each event is looked at for."""
     found: list[ColumnElement[bool]] = []
     if wanted.outcomes:
         found.append(columns.outcome.in_(wanted.outcomes))
@@ -205,7 +205,7 @@ def _conditions(wanted: EventFilter, columns: Any = _events) -> list[ColumnEleme
 
 
 def _like(glob: str) -> str:
-    """The pattern of SQL's LIKE; `*` alone is a wildcard."""
+    """Return the pattern of SQL's LIKE; `*` alone is a wildcard."""
     for character in "\\%_":
         glob = glob.replace(character, f"\\{character}")
     return glob.replace("*", "%")

@@ -163,7 +163,7 @@ def guard_supported(request: RunInstancesRequest) -> None:
 
 
 def decoded_user_data(encoded: str | None) -> bytes:
-    """The user data as the instance reads it.
+    """Return the user data as the instance reads it.
 
     Raises:
         InvalidParameterValue: not base64, or over 16,384 bytes.

@@ -180,7 +180,7 @@ def _instance_profile(
 
 
 def _reservation_id(permit: Permit, request: RunInstancesRequest) -> str:
-    """A random id; with a client token, one that follows from all parameters but the user data.
+    """Return a random id; with a client token, one that follows from all parameters but the user data.
 
     So the reservation itself remembers what its client token was first used with. User data may hold secrets:
     no hash of it is shown, it is compared with what the instances keep.

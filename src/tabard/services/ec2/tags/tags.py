@@ -39,7 +39,7 @@ def requested_tags(specifications: Sequence[TagSpecification]) -> tuple[Tag, ...
 
 
 def tag_context(tags: Sequence[Tag]) -> dict[str, tuple[str, ...]]:
-    """The condition keys of the tags in a request."""
+    """Return the condition keys of the tags in a request."""
     context: dict[str, tuple[str, ...]] = {f"aws:requesttag/{tag.key.lower()}": (tag.value,) for tag in tags}
     if tags:
         context["aws:tagkeys"] = Multivalued(tag.key for tag in tags)
@@ -47,7 +47,7 @@ def tag_context(tags: Sequence[Tag]) -> dict[str, tuple[str, ...]]:
 
 
 def instance_tags(specifications: Sequence[TagSpecification], *, shown_in_metadata: bool) -> tuple[Tag, ...]:
-    """The tags of the launched instances.
+    """Return the tags of the launched instances.
 
     Args:
         shown_in_metadata: whether InstanceMetadataTags is enabled, which narrows the keys.
@@ -63,7 +63,7 @@ def instance_tags(specifications: Sequence[TagSpecification], *, shown_in_metada
 
 
 def tags_of_kind(kind: str, specifications: Sequence[TagSpecification]) -> tuple[Tag, ...]:
-    """The tags of what a request makes, which is of one kind alone.
+    """Return the tags of what a request makes, which is of one kind alone.
 
     Raises:
         InvalidParameterValue, TagLimitExceeded; UnsupportedOperation: tags of any other kind.

@@ -96,7 +96,7 @@ def create_group(permit: Permit, request: CreateGroupRequest, tx: Transaction) -
 
 
 def get_group(_permit: Permit, request: GetGroupRequest, snapshot: Snapshot) -> Output:
-    """Answer one group, with a page of the users who are in it, by name.
+    """Return one group, with a page of the users who are in it, by name.
 
     Raises:
         NoSuchGroup; ValidationError: the marker is not this list's.
@@ -110,7 +110,7 @@ def get_group(_permit: Permit, request: GetGroupRequest, snapshot: Snapshot) -> 
 
 
 def list_groups(_permit: Permit, request: ListGroupsRequest, snapshot: Snapshot) -> Output:
-    """Answer a page of the groups under a path, by name.
+    """Return a page of the groups under a path, by name.
 
     Raises:
         ValidationError: the marker is not this list's.

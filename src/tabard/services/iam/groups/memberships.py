@@ -68,7 +68,7 @@ def remove_user_from_group(permit: Permit, request: GroupUserRequest, tx: Transa
 
 
 def list_groups_for_user(_permit: Permit, request: ListGroupsForUserRequest, snapshot: Snapshot) -> Output:
-    """Answer a page of the groups that a user is in, by name.
+    """Return a page of the groups that a user is in, by name.
 
     Raises:
         NoSuchUser.

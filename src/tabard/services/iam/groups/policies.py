@@ -70,7 +70,7 @@ def put_group_policy(permit: Permit, request: PutGroupPolicyRequest, tx: Transac
 
 
 def get_group_policy(_permit: Permit, request: GroupPolicyRequest, snapshot: Snapshot) -> Output:
-    """Answer one inline policy of a group.
+    """Return one inline policy of a group.
 
     Raises:
         NoSuchGroup, NoSuchInlinePolicy.
@@ -81,7 +81,7 @@ def get_group_policy(_permit: Permit, request: GroupPolicyRequest, snapshot: Sna
 
 
 def list_group_policies(_permit: Permit, request: ListGroupPoliciesRequest, snapshot: Snapshot) -> Output:
-    """Answer a page of the names of a group's inline policies.
+    """Return a page of the names of a group's inline policies.
 
     Raises:
         NoSuchGroup.
@@ -129,7 +129,7 @@ def detach_group_policy(permit: Permit, request: GroupAttachmentRequest, tx: Tra
 def list_attached_group_policies(
     _permit: Permit, request: ListAttachedGroupPoliciesRequest, snapshot: Snapshot
 ) -> Output:
-    """Answer a page of the managed policies attached to a group, by name.
+    """Return a page of the managed policies attached to a group, by name.
 
     Raises:
         NoSuchGroup.

@@ -76,7 +76,7 @@ class InstanceProfileRoleRequest(Request, frozen=True, kw_only=True):
 
 
 def create_instance_profile_checks(request: CreateInstanceProfileRequest, facts: Facts) -> Sequence[Check]:
-    """iam:CreateInstanceProfile, and iam:TagInstanceProfile where the request tags it, on the ARN to be."""
+    """iam:CreateInstanceProfile, and iam:TagInstanceProfile if the request tags it, on the ARN to be."""
     arn = arn_to_be("instance-profile", request.instance_profile_name, facts, path=request.path)
     return to_make(("iam:CreateInstanceProfile", "iam:TagInstanceProfile"), arn, request.tags)
 
@@ -120,7 +120,7 @@ def create_instance_profile(permit: Permit, request: CreateInstanceProfileReques
 
 
 def get_instance_profile(_permit: Permit, request: InstanceProfileRequest, snapshot: Snapshot) -> Output:
-    """Answer one instance profile, with the role it holds.
+    """Return one instance profile, with the role it holds.
 
     Raises:
         NoSuchInstanceProfile.
@@ -133,7 +133,7 @@ def get_instance_profile(_permit: Permit, request: InstanceProfileRequest, snaps
 def list_instance_profiles(
     _permit: Permit, request: ListInstanceProfilesRequest, snapshot: Snapshot
 ) -> Output:
-    """Answer a page of the instance profiles under a path, by name.
+    """Return a page of the instance profiles under a path, by name.
 
     Raises:
         ValidationError: the marker is not this list's.
@@ -152,7 +152,7 @@ def list_instance_profiles(
 def list_instance_profiles_for_role(
     _permit: Permit, request: ListInstanceProfilesForRoleRequest, snapshot: Snapshot
 ) -> Output:
-    """Answer a page of the instance profiles that hold a role.
+    """Return a page of the instance profiles that hold a role.
 
     Raises:
         NoSuchRole.

@@ -92,7 +92,7 @@ def untag_instance_profile(permit: Permit, request: UntagInstanceProfileRequest,
 def list_instance_profile_tags(
     _permit: Permit, request: ListInstanceProfileTagsRequest, snapshot: Snapshot
 ) -> Output:
-    """Answer a page of an instance profile's tags, by key.
+    """Return a page of an instance profile's tags, by key.
 
     Raises:
         NoSuchInstanceProfile.

@@ -65,7 +65,7 @@ class DeleteUserPermissionsBoundaryRequest(Request, frozen=True, kw_only=True):
 
 
 def boundary_key(arn: str | None) -> Context:
-    """The condition key `iam:PermissionsBoundary`, which is absent where there is no boundary.
+    """Return the condition key `iam:PermissionsBoundary`, which is absent if there is no boundary.
 
     AWS: "Checks that the specified policy is attached as permissions boundary on the IAM principal resource."
     Where a request sets one, that is the one.
@@ -74,14 +74,14 @@ def boundary_key(arn: str | None) -> Context:
 
 
 def on_bounded_role(action: str) -> Callable[[NamesRole, Facts], Sequence[Check]]:
-    """One check on the role, with its permissions boundary."""
+    """Return one check on the role, with its permissions boundary."""
     return lambda request, facts: (
         role_check(action, request.role_name, facts, _boundary_of_role(request.role_name, facts)),
     )
 
 
 def on_bounded_role_with_policy(action: str) -> Callable[[NamesRoleAndPolicy, Facts], Sequence[Check]]:
-    """One check on the role, with its permissions boundary and the managed policy as `iam:PolicyARN`."""
+    """Return a check on the role, with its boundary and the managed policy as `iam:PolicyARN`."""
 
     def checks(request: NamesRoleAndPolicy, facts: Facts) -> Sequence[Check]:
         boundary = _boundary_of_role(request.role_name, facts)
@@ -92,14 +92,14 @@ def on_bounded_role_with_policy(action: str) -> Callable[[NamesRoleAndPolicy, Fa
 
 
 def on_bounded_user(action: str) -> Callable[[NamesUser, Facts], Sequence[Check]]:
-    """One check on the user, with its permissions boundary."""
+    """Return one check on the user, with its permissions boundary."""
     return lambda request, facts: (
         user_check(action, request.user_name, facts, _boundary_of_user(request.user_name, facts)),
     )
 
 
 def on_bounded_user_with_policy(action: str) -> Callable[[NamesUserAndPolicy, Facts], Sequence[Check]]:
-    """One check on the user, with its permissions boundary and the managed policy as `iam:PolicyARN`."""
+    """Return a check on the user, with its boundary and the managed policy as `iam:PolicyARN`."""
 
     def checks(request: NamesUserAndPolicy, facts: Facts) -> Sequence[Check]:
         boundary = _boundary_of_user(request.user_name, facts)
@@ -122,7 +122,7 @@ def put_user_boundary_checks(request: PutUserPermissionsBoundaryRequest, facts: 
 
 
 def refuse_bad_boundary(arn: str | None, tx: Transaction) -> None:
-    """Raises BoundaryDoesNotExist; InvalidInput where it is no managed policy's ARN."""
+    """Raises BoundaryDoesNotExist; InvalidInput if it is no managed policy's ARN."""
     if arn is None:
         return
     refuse_other_than_policy_arn(arn)

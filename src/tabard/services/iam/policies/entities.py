@@ -39,7 +39,7 @@ class ListEntitiesForPolicyRequest(PagedRequest, frozen=True, kw_only=True):
 def list_entities_for_policy(
     _permit: Permit, request: ListEntitiesForPolicyRequest, snapshot: Snapshot
 ) -> Output:
-    """Answer a page of the groups, roles and users that a managed policy is attached to or bounds.
+    """Return a page of the groups, roles and users that a managed policy is attached to or bounds.
 
     Raises:
         NoSuchPolicy, InvalidInput.

@@ -31,7 +31,7 @@ H = TypeVar("H", Role, User, Group)
 
 
 def with_inline(holder: H, name: str, document: str) -> H:
-    """The holder with this inline policy, in place of the one of that name.
+    """Return the holder with this inline policy, in place of the one of that name.
 
     Raises:
         MalformedPolicyDocument; InlinePoliciesTooLarge: all of its inline policies together.
@@ -48,13 +48,13 @@ def with_inline(holder: H, name: str, document: str) -> H:
 
 
 def without_inline(holder: H, name: str) -> H:
-    """The holder without its inline policy of this name. Raises NoSuchInlinePolicy."""
+    """Return the holder without its inline policy of this name. Raises NoSuchInlinePolicy."""
     gone = inline_policy(holder, name)
     return replace(holder, inline_policies=tuple(kept for kept in holder.inline_policies if kept is not gone))
 
 
 def inline_policy(holder: Role | User | Group, name: str) -> InlinePolicy:
-    """The holder's inline policy of this name. Raises NoSuchInlinePolicy."""
+    """Return the holder's inline policy of this name. Raises NoSuchInlinePolicy."""
     for policy in holder.inline_policies:
         if policy.name == name:
             return policy
@@ -62,20 +62,20 @@ def inline_policy(holder: Role | User | Group, name: str) -> InlinePolicy:
 
 
 def inline_shape(holder: Role | User | Group, name: str) -> dict[str, object]:
-    """The members `PolicyName` and `PolicyDocument` of an answer. Raises NoSuchInlinePolicy."""
+    """Return the members `PolicyName` and `PolicyDocument` of an answer. Raises NoSuchInlinePolicy."""
     policy = inline_policy(holder, name)
     return {"PolicyName": policy.name, "PolicyDocument": encoded(policy.document)}
 
 
 def inline_names(holder: Role | User | Group, request: PagedRequest) -> Output:
-    """A page of the names of the holder's inline policies."""
+    """Return a page of the names of the holder's inline policies."""
     names = [policy.name for policy in holder.inline_policies]
     shown, truncation = page(names, lambda name: name, request, listing=f"{_noun(holder)}-policies")
     return {"PolicyNames": shown, **truncation}
 
 
 def with_attached(holder: H, arn: str, tx: Transaction) -> H:
-    """The holder with this managed policy attached; itself where it was attached already.
+    """Return the holder with this managed policy attached; itself if it was attached already.
 
     Raises:
         PolicyDoesNotExist, InvalidInput; LimitExceeded: ten are attached.
@@ -91,7 +91,7 @@ def with_attached(holder: H, arn: str, tx: Transaction) -> H:
 
 
 def without_attached(holder: H, arn: str) -> H:
-    """The holder with this managed policy detached. Raises PolicyNotAttached, InvalidInput."""
+    """Return the holder with this managed policy detached. Raises PolicyNotAttached, InvalidInput."""
     refuse_other_than_policy_arn(arn)
     if arn not in holder.attached_policy_arns:
         raise PolicyNotAttached(policy_arn=arn)
@@ -102,7 +102,7 @@ def without_attached(holder: H, arn: str) -> H:
 def attached_policies(
     arns: Sequence[str], request: PagedRequest, snapshot: Snapshot, *, path_prefix: str
 ) -> Output:
-    """A page of the managed policies of these ARNs under a path, by name."""
+    """Return a page of the managed policies of these ARNs under a path, by name."""
     policies = [snapshot.managed_policies[arn] for arn in arns if arn in snapshot.managed_policies]
     under_path = [policy for policy in policies if policy.path.startswith(path_prefix)]
     shown, truncation = page(

@@ -50,7 +50,7 @@ class ListPoliciesRequest(PagedRequest, frozen=True, kw_only=True):
 
 
 def create_policy_checks(request: CreatePolicyRequest, facts: Facts) -> Sequence[Check]:
-    """iam:CreatePolicy, and iam:TagPolicy where the request tags it, on the ARN that the policy will have."""
+    """iam:CreatePolicy, and iam:TagPolicy if the request tags it, on the ARN that the policy will have."""
     arn = arn_to_be("policy", request.policy_name, facts, path=request.path)
     return to_make(("iam:CreatePolicy", "iam:TagPolicy"), arn, request.tags)
 
@@ -88,7 +88,7 @@ def create_policy(permit: Permit, request: CreatePolicyRequest, tx: Transaction)
 
 
 def get_policy(_permit: Permit, request: PolicyRequest, snapshot: Snapshot) -> Output:
-    """Answer one managed policy, without its document.
+    """Return one managed policy, without its document.
 
     Raises:
         NoSuchPolicy, InvalidInput.
@@ -100,7 +100,7 @@ def get_policy(_permit: Permit, request: PolicyRequest, snapshot: Snapshot) -> O
 
 
 def list_policies(permit: Permit, request: ListPoliciesRequest, snapshot: Snapshot) -> Output:
-    """Answer a page of the managed policies under a path, by name.
+    """Return a page of the managed policies under a path, by name.
 
     Raises:
         ValidationError: the marker is not this list's.

@@ -67,7 +67,7 @@ def create_policy_version(permit: Permit, request: CreatePolicyVersionRequest, t
 
 
 def get_policy_version(_permit: Permit, request: PolicyVersionRequest, snapshot: Snapshot) -> Output:
-    """Answer one version of a managed policy, with its document.
+    """Return one version of a managed policy, with its document.
 
     Raises:
         NoSuchPolicy, NoSuchPolicyVersion, InvalidInput.
@@ -79,7 +79,7 @@ def get_policy_version(_permit: Permit, request: PolicyVersionRequest, snapshot:
 
 
 def list_policy_versions(_permit: Permit, request: ListPolicyVersionsRequest, snapshot: Snapshot) -> Output:
-    """Answer a page of a managed policy's versions, the newest first, without their documents.
+    """Return a page of a managed policy's versions, the newest first, without their documents.
 
     Raises:
         NoSuchPolicy, InvalidInput.

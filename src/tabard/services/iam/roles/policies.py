@@ -71,7 +71,7 @@ def put_role_policy(permit: Permit, request: PutRolePolicyRequest, tx: Transacti
 
 
 def get_role_policy(_permit: Permit, request: RolePolicyRequest, snapshot: Snapshot) -> Output:
-    """Answer one inline policy of a role.
+    """Return one inline policy of a role.
 
     Raises:
         NoSuchRole, NoSuchInlinePolicy.
@@ -82,7 +82,7 @@ def get_role_policy(_permit: Permit, request: RolePolicyRequest, snapshot: Snaps
 
 
 def list_role_policies(_permit: Permit, request: ListRolePoliciesRequest, snapshot: Snapshot) -> Output:
-    """Answer a page of the names of a role's inline policies.
+    """Return a page of the names of a role's inline policies.
 
     Raises:
         NoSuchRole.
@@ -130,7 +130,7 @@ def detach_role_policy(permit: Permit, request: RoleAttachmentRequest, tx: Trans
 def list_attached_role_policies(
     _permit: Permit, request: ListAttachedRolePoliciesRequest, snapshot: Snapshot
 ) -> Output:
-    """Answer a page of the managed policies attached to a role, by name.
+    """Return a page of the managed policies attached to a role, by name.
 
     Raises:
         NoSuchRole.

@@ -84,7 +84,7 @@ class UpdateAssumeRolePolicyRequest(Request, frozen=True, kw_only=True):
 
 
 def create_role_checks(request: CreateRoleRequest, facts: Facts) -> Sequence[Check]:
-    """iam:CreateRole, and iam:TagRole where the request tags it, on the ARN that the role will have."""
+    """iam:CreateRole, and iam:TagRole if the request tags it, on the ARN that the role will have."""
     arn = arn_to_be("role", request.role_name, facts, path=request.path)
     boundary = boundary_key(request.permissions_boundary)
     return to_make(("iam:CreateRole", "iam:TagRole"), arn, request.tags, boundary)
@@ -125,7 +125,7 @@ def create_role(permit: Permit, request: CreateRoleRequest, tx: Transaction) -> 
 
 
 def get_role(_permit: Permit, request: RoleRequest, snapshot: Snapshot) -> Output:
-    """Answer one role, with its trust policy.
+    """Return one role, with its trust policy.
 
     Raises:
         NoSuchRole.
@@ -135,7 +135,7 @@ def get_role(_permit: Permit, request: RoleRequest, snapshot: Snapshot) -> Outpu
 
 
 def list_roles(_permit: Permit, request: ListRolesRequest, snapshot: Snapshot) -> Output:
-    """Answer a page of the roles under a path, by name.
+    """Return a page of the roles under a path, by name.
 
     Raises:
         ValidationError: the marker is not this list's.

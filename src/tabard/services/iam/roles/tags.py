@@ -80,7 +80,7 @@ def untag_role(permit: Permit, request: UntagRoleRequest, tx: Transaction) -> Ou
 
 
 def list_role_tags(_permit: Permit, request: ListRoleTagsRequest, snapshot: Snapshot) -> Output:
-    """Answer a page of a role's tags, by key.
+    """Return a page of a role's tags, by key.
 
     Raises:
         NoSuchRole.

@@ -13,7 +13,7 @@ from tabard.store.ports import Transaction
 
 
 def trusted_principals(permit: Permit, document: str, tx: Transaction) -> tuple[tuple[str, str], ...]:
-    """The ARN and the unique id of each user and role of this account that a trust policy names.
+    """Return the ARN and the unique id of each user and role of this account that a trust policy names.
 
     Raises:
         MalformedPolicyDocument: one that is not there.

@@ -54,7 +54,7 @@ SESSION_NAME = "simulation"
 
 
 def simulated_principal(caller_arn: str | None, *, account_id: str) -> PolicyPrincipal:
-    """The caller of a simulation; one of the account, with no name, where none is given.
+    """Return the caller of a simulation; one of the account, with no name, where none is given.
 
     Raises:
         InvalidInput: the ARN is not that of a user, a group or a role.
@@ -79,7 +79,7 @@ def simulated_principal(caller_arn: str | None, *, account_id: str) -> PolicyPri
 def caller_keys(
     caller_arn: str | None, principal: PolicyPrincipal, snapshot: Snapshot | None
 ) -> dict[str, tuple[str, ...]]:
-    """The condition keys that follow from who calls; of one who is in the snapshot, tags and id too."""
+    """Return the condition keys of the caller; with tags and id if the snapshot has the caller."""
     if caller_arn is None:
         return {"aws:principalaccount": (principal.account_id,)}
     kind, name = entity_name(caller_arn)
@@ -105,7 +105,7 @@ def caller_keys(
 
 
 def context_of(entries: Sequence[ContextEntry]) -> dict[str, tuple[str, ...]]:
-    """The condition keys that the request gives, each checked by its type.
+    """Return the condition keys that the request gives, each checked by its type.
 
     A type that ends in `List` makes the key multivalued, another one single-valued.
 
@@ -137,9 +137,9 @@ def context_of(entries: Sequence[ContextEntry]) -> dict[str, tuple[str, ...]]:
 
 
 def untyped_values(key: str, values: tuple[str, ...]) -> tuple[str, ...]:
-    """The values of a key whose type is not given: AWS's reference says whether the key is multivalued.
+    """Return the values of a key without a given type: AWS's reference has whether it is multivalued.
 
-    A key that the reference does not know is multivalued where it has several values.
+    A key that the reference does not know is multivalued if it has several values.
     """
     is_multivalued = aws_vocabulary().is_multivalued(key) or len(values) > 1
     return Multivalued(values) if is_multivalued else values

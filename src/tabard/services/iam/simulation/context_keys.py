@@ -30,7 +30,7 @@ class GetContextKeysForPrincipalPolicyRequest(Request, frozen=True, kw_only=True
 
 
 def on_policy_source(action: str) -> Callable[[NamesPolicySource, Facts], Sequence[Check]]:
-    """One check on the user, group or role whose policies the request is about."""
+    """Return one check on the user, group or role whose policies the request is about."""
 
     def checks(request: NamesPolicySource, facts: Facts) -> Sequence[Check]:
         arn = request.policy_source_arn

@@ -35,14 +35,14 @@ Excludes = Callable[[Source], bool]
 
 
 def excludes_type(identifiers: Sequence[PolicyIdentifier], policy_type: PolicyType) -> bool:
-    """Whether every policy of this type is left out."""
+    """Return whether every policy of this type is left out."""
     return any(identifier.policy_type == policy_type for identifier in identifiers)
 
 
 def without_excluded(
     sources: Sequence[Source], identifiers: Sequence[PolicyIdentifier]
 ) -> tuple[Source, ...]:
-    """The policies that are left; identifiers that match none are ignored.
+    """Return the policies that are left; identifiers that match none are ignored.
 
     Raises:
         InvalidInput: an identifier names nothing, or several things, or its ARN or wildcards are malformed.

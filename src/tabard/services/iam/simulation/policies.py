@@ -71,7 +71,7 @@ class StoredPolicy:
     holder: str = ""
 
     def source(self) -> Source:
-        """The policy, parsed. Raises PolicyEvaluation."""
+        """Return the policy, parsed. Raises PolicyEvaluation."""
         try:
             document = parse_document(self.text, kind=DocumentKind.IDENTITY)
         except MalformedPolicyDocument as error:
@@ -87,12 +87,12 @@ class StoredPolicy:
 
 
 def compiled(sources: Sequence[Source]) -> CompiledPolicies:
-    """The policies of one layer, under the sources' names."""
+    """Return the policies of one layer, under the sources' names."""
     return compile_policies([NamedDocument(source.name, source.document) for source in sources])
 
 
 def given_policies(texts: Iterable[str], *, parameter: str, kind: DocumentKind) -> tuple[Source, ...]:
-    """The policies of a parameter of the request, called `PolicyInputList.1` and so on.
+    """Return the policies of a parameter of the request, called `PolicyInputList.1` and so on.
 
     Raises:
         InvalidInput: with the sentence in which a document is refused.
@@ -103,7 +103,7 @@ def given_policies(texts: Iterable[str], *, parameter: str, kind: DocumentKind) 
 
 
 def given_policy(text: str, *, name: str, kind: DocumentKind) -> Source:
-    """One policy of the request. Raises InvalidInput."""
+    """Return one policy of the request. Raises InvalidInput."""
     try:
         document = parse_document(text, kind=kind)
     except MalformedPolicyDocument as error:
@@ -119,7 +119,7 @@ def given_policy(text: str, *, name: str, kind: DocumentKind) -> Source:
 
 
 def entity_of(text: str, snapshot: Snapshot) -> Holder:
-    """The user, group or role that an ARN names.
+    """Return the user, group or role that an ARN names.
 
     Raises:
         InvalidInput: the ARN is of something else. NoSuchUser, NoSuchGroup, NoSuchRole.
@@ -155,7 +155,7 @@ def entity_name(text: str) -> tuple[EntityKind, str]:
 
 
 def identity_policies(holder: Holder, snapshot: Snapshot) -> tuple[Source, ...]:
-    """Every policy of an entity; of a user, those of its groups too. A managed one is there once.
+    """Return every policy of an entity; of a user, those of its groups too. A managed one is there once.
 
     Raises:
         PolicyEvaluation (500): a policy, or a group, is not what the store should hold.
@@ -164,7 +164,7 @@ def identity_policies(holder: Holder, snapshot: Snapshot) -> tuple[Source, ...]:
 
 
 def stored_identity_policies(holder: Holder, snapshot: Snapshot) -> tuple[StoredPolicy, ...]:
-    """The same, as they are stored. Raises PolicyEvaluation."""
+    """Return the same, as they are stored. Raises PolicyEvaluation."""
     holders: list[Holder] = [holder]
     if isinstance(holder, User):
         for group_id in holder.group_ids:
@@ -180,12 +180,12 @@ def stored_identity_policies(holder: Holder, snapshot: Snapshot) -> tuple[Stored
 
 
 def boundary_of(holder: Holder, snapshot: Snapshot) -> tuple[Source, ...]:
-    """The permissions boundary of a user or role, if it has one. Raises PolicyEvaluation."""
+    """Return the permissions boundary of a user or role, if it has one. Raises PolicyEvaluation."""
     return tuple(policy.source() for policy in stored_boundary_of(holder, snapshot))
 
 
 def stored_boundary_of(holder: Holder, snapshot: Snapshot) -> tuple[StoredPolicy, ...]:
-    """The same, as it is stored. Raises PolicyEvaluation."""
+    """Return the same, as it is stored. Raises PolicyEvaluation."""
     arn = None if isinstance(holder, Group) else holder.permissions_boundary_arn
     return () if arn is None else (_managed(arn, snapshot),)
 

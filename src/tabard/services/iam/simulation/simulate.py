@@ -174,7 +174,7 @@ def _scenario(
 
 
 def _results(request: _SimulateRequest, scenario: Scenario) -> Output:
-    """A page of results, one for each action.
+    """Return a page of results, one for each action.
 
     AWS: "Note that IAM might return fewer than the MaxItems number of results even when there are more".
     """
@@ -253,7 +253,7 @@ def _may_cover(statement: CompiledStatement, resource: str) -> bool:
 
 
 def _account_of(owner: str | None) -> str:
-    """The account that ResourceOwner names, by its id or by the ARN of its root."""
+    """Return the account that ResourceOwner names, by its id or by the ARN of its root."""
     if owner is None:
         return ""
     arn = Arn.parse(owner)

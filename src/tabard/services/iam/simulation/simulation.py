@@ -45,7 +45,7 @@ _TOLD_OF = (Layer.IDENTITY, Layer.RESOURCE)
 class Scenario:
     """Who would ask, under which condition keys, and every policy that would be asked.
 
-    `boundary`, `session` and `resource` are empty where there is none. `service_control` has a set for each
+    `boundary`, `session` and `resource` are empty if there is none. `service_control` has a set for each
     level of the organization. `resource_owner` is the account of resources whose ARN names none; empty: the
     caller's.
     """
@@ -61,7 +61,7 @@ class Scenario:
     resource_owner: str = ""
 
     def layers(self) -> PolicyLayers:
-        """The policies, compiled."""
+        """Return the policies, compiled."""
         return PolicyLayers(
             identity=compiled(self.identity),
             resource=compiled(self.resource) if self.resource else None,
@@ -72,7 +72,7 @@ class Scenario:
         )
 
     def request(self, action: str, resource: str) -> AccessRequest:
-        """One action on one resource."""
+        """Return the result for one action on one resource."""
         arn = Arn.parse(resource)
         owner = arn.account_id if arn is not None and arn.account_id.isdigit() else ""
         owner = owner or self.resource_owner or self.principal.account_id
@@ -108,7 +108,7 @@ class _Simulated:
 
     @cached_property
     def allowed_by_organization(self) -> bool | None:
-        """Whether the control policies alone would allow it; None where there are none."""
+        """Whether the control policies alone would allow it; None if there are none."""
         if not self.layers.service_control and not self.layers.resource_control:
             return None
         alone = decide(
@@ -119,7 +119,7 @@ class _Simulated:
 
     @cached_property
     def allowed_by_boundary(self) -> bool | None:
-        """Whether the permissions boundary allows it; None where there is none."""
+        """Whether the permissions boundary allows it; None if there is none."""
         return None if self.layers.boundary is None else self.said_by(Layer.BOUNDARY) is Effect.ALLOW
 
     def said_by(self, layer: Layer) -> Effect:
@@ -142,7 +142,7 @@ class _Simulated:
         return said
 
     def matched(self) -> list[dict[str, object]]:
-        """The statements that the decision rests on.
+        """Return the statements that the decision rests on.
 
         AWS: "if only one statement denies that operation, then the explicit deny overrides any allow. In
         addition, the deny statement is the only entry included in the result."
@@ -260,7 +260,7 @@ def _by_organization(simulated: _Simulated) -> bool | None:
 def _allowed_by(
     simulated: Sequence[_Simulated], detail: str, member: str, of: Callable[[_Simulated], bool | None]
 ) -> dict[str, object]:
-    """Whether something allows it on every resource; nothing where there is no such thing."""
+    """Return whether something allows it on every resource; nothing if there is no such thing."""
     answers = [of(each) for each in simulated]
     return {} if None in answers else {detail: {member: all(answers)}}
 

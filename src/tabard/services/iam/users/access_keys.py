@@ -81,7 +81,7 @@ def create_access_key(permit: Permit, request: CreateAccessKeyRequest, tx: Trans
 
 
 def list_access_keys(permit: Permit, request: ListAccessKeysRequest, snapshot: Snapshot) -> Output:
-    """Answer a page of a user's or the root's keys, without their secrets.
+    """Return a page of a user's or the root's keys, without their secrets.
 
     Raises:
         NoSuchUser.

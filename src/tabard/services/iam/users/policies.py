@@ -71,7 +71,7 @@ def put_user_policy(permit: Permit, request: PutUserPolicyRequest, tx: Transacti
 
 
 def get_user_policy(_permit: Permit, request: UserPolicyRequest, snapshot: Snapshot) -> Output:
-    """Answer one inline policy of a user.
+    """Return one inline policy of a user.
 
     Raises:
         NoSuchUser, NoSuchInlinePolicy.
@@ -82,7 +82,7 @@ def get_user_policy(_permit: Permit, request: UserPolicyRequest, snapshot: Snaps
 
 
 def list_user_policies(_permit: Permit, request: ListUserPoliciesRequest, snapshot: Snapshot) -> Output:
-    """Answer a page of the names of a user's inline policies.
+    """Return a page of the names of a user's inline policies.
 
     Raises:
         NoSuchUser.
@@ -130,7 +130,7 @@ def detach_user_policy(permit: Permit, request: UserAttachmentRequest, tx: Trans
 def list_attached_user_policies(
     _permit: Permit, request: ListAttachedUserPoliciesRequest, snapshot: Snapshot
 ) -> Output:
-    """Answer a page of the managed policies attached to a user, by name.
+    """Return a page of the managed policies attached to a user, by name.
 
     Raises:
         NoSuchUser.

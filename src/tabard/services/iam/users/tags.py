@@ -80,7 +80,7 @@ def untag_user(permit: Permit, request: UntagUserRequest, tx: Transaction) -> Ou
 
 
 def list_user_tags(_permit: Permit, request: ListUserTagsRequest, snapshot: Snapshot) -> Output:
-    """Answer a page of a user's tags, by key.
+    """Return a page of a user's tags, by key.
 
     Raises:
         NoSuchUser.

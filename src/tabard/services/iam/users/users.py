@@ -74,7 +74,7 @@ class DeleteUserRequest(Request, frozen=True, kw_only=True):
 
 
 def create_user_checks(request: CreateUserRequest, facts: Facts) -> Sequence[Check]:
-    """iam:CreateUser, and iam:TagUser where the request tags it, on the ARN that the user will have."""
+    """iam:CreateUser, and iam:TagUser if the request tags it, on the ARN that the user will have."""
     arn = arn_to_be("user", request.user_name, facts, path=request.path)
     boundary = boundary_key(request.permissions_boundary)
     return to_make(("iam:CreateUser", "iam:TagUser"), arn, request.tags, boundary)
@@ -125,7 +125,7 @@ def create_user(permit: Permit, request: CreateUserRequest, tx: Transaction) -> 
 
 
 def get_user(permit: Permit, request: GetUserRequest, snapshot: Snapshot) -> Output:
-    """Answer one user, the caller where none is named; the root is answered as AWS answers it.
+    """Return one user, the caller if none is named; the root is answered as AWS answers it.
 
     Raises:
         NoSuchUser; ValidationError: no name, and the caller is neither a user nor the root.
@@ -144,7 +144,7 @@ def get_user(permit: Permit, request: GetUserRequest, snapshot: Snapshot) -> Out
 
 
 def list_users(_permit: Permit, request: ListUsersRequest, snapshot: Snapshot) -> Output:
-    """Answer a page of the users under a path, by name.
+    """Return a page of the users under a path, by name.
 
     Raises:
         ValidationError: the marker is not this list's.

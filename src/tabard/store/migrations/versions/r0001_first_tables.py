@@ -378,7 +378,7 @@ def upgrade() -> None:
 
 
 def _only(condition: str) -> dict[str, Any]:
-    """An index over the rows of this condition alone."""
+    """Return an index over the rows of this condition alone."""
     return {"sqlite_where": sa.text(condition), "postgresql_where": sa.text(condition)}
 
 
