@@ -10,7 +10,7 @@ ALLOWED_ADDRESS_NOT_REACHED = "allowed_address_not_reached"
 
 
 class AllowedRelay:
-    """Leads one instance's connections to if they are meant for.
+    """Leads one instance's connections to their allowed destinations.
 
     INVARIANT: a listener leads to the very address and port that it has inside: so what an instance reaches
     was decided when its network was made, and nothing that it sends changes it.
