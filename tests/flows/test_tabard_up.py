@@ -107,7 +107,13 @@ def test_settings_are_options_or_variables_and_a_restart_keeps_iam_and_s3(data_d
         assert health(first)["status"] == "ok"
         in_use = tabard("up", "--data-dir", str(data_dir), "--port", "0", "--health-port", "0")
         assert (in_use.returncode, "in use" in in_use.stderr) == (1, True)
+        last = sts.get_caller_identity()["ResponseMetadata"]["RequestId"]
     assert not (data_dir / "running.json").exists()
+    # Both edges ended by themselves, after they had written the events of their last requests.
+    for name in ("edge-0", "edge-1"):
+        assert '"event": "edge_stopped"' in (data_dir / "logs" / f"{name}.log").read_text()
+    events = json.loads(tabard("audit", "--data-dir", str(data_dir), "--json").stdout)
+    assert events["events"][-1]["request_id"] == last
     conflict = tabard("up", "--data-dir", str(data_dir), "--port", "0", "--health-port", "0")
     assert conflict.returncode == 1
     assert "belongs to account 444455556666" in conflict.stderr

@@ -33,7 +33,11 @@ class AuditFlushes:
         while True:
             try:
                 await self.do(flush_wanted(snapshot))
-                snapshot = await self.snapshots.wait_beyond(snapshot.version, _FOR_EVER_SECONDS)
+                newer = await self.snapshots.wait_beyond(snapshot.version, _FOR_EVER_SECONDS)
+                if newer.version == snapshot.version:
+                    # The edge is stopping, so no wait lasts any more, and this task will be cancelled.
+                    await asyncio.sleep(AGAIN_SECONDS)
+                snapshot = newer
             except Exception as error:  # noqa: BLE001 - whatever it is, the reader waits no longer than it said
                 _log.warning(AUDIT_FLUSH_PUT_OFF, reason=str(error))
                 await asyncio.sleep(AGAIN_SECONDS)

@@ -117,6 +117,26 @@ async def test_each_flush_covers_what_came_before_it() -> None:
             assert f"request-{n}" in written(store)
 
 
+class Stopping(Following):
+    """A source of an edge that stops: no wait lasts any more."""
+
+    looks = 0
+
+    async def wait_beyond(self, version: int, timeout_seconds: float) -> Snapshot:
+        self.looks += 1
+        assert self.looks < 10, "it asks without a pause, so that nothing else can run"
+        return self.current()
+
+
+async def test_while_its_edge_stops_it_leaves_the_time_to_others() -> None:
+    store = store_of("edge-0")
+    source = Stopping(store)
+    async with running(Edge("edge-0", store, source)):
+        await until(lambda: source.looks >= 2)  # the first look finds its own note
+        await asyncio.sleep(0)
+    assert source.looks == 2
+
+
 async def test_an_edge_that_cannot_write_does_no_flush_until_it_can() -> None:
     store = store_of("edge-0")
     edge = Edge("edge-0", store, Following(store))
