@@ -57,7 +57,7 @@ class Authentication:
             case Proof.MACHINE:
                 return await self._by_machine(claimed, await body.read(MACHINE_REQUEST_BYTES))
             case Proof.SIGNED_BODY:
-                await self._examine(claimed)
+                self._check_region(await self._examine(claimed))
                 is_json = claimed.identified.protocol == "json"
                 content = await body.read(JSON_LIMIT_BYTES if is_json else QUERY_LIMIT_BYTES)
                 return await self._by_signed_body(claimed, content)
@@ -75,15 +75,9 @@ class Authentication:
         return await self._by_signed_body(claimed, content)
 
     async def _examine(self, claimed: Claimed) -> Examined:
-        """Check key, date, scope and session by the newest snapshot, before any body is read.
-
-        AWS: "If the credential scope does not specify the same Region as the request, the signature
-        verification step fails with the following error message: Credential should be scoped to a valid
-        Region". https://docs.aws.amazon.com/IAM/latest/UserGuide/signature-v4-troubleshooting.html
-        Differs: one endpoint serves every region, so a signature may name any region of the partition.
-        """
+        """Check key, date, scope and session by the newest snapshot, before any body is read."""
         snapshot = await self.snapshots.newest()
-        examined = self.authenticator.examine(
+        return self.authenticator.examine(
             claimed.raw,
             claimed.claim,
             service=claimed.identified.service,
@@ -91,14 +85,24 @@ class Authentication:
             keyring=self.keyrings.of(snapshot),
             now=self.clock.now(),
         )
-        valid = regions_of(snapshot.partition) | {self.home_region}
-        if proof_of(claimed) is Proof.SIGNED_BODY and examined.region not in valid:
+
+    def _check_region(self, examined: Examined) -> None:
+        """Refuse a signature for a region that the partition does not have.
+
+        AWS: "If the credential scope does not specify the same Region as the request, the signature
+        verification step fails with the following error message: Credential should be scoped to a valid
+        Region". https://docs.aws.amazon.com/IAM/latest/UserGuide/signature-v4-troubleshooting.html
+        Differs: one endpoint serves every region, so a signature may name any region of the partition.
+        """
+        if examined.region != self.home_region and examined.region not in regions_of(
+            examined.snapshot.partition
+        ):
             detail = f"a valid region, not '{examined.region}'"
             raise NotAuthenticated(examined.service, Refusal.WRONG_SCOPE, detail=detail)
-        return examined
 
     async def _by_signed_body(self, claimed: Claimed, content: bytes) -> Authenticated:
         examined = await self._examine(claimed)
+        self._check_region(examined)
         caller = self.authenticator.authenticate(examined, _payload_hash(claimed, content))
         return self._signed(claimed, examined, caller, content)
 

@@ -114,7 +114,7 @@ class Performer:
         match operation:
             case Forward():
                 await self._validate(operation, parsed.call.input, authorized.permit)
-                return await self._measured(authorized, operation)
+                return await self._forward(authorized, operation)
             case Read():
                 # INVARIANT: a read sees the version that decided it, and no resource that was made later.
                 output = operation.perform(authorized.permit, request, snapshot)
@@ -208,31 +208,27 @@ class Performer:
             schemas = await self.table_keys.schemas(tables, region=permit.region)
             operation.check_keys(arguments, permit, schemas)
 
-    async def _measured(self, authorized: Authorized, operation: Forward) -> Answer:
+    async def _forward(self, authorized: Authorized, operation: Forward) -> Answer:
         """Forward a call, and count the latency of the upstream."""
+        parsed = authorized.resolved.parsed
+        call, content = parsed.call, parsed.authenticated.content
+        upstream = self.upstreams[call.service]
+        allowed = AllowedCall(
+            permit=authorized.permit,
+            call=call,
+            body=content if isinstance(content, ObjectBody) else None,
+            refused=authorized.refused,
+            caller_endpoint=caller_endpoint(parsed.authenticated.claimed.raw, endpoint=upstream.endpoint),
+        )
         loop = asyncio.get_running_loop()
         began_seconds, failed = loop.time(), False
         try:
-            return await self._forward(authorized, operation)
+            answer = await upstream.forward(allowed)
         except ServiceUnavailable:
             failed = True
             raise
         finally:
-            service, seconds = authorized.resolved.parsed.call.service, loop.time() - began_seconds
-            self.metrics.count_forwarded(service, seconds=seconds, failed=failed)
-
-    async def _forward(self, authorized: Authorized, operation: Forward) -> Answer:
-        parsed, permit = authorized.resolved.parsed, authorized.permit
-        call, content = parsed.call, parsed.authenticated.content
-        upstream = self.upstreams[call.service]
-        answer = await upstream.forward(
-            AllowedCall(
-                permit=permit,
-                call=call,
-                body=content if isinstance(content, ObjectBody) else None,
-                refused=authorized.refused,
-                caller_endpoint=caller_endpoint(parsed.authenticated.claimed.raw, endpoint=upstream.endpoint),
-            )
-        )
+            seconds = loop.time() - began_seconds
+            self.metrics.count_forwarded(call.service, seconds=seconds, failed=failed)
         operation.after_success(self.table_keys)
         return answer

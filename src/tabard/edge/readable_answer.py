@@ -1,7 +1,6 @@
 """Unreadable answers of an upstream: one log event, and one retryable error for the caller."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from types import TracebackType
 
 import structlog
 
@@ -13,22 +12,33 @@ UPSTREAM_ANSWER_UNREADABLE = "upstream_answer_unreadable"
 _log = structlog.get_logger()
 
 
-@contextmanager
-def readable_answer(service: ServiceName, operation: str) -> Iterator[None]:
+class readable_answer:  # noqa: N801 - a context manager, and cheaper than a generator: every answer has one
     """Treat every failure to parse an answer as the upstream's failure, not as Tabard's.
 
     Raises:
         UnreadableAnswer (503), logged once. Any other AwsError within goes through.
     """
-    try:
-        yield
-    except UnreadableAnswer as failure:
-        reason = type(failure.__cause__ or failure).__name__
-        _log.error(UPSTREAM_ANSWER_UNREADABLE, service=service, operation=operation, failure=reason)
-        raise
-    except AwsError:
-        raise
-    except Exception as failure:
-        reason = type(failure).__name__
-        _log.error(UPSTREAM_ANSWER_UNREADABLE, service=service, operation=operation, failure=reason)
-        raise UnreadableAnswer from failure
+
+    __slots__ = ("_operation", "_service")
+
+    def __init__(self, service: ServiceName, operation: str) -> None:
+        self._service = service
+        self._operation = operation
+
+    def __enter__(self) -> None:
+        """Begin to parse."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, failure: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if not isinstance(failure, Exception):
+            return
+        if isinstance(failure, AwsError) and not isinstance(failure, UnreadableAnswer):
+            return
+        cause = failure.__cause__ if isinstance(failure, UnreadableAnswer) else None
+        reason = type(cause or failure).__name__
+        _log.error(
+            UPSTREAM_ANSWER_UNREADABLE, service=self._service, operation=self._operation, failure=reason
+        )
+        if not isinstance(failure, UnreadableAnswer):
+            raise UnreadableAnswer from failure

@@ -1,7 +1,5 @@
 """The counts of one edge: requests, decisions, latencies and minted sessions."""
 
-from collections.abc import Iterable
-
 from tabard.access.authorize import Denied
 from tabard.access.mint import InstanceRoleNotTrusted
 from tabard.edge.record import outcome_of
@@ -51,24 +49,21 @@ class RequestMetrics:
         self._outcomes.add((service, outcome_of(stage, error)))
         if parsed is None or not isinstance(parsed.operation, Watch):
             self._seconds.observe((service,), seconds)
-        for decision in _decisions(stage, error):
-            self._decisions.add((decision.effect, decision.layer))
+        if isinstance(stage, Authorized):
+            for allowed in (*stage.permit.decided, *stage.minted_by):
+                self._count_decision(allowed.decision)
+            for refused in stage.refused:
+                self._count_decision(refused.denial.decision)
+        if isinstance(error, Denied | InstanceRoleNotTrusted):
+            self._count_decision(error.denial.decision)
         if error is None and parsed is not None and isinstance(parsed.operation, Minting):
             self._minted.add((operation,))
+
+    def _count_decision(self, decision: Decision) -> None:
+        self._decisions.add((decision.effect, decision.layer))
 
     def count_forwarded(self, service: str, *, seconds: float, failed: bool) -> None:
         """Count one request to the store behind a service."""
         self._upstream_seconds.observe((service,), seconds)
         if failed:
             self._upstream_failures.add((service,))
-
-
-def _decisions(stage: Stage, error: AwsError | None) -> Iterable[Decision]:
-    """Yield every decision about one request."""
-    if isinstance(stage, Authorized):
-        for allowed in (*stage.permit.decided, *stage.minted_by):
-            yield allowed.decision
-        for refused in stage.refused:
-            yield refused.denial.decision
-    if isinstance(error, Denied | InstanceRoleNotTrusted):
-        yield error.denial.decision

@@ -81,19 +81,17 @@ Stage = RawRequest | Claimed | Authenticated | Parsed | Resolved | Authorized
 
 def parsed_of(stage: Stage) -> Parsed | None:
     """Return the parsed call of a request that reached that stage, or None."""
-    match stage:
-        case Authorized():
-            return stage.resolved.parsed
-        case Resolved():
-            return stage.parsed
-        case Parsed():
-            return stage
-        case _:
-            return None
+    if isinstance(stage, Authorized):  # first: nearly every request is authorized
+        return stage.resolved.parsed
+    if isinstance(stage, Resolved):
+        return stage.parsed
+    return stage if isinstance(stage, Parsed) else None
 
 
 def authenticated_of(stage: Stage) -> Authenticated | None:
     """Return the authenticated request of a request that reached that stage, or None."""
+    if isinstance(stage, Authorized):
+        return stage.resolved.parsed.authenticated
     parsed = parsed_of(stage)
     if parsed is not None:
         return parsed.authenticated
@@ -102,6 +100,8 @@ def authenticated_of(stage: Stage) -> Authenticated | None:
 
 def claimed_of(stage: Stage) -> Claimed | None:
     """Return the claims of a request whose service is identified, or None."""
+    if isinstance(stage, Authorized):
+        return stage.resolved.parsed.authenticated.claimed
     authenticated = authenticated_of(stage)
     if authenticated is not None:
         return authenticated.claimed

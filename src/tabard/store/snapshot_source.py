@@ -16,7 +16,7 @@ from datetime import timedelta
 
 import structlog
 
-from tabard.clock import Clock, ClockReading, read_clocks
+from tabard.clock import Clock, ClockReading, Deadline, read_clocks
 from tabard.errors import ServiceUnavailable
 from tabard.store.ports import StoreUnavailable
 from tabard.store.snapshot import Snapshot
@@ -80,7 +80,7 @@ class SqlSnapshotSource:
         self._poll_seconds = poll_seconds
         self._patience_seconds = patience_seconds
         self._snapshot: Snapshot | None = None
-        self._confirmed_at = read_clocks(clock)
+        self._confirm(read_clocks(clock))
         self._away_because = ""
         self._misses_a_change = False
         self._newer = asyncio.Event()
@@ -160,7 +160,13 @@ class SqlSnapshotSource:
         )
 
     def _is_outdated(self) -> bool:
-        return self._confirmed_seconds_ago() > self._bound_seconds
+        # Every request asks: by whichever clock says so first, as `seconds_since`, without a reading.
+        last = self._good_until
+        return self._clock.boottime_seconds() > last.boottime_seconds or self._clock.now() > last.wall
+
+    def _confirm(self, at: ClockReading) -> None:
+        self._confirmed_at = at
+        self._good_until = Deadline.after(at, self._bound_seconds)
 
     def _confirmed_seconds_ago(self) -> float:
         """Return the larger age of the two clocks, boot-time and wall, so that sleep counts."""
@@ -200,7 +206,7 @@ class SqlSnapshotSource:
                 requested_at = read_clocks(self._clock)
                 probe.changed()
                 if not self._away_because and not self._is_behind():
-                    self._confirmed_at = requested_at
+                    self._confirm(requested_at)
                 else:
                     _raise(await asyncio.shield(self._begun_load()))
             # After any error the last snapshot stays. It is refused once it is older than the bound.
@@ -286,7 +292,7 @@ class SqlSnapshotSource:
         if self._away_because:
             self._away_because = ""
             _log.info(STORE_BACK, version=newest.version)
-        self._confirmed_at = requested_at
+        self._confirm(requested_at)
         if newest is not self._snapshot:
             self._snapshot = newest
             self._wake()
