@@ -109,10 +109,10 @@ compatibility: $(VENV)/.dev ## Real clients in every way; writes docs/compatibil
 	AWS_EC2_METADATA_DISABLED=true TABARD_COMPATIBILITY_PAGE=docs/compatibility.md \
 		$(BIN)/pytest -q -rs tests/flows/test_real_clients.py
 
-SOAK_SECONDS ?= 600
+SOAK_SECONDS ?= 300
 
 .PHONY: soak
-soak: $(VENV)/.dev ## SOAK_SECONDS (600) of rotation while agent, edge and store go away
+soak: $(VENV)/.dev ## SOAK_SECONDS (300) of rotation while agent, edge and store go away
 	AWS_EC2_METADATA_DISABLED=true TABARD_SOAK_SECONDS=$(SOAK_SECONDS) \
 		$(BIN)/pytest -q -rsP tests/flows/test_live_rotation.py tests/sim
 
