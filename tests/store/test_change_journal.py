@@ -12,25 +12,28 @@ from tabard.store.ports import AlreadyStored
 from tabard.store.snapshot import Snapshot
 from tabard.store.sql import SqlStore
 from tests.support.aggregates import audit_event, group, role, user
-from tests.support.any_store import AnyStore
+from tests.support.any_store import AnyStore, opened_again
 
 COMMITS = 60
 
 
 def test_a_tailing_reader_misses_nothing_that_two_writers_write(store: AnyStore) -> None:
-    """Each writer makes a user and a role per commit; a reader follows by what changed alone.
+    """Each writer makes a user and a role per commit, on a handle of its own, as in a process of its own.
+
+    The reader follows the changes alone.
 
     A version that is taken before the commit, as from a sequence, would be passed over by the reader when
     the other writer commits a later version first.
     """
 
     half_way = Barrier(3)
+    handles = [opened_again(store) for _ in range(2)]
 
     def write(writer: int) -> None:
         for n in range(writer * COMMITS, (writer + 1) * COMMITS):
             if n == writer * COMMITS + COMMITS // 2:
                 half_way.wait(20)
-            with store.transaction() as tx:
+            with handles[writer].transaction() as tx:
                 tx.users.insert(user(n))
                 tx.roles.insert(role(n))
 
@@ -51,6 +54,9 @@ def test_a_tailing_reader_misses_nothing_that_two_writers_write(store: AnyStore)
         assert (len(snapshot.users), len(snapshot.roles)) == (made, made)
     assert seen[-1].version == first.version + 2 * COMMITS
     assert seen[-1] == store.next_snapshot()
+    for handle in handles:
+        if handle is not store:
+            handle.close()
 
 
 def test_versions_count_the_commits_that_changed_something(store: AnyStore) -> None:

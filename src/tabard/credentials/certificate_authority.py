@@ -134,9 +134,9 @@ def new_certificate_authority(vault: Vault, *, account_id: str, now: datetime) -
     }
 
 
-def open_certificate_authority(fact: Mapping[str, str | None], vault: Vault) -> CertificateAuthority:
+def open_certificate_authority(setting: Mapping[str, str | None], vault: Vault) -> CertificateAuthority:
     """Decrypt the key. Raises ValueError if it is missing, or the master key is another one."""
-    certificate, sealed_key = fact.get(CA_CERTIFICATE), fact.get(CA_SEALED_KEY)
+    certificate, sealed_key = setting.get(CA_CERTIFICATE), setting.get(CA_SEALED_KEY)
     if not certificate or not sealed_key:
         raise ValueError("the installation has no certificate authority")
     key = open_private_key(sealed_key, vault, label=CA_SEALED_KEY)

@@ -7,7 +7,7 @@ import structlog
 
 from tabard.audit.queue import AuditQueue
 from tabard.services.operation import SnapshotSource
-from tabard.services.tabard.audit_flush import flush_wanted, flushed_fact
+from tabard.services.tabard.audit_flush import flush_wanted, flushed_setting
 from tabard.store.ports import Store, StoreUnavailable
 
 AUDIT_FLUSH_PUT_OFF = "audit_flush_put_off"
@@ -53,5 +53,5 @@ class AuditFlushes:
 
     def _note(self, number: int) -> None:
         with self.store.transaction() as tx:
-            if tx.installation.get(flushed_fact(self.name)) != str(number):
-                tx.installation.put(flushed_fact(self.name), str(number))
+            if tx.installation.get(flushed_setting(self.name)) != str(number):
+                tx.installation.put(flushed_setting(self.name), str(number))

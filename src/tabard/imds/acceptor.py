@@ -27,9 +27,9 @@ OnConnection = Callable[[socket.socket, tuple[str, int]], None]
 class Acceptor:
     """Accepts for one listener until it is closed. No task: an agent has three of these for each instance."""
 
-    __slots__ = ("_is_failing", "_listener", "_loop", "_on_connection", "_pace", "_paused")
+    __slots__ = ("_is_failing", "_limit", "_listener", "_loop", "_on_connection", "_paused")
 
-    def __init__(self, listener: socket.socket, on_connection: OnConnection, pace: RateLimit) -> None:
+    def __init__(self, listener: socket.socket, on_connection: OnConnection, limit: RateLimit) -> None:
         """Args: on_connection: is given a connection and its peer's address."""
         listener.setblocking(False)
         if hasattr(socket, "TCP_DEFER_ACCEPT"):
@@ -37,7 +37,7 @@ class Acceptor:
         self._loop = asyncio.get_running_loop()
         self._listener = listener
         self._on_connection = on_connection
-        self._pace = pace
+        self._limit = limit
         self._paused: asyncio.TimerHandle | None = None
         self._is_failing = False
         self._loop.add_reader(listener, self._accept)
@@ -51,7 +51,7 @@ class Acceptor:
         self._listener.close()
 
     def _accept(self) -> None:
-        if wait_seconds := self._pace.take():
+        if wait_seconds := self._limit.take():
             self._pause(wait_seconds)
             return
         try:

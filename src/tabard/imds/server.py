@@ -57,7 +57,7 @@ class MetadataServer:
         token_key: bytes | None = None,
         container_token: str | None = None,
         requests: MetadataRequests | None = None,
-        pace: RateLimit | None = None,
+        limit: RateLimit | None = None,
         limits: ConnectionLimits = DEFAULT_LIMITS,
     ) -> None:
         """Args: token_key: of the metadata tokens, a new one if none is given;
@@ -68,7 +68,7 @@ class MetadataServer:
         self._peer_check = peer_check
         self._container_token = container_token
         self._requests = requests
-        self._pace = pace or RateLimit(clock, per_second=CONNECTIONS_A_SECOND, burst=BURST)
+        self._limit = limit or RateLimit(clock, per_second=CONNECTIONS_A_SECOND, burst=BURST)
         self._instance_id = source.desired().instance_id
         self._tokens = MetadataTokens(self._instance_id, token_key or new_key())
         self._last_read: _LastRead | None = None
@@ -93,7 +93,7 @@ class MetadataServer:
         """Listen on bound TCP sockets, or on a free port of 127.0.0.1 if none is given."""
         listeners = listeners or (socket.create_server(("127.0.0.1", 0)),)
         self._hosts = tuple(name for listener in listeners for name in _names_of(listener))
-        self._acceptors = tuple(Acceptor(listener, self._gate.take, self._pace) for listener in listeners)
+        self._acceptors = tuple(Acceptor(listener, self._gate.take, self._limit) for listener in listeners)
 
     async def close(self) -> None:
         """Stop listening and end every connection."""

@@ -1,4 +1,4 @@
-"""Inputs of the metadata service: facts, identity and credentials of one instance, all from memory."""
+"""Inputs of the metadata service: description, identity and credentials of one instance, all from memory."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -48,7 +48,7 @@ class CredentialSource(Protocol):
     """Answers from memory alone, always at once: a metadata request never mints."""
 
     def desired(self) -> DesiredInstance:
-        """Return the edge's latest facts about the instance."""
+        """Return the edge's latest description of the instance."""
 
     def identity(self) -> GetInstanceIdentityResult | None:
         """Return the signed identity document; None if the edge has not given it yet."""

@@ -113,7 +113,7 @@ class Organization:
             if not _POLICY_NAME.fullmatch(policy.name) or policy.name == FULL_ACCESS:
                 raise ValueError(f"{policy.name!r} cannot be a control policy's name")
             if policy.name in seen:
-                raise ValueError(f"the control policy {policy.name!r} is there twice")
+                raise ValueError(f"the control policy {policy.name!r} appears twice")
             seen.add(policy.name)
 
     def _check_tree(self) -> None:
@@ -123,7 +123,7 @@ class Organization:
             if not _IDS[node.kind].fullmatch(node.node_id):
                 raise ValueError(f"{node.node_id!r} is not the id of {_A[node.kind]}")
             if node.node_id in levels:
-                raise ValueError(f"{node.node_id} is there twice")
+                raise ValueError(f"{node.node_id} appears twice")
             is_first = not levels
             if (node.kind is NodeKind.ROOT) != is_first or (node.parent_id == "") != is_first:
                 raise ValueError("an organization has one root, which comes first, and all else is under it")
@@ -159,5 +159,5 @@ class Organization:
                 is_own = control_type is ControlType.SERVICE and name == FULL_ACCESS
                 if not is_own and self.policy(name, control_type) is None:
                     raise ValueError(
-                        f"{node.node_id} names the {control_type} policy {name!r}, which is not there"
+                        f"{node.node_id} names the {control_type} policy {name!r}, which does not exist"
                     )

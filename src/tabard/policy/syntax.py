@@ -40,7 +40,7 @@ class _Number(str):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WrittenStatement:
-    """A statement whose elements have the right types; None where an element is not there.
+    """A statement whose elements have the right types; None if an element is missing.
 
     `effect` is Allow or Deny in any case; a principal is a text or the names by their type.
     """

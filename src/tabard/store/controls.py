@@ -112,7 +112,7 @@ def _text(
     organization: Organization, node: OrganizationNode, control_type: ControlType, name: str
 ) -> PolicyText:
     policy = organization.policy(name, control_type)
-    assert policy is not None  # noqa: S101 - an Organization names none that is not there
+    assert policy is not None  # noqa: S101 - an Organization names only existing ones
     return PolicyText(_named(node, name), policy.document)
 
 

@@ -3,8 +3,8 @@
 Alembic's first revision makes the same tables, and a test compares the two.
 
 INVARIANT: the primary key, every index and every reference of an account's tables begin with `account_id`. So
-no lookup can reach another account. Names are unique without regard to case: `name_key` is the name in lower
-case.
+no lookup can reach another account. Only an account alias is unique among all accounts. Names are unique
+without regard to case: `name_key` is the name in lower case.
 """
 
 from datetime import datetime

@@ -183,7 +183,7 @@ class Snapshot:
             return None
         policy = self.managed_policies.get(arn)
         if policy is None:
-            return refuse_everything(arn, "the permissions boundary is not there", DocumentKind.IDENTITY)
+            return refuse_everything(arn, "the permissions boundary does not exist", DocumentKind.IDENTITY)
         return compile_identity_policies((default_text(policy),))
 
     def session_policies(self, session: Session) -> CompiledPolicies | None:
@@ -192,7 +192,7 @@ class Snapshot:
         for arn in session.session_policy_arns:
             policy = self.managed_policies.get(arn)
             if policy is None:
-                return refuse_everything(arn, "the session policy is not there", DocumentKind.SESSION)
+                return refuse_everything(arn, "the session policy does not exist", DocumentKind.SESSION)
             managed += (default_text(policy),)
         if not managed and not session.session_policies:
             return None
@@ -223,7 +223,7 @@ class Snapshot:
         for group_id in user.group_ids:
             group = self.groups.get(group_id)
             if group is None:
-                return refuse_everything(group_id, "the user's group is not there", DocumentKind.IDENTITY)
+                return refuse_everything(group_id, "the user's group does not exist", DocumentKind.IDENTITY)
             groups.append(group)
         return self._held_by(user, *groups)
 
@@ -239,7 +239,7 @@ class Snapshot:
             for arn in holder.attached_policy_arns:
                 policy = self.managed_policies.get(arn)
                 if policy is None:
-                    return refuse_everything(arn, "the attached policy is not there", DocumentKind.IDENTITY)
+                    return refuse_everything(arn, "the attached policy does not exist", DocumentKind.IDENTITY)
                 documents[arn] = default_text(policy)
         return compile_identity_policies(tuple(documents.values()))
 

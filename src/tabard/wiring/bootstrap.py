@@ -216,12 +216,12 @@ def _held_key(file: Path, settings: Settings, *, chosen: KeyPair | None = None) 
     return made
 
 
-def _install_key(tx: Transaction, fact: str, owner_id: str, key: LongTermKey, now: datetime) -> None:
+def _install_key(tx: Transaction, setting: str, owner_id: str, key: LongTermKey, now: datetime) -> None:
     """Give `owner_id` the key, once. A key that was installed and then deleted stays deleted.
 
     A key that IAM made exists, or was deleted. It is missing only in an emptied store, or an older backup.
     """
-    installed = tx.installation.get(fact)
+    installed = tx.installation.get(setting)
     stored = tx.access_keys.get(key.access_key_id)
     is_stored = (
         stored is not None and stored.owner_id == owner_id and _secret_of(tx, stored) == key.secret_access_key
@@ -245,7 +245,7 @@ def _install_key(tx: Transaction, fact: str, owner_id: str, key: LongTermKey, no
             )
         )
     if installed != key.access_key_id:
-        tx.installation.put(fact, key.access_key_id)
+        tx.installation.put(setting, key.access_key_id)
 
 
 def _secret_of(tx: Transaction, stored: AccessKey) -> str:

@@ -50,7 +50,7 @@ async def both(clock: ManualClock) -> AsyncIterator[tuple[MetadataServer, Metada
     """Two instances of one agent; time stands still, so that what is over the burst is never taken."""
     servers = tuple(
         MetadataServer(
-            of(instance_id), clock=clock, uid=None, pace=RateLimit(clock, per_second=PER_SECOND, burst=BURST)
+            of(instance_id), clock=clock, uid=None, limit=RateLimit(clock, per_second=PER_SECOND, burst=BURST)
         )
         for instance_id in ("i-0123456789abcdef0", "i-0fedcba9876543210")
     )

@@ -61,7 +61,7 @@ def test_five_levels_of_units_are_not_too_many() -> None:
     [
         ({"organization_id": "o-x"}, "is no organization's id"),
         ({"management_account_id": "1"}, "is no account id"),
-        ({"policies": (DENY, RESOURCES, DENY)}, "the control policy 'deny' is there twice"),
+        ({"policies": (DENY, RESOURCES, DENY)}, "the control policy 'deny' appears twice"),
         ({"policies": (replace(DENY, name=FULL_ACCESS),)}, "cannot be a control policy's name"),
         ({"policies": (replace(DENY, name="a/b"),)}, "cannot be a control policy's name"),
         ({"nodes": ()}, "an organization has a root"),
@@ -71,7 +71,7 @@ def test_five_levels_of_units_are_not_too_many() -> None:
         ({"nodes": (ROOT, node("r-other", "r-root"))}, "has one root, which comes first"),
         ({"nodes": (node(unit_id(1), ""),)}, "has one root, which comes first"),
         ({"nodes": (ROOT, node(ACCOUNT, ""))}, "has one root, which comes first"),
-        ({"nodes": (ROOT, node(ACCOUNT, "r-root"), node(ACCOUNT, "r-root"))}, f"{ACCOUNT} is there twice"),
+        ({"nodes": (ROOT, node(ACCOUNT, "r-root"), node(ACCOUNT, "r-root"))}, f"{ACCOUNT} appears twice"),
         ({"nodes": (ROOT, node(unit_id(1), unit_id(2)))}, "is not under the root or a unit"),
         (
             {"nodes": (ROOT, node(ACCOUNT, "r-root"), node("222233334444", ACCOUNT))},
@@ -80,15 +80,15 @@ def test_five_levels_of_units_are_not_too_many() -> None:
         ({"nodes": (node("r-root", service_control=()),)}, "r-root has no service control policy"),
         (
             {"nodes": (node("r-root", service_control=(FULL_ACCESS, "gone")),)},
-            "names the service-control policy 'gone', which is not there",
+            "names the service-control policy 'gone', which does not exist",
         ),
         (
             {"nodes": (node("r-root", service_control=("resources",)),)},
-            "names the service-control policy 'resources', which is not there",
+            "names the service-control policy 'resources', which does not exist",
         ),
         (
             {"nodes": (node("r-root", resource_control=(FULL_ACCESS,)),)},
-            "names the resource-control policy 'FullAWSAccess', which is not there",
+            "names the resource-control policy 'FullAWSAccess', which does not exist",
         ),
         ({"nodes": (node("r-root", service_control=("deny", "deny")),)}, "attached to r-root twice"),
         (

@@ -122,7 +122,7 @@ def policy(document: object, kind: str = "service-control") -> dict[str, object]
         ({**TREE, "root": {"id": "r-root", "service_controls": []}}, "unknown field `service_controls`"),
         ({**TREE, "root": {}}, "missing required field `id`"),
         ({**TREE, "id": "x"}, "'x' is no organization's id"),
-        ({**TREE, "policies": []}, "names the service-control policy 'keep buckets', which is not there"),
+        ({**TREE, "policies": []}, "names the service-control policy 'keep buckets', which does not exist"),
         (policy(DENY, "tag"), "Invalid enum value 'tag'"),
         (policy("{"), "the policy 'keep buckets': "),
         (policy({**DENY, "Version": "2008-10-17"}), "the policy 'keep buckets': "),

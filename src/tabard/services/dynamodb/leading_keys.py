@@ -1,7 +1,7 @@
 """The partition keys that a request touches: what `dynamodb:LeadingKeys` holds.
 
 Policies compare it by `ForAllValues`, which is true if there is nothing to compare. So there is always
-something: where the partition key cannot be read, or the table is not there, a value that no item has.
+something: where the partition key cannot be read, or the table does not exist, a value that no item has.
 
 A request whose partition key cannot be read is refused, but once it is allowed alone: only then may its
 caller learn what the key is.

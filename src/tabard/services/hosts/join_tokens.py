@@ -151,7 +151,7 @@ def _described(token: JoinToken) -> JoinTokenDescription:
 def certificate_authority(tx: Transaction) -> CertificateAuthority:
     """Return the installation's authority from the transaction."""
     return open_certificate_authority(
-        {fact: tx.installation.get(fact) for fact in (CA_CERTIFICATE, CA_SEALED_KEY)}, tx.vault
+        {setting: tx.installation.get(setting) for setting in (CA_CERTIFICATE, CA_SEALED_KEY)}, tx.vault
     )
 
 

@@ -9,7 +9,7 @@ from tabard.errors import AwsError
 
 
 class NoSuchEntity(AwsError):
-    """The request names something that is not there."""
+    """The request names something that does not exist."""
 
     code = "NoSuchEntity"
     status = 404

@@ -65,7 +65,7 @@ def with_tags(present: Sequence[Tag], added: Sequence[Tag], same: SameKey) -> tu
 
 
 def without_tags(present: Sequence[Tag], keys: Iterable[str], same: SameKey) -> tuple[Tag, ...]:
-    """Return the tags `present` without those of these keys; a key that is not there is no error."""
+    """Return the tags `present` without those of these keys; an unknown key is no error."""
     removed = {same(key) for key in keys}
     return tuple(tag for tag in present if same(tag.key) not in removed)
 

@@ -1,10 +1,10 @@
 """Waiting until the audit holds every event of what was answered before.
 
 Theory of operation. Each edge writes its events within a second, at a time of its own. A reader that must not
-miss any asks for a flush: the installation's fact `audit-flush` counts these. Every edge follows the store.
-So it sees the new number at once, writes the events that wait in its queue, and then notes the number as a
-fact of its own. The reader waits until each edge has noted it. No clock and no pause is involved, and this
-holds for any number of edges.
+miss any asks for a flush: the installation's setting `audit-flush` counts these. Every edge follows the
+store. So it sees the new number at once, writes the events that wait in its queue, and then notes the number
+as a setting of its own. The reader waits until each edge has noted it. No clock and no pause is involved, and
+this holds for any number of edges.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from tabard.store.ports import Transaction
 from tabard.store.snapshot import Snapshot
 
 FLUSH = "audit-flush"
-"""The installation's fact of this name is the number of the last flush that was asked for."""
+"""The installation setting with the number of the last requested flush."""
 
 EDGES = "audit-edges"
 """The names of the edges that this start has, separated by spaces."""
@@ -37,15 +37,15 @@ def flush_wanted(snapshot: Snapshot) -> int:
     return int(snapshot.installation.get(FLUSH, "0"))
 
 
-def flushed_fact(edge: str) -> str:
-    """Return the fact by which an edge notes the last flush that it has done."""
+def flushed_setting(edge: str) -> str:
+    """Return the name of the installation setting with the last flush of an edge."""
     return f"audit-flushed/{edge}"
 
 
 def is_flushed(snapshot: Snapshot, number: int) -> bool:
     """Return whether every edge has written what it had when flush `number` was asked for."""
     edges = snapshot.installation.get(EDGES, "").split()
-    return all(int(snapshot.installation.get(flushed_fact(edge), "0")) >= number for edge in edges)
+    return all(int(snapshot.installation.get(flushed_setting(edge), "0")) >= number for edge in edges)
 
 
 def flush_events_checks(_: FlushEventsRequest, facts: Facts) -> Sequence[Check]:

@@ -48,9 +48,9 @@ class ModifyInstanceMetadataDefaultsRequest(Request, frozen=True, kw_only=True):
     dry_run: bool = False
 
 
-def metadata_defaults(fact: Callable[[str], str | None], region: str) -> MetadataDefaults:
-    """Return the defaults of a region; `fact` reads an installation setting by name."""
-    written = fact(_fact_name(region))
+def metadata_defaults(setting: Callable[[str], str | None], region: str) -> MetadataDefaults:
+    """Return the defaults of a region; `setting` reads an installation setting by name."""
+    written = setting(_setting_name(region))
     return msgspec.json.decode(written, type=MetadataDefaults) if written else NO_PREFERENCES
 
 
@@ -119,11 +119,11 @@ def modify_instance_metadata_defaults(
         raise InvalidParameterCombination(
             reason="HttpTokensEnforced cannot be enabled while the default of HttpTokens is optional."
         )
-    tx.installation.put(_fact_name(permit.region), msgspec.json.encode(defaults).decode())
+    tx.installation.put(_setting_name(permit.region), msgspec.json.encode(defaults).decode())
     return {"Return": True}
 
 
-def _fact_name(region: str) -> str:
+def _setting_name(region: str) -> str:
     return f"instance_metadata_defaults/{region}"
 
 

@@ -16,7 +16,7 @@ def trusted_principals(permit: Permit, document: str, tx: Transaction) -> tuple[
     """Return the ARN and the unique id of each user and role of this account that a trust policy names.
 
     Raises:
-        MalformedPolicyDocument: one that is not there.
+        MalformedPolicyDocument: one does not exist.
     Differs: a trust policy is answered as it was written, with the ARN of a principal that was deleted since,
         where AWS answers its unique id. Principals of other accounts are not looked for.
     """

@@ -170,7 +170,7 @@ def stored_identity_policies(holder: Holder, snapshot: Snapshot) -> tuple[Stored
         for group_id in holder.group_ids:
             group = snapshot.groups.get(group_id)
             if group is None:
-                raise PolicyEvaluation(policy=group_id, reason="the user's group is not there")
+                raise PolicyEvaluation(policy=group_id, reason="the user's group does not exist")
             holders.append(group)
     found: dict[str, StoredPolicy] = {}
     for each in holders:
@@ -206,7 +206,7 @@ def _policies_of(holder: Holder, snapshot: Snapshot) -> Iterator[StoredPolicy]:
 def _managed(arn: str, snapshot: Snapshot) -> StoredPolicy:
     policy: ManagedPolicy | None = snapshot.managed_policies.get(arn)
     if policy is None:
-        raise PolicyEvaluation(policy=arn, reason="the attached policy is not there")
+        raise PolicyEvaluation(policy=arn, reason="the attached policy does not exist")
     source_type: SourceType = "aws-managed" if policy.account_id == "aws" else "user-managed"
     return StoredPolicy(
         name=arn, source_id=policy.name, source_type=source_type, text=policy.default_version.document
