@@ -23,7 +23,7 @@ _BOOTTIME = time.CLOCK_BOOTTIME if sys.platform == "linux" else time.CLOCK_MONOT
 
 
 class Clock(Protocol):
-    """What the processes of Tabard need to know about time."""
+    """The clocks that Tabard's processes need."""
 
     def now(self) -> datetime:
         """Return the wall-clock time, aware, in UTC."""
@@ -37,13 +37,13 @@ class Clock(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockReading:
-    """What the boot-time clock and the wall clock showed at one moment."""
+    """The boot-time clock and the wall clock at one moment."""
 
     boottime_seconds: float
     wall: datetime
 
     def seconds_since(self, earlier: "ClockReading") -> float:
-        """How much time passed since `earlier`, by the clock that says more."""
+        """Return the seconds since `earlier`, by the clock that shows more."""
         by_wall = (self.wall - earlier.wall).total_seconds()
         return max(self.boottime_seconds - earlier.boottime_seconds, by_wall)
 
@@ -83,11 +83,11 @@ class Deadline:
         return now.boottime_seconds >= self.boottime_seconds or now.wall >= self.wall
 
     def boottime_at(self, now: ClockReading) -> float:
-        """When it comes on the boot-time clock, if nobody sets the wall clock again."""
+        """Return the deadline on the boot-time clock, if nobody sets the wall clock again."""
         return min(self.boottime_seconds, now.boottime_seconds + (self.wall - now.wall).total_seconds())
 
     def seconds_left(self, now: ClockReading) -> float:
-        """How long until it comes; 0 or less once it has."""
+        """Return the seconds until the deadline; 0 or less once it has passed."""
         return self.boottime_at(now) - now.boottime_seconds
 
 

@@ -65,12 +65,12 @@ class RelayedError(CodedError):
 
     @property
     def relayed_fault(self) -> Fault:
-        """Whose fault it was, by the status that the upstream answered."""
+        """Return whose fault it was, by the status of the upstream's answer."""
         return "Sender" if self.http_status < 500 else "Receiver"
 
 
 class UnreadableAnswer(RelayedError):
-    """What an upstream answered cannot be read; asking again may help."""
+    """An upstream's answer is unreadable. A retry may help."""
 
     def __init__(self) -> None:
         super().__init__(

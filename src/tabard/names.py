@@ -44,7 +44,7 @@ class Arn:
 
 
 class Place(Protocol):
-    """Where a request is decided, as ARNs tell it: `Facts` and `Permit` both say so."""
+    """The partition, region and account of a request, for ARNs. `Facts` and `Permit` both have them."""
 
     @property
     def partition(self) -> str: ...

@@ -211,7 +211,7 @@ _MEMBERS_NOT_OFFERED: dict[Service, _Row] = {
     "dynamodb": ("ValidationException", 400, _MEMBER),
     "sqs": ("UnsupportedOperation", 400, _MEMBER),
 }
-"""Of the services that are forwarded."""
+"""The sentences of the forwarded services."""
 
 
 class OperationNotOffered(CodedError):

@@ -11,7 +11,7 @@ from tabard.model.session import Session
 from tabard.sigv4.verify import SigningKey
 
 SecretIdentity = str | bytes
-"""What changes whenever the secret does: the session token, or the sealed long-term secret."""
+"""A value that changes with the secret: the session token, or the sealed long-term secret."""
 
 Claim = tuple[str, SecretIdentity, str, str, str]
 """Access key id, secret, and the scope's date, region and service."""

@@ -1,4 +1,4 @@
-"""What an administrator asks about the account: its organization, a principal's policies, its certificate."""
+"""An administrator's requests about the account: organization, a principal's policies, certificate."""
 
 import json
 

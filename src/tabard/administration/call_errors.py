@@ -1,4 +1,4 @@
-"""What a client of a system raises."""
+"""The errors that a client of a system raises."""
 
 
 class ClientUnusable(Exception):

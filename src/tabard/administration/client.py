@@ -116,7 +116,7 @@ class SystemClient:
 
     @cached_property
     def principal_arn(self) -> str:
-        """Who asks, as the system knows it. Raises ClientUnusable, CallFailed."""
+        """Return the caller's ARN, as the system knows it. Raises ClientUnusable, CallFailed."""
         with _failures("GetCallerIdentity", self.endpoint):
             return str(self.client("sts").get_caller_identity()["Arn"])
 

@@ -1,4 +1,4 @@
-"""What an administrator asks about hosts, join tokens, faults and events of instances."""
+"""An administrator's requests about hosts, join tokens, and faults and events of instances."""
 
 from collections.abc import Sequence
 

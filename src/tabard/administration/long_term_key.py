@@ -7,7 +7,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LongTermKey:
-    """What the key's file holds.
+    """The content of the key's file.
 
     issued_by_iam: IAM made the key, and not the first start.
     former_key_id: the key that this one replaces, where it may still have to be deleted.
@@ -27,7 +27,7 @@ class KeyFile(Protocol):
     """The file in which the owner keeps the key."""
 
     def read(self) -> LongTermKey:
-        """What it holds."""
+        """Return the content."""
 
     def write(self, kept: LongTermKey) -> None:
         """Replace it, whole or not at all, durable on return."""

@@ -1,4 +1,4 @@
-"""From an instance's network to the addresses that an operator has allowed, and to no other."""
+"""The relay from an instance's network to the addresses that an operator has allowed, and to no other."""
 
 import asyncio
 import socket

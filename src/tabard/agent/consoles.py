@@ -26,7 +26,7 @@ _NOTHING: _State = (0, 0)
 
 @dataclass(slots=True)
 class _Sent:
-    """How much of one console the edge has, and when the agent may send more.
+    """The sent part of one console, and the time when the agent may send more.
 
     log: its path as text. An agent checks each file every second, and a `Path` would triple the cost.
     """

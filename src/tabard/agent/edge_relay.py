@@ -1,4 +1,4 @@
-"""From the listeners in an instance's network to the edge, byte by byte, with a word on whose they are."""
+"""The relay from an instance's network to the edge, byte by byte. It tells the edge the network path."""
 
 import asyncio
 import socket
@@ -17,7 +17,7 @@ EDGE_NOT_REACHED = "edge_not_reached"
 
 @dataclass(frozen=True, slots=True)
 class NetworkPathDoor:
-    """The UNIX socket on which an edge of this machine believes what it is told of the network path."""
+    """The UNIX socket on which an edge of this machine accepts the network path of a connection."""
 
     path: Path
 
@@ -37,10 +37,10 @@ class PlainDoor:
 
 
 class TlsDoor:
-    """An edge on another machine. It knows whence relayed requests come by the certificate that is shown."""
+    """An edge on another machine, which identifies this machine by its certificate."""
 
     def __init__(self, host: str, port: int, tls: ssl.SSLContext) -> None:
-        """Args: tls: whom it believes, and what it shows; it says that what comes is relayed (ALPN)."""
+        """Args: tls: the trusted authority and the own certificate; its ALPN announces relayed requests."""
         self._host = host
         self._port = port
         self._tls = tls
@@ -53,7 +53,7 @@ class TlsDoor:
         return cls(parts.hostname or "", parts.port or 443, tls)
 
     async def connect(self, outside: Outside) -> None:
-        """Lead a new connection through. Raises OSError."""
+        """Relay a new connection. Raises OSError."""
         making = asyncio.get_running_loop().create_connection(
             lambda: outside, self._host, self._port, ssl=self._tls, server_hostname=EDGE_NAME
         )
@@ -65,7 +65,7 @@ class TlsDoor:
             del self._connecting[task]
 
     async def show(self, tls: ssl.SSLContext) -> None:
-        """Show another certificate from now on; returns once no connection is being made with the former."""
+        """Use another certificate from now on. Return once no connection is made with the former one."""
         self._tls = tls
         if self._connecting:
             await asyncio.wait(self._connecting, timeout=CONNECT_SECONDS)
@@ -75,7 +75,7 @@ EdgeDoor: TypeAlias = NetworkPathDoor | PlainDoor | TlsDoor
 
 
 class EdgeRelay:
-    """Leads one instance's connections to the edge."""
+    """Relays one instance's connections to the edge."""
 
     def __init__(self, door: EdgeDoor, path: NetworkPath, *, limits: RelayLimits = DEFAULT_LIMITS) -> None:
         self._door = door

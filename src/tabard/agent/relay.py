@@ -1,4 +1,4 @@
-"""From listeners in an instance's network to somewhere outside of it, byte by byte."""
+"""The relay from listeners in an instance's network to an address outside of it, byte by byte."""
 
 import asyncio
 import socket
@@ -17,7 +17,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RelayLimits:
-    """How many connections one relay has open, and how long it keeps one that is half closed.
+    """The limits of one relay: open connections, and the lifetime of a half-closed one.
 
     connections: of all its listeners together; it hangs up on more.
     quiet_seconds: over TLS, for a client that has sent its last byte while nothing more is sent to it.

@@ -55,7 +55,7 @@ class RelayEvent(Enum):
 
 
 class Action(Enum):
-    """What the relay does at an event. `CLOSE_…` first sends what is to be sent; `ABORT_…` does not."""
+    """The relay's reaction to an event. `CLOSE_…` sends the buffered bytes first; `ABORT_…` does not."""
 
     HOLD = auto()
     SEND_HELD = auto()

@@ -121,7 +121,7 @@ class AuditQueue:
                     await asyncio.to_thread(self._sink, events)
                 except StoreUnavailable as failure:
                     self._tell_of(failure)
-                    # What a request left behind is larger than its event, and may wait for long.
+                    # A record is larger than its event, and may wait for long.
                     await self._made(len(self._waiting))
                     return False
                 except Exception as failure:  # noqa: BLE001 - whatever befalls the store, requests go on

@@ -18,7 +18,7 @@ from tabard.clock import Clock
 from tabard.store.ports import Store, StoreUnavailable
 
 HOLD_SECONDS = 0.03
-"""How long one batch may hold the write lock, nearly: its size follows the duration of the batch before."""
+"""The target time for a batch to hold the write lock: its size follows the duration of the batch before."""
 
 LOOK_EVERY_SECONDS = 5.0
 SHORTEST_PAUSE_SECONDS = 0.005

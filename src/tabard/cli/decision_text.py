@@ -7,7 +7,7 @@ from tabard.policy import MatchedStatement
 
 
 def layer_name(layer: str) -> str:
-    """What AWS calls the policies of a layer."""
+    """Return AWS's name for the policies of a layer."""
     named = {
         "boundary": "permissions boundary",
         "identity": "identity-based policy",

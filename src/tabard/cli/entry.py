@@ -1,4 +1,4 @@
-"""Where the installed `tabard` command begins: before anything that takes time is imported."""
+"""The entry point of the `tabard` command. It imports nothing that takes time."""
 
 import signal
 

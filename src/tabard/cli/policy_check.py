@@ -51,7 +51,7 @@ class Finding:
     hint: str = ""
 
     def as_text(self, name: str) -> str:
-        """As a compiler writes it: `file:line:column: level: sentence`."""
+        """Return the finding in a compiler's form: `file:line:column: level: sentence`."""
         code = f"{MalformedPolicyDocument.code}: " if self.level == "error" else ""
         hint = f" ({self.hint})" if self.hint else ""
         return f"{name}:{self.position}: {self.level}: {code}{self.sentence}{hint}"
@@ -127,9 +127,9 @@ def error_in(text: str, kind: DocumentKind) -> Finding | None:
 
 
 def vocabulary() -> Vocabulary:
-    """What AWS names, and the actions of Tabard's own services."""
+    """Return AWS's vocabulary, with the actions of Tabard's own services."""
     aws = aws_vocabulary()
-    # From the messages, for this is asked in editors: the operations themselves bring all of the edge.
+    # From the messages, because editors run this often: the operations would import all of the edge.
     own = {
         name: {
             each.lower(): Action(name=each, resources=_OWN_RESOURCES[name])

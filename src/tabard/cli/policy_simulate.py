@@ -53,7 +53,7 @@ NOBODYS_ACCOUNT = "123456789012"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Whose:
-    """Who would ask, and the policies that this one has already."""
+    """The simulated principal, and its existing policies."""
 
     caller_arn: str | None = None
     account_id: str = NOBODYS_ACCOUNT

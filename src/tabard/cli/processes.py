@@ -13,7 +13,7 @@ from tabard.processes.process_log import LogFormat, log_what_ends_the_process
 from tabard.wiring.process import prepare_process
 from tabard.wiring.process_config import AgentConfig, EdgeConfig
 
-# What runs is imported where it runs, and nothing of the command line is: the agent's process has no control
+# Each process imports only its own code, and nothing of the command line: the agent's process has no control
 # code in it, and is back in a third of the time when it has to be started again.
 
 

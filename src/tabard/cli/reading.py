@@ -1,4 +1,4 @@
-"""Where a command reads the store: in a running system, by its API; in a stopped one, as its files' owner."""
+"""A command's access to the store: by the API of a running system, or as owner of a stopped one's files."""
 
 import os
 from collections.abc import Iterator

@@ -54,7 +54,7 @@ def settings_from(given: Mapping[str, Any]) -> Settings:
 
 
 def form_of(field: FieldInfo) -> OptionForm:
-    """How `tabard up` takes this setting."""
+    """Return the form of this setting's option of `tabard up`."""
     return next((each for each in field.metadata if isinstance(each, OptionForm)), OptionForm())
 
 
@@ -76,7 +76,7 @@ def default_text(field: FieldInfo) -> str:
 
 
 def duration_of(field: FieldInfo) -> DurationIn | None:
-    """How the setting is read as a duration; None if it is none."""
+    """Return the reader of a duration; None for other settings."""
     readers = (each.func for each in field.metadata if isinstance(each, BeforeValidator))
     return next((each for each in readers if isinstance(each, DurationIn)), None)
 
@@ -90,7 +90,7 @@ def kind_of(field: FieldInfo) -> object:
 
 
 def described(field: FieldInfo) -> str:
-    """What the setting means, as a sentence without its full stop."""
+    """Return the setting's meaning, as a sentence without its full stop."""
     text = field.description or ""
     return text[:1].upper() + text[1:]
 
@@ -110,7 +110,7 @@ def _parameter(name: str, field: FieldInfo) -> inspect.Parameter:
         option = typer.Option(
             *filter(None, (short, spelled)), metavar=form.metavar or _metavar(field), **said
         )
-        # Whatever its type, it is read by `Settings`, as the value of a variable is.
+        # `Settings` parses every type, as it does for variables.
         annotation = Annotated[list[str] | None if form.repeated else str | None, option]
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 

@@ -75,7 +75,7 @@ async def _run(settings: Settings) -> int:
 
 
 def print_banner(console: Console, system: System) -> None:
-    """Where it is, how to administer it, and what is and is not protected."""
+    """Print the endpoint, how to administer the system, and its protections and their limits."""
     running = system.description
     console.print(
         f"\n[bold]Tabard[/] is up at [bold]{running.endpoint}[/]  "

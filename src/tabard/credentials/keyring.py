@@ -18,7 +18,7 @@ from tabard.store.ports import Vault
 ROTATE_AFTER = timedelta(days=1)
 LONGEST_SESSION = timedelta(hours=12)
 LONGEST_STALENESS = timedelta(hours=12)
-"""How long an edge without the store may continue to seal under its newest key."""
+"""The time for which an edge without the store may continue to seal under its newest key."""
 
 FORGET_AFTER_SUCCESSOR = LONGEST_SESSION + LONGEST_STALENESS
 """A key may seal until every edge has its successor. Its last session then lives 12 hours."""

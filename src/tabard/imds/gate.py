@@ -15,7 +15,7 @@ _REFUSED_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionLimits:
-    """How many connections one instance has open at most, and how long each of them lasts at most."""
+    """The limits of one instance: open connections, and the lifetime of each."""
 
     connections: int = 64
     seconds: float = 10.0

@@ -217,4 +217,4 @@ _CATEGORIES: Mapping[str, _Category] = {
     "system": _plainly(lambda _: "nitro"),
     "tags": _tags,
 }
-"""In the order of the names. A function returns None if the instance does not have the category."""
+"""The categories by name, in order. A function returns None if the instance does not have the category."""

@@ -22,7 +22,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
 _End = tuple[int, int]
-"""When a token ends: milliseconds of the boot-time clock, and of the wall clock since 1970."""
+"""The end of a token: milliseconds of the boot-time clock, and of the wall clock since 1970."""
 
 
 def parse_ttl_seconds(text: str) -> int | None:
@@ -61,7 +61,7 @@ class MetadataTokens:
         return self._seal(_encoded(end) + secrets.token_bytes(_NONCE_BYTES))
 
     def remaining_seconds(self, token: str, *, now: ClockReading) -> int | None:
-        """Whole seconds that the token is still good for, at least 1; None if it is not valid here."""
+        """Return the whole seconds that the token is still valid, at least 1; None if it is invalid here."""
         if len(token) != _TEXT_LENGTH or not token.isascii():
             return None
         end = self._end_of(token)
@@ -72,7 +72,7 @@ class MetadataTokens:
         return max(1, remaining_milliseconds // 1000) if remaining_milliseconds > 0 else None
 
     def _end_of(self, token: str) -> _End | None:
-        """When a token of ours ends; SDKs show one for hours, so the last is remembered."""
+        """Return the end of a token. SDKs send one token for hours, so the last one is cached."""
         last = self._last_valid
         if last is not None and hmac.compare_digest(token, last[0]):
             return last[1]

@@ -31,12 +31,12 @@ class Counter:
         self._cells[place] += amount
 
     def value(self, labels: Labels = ()) -> float:
-        """What was counted so far, by predecessors of this process as well."""
+        """Return the count so far, with those of this process's predecessors."""
         return self._cells[self._places.get(labels) or self._place(labels)]
 
     def _place(self, labels: Labels) -> int:
         place = self._page.place(key_of(self._family, labels), self._family.cells)
-        # What has no room is not remembered: a caller's own words could fill the memory.
+        # A series without room is not cached: a caller's own words could fill the memory.
         return self._places.setdefault(labels, place) if place else 0
 
 

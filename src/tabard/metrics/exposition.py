@@ -54,7 +54,7 @@ def exposition(pages: Iterable[MetricsPage], seen: SystemSeen) -> bytes:
 
 
 def summed(pages: Iterable[MetricsPage]) -> Sums:
-    """What all processes counted, those that are gone as well. What does not read well is left out."""
+    """Return the counts of all processes, also of ended ones. Unreadable series are left out."""
     sums: Sums = {family: {} for family in FAMILIES if family.kind != "gauge"}
     dropped = 0.0
     for page in pages:

@@ -29,7 +29,7 @@ class Family:
 
     @property
     def cells(self) -> int:
-        """How many numbers one series has: a histogram its buckets, the one up to infinity, and the sum."""
+        """Return the number of cells of one series: of a histogram, its buckets, infinity, and the sum."""
         return len(self.buckets) + 2 if self.kind == "histogram" else 1
 
 

@@ -86,7 +86,7 @@ class MetricsPage:
 
     @property
     def dropped(self) -> float:
-        """How much was counted without room for its series."""
+        """Return the count of the series without room."""
         return float(self.cells[0])
 
     def write_report(self, report: bytes) -> None:

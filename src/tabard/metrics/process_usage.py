@@ -1,4 +1,4 @@
-"""What the kernel says about our processes: descriptors and memory. Linux; elsewhere nothing is known.
+"""The descriptors and memory of Tabard's processes, as Linux reports them. Unknown on other systems.
 
 The parent reads it, not the process itself: one that has no descriptor left cannot open `/proc`.
 proc(5): since Linux 6.2 the size of `/proc/PID/fd` is the number of open descriptors.

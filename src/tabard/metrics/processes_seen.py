@@ -12,7 +12,7 @@ DESCRIPTORS_SCARCE_AT: Final = 0.9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessUsage:
-    """What the kernel says about a process; 0 if it does not say it."""
+    """The kernel's report about a process; 0 if a value is unknown."""
 
     open_descriptors: int = 0
     descriptor_limit: int = 0

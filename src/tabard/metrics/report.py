@@ -1,4 +1,4 @@
-"""What a process reports about itself every second, beside what it counts."""
+"""The report that a process writes about itself every second, besides its counts."""
 
 import asyncio
 from collections.abc import Callable

@@ -38,7 +38,7 @@ class EventFilter:
             raise ValueError("an action has no wildcard except one * at its end")
 
     def decided_action_glob(self) -> str:
-        """What the JSON of an event's decisions must match; what it quotes has its quotes escaped."""
+        """Return a pattern for the JSON of an event's decisions, with escaped quotes."""
         action = self.action if self.action.endswith("*") else f'{self.action}"*'
         return f'*"action":"{action}'
 

@@ -1,4 +1,4 @@
-"""What was changed since a decision, of all that the decision rested on."""
+"""A change since a decision, of the policies that the decision rested on."""
 
 from typing import Literal
 

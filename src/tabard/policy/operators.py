@@ -144,7 +144,7 @@ def _ordered(prefix: str, parse: Callable[[str], Decimal | int | None]) -> dict[
     }
 
 
-# By its name as AWS spells it: what makes the test, and whether the operator is negated.
+# By AWS's name: the function that makes the test, and whether the operator is negated.
 _BY_SPELLING: dict[str, tuple[MakeTest, bool]] = {
     "StringEquals": (_equals(_same), False),
     "StringNotEquals": (_equals(_same), True),
@@ -167,5 +167,5 @@ _BY_SPELLING: dict[str, tuple[MakeTest, bool]] = {
 # Null asks whether a key is there and tests no value: conditions.py knows it.
 OPERATOR_SPELLINGS = frozenset((*_BY_SPELLING, "Null"))
 
-# By its name in lower case, as documents may spell it in any way.
+# By the name in lower case, because documents may use any case.
 OPERATORS = MappingProxyType({spelling.lower(): made for spelling, made in _BY_SPELLING.items()})

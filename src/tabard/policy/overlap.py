@@ -15,7 +15,7 @@ _WITH_SLASHES = ("WithPath", "ObjectName", "KeyName", "EntityPath")
 
 
 class _Piece(Enum):
-    """What stands for more than one character: anything, or anything within one part of an ARN."""
+    """A wildcard for several characters: anything, or anything within one part of an ARN."""
 
     ANYTHING = auto()
     WITHIN_PART = auto()

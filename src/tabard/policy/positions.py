@@ -28,7 +28,7 @@ class Position(NamedTuple):
 
 
 class Span(NamedTuple):
-    """From the first character of an element to just behind its last."""
+    """The text of an element: from its first character to just behind its last."""
 
     start: Position
     end: Position

@@ -14,7 +14,7 @@ _ACCOUNT = re.compile(r"[0-9]{12}")
 
 
 class Reach(IntEnum):
-    """How directly a statement names a principal, least first."""
+    """The directness with which a statement names a principal, least first."""
 
     NOBODY = 0
     ACCOUNT = 1  # "This delegates authority to the account."
@@ -39,7 +39,7 @@ class PrincipalMatch:
         self._canonical_users = frozenset(named.canonical_users)
 
     def reach(self, principal: PolicyPrincipal) -> Reach:
-        """How directly `principal` is named."""
+        """Return how directly the statement names `principal`."""
         if self._everyone or principal.arn in self._arns or self._names_otherwise(principal):
             return Reach.DIRECT
         if principal.unique_id and principal.unique_id in self._arns:

@@ -18,7 +18,7 @@ class Multivalued(tuple[str, ...]):
 
 
 Values = Mapping[str, tuple[str, ...]]
-"""By condition key in lower case."""
+"""The values by condition key in lower case."""
 
 
 def is_multivalued(found: tuple[str, ...]) -> bool:

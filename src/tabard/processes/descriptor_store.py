@@ -23,7 +23,7 @@ MOST_BYTES = 128 * 1024
 MOST_RECORDS = 4096
 ANSWER_SECONDS = 5.0
 MOST_QUESTIONS = 120
-"""How often the child repeats a request: a supervisor may be stopped (Ctrl-Z), with its records intact."""
+"""The number of a request's attempts: a supervisor may be stopped (Ctrl-Z), with its records intact."""
 
 DESCRIPTORS_NOT_KEPT = "descriptors_not_kept"
 DESCRIPTORS_NOT_HANDED_OVER = "descriptors_not_handed_over"

@@ -23,7 +23,7 @@ _log = structlog.get_logger(__name__)
 
 
 def renderer_of(log_format: LogFormat) -> Processor:
-    """What makes a line of an event."""
+    """Return the renderer that makes a line of an event."""
     if log_format == "text":
         return structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
     return structlog.processors.JSONRenderer()

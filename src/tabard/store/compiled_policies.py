@@ -33,7 +33,7 @@ class PolicyText(NamedTuple):
 
     @property
     def source(self) -> PolicySource:
-        """What identifies this text."""
+        """Return the identity of this text."""
         return PolicySource(self.name, self.version_id, text_digest(self.text))
 
 

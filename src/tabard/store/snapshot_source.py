@@ -23,15 +23,15 @@ from tabard.store.snapshot import Snapshot
 from tabard.store.sql import ChangeProbe, Mark, SqlStore
 
 DEFAULT_BOUND = timedelta(minutes=60)
-"""How long the edge decides from a snapshot that the store has not confirmed."""
+"""The time for which the edge decides from a snapshot that the store has not confirmed."""
 
 POLL_SECONDS = 0.025
-"""How often the source checks the store for changes: about 10 microseconds of the loop's thread."""
+"""The interval of the checks for changes, each about 10 microseconds of the loop's thread."""
 
 RETRY_SECONDS = 0.25
 
 PATIENCE_SECONDS = 5.0
-"""How long a request waits for the load of a committed change; a writer waits as long for a lock."""
+"""A request's timeout for the load of a committed change; a writer waits as long for a lock."""
 
 STORE_AWAY = "store_away"
 STORE_BACK = "store_back"

@@ -53,7 +53,7 @@ class Database(Protocol):
     def engine(self) -> Engine: ...
     @property
     def wait_seconds(self) -> float:
-        """How long a transaction waits for others before the store counts as unavailable."""
+        """The timeout of a transaction that waits for others."""
 
     def require_present(self) -> None:
         """Raise StoreUnavailable if the opened database no longer exists."""

@@ -23,7 +23,7 @@ from tabard.store.sql import BEGIN_WRITING, ChangeProbe, Mark, SqlStore
 from tabard.store.wal_index import CommitCounter, open_wal_index
 
 WAIT_SECONDS = 5.0
-"""How long a transaction waits for another process before it gives up."""
+"""The timeout of a transaction that waits for another process."""
 
 WAL_INDEX_NOT_FOLLOWED = "wal_index_not_followed"
 

@@ -32,7 +32,7 @@ class NotServed(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnrolledMachine:
-    """What `tabard host enroll` serves: metadata and a way to the edge, on this machine alone.
+    """The service of `tabard host enroll`: metadata and a relay to the edge, on this machine only.
 
     metadata, edge: address and port to listen on, 0 for any. command: its end is the end of the service;
     without one that is `stop`. runtime_directory: empty, and gone afterwards: nothing is kept in it.

@@ -1,4 +1,4 @@
-"""What each DynamoDB operation needs to be allowed.
+"""The checks that each DynamoDB operation needs.
 
 AWS: the Service Authorization Reference for DynamoDB, and "Using IAM policy conditions for fine-grained
 access control", https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
@@ -161,7 +161,7 @@ def tables_in(arguments: Input, place: Place) -> frozenset[Table]:
 
 
 def _transacted(arguments: Input) -> Iterator[tuple[str, Input]]:
-    """What each item of a transaction is to do. Raises ValidationException: nothing, or two things."""
+    """Return the action of each item of a transaction. Raises ValidationException: none, or two."""
     items = arguments.get("TransactItems")
     for item in items if isinstance(items, list) and items else [None]:
         ((kind, request),) = item.items() if isinstance(item, dict) and len(item) == 1 else (("", None),)
@@ -211,7 +211,7 @@ def _context(arguments: Input) -> Context:
         if isinstance(value, str) and value:
             context[key] = (value,)
     if arguments.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD":
-        # It hands out the whole item, as ReturnValues=ALL_OLD does.
+        # It returns the whole item, as ReturnValues=ALL_OLD does.
         context["dynamodb:returnvalues"] = ("ALL_OLD",)
     _add_names(context, _attribute_names(arguments))
     return context

@@ -1,4 +1,4 @@
-"""Which attributes DynamoDB expressions name: what `dynamodb:Attributes` holds.
+"""The attributes that DynamoDB expressions name: the values of `dynamodb:Attributes`.
 
 Only names are read; nothing is evaluated. What is not an expression by DynamoDB's own grammar is refused
 here, so that no upstream reads a name where this room saw none.

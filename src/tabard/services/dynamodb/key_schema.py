@@ -16,4 +16,4 @@ KeySchema = tuple[KeyAttribute, ...]
 """The partition key, then the sort key, where there is one."""
 
 TableSchema = Mapping[str | None, KeySchema]
-"""By index; None is the table itself."""
+"""The keys by index; None is the table itself."""

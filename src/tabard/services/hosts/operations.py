@@ -1,4 +1,4 @@
-"""What the `hosts` service can do; `model/hosts_service.py` says the same to `wire`."""
+"""The operations of the `hosts` service; `model/hosts_service.py` describes them to `wire`."""
 
 from tabard.services.hosts import (
     consoles,

@@ -1,7 +1,7 @@
-"""What a request to IAM needs to be allowed: actions, ARNs and condition keys.
+"""The checks that a request to IAM needs: actions, ARNs and condition keys.
 
-An entity that is there is named by its own ARN, with its path; one that is to be made by the ARN it will
-have; one that does not exist by the path `/`.
+An existing entity has its own ARN, with its path. A new one has the ARN that it will have. One that does not
+exist has the path `/`.
 AWS: https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html
 """
 

@@ -77,7 +77,7 @@ def bounded_user_to_change(permit: Permit, tx: Transaction, name: str, action: s
 
 
 def boundary_seen(arn: str | None) -> Mapping[str, tuple[str, ...] | None]:
-    """What a decision about a role or user with this boundary saw as `iam:PermissionsBoundary`."""
+    """Return the value of `iam:PermissionsBoundary` in a decision about a role or user with this boundary."""
     return {BOUNDARY_KEY: None if arn is None else (arn,)}
 
 

@@ -1,4 +1,4 @@
-"""What IAM can do: the operations of each module.
+"""The operations of IAM, from each module.
 
 AWS: https://docs.aws.amazon.com/IAM/latest/APIReference/
 """

@@ -1,5 +1,5 @@
-"""Pages of a list: `Marker` says after which entry the next page begins, so a page stays right while entries
-come and go.
+"""Pages of a list. `Marker` names the entry before the next page, so a page stays right while entries come
+and go.
 
 AWS: https://docs.aws.amazon.com/IAM/latest/APIReference/API_ListRoles.html ("Marker", "MaxItems")
 """
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class PagedRequest(Request, frozen=True, kw_only=True):
-    """What every list operation takes: `max_items` is 1 to 1,000, 100 if it is left out."""
+    """The members of every list request. `max_items` is 1 to 1,000, by default 100."""
 
     marker: str | None = None
     max_items: int | None = None

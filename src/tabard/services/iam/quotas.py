@@ -15,7 +15,7 @@ ATTACHED_POLICIES = 10
 GROUPS_PER_USER = 10
 TAGS_PER_ENTITY = 50
 INLINE_POLICY_SIZE = MappingProxyType({"role": 10_240, "user": 2_048, "group": 5_120})
-"""Of all inline policies of one holder together."""
+"""The limits of all inline policies of one entity together."""
 
 MANAGED_POLICY_SIZE = 6_144
 TRUST_POLICY_SIZE = 2_048

@@ -25,12 +25,12 @@ class TagInput(Request, frozen=True, kw_only=True):
 
 
 def ignoring_case(key: str) -> str:
-    """How keys of roles' and users' tags compare."""
+    """Compare tag keys of roles and users, without regard to case."""
     return key.lower()
 
 
 def minding_case(key: str) -> str:
-    """How keys of policies' and instance profiles' tags compare."""
+    """Compare tag keys of policies and instance profiles, with regard to case."""
     return key
 
 

@@ -1,4 +1,4 @@
-"""What the `tabard` service can do; `model/tabard_service.py` says the same to `wire`."""
+"""The operations of the `tabard` service; `model/tabard_service.py` describes them to `wire`."""
 
 from tabard.services.operation import Operation
 from tabard.services.tabard import audit_events, audit_flush, certificate, organization, principal_policies

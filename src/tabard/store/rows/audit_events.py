@@ -62,10 +62,10 @@ Index(
 )
 
 ROWS_AT_ONCE = 100
-"""In one statement; a database takes some thousand parameters."""
+"""The rows of one statement; a database takes some thousand parameters."""
 
 ROW_BYTES = 480
-"""What a row costs beside its texts: numbers, page headers, and its entries in the indexes; measured."""
+"""The measured size of a row besides its texts: numbers, page headers, and its index entries."""
 
 _COLUMNS = tuple(column.name for column in audit_events.columns)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -101,7 +101,7 @@ def _insertion(paramstyle: str, row_count: int) -> str:
 
 
 def sized_row(event: AuditEvent) -> tuple[int, Values]:
-    """What an event takes in the database, nearly, and its columns."""
+    """Return the approximate size of an event in the database, and its columns."""
     named = {decided.resource: None for decided in event.decisions}
     resources = b"" if tuple(named) == event.resources else _ENCODER.encode(event.resources)
     decisions = _ENCODER.encode(event.decisions)

@@ -1,4 +1,4 @@
-"""What RunInstances needs to be allowed: one check per resource that a launch uses or makes.
+"""The checks of RunInstances: one per resource that a launch uses or makes.
 
 AWS: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html (RunInstances) and
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ExamplePolicies_EC2.html#iam-example-runinstances

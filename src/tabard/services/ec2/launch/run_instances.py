@@ -50,7 +50,7 @@ MAX_CLIENT_TOKEN_CHARACTERS = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Launch:
-    """What the instances of one request have in common."""
+    """The values that all instances of one request share."""
 
     image: Image
     reservation_id: str

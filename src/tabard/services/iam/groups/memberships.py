@@ -1,4 +1,4 @@
-"""Which users are in which groups.
+"""The membership of users in groups.
 
 AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_groups_manage_add-remove-users.html
 """

@@ -1,4 +1,4 @@
-"""Whom a managed policy is attached to, and whom it bounds.
+"""The entities that a managed policy is attached to, or bounds.
 
 AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_manage-attach-detach.html
 """
@@ -25,7 +25,7 @@ PolicyUsage = Literal["PermissionsPolicy", "PermissionsBoundary"]
 
 
 class ListEntitiesForPolicyRequest(PagedRequest, frozen=True, kw_only=True):
-    """Lists whom a managed policy is attached to, and whom it bounds; `path_prefix` is of their paths.
+    """Lists the entities that a managed policy is attached to or bounds, under `path_prefix`.
 
     `policy_usage_filter` chooses one of the two.
     """

@@ -1,4 +1,4 @@
-"""What roles, users and groups alike hold: inline policies, and managed policies attached to them.
+"""The policies of roles, users and groups: inline ones, and attached managed ones.
 
 AWS: https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies_managed-vs-inline.html
 """

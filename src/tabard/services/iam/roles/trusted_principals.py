@@ -1,4 +1,4 @@
-"""Whom a trust policy names: the very user or role that was there when the policy was saved.
+"""The principals of a trust policy: the user or role that existed when the policy was saved.
 
 AWS: "If your Principal element in a role trust policy contains an ARN that points to a specific IAM role,
 then that ARN transforms to the role unique principal ID when you save the policy. This helps mitigate the

@@ -1,4 +1,4 @@
-"""Who asks in a simulation, and the condition keys that the simulation knows.
+"""The caller of a simulation, and the condition keys that the simulation knows.
 
 AWS: https://docs.aws.amazon.com/IAM/latest/APIReference/API_ContextEntry.html
 """
@@ -50,7 +50,7 @@ _READERS: Mapping[str, Callable[[str], object | None]] = {
 }
 
 SESSION_NAME = "simulation"
-"""What the session of a simulated role is called."""
+"""The name of a simulated role's session."""
 
 
 def simulated_principal(caller_arn: str | None, *, account_id: str) -> PolicyPrincipal:

@@ -1,4 +1,4 @@
-"""Which condition keys policies ask for: what a simulation of them has to be given.
+"""The condition keys that policies use, which a simulation needs as input.
 
 AWS: https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetContextKeysForCustomPolicy.html
 """

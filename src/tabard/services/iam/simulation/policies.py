@@ -139,7 +139,7 @@ def entity_of(text: str, snapshot: Snapshot) -> Holder:
 
 
 def entity_name(text: str) -> tuple[EntityKind, str]:
-    """What kind of entity an ARN names, and its name.
+    """Return the kind of entity that an ARN names, and its name.
 
     Raises:
         InvalidInput: "You cannot specify the ARN of an assumed role, federated user, or a service principal."

@@ -50,7 +50,7 @@ class OrganizationLevel(Request, frozen=True, kw_only=True):
 
 
 class _SimulateRequest(PagedRequest, frozen=True, kw_only=True):
-    """What both simulations take. Without `resource_arns` the resource is `*`."""
+    """The common members of both simulations. Without `resource_arns` the resource is `*`."""
 
     action_names: tuple[str, ...]
     permissions_boundary_policy_input_list: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""What a simulation comes to. It is decided by the engine that decides every request.
+"""The result of a simulation, by the engine that decides every request.
 
 AWS: https://docs.aws.amazon.com/IAM/latest/APIReference/API_EvaluationResult.html
 """
@@ -43,7 +43,7 @@ _TOLD_OF = (Layer.IDENTITY, Layer.RESOURCE)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """Who would ask, under which condition keys, and every policy that would be asked.
+    """The caller, the condition keys, and every policy that would decide.
 
     `boundary`, `session` and `resource` are empty if there is none. `service_control` has a set for each
     level of the organization. `resource_owner` is the account of resources whose ARN names none; empty: the
@@ -81,7 +81,7 @@ class Scenario:
 
     @property
     def statement_count(self) -> int:
-        """How many statements each decision has to look at."""
+        """Return the number of statements that each decision evaluates."""
         sources = (*self.identity, *self.boundary, *self.session, *self.resource)
         controls = sum(len(level.statements) for level in (*self.service_control, *self.resource_control))
         return controls + sum(len(source.document.statements) for source in sources)
@@ -123,14 +123,14 @@ class _Simulated:
         return None if self.layers.boundary is None else self.said_by(Layer.BOUNDARY) is Effect.ALLOW
 
     def said_by(self, layer: Layer) -> Effect:
-        """What one kind of policies comes to by itself."""
+        """Return the decision of one kind of policies by itself."""
         effects = {finding.effect for finding in self._applying((layer,))}
         if StatementEffect.DENY in effects:
             return Effect.EXPLICIT_DENY
         return Effect.ALLOW if StatementEffect.ALLOW in effects else Effect.IMPLICIT_DENY
 
     def details(self) -> dict[str, Effect]:
-        """What each kind of policies contributes; across accounts both sides have to allow."""
+        """Return the decision of each kind of policies. Across accounts, both sides must allow."""
         if not self.is_cross_account or self.allowed_by_organization is False:
             return {}
         said = {
@@ -193,7 +193,7 @@ class Simulation:
         ]
 
     def result(self, action: str, resources: Sequence[str]) -> Output:
-        """What the simulation of one action comes to: over all resources, and on each.
+        """Return the result for one action: over all resources, and on each.
 
         AWS: "The top-level EvalDecision reflects the most restrictive decision across all resources". Where
         no resource is named, it is `*` and there is nothing to tell of each.

@@ -50,7 +50,7 @@ class DeleteAccessKeyRequest(Request, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class _Owner:
-    """Whose keys a request is about; the root has no user name."""
+    """The owner of the keys in a request; the root has no user name."""
 
     owner_id: str
     user_name: str | None
