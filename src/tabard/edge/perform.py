@@ -113,7 +113,10 @@ class Performer:
         output: Output
         match operation:
             case Forward():
-                await self._validate(operation, parsed.call.input, authorized.permit)
+                # By now the caller may learn what is wrong with the input.
+                operation.validate(parsed.call.input, authorized.permit)
+                if operation.check_keys is not None:
+                    await self._check_keys(operation, parsed.call.input, authorized.permit)
                 return await self._forward(authorized, operation)
             case Read():
                 # INVARIANT: a read sees the version that decided it, and no resource that was made later.
@@ -200,9 +203,8 @@ class Performer:
             tx.audit.append([record.event()])
         return output
 
-    async def _validate(self, operation: Forward, arguments: Mapping[str, Value], permit: Permit) -> None:
-        """Refuse input that the upstream does not check. By now the caller may learn the reason."""
-        operation.validate(arguments, permit)
+    async def _check_keys(self, operation: Forward, arguments: Mapping[str, Value], permit: Permit) -> None:
+        """Refuse items and keys that do not match the key schemas of their tables."""
         if operation.check_keys is not None and operation.tables is not None:
             tables = operation.tables(arguments, permit)
             schemas = await self.table_keys.schemas(tables, region=permit.region)

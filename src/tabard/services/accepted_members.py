@@ -32,9 +32,12 @@ class AcceptedMembers:
     names: frozenset[str]
     advice: Mapping[str, str]
     _root: _Node
+    _whole: frozenset[str]
 
     def check(self, service: Service, operation: str, arguments: Mapping[str, Value]) -> None:
         """Raise MemberNotOffered, with the service's own code, if a member is not accepted."""
+        if self._whole.issuperset(arguments):
+            return  # nearly always: each member is accepted with its whole content
         refused = self.refused(arguments)
         if refused:
             names = list(dict.fromkeys(refused))
@@ -69,7 +72,8 @@ def accepted(*names: str, advice: Mapping[str, str] | None = None) -> AcceptedMe
             node = node.members.setdefault(part, _Node())
         if has_value:
             node.values = (node.values or frozenset()) | {value}
-    return AcceptedMembers(frozenset(names), MappingProxyType(dict(advice or {})), root)
+    whole = {name for name, node in root.members.items() if not node.members and node.values is None}
+    return AcceptedMembers(frozenset(names), MappingProxyType(dict(advice or {})), root, frozenset(whole))
 
 
 def _refused_within(node: _Node, value: Value, name: str) -> Iterator[str]:
