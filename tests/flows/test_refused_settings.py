@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from tabard.cli.main import app
 from tabard.clock import SystemClock
-from tabard.services.ec2.launch.placement import PROCESS_DRIVER_REFUSED
+from tabard.services.ec2.placement import PROCESS_DRIVER_REFUSED
 from tabard.store.sqlite import open_sqlite_store
 from tabard.wiring.bootstrap import bootstrap
 from tabard.wiring.data_dir import DataDir

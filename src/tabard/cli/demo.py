@@ -28,8 +28,8 @@ from tabard.edge.upstreams.embedded_stores import EmbeddedStoresNotInstalled, re
 from tabard.model.instance import Image
 from tabard.private_folder import remove_folder
 from tabard.processes.isolation import LAUNCH_FILE
-from tabard.services.ec2.instance_profiles.pass_role import TRUST_EC2
 from tabard.services.ec2.launch.images import NETNS_IMAGE
+from tabard.services.ec2.pass_role import TRUST_EC2
 from tabard.wiring.data_dir import DataDir, runs
 from tabard.wiring.drivers import instance_isolation
 from tabard.wiring.local_admin import as_admin

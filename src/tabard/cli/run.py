@@ -33,8 +33,8 @@ from tabard.cli.shown import printable
 from tabard.cli.up import CANNOT_START
 from tabard.model.instance import Image
 from tabard.policy import DocumentKind
-from tabard.services.ec2.instance_profiles.pass_role import TRUST_EC2
 from tabard.services.ec2.launch.images import VM_IMAGE
+from tabard.services.ec2.pass_role import TRUST_EC2
 from tabard.wiring.foreground import ForegroundRun
 from tabard.wiring.process import prepare_process
 

@@ -8,8 +8,7 @@ from tabard.edge.readable_answer import readable_answer
 from tabard.errors import RelayedError
 from tabard.processes.shared_mark import SharedMark
 from tabard.services.dynamodb.errors import ResourceNotFoundException
-from tabard.services.dynamodb.key_schema import KeyAttribute, KeySchema, TableSchema
-from tabard.services.operation import Table
+from tabard.services.key_schema import KeyAttribute, KeySchema, Table, TableSchema
 
 KEPT_SECONDS = 30.0
 _CAPACITY = 4096

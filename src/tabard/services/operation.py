@@ -17,7 +17,7 @@ from tabard.credentials.keyring import Keyring
 from tabard.errors import AwsError
 from tabard.names import Place
 from tabard.services.accepted_members import AcceptedMembers
-from tabard.services.dynamodb.key_schema import TableSchema
+from tabard.services.key_schema import Table, TableSchema
 from tabard.store.ports import Transaction
 from tabard.store.snapshot import Snapshot
 from tabard.wire.request import Value
@@ -32,9 +32,6 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
 
 R = TypeVar("R", bound=msgspec.Struct)
 
-
-Table = tuple[str, str | None]
-"""The name of a DynamoDB table, and its index if the request reads one."""
 
 _NO_KEYS: Mapping[Table, str] = MappingProxyType({})
 

@@ -23,8 +23,8 @@ from tabard.clock import SystemClock
 from tabard.model.audit_event import AuditEvent
 from tabard.model.audit_query import EVERY_EVENT, EventFilter
 from tabard.private_folder import remove_folder
-from tabard.services.ec2.instance_profiles.pass_role import TRUST_EC2
 from tabard.services.ec2.launch.images import PROCESS_IMAGE
+from tabard.services.ec2.pass_role import TRUST_EC2
 from tabard.testing.instance import PolicyDocument, TabardInstance
 from tabard.wiring.data_dir import DataDir
 from tabard.wiring.local_admin import as_admin

@@ -20,7 +20,7 @@ from tabard.model.user import User
 from tabard.names import new_access_key_id, new_resource_id, new_secret_access_key, new_unique_id
 from tabard.services.ec2.instances.lifecycle import REVOKE_ON_DISASSOCIATE, SESSIONS_OUTLIVE_INSTANCES
 from tabard.services.ec2.launch.images import SEEDED_IMAGES, folder_image
-from tabard.services.ec2.launch.placement import LOCAL_HOST_ID, PROCESS_DRIVER_REFUSED
+from tabard.services.ec2.placement import LOCAL_HOST_ID, PROCESS_DRIVER_REFUSED
 from tabard.services.tabard.audit_flush import EDGES
 from tabard.store.builtin_policies import administrator_access
 from tabard.store.ports import Store, Transaction

@@ -14,7 +14,8 @@ from tabard.services.dynamodb.expressions import EXPRESSIONS, attributes_named, 
 from tabard.services.dynamodb.leading_keys import UNREADABLE_KEY, leading_keys, queried_keys
 from tabard.services.dynamodb.selected import selected
 from tabard.services.dynamodb.tables import index_name, requests_by_table, table_arn, table_name
-from tabard.services.operation import Facts, Table
+from tabard.services.key_schema import Table
+from tabard.services.operation import Facts
 from tabard.wire.request import Value
 
 Input = Mapping[str, Value]

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from tabard.names import Place
 from tabard.services.dynamodb.errors import ValidationException
-from tabard.services.dynamodb.key_schema import KeyAttribute, TableSchema
 from tabard.services.dynamodb.leading_keys import key_text
 from tabard.services.dynamodb.tables import requests_by_table, table_name
+from tabard.services.key_schema import KeyAttribute, TableSchema
 from tabard.wire.request import Value
 
 Input = Mapping[str, Value]

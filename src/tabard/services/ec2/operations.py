@@ -1,5 +1,6 @@
 """The operations of EC2, from each module."""
 
+from tabard.services.ec2 import instance_types
 from tabard.services.ec2.instance_profiles import associations
 from tabard.services.ec2.instances import (
     attributes,
@@ -11,7 +12,7 @@ from tabard.services.ec2.instances import (
     volumes,
 )
 from tabard.services.ec2.key_pairs import key_pairs
-from tabard.services.ec2.launch import images, instance_types, run_instances
+from tabard.services.ec2.launch import images, run_instances
 from tabard.services.ec2.metadata import defaults, options
 from tabard.services.ec2.network import interfaces, networks, zones
 from tabard.services.ec2.tags import resource_tags

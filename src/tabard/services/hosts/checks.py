@@ -15,7 +15,7 @@ from tabard.model.messages import (
 )
 from tabard.names import Place
 from tabard.services.ec2.arns import ec2_arn
-from tabard.services.ec2.instances.context import visible_instance
+from tabard.services.ec2.context import visible_instance
 from tabard.services.operation import Facts
 
 

@@ -23,13 +23,13 @@ from tabard.model.messages import (
 )
 from tabard.model.tag import Tag
 from tabard.names import new_resource_id
-from tabard.services.ec2.instance_profiles.pass_role import new_association
 from tabard.services.ec2.launch.images import MACHINE_IMAGE
-from tabard.services.ec2.launch.placement import free_addresses
-from tabard.services.ec2.launch.request import MetadataOptionsRequest
+from tabard.services.ec2.launch_request import MetadataOptionsRequest
 from tabard.services.ec2.metadata.defaults import metadata_defaults
 from tabard.services.ec2.metadata.options import metadata_options
 from tabard.services.ec2.network.default_vpc import default_vpc, mac_address
+from tabard.services.ec2.pass_role import new_association
+from tabard.services.ec2.placement import free_addresses
 from tabard.services.hosts.answers import answer
 from tabard.services.hosts.checks import host_arn
 from tabard.services.hosts.errors import (

@@ -16,7 +16,7 @@ from tabard.model.messages import (
 )
 from tabard.names import new_resource_id
 from tabard.services.ec2.arns import ec2_arn
-from tabard.services.ec2.instances.context import instance_check
+from tabard.services.ec2.context import instance_check
 from tabard.services.hosts.answers import answer
 from tabard.services.hosts.errors import InstanceNotFound, InvalidInstanceEvent
 from tabard.services.operation import Facts, Operation, Output, Write

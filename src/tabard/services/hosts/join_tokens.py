@@ -24,7 +24,7 @@ from tabard.model.messages import (
     JoinTokenDescription,
 )
 from tabard.names import Place, new_resource_id
-from tabard.services.ec2.instance_profiles.pass_role import (
+from tabard.services.ec2.pass_role import (
     IamInstanceProfileSpecification,
     find_instance_profile,
     pass_role_checks,

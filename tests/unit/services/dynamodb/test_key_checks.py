@@ -7,7 +7,7 @@ import pytest
 from tabard.names import Place
 from tabard.services.dynamodb.errors import ValidationException
 from tabard.services.dynamodb.key_checks import check_keys
-from tabard.services.dynamodb.key_schema import KeyAttribute, TableSchema
+from tabard.services.key_schema import KeyAttribute, TableSchema
 from tests.support.one_account import Account
 
 PARTITION, SORT = KeyAttribute("p", "S"), KeyAttribute("s", "N")

@@ -3,7 +3,7 @@
 import pytest
 
 from tabard.services.ec2.errors import LaunchRefused
-from tabard.services.ec2.launch.placement import PROCESS_DRIVER_REFUSED
+from tabard.services.ec2.placement import PROCESS_DRIVER_REFUSED
 from tests.support.ec2_account import HOST_ID, Ec2Account
 
 EPHEMERAL_HOST_ID = "h-0fedcba9876543210"

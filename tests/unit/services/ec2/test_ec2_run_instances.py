@@ -11,7 +11,7 @@ import pytest
 from tabard.errors import AwsError
 from tabard.model.association import AssociationState
 from tabard.model.instance import InstanceState
-from tabard.services.ec2.launch.request import UNSUPPORTED, UNSUPPORTED_PLACEMENT
+from tabard.services.ec2.launch_request import UNSUPPORTED, UNSUPPORTED_PLACEMENT
 from tabard.services.ec2.network.default_vpc import default_vpc
 from tabard.services.ec2.operations import OPERATIONS
 from tests.support.ec2_account import HOST_ID, IMAGE_ID, REGION, Ec2Account, operation_of, policy

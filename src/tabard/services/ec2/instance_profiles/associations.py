@@ -8,6 +8,7 @@ from tabard.access.check import Check
 from tabard.model.association import Association, AssociationState
 from tabard.model.instance import Instance, InstanceState
 from tabard.services.ec2.arns import ec2_arn
+from tabard.services.ec2.context import instance_check, on_everything
 from tabard.services.ec2.errors import (
     IncorrectInstanceState,
     IncorrectState,
@@ -16,7 +17,9 @@ from tabard.services.ec2.errors import (
 )
 from tabard.services.ec2.filters import Filter, keep
 from tabard.services.ec2.ids import guard_instance_id
-from tabard.services.ec2.instance_profiles.pass_role import (
+from tabard.services.ec2.instances.lifecycle import REVOKE_ON_DISASSOCIATE, end_sessions
+from tabard.services.ec2.pages import page
+from tabard.services.ec2.pass_role import (
     IamInstanceProfileSpecification,
     find_instance_profile,
     guard_specification,
@@ -24,9 +27,6 @@ from tabard.services.ec2.instance_profiles.pass_role import (
     pass_role_checks,
     passed_instance_profile,
 )
-from tabard.services.ec2.instances.context import instance_check, on_everything
-from tabard.services.ec2.instances.lifecycle import REVOKE_ON_DISASSOCIATE, end_sessions
-from tabard.services.ec2.pages import page
 from tabard.services.operation import Facts, Operation, Output, Read, Request, Write
 from tabard.store.ports import Transaction
 from tabard.store.snapshot import Snapshot

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from tabard.services.ec2.errors import InvalidParameterValue
-from tabard.services.ec2.launch.request import MAX_USER_DATA_BYTES, decoded_user_data
+from tabard.services.ec2.launch_request import MAX_USER_DATA_BYTES, decoded_user_data
 from tabard.services.operation import Request
 
 _BY_NAME = {

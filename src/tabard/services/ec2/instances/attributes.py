@@ -6,6 +6,7 @@ from dataclasses import replace
 from tabard.access.authorize import Permit
 from tabard.access.check import Check
 from tabard.model.instance import Instance, InstanceState, ShutdownOptions
+from tabard.services.ec2.context import Context, attribute_checks, instance_check
 from tabard.services.ec2.errors import (
     DryRunOperation,
     InvalidGroupNotFound,
@@ -16,16 +17,15 @@ from tabard.services.ec2.errors import (
     UnsupportedOperation,
 )
 from tabard.services.ec2.ids import guard_instance_id
+from tabard.services.ec2.instance_types import guard_instance_type
 from tabard.services.ec2.instances.attribute_request import (
     ModifyInstanceAttributeRequest,
     asked_attributes,
     new_user_data,
 )
-from tabard.services.ec2.instances.context import Context, attribute_checks, instance_check
 from tabard.services.ec2.instances.instance_lookup import looked_up_instance
 from tabard.services.ec2.instances.shutdown_options import with_behavior
 from tabard.services.ec2.instances.view import ROOT_DEVICE_NAME, user_data_view
-from tabard.services.ec2.launch.instance_types import guard_instance_type
 from tabard.services.ec2.network.default_vpc import vpc_of
 from tabard.services.operation import Facts, Operation, Output, Read, Request, Write
 from tabard.store.ports import Transaction

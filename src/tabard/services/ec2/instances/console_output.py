@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from tabard.access.authorize import Permit
 from tabard.access.check import Check
+from tabard.services.ec2.context import instance_check
 from tabard.services.ec2.errors import DryRunOperation
-from tabard.services.ec2.instances.context import instance_check
 from tabard.services.ec2.instances.instance_lookup import looked_up_instance
 from tabard.services.operation import Facts, Operation, Output, Request, StoreRead
 from tabard.store.ports import Transaction

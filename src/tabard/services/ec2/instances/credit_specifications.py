@@ -1,11 +1,11 @@
 """The CPU credits of burstable instances: always unlimited, because nothing throttles an instance."""
 
 from tabard.access.authorize import Permit
+from tabard.services.ec2.context import on_everything
 from tabard.services.ec2.errors import DryRunOperation, InvalidParameterValue
 from tabard.services.ec2.filters import Filter, matcher
-from tabard.services.ec2.instances.context import on_everything
+from tabard.services.ec2.instance_types import UNLIMITED, is_burstable
 from tabard.services.ec2.instances.listing import instances_after
-from tabard.services.ec2.launch.instance_types import UNLIMITED, is_burstable
 from tabard.services.ec2.pages import page_in_order
 from tabard.services.operation import Operation, Output, Read, Request
 from tabard.store.listings import by_launch

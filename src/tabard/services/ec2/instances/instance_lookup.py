@@ -6,9 +6,9 @@ from tabard.access.authorize import Permit
 from tabard.access.check import Check
 from tabard.model.instance import Instance
 from tabard.services.ec2.arns import ec2_arn
+from tabard.services.ec2.context import instance_check
 from tabard.services.ec2.errors import InvalidInstanceIDNotFound, MissingParameter
 from tabard.services.ec2.ids import guard_instance_id
-from tabard.services.ec2.instances.context import instance_check
 from tabard.services.operation import Facts
 from tabard.store.ports import Transaction
 

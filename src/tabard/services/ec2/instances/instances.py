@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from tabard.access.authorize import Permit
 from tabard.access.check import Check
 from tabard.model.instance import Instance, InstanceState
+from tabard.services.ec2.context import on_everything
 from tabard.services.ec2.errors import DryRunOperation
 from tabard.services.ec2.filters import Filter, matcher
-from tabard.services.ec2.instances.context import on_everything
 from tabard.services.ec2.instances.filters import instance_selectors
 from tabard.services.ec2.instances.instance_lookup import instance_checks, looked_up_instances
 from tabard.services.ec2.instances.lifecycle import ENDING, USER_INITIATED, move

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from tabard.model.instance import Instance, ShutdownOptions
 from tabard.services.ec2.errors import InvalidParameterValue, StopProtected, TerminationProtected
-from tabard.services.ec2.launch.request import RunInstancesRequest
+from tabard.services.ec2.launch_request import RunInstancesRequest
 
 
 def launched_shutdown_options(request: RunInstancesRequest) -> ShutdownOptions:

@@ -16,7 +16,7 @@ from tabard.services.ec2.instances.instance_lookup import instance_checks, looke
 from tabard.services.ec2.instances.lifecycle import USER_INITIATED, boot_again, move
 from tabard.services.ec2.instances.shutdown_options import guard_stoppable
 from tabard.services.ec2.instances.view import state_view
-from tabard.services.ec2.launch.placement import guard_process_driver
+from tabard.services.ec2.placement import guard_process_driver
 from tabard.services.operation import Facts, Operation, Output, Request, Write
 from tabard.store.ports import Transaction
 

@@ -6,13 +6,13 @@ from tabard.access.authorize import Permit
 from tabard.model.host import Host
 from tabard.model.instance import Instance, InstanceState
 from tabard.model.instance_events import ScheduledEvent
+from tabard.services.ec2.context import on_everything
 from tabard.services.ec2.errors import DryRunOperation
 from tabard.services.ec2.filters import Filter, matcher
-from tabard.services.ec2.instances.context import on_everything
 from tabard.services.ec2.instances.listing import instances_after
 from tabard.services.ec2.instances.view import state_view
-from tabard.services.ec2.launch.placement import SILENT_AFTER
 from tabard.services.ec2.pages import page_in_order
+from tabard.services.ec2.placement import SILENT_AFTER
 from tabard.services.operation import Operation, Output, Read, Request
 from tabard.store.listings import by_launch
 from tabard.store.snapshot import Snapshot

@@ -1,9 +1,9 @@
 """Volumes: there are none, because instances have no disks of their own."""
 
 from tabard.access.authorize import Permit
+from tabard.services.ec2.context import on_everything
 from tabard.services.ec2.errors import DryRunOperation, InvalidVolumeNotFound
 from tabard.services.ec2.filters import Filter
-from tabard.services.ec2.instances.context import on_everything
 from tabard.services.operation import Operation, Output, Read, Request
 from tabard.store.snapshot import Snapshot
 

@@ -7,6 +7,7 @@ from tabard.access.authorize import Permit
 from tabard.model.key_pair import KeyPair, KeyType
 from tabard.model.tag import Tag
 from tabard.names import new_resource_id
+from tabard.services.ec2.context import on_everything
 from tabard.services.ec2.errors import (
     DryRunOperation,
     InvalidKeyPairDuplicate,
@@ -16,7 +17,6 @@ from tabard.services.ec2.errors import (
     UnsupportedOperation,
 )
 from tabard.services.ec2.filters import Selectors, keep
-from tabard.services.ec2.instances.context import on_everything
 from tabard.services.ec2.instances.view import tags_view
 from tabard.services.ec2.key_pairs.requests import (
     CreateKeyPairRequest,
@@ -29,7 +29,7 @@ from tabard.services.ec2.key_pairs.requests import (
     key_pair_arn,
 )
 from tabard.services.ec2.key_pairs.ssh_keys import PublicKey, create_key, read_public_key
-from tabard.services.ec2.tags.tags import tags_of_kind
+from tabard.services.ec2.tag_specifications import tags_of_kind
 from tabard.services.operation import Operation, Output, Read, Write
 from tabard.store.ports import Transaction
 from tabard.store.snapshot import Snapshot

@@ -9,9 +9,9 @@ from tabard.access.check import Check
 from tabard.model.key_pair import KeyPair
 from tabard.names import Place
 from tabard.services.ec2.arns import ec2_arn
+from tabard.services.ec2.context import Context, region_context, resource_tag_context
 from tabard.services.ec2.filters import Filter
-from tabard.services.ec2.instances.context import Context, region_context, resource_tag_context
-from tabard.services.ec2.tags.tags import TagSpecification, requested_tags, tag_context
+from tabard.services.ec2.tag_specifications import TagSpecification, requested_tags, tag_context
 from tabard.services.operation import Facts, Request
 
 

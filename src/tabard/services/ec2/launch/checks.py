@@ -9,19 +9,19 @@ from collections.abc import Mapping, Sequence
 from tabard.access.check import Check
 from tabard.model.instance_profile import InstanceProfile
 from tabard.services.ec2.arns import ec2_arn, image_arn
-from tabard.services.ec2.instance_profiles.pass_role import find_instance_profile, pass_role_checks
-from tabard.services.ec2.instances.context import (
+from tabard.services.ec2.context import (
     Context,
     machine_context,
     metadata_context,
     region_context,
 )
 from tabard.services.ec2.key_pairs.requests import key_pair_arn, key_pair_context
-from tabard.services.ec2.launch.request import RunInstancesRequest
+from tabard.services.ec2.launch_request import RunInstancesRequest
 from tabard.services.ec2.metadata.defaults import metadata_defaults
 from tabard.services.ec2.metadata.options import metadata_options
 from tabard.services.ec2.network.default_vpc import DefaultVpc, default_vpc
-from tabard.services.ec2.tags.tags import requested_tags, tag_context
+from tabard.services.ec2.pass_role import find_instance_profile, pass_role_checks
+from tabard.services.ec2.tag_specifications import requested_tags, tag_context
 from tabard.services.operation import Facts
 
 _ACTION = "ec2:RunInstances"

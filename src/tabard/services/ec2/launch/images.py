@@ -7,10 +7,10 @@ from tabard.access.authorize import Permit
 from tabard.model.container_image import MACHINES_PROGRAMS_IMAGE_ID, container_image_id
 from tabard.model.instance import Image
 from tabard.model.messages import DriverName
+from tabard.services.ec2.context import on_everything
 from tabard.services.ec2.errors import DryRunOperation, InvalidAMIIDNotFound
 from tabard.services.ec2.filters import Filter, Selectors, keep
 from tabard.services.ec2.ids import guard_image_id
-from tabard.services.ec2.instances.context import on_everything
 from tabard.services.ec2.pages import page
 from tabard.services.operation import Operation, Output, Read, Request
 from tabard.store.snapshot import Snapshot

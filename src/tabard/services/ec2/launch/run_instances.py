@@ -25,22 +25,22 @@ from tabard.services.ec2.errors import (
     UnsupportedOperation,
 )
 from tabard.services.ec2.ids import guard_image_id
-from tabard.services.ec2.instance_profiles.pass_role import (
-    guard_specification,
-    new_association,
-    passed_instance_profile,
-)
+from tabard.services.ec2.instance_types import guard_instance_type
 from tabard.services.ec2.instances.shutdown_options import launched_shutdown_options
 from tabard.services.ec2.instances.view import instance_view
 from tabard.services.ec2.launch.checks import run_instances_checks
 from tabard.services.ec2.launch.images import MACHINE_IMAGE
-from tabard.services.ec2.launch.instance_types import guard_instance_type
-from tabard.services.ec2.launch.placement import choose_host, free_addresses
-from tabard.services.ec2.launch.request import RunInstancesRequest, decoded_user_data, guard_supported
+from tabard.services.ec2.launch_request import RunInstancesRequest, decoded_user_data, guard_supported
 from tabard.services.ec2.metadata.defaults import metadata_defaults
 from tabard.services.ec2.metadata.options import guard_enforcement, metadata_options
 from tabard.services.ec2.network.default_vpc import DefaultVpc, default_vpc, mac_address
-from tabard.services.ec2.tags.tags import instance_tags
+from tabard.services.ec2.pass_role import (
+    guard_specification,
+    new_association,
+    passed_instance_profile,
+)
+from tabard.services.ec2.placement import choose_host, free_addresses
+from tabard.services.ec2.tag_specifications import instance_tags
 from tabard.services.operation import Operation, Output, Write
 from tabard.store.ports import Transaction
 

@@ -9,12 +9,12 @@ import msgspec
 from tabard.access.authorize import Permit
 from tabard.access.check import Check
 from tabard.model.instance import MetadataDefaults
+from tabard.services.ec2.context import on_everything, region_context
 from tabard.services.ec2.errors import (
     DryRunOperation,
     InvalidParameterCombination,
     InvalidParameterValue,
 )
-from tabard.services.ec2.instances.context import on_everything, region_context
 from tabard.services.operation import Facts, Operation, Output, Read, Request, Write
 from tabard.store.ports import Transaction
 from tabard.store.snapshot import Snapshot

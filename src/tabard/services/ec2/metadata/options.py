@@ -8,6 +8,7 @@ from tabard.access.authorize import Permit
 from tabard.access.check import Check
 from tabard.model.instance import Image, Instance, MetadataDefaults, MetadataOptions
 from tabard.services.ec2.arns import ec2_arn
+from tabard.services.ec2.context import Context, attribute_checks
 from tabard.services.ec2.errors import (
     DryRunOperation,
     HttpTokensEnforced,
@@ -17,12 +18,11 @@ from tabard.services.ec2.errors import (
     InvalidParameterValue,
 )
 from tabard.services.ec2.ids import guard_instance_id
-from tabard.services.ec2.instances.context import Context, attribute_checks
 from tabard.services.ec2.instances.lifecycle import ENDING
 from tabard.services.ec2.instances.view import metadata_options_view
-from tabard.services.ec2.launch.request import MetadataOptionsRequest
+from tabard.services.ec2.launch_request import MetadataOptionsRequest
 from tabard.services.ec2.metadata.defaults import NO_PREFERENCES, metadata_defaults
-from tabard.services.ec2.tags.tags import guard_metadata_key
+from tabard.services.ec2.tag_specifications import guard_metadata_key
 from tabard.services.operation import Facts, Operation, Output, Request, Write
 from tabard.store.ports import Transaction
 

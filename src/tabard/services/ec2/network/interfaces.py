@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 from tabard.access.authorize import Permit
 from tabard.model.instance import Instance, InstanceState
+from tabard.services.ec2.context import on_everything
 from tabard.services.ec2.errors import DryRunOperation, InvalidNetworkInterfaceIDNotFound
 from tabard.services.ec2.filters import Filter, Selectors, keep
-from tabard.services.ec2.instances.context import on_everything
 from tabard.services.ec2.network.default_vpc import network_interface_id, vpc_of
 from tabard.services.ec2.pages import page
 from tabard.services.operation import Operation, Output, Read, Request

@@ -6,6 +6,7 @@ from tabard.access.authorize import Permit
 from tabard.model.instance import InstanceState
 from tabard.names import Place
 from tabard.services.ec2.arns import ec2_arn
+from tabard.services.ec2.context import on_everything
 from tabard.services.ec2.errors import (
     DryRunOperation,
     InvalidGroupNotFound,
@@ -13,7 +14,6 @@ from tabard.services.ec2.errors import (
     InvalidVpcIDNotFound,
 )
 from tabard.services.ec2.filters import Filter, Selectors, keep
-from tabard.services.ec2.instances.context import on_everything
 from tabard.services.ec2.network.default_vpc import (
     SUBNET_CIDR,
     USABLE_ADDRESSES,

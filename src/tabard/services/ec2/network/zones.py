@@ -1,9 +1,9 @@
 """Regions and their only Availability Zone."""
 
 from tabard.access.authorize import Permit
+from tabard.services.ec2.context import on_everything
 from tabard.services.ec2.errors import DryRunOperation, InvalidParameterValue
 from tabard.services.ec2.filters import Filter, Selectors, keep
-from tabard.services.ec2.instances.context import on_everything
 from tabard.services.ec2.network.default_vpc import DefaultVpc, default_vpc
 from tabard.services.operation import Operation, Output, Read, Request
 from tabard.store.snapshot import Snapshot

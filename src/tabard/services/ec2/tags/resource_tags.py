@@ -7,10 +7,11 @@ from tabard.access.check import Check
 from tabard.model.instance import Instance
 from tabard.model.tag import Tag
 from tabard.policy import Multivalued
+from tabard.services.ec2.context import on_everything
 from tabard.services.ec2.errors import DryRunOperation, MissingParameter
 from tabard.services.ec2.filters import Filter, keep
-from tabard.services.ec2.instances.context import on_everything
 from tabard.services.ec2.pages import page
+from tabard.services.ec2.tag_specifications import RequestTag, guard_metadata_key, guard_tags, tag_context
 from tabard.services.ec2.tags.tagged_resources import (
     Tagging,
     named_resources,
@@ -18,7 +19,6 @@ from tabard.services.ec2.tags.tagged_resources import (
     taggings,
     write_tags,
 )
-from tabard.services.ec2.tags.tags import RequestTag, guard_metadata_key, guard_tags, tag_context
 from tabard.services.operation import Facts, Operation, Output, Read, Request, Write
 from tabard.store.listings import Key
 from tabard.store.ports import Transaction

@@ -9,6 +9,7 @@ from tabard.model.instance import Instance
 from tabard.model.key_pair import KeyPair
 from tabard.model.tag import Tag
 from tabard.services.ec2.arns import ec2_arn, image_arn
+from tabard.services.ec2.context import instance_check, region_context
 from tabard.services.ec2.errors import (
     InvalidID,
     InvalidInstanceIDNotFound,
@@ -17,7 +18,6 @@ from tabard.services.ec2.errors import (
     UnsupportedOperation,
 )
 from tabard.services.ec2.ids import guard_instance_id
-from tabard.services.ec2.instances.context import instance_check, region_context
 from tabard.services.ec2.key_pairs.requests import key_pair_arn, key_pair_context, key_pair_of_id
 from tabard.services.operation import Facts
 from tabard.store.ports import Transaction

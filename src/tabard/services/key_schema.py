@@ -4,6 +4,9 @@ from collections.abc import Mapping
 
 import msgspec
 
+Table = tuple[str, str | None]
+"""The name of a DynamoDB table, and its index if the request reads one."""
+
 
 class KeyAttribute(msgspec.Struct, frozen=True):
     """One attribute of a key. `kind`: S, N or B."""

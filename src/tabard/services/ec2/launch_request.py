@@ -7,9 +7,9 @@ import base64
 import binascii
 
 from tabard.services.ec2.errors import InvalidParameterValue, UnsupportedOperation
-from tabard.services.ec2.instance_profiles.pass_role import IamInstanceProfileSpecification
-from tabard.services.ec2.launch.instance_types import UNLIMITED, is_burstable
-from tabard.services.ec2.tags.tags import TagSpecification
+from tabard.services.ec2.instance_types import UNLIMITED, is_burstable
+from tabard.services.ec2.pass_role import IamInstanceProfileSpecification
+from tabard.services.ec2.tag_specifications import TagSpecification
 from tabard.services.operation import Request
 
 MAX_USER_DATA_BYTES = 16384

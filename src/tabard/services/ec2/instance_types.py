@@ -6,9 +6,9 @@ from functools import cache
 from botocore.model import StringShape
 
 from tabard.access.authorize import Permit
+from tabard.services.ec2.context import on_everything
 from tabard.services.ec2.errors import DryRunOperation, InvalidInstanceType, InvalidParameterValue
 from tabard.services.ec2.filters import Filter, Selectors, keep
-from tabard.services.ec2.instances.context import on_everything
 from tabard.services.ec2.pages import page
 from tabard.services.operation import Operation, Output, Read, Request
 from tabard.store.snapshot import Snapshot

@@ -13,7 +13,7 @@ from tabard.services.ec2.errors import (
     InvalidParameterValue,
     LaunchRefused,
 )
-from tabard.services.ec2.launch.request import Placement
+from tabard.services.ec2.launch_request import Placement
 from tabard.services.ec2.network.default_vpc import DefaultVpc, private_ip_address
 from tabard.store.ports import Transaction
 
