@@ -15,7 +15,7 @@ from tabard.agent.agent_handover import AgentHandover, NoHandover, RunningInstan
 from tabard.agent.agent_metrics import AgentMetrics
 from tabard.agent.consoles import EVERY_SECONDS, Consoles
 from tabard.agent.drivers.driver import Driver
-from tabard.agent.drivers.leftovers import end_former
+from tabard.agent.drivers.former_instances import end_former
 from tabard.agent.edge_client import Edge, EdgeError
 from tabard.agent.edge_relay import EdgeDoor, PlainDoor
 from tabard.agent.identity import fetch_identity

@@ -12,7 +12,7 @@ from tabard.agent.drivers.container.adoption import AdoptingDriver
 from tabard.agent.drivers.container.driver import STANDARD_ENVIRONMENT
 from tabard.agent.drivers.container.images import machines_programs
 from tabard.agent.drivers.container.podman import Root
-from tabard.agent.drivers.process.foreground import ForegroundDriver, as_container, as_process
+from tabard.agent.drivers.foreground import ForegroundDriver, as_container, as_process
 from tabard.agent.networks.allowed import AllowedAddress, parse_allowed
 from tabard.agent.networks.namespaces import InsideEdge, networks_to_adopt
 from tabard.agent.networks.network import LoopbackPorts, Networks, NoNetwork

@@ -8,7 +8,7 @@ from typing import Any
 from tabard.agent.agent import Agent
 from tabard.agent.drivers.container.adoption import AdoptingDriver
 from tabard.agent.drivers.driver import ExitStatus
-from tabard.agent.drivers.process.foreground import ForegroundDriver
+from tabard.agent.drivers.foreground import ForegroundDriver
 from tabard.agent.edge_client import EdgeClient
 from tabard.agent.edge_relay import EdgeDoor
 from tabard.agent.settings import AgentSettings

@@ -21,7 +21,7 @@ from tabard.agent.drivers.container.podman import (
     why_not,
 )
 from tabard.agent.drivers.driver import CannotStart, ExitStatus, Running
-from tabard.agent.drivers.leftovers import end_former
+from tabard.agent.drivers.former_instances import end_former
 from tabard.agent.drivers.process.driver import owner_of_its_own
 from tabard.agent.networks.maker import NetworkMaker
 from tabard.agent.networks.namespaces import InsideEdge, RootlessNamespaces, RootNamespaces

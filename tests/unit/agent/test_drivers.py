@@ -15,8 +15,8 @@ import pytest
 
 from tabard.agent.drivers.console import ConsoleLog
 from tabard.agent.drivers.driver import ExitStatus, Running
+from tabard.agent.drivers.foreground import ForegroundDriver, as_process
 from tabard.agent.drivers.process.driver import Owner, ProcessDriver
-from tabard.agent.drivers.process.foreground import ForegroundDriver, as_process
 from tabard.agent.networks.network import InstanceNetwork, LoopbackPorts
 from tests.support.described_instance import DESIRED
 from tests.support.waiting import turns
@@ -137,7 +137,7 @@ async def test_the_main_process_dies_with_its_agent(tmp_path: Path) -> None:
         "import asyncio, sys, os\n"
         "from pathlib import Path\n"
         "from types import SimpleNamespace\n"
-        "from tabard.agent.drivers.process.foreground import ForegroundDriver, as_process\n"
+        "from tabard.agent.drivers.foreground import ForegroundDriver, as_process\n"
         "from tabard.agent.networks.network import InstanceNetwork\n"
         "async def main():\n"
         "    command = ['sh', '-c', 'echo $$; exec sleep 60']\n"

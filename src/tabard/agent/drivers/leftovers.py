@@ -10,16 +10,8 @@ import sys
 from collections.abc import Collection
 from pathlib import Path
 
-from tabard.agent.drivers.container.podman import CONTAINER_PID_FILE, remove_containers
-
 INSTANCE_VARIABLE = "TABARD_INSTANCE_ID"
 _PROC = Path("/proc")
-
-
-def end_former(folder: Path, instance_ids: Collection[str]) -> None:
-    """End all processes that a former agent left of these instances. Args: folder: has their folders."""
-    end_leftovers(instance_ids)
-    remove_containers([each for each in instance_ids if (folder / each / CONTAINER_PID_FILE).exists()])
 
 
 def end_leftovers(instance_ids: Collection[str], *, network: int | None = None) -> int:
