@@ -50,8 +50,9 @@ EDGE_STARTED = "edge_started"
 EDGE_STOPPED = "edge_stopped"
 GRACE_SECONDS = 3.0
 _EDGE_CERTIFICATE_SECONDS = 24 * 3600.0
-_COLLECT_EVERY = 20_000
-"""New objects before a collection of the youngest generation: those of some hundred requests."""
+_COLLECT_EVERY = 100_000
+"""New objects before a collection of the youngest generation: more than wait for a flush of the audit at full
+load, because a collection would visit all of them."""
 
 _log = structlog.get_logger()
 
