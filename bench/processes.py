@@ -69,6 +69,7 @@ def edge(
     ):
         config = EdgeConfig(
             name="edge-0",
+            log_format="json",
             data_dir=str(data_dir.path),
             listen_fd=front.fileno(),
             network_path_fd=network_path.fileno(),

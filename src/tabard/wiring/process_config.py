@@ -1,7 +1,8 @@
 """The configurations that `tabard up` sends to its child processes.
 
 A child receives only the settings that its configuration names, by the same names. So the agent receives no
-secret of the edge. These types do not import pydantic, which would cost every child memory and time.
+secret of the edge. A setting has its default in `Settings` alone. These types do not import pydantic, which
+would cost every child memory and time.
 """
 
 from collections.abc import Mapping
@@ -25,7 +26,7 @@ class EdgeConfig(msgspec.Struct, frozen=True, kw_only=True):
     listen_fd: int
     network_path_fd: int
     metrics_fd: int | None = None
-    log_format: LogFormat = "json"
+    log_format: LogFormat
     host_fd: int | None = None
     host_addresses: tuple[str, ...] = ()
     endpoint: str
@@ -56,17 +57,17 @@ class AgentConfig(msgspec.Struct, frozen=True, kw_only=True):
     directory: str
     edge_socket: str
     hidden: tuple[str, ...] = ()
-    allow_address: str = ""
+    allow_address: str
     store_fd: int | None = None
     metrics_fd: int | None = None
-    log_format: LogFormat = "json"
+    log_format: LogFormat
     leader_lock_path: str = ""
     supervisor_pid: int = 0
-    rotate_every_seconds: float = 0
-    launch_uid: int | None = None
-    launch_gid: int | None = None
-    vm_image: str | None = None
-    container_images: str | None = None
+    rotate_every_seconds: float
+    launch_uid: int | None
+    launch_gid: int | None
+    vm_image: str | None
+    container_images: str | None
 
     def __repr__(self) -> str:
         return f"AgentConfig(host_id={self.host_id!r}, endpoint={self.endpoint!r})"

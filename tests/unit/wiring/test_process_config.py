@@ -25,6 +25,12 @@ def test_a_child_receives_each_setting_that_it_names_and_no_secret(config: type[
     assert "EXAMPLE" not in str(received)
 
 
+@pytest.mark.parametrize("config", [AgentConfig, EdgeConfig])
+def test_a_setting_has_its_default_in_one_place(config: type[msgspec.Struct]) -> None:
+    settings = [each for each in msgspec.structs.fields(config) if each.name in Settings.model_fields]
+    assert [each.name for each in settings if not each.required] == []
+
+
 def test_every_setting_reaches_the_agent_as_it_was_set() -> None:
     values = Settings(**SETTINGS).model_dump(mode="json")
     received = settings_for(AgentConfig, values)

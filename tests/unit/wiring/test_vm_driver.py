@@ -15,7 +15,7 @@ from tabard.agent.networks.network import LoopbackPorts, NoNetwork
 from tabard.cli.main import app
 from tabard.services.ec2.launch.images import SEEDED_IMAGES, VM_IMAGE
 from tabard.wiring.drivers import DriverChoices, InstanceIsolation, drivers_of, vm_image_refused
-from tabard.wiring.process_config import AgentConfig
+from tabard.wiring.process_config import AgentConfig, settings_for
 from tabard.wiring.settings import Settings
 
 NETWORKS = InstanceIsolation(networks=LoopbackPorts(uid=os.getuid()))
@@ -72,15 +72,15 @@ async def test_a_host_that_has_not_says_why(
 
 
 def test_the_setting_reaches_the_agent() -> None:
+    settings = Settings(vm_image=Path("/image")).model_dump(mode="json")
     config = AgentConfig(
+        **settings_for(AgentConfig, settings),
         host_id="h",
         access_key_id="a",
         secret_access_key="s",
         endpoint="e",
-        region="r",
         directory="d",
         edge_socket="s",
-        vm_image=str(Settings(vm_image=Path("/image")).vm_image),
     )
     assert msgspec.json.decode(msgspec.json.encode(config), type=AgentConfig).vm_image == "/image"
 
